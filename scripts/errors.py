@@ -1,0 +1,28 @@
+"""The scripts' exception tree.
+
+ScriptError               anything a user can act on; printed without a traceback
+├── SetupError            an environment cannot be built
+└── StackError            the local stack cannot run
+    ├── NotReadyError     a part did not become healthy in time
+    └── RunFailedError    a DAG run ended in failure
+"""
+
+
+class ScriptError(Exception):
+    """What went wrong, what was found, what is allowed and what to do, as one message for the terminal."""
+
+
+class SetupError(ScriptError):
+    """An environment cannot be built: an interpreter, uv or a package is missing."""
+
+
+class StackError(ScriptError):
+    """The local stack cannot run: a taken port, a broken DAG file, a part that died."""
+
+
+class NotReadyError(StackError):
+    """A part of the stack did not become healthy in time."""
+
+
+class RunFailedError(StackError):
+    """A DAG run ended in failure, or the served model answered wrongly."""

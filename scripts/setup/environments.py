@@ -1,0 +1,106 @@
+"""The two environments: what they are made of, whether they are ready, and building them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Mapping
+
+from scripts.errors import SetupError
+
+FORMAT = "1"  # raise when the way environments are built changes
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One of the project's environments. Not the interpreter it is built on: that is found when it is built."""
+
+    name: str
+    python: str
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where it lives."""
+        return self.root / ".venv" / self.name
+
+    @property
+    def lock(self) -> Path:
+        """The file that pins every package, with hashes."""
+        return self.root / "requirements" / (self.name + ".txt")
+
+    @property
+    def stamp(self) -> Path:
+        """Written last; holds the key of what the environment was built from."""
+        return self.folder / "setup.stamp"
+
+    @property
+    def log(self) -> Path:
+        """What uv said while building it."""
+        return self.root / ".venv" / (self.name + ".log")
+
+    def key(self) -> str:
+        """A digest of all that the environment depends on; its folder counts, since scripts name it."""
+        parts = [FORMAT, self.python, str(self.folder), hashlib.sha256(self.lock.read_bytes()).hexdigest()]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def is_ready(self) -> bool:
+        """Whether it was built to the end, from this lock, and its interpreter is still there."""
+        try:
+            return self.stamp.read_text() == self.key() and (self.folder / "bin" / "python").exists()
+        except OSError:
+            return False
+
+
+def all_environments(root: Path) -> tuple[Environment, ...]:
+    """The project's environments, the slower to build first."""
+    return (Environment("tfx", "3.10", root), Environment("airflow", "3.12", root))
+
+
+def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str, str]) -> None:
+    """Make the environment from nothing: what an interrupted or older set-up left is removed first.
+
+    Raises:
+        SetupError: uv failed; the message ends with what uv said last.
+    """
+    folder = environment.folder
+    if environment.stamp.exists():
+        environment.stamp.unlink()
+    shutil.rmtree(str(folder), ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+    # Compiled bytecode halves every later start; a variable that forbids it must not reach the compiler.
+    settings = {name: value for name, value in environ.items() if name not in _STRIPPED}
+    with environment.log.open("wb") as log:
+        for command in _commands(environment, uv, python):
+            done = subprocess.run(
+                command, env=settings, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False
+            )
+            if done.returncode != 0:
+                raise SetupError(_failure(environment, command))
+    environment.stamp.write_text(environment.key())
+
+
+_STRIPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+
+
+def _commands(environment: Environment, uv: Path, python: Path) -> list[list[str]]:
+    target = str(environment.folder / "bin" / "python")
+    options = ["--no-config", "--require-hashes", "--compile-bytecode", "--python", target]
+    return [
+        [str(uv), "venv", "--quiet", "--no-config", "--python", str(python), str(environment.folder)],
+        [str(uv), "pip", "sync", *options, str(environment.lock)],
+    ]
+
+
+def _failure(environment: Environment, command: list[str]) -> str:
+    last = environment.log.read_text(errors="replace").splitlines()[-15:]
+    return "\n".join(
+        [
+            "The {} environment could not be built: `{}` failed.".format(environment.name, " ".join(command[:3])),
+            *("  " + line for line in last),
+            f"All of it is in {environment.log}. Once the cause is gone, repeat: set-up starts afresh.",
+        ]
+    )

@@ -1,0 +1,79 @@
+"""Finds uv, or fetches it into the project's own folder, and asks it for a Python."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import List, Mapping, Optional
+
+from scripts.errors import SetupError
+
+OLDEST = (0, 5, 0)  # every option used here is there since then
+
+
+def find_or_fetch_uv(root: Path, environ: Mapping[str, str]) -> Path:
+    """Return a uv that runs: the one on PATH, the one fetched before, or a freshly fetched one.
+
+    Raises:
+        SetupError: pip cannot fetch it; says what to install.
+    """
+    folder = root / ".venv" / "uv"
+    on_path = shutil.which("uv", path=environ.get("PATH"))
+    for uv in [Path(on_path)] if on_path else []:
+        if new_enough(uv):
+            return uv
+    if not new_enough(folder / "bin" / "uv"):
+        print("uv: not found, fetching it into .venv/uv", flush=True)
+        _fetch(folder, root / "requirements" / "uv.txt", environ)
+    return folder / "bin" / "uv"
+
+
+def new_enough(uv: Path) -> bool:
+    """Whether `uv` runs and is not older than what this project needs."""
+    try:
+        done = subprocess.run([str(uv), "--version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    except OSError:
+        return False
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", done.stdout.decode("utf-8", "replace"))
+    return done.returncode == 0 and found is not None and tuple(int(part) for part in found.groups()) >= OLDEST
+
+
+def ask_uv_for_python(uv: Path, version: str, root: Path, environ: Mapping[str, str]) -> Path | None:
+    """Return a Python `version` that uv has or can download into `.venv/python`, or None."""
+    own = dict(environ, UV_PYTHON_INSTALL_DIR=str(root / ".venv" / "python"))
+    find = [str(uv), "python", "find", "--no-config", "--no-project", "--managed-python", version]
+    for settings in (dict(environ), own):
+        if settings is own:
+            print(f"Python {version}: not found, asking uv for one", flush=True)
+            subprocess.run([str(uv), "python", "install", "--no-config", version], env=own, check=False)
+        done = subprocess.run(find, env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        if done.returncode == 0:
+            return Path(done.stdout.decode("utf-8").strip())
+    return None
+
+
+def _fetch(folder: Path, lock: Path, environ: Mapping[str, str]) -> None:
+    """Install uv with pip: in an environment of its own, else (no venv module) into a plain folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    options = ["--quiet", "--require-hashes", "--only-binary=:all:", "--requirement", str(lock)]
+    make = [sys.executable, "-m", "venv", str(folder)]
+    if _run(make, environ) and _run([str(folder / "bin" / "python"), "-m", "pip", "install", *options], environ):
+        return
+    # Debian splits venv off from Python, and marks Python as its own (PEP 668), which --target does not touch.
+    shutil.rmtree(folder, ignore_errors=True)
+    into = ["--target", str(folder)]
+    if not _run([sys.executable, "-m", "pip", "install", *into, *options], environ, show=True):
+        shutil.rmtree(folder, ignore_errors=True)
+        msg = (
+            f"uv is missing and {sys.executable} can neither make an environment nor run pip to fetch it. Put uv on PATH, or install "
+            "what Python lacks (Debian, Ubuntu: apt-get install python3-venv), then repeat."
+        )
+        raise SetupError(msg)
+
+
+def _run(command: list[str], environ: Mapping[str, str], show: bool = False) -> bool:  # noqa: FBT001, FBT002
+    quiet = None if show else subprocess.DEVNULL
+    return subprocess.run(command, env=dict(environ), stdout=quiet, stderr=quiet, check=False).returncode == 0
