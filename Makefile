@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check format compile lock clean
+.PHONY: help setup demo up test test-airflow test-tfx test-e2e check format compile lock clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -10,11 +10,54 @@ PYTHON ?= python3
 AIRFLOW := .venv/airflow/bin
 TFX := .venv/tfx/bin
 
+# What each environment's own checks and tests look at.
+AIRFLOW_CODE := $(wildcard plugins dags scripts data benchmarks)
+AIRFLOW_TESTS := $(wildcard tests/plugins tests/dags tests/scripts tests/data)
+TFX_CODE := tfx_modules
+TFX_TESTS := tests/tfx_modules
+E2E_TESTS := tests/e2e
+
 help:  ## List the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
 
 setup:  ## Build both environments (done by the other commands where needed)
 	@$(PYTHON) -m scripts.setup
+
+# Variables given on make's command line reach the scripts by environment. `exec` leaves no shell between make, which
+# passes on the signal that ends it, and the script, which stops what it started.
+demo: setup  ## Run the whole way once: DATE=2026-11-05 FEED=sample|imdb IMDB_ARCHIVE=path-or-address, ports as for up
+	@exec $(AIRFLOW)/python -m scripts.demo
+
+up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501 GRPC_PORT=8500, FEED as for demo
+	@exec $(AIRFLOW)/python -m scripts.up
+
+compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
+	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m bert_service.compile
+
+check: setup  ## Check format, lint, complexity and types
+	$(AIRFLOW)/ruff format --check .
+	$(AIRFLOW)/ruff check .
+	$(AIRFLOW)/mypy $(AIRFLOW_CODE) $(AIRFLOW_TESTS) $(E2E_TESTS)
+	$(TFX)/mypy $(TFX_CODE) $(TFX_TESTS)
+
+format: setup  ## Format the code, and mend what lint can mend
+	$(AIRFLOW)/ruff format .
+	$(AIRFLOW)/ruff check --fix .
+
+# The two environments' own tests share the two cores that a small machine has; each prints when it is done.
+# pytest's exit codes count as they are: no room may be without tests, so "no tests ran" (5) is a failure too.
+test: setup  ## Run all tests: both environments side by side, then the whole stack
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-airflow test-tfx
+	@$(MAKE) --no-print-directory test-e2e
+
+test-airflow: setup  ## Run the Airflow side's tests
+	$(AIRFLOW)/python -m pytest $(AIRFLOW_TESTS)
+
+test-tfx: setup  ## Run the TFX side's tests
+	$(TFX)/python -m pytest $(TFX_TESTS)
+
+test-e2e: setup  ## Run the tests that start the whole stack and train
+	$(AIRFLOW)/python -m pytest $(E2E_TESTS)
 
 lock:  ## Write the lock files anew from requirements/*.in (UPGRADE=1 takes newer versions)
 	@$(PYTHON) -m scripts.setup.lock $(if $(UPGRADE),--upgrade)

@@ -1,0 +1,65 @@
+"""### Dated reviews in, a judged and published BERT sentiment model out.
+
+`refresh_data` fetches the reviews of the days up to the run's **data date**; the tasks in the middle are the nodes of
+the TFX pipeline; `notify_promotion` says whether the model went live, and why.
+
+| To | do |
+|---|---|
+| run every day | switch the DAG on |
+| run for a day | *Trigger*, with that day as logical date or as `data_date`; with neither: the last complete UTC day |
+| run for many days | `airflow backfill create --dag-id bert_sentiment --from-date A --to-date B`, or *Trigger* |
+| search hyperparameters | trigger with `tune`; later runs use what it found |
+| see what a node made | its *XCom* `return_value` lists the artifacts with their addresses |
+
+A skipped `Pusher` is no fault: the model was not good enough, and the last line of the task's log says why. A failed
+`ExampleValidator` means that the data has anomalies; nothing is trained on them.
+"""
+
+import datetime as dt
+from pathlib import Path
+
+from bert_service.config import AirflowPipelineConfig, NodeSettings
+from bert_service.feeds import make_feed
+from bert_service.operators.promotion import PromotionNotifyOperator
+from bert_service.operators.refresh import DataRefreshOperator
+from bert_service.parameters import USE_CACHE, node_parameters, run_parameters
+from bert_service.plan import load_plan
+from bert_service.runner import AirflowDagRunner
+from bert_service.settings import load_settings
+from bert_service.timetables import DailyUntil
+
+settings = load_settings()
+plan = load_plan(Path(__file__).parent / "compiled" / "bert_sentiment.json")
+feed = make_feed(settings)
+
+config = AirflowPipelineConfig(
+    {
+        "description": "Fine-tunes BERT on dated reviews, and publishes the model if it is good enough",
+        "doc_md": __doc__,
+        "schedule": DailyUntil(feed.last_day),
+        "start_date": dt.datetime.combine(feed.first_day, dt.time.min, dt.timezone.utc),
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": {"retries": 1, "retry_delay": dt.timedelta(seconds=30)},
+        "params": run_parameters(),
+        "tags": ["bert", "tfx"],
+    },
+    nodes={
+        "Tuner": NodeSettings(execution_timeout=dt.timedelta(hours=6)),
+        "Trainer": NodeSettings(execution_timeout=dt.timedelta(hours=6)),
+        "InfraValidator": NodeSettings(execution_timeout=dt.timedelta(minutes=15)),
+    },
+    parameters=node_parameters(settings, refresh_task_id="refresh_data"),
+    use_cache=USE_CACHE,
+    settings=settings,
+)
+
+with AirflowDagRunner(config).run(plan) as dag:
+    refresh = DataRefreshOperator(task_id="refresh_data", settings=settings)
+    notify = PromotionNotifyOperator(
+        task_id="notify_promotion",
+        webhook_conn_id=settings.webhook_conn_id,
+        trigger_rule="none_failed",  # a skipped Pusher is news too
+    )
+    refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
+    notify.set_upstream(dag.get_task("Pusher"))

@@ -1,0 +1,55 @@
+"""What can go wrong on the Airflow side, as one tree.
+
+::
+
+    BertServiceError
+    ├── SettingsError            a value in [bert_service] of airflow.cfg, or of a node's settings
+    ├── CompiledPipelineError    the compiled pipeline is missing, stale or not what this side reads
+    ├── CompileError             compiling the pipeline in the TFX environment failed
+    ├── OutcomeError             a node's process ended without a readable outcome
+    ├── NodeServerError          the node server cannot be reached or answers something else
+    ├── NodeCancelledError       a node was stopped because its task was cancelled
+    ├── DataDateError            no data date can be made of what the run was given
+    └── FeedError                a feed cannot deliver
+        └── MissingDayError      a day of the run's window is not in the feed
+"""
+
+
+class BertServiceError(Exception):
+    """Base of every error that this side raises on purpose."""
+
+
+class SettingsError(BertServiceError):
+    """A setting has a value that is not allowed."""
+
+
+class CompiledPipelineError(BertServiceError):
+    """The compiled pipeline cannot be used; the message names the command that makes it anew."""
+
+
+class CompileError(BertServiceError):
+    """The compile command failed; the message ends with the end of its log."""
+
+
+class OutcomeError(BertServiceError):
+    """A node's process left no outcome, or one that does not follow the contract."""
+
+
+class NodeServerError(BertServiceError):
+    """The node server is not there, or does not speak its protocol."""
+
+
+class NodeCancelledError(BertServiceError):
+    """A node's process group was killed because its task was cancelled."""
+
+
+class DataDateError(BertServiceError):
+    """The run's data date is not a date, or cannot be derived."""
+
+
+class FeedError(BertServiceError):
+    """A feed cannot be read or has content of another form."""
+
+
+class MissingDayError(FeedError):
+    """A day that the run needs is not in the feed."""

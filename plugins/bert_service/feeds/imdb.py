@@ -1,0 +1,163 @@
+"""The IMDB feed: the Large Movie Review Dataset (Maas et al., 2011) as if its reviews had come in day by day.
+
+Of the archive, the members ``aclImdb/train/{pos,neg}/*.txt`` are reviews, each a file of UTF-8 text labelled by its
+folder. All others (the test reviews, the unlabelled ones in ``train/unsup``, ratings, addresses, vocabulary) are passed
+over.
+
+The archive has no dates, so every review gets one by a rule that depends on nothing but its name. Its id is the
+member's name without ``aclImdb/`` and ``.txt`` (``train/pos/0_9``); its *rank* is the number in the first 15 hex digits
+of the id's SHA-256; its day is the feed's first day plus the rank modulo the number of days. A day's reviews are read
+by rising rank, so that a limit on their number keeps the same ones every time, and a higher limit only adds to them.
+
+A tar.gz can only be read from front to back, so it is read once, into an index (SQLite) named by the archive's digest.
+"""
+
+import datetime as dt
+import hashlib
+import logging
+import re
+import sqlite3
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import ClassVar
+
+from bert_service.exceptions import FeedError
+from bert_service.feeds.base import Feed, Review, Sentiment, checked_review
+from bert_service.feeds.download import local_archive
+from bert_service.files import locked, publishing, sha256
+from bert_service.settings import FeedName
+
+MEMBER = re.compile(r"(?:\./)?aclImdb/(?P<id>train/(?P<folder>pos|neg)/[^/]+)\.txt")
+SENTIMENTS = {"neg": Sentiment.NEGATIVE, "pos": Sentiment.POSITIVE}
+LARGEST_MEMBER = 1 << 20
+"""Bytes of a review's file; the longest in the archive has 14,000."""
+SCHEMA = "CREATE TABLE review (id TEXT PRIMARY KEY, rank INTEGER, text TEXT, sentiment TEXT)"
+INDEX = "CREATE INDEX review_by_rank ON review (rank, id)"
+OF_A_DAY = "SELECT id, text, sentiment FROM review WHERE rank % ? = ? ORDER BY rank, id LIMIT ?"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImdbFeed(Feed):
+    """Reads the aclImdb archive. Neither downloads nor reads it before the first review is asked for."""
+
+    name: ClassVar[str] = FeedName.IMDB.value
+
+    archive: str
+    """Path or http(s) address of the tar.gz."""
+    begin: dt.date
+    """The first day."""
+    days: int
+    """How many days the reviews are spread over."""
+    reviews_per_day: int
+    """The most reviews that a day delivers; 0: no limit."""
+    downloads: Path
+    """Folder that keeps downloaded archives and indexes."""
+
+    @property
+    def first_day(self) -> dt.date:
+        """The first of the days that the reviews are spread over."""
+        return self.begin
+
+    @property
+    def last_day(self) -> dt.date:
+        """The last of the days that the reviews are spread over."""
+        return self.begin + dt.timedelta(days=self.days - 1)
+
+    def read(self, day: dt.date) -> Iterator[Review]:
+        """Yield a day's reviews by rising rank."""
+        if not self.first_day <= day <= self.last_day:
+            return
+        offset = (day - self.begin).days
+        limit = self.reviews_per_day or -1  # SQLite's word for no limit
+        with closing(sqlite3.connect(f"{self._index.as_uri()}?mode=ro", uri=True)) as index:
+            for id_, text, sentiment in index.execute(OF_A_DAY, (self.days, offset, limit)):
+                yield Review(id_, day, text, Sentiment(sentiment))
+
+    @cached_property
+    def _index(self) -> Path:
+        archive = local_archive(self.archive, self.downloads)
+        # The number belongs to the rule above and the table: raise it when either changes.
+        index = self.downloads.absolute() / f"imdb-1-{sha256(archive)[:32]}.sqlite"
+        with locked(self.downloads / "index.lock"):
+            if not index.exists():
+                _build_index(archive, index)
+        return index
+
+
+def rank(id_: str) -> int:
+    """Return the number that decides a review's day and its place in it."""
+    return int(hashlib.sha256(id_.encode()).hexdigest()[:15], 16)
+
+
+def _build_index(archive: Path, index: Path) -> None:
+    log.info("reading %s", archive)
+    try:
+        with publishing(index) as part, closing(sqlite3.connect(part)) as database:
+            # Nobody reads it before it is complete, and an incomplete one is thrown away.
+            database.execute("PRAGMA journal_mode = OFF")
+            database.execute("PRAGMA synchronous = OFF")
+            database.execute(SCHEMA)
+            reviews = database.executemany(
+                "INSERT INTO review (id, rank, text, sentiment) VALUES (?, ?, ?, ?)", _rows(archive)
+            ).rowcount
+            database.execute(INDEX)
+            database.commit()
+            if not reviews:
+                raise FeedError(
+                    f"archive {archive} has no member aclImdb/train/pos/*.txt or aclImdb/train/neg/*.txt. Set "
+                    "[bert_service] imdb_archive to the aclImdb archive."
+                )
+    except sqlite3.IntegrityError as error:
+        raise FeedError(f"archive {archive} has a review twice ({error}). Get the archive anew.") from error
+    log.info("%d reviews of %s are in %s", reviews, archive, index)
+
+
+def _rows(archive: Path) -> Iterator[tuple[str, int, str, str]]:
+    for id_, folder, content in _members(archive):
+        where = f"archive {archive}, member aclImdb/{id_}.txt"
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as error:
+            raise FeedError(f"{where}: not UTF-8: {error}. Get the archive anew.") from error
+        # The day depends on the feed's settings, the index does not; any will do for the check.
+        review = checked_review(id=id_, day=dt.date.min, text=text, sentiment=SENTIMENTS[folder], where=where)
+        yield review.id, rank(review.id), review.text, review.sentiment.value
+
+
+def _members(archive: Path) -> Iterator[tuple[str, str, bytes]]:
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                _refuse_hostile(member, archive)
+                if found := MEMBER.fullmatch(member.name):
+                    yield found["id"], found["folder"], _content(tar, member, archive)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise FeedError(f"archive {archive} cannot be read as a tar.gz: {error}. Get the archive anew.") from error
+
+
+def _refuse_hostile(member: tarfile.TarInfo, archive: Path) -> None:
+    # Nothing is ever unpacked to the disk, so none of these could do harm; an archive that has one is not what it
+    # claims to be.
+    name = PurePosixPath(member.name)
+    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
+        raise FeedError(
+            f"archive {archive} has the member {member.name!r}; allowed: files and folders below the archive's top, no "
+            "links, no devices. This is not the aclImdb archive: get it anew from a place that you trust."
+        )
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path) -> bytes:
+    file = tar.extractfile(member) if member.isfile() else None
+    if file is None or member.size > LARGEST_MEMBER:
+        raise FeedError(
+            f"archive {archive}, member {member.name}: {'a folder' if file is None else f'{member.size} bytes'}; "
+            f"allowed: a file of up to {LARGEST_MEMBER} bytes. Get the archive anew."
+        )
+    return file.read()

@@ -1,0 +1,58 @@
+"""Files that several processes make and read: made by one of them at a time, seen complete or not at all."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold a lock that one process has at a time; others wait.
+
+    Args:
+        file: The lock's file, made where it is missing and left behind empty. The kernel frees the lock of a process
+            that dies.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def publishing(file: Path) -> Iterator[Path]:
+    """Make a file that appears, complete, when the block ends without an error. Hold a lock meanwhile.
+
+    Args:
+        file: The file to make, or to replace.
+
+    Yields:
+        The path to write to, beside ``file``; it does not exist yet.
+    """
+    part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)  # of a process that was killed
+    try:
+        yield part
+        sync(part)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    sync(file.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file, or a folder's entries, to the disk now."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(file: Path) -> str:
+    """Return the SHA-256 of a file's content as hex digits."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Notifiers: how the world outside hears what a run came to."""

@@ -1,0 +1,105 @@
+"""The operator that runs one TFX node."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from bert_service.config import NodeEnvironment
+from bert_service.exceptions import SettingsError
+from bert_service.hooks.node import NodeHook, NodeRun
+from bert_service.outcome import NodeState
+
+_BOOLEANS = {"True": True, "False": False}
+_ERRORS: Mapping[NodeState, type[AirflowException]] = {
+    NodeState.SKIPPED: AirflowSkipException,
+    NodeState.BLOCKED: AirflowFailException,  # not tried again
+    NodeState.FAILED: AirflowException,
+}
+
+
+class TfxNodeOperator(BaseOperator):
+    """Runs one node of a compiled pipeline in the TFX environment; returns its outcome, as URIs and properties.
+
+    It is not a general way to run commands: what it runs is the node command, and what it knows of it is in
+    :mod:`bert_service.hooks.node`. The task is skipped when the node was, fails for good when a gate on the data
+    stopped the run, and fails with retries when the node failed; the node's reason is the last line of its log.
+
+    Args:
+        tfx_node: The node's id in the compiled pipeline.
+        environment: Where nodes run.
+        parameters: Values of the node's runtime parameters, templated.
+        use_cache: ``True`` or ``False`` as text, templated: whether outputs of an earlier run with the same inputs may
+            be taken.
+    """
+
+    template_fields: Sequence[str] = ("parameters", "use_cache")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
+    ui_color = "#f0e4d4"
+
+    def __init__(
+        self,
+        *,
+        tfx_node: str,
+        environment: NodeEnvironment,
+        parameters: Mapping[str, str],
+        use_cache: str = "True",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tfx_node = tfx_node
+        self.environment = environment
+        self.parameters = parameters
+        self.use_cache = use_cache
+        self._hook: NodeHook | None = None
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Run the node.
+
+        Returns:
+            The outcome as JSON values.
+
+        Raises:
+            AirflowSkipException: The node had nothing to do.
+            AirflowFailException: A gate on the data stopped the run.
+            AirflowException: The node failed.
+            BertServiceError: The node could not be run, crashed, or was cancelled.
+        """
+        run = NodeRun(
+            node=self.tfx_node,
+            run_id=context["run_id"],
+            parameters=_checked_parameters(self.parameters),
+            use_cache=_checked_boolean("use_cache", self.use_cache),
+        )
+        self._hook = NodeHook(self.environment)
+        outcome = self._hook.run(run, lambda line: self.log.info("%s", line))
+        self.log.info("%s: %s", self.tfx_node, outcome.state.value)
+        if outcome.reason:
+            self.log.info("%s", outcome.reason)
+        if outcome.state in _ERRORS:
+            raise _ERRORS[outcome.state](outcome.reason or f"node {self.tfx_node!r} is {outcome.state.value}")
+        return outcome.to_xcom()
+
+    def on_kill(self) -> None:
+        """Kill the node's whole process group; ``execute`` resumes after it, and raises."""
+        if self._hook is not None:
+            self._hook.cancel()
+
+
+def _checked_parameters(parameters: Mapping[str, object]) -> dict[str, str]:
+    for name, value in parameters.items():
+        if not isinstance(value, str) or not value:
+            raise SettingsError(
+                f"parameter {name!r} of the node became {value!r}; allowed: a text that is not empty. Correct its "
+                "template in AirflowPipelineConfig.parameters, or the task whose result it takes."
+            )
+    return {name: str(value) for name, value in parameters.items()}
+
+
+def _checked_boolean(name: str, value: str) -> bool:
+    if value not in _BOOLEANS:
+        raise SettingsError(
+            f"{name} became {value!r}; allowed: {', '.join(_BOOLEANS)}. Correct its template in AirflowPipelineConfig."
+        )
+    return _BOOLEANS[value]

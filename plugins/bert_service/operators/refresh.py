@@ -1,0 +1,82 @@
+"""The operator that fetches the reviews that a run trains on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from bert_service.dates import Window, data_date, facts_from
+from bert_service.exceptions import DataDateError
+from bert_service.feeds import Feed, make_feed
+from bert_service.settings import Settings
+from bert_service.spans import SpanStore
+
+
+class DataRefreshOperator(BaseOperator):
+    """Brings the span of every day of a run's window up to date with the feed; returns which spans those are.
+
+    The window ends with the run's data date (:mod:`bert_service.dates`) and has ``window_days`` days, fewer when the
+    feed began later. It does not train, and does not look at what reviews say.
+
+    Args:
+        settings: The Airflow side's settings: feed, window, where spans are.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#d4e4f0"
+
+    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Write the window's spans.
+
+        Returns:
+            JSON values: ``data_date``; ``first_day`` and ``days`` of the window; ``rows``, its number of reviews;
+            ``input_base``, the folder of spans; ``start_span`` and ``end_span``, span numbers; ``range_config``, the
+            same as TFX's JSON.
+
+        Raises:
+            AirflowFailException: The run's data date is not a date; trying again cannot help.
+            MissingDayError: The feed lacks a day of the window.
+            FeedError: The feed cannot be read.
+            OSError: A span could not be written.
+        """
+        try:
+            day = data_date(facts_from(context))
+        except DataDateError as error:
+            raise AirflowFailException(str(error)) from error
+        feed = make_feed(self.settings)
+        window = self._window(Window.ending(day, days=self.settings.window_days), feed)
+        rows = self._write(window, feed)
+        return {
+            "data_date": day.isoformat(),
+            "first_day": window.first_day.isoformat(),
+            "days": len(window),
+            "rows": rows,
+            "input_base": str(self.settings.spans),
+            "start_span": window.start_span,
+            "end_span": window.end_span,
+            "range_config": window.range_config,
+        }
+
+    def _window(self, wanted: Window, feed: Feed) -> Window:
+        # A data date before the feed began stays in the window, for the feed to say that it does not have it.
+        window = wanted.clipped(min(feed.first_day, wanted.last_day))
+        days = "data date %s: %d days of feed %s, from %s on"
+        self.log.info(days, window.last_day, len(window), feed.name, window.first_day)
+        if window.first_day == feed.first_day != wanted.first_day:
+            begins = "feed %s begins on %s, so that the window has not %d days"
+            self.log.info(begins, feed.name, feed.first_day, len(wanted))
+        return window
+
+    def _write(self, window: Window, feed: Feed) -> int:
+        store = SpanStore(self.settings.spans)
+        rows = 0
+        for day in window:
+            span = store.write(day, feed.reviews(day), source=feed.name)
+            self.log.info("%s: %d reviews, %s", day, span.manifest.rows, span.change.value)
+            rows += span.manifest.rows
+        return rows

@@ -1,0 +1,67 @@
+"""What a run can be told, and what its nodes are told.
+
+A run's parameters come from the trigger form. The nodes' come from them and from ``refresh_data``'s result, as Jinja
+templates; their names are those of the pipeline's runtime parameters (``tfx_modules/parameters.py``).
+"""
+
+import json
+from collections.abc import Mapping
+
+from airflow.sdk import Param
+
+from bert_service.settings import Settings
+
+USE_CACHE = "{{ params.use_cache }}"
+"""Template of whether nodes may reuse outputs of earlier runs."""
+
+
+def run_parameters() -> dict[str, Param]:
+    """Return the fields of the trigger form, with their defaults and limits."""
+    return {
+        "data_date": Param(
+            default=None,
+            type=["null", "string"],
+            format="date",
+            title="Data date",
+            description="Last day of the window of reviews. Empty: the day of the run.",
+        ),
+        "tune": Param(
+            default=False,
+            type="boolean",
+            title="Tune",
+            description="Search hyperparameters first. Otherwise the last ones found are used, else the defaults.",
+        ),
+        "train_steps": Param(
+            default=0,
+            type="integer",
+            minimum=0,
+            title="Training steps",
+            description="Batches to train on. 0: as many as the epochs of tfx_modules/settings.toml take.",
+        ),
+        "use_cache": Param(
+            default=True,
+            type="boolean",
+            title="Use the cache",
+            description="Take the outputs of an earlier run with the same code and inputs, where there are any.",
+        ),
+    }
+
+
+def node_parameters(settings: Settings, *, refresh_task_id: str) -> Mapping[str, str]:
+    """Return a template for each runtime parameter of the pipeline.
+
+    Args:
+        settings: Where models are published.
+        refresh_task_id: The task whose XCom says which days the run reads.
+
+    Returns:
+        Templates by name of the runtime parameter.
+    """
+    refreshed = f"ti.xcom_pull(task_ids={refresh_task_id!r})"
+    return {
+        "input_base": f"{{{{ {refreshed}['input_base'] }}}}",
+        "range_config": f"{{{{ {refreshed}['range_config'] }}}}",
+        "train_args": '{"splits": ["train"], "num_steps": {{ params.train_steps }} }',
+        "tune": "{{ 'yes' if params.tune else 'no' }}",
+        "push_destination": json.dumps({"filesystem": {"base_directory": str(settings.models)}}),
+    }

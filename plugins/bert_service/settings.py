@@ -1,0 +1,209 @@
+"""Settings of the Airflow side: section ``[bert_service]`` of airflow.cfg, read once, passed on as a frozen object.
+
+Every key can be overridden by an environment variable ``AIRFLOW__BERT_SERVICE__<KEY>``. Relative paths count from
+``root``.
+Settings of the TFX pipeline itself (encoder, training, gate) are in ``tfx_modules/settings.toml``.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+
+from bert_service.exceptions import SettingsError
+
+SECTION = "bert_service"
+PROJECT_ROOT = Path(__file__).parents[2]
+PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+METADATA_SCHEMES = ("sqlite:///", "postgresql://")
+
+
+class FeedName(str, Enum):
+    """Where reviews come from."""
+
+    SAMPLE = "sample"
+    """The reviews in ``data/sample_reviews.csv``, 24 days of them."""
+    IMDB = "imdb"
+    """The IMDB review archive, spread over ``imdb_days`` days."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the Airflow side needs to know about the place that it runs in.
+
+    All paths are absolute. This is not the pipeline's configuration, and holds nothing that varies from run to run.
+    """
+
+    root: Path
+    """The project folder. Default: the folder that holds ``plugins/``."""
+    tfx_python: Path
+    """Python of the TFX environment. Default ``{root}/.venv/tfx/bin/python``."""
+    state: Path
+    """Folder of everything that runs leave behind. Default ``{root}/var``."""
+    metadata: str = field(repr=False)  # may hold a password
+    """Address of the ML Metadata store, ``sqlite:///PATH`` or ``postgresql://user:password@host:port/name``. Default
+    ``sqlite:///{state}/metadata/mlmd.db``."""
+    node_socket: Path | None = None
+    """Unix socket of the node server; empty: a fresh process per node. Where it is set the server must be there."""
+    feed: FeedName = FeedName.SAMPLE
+    """Which feed ``refresh_data`` reads."""
+    imdb_archive: str = PUBLIC_IMDB_ARCHIVE
+    """The aclImdb tar.gz: a path, or an http(s) address."""
+    imdb_first_day: dt.date = dt.date(2026, 10, 16)
+    """The day that the IMDB feed begins on."""
+    imdb_days: int = 24
+    """How many days the IMDB archive is spread over."""
+    imdb_reviews_per_day: int = 100
+    """How many of a day's IMDB reviews are used (the same ones every time); 0: all, about 1,000 a day."""
+    window_days: int = 14
+    """Length of the window of days that a run trains on; it ends at the run's data date."""
+    webhook_conn_id: str = ""
+    """Airflow connection of the HTTP webhook that ``notify_promotion`` posts to; empty: no webhook."""
+
+    def __post_init__(self) -> None:
+        """Check the values that have a limit."""
+        _at_least("window_days", self.window_days, 1)
+        _at_least("imdb_days", self.imdb_days, 1)
+        _at_least("imdb_reviews_per_day", self.imdb_reviews_per_day, 0)
+        if not self.metadata.startswith(METADATA_SCHEMES):
+            scheme = self.metadata.partition(":")[0]
+            raise SettingsError(
+                f"[{SECTION}] metadata has the scheme {scheme!r}; allowed: sqlite:///PATH and "
+                "postgresql://user:password@host:port/name. Set it to one of these, or leave it out."
+            )
+
+    @property
+    def pipeline_root(self) -> Path:
+        """Where TFX keeps artifacts."""
+        return self.state / "pipeline"
+
+    @property
+    def spans(self) -> Path:
+        """Where ``refresh_data`` keeps reviews, a folder a day."""
+        return self.state / "spans"
+
+    @property
+    def models(self) -> Path:
+        """Where the Pusher publishes, and the model server looks for, numbered model versions."""
+        return self.state / "models" / "bert_sentiment"
+
+    @property
+    def bundles(self) -> Path:
+        """Where the DAG bundle keeps its snapshots."""
+        return self.state / "bundles"
+
+    @property
+    def outcomes(self) -> Path:
+        """Where nodes write their outcome files, while their tasks run."""
+        return self.state / "outcomes"
+
+    @property
+    def sample_feed(self) -> Path:
+        """The CSV file of the sample feed."""
+        return self.root / "data" / "sample_reviews.csv"
+
+
+def load_settings() -> Settings:
+    """Read Airflow's configuration.
+
+    Returns:
+        The settings, with the environment's overrides.
+
+    Raises:
+        SettingsError: A value is not allowed, or the section has a key that is none of the settings.
+    """
+    # Imported here: a module that only takes Settings needs no Airflow.
+    from airflow.configuration import conf
+
+    keys = set(conf.getsection(SECTION) or {}) | _keys_in_environment()
+    return settings_from({key: str(conf.get(SECTION, key)) for key in keys})
+
+
+def settings_from(values: Mapping[str, str]) -> Settings:
+    """Make settings of texts, as a configuration file holds them.
+
+    Args:
+        values: Texts by key; a key that is missing or empty takes its default.
+
+    Returns:
+        The settings, paths absolute.
+
+    Raises:
+        SettingsError: As for :func:`load_settings`.
+    """
+    known = [setting.name for setting in fields(Settings)]
+    if unknown := sorted(set(values) - set(known)):
+        raise SettingsError(
+            f"[{SECTION}] has the unknown key {', '.join(unknown)}; known: {', '.join(known)}. Remove or rename it."
+        )
+    given = {key: value.strip() for key, value in values.items() if value.strip()}
+    root = _path(given.get("root", str(PROJECT_ROOT)), PROJECT_ROOT)
+    state = _path(given.get("state", "var"), root)
+    return Settings(
+        root=root,
+        tfx_python=_path(given.get("tfx_python", ".venv/tfx/bin/python"), root),
+        state=state,
+        metadata=given.get("metadata", f"sqlite:///{state}/metadata/mlmd.db"),
+        node_socket=_path(given["node_socket"], root) if "node_socket" in given else None,
+        feed=_feed(given.get("feed", FeedName.SAMPLE.value)),
+        imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), root),
+        imdb_first_day=_day("imdb_first_day", given.get("imdb_first_day", Settings.imdb_first_day.isoformat())),
+        imdb_days=_integer("imdb_days", given.get("imdb_days", str(Settings.imdb_days))),
+        imdb_reviews_per_day=_integer(
+            "imdb_reviews_per_day", given.get("imdb_reviews_per_day", str(Settings.imdb_reviews_per_day))
+        ),
+        window_days=_integer("window_days", given.get("window_days", str(Settings.window_days))),
+        webhook_conn_id=given.get("webhook_conn_id", ""),
+    )
+
+
+def _keys_in_environment() -> set[str]:
+    prefix = f"AIRFLOW__{SECTION.upper()}__"
+    return {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)}
+
+
+def _path(value: str, base: Path) -> Path:
+    if "${" in value:
+        raise SettingsError(
+            f"[{SECTION}] has the path {value!r} with a variable that is not set; allowed: a path whose variables "
+            "are in the environment. Set the variable, or start Airflow with scripts/airflow, which does."
+        )
+    # Not resolved: the Python of a virtual environment is a symbolic link, and has to stay one.
+    return base / Path(value).expanduser()
+
+
+def _archive(value: str, root: Path) -> str:
+    return value if value.startswith(("http://", "https://")) else str(_path(value, root))
+
+
+def _feed(value: str) -> FeedName:
+    try:
+        return FeedName(value)
+    except ValueError:
+        allowed = ", ".join(name.value for name in FeedName)
+        raise SettingsError(f"[{SECTION}] feed is {value!r}; allowed: {allowed}. Set it to one of these.") from None
+
+
+def _day(key: str, value: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError:
+        raise SettingsError(
+            f"[{SECTION}] {key} is {value!r}; allowed: a date like 2026-10-16. Write it so, or leave it out."
+        ) from None
+
+
+def _integer(key: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise SettingsError(
+            f"[{SECTION}] {key} is {value!r}; allowed: a whole number. Write it in digits, or leave it out."
+        ) from None
+
+
+def _at_least(key: str, value: int, lowest: int) -> None:
+    if value < lowest:
+        raise SettingsError(f"[{SECTION}] {key} is {value}; allowed: {lowest} or more. Raise it, or leave it out.")

@@ -1,0 +1,43 @@
+"""When the DAG runs by itself."""
+
+import datetime as dt
+from typing import Any
+
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+
+class DailyUntil(CronDataIntervalTimetable):
+    """Every UTC day is a data interval, and the days after a last one get no automatic or backfill run.
+
+    A DAG's ``end_date`` would do that too, but would also keep the tasks of a run that was triggered later from ever
+    being started, without a word: triggering from the UI takes the current moment as logical date.
+    The plugin has to list this class, or Airflow refuses DAGs that use it.
+
+    Args:
+        last_day: The last day that gets a run.
+    """
+
+    def __init__(self, last_day: dt.date) -> None:
+        super().__init__("0 0 * * *", timezone="UTC")
+        self.last_day = last_day
+        self.description = f"Every day at midnight UTC, for data up to {last_day}"
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """Return the next run after an automatic one; None when the days are over."""
+        info = super().next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
+        interval = info.data_interval if info else None
+        return info if interval and interval.start.date() <= self.last_day else None
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what Airflow keeps of the timetable in its database."""
+        return {"last_day": self.last_day.isoformat()}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> "DailyUntil":
+        """Make the timetable of what Airflow kept."""
+        return cls(dt.date.fromisoformat(data["last_day"]))

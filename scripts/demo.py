@@ -1,0 +1,123 @@
+"""`python -m scripts.demo`: the whole way once, from a day's reviews to answers of the model that was trained on them.
+
+Reads the make variables DATE, FEED, IMDB_ARCHIVE, UI_PORT, REST_PORT and GRPC_PORT from the environment.
+"""
+
+import datetime as dt
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+from scripts.errors import RunFailedError, StackError
+from scripts.stack.asking import GRPC_QUESTIONS, REST_QUESTIONS, ask, missing_version, newest_version
+from scripts.stack.command import run_command, say
+from scripts.stack.environment import feed_settings
+from scripts.stack.parts import MODEL
+from scripts.stack.place import find_place
+from scripts.stack.ports import read_ports
+from scripts.stack.signals import Interrupts
+from scripts.stack.stack import Stack, running_stack
+from scripts.stack.tail import last_lines
+from scripts.stack.waiting import Pulse, wait_until
+from scripts.stack.watch import follow, log_path
+
+DATE = "2026-11-05"
+RUN_PREFIX = "demo__"
+LOAD_SECONDS = 120.0
+
+
+def demo(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
+    """Start the stack, run the DAG for a date, ask the model, stop the stack.
+
+    Raises:
+        StackError: The stack cannot start, a part died, the run failed, or the model answers wrongly.
+    """
+    started = time.monotonic()
+    date = read_date(environ.get("DATE", ""))
+    place, ports, pulse = find_place(environ), read_ports(environ), Pulse(say)
+    pulse.say("Starting Airflow, the node server and the model server.")
+    with running_stack(
+        place, ports, feed_settings(environ), interrupts=interrupts, pulse=pulse, environ=environ
+    ) as stack:
+        stack.wait_for_airflow(pulse)
+        pulse.say(f"Airflow is healthy after {time.monotonic() - started:.0f} s; logs are in {place.logs}.")
+        stack.wait_for_dag(MODEL, pulse)
+        run_id = start_run(stack, date)
+        pulse.say(f"Running the DAG {MODEL} for {date} (run {run_id}).")
+        follow(stack, MODEL, run_id, pulse)
+        wait_for_model(stack, run_id, pulse)
+        ask_both(stack, pulse, environ)
+    say(f"Done after {time.monotonic() - started:.0f} s.")
+
+
+def read_date(value: str) -> dt.date:
+    """Return the date to run for; an empty text is the default.
+
+    Raises:
+        StackError: The text is no date.
+    """
+    try:
+        return dt.date.fromisoformat(value or DATE)
+    except ValueError:
+        raise StackError(f"DATE is {value!r}; allowed: a date like {DATE}. Repeat with DATE={DATE}.") from None
+
+
+def start_run(stack: Stack, date: dt.date) -> str:
+    """Unpause the DAG and trigger a run; return its id.
+
+    The run has no logical date, since a DAG has one run per logical date: a second demo for the same date would be
+    refused. The date goes into the parameter data_date, where people put it who trigger by hand. Artifacts of earlier
+    runs are not used again, so that every demo really trains.
+    """
+    for run in stack.api.runs(MODEL, "running", "queued"):
+        # Left by a demo that was interrupted. Runs of others are waited for instead.
+        if str(run["dag_run_id"]).startswith(RUN_PREFIX):
+            stack.api.fail_run(MODEL, str(run["dag_run_id"]))
+    run_id = f"{RUN_PREFIX}{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%S}"
+    stack.api.set_paused(MODEL, paused=False)
+    stack.api.trigger(MODEL, run_id, {"data_date": date.isoformat(), "use_cache": False})
+    return run_id
+
+
+def wait_for_model(stack: Stack, run_id: str, pulse: Pulse) -> None:
+    """Wait until the model server serves the newest version; say so where that is not this run's.
+
+    Raises:
+        RunFailedError: No version was ever pushed.
+        NotReadyError: The server does not load it in time.
+    """
+    pusher = next(task for task in stack.api.tasks(MODEL, run_id) if task.task_id == "Pusher")
+    version = newest_version(stack.place.models)
+    reason = last_lines(log_path(stack.place.logs / "tasks", MODEL, run_id, pusher), 1)
+    if version is None:
+        raise RunFailedError(f"The run succeeded, but its model was not pushed (Pusher: {pusher.state}):\n{reason}")
+    if pusher.state == "skipped":
+        pulse.say(
+            f"This run's model was not pushed; the champion, version {version}, answers. The Pusher says:\n{reason}"
+        )
+
+    def missing() -> str:
+        stack.processes.check()
+        return missing_version(stack.ports, version)
+
+    wait_until(missing, seconds=LOAD_SECONDS, pulse=pulse)
+
+
+def ask_both(stack: Stack, pulse: Pulse, environ: Mapping[str, str]) -> None:
+    """Ask about two reviews over REST and two over gRPC, and print the answers.
+
+    Raises:
+        RunFailedError: No answer, or a wrong one to an obvious review.
+    """
+    edges = {
+        "REST": (("--rest_api_port", str(stack.ports.rest)), REST_QUESTIONS),
+        "gRPC": (("--port", str(stack.ports.grpc)), GRPC_QUESTIONS),
+    }
+    for name, (port, questions) in edges.items():
+        for line in ask(stack.place, port, questions, environ):
+            pulse.say(f"  {name}  {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(lambda interrupts: demo(interrupts, os.environ)))

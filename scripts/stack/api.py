@@ -1,0 +1,131 @@
+"""A client for the few calls of Airflow's REST API (v2) that the stack needs."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from scripts.errors import StackError
+
+SECONDS = 20.0
+ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of a DAG run, as it is at the moment of asking."""
+
+    task_id: str
+    state: str
+    """Airflow's name of it; ``none`` for a task that nobody has looked at yet."""
+    seconds: float
+    """How long it has run; 0 where it has not."""
+    try_number: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether this run is over for the task."""
+        return self.state in ENDED
+
+
+class AirflowApi:
+    """Airflow's REST API, as one user. Not a general client: it knows what the demo and the tests ask for."""
+
+    def __init__(self, url: str, *, user: str, password: str) -> None:
+        # Without the proxies that the environment may name: the server is on loopback.
+        self._client = httpx.Client(base_url=url, timeout=SECONDS, trust_env=False)
+        self._login = {"username": user, "password": password}
+
+    def __enter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close its connections."""
+        self._client.close()
+
+    def health(self) -> dict[str, str]:
+        """Return the status of each of Airflow's parts; empty while the server does not answer."""
+        try:
+            answer = self._client.get("/api/v2/monitor/health")
+        except httpx.TransportError:
+            return {}
+        if answer.status_code != httpx.codes.OK:
+            return {}
+        return {name: str(part["status"]) for name, part in answer.json().items() if part}
+
+    def is_paused(self, dag_id: str) -> bool | None:
+        """Whether the DAG is paused; None while the DAG processor has not found it."""
+        answer = self._ask("GET", f"/dags/{dag_id}", allowed=(httpx.codes.NOT_FOUND,))
+        return bool(answer.json()["is_paused"]) if answer.status_code == httpx.codes.OK else None
+
+    def import_errors(self) -> dict[str, str]:
+        """Return the traceback of each DAG file that cannot be imported, by file."""
+        found = self._ask("GET", "/importErrors").json()["import_errors"]
+        return {str(error["filename"]): str(error["stack_trace"]) for error in found}
+
+    def set_paused(self, dag_id: str, *, paused: bool) -> None:
+        """Pause or unpause a DAG, as its toggle in the UI does."""
+        self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
+
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, object]) -> None:
+        """Start a DAG run without a logical date."""
+        json = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+        self._ask("POST", f"/dags/{dag_id}/dagRuns", json=json)
+
+    def runs(self, dag_id: str, *states: str) -> list[dict[str, Any]]:
+        """Return the DAG's runs that are in one of the states, all where none is given; oldest first."""
+        query = {"state": list(states), "limit": 100, "order_by": "run_after"}
+        found: list[dict[str, Any]] = self._ask("GET", f"/dags/{dag_id}/dagRuns", params=query).json()["dag_runs"]
+        return found
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a DAG run."""
+        return str(self._ask("GET", _run(dag_id, run_id)).json()["state"])
+
+    def fail_run(self, dag_id: str, run_id: str) -> None:
+        """Mark a DAG run failed, which ends its running tasks."""
+        self._ask("PATCH", _run(dag_id, run_id), json={"state": "failed"})
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+        """Return the tasks of a DAG run."""
+        found = self._ask("GET", f"{_run(dag_id, run_id)}/taskInstances", params={"limit": 100}).json()
+        return [
+            TaskState(task["task_id"], task["state"] or "none", _seconds(task), task["try_number"])
+            for task in found["task_instances"]
+        ]
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """Return what a task returned."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
+        return self._ask("GET", path, params={"deserialize": "false", "stringify": "false"}).json()["value"]
+
+    def _ask(self, method: str, path: str, allowed: tuple[int, ...] = (), **options: Any) -> httpx.Response:
+        if "Authorization" not in self._client.headers:
+            token = self._send("POST", "/auth/token", json=self._login).json()["access_token"]
+            self._client.headers["Authorization"] = f"Bearer {token}"
+        return self._send(method, f"/api/v2{path}", allowed, **options)
+
+    def _send(self, method: str, path: str, allowed: tuple[int, ...] = (), **options: Any) -> httpx.Response:
+        try:
+            answer = self._client.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise StackError(f"Airflow's API does not answer {method} {path}: {error!r}") from error
+        if answer.is_error and answer.status_code not in allowed:
+            raise StackError(f"Airflow's API answered {method} {path} with {answer.status_code}: {answer.text[:500]}")
+        return answer
+
+
+def _seconds(task: Mapping[str, Any]) -> float:
+    """Return how long a task ran, or has been running."""
+    if task["state"] == "running" and task["start_date"]:
+        return (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(task["start_date"])).total_seconds()
+    return float(task["duration"] or 0.0)
+
+
+def _run(dag_id: str, run_id: str) -> str:
+    return f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"

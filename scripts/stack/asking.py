@@ -1,0 +1,98 @@
+"""Asking the served model: waiting for the newest version, queries over both protocols, checking the answers."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from scripts.errors import RunFailedError
+from scripts.stack.environment import plain_environment
+from scripts.stack.parts import MODEL
+from scripts.stack.place import Place
+from scripts.stack.ports import LOOPBACK, Ports
+
+SECONDS = 120.0
+STATUS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A review, and what the model must say of it; None where a good model might say either."""
+
+    text: str
+    label: str | None
+
+
+REST_QUESTIONS = (
+    Question("A wonderful film. I laughed, I cried, and I would see it again tomorrow.", "positive"),
+    Question("Not as funny as the trailer, but the ending won me over.", None),
+)
+GRPC_QUESTIONS = (
+    Question("Two dull hours. The acting is awful and the plot makes no sense at all.", "negative"),
+    Question("I wanted to like it far more than I did.", None),
+)
+
+
+def newest_version(models: Path) -> int | None:
+    """Return the number of the newest pushed version, None where there is none; version 10 comes after 9."""
+    return max((int(folder.name) for folder in models.iterdir() if folder.name.isdigit()), default=None)
+
+
+def missing_version(ports: Ports, version: int) -> str:
+    """Return "" once the model server serves `version`, else what is missing."""
+    try:
+        answer = httpx.get(f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}", timeout=STATUS_SECONDS, trust_env=False)
+    except httpx.TransportError:
+        return "the model server"
+    states = answer.json().get("model_version_status", []) if answer.status_code == httpx.codes.OK else []
+    served = {str(state["version"]) for state in states if state["state"] == "AVAILABLE"}
+    return "" if str(version) in served else f"the model server to load version {version}"
+
+
+def ask(place: Place, port: Sequence[str], questions: Sequence[Question], environ: Mapping[str, str]) -> list[str]:
+    """Ask the served model with the project's own client.
+
+    Args:
+        place: Where the stack lives.
+        port: The client's flag for protocol and port.
+        questions: What to ask.
+        environ: The environment to build on.
+
+    Returns:
+        The client's line for each question.
+
+    Raises:
+        RunFailedError: The client failed, or an obvious review was misjudged.
+    """
+    command = [str(place.tfx_python), "-m", "tfx_modules.serving.ask", *port, "--model_name", MODEL, "--"]
+    done = subprocess.run(
+        [*command, *(question.text for question in questions)],
+        env=plain_environment(environ),
+        cwd=place.root,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RunFailedError(f"The model server did not answer ({' '.join(port)}): {done.stderr.strip()}")
+    lines = done.stdout.splitlines()
+    check_answers(questions, lines)
+    return lines
+
+
+def check_answers(questions: Sequence[Question], lines: Sequence[str]) -> None:
+    """Check the answers to obvious reviews; a line begins with the label.
+
+    Raises:
+        RunFailedError: One is wrong, or missing.
+    """
+    if len(lines) != len(questions):
+        raise RunFailedError(f"{len(questions)} reviews were asked about, {len(lines)} answers came: {lines}")
+    for question, line in zip(questions, lines, strict=True):
+        label = line.partition(" ")[0]
+        if question.label is not None and label != question.label:
+            raise RunFailedError(f"The model calls an obviously {question.label} review {label!r}: {question.text!r}")

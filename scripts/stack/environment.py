@@ -1,0 +1,94 @@
+"""The environment that the stack's processes run under, and a record of it for commands beside the stack."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from scripts.stack.credentials import Credentials
+from scripts.stack.lock import is_running
+from scripts.stack.place import Place
+from scripts.stack.ports import LOOPBACK, Ports
+
+# Bytecode must be written, or every start is slow; the others would let another Python's packages in.
+STRIPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+FEED_VARIABLES = {"FEED": "AIRFLOW__BERT_SERVICE__FEED", "IMDB_ARCHIVE": "AIRFLOW__BERT_SERVICE__IMDB_ARCHIVE"}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What differs from one start of the stack to the next."""
+
+    ports: Ports = field(default_factory=Ports)
+    node_socket: str = ""
+    """Path of the node server's socket; empty where no stack runs: nodes get processes of their own then."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Overrides of settings, as environment variables ``AIRFLOW__BERT_SERVICE__...``."""
+
+    def environment(self) -> dict[str, str]:
+        """Return them as Airflow's configuration variables."""
+        url = f"http://{LOOPBACK}:{self.ports.ui}"
+        return {
+            "AIRFLOW__API__PORT": str(self.ports.ui),
+            "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            "AIRFLOW__BERT_SERVICE__NODE_SOCKET": self.node_socket,
+            **self.settings,
+        }
+
+
+def feed_settings(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that the make variables FEED and IMDB_ARCHIVE stand for; empty ones are left out."""
+    given = {variable: values.get(variable, "") for variable in FEED_VARIABLES}
+    return {FEED_VARIABLES[variable]: value for variable, value in given.items() if value}
+
+
+def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` without what harms a Python of ours: what the TFX side's processes get."""
+    return {name: value for name, value in environ.items() if name not in STRIPPED}
+
+
+def airflow_environment(
+    place: Place, credentials: Credentials, chosen: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment of Airflow's processes and commands.
+
+    Args:
+        place: Where the stack lives.
+        credentials: Its secrets.
+        chosen: :meth:`Choices.environment`, of this start or of the stack that runs.
+        environ: The environment to build on.
+    """
+    return {
+        **plain_environment(environ),
+        "BERT_SERVICE_ROOT": str(place.root),
+        "BERT_SERVICE_STATE": str(place.state),
+        "AIRFLOW_HOME": str(place.airflow_home),
+        "AIRFLOW_CONFIG": str(place.root / "airflow.cfg"),
+        # Tasks talk to the API server on loopback, and must not look for it behind a proxy.
+        "NO_PROXY": _without_proxy(environ),
+        "no_proxy": _without_proxy(environ),
+        **chosen,
+        **credentials.environment(),
+    }
+
+
+def write_session(place: Place, choices: Choices) -> None:
+    """Record the choices of the stack that now runs; no secret is among them."""
+    partial = place.session.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(choices.environment(), indent=1, sort_keys=True) + "\n")
+    partial.rename(place.session)
+
+
+def read_session(place: Place) -> dict[str, str]:
+    """Return the choices of the stack that runs at `place`, or the default ones where none does."""
+    # A stack that was killed leaves its record behind, and no node server.
+    if not is_running(place) or not place.session.exists():
+        return Choices().environment()
+    found: dict[str, str] = json.loads(place.session.read_text())
+    return found
+
+
+def _without_proxy(environ: Mapping[str, str]) -> str:
+    before = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    return ",".join([*filter(None, [before]), LOOPBACK, "localhost"])

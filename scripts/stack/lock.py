@@ -1,0 +1,49 @@
+"""One stack per state folder: a lock that the kernel frees however its holder ends."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scripts.errors import StackError
+from scripts.stack.place import STATE_VARIABLE, Place
+
+
+@contextmanager
+def only_stack(place: Place) -> Iterator[None]:
+    """Hold the lock while the block runs.
+
+    Raises:
+        StackError: A stack runs there already; the message names its process.
+    """
+    with _path(place).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise StackError(
+                f"A stack runs on {place.state} already (process {lock.read().strip() or 'unknown'}). Stop it with "
+                f"Ctrl-C where it was started, or give this one a state folder of its own ({STATE_VARIABLE}=folder) "
+                "and other ports (UI_PORT, REST_PORT, GRPC_PORT)."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def is_running(place: Place) -> bool:
+    """Whether a stack holds the lock now."""
+    if not _path(place).exists():
+        return False
+    with _path(place).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _path(place: Place) -> Path:
+    return place.state / "stack.lock"

@@ -1,0 +1,99 @@
+"""Processes that run beside this one: started in sessions of their own, watched, and stopped with their children."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.errors import StackError
+from scripts.stack.descendants import end_with_parent, kill_descendants
+from scripts.stack.tail import last_lines
+
+STOP_SECONDS = 8.0
+KILL_SECONDS = 5.0
+ROUND_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Part:
+    """A process to run: what it is called and how it is started."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+    folder: Path
+    """Its working directory."""
+    log: Path
+    """Gets what it prints; an older log is replaced."""
+
+
+class Processes:
+    """The parts that were started, in the order of their start.
+
+    Not a supervisor: a part that dies is an error, never started again.
+    """
+
+    def __init__(self) -> None:
+        self._running: list[tuple[Part, subprocess.Popen[bytes]]] = []
+
+    def start(self, part: Part) -> None:
+        """Start a part in a session of its own, where the terminal's Ctrl-C does not reach it."""
+        part.log.parent.mkdir(parents=True, exist_ok=True)
+        with part.log.open("wb") as log:
+            process = subprocess.Popen(
+                part.command,
+                env=dict(part.environment),
+                cwd=part.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+        self._running.append((part, process))
+
+    def check(self) -> None:
+        """Check that every part still runs.
+
+        Raises:
+            StackError: One has ended; the message names it and ends with the end of its log.
+        """
+        for part, process in self._running:
+            code = process.poll()
+            if code is not None:
+                raise StackError(
+                    f"{part.name} ended by itself ({_ending(code)}). The end of its log:\n{last_lines(part.log)}\n"
+                    f"All of it is in {part.log}."
+                )
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """End every part, the last started first, and whatever they started; force what is left after `seconds`.
+
+        Raises:
+            StackError: Something could not even be killed.
+        """
+        for _, process in reversed(self._running):
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(process.poll() is None for _, process in self._running):
+            time.sleep(ROUND_SECONDS)
+        for _, process in self._running:
+            _signal_group(process, signal.SIGKILL)
+        left = kill_descendants(KILL_SECONDS)
+        self._running.clear()
+        if left:
+            raise StackError(f"These processes could not be killed: {', '.join(map(str, left))}. Look at them with ps.")
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal the session that the process leads; its members may outlive it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"

@@ -1,0 +1,31 @@
+"""`python -m scripts.stack.run_airflow ARGUMENTS`: becomes Airflow's command, with the stack's environment.
+
+Where the stack runs, its ports and settings apply, else the defaults. Its database is made where there is none.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from scripts.errors import ScriptError
+from scripts.stack.credentials import ensure_credentials
+from scripts.stack.database import ensure_database
+from scripts.stack.environment import airflow_environment, read_session
+from scripts.stack.place import find_place
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Run Airflow's command in this process's stead; where that cannot be done, say why and exit with 1."""
+    place = find_place(os.environ)
+    try:
+        place.state.mkdir(parents=True, exist_ok=True)
+        environment = airflow_environment(place, ensure_credentials(place.secrets), read_session(place), os.environ)
+        ensure_database(place, environment)
+    except ScriptError as error:
+        sys.exit(str(error))
+    os.execve(place.airflow, [str(place.airflow), *arguments], environment)  # noqa: S606 (no shell on purpose)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

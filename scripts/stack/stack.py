@@ -1,0 +1,158 @@
+"""The stack as a whole: what is started in which order, when it is ready, and that it is stopped."""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.errors import NotReadyError, StackError
+from scripts.stack.api import AirflowApi
+from scripts.stack.credentials import USER, ensure_credentials
+from scripts.stack.database import ensure_database
+from scripts.stack.descendants import adopt_orphans
+from scripts.stack.environment import Choices, airflow_environment, plain_environment, write_session
+from scripts.stack.lock import only_stack
+from scripts.stack.parts import airflow_parts, model_server, node_server
+from scripts.stack.place import Place, make_private_folder, socket_path
+from scripts.stack.ports import LOOPBACK, Ports, check_free
+from scripts.stack.processes import Processes
+from scripts.stack.signals import Interrupts
+from scripts.stack.waiting import Pulse, wait_until
+
+READY_SECONDS = 180.0
+AIRFLOW_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs. Made by :func:`running_stack`, and of no use after its block."""
+
+    place: Place
+    ports: Ports
+    api: AirflowApi
+    processes: Processes
+    node_socket: Path
+
+    def wait_for_airflow(self, pulse: Pulse) -> None:
+        """Wait until Airflow and the node server can run tasks.
+
+        Raises:
+            StackError: A part died.
+            NotReadyError: A part is not healthy in time.
+        """
+        self._wait(self._missing_for_tasks, pulse)
+
+    def wait_for_dag(self, dag_id: str, pulse: Pulse) -> None:
+        """Wait until Airflow knows the DAG.
+
+        Raises:
+            StackError: Its file cannot be imported; the message holds the error.
+            NotReadyError: It does not appear in time.
+        """
+
+        def missing() -> str:
+            if self.api.is_paused(dag_id) is not None:
+                return ""
+            if errors := self.api.import_errors():
+                texts = "\n".join(f"{name}:\n{error}" for name, error in errors.items())
+                raise StackError(f"Airflow cannot import the DAG {dag_id}.\n{texts}")
+            return f"Airflow to find the DAG {dag_id} (the pipeline is compiled first)"
+
+        self._wait(missing, pulse)
+
+    def wait_for_model_server(self, pulse: Pulse) -> None:
+        """Wait until the model server accepts connections; whether it has a model is another question.
+
+        Raises:
+            StackError: A part died.
+            NotReadyError: It does not listen in time.
+        """
+        self._wait(lambda: "" if _accepts(self.ports.rest) else "the model server", pulse)
+
+    def _wait(self, missing: Callable[[], str], pulse: Pulse) -> None:
+        def missing_while_all_run() -> str:
+            self.processes.check()
+            return missing()
+
+        try:
+            wait_until(missing_while_all_run, seconds=READY_SECONDS, pulse=pulse)
+        except NotReadyError as error:
+            raise NotReadyError(f"{error} The parts' logs are in {self.place.logs}.") from error
+
+    def _missing_for_tasks(self) -> str:
+        health = self.api.health()
+        waiting = [name.replace("_", " ") for name in AIRFLOW_PARTS if health.get(name) != "healthy"]
+        if not _accepts(self.node_socket):
+            waiting.append("node server")
+        return ", ".join(waiting)
+
+
+@contextmanager
+def running_stack(
+    place: Place,
+    ports: Ports,
+    settings: Mapping[str, str],
+    *,
+    interrupts: Interrupts,
+    pulse: Pulse,
+    environ: Mapping[str, str],
+) -> Iterator[Stack]:
+    """Start the stack; stop it, with all that it has started, when the block ends in whichever way.
+
+    Args:
+        place: Where it lives; one stack at a time.
+        ports: Where it listens.
+        settings: Overrides of settings, as environment variables.
+        interrupts: Held while the stack is stopped.
+        pulse: Where to say that it is being stopped.
+        environ: The environment to build on.
+
+    Raises:
+        StackError: Another stack runs there, a port is taken, or the database cannot be made.
+    """
+    adopt_orphans()
+    place.state.mkdir(parents=True, exist_ok=True)
+    with only_stack(place):
+        check_free(ports)
+        node_socket = socket_path(place, environ)
+        make_private_folder(node_socket.parent)
+        node_socket.unlink(missing_ok=True)  # left by a server that was killed; ours is the only stack here
+        processes = Processes()
+        try:
+            choices = Choices(ports=ports, node_socket=str(node_socket), settings=settings)
+            api = _start(place, choices, processes, environ)
+            with api:
+                yield Stack(place, ports, api, processes, node_socket)
+        finally:
+            interrupts.hold()
+            pulse.say("Stopping everything.")
+            place.session.unlink(missing_ok=True)
+            processes.stop()
+            node_socket.unlink(missing_ok=True)
+            node_socket.parent.rmdir()
+
+
+def _start(place: Place, choices: Choices, processes: Processes, environ: Mapping[str, str]) -> AirflowApi:
+    credentials = ensure_credentials(place.secrets)
+    chosen = choices.environment()
+    for_airflow = airflow_environment(place, credentials, chosen, environ)
+    for_tfx = plain_environment(environ)
+    # First what takes longest and needs no database.
+    processes.start(node_server(place, Path(choices.node_socket), for_tfx))
+    ensure_database(place, for_airflow)
+    for part in airflow_parts(place, for_airflow):
+        processes.start(part)
+    place.models.mkdir(parents=True, exist_ok=True)
+    processes.start(model_server(place, choices.ports, for_tfx))
+    write_session(place, choices)
+    return AirflowApi(chosen["AIRFLOW__API__BASE_URL"], user=USER, password=credentials.password)
+
+
+def _accepts(address: int | Path) -> bool:
+    """Whether somebody accepts connections at a port of loopback, or at a Unix socket."""
+    family = socket.AF_INET if isinstance(address, int) else socket.AF_UNIX
+    target = (LOOPBACK, address) if isinstance(address, int) else str(address)
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(target) == 0

@@ -1,0 +1,157 @@
+"""The DAG file, loaded by Airflow's own DagBag from a folder laid out as `make compile` leaves it."""
+
+import datetime as dt
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+from bert_service.sources import sources_digest
+from bert_service.timetables import DailyUntil
+
+ROOT = Path(__file__).parents[2]
+EDGES = {
+    "CsvExampleGen": {"StatisticsGen", "Transform", "Evaluator", "InfraValidator"},
+    "StatisticsGen": {"SchemaGen", "ExampleValidator"},
+    "SchemaGen": {"ExampleValidator", "Transform"},
+    "ExampleValidator": {"Tuner", "Trainer"},
+    "Transform": {"Tuner", "Trainer"},
+    "LatestTuned": {"Tuner"},
+    "Tuner": {"Trainer"},
+    "Trainer": {"Evaluator", "InfraValidator", "Pusher"},
+    "Resolver": {"Evaluator"},
+    "Evaluator": {"InfraValidator", "Pusher"},
+    "InfraValidator": {"Pusher"},
+    "Pusher": set(),
+}
+PARAMETERS = {
+    "CsvExampleGen": ["input_base", "range_config"],
+    "Tuner": ["tune"],
+    "Trainer": ["train_args"],
+    "Pusher": ["push_destination"],
+}
+HEAVY = ("tensorflow", "tfx", "keras", "apache_beam", "tfx_modules")
+
+
+def ir() -> dict[str, Any]:
+    """The project's pipeline as far as this side reads it."""
+    nodes = [
+        {
+            "node_info": {"id": node, "type": {"name": f"tfx.{node}"}},
+            "upstream_nodes": sorted(upstream for upstream, below in EDGES.items() if node in below),
+            "parameters": {
+                "parameters": {
+                    name: {"runtime_parameter": {"name": name, "type": "STRING"}} for name in PARAMETERS.get(node, ())
+                }
+            },
+        }
+        for node in EDGES
+    ]
+    return {"pipeline_info": {"id": "bert_sentiment"}, "nodes": [{"pipeline_node": node} for node in nodes]}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A snapshot: DAG file, IR, and sources that the IR was compiled from; and a sample feed of three days."""
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__ROOT", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    rows = [f'{day},2026-10-{day},"A film, and how.",positive\n' for day in (16, 17, 18)]
+    (tmp_path / "data" / "sample_reviews.csv").write_text("id,date,review,sentiment\n" + "".join(rows))
+    sources = tmp_path / "tfx_modules"
+    sources.mkdir()
+    (sources / "__init__.py").write_text("")
+    compiled = tmp_path / "dags" / "compiled"
+    compiled.mkdir(parents=True)
+    shutil.copy(ROOT / "dags" / "bert_sentiment.py", tmp_path / "dags")
+    (compiled / "bert_sentiment.json").write_text(json.dumps(ir()))
+    (compiled / "bert_sentiment.sha256").write_text(sources_digest(sources))
+    return tmp_path
+
+
+def load(project: Path) -> DagBag:
+    return DagBag(project / "dags", bundle_path=project / "dags", bundle_name="test")
+
+
+def loaded(project: Path) -> DAG:
+    bag = load(project)
+    assert bag.import_errors == {}
+    return bag.dags["bert_sentiment"]
+
+
+def test_tasks_and_edges(project: Path) -> None:
+    dag = loaded(project)
+    roots = {node for node in EDGES if not any(node in below for below in EDGES.values())}
+    assert roots == {"CsvExampleGen", "LatestTuned", "Resolver"}
+    assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
+        **EDGES,
+        "refresh_data": roots,
+        "Pusher": {"notify_promotion"},
+        "notify_promotion": set(),
+    }
+
+
+def test_the_promotion_is_told_also_when_the_pusher_was_skipped(project: Path) -> None:
+    assert loaded(project).get_task("notify_promotion").trigger_rule == "none_failed"
+
+
+def test_the_form_and_the_page(project: Path) -> None:
+    dag = loaded(project)
+    assert dag.params.dump() == {"data_date": None, "tune": False, "train_steps": 0, "use_cache": True}
+    assert dag.doc_md
+    assert "data date" in dag.doc_md
+    assert all(task.doc_md for task in dag.tasks if task.task_id in EDGES)
+
+
+def test_days_of_the_sample_feed(project: Path) -> None:
+    dag = loaded(project)
+    assert dag.start_date == dt.datetime(2026, 10, 16, tzinfo=dt.timezone.utc)
+    assert dag.end_date is None, "an end date would leave later runs by hand waiting without end"
+    assert isinstance(dag.timetable, DailyUntil)
+    assert dag.timetable.last_day == dt.date(2026, 10, 18)
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+
+
+def test_days_of_the_imdb_feed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__FEED", "imdb")
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__IMDB_FIRST_DAY", "2026-01-01")
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__IMDB_DAYS", "31")
+    dag = loaded(project)
+    assert dag.start_date == dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
+    assert isinstance(dag.timetable, DailyUntil)
+    assert dag.timetable.last_day == dt.date(2026, 1, 31)
+
+
+def test_airflow_can_keep_the_dag(project: Path) -> None:
+    kept = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project)))
+    assert set(kept.task_dict) == {*EDGES, "refresh_data", "notify_promotion"}
+
+
+def test_a_stale_pipeline_is_an_import_error_that_names_the_command(project: Path) -> None:
+    (project / "tfx_modules" / "model.py").write_text("changed = True\n")
+    (message,) = load(project).import_errors.values()
+    assert "is stale" in message
+    assert "Run `make compile`" in message
+
+
+def test_parsing_imports_no_tensorflow(project: Path) -> None:
+    script = "import runpy, sys\n"
+    script += f"sys.path.insert(0, {str(ROOT / 'plugins')!r})\n"
+    script += f"runpy.run_path({str(project / 'dags' / 'bert_sentiment.py')!r})\n"
+    script += f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip().splitlines()[-1:]) == (0, ["[]"]), done.stderr
+
+
+COMPILED = ROOT / "dags" / "compiled" / "bert_sentiment.json"
+
+
+@pytest.mark.skipif(not COMPILED.exists(), reason="the pipeline has not been compiled; `make compile` does it")
+def test_the_edges_above_are_those_of_the_compiled_pipeline() -> None:
+    nodes = [entry["pipeline_node"] for entry in json.loads(COMPILED.read_text())["nodes"]]
+    assert {node["node_info"]["id"]: set(node.get("downstream_nodes", ())) for node in nodes} == EDGES

@@ -1,0 +1,127 @@
+"""The sample feed: what is in it, and that its script still makes it."""
+
+import csv
+import datetime as dt
+import hashlib
+import importlib.util
+import os
+import re
+import statistics
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+DATA = Path(__file__).parents[2] / "data"
+FEED = DATA / "sample_reviews.csv"
+SCRIPT = DATA / "make_sample_feed.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location("make_sample_feed", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        del sys.modules[spec.name]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, str]]:
+    with FEED.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1"])
+def test_the_script_makes_the_same_bytes_again(tmp_path: Path, hash_seed: str) -> None:
+    again = tmp_path / "again.csv"
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    subprocess.run([sys.executable, str(SCRIPT), "--output", str(again)], check=True, cwd=tmp_path, env=environment)
+    assert hashlib.sha256(again.read_bytes()).hexdigest() == hashlib.sha256(FEED.read_bytes()).hexdigest()
+
+
+def test_another_seed_makes_other_reviews(script: ModuleType) -> None:
+    assert script.render(seed=1) != FEED.read_bytes()
+
+
+def test_it_is_utf_8_with_unix_line_ends() -> None:
+    content = FEED.read_bytes()
+    assert b"\r" not in content
+    assert content.endswith(b"\n")
+    assert content.decode("utf-8").startswith("id,date,review,sentiment\n")
+
+
+def test_every_row_is_whole(rows: list[dict[str, str]]) -> None:
+    assert len(rows) >= 1500
+    for row in rows:
+        assert list(row) == ["id", "date", "review", "sentiment"]
+        assert row["sentiment"] in ("negative", "positive")
+        assert row["review"] == row["review"].strip()
+
+
+def test_ids_count_from_one_and_no_text_comes_twice(rows: list[dict[str, str]]) -> None:
+    assert [row["id"] for row in rows] == [f"s-{number:06d}" for number in range(1, len(rows) + 1)]
+    assert len({row["review"].casefold() for row in rows}) == len(rows)
+
+
+def test_it_covers_24_days_of_about_70_reviews_in_order(rows: list[dict[str, str]]) -> None:
+    a_day = Counter(row["date"] for row in rows)
+    assert list(a_day) == [(dt.date(2026, 10, 16) + dt.timedelta(days=n)).isoformat() for n in range(24)]
+    assert all(60 <= count <= 80 for count in a_day.values())
+
+
+def test_the_classes_are_balanced_on_every_day(rows: list[dict[str, str]]) -> None:
+    positive = Counter(row["date"] for row in rows if row["sentiment"] == "positive")
+    for day, count in Counter(row["date"] for row in rows).items():
+        assert abs(2 * positive[day] - count) <= 2, day
+
+
+def test_lengths_have_a_long_tail(rows: list[dict[str, str]]) -> None:
+    words = [len(row["review"].split()) for row in rows]
+    assert min(words) >= 3
+    assert 150 <= max(words) <= 300
+    assert 25 <= statistics.median(words) <= 40
+    assert statistics.median(words) < statistics.mean(words)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"<br />", r"\?", "[à-ÿ]", r"\d", '"', ",", "\n"],
+    ids=["br", "?", "accent", "digit", "quote", "comma", "newline"],
+)
+def test_it_has_what_breaks_careless_readers(rows: list[dict[str, str]], pattern: str) -> None:
+    assert sum(bool(re.search(pattern, row["review"])) for row in rows) >= 20
+
+
+def test_no_slot_is_left_unfilled(rows: list[dict[str, str]]) -> None:
+    assert not [row["id"] for row in rows if re.search(r"[{}@|]", row["review"])]
+
+
+def test_articles_and_capitals_are_right(rows: list[dict[str, str]]) -> None:
+    faulty = re.compile(r"\b[Aa] [aeio]|\b[Aa]n [bcdfgjklmnpqrstvwxyz]|[.?!] [a-z]|  ")
+    assert not [row["review"] for row in rows if faulty.search(row["review"])]
+
+
+def test_a_verdict_without_its_other_member_is_refused(script: ModuleType, tmp_path: Path) -> None:
+    for name in ("words.txt", "plots.txt"):
+        (tmp_path / name).write_text("[any]\nx\n", encoding="utf-8")
+    (tmp_path / "verdicts.txt").write_text("[plain x]\n+ Good.\n+ Better.\n", encoding="utf-8")
+    with pytest.raises(script.PhraseError, match=r"\[plain x\].*a pair is a \+ line, then a - line"):
+        script.read_phrases(tmp_path)
+
+
+def test_an_unknown_pool_of_verdicts_is_refused(script: ModuleType, tmp_path: Path) -> None:
+    for name in ("words.txt", "plots.txt"):
+        (tmp_path / name).write_text("[any]\nx\n", encoding="utf-8")
+    (tmp_path / "verdicts.txt").write_text("[odd x]\n+ Good.\n- Bad.\n", encoding="utf-8")
+    with pytest.raises(script.PhraseError, match=r"the pool is 'odd'; allowed: plain, idiom, turned"):
+        script.read_phrases(tmp_path)

@@ -1,0 +1,123 @@
+"""`make up`: the DAG is toggled, triggered, backfilled and cancelled in the running stack."""
+
+import datetime as dt
+import json
+import re
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from scripts.stack.credentials import LOGIN_FILE
+from scripts.stack.descendants import descendants
+from tests.e2e.conftest import DAG, RunningStack, start_make
+from tests.support.survivors import marked
+
+pytestmark = pytest.mark.slow
+
+FEW_STEPS = json.dumps({"train_steps": 4})
+RUN_SECONDS = 300.0
+CANCEL_SECONDS = 90.0
+WINDOW = dt.timedelta(days=13)  # from the first to the last day of a window of 14
+FIRST_DAY = dt.date(2026, 10, 16)
+EPOCH = dt.date(1970, 1, 1)
+LISTENING = "0A"
+LOOPBACK = re.compile(r"0100007F|0{24}01000000|0{16}FFFF00000100007F")  # as the kernel writes 127.0.0.1 and ::1
+
+
+def listening_of(processes: set[int]) -> set[str]:
+    """Return the addresses that the processes listen on, as the kernel writes them."""
+    inodes = set()
+    for pid in processes:
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if found := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
+                    inodes.add(found[1])
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
+    return {row[1].partition(":")[0] for row in rows if row[3] == LISTENING and row[9] in inodes}
+
+
+def node_processes(stack: RunningStack) -> set[int]:
+    """Return what runs below the node server now."""
+    found = {pid for pid, command in marked(stack.site.mark).items() if "tfx_modules.node.server" in command}
+    return {below for pid in found for below in descendants(pid)}
+
+
+def check_dates(stack: RunningStack, run_id: str, day: dt.date) -> None:
+    """Check that a run read the window that ends at its own day, and nothing else."""
+    read = stack.api.xcom(DAG, run_id, "refresh_data")
+    first = max(day - WINDOW, FIRST_DAY)
+    assert (read["data_date"], read["first_day"]) == (day.isoformat(), first.isoformat())
+    assert (read["start_span"], read["end_span"]) == ((first - EPOCH).days, (day - EPOCH).days)
+    (examples,) = stack.api.xcom(DAG, run_id, "CsvExampleGen")["outputs"]["examples"]
+    assert str(examples["properties"]["span"]) == str((day - EPOCH).days)
+
+
+def test_everything_listens_on_loopback_only(stack: RunningStack) -> None:
+    addresses = listening_of(set(marked(stack.site.mark)))
+
+    assert addresses
+    assert [address for address in addresses if not LOOPBACK.fullmatch(address)] == []
+
+
+def test_only_the_owner_can_read_the_login(stack: RunningStack) -> None:
+    login = stack.site.place.secrets / LOGIN_FILE
+
+    assert stat.S_IMODE(login.stat().st_mode) == 0o600
+
+
+def test_a_second_stack_on_the_same_state_is_refused(stack: RunningStack, tmp_path: Path) -> None:
+    log = tmp_path / "second.log"
+
+    assert start_make(stack.site, "up", log=log).wait(60) != 0
+
+    assert f"A stack runs on {stack.site.place.state} already" in log.read_text()
+
+
+def test_the_dag_can_be_toggled(stack: RunningStack) -> None:
+    assert stack.api.is_paused(DAG) is True
+
+    stack.api.set_paused(DAG, paused=False)
+
+    assert stack.api.is_paused(DAG) is False
+
+
+def test_a_run_of_a_logical_date_reads_its_own_dates(stack: RunningStack) -> None:
+    stack.api.set_paused(DAG, paused=False)
+
+    stack.airflow("dags", "trigger", DAG, "-l", "2026-11-05", "--conf", FEW_STEPS)
+
+    (run_id,) = stack.wait_for_runs("manual", 1, RUN_SECONDS)
+    check_dates(stack, run_id, dt.date(2026, 11, 5))
+
+
+def test_each_run_of_a_backfill_reads_its_own_dates(stack: RunningStack) -> None:
+    stack.api.set_paused(DAG, paused=False)
+    days = ["--from-date", "2026-11-03", "--to-date", "2026-11-04"]
+
+    stack.airflow("backfill", "create", "--dag-id", DAG, *days, "--dag-run-conf", FEW_STEPS)
+
+    runs = stack.wait_for_runs("backfill", 2, 2 * RUN_SECONDS)
+    assert len(runs) == 2
+    for run_id, day in zip(runs, (dt.date(2026, 11, 3), dt.date(2026, 11, 4)), strict=True):
+        check_dates(stack, run_id, day)
+
+
+def test_a_cancelled_run_leaves_no_node_process(stack: RunningStack) -> None:
+    stack.api.set_paused(DAG, paused=False)
+    stack.api.trigger(DAG, "cancelled", {"data_date": "2026-11-05", "use_cache": False})
+    wait_until_nodes(stack, there=True)
+
+    stack.api.fail_run(DAG, "cancelled")
+
+    wait_until_nodes(stack, there=False)
+    assert stack.api.run_state(DAG, "cancelled") == "failed"
+
+
+def wait_until_nodes(stack: RunningStack, *, there: bool) -> None:
+    deadline = time.monotonic() + CANCEL_SECONDS
+    while bool(node_processes(stack)) is not there:
+        assert time.monotonic() < deadline, marked(stack.site.mark)
+        time.sleep(0.2)

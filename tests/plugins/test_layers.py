@@ -1,0 +1,51 @@
+"""Each side of the project imports its own world only."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TFX_WORLD = {"tensorflow", "tensorflow_text", "tfx", "keras", "keras_hub", "keras_tuner", "apache_beam", "tfx_modules"}
+AIRFLOW_WORLD = {"airflow", "plugins", "bert_service", "bert_service_plugin", "dags"}
+HEAVY = sorted(TFX_WORLD)
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Top-level names of the packages that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield (node.module or "").partition(".")[0]
+
+
+@pytest.mark.parametrize(
+    ("folder", "foreign"), [("plugins", TFX_WORLD), ("dags", TFX_WORLD), ("tfx_modules", AIRFLOW_WORLD)]
+)
+def test_no_file_imports_the_other_sides_packages(folder: str, foreign: set[str]) -> None:
+    assert sources(folder), f"{folder}/ has no Python files"
+    found = {str(path.relative_to(ROOT)): foreign & set(imported(path)) for path in sources(folder)}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_importing_the_airflow_side_leaves_tensorflow_out() -> None:
+    modules = [
+        ".".join(path.relative_to(ROOT / "plugins").with_suffix("").parts)
+        for path in sources("plugins")
+        if path.name not in {"__init__.py", "__main__.py"}
+    ]
+    script = "import importlib, sys\n"
+    script += f"for name in {modules!r}: importlib.import_module(name)\n"
+    script += f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT / "plugins", capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout.strip().splitlines()[-1:]) == (0, ["[]"]), done.stderr

@@ -1,0 +1,137 @@
+"""The operator turns outcomes into what Airflow understands; the node is a real child process."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from bert_service.config import NodeEnvironment
+from bert_service.exceptions import NodeCancelledError, OutcomeError, SettingsError
+from bert_service.operators.node import TfxNodeOperator
+
+from tests.plugins.conftest import MODULE_ROOT
+
+CONTEXT: Any = {"run_id": "manual__2026-11-05"}
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> NodeEnvironment:
+    return NodeEnvironment(
+        tfx_python=Path(sys.executable),
+        node_socket=None,
+        module_root=MODULE_ROOT,
+        pipeline=tmp_path / "small.json",
+        code_version="c0de",
+        pipeline_root=tmp_path / "pipeline",
+        metadata=f"sqlite:///{tmp_path}/mlmd.db",
+        outcomes=tmp_path / "outcomes",
+    )
+
+
+def pusher(environment: NodeEnvironment, **parameters: str) -> TfxNodeOperator:
+    return TfxNodeOperator(task_id="Pusher", tfx_node="Pusher", environment=environment, parameters=parameters)
+
+
+@pytest.mark.parametrize("state", ["complete", "cached", "reused"])
+def test_success_returns_addresses_and_no_data(environment: NodeEnvironment, state: str) -> None:
+    assert pusher(environment, act=state).execute(CONTEXT) == {
+        "node": "Pusher",
+        "state": state,
+        "execution_id": 7,
+        "outputs": {
+            "model": [
+                {
+                    "id": 5,
+                    "type": "Model",
+                    "uri": f"{environment.pipeline_root}/Trainer/model/7",
+                    "properties": {"pushed": 1},
+                }
+            ]
+        },
+        "reason": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "reason"),
+    [
+        ("skipped", AirflowSkipException, "the model is not blessed: accuracy 0.612 < floor 0.7"),
+        ("blocked", AirflowFailException, "split train: review has 3 missing values"),
+        ("failed", AirflowException, "out of memory"),
+    ],
+)
+def test_other_ends_raise_and_the_reason_is_the_last_line_of_the_log(
+    environment: NodeEnvironment,
+    capfd: pytest.CaptureFixture[str],
+    state: str,
+    error: type[AirflowException],
+    reason: str,
+) -> None:
+    with pytest.raises(error, match=reason) as raised:
+        pusher(environment, act=state).execute(CONTEXT)
+    assert raised.type is error
+    assert reason in capfd.readouterr().out.splitlines()[-1]
+
+
+def test_the_nodes_log_is_the_tasks_log(environment: NodeEnvironment, capfd: pytest.CaptureFixture[str]) -> None:
+    pusher(environment, act="complete").execute(CONTEXT)
+    assert "Pusher runs for manual__2026-11-05" in capfd.readouterr().out
+
+
+def test_a_crash_is_an_error_that_is_tried_again(environment: NodeEnvironment) -> None:
+    with pytest.raises(OutcomeError, match="ended with signal SIGKILL") as raised:
+        pusher(environment, act="crash").execute(CONTEXT)
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_airflows_sigterm_kills_the_node_and_execute_raises(environment: NodeEnvironment, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    task = pusher(environment, act="hang", pids=str(pids))
+
+    def terminate() -> None:
+        while not pids.exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
+    threading.Thread(target=terminate).start()
+    with pytest.raises(NodeCancelledError, match="node 'Pusher' was killed"):
+        task.execute(CONTEXT)
+    signal.signal(signal.SIGTERM, before)
+    for pid in pids.read_text().split():
+        assert not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_on_kill_before_execute_does_nothing(environment: NodeEnvironment) -> None:
+    pusher(environment, act="complete").on_kill()
+
+
+def test_parameters_and_cache_are_templates(environment: NodeEnvironment) -> None:
+    task = TfxNodeOperator(
+        task_id="Trainer",
+        tfx_node="Trainer",
+        environment=environment,
+        parameters={"act": "{{ params.act }}"},
+        use_cache="{{ params.use_cache }}",
+    )
+    context: Any = {**CONTEXT, "params": {"act": "complete", "use_cache": False}}
+    task.render_template_fields(context)
+    assert (task.parameters, task.use_cache) == ({"act": "complete"}, "False")
+    assert task.execute(context)["state"] == "complete"
+
+
+@pytest.mark.parametrize("value", ["", None, 3])
+def test_parameters_are_checked_when_the_task_runs(environment: NodeEnvironment, value: Any) -> None:
+    with pytest.raises(SettingsError, match=rf"parameter 'act' of the node became {value!r}; allowed: a text"):
+        pusher(environment, act=value).execute(CONTEXT)
+
+
+def test_use_cache_is_checked_when_the_task_runs(environment: NodeEnvironment) -> None:
+    task = TfxNodeOperator(task_id="T", tfx_node="T", environment=environment, parameters={}, use_cache="perhaps")
+    with pytest.raises(SettingsError, match=r"use_cache became 'perhaps'; allowed: True, False"):
+        task.execute(CONTEXT)

@@ -1,0 +1,149 @@
+"""The task that fetches the reviews that a run trains on."""
+
+import dataclasses
+import datetime as dt
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.utils.types import DagRunType
+from bert_service.exceptions import FeedError, MissingDayError
+from bert_service.operators.refresh import DataRefreshOperator
+from bert_service.settings import Settings, settings_from
+
+UTC = dt.timezone.utc
+FIRST_DAY = dt.date(2026, 10, 16)
+DAYS = 24
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a project with a sample feed of two reviews a day, and no more than that."""
+    feed = tmp_path / "data" / "sample_reviews.csv"
+    feed.parent.mkdir()
+    days = [FIRST_DAY + dt.timedelta(days=offset) for offset in range(DAYS)]
+    rows = [f"{day}-{n},{day},Film {n}.,{('negative', 'positive')[n]}" for day in days for n in (0, 1)]
+    feed.write_text("\n".join(["id,date,review,sentiment", *rows]) + "\n")
+    return settings_from({"root": str(tmp_path)})
+
+
+def context(run_type: str = "manual", *, day: str | None = None, param: object = None) -> Any:
+    """What a task is given of its run. A run that is not for a day was triggered on the 6th, at half past nine."""
+    moment = dt.datetime.fromisoformat(day).replace(tzinfo=UTC) if day else None
+    run = SimpleNamespace(
+        run_type=DagRunType(run_type),
+        run_after=dt.datetime(2026, 11, 6, 9, 30, tzinfo=UTC),
+        logical_date=moment,
+        data_interval_start=moment,
+    )
+    return {"dag_run": run, "params": {"data_date": param}}
+
+
+def refresh(settings: Settings, given: Any) -> dict[str, Any]:
+    return DataRefreshOperator(task_id="refresh_data", settings=settings).execute(given)
+
+
+def days_on_disk(settings: Settings) -> list[str]:
+    return sorted(path.name for path in settings.spans.glob("*-*-*"))
+
+
+def test_what_the_task_returns(settings: Settings) -> None:
+    assert refresh(settings, context(day="2026-11-05")) == {
+        "data_date": "2026-11-05",
+        "first_day": "2026-10-23",
+        "days": 14,
+        "rows": 28,
+        "input_base": str(settings.spans),
+        "start_span": 20749,
+        "end_span": 20762,
+        "range_config": '{"static_range": {"start_span_number": 20749, "end_span_number": 20762}}',
+    }
+
+
+def test_what_the_task_returns_can_be_kept_by_airflow(settings: Settings) -> None:
+    returned = refresh(settings, context(day="2026-11-05"))
+    assert json.loads(json.dumps(returned)) == returned
+
+
+def test_a_run_reads_exactly_the_days_of_its_window(settings: Settings) -> None:
+    refresh(dataclasses.replace(settings, window_days=3), context("backfill", day="2026-11-05"))
+    assert days_on_disk(settings) == ["2026-11-03", "2026-11-04", "2026-11-05"]
+    manifest = json.loads((settings.spans / "2026-11-05" / "manifest.json").read_text())
+    assert (manifest["rows"], manifest["source"]) == (2, "sample")
+
+
+def test_without_a_day_it_is_the_last_complete_one(settings: Settings) -> None:
+    assert refresh(settings, context())["data_date"] == "2026-11-05"
+
+
+def test_the_day_of_the_trigger_form(settings: Settings) -> None:
+    assert refresh(settings, context(day="2026-11-05", param="2026-11-08"))["data_date"] == "2026-11-08"
+
+
+def test_the_log_has_a_line_a_day(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    short = dataclasses.replace(settings, window_days=2)
+    refresh(short, context(day="2026-11-04"))
+    refresh(short, context(day="2026-11-05"))
+    log = capfd.readouterr().out
+    assert log.count("2026-11-03: 2 reviews, new") == 1
+    assert log.count("2026-11-04: 2 reviews, unchanged") == 1
+    assert log.count("2026-11-05: 2 reviews, new") == 1
+
+
+def test_a_window_that_reaches_back_before_the_feed_is_clipped(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    returned = refresh(settings, context(day="2026-10-18"))
+    assert (returned["first_day"], returned["days"], returned["rows"]) == ("2026-10-16", 3, 6)
+    assert days_on_disk(settings) == ["2026-10-16", "2026-10-17", "2026-10-18"]
+    log = capfd.readouterr().out
+    assert "data date 2026-10-18: 3 days of feed sample, from 2026-10-16 on" in log
+    assert "feed sample begins on 2026-10-16, so that the window has not 14 days" in log
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "backfill", "manual"])
+def test_a_run_for_a_day_is_about_that_day_however_it_came_about(settings: Settings, run_type: str) -> None:
+    assert refresh(settings, context(run_type, day="2026-11-05"))["data_date"] == "2026-11-05"
+
+
+@pytest.mark.parametrize("day", ["2026-10-15", "2026-11-09"])
+def test_a_day_that_the_feed_does_not_have_is_an_error_that_is_tried_again(settings: Settings, day: str) -> None:
+    message = f"feed sample has no reviews of {day}; its days are 2026-10-16 to 2026-11-08"
+    with pytest.raises(MissingDayError, match=message) as raised:
+        refresh(settings, context(day=day))
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_data_date_that_is_no_date_is_not_tried_again(settings: Settings) -> None:
+    with pytest.raises(AirflowFailException, match="parameter data_date is 'today'; allowed: a day like 2026-11-05"):
+        refresh(settings, context(param="today"))
+
+
+def test_a_feed_that_comes_back_is_read_at_the_retry(settings: Settings) -> None:
+    content = settings.sample_feed.read_text()
+    settings.sample_feed.write_text(content.replace("2026-11-05-1,2026-11-05,Film 1.,", "2026-11-05-1,2026-11-05,,"))
+    with pytest.raises(FeedError, match=r"sample_reviews\.csv, row 42 .*: review is empty"):
+        refresh(settings, context(day="2026-11-05"))
+    settings.sample_feed.write_text(content)
+    assert refresh(settings, context(day="2026-11-05"))["rows"] == 28
+
+
+def test_a_correction_in_the_feed_reaches_the_spans(settings: Settings) -> None:
+    refresh(settings, context(day="2026-11-05"))
+    settings.sample_feed.write_text(
+        settings.sample_feed.read_text().replace("2026-11-05,Film 1.", "2026-11-05,Corrected.")
+    )
+    refresh(settings, context(day="2026-11-05"))
+    assert "Corrected." in (settings.spans / "2026-11-05" / "reviews.csv").read_text()
+
+
+def test_airflow_can_keep_the_task(settings: Settings) -> None:
+    with DAG("reviews", schedule=None) as dag:
+        DataRefreshOperator(task_id="refresh_data", settings=settings)
+    kept = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    assert kept.get_task("refresh_data").task_type == "DataRefreshOperator"

@@ -1,0 +1,73 @@
+"""Settings come from [bert_service] of airflow.cfg and from the environment, and say what is wrong with them."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from bert_service.exceptions import SettingsError
+from bert_service.settings import FeedName, load_settings, settings_from
+
+PROJECT_ROOT = Path(__file__).parents[2]
+
+
+def test_without_a_section_everything_is_found_from_the_packages_place() -> None:
+    settings = load_settings()
+    assert settings.root == PROJECT_ROOT
+    assert settings.tfx_python == PROJECT_ROOT / ".venv" / "tfx" / "bin" / "python"
+    assert settings.state == PROJECT_ROOT / "var"
+    assert settings.metadata == f"sqlite:///{PROJECT_ROOT}/var/metadata/mlmd.db"
+    assert settings.node_socket is None
+    assert settings.feed is FeedName.SAMPLE
+    assert settings.webhook_conn_id == ""
+
+
+def test_the_environment_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__FEED", "imdb")
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__IMDB_ARCHIVE", "aclImdb.tar.gz")
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__IMDB_FIRST_DAY", "2026-01-02")
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__NODE_SOCKET", "/run/node.sock")
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__WINDOW_DAYS", "3")
+    settings = load_settings()
+    assert settings.feed is FeedName.IMDB
+    assert settings.imdb_archive == str(PROJECT_ROOT / "aclImdb.tar.gz")
+    assert settings.imdb_first_day == dt.date(2026, 1, 2)
+    assert settings.node_socket == Path("/run/node.sock")
+    assert settings.window_days == 3
+
+
+def test_folders_of_the_state() -> None:
+    settings = settings_from({"root": "/srv/bert", "state": "state"})
+    folders = [settings.pipeline_root, settings.spans, settings.models, settings.bundles, settings.outcomes]
+    names = ["pipeline", "spans", "models/bert_sentiment", "bundles", "outcomes"]
+    assert folders == [Path("/srv/bert/state") / name for name in names]
+
+
+def test_a_web_address_stays_one() -> None:
+    assert (
+        settings_from({"imdb_archive": "https://example.org/a.tar.gz"}).imdb_archive == "https://example.org/a.tar.gz"
+    )
+
+
+def test_the_password_of_the_metadata_store_is_not_shown() -> None:
+    assert "secret" not in repr(settings_from({"metadata": "postgresql://tfx:secret@db/mlmd"}))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"feed": "imbd"}, r"feed is 'imbd'; allowed: sample, imdb\. Set it"),
+        ({"window_days": "0"}, r"window_days is 0; allowed: 1 or more"),
+        ({"window_days": "two"}, r"window_days is 'two'; allowed: a whole number"),
+        ({"imdb_first_day": "16.10.2026"}, r"imdb_first_day is '16\.10\.2026'; allowed: a date like 2026-10-16"),
+        (
+            {"metadata": "mysql://user:secret@db/x"},
+            r"metadata has the scheme 'mysql'; allowed: sqlite:///PATH and post",
+        ),
+        ({"state": "${NOWHERE}/var"}, r"path '\$\{NOWHERE\}/var' with a variable that is not set"),
+        ({"tfx_pyhton": "x"}, r"unknown key tfx_pyhton; known: root, tfx_python, .*webhook_conn_id"),
+    ],
+)
+def test_values_that_are_not_allowed(values: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as raised:
+        settings_from(values)
+    assert "secret" not in str(raised.value)

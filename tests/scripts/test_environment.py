@@ -1,0 +1,90 @@
+"""The stack's processes get an environment of their own making, and commands beside the stack get the same."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.stack.credentials import ensure_credentials
+from scripts.stack.environment import (
+    Choices,
+    airflow_environment,
+    feed_settings,
+    plain_environment,
+    read_session,
+    write_session,
+)
+from scripts.stack.lock import only_stack
+from scripts.stack.place import Place
+from scripts.stack.ports import Ports
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "state").mkdir()
+    return Place(tmp_path / "project", tmp_path / "state")
+
+
+def test_airflow_is_pointed_to_the_projects_configuration_and_state(place: Place) -> None:
+    made = airflow_environment(place, ensure_credentials(place.secrets), {}, {})
+
+    assert made["AIRFLOW_CONFIG"] == str(place.root / "airflow.cfg")
+    assert made["AIRFLOW_HOME"] == str(place.state / "airflow")
+    assert (made["BERT_SERVICE_ROOT"], made["BERT_SERVICE_STATE"]) == (str(place.root), str(place.state))
+
+
+def test_all_addresses_are_on_loopback() -> None:
+    chosen = Choices(ports=Ports(ui=8081)).environment()
+
+    assert chosen["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8081"
+    assert chosen["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8081/execution/"
+
+
+def test_what_slows_or_misleads_python_is_left_out() -> None:
+    assert plain_environment({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "/x", "HOME": "/home"}) == {"HOME": "/home"}
+
+
+def test_the_users_own_settings_are_kept_unless_this_start_overrides_them(place: Place) -> None:
+    chosen = Choices(settings={"AIRFLOW__BERT_SERVICE__FEED": "imdb"}).environment()
+    users = {"AIRFLOW__BERT_SERVICE__FEED": "sample", "AIRFLOW__BERT_SERVICE__WINDOW_DAYS": "7"}
+
+    made = airflow_environment(place, ensure_credentials(place.secrets), chosen, users)
+
+    assert (made["AIRFLOW__BERT_SERVICE__FEED"], made["AIRFLOW__BERT_SERVICE__WINDOW_DAYS"]) == ("imdb", "7")
+
+
+def test_loopback_is_never_asked_for_through_a_proxy(place: Place) -> None:
+    made = airflow_environment(place, ensure_credentials(place.secrets), {}, {"no_proxy": "example.org"})
+
+    assert made["NO_PROXY"] == made["no_proxy"] == "example.org,127.0.0.1,localhost"
+
+
+def test_make_variables_choose_the_feed() -> None:
+    assert feed_settings({"FEED": "imdb", "IMDB_ARCHIVE": "reviews.tar.gz"}) == {
+        "AIRFLOW__BERT_SERVICE__FEED": "imdb",
+        "AIRFLOW__BERT_SERVICE__IMDB_ARCHIVE": "reviews.tar.gz",
+    }
+    assert feed_settings({"FEED": ""}) == {}
+
+
+def test_a_command_beside_a_running_stack_uses_its_ports_and_node_server(place: Place) -> None:
+    choices = Choices(ports=Ports(ui=8081), node_socket="/run/node.sock")
+
+    with only_stack(place):
+        write_session(place, choices)
+
+        assert read_session(place) == choices.environment()
+
+
+def test_what_a_killed_stack_left_behind_does_not_count(place: Place) -> None:
+    with only_stack(place):
+        write_session(place, Choices(ports=Ports(ui=8081), node_socket="/run/node.sock"))
+
+    assert read_session(place) == Choices().environment()
+
+
+def test_no_secret_is_in_the_record(place: Place) -> None:
+    made = ensure_credentials(place.secrets)
+
+    write_session(place, Choices())
+
+    assert not any(secret in place.session.read_text() for secret in [*made.environment().values(), made.password])

@@ -1,0 +1,178 @@
+# ruff: noqa: ARG001, N802 - TFX makes component classes of these functions, with their names and arguments.
+"""A tiny pipeline for the tests of the node command; it is compiled and run in a folder of its own.
+
+The gates take a component for what the name of its class says, so that some here have the names of TFX's own.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import pandas as pd
+import tensorflow as tf
+import tensorflow_data_validation as tfdv
+import tensorflow_model_analysis as tfma
+from google.protobuf.wrappers_pb2 import DoubleValue
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
+from tfx import v1 as tfx
+from tfx.dsl.compiler.compiler import Compiler
+from tfx.dsl.component.experimental.annotations import InputArtifact as In
+from tfx.dsl.component.experimental.annotations import OutputArtifact as Out
+from tfx.dsl.component.experimental.annotations import Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.proto.orchestration import pipeline_pb2
+from tfx.types.standard_artifacts import (
+    ExampleStatistics,
+    HyperParameters,
+    InfraBlessing,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+)
+
+from tfx_modules.exceptions import ConfigError
+
+
+@component  # type: ignore[untyped-decorator]
+def Writer(written: Out[HyperParameters], text: Parameter[str], times: Parameter[int] = 1) -> None:
+    """Writes a text; the text's first word may ask for something else."""
+    print(f"writing {text} {times} times from {Path.cwd()}")
+    word, _, rest = text.partition(" ")
+    if word in _ACTIONS:
+        _ACTIONS[word](rest)
+    Path(written.uri).mkdir(parents=True, exist_ok=True)
+    Path(written.uri, "text").write_text(text * times, encoding="utf-8")
+    written.set_string_custom_property("text", text)
+
+
+def _fail_unless(path: str) -> None:
+    if not Path(path).exists():
+        raise RuntimeError("the file is not there\nand a second line")
+
+
+def _misconfigure(text: str) -> None:
+    raise ConfigError(f"{text} is wrong; allowed: right.\nSet it.")
+
+
+def _meet(folder: str) -> None:
+    """Wait until a second node is at the same place."""
+    place = Path(folder)
+    place.mkdir(exist_ok=True)
+    (place / str(os.getpid())).touch()
+    deadline = time.monotonic() + 60
+    while len(list(place.iterdir())) < 2:
+        if time.monotonic() > deadline:
+            raise RuntimeError("nobody came")
+        time.sleep(0.05)
+
+
+def _crash(_: str) -> None:
+    os.abort()
+
+
+_ACTIONS = {
+    "fail-unless": _fail_unless,
+    "misconfigure": _misconfigure,
+    "meet": _meet,
+    "crash": _crash,
+}
+
+
+@component  # type: ignore[untyped-decorator]
+def Reader(written: In[HyperParameters], model: Out[Model]) -> None:
+    """Reads what Writer wrote."""
+    Path(model.uri, "Format-Serving").mkdir(parents=True, exist_ok=True)
+    text = Path(written.uri, "text").read_text(encoding="utf-8")
+    Path(model.uri, "Format-Serving", "saved_model.pb").write_text(text, encoding="utf-8")
+
+
+@component  # type: ignore[untyped-decorator]
+def Measure(statistics: Out[ExampleStatistics], words: Parameter[str]) -> None:
+    """Computes the statistics of words."""
+    frame = pd.DataFrame({"word": words.split(), "n": range(len(words.split()))})
+    folder = Path(statistics.uri, "Split-train")
+    folder.mkdir(parents=True)
+    made = tfdv.generate_statistics_from_dataframe(frame)
+    (folder / "FeatureStats.pb").write_bytes(made.SerializeToString())
+    statistics.split_names = '["train"]'
+
+
+@component  # type: ignore[untyped-decorator]
+def Evaluator(
+    model: In[Model],
+    evaluation: Out[ModelEvaluation],
+    blessing: Out[ModelBlessing],
+    accuracy: Parameter[float],
+    baseline: Parameter[int],
+) -> None:
+    """Judges a model by an accuracy that it is given; the floor is 0.7."""
+    if baseline:
+        blessing.set_int_custom_property("baseline_model_id", baseline)
+    key = metrics_for_slice_pb2.MetricKey(name="binary_accuracy")
+    value = metrics_for_slice_pb2.MetricValue(double_value=DoubleValue(value=accuracy))
+    result = validation_result_pb2.ValidationResult(validation_ok=accuracy >= 0.7)
+    if not result.validation_ok:
+        floor = tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound=DoubleValue(value=0.7)))
+        failure = validation_result_pb2.ValidationFailure(metric_key=key, metric_value=value, metric_threshold=floor)
+        result.metric_validations_per_slice.add(failures=[failure])
+    metrics = metrics_for_slice_pb2.MetricsForSlice()
+    metrics.metric_keys_and_values.add(key=key, value=value)
+    Path(evaluation.uri).mkdir(parents=True, exist_ok=True)
+    for name, record in (("validations", result), ("metrics", metrics)):
+        with tf.io.TFRecordWriter(f"{evaluation.uri}/{name}-00000-of-00001.tfrecord") as writer:
+            writer.write(record.SerializeToString())
+    blessing.set_int_custom_property("blessed", int(result.validation_ok))
+
+
+@component  # type: ignore[untyped-decorator]
+def InfraValidator(model: In[Model], blessing: Out[InfraBlessing], served: Parameter[int]) -> None:
+    """Finds what it is told to find."""
+    blessing.set_int_custom_property("blessed", served)
+
+
+def compile_pipeline() -> pipeline_pb2.Pipeline:
+    """Compile Writer >> Reader >> the gates of a model >> Pusher, the gate of data, and two system nodes."""
+    examples = tfx.components.CsvExampleGen(input_base=RuntimeParameter("input_base", str))
+    latest = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestArtifactStrategy, written=tfx.dsl.Channel(type=HyperParameters)
+    ).with_id("Latest")
+    champion = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=Model),
+        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
+    ).with_id("Champion")
+    pipeline = tfx.dsl.Pipeline(
+        pipeline_name="tiny",
+        components=[*_data_nodes(), *_model_nodes(), examples, latest, champion],
+        beam_pipeline_args=["--direct_num_workers=1", "--direct_running_mode=in_memory"],
+    )
+    return Compiler().compile(pipeline)
+
+
+def _data_nodes() -> list[BaseNode]:
+    measure = Measure(words=RuntimeParameter("words", str))
+    schema = tfx.components.ImportSchemaGen(schema_file=str(Path(__file__).with_name("schema.pbtxt")))
+    validator = tfx.components.ExampleValidator(
+        statistics=measure.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    return [measure, schema, validator]
+
+
+def _model_nodes() -> list[BaseNode]:
+    writer = Writer(text=RuntimeParameter("text", str), times=RuntimeParameter("times", int, default=1))
+    reader = Reader(written=writer.outputs["written"])
+    evaluator = Evaluator(
+        model=reader.outputs["model"],
+        accuracy=RuntimeParameter("accuracy", float),
+        baseline=RuntimeParameter("baseline", int),
+    )
+    infra_validator = InfraValidator(model=reader.outputs["model"], served=RuntimeParameter("served", int))
+    pusher = tfx.components.Pusher(
+        model=reader.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_validator.outputs["blessing"],
+        push_destination=RuntimeParameter("push_destination", str),
+    )
+    return [writer, reader, evaluator, infra_validator, pusher]

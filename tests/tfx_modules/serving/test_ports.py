@@ -1,0 +1,68 @@
+"""Ports are claimed at once, and a taken one is named with the flag that changes it."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tfx_modules.serving.dataplane import DataPlane
+from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.grpc.server import GrpcServer
+from tfx_modules.serving.ports import claim_ports
+from tfx_modules.serving.registry import Registry
+from tfx_modules.serving.rest.app import create_app
+from tfx_modules.serving.rest.server import RestServer
+from tfx_modules.serving.settings import ServerSettings
+
+
+def test_two_free_ports_are_found_when_none_is_named() -> None:
+    claims = claim_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
+    assert len({claim.port for claim in claims} - {0}) == 2
+    for claim in claims:
+        claim.release()
+
+
+def test_a_host_that_is_not_an_address_is_named() -> None:
+    with pytest.raises(PortError, match=r"--host=no\.such\.host\.invalid is not an address"):
+        claim_ports(ServerSettings("reviews", Path("/m"), host="no.such.host.invalid"))
+
+
+@pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
+def test_a_taken_port_is_reported_before_tensorflow_is_imported(flag: str) -> None:
+    other = "--rest_api_port" if flag == "--port" else "--port"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        flags = ["--model_base_path=/m", f"{flag}={port}", f"{other}=0"]
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "tfx_modules.serving", *flags],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    *imports, said = done.stderr.splitlines()
+    assert said == f"model server: port {port} on 127.0.0.1 is taken; give another with {flag} (0 = any free port)"
+    assert done.returncode == 1
+    assert not [line for line in imports if "tensorflow" in line]
+
+
+@pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
+def test_a_port_that_is_taken_after_all_is_named_too(flag: str) -> None:
+    grpc_claim, rest_claim = claim_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
+    claim = grpc_claim if flag == "--port" else rest_claim
+
+    async def start() -> None:
+        data_plane = DataPlane(Registry())
+        if flag == "--port":
+            await GrpcServer(data_plane, grpc_claim).start()
+        else:
+            await RestServer(create_app(data_plane), rest_claim.held).start()
+
+    with grpc_claim.held, rest_claim.held, socket.socket() as rival:
+        rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        rival.bind(("127.0.0.1", claim.port))
+        rival.listen()
+        with pytest.raises(PortError, match=f"taken meanwhile; give another with {flag}"):
+            asyncio.run(start())

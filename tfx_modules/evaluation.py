@@ -1,0 +1,40 @@
+"""What the Evaluator measures, on which slices, and when it blesses."""
+
+import tensorflow_model_analysis as tfma
+from google.protobuf import wrappers_pb2
+
+from tfx_modules import export, features
+from tfx_modules.config import GateConfig
+
+ACCURACY = "BinaryAccuracy"
+_EPSILON = 1e-9
+"""TFMA asks for more than the bound; equal is good enough here."""
+_METRICS = ("AUC", "Precision", "Recall", "F1Score", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount")
+_SLICES = ((), (features.LABEL,), (features.LENGTH,), (features.QUESTION,))
+
+
+def eval_config(gate: GateConfig) -> tfma.EvalConfig:
+    """Describe the evaluation of a candidate against the baseline.
+
+    Args:
+        gate: floor and allowed loss of accuracy on all examples.
+
+    Returns:
+        TFMA's config, for raw examples and the signature ``serving_examples``.
+    """
+    spec = {"signature_name": export.EXAMPLES, "label_key": features.LABEL, "prediction_key": export.SCORE}
+    return tfma.EvalConfig(
+        model_specs=[tfma.ModelSpec(**spec)],
+        slicing_specs=[tfma.SlicingSpec(feature_keys=keys) for keys in _SLICES],
+        metrics_specs=[tfma.MetricsSpec(metrics=[_gated_accuracy(gate), *(tfma.MetricConfig(class_name=m) for m in _METRICS)])],
+    )
+
+
+def _gated_accuracy(gate: GateConfig) -> tfma.MetricConfig:
+    floor = tfma.GenericValueThreshold(lower_bound=wrappers_pb2.DoubleValue(value=gate.accuracy_floor - _EPSILON))
+    change = tfma.GenericChangeThreshold(
+        direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+        absolute=wrappers_pb2.DoubleValue(value=-gate.worst_change - _EPSILON),
+    )
+    overall = tfma.MetricThreshold(value_threshold=floor, change_threshold=change)
+    return tfma.MetricConfig(class_name=ACCURACY, threshold=overall)

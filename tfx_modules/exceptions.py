@@ -1,0 +1,40 @@
+"""What can go wrong on the TFX side, as one tree.
+
+::
+
+    PipelineError
+    ├── ConfigError          the settings file, a setting or a command-line value
+    ├── EncoderError         the pretrained encoder: missing, of another kind, other bytes
+    ├── MissingSpanError     a day that a run should read is not there
+    ├── NodeError            a node of the compiled pipeline cannot be run
+    ├── GateError            data or model stopped the run; the message says why, with numbers
+    └── ServingError         the model server cannot start, load or answer
+"""
+
+
+class PipelineError(Exception):
+    """Base of every error that this side raises on purpose."""
+
+
+class ConfigError(PipelineError):
+    """A setting has a value that is not allowed."""
+
+
+class EncoderError(PipelineError):
+    """The pretrained encoder cannot be used."""
+
+
+class MissingSpanError(PipelineError):
+    """A day of the run's window has no span folder."""
+
+
+class NodeError(PipelineError):
+    """The node command was asked for something that the compiled pipeline cannot do."""
+
+
+class GateError(PipelineError):
+    """A gate stopped the run."""
+
+
+class ServingError(PipelineError):
+    """The model server cannot start, load a model or answer."""

@@ -1,0 +1,79 @@
+"""The SavedModel with its tokenizer inside.
+
+Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
+
+``serving_default``
+    ``text`` string [batch] -> ``score`` float32 [batch], the probability of positive; ``label`` string [batch].
+``serving_examples``
+    ``examples`` string [batch], serialised tf.Examples with the feature ``review`` -> the same.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform.saved import saved_transform_io_v2
+
+from tfx_modules import features
+from tfx_modules.config import EncoderConfig
+
+
+TEXTS = "serving_default"
+EXAMPLES = "serving_examples"
+SCORE = "score"
+LABEL = "label"
+
+
+class ServableSentiment(tf.Module):  # type: ignore[misc]
+    """Transform graph and classifier as one callable; not for training."""
+
+    def __init__(self, classifier: keras.Model, transform: tft.TFTransformOutput) -> None:
+        super().__init__()
+        self._classifier = classifier
+        self._transform = saved_transform_io_v2.SavedModelLoader(transform.transform_savedmodel_dir)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[misc]
+    def serve_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Judge reviews given as strings."""
+        return self._judge(text)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[misc]
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Judge reviews given as serialised tf.Examples; a missing review counts as empty."""
+        spec = {features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value="")}
+        return self._judge(tf.io.parse_example(examples, spec)[features.REVIEW])
+
+    def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        ids = self._transformed_ids(texts)
+        longest = tf.reduce_max(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
+        logits = self._classifier(tf.cast(ids[:, :longest], tf.int32), training=False)
+        scores = tf.sigmoid(tf.squeeze(logits, axis=1))
+        labels = tf.gather(tf.constant(features.SENTIMENTS), tf.cast(scores >= 0.5, tf.int32))
+        return {SCORE: scores, LABEL: labels}
+
+    def _transformed_ids(self, texts: tf.Tensor) -> tf.Tensor:
+        rows = tf.shape(texts, out_type=tf.int64)[0]
+        where = tf.stack([tf.range(rows), tf.zeros([rows], tf.int64)], axis=1)
+        raw: dict[str, Any] = {features.REVIEW: tf.SparseTensor(where, texts, tf.stack([rows, tf.constant(1, tf.int64)]))}
+        return self._transform.apply_transform_model(raw)[features.INPUT_IDS]
+
+
+def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: EncoderConfig, folder: str) -> None:
+    """Write the servable.
+
+    Args:
+        classifier: from ids to logit.
+        transform: Transform's output, with the tokenizer in its graph.
+        encoder: tells the greatest input length, checked against the graph.
+        folder: a version folder in TensorFlow Serving's form is written here.
+    """
+    servable = ServableSentiment(classifier, transform)
+    ids = servable._transformed_ids(tf.constant([""]))
+    if ids.shape[1] != encoder.max_tokens:
+        raise ValueError(f"Transform's graph gives {ids.shape[1]} tokens, the settings {encoder.max_tokens}; run Transform again.")
+    signatures = {
+        TEXTS: servable.serve_texts.get_concrete_function(),
+        EXAMPLES: servable.serve_examples.get_concrete_function(),
+    }
+    tf.saved_model.save(servable, folder, signatures=signatures)

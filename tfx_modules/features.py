@@ -1,0 +1,27 @@
+"""Names and values of the features, from a span's CSV columns to the model's signatures. Imports nothing."""
+
+ID = "id"
+DATE = "date"
+REVIEW = "review"
+SENTIMENT = "sentiment"
+CSV_COLUMNS = (ID, DATE, REVIEW, SENTIMENT)
+
+LABEL = "label"
+"""int64, 1 for positive and 0 for negative; absent where the sentiment is neither."""
+LENGTH = "length"
+"""One of LENGTHS, by the review's number of words: a slice of the evaluation."""
+QUESTION = "question"
+"""``yes`` where the review has a question mark: a slice of the evaluation."""
+
+SENTIMENTS = ("negative", "positive")
+"""By label."""
+LENGTHS = (("short", 20), ("medium", 80), ("long", None))
+"""Name and greatest number of words of each class of review length."""
+
+INPUT_IDS = "input_ids"
+"""Transformed: int64 [batch, max_tokens], WordPiece ids with [CLS] and [SEP], padded with 0."""
+
+
+def length_class(words: int) -> str:
+    """Tell a review's class of length."""
+    return next(name for name, most in LENGTHS if most is None or words <= most)

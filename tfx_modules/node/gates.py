@@ -1,0 +1,132 @@
+"""What the components that judge data and models have found, in a line.
+
+TFX's gates end well whatever they find: anomalies and blessings are in their artifacts. Here they are looked up, by the
+name of the component's class; most components have no gate.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_component_specs
+
+from tfx_modules.node import validation
+from tfx_modules.node.lineage import Artifacts, ExecutionRecord, Lineage
+from tfx_modules.node.outcome import Artifact, State
+
+_BLESSED = "blessed"
+_BASELINE = "baseline_model_id"
+_PUSHED = "pushed"
+_NOT_SERVED = "not blessed: the exported model could not be served; the log of InfraValidator says at which step"
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a gate says of an execution that succeeded."""
+
+    reason: str = ""
+    state: State | None = None
+    """The state that takes the place of the execution's own; None: that one stays."""
+
+
+Gate = Callable[[ExecutionRecord, Lineage], Verdict]
+
+
+def judge(type_name: str, execution: ExecutionRecord, lineage: Lineage) -> Verdict:
+    """Ask the gate of a component.
+
+    Args:
+        type_name: the last name of the component's class.
+        execution: one that succeeded.
+        lineage: where artifacts that are not the execution's own are looked up.
+    """
+    gate = _GATES.get(type_name)
+    return gate(execution, lineage) if gate else Verdict()
+
+
+def _example_validator(execution: ExecutionRecord, lineage: Lineage) -> Verdict:
+    """Errors block the run; of warnings it is only told."""
+    del lineage
+    anomalies = _only(execution.outputs, standard_component_specs.ANOMALIES_KEY)
+    found = [item for split in _splits(anomalies) for item in _anomalies(anomalies, split)]
+    errors = [text for text, warning in found if not warning]
+    if errors:
+        return Verdict("anomalies: " + "; ".join(errors), State.BLOCKED)
+    return Verdict("warnings: " + "; ".join(text for text, _ in found)) if found else Verdict()
+
+
+def _splits(anomalies: Artifact) -> list[str]:
+    return list(artifact_utils.decode_split_names(anomalies.properties["split_names"]))
+
+
+def _anomalies(artifact: Artifact, split: str) -> Iterator[tuple[str, bool]]:
+    """Yield a line for each anomaly of a split, and whether it is only a warning."""
+    path = PurePosixPath(artifact.uri) / f"Split-{split}" / DEFAULT_FILE_NAME
+    with fileio.open(str(path), "rb") as file:
+        anomalies = anomalies_pb2.Anomalies.FromString(file.read())
+    infos = [(f"feature {name}", info) for name, info in sorted(anomalies.anomaly_info.items())]
+    if anomalies.HasField("dataset_anomaly_info"):
+        infos.insert(0, ("dataset", anomalies.dataset_anomaly_info))
+    for name, info in infos:
+        text = " ".join((info.description or info.short_description).split())
+        yield f"{split} {name}: {text}", info.severity == anomalies_pb2.AnomalyInfo.WARNING
+
+
+def _evaluator(execution: ExecutionRecord, lineage: Lineage) -> Verdict:
+    del lineage
+    return Verdict(_evaluation(execution))
+
+
+def _evaluation(execution: ExecutionRecord) -> str:
+    blessing = _only(execution.outputs, standard_component_specs.BLESSING_KEY)
+    if _BLESSED not in blessing.properties:
+        return ""  # without thresholds, TFX's Evaluator judges nothing
+    told = validation.describe(_only(execution.outputs, standard_component_specs.EVALUATION_KEY).uri)
+    return told if _BASELINE in blessing.properties or not blessing.properties[_BLESSED] else f"{told} (no baseline)"
+
+
+def _infra_validator(execution: ExecutionRecord, lineage: Lineage) -> Verdict:
+    del lineage
+    return (
+        Verdict()
+        if _is_set(execution.outputs, standard_component_specs.BLESSING_KEY, _BLESSED)
+        else Verdict(_NOT_SERVED)
+    )
+
+
+def _pusher(execution: ExecutionRecord, lineage: Lineage) -> Verdict:
+    if _is_set(execution.outputs, standard_component_specs.PUSHED_MODEL_KEY, _PUSHED):
+        return Verdict()
+    model_blessings = execution.inputs.get(standard_component_specs.MODEL_BLESSING_KEY, ())
+    reasons = [
+        _model_verdict(blessing, lineage) for blessing in model_blessings if not blessing.properties.get(_BLESSED)
+    ]
+    infra_blessings = execution.inputs.get(standard_component_specs.INFRA_BLESSING_KEY, ())
+    reasons += [_NOT_SERVED for blessing in infra_blessings if not blessing.properties.get(_BLESSED)]
+    return Verdict("not pushed: model " + "; ".join(reasons or ["not blessed"]), State.SKIPPED)
+
+
+def _model_verdict(blessing: Artifact, lineage: Lineage) -> str:
+    """Give the reason with numbers; they are in the evaluation that was made together with the blessing."""
+    made_by = lineage.producers(blessing)[0]
+    return _evaluation(made_by) or "not blessed: the evaluation has no thresholds"
+
+
+def _only(artifacts: Artifacts, key: str) -> Artifact:
+    (artifact,) = artifacts[key]
+    return artifact
+
+
+def _is_set(artifacts: Artifacts, key: str, name: str) -> bool:
+    return bool(_only(artifacts, key).properties.get(name))
+
+
+_GATES: dict[str, Gate] = {
+    "ExampleValidator": _example_validator,
+    "Evaluator": _evaluator,
+    "InfraValidator": _infra_validator,
+    "Pusher": _pusher,
+}

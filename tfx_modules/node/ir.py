@@ -1,0 +1,164 @@
+"""The compiled pipeline, and what a run puts into one of its nodes."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from tfx.dsl.compiler import constants
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+
+from tfx_modules.exceptions import NodeError
+from tfx_modules.node.request import NodeRequest, ParameterValue
+
+CODE_VERSION_FLAG = "--code_version"
+"""Flag of the executor spec; executors ignore it, and TFX's cache key takes it in."""
+
+_CASTS: dict[str, Callable[[ParameterValue], ParameterValue]] = {"STRING": str, "INT": int, "DOUBLE": float}
+_OWN_PARAMETERS = frozenset({constants.PIPELINE_ROOT_PARAMETER_NAME, constants.PIPELINE_RUN_ID_PARAMETER_NAME})
+
+
+@dataclasses.dataclass(frozen=True)
+class BoundNode:
+    """A node with the run's values in it: what a Launcher takes, but for the metadata connection."""
+
+    node: pipeline_pb2.PipelineNode
+    pipeline_info: pipeline_pb2.PipelineInfo
+    runtime_spec: pipeline_pb2.PipelineRuntimeSpec
+    executor_spec: Message | None
+    """None for TFX's own Resolver and Importer."""
+    driver_spec: Message | None
+
+    @property
+    def type_name(self) -> str:
+        """The last name of the component's class, like ``Trainer``."""
+        return str(self.node.node_info.type.name).rpartition(".")[2]
+
+
+def bind(request: NodeRequest) -> BoundNode:
+    """Read the compiled pipeline and put the run's values into the node.
+
+    Raises:
+        NodeError: the file is not a compiled pipeline, or node or parameters are not in it.
+    """
+    fields = _read(request.pipeline)
+    pipeline = _parse(fields, request.pipeline)
+    node = _find(pipeline, request.node)
+    values = _parameter_values(_declared(fields), request.parameters)
+    own = {
+        constants.PIPELINE_ROOT_PARAMETER_NAME: str(request.pipeline_root),
+        constants.PIPELINE_RUN_ID_PARAMETER_NAME: request.run_id,
+    }
+    for message in (node, pipeline.runtime_spec):
+        bound = runtime_parameter_utils.substitute_runtime_parameter(message, {**values, **own})
+        _refuse_missing(request.node, [name for name, value in bound.items() if value is None])
+    node.execution_options.caching_options.enable_cache = request.use_cache
+    deployment = runner_utils.extract_local_deployment_config(pipeline)
+    executor_spec = runner_utils.extract_executor_spec(deployment, request.node)
+    _add_code_version(executor_spec, request.code_version)
+    return BoundNode(
+        node=node,
+        pipeline_info=pipeline.pipeline_info,
+        runtime_spec=pipeline.runtime_spec,
+        executor_spec=executor_spec,
+        driver_spec=runner_utils.extract_custom_driver_spec(deployment, request.node),
+    )
+
+
+def _read(path: Path) -> Any:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _not_compiled(path, error) from error
+    if not isinstance(fields, dict):
+        raise _not_compiled(path, "not a JSON object")
+    return fields
+
+
+def _parse(fields: Any, path: Path) -> pipeline_pb2.Pipeline:
+    try:
+        return json_format.ParseDict(fields, pipeline_pb2.Pipeline())
+    # The parser stumbles over some things before it can call them wrong.
+    except (json_format.ParseError, AttributeError, TypeError) as error:
+        raise _not_compiled(path, error) from error
+
+
+def _not_compiled(path: Path, error: object) -> NodeError:
+    return NodeError(
+        f"pipeline {path} cannot be read ({error}); allowed: the JSON that tfx_modules.compile writes. "
+        "Run `python -m tfx_modules.compile`."
+    )
+
+
+def _find(pipeline: pipeline_pb2.Pipeline, node_id: str) -> pipeline_pb2.PipelineNode:
+    nodes = {item.pipeline_node.node_info.id: item.pipeline_node for item in pipeline.nodes}
+    if node_id not in nodes:
+        where, allowed = pipeline.pipeline_info.id, ", ".join(nodes)
+        raise NodeError(f"node {node_id!r} is not in pipeline {where}; allowed: {allowed}. Ask for one of these.")
+    return nodes[node_id]
+
+
+def _declared(fields: Any) -> dict[str, str]:
+    """Return the type names of all runtime parameters by name, TFX's own left out."""
+    found = {item["name"]: str(item.get("type", "")) for item in _runtime_parameters(fields)}
+    return {name: kind for name, kind in found.items() if name not in _OWN_PARAMETERS}
+
+
+def _runtime_parameters(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if "runtime_parameter" in value:
+            yield value["runtime_parameter"]
+        for item in value.values():
+            yield from _runtime_parameters(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _runtime_parameters(item)
+
+
+def _parameter_values(declared: Mapping[str, str], given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
+    unknown = sorted(given.keys() - declared.keys())
+    if unknown:
+        allowed = ", ".join(sorted(declared)) or "none"
+        raise NodeError(f"parameters {', '.join(unknown)} are not in the pipeline; allowed: {allowed}. Remove them.")
+    return {name: _cast(name, value, declared[name]) for name, value in given.items()}
+
+
+def _cast(name: str, value: ParameterValue, kind: str) -> ParameterValue:
+    if kind not in _CASTS:
+        raise NodeError(
+            f"parameter {name} is declared as {kind!r}; allowed: {', '.join(_CASTS)}. Compile the pipeline again."
+        )
+    if isinstance(value, str) or type(value) is _CASTS[kind]:
+        try:
+            return _CASTS[kind](value)
+        except ValueError:
+            pass
+    raise NodeError(
+        f"parameter {name} is {value!r}; allowed: a value of type {kind}, or its text. Correct the run's parameters."
+    )
+
+
+def _refuse_missing(node: str, missing: list[str]) -> None:
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise NodeError(
+            f"node {node} lacks values for parameters {names}; allowed: a value for each. Add them to the request."
+        )
+
+
+def _add_code_version(executor_spec: Message | None, code_version: str) -> None:
+    """Make the version part of TFX's cache key.
+
+    The key takes in the executor spec, but of our functions only the dotted paths that name them; after a change of
+    code it would be the same. A container's image has a version of its own, and system nodes do not use the cache.
+    """
+    flag = f"{CODE_VERSION_FLAG}={code_version}"
+    if isinstance(executor_spec, executable_spec_pb2.PythonClassExecutableSpec):
+        executor_spec.extra_flags.append(flag)
+    elif isinstance(executor_spec, executable_spec_pb2.BeamExecutableSpec):
+        executor_spec.python_executor_spec.extra_flags.append(flag)

@@ -1,0 +1,77 @@
+"""The node's log: one that a user reads in the log of an Airflow task."""
+
+import io
+import logging
+import os
+import sys
+import time
+import warnings
+
+_LONGEST = 400
+"""Characters; TFX logs whole protos."""
+_NOISY = ("apache_beam", "h5py", "matplotlib", "numexpr", "urllib3")
+_TFX_LOGGER = "absl"
+_NEEDLESS = (
+    # Compiled pipelines have no metadata connection; the request says which store.
+    "metadata_connection_config is not provided by IR",
+    "MetadataStore with DB connection initialized",
+    "Cleaning up stateless execution info",
+    "Cleaning up stateful execution info",
+    "stateful_working_dir",
+    # Said of every feature of every graph.
+    "Setting to varlen_sparse_tensor",
+    "Setting to DenseTensor",
+    # Said of every query for inputs.
+    "ArtifactQuery.property_predicate is not supported",
+    # Libraries that TFX can do without.
+    "is not available",
+    "imported tensorflow_text",
+)
+
+
+class _Shortened(logging.Filter):
+    """Cuts what TFX tells to its first line, and leaves out what tells nothing. Errors and warnings stay whole."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != _TFX_LOGGER or record.levelno >= logging.ERROR:
+            return True
+        text = record.getMessage()
+        if any(part in text for part in _NEEDLESS):
+            return False
+        if record.levelno <= logging.INFO:
+            record.msg, record.args = shorten(text), ()
+        return True
+
+
+def shorten(text: str) -> str:
+    """Cut a text to its first line and to a length, and say how much was left out."""
+    first = text.strip().partition("\n")[0]
+    cut = first[:_LONGEST]
+    left = len(text.strip()) - len(cut)
+    return f"{cut} ... ({left} characters more)" if left else cut
+
+
+def configure() -> None:
+    """Send the log to stderr with time (UTC) and level, from INFO; call it before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Said once for each Google package that TFX imports, 14 times in all; the Python is not ours to choose.
+    warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    handler.addFilter(_Shortened())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A line that the node prints shall stand where it belongs among those that it logs.
+        sys.stdout.reconfigure(line_buffering=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def tame_libraries() -> None:
+    """Have the imported libraries log through the handler of ``configure``, and nothing twice."""
+    from absl import logging as absl_logging
+
+    absl_logging.set_verbosity(absl_logging.INFO)
+    logging.getLogger("tensorflow").handlers.clear()

@@ -1,0 +1,70 @@
+"""How a node ended, as a file for whoever asked."""
+
+import dataclasses
+import enum
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+"""Version of the outcome's form."""
+
+
+class State(str, enum.Enum):
+    """Ways for a node to end."""
+
+    COMPLETE = "complete"
+    """It ran."""
+    CACHED = "cached"
+    """An earlier execution had the same inputs, and its outputs were taken."""
+    REUSED = "reused"
+    """It had succeeded in this same run before."""
+    SKIPPED = "skipped"
+    """It ran and had nothing to do: the Pusher, with a model that was not blessed."""
+    BLOCKED = "blocked"
+    """It ran and found the data unfit; another try would find the same."""
+    FAILED = "failed"
+    """It did not come to its end; another try may."""
+
+
+SUCCESSES = frozenset({State.COMPLETE, State.CACHED, State.REUSED, State.SKIPPED})
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """An artifact as ML Metadata knows it: where it is, not what is in it."""
+
+    id: int
+    type: str
+    uri: str
+    properties: Mapping[str, Any]
+    """Declared and custom properties, as JSON values."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How one run of one node ended."""
+
+    node: str
+    state: State
+    execution_id: int | None = None
+    """None where the node did not come as far as an execution."""
+    outputs: Mapping[str, tuple[Artifact, ...]] = dataclasses.field(default_factory=dict)
+    """Artifacts by output key."""
+    reason: str = ""
+    """One line; empty when there is nothing to say."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 for an end that lets the run go on, else 1."""
+        return 0 if self.state in SUCCESSES else 1
+
+    def write(self, path: Path) -> None:
+        """Write the outcome; a reader sees all of it or none."""
+        fields = {"format": FORMAT, **dataclasses.asdict(self), "state": self.state.value}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        part.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+        part.replace(path)

@@ -1,0 +1,118 @@
+"""What the node command is asked to do."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tfx_modules.exceptions import NodeError
+
+FORMAT = 1
+"""Version of the request's form."""
+
+ParameterValue = str | int | float
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeRequest:
+    """One run of one node. All paths are absolute."""
+
+    pipeline: Path
+    """The compiled pipeline's file."""
+    node: str
+    """The node's id."""
+    run_id: str
+    """TFX's pipeline run id; nodes of a run find each other's outputs by it."""
+    pipeline_root: Path
+    """Folder that artifacts go under."""
+    metadata: str = dataclasses.field(repr=False)  # may hold a password
+    """Address of the ML Metadata store, see ``connection``."""
+    parameters: Mapping[str, ParameterValue]
+    """Values of runtime parameters by name, as text or as what they are."""
+    use_cache: bool
+    """Whether outputs of an earlier execution with the same inputs may be taken."""
+    code_version: str
+    """Digest of the sources; the cache holds within one version."""
+    outcome: Path
+    """Where the outcome is written."""
+
+
+_FIELDS = frozenset({"format", *(field.name for field in dataclasses.fields(NodeRequest))})
+
+
+def read_request(path: Path) -> NodeRequest:
+    """Read a request file.
+
+    Raises:
+        NodeError: the file cannot be read, is not JSON, or is not a request.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"request {path} cannot be read ({error}); allowed: a JSON file. Pass the request's path."
+        raise NodeError(msg) from error
+    return parse_request(fields)
+
+
+def parse_request(fields: object) -> NodeRequest:
+    """Check a request's fields.
+
+    Args:
+        fields: the JSON value.
+
+    Raises:
+        NodeError: a field is missing, unknown, or not what it should be.
+    """
+    if not isinstance(fields, dict):
+        raise NodeError(
+            f"request is of type {type(fields).__name__}; allowed: a JSON object. Send the request's fields."
+        )
+    if fields.get("format") != FORMAT:
+        raise _wrong("format", fields.get("format"), str(FORMAT))
+    if fields.keys() != _FIELDS:
+        odd = ", ".join(sorted(fields.keys() ^ _FIELDS))
+        msg = (
+            f"request has missing or unknown fields: {odd}; allowed: {', '.join(sorted(_FIELDS))}. Send exactly these."
+        )
+        raise NodeError(msg)
+    if not isinstance(fields["use_cache"], bool):
+        raise _wrong("use_cache", fields["use_cache"], "true, false")
+    return NodeRequest(
+        pipeline=_path(fields, "pipeline"),
+        node=_text(fields, "node"),
+        run_id=_text(fields, "run_id"),
+        pipeline_root=_path(fields, "pipeline_root"),
+        metadata=_text(fields, "metadata"),
+        parameters=_parameters(fields["parameters"]),
+        use_cache=fields["use_cache"],
+        code_version=_text(fields, "code_version"),
+        outcome=_path(fields, "outcome"),
+    )
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields[name]
+    if not isinstance(value, str) or not value:
+        raise _wrong(name, value, "a text that is not empty")
+    return value
+
+
+def _path(fields: Mapping[str, Any], name: str) -> Path:
+    path = Path(_text(fields, name))
+    if not path.is_absolute():
+        raise _wrong(name, str(path), "an absolute path")
+    return path
+
+
+def _parameters(value: object) -> dict[str, ParameterValue]:
+    if not isinstance(value, dict):
+        raise _wrong("parameters", value, "a JSON object of names and values")
+    for name, given in value.items():
+        if isinstance(given, bool) or not isinstance(given, ParameterValue):
+            raise _wrong(f"parameters.{name}", given, "a text or a number")
+    return dict(value)
+
+
+def _wrong(name: str, got: object, allowed: str) -> NodeError:
+    return NodeError(f"request field {name} is {got!r}; allowed: {allowed}. Correct the request.")

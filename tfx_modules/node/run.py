@@ -1,0 +1,118 @@
+"""Runs one node on TFX's Launcher."""
+
+import logging
+import re
+import sys
+
+from tfx.orchestration.metadata import Metadata
+from tfx.orchestration.portable.launcher import Launcher
+
+from tfx_modules.exceptions import NodeError, PipelineError
+from tfx_modules.node import gates, ir
+from tfx_modules.node.connection import connection_config
+from tfx_modules.node.lineage import ExecutionRecord, Lineage
+from tfx_modules.node.outcome import Outcome, State
+from tfx_modules.node.request import NodeRequest
+
+_MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
+
+_logger = logging.getLogger(__name__)
+
+
+def run_node(request: NodeRequest) -> Outcome:
+    """Run a node, or find that its run has it already.
+
+    Args:
+        request: what to run.
+
+    Returns:
+        How it ended. Whatever was raised is in the outcome as a line, and in the log with its traceback.
+    """
+    # TFX hands the rest of the command line to executors, as flags; here it is a request's path or a server's socket.
+    del sys.argv[1:]
+    try:
+        return _run(request)
+    except NodeError as error:
+        return Outcome(request.node, State.FAILED, reason=one_line(error))
+    # The edge of the node command: nothing but a crash of the process may leave it without an outcome.
+    except Exception as error:
+        _logger.exception("node %s failed", request.node)
+        return Outcome(request.node, State.FAILED, reason=one_line(error))
+
+
+def _run(request: NodeRequest) -> Outcome:
+    bound = ir.bind(request)
+    metadata = Metadata(connection_config(request.metadata))
+    lineage = Lineage(metadata)
+    earlier = lineage.of_run(bound.node)
+    if earlier and earlier.succeeded:
+        # Launcher would find this out for components, but run system nodes again, which could then resolve to
+        # artifacts that this very run has made.
+        _logger.info("node %s has succeeded in run %s before (execution %d)", request.node, request.run_id, earlier.id)
+        return _judged(bound, State.REUSED, earlier, lineage)
+    failure = _launch(bound, metadata)
+    return _launched(bound, lineage, failure)
+
+
+def one_line(error: BaseException) -> str:
+    """Put an error into a line: the message of ours, type and message of others."""
+    text = str(error)
+    if "Traceback (most recent call last)" in text:
+        return last_line(text)  # Beam puts the traceback of its worker into the message
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if isinstance(error, PipelineError) and lines:
+        return " ".join(lines)
+    return ": ".join([type(error).__name__, *lines[:1]])
+
+
+def last_line(traceback: str) -> str:
+    """Return the last line of a traceback, without the module of the exception's class."""
+    lines = traceback.strip().splitlines()
+    return _MODULE.sub("", lines[-1].strip()) if lines else ""
+
+
+def _launch(bound: ir.BoundNode, metadata: Metadata) -> str:
+    """Launch the node.
+
+    Returns:
+        What it raised, as a line; empty when it raised nothing.
+    """
+    try:
+        Launcher(
+            pipeline_node=bound.node,
+            mlmd_connection=metadata,
+            pipeline_info=bound.pipeline_info,
+            pipeline_runtime_spec=bound.runtime_spec,
+            executor_spec=bound.executor_spec,
+            custom_driver_spec=bound.driver_spec,
+        ).launch()
+    # The node's code may raise anything; the outcome tells of it, together with the execution.
+    except Exception as error:
+        _logger.exception("node %s failed", bound.node.node_info.id)
+        return one_line(error)
+    return ""
+
+
+def _launched(bound: ir.BoundNode, lineage: Lineage, failure: str) -> Outcome:
+    node = bound.node.node_info.id
+    execution = lineage.of_run(bound.node)
+    if execution is None:
+        # TFX registers no execution where the condition of the node does not hold.
+        reason = failure or "the node's condition does not hold"
+        return Outcome(node, State.FAILED if failure else State.SKIPPED, reason=reason)
+    if failure or not execution.succeeded:
+        # Launcher does not raise where inputs cannot be resolved; it records the traceback.
+        reason = failure or last_line(execution.error) or "TFX recorded a failure without saying why"
+        return Outcome(node, State.FAILED, execution.id, reason=reason)
+    return _judged(bound, State.CACHED if execution.cached else State.COMPLETE, execution, lineage)
+
+
+def _judged(bound: ir.BoundNode, state: State, execution: ExecutionRecord, lineage: Lineage) -> Outcome:
+    verdict = gates.judge(bound.type_name, execution, lineage)
+    return Outcome(
+        node=bound.node.node_info.id,
+        state=verdict.state or state,
+        execution_id=execution.id,
+        outputs=execution.outputs,
+        reason=verdict.reason,
+    )

@@ -1,0 +1,47 @@
+"""Entry point of the node server."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfx_modules.exceptions import NodeError
+from tfx_modules.node import logs
+from tfx_modules.node.server import address
+from tfx_modules.node.server.loop import Server
+from tfx_modules.node.server.preload import preload
+
+_logger = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tfx_modules.node.server", description="Run nodes in forks.")
+    parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on, in a folder of its own")
+    options = parser.parse_args(arguments)
+    logs.configure()
+    try:
+        listener = address.listen(options.socket)
+    except NodeError:
+        _logger.exception("the node server cannot start")
+        return 1
+    with Server(listener) as server:
+        try:
+            preload(lambda: server.stopping)
+            if not server.stopping:
+                _logger.info("node server ready on %s", options.socket)
+            server.serve()
+        finally:
+            options.socket.unlink(missing_ok=True)
+    _logger.info("node server on %s stopped", options.socket)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The libraries' own tidying up at exit takes seconds, and has nothing to tidy.
+    os._exit(code)

@@ -1,0 +1,157 @@
+"""One client of the node server, with the node that it asked for."""
+
+import json
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tfx_modules.exceptions import NodeError
+from tfx_modules.node.server.connection import Connection
+from tfx_modules.node.server.process import NodeProcess
+from tfx_modules.node.server.watcher import Watcher
+
+_CHUNK = 65536
+_DRAIN_SECONDS = 1.0
+"""Time for the rest of the output after the node's end; a process that left its session may hold the pipe open."""
+_BAD_REQUEST = 2
+
+
+class Session:
+    """From the request to the exit code. Never blocks: the watcher and ``tick`` move it on."""
+
+    def __init__(self, client: socket.socket, watcher: Watcher, finished: Callable[["Session"], None]) -> None:
+        """Take over an accepted connection.
+
+        Args:
+            client: the connection.
+            watcher: where the session waits.
+            finished: called once, when nothing is left to do.
+        """
+        self._watcher = watcher
+        self._finished = finished
+        self._node: NodeProcess | None = None
+        self._exit_code: int | None = None
+        self._drain_until: float | None = None
+        self._answered = False
+        self._closed = False
+        self._connection = Connection(client, watcher, self)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has a node that has not ended, or whose output has not."""
+        return self._node is not None and not self._answered
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` has to be called next, in seconds of ``time.monotonic``; None: never."""
+        if self._drain_until is not None:
+            return self._drain_until
+        return self._node.kill_at if self._node else None
+
+    def tick(self) -> None:
+        """Do what the deadline is for."""
+        if self._node is None:
+            return
+        if self._drain_until is None:
+            self._node.kill()
+        else:
+            self._answer(self._node)
+
+    def cancel(self) -> None:
+        """Stop the node: SIGTERM to its group, SIGKILL after ``process.KILL_AFTER_SECONDS``."""
+        if self._node is None:
+            self.close()
+        elif self._exit_code is None:
+            self._node.cancel()
+
+    def close(self) -> None:
+        """Close the connection, sent or not."""
+        if not self._closed:
+            self._closed = True
+            self._connection.close()
+            self._finished(self)
+
+    def requested(self, line: bytes) -> None:
+        """Start the node, or say what is wrong with the request."""
+        try:
+            module_root, request = _parse(line)
+        except NodeError as error:
+            self._connection.send_output(f"{error}\n".encode())
+            self._send_exit(_BAD_REQUEST)
+            return
+        self._node = NodeProcess.fork(module_root=module_root, request=request, in_child=self._watcher.close_all)
+        self._watcher.watch(self._node.ended, selectors.EVENT_READ, self._node_ended)
+        self._watcher.watch(self._node.output, selectors.EVENT_READ, self._node_printed)
+
+    def hung_up(self) -> None:
+        """Cancel: a client closes its end to say so, and may still read how the node ends."""
+        self.cancel()
+        self._close_if_done()
+
+    def drained(self) -> None:
+        """Take up what waited for a slow client."""
+        if self.running and self._node and not self._connection.congested:
+            self._watcher.watch(self._node.output, selectors.EVENT_READ, self._node_printed)
+        self._close_if_done()
+
+    def _node_printed(self, events: int) -> None:
+        del events
+        if self._node is None:
+            return
+        chunk = os.read(self._node.output, _CHUNK)
+        self._connection.send_output(chunk)
+        if self._exit_code is not None:
+            if not chunk:
+                self._answer(self._node)
+        elif not chunk or self._connection.congested:
+            # Either the node has closed its output, and goes on without; or the client is slow, and the node waits.
+            self._watcher.watch(self._node.output, 0, self._node_printed)
+
+    def _node_ended(self, events: int) -> None:
+        del events
+        if self._node is None:
+            return
+        self._watcher.watch(self._node.ended, 0, self._node_ended)
+        self._exit_code = self._node.reap()
+        self._drain_until = time.monotonic() + _DRAIN_SECONDS
+        # What is left in the pipe is little, and taken however slow the client is.
+        self._watcher.watch(self._node.output, selectors.EVENT_READ, self._node_printed)
+
+    def _answer(self, node: NodeProcess) -> None:
+        self._drain_until = None
+        self._watcher.watch(node.output, 0, self._node_printed)
+        os.close(node.output)
+        self._send_exit(self._exit_code or 0)
+
+    def _send_exit(self, code: int) -> None:
+        self._answered = True
+        self._connection.send_exit(code)
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._answered and self._connection.idle:
+            self.close()
+
+
+def _parse(line: bytes) -> tuple[Path, Any]:
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise _wrong(f"not JSON ({error})") from error
+    if not isinstance(message, dict) or message.keys() != {"module_root", "request"}:
+        raise _wrong("of another form")
+    root = message["module_root"]
+    if not isinstance(root, str) or not Path(root).is_absolute() or not Path(root, "tfx_modules", "node").is_dir():
+        msg = f"module_root is {root!r}; allowed: the absolute path of a folder with tfx_modules/node. Correct it."
+        raise NodeError(msg)
+    return Path(root), message["request"]
+
+
+def _wrong(what: str) -> NodeError:
+    return NodeError(
+        f'request line is {what}; allowed: {{"module_root": PATH, "request": {{...}}}}. Correct the client.'
+    )

@@ -1,0 +1,166 @@
+"""The pipeline: which components, and what flows between them."""
+
+import dataclasses
+
+from tfx import types, v1 as tfx
+from tfx.components.trainer.component import Trainer
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import example_gen_pb2, infra_validator_pb2, trainer_pb2
+
+from tfx_modules import evaluation, export, parameters
+from tfx_modules.components.example_gen import CsvExampleGen
+from tfx_modules.components.infra_validator import InfraValidator
+from tfx_modules.components.pusher import Pusher
+from tfx_modules.components.schema_gen import SchemaGen
+from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
+from tfx_modules.config import PipelineConfig, ServingCheckConfig
+
+SPAN_PATTERN = "{YYYY}-{MM}-{DD}/*.csv"
+_PREPROCESSING_FN = "tfx_modules.preprocessing.preprocessing_fn"
+_RUN_FN = "tfx_modules.training.run_fn"
+_TUNER_FN = "tfx_modules.tuning.tuner_fn"
+_CHECK_TRIES = 2
+
+
+def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
+    """Make the pipeline; what varies from run to run stays open (see ``parameters``).
+
+    Args:
+        config: the settings.
+
+    Returns:
+        A pipeline without root, metadata connection or dates: whoever runs it gives them.
+    """
+    data = _data_components(config)
+    model = _model_components(config, data)
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        components=[*data.nodes(), *model],
+        enable_cache=True,
+        beam_pipeline_args=list(config.beam_pipeline_args),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Data:
+    """The components up to the transformed examples."""
+
+    examples: CsvExampleGen
+    statistics: tfx.components.StatisticsGen
+    schema: SchemaGen
+    validator: tfx.components.ExampleValidator
+    transform: tfx.components.Transform
+
+    def nodes(self) -> list[BaseNode]:
+        return [self.examples, self.statistics, self.schema, self.validator, self.transform]
+
+
+def _data_components(config: PipelineConfig) -> _Data:
+    examples = CsvExampleGen(
+        input_base=parameters.input_base(),
+        input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="days", pattern=SPAN_PATTERN)]),
+        output_config=_two_to_one(),
+        range_config=parameters.range_config(),
+    )
+    statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"])
+    # Without a fixed shape, Transform gets sparse tensors and can fill what is missing.
+    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
+    validator = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    transform = tfx.components.Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn=_PREPROCESSING_FN,
+        custom_config={"encoder": dataclasses.asdict(config.encoder)},
+    )
+    return _Data(examples, statistics, schema, validator, transform)
+
+
+def _two_to_one() -> example_gen_pb2.Output:
+    split = example_gen_pb2.SplitConfig.Split
+    splits = [split(name="train", hash_buckets=2), split(name="eval", hash_buckets=1)]
+    return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits))
+
+
+def _model_components(config: PipelineConfig, data: _Data) -> list[BaseNode]:
+    latest_tuned = tfx.dsl.Resolver(
+        strategy_class=LatestTunedStrategy,
+        previous=tfx.dsl.Channel(type=tfx.types.standard_artifacts.HyperParameters),
+    ).with_id("LatestTuned")
+    tuner = _tuner(config, data, latest_tuned.outputs["previous"])
+    trainer = _trainer(config, data, tuner.outputs["best_hyperparameters"])
+    for costly in (tuner, trainer):
+        costly.add_upstream_node(data.validator)
+    champion = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("Resolver")
+    evaluator = tfx.components.Evaluator(
+        examples=data.examples.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=champion.outputs["model"],
+        eval_config=evaluation.eval_config(config.gate),
+    )
+    infra_validator = _infra_validator(config.serving_check, trainer, data)
+    infra_validator.add_upstream_node(evaluator)
+    pusher = Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_validator.outputs["blessing"],
+        push_destination=parameters.push_destination(),
+    )
+    return [latest_tuned, tuner, trainer, champion, evaluator, infra_validator, pusher]
+
+
+def _tuner(config: PipelineConfig, data: _Data, previous: types.BaseChannel) -> Tuner:
+    return Tuner(
+        examples=data.transform.outputs["transformed_examples"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        previous=previous,
+        tune=parameters.tune(),
+        tuner_fn=_TUNER_FN,
+        custom_config={
+            "encoder": dataclasses.asdict(config.encoder),
+            "training": dataclasses.asdict(config.training),
+            "tuning": dataclasses.asdict(config.tuning),
+        },
+    )
+
+
+def _trainer(config: PipelineConfig, data: _Data, hyperparameters: types.BaseChannel) -> Trainer:
+    return Trainer(
+        examples=data.transform.outputs["transformed_examples"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        hyperparameters=hyperparameters,
+        run_fn=_RUN_FN,
+        train_args=parameters.train_args(),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={
+            "encoder": dataclasses.asdict(config.encoder),
+            "training": dataclasses.asdict(config.training),
+        },
+    )
+
+
+def _infra_validator(check: ServingCheckConfig, trainer: Trainer, data: _Data) -> BaseNode:
+    """Return the check of this platform; the stock component is TFX's own."""
+    kinds = {"project": InfraValidator, "local_docker": tfx.components.InfraValidator}
+    image, _, tag = check.image.rpartition(":")
+    return kinds[check.platform](
+        model=trainer.outputs["model"],
+        examples=data.examples.outputs["examples"],
+        serving_spec=infra_validator_pb2.ServingSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServing(image_name=image, tags=[tag]),
+            local_docker=infra_validator_pb2.LocalDockerConfig(),
+        ),
+        validation_spec=infra_validator_pb2.ValidationSpec(
+            max_loading_time_seconds=check.timeout_seconds, num_tries=_CHECK_TRIES
+        ),
+        request_spec=infra_validator_pb2.RequestSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(signature_names=[export.EXAMPLES]),
+            num_examples=check.requests,
+            split_name="eval",
+        ),
+    )

@@ -1,0 +1,33 @@
+"""The Transform component's ``preprocessing_fn``."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfx_modules import features, text
+from tfx_modules.config import EncoderConfig, build
+from tfx_modules.encoder import vocab_path
+
+
+def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Fill missing text, remove markup and tokenise; pass the label on.
+
+    Args:
+        inputs: ``review``, bytes, at most one value a row.
+        custom_config: ``encoder``, the fields of EncoderConfig.
+
+    Returns:
+        ``input_ids`` int64 [batch, max_tokens] and ``label`` int64 [batch]; a row without a label gets -1.
+    """
+    encoder = build(EncoderConfig, custom_config["encoder"])
+    texts = _dense(inputs[features.REVIEW], b"")
+    return {
+        features.INPUT_IDS: text.encode(texts, vocab_path(encoder), encoder.lower_case, encoder.max_tokens),
+        features.LABEL: _dense(inputs[features.LABEL], -1),
+    }
+
+
+def _dense(values: tf.SparseTensor, default: Any) -> tf.Tensor:
+    rows = tf.cast(values.dense_shape[0], tf.int64)
+    column = tf.sparse.SparseTensor(values.indices, values.values, tf.stack([rows, tf.constant(1, tf.int64)]))
+    return tf.squeeze(tf.sparse.to_dense(column, default_value=default), axis=1)

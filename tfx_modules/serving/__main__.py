@@ -1,0 +1,53 @@
+"""``python -m tfx_modules.serving``: the model server's command."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from tfx_modules.exceptions import ServingError
+from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.ports import claim_ports
+from tfx_modules.serving.settings import parse_flags
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a server until it is told to stop; the process then ends with 0. Return 2 for a wrong flag, 1 otherwise."""
+    try:
+        _run(arguments)
+    except ServingError as error:
+        print(f"model server: {error}", file=sys.stderr)
+        return 2 if isinstance(error, FlagError) else 1
+
+
+def _run(arguments: Sequence[str]) -> NoReturn:
+    settings = parse_flags(arguments)
+    claims = claim_ports(settings)  # now, and not after TensorFlow's seconds of import
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)  # until the event loop takes over
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Of a Google library that TensorFlow imports: it will see no updates on this Python. Nothing here depends on it.
+    warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: TensorFlow greets with pages about CUDA
+
+    from tfx_modules.serving.server import serve
+
+    asyncio.run(serve(settings, *claims))
+    # A thread may still be loading or computing although the deadline has passed: Python would wait for it.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

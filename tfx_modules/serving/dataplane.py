@@ -1,0 +1,104 @@
+"""Predict, status and metadata, in no protocol's terms. Protocol edges call this and nothing below it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from tfx_modules.serving.exceptions import DrainingError
+from tfx_modules.serving.registry import Lease, Registry
+from tfx_modules.serving.specs import Arrays, ModelSpec, PredictCall, VersionStatus
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Moving less than this to a thread takes longer than converting it.
+INLINE_BYTES = 64 * 1024
+# A thread per core keeps the cores busy, since TensorFlow releases the GIL; two at least, for a short request beside
+# a long one.
+WORKERS = max(2, os.cpu_count() or 1)
+
+
+class DataPlane:
+    """Answers what clients ask, on a bounded number of threads, so that the event loop stays free."""
+
+    def __init__(self, registry: Registry, *, workers: int = WORKERS) -> None:
+        """Prepare.
+
+        Args:
+            registry: the versions that there are.
+            workers: how many requests are computed at the same time; the others wait in order of arrival.
+        """
+        self._registry = registry
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="predict")
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+
+    @asynccontextmanager
+    async def lease(self, spec: ModelSpec) -> AsyncIterator[Lease]:
+        """Hold a version for the time of one request.
+
+        Raises:
+            NotServedError: no such model or version.
+            DrainingError: the server is stopping.
+        """
+        if self._draining:
+            raise DrainingError("the server is stopping; ask again when it is back, or another one")
+        with self._registry.lease(spec) as lease:
+            self._under_way += 1
+            self._idle.clear()
+            try:
+                yield lease
+            finally:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._idle.set()
+
+    async def predict(self, lease: Lease, call: PredictCall) -> Arrays:
+        """Return the outputs of a signature.
+
+        Raises:
+            RequestError: see ``ServedModel.predict``.
+            DrainingError: the server's deadline for stopping passed before the model was done.
+        """
+        try:
+            return await self._in_pool(lease.model.predict, call)
+        except asyncio.CancelledError:
+            if not self._draining:
+                raise
+            raise DrainingError("the server had to stop before this request was done; ask another one") from None
+
+    async def convert(self, size: int, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        """Run an edge's conversion of ``size`` bytes: here when it is small, else in a thread."""
+        if size <= INLINE_BYTES:
+            return work(*arguments, **options)
+        return await self._in_pool(work, *arguments, **options)
+
+    def statuses(self, spec: ModelSpec) -> list[VersionStatus]:
+        """Return the state of a version or of all versions, newest first.
+
+        Raises:
+            NotServedError: no such model or version was ever seen.
+        """
+        return self._registry.statuses(spec)
+
+    async def drain(self, seconds: float) -> bool:
+        """Refuse new requests and wait for those under way; say whether all were done in time."""
+        self._draining = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let the threads end; does not wait for them."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _in_pool(self, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *arguments, **options))

@@ -1,0 +1,101 @@
+"""What can go wrong in the model server, as one tree, and the one table from error to status code.
+
+::
+
+    ServingError                    tfx_modules.exceptions
+    ├── FlagError                   the command line
+    ├── PortError                   a port cannot be had
+    ├── ModelLoadError              a version's folder holds no model that can be loaded
+    ├── ServerProcessError          a server run as a child process did not start
+    ├── AskError                    the client got no answer
+    └── RequestError                what a client is told; has a status
+        ├── InvalidRequestError     the request's form or content
+        ├── NotServedError          no such model or version
+        ├── SignatureNotFoundError  the model has no such signature
+        ├── UnsupportedMethodError  TensorFlow Serving has it, this server does not
+        ├── DrainingError           the server is stopping
+        └── InferenceError          the model itself failed
+"""
+
+from dataclasses import dataclass
+
+from tfx_modules.exceptions import ServingError
+
+
+class FlagError(ServingError):
+    """A flag is unknown, missing or has a value that is not allowed."""
+
+
+class PortError(ServingError):
+    """A port is taken, or the host's address is not this machine's."""
+
+
+class ModelLoadError(ServingError):
+    """A version's folder does not hold a model that can be loaded."""
+
+
+class ServerProcessError(ServingError):
+    """A model server that runs as a child process did not become ready."""
+
+
+class AskError(ServingError):
+    """The client got no answer that it can use."""
+
+
+class RequestError(ServingError):
+    """Base of what a client is told about its request."""
+
+
+class InvalidRequestError(RequestError):
+    """The request does not have the form, or the tensors, that it should."""
+
+
+class NotServedError(RequestError):
+    """The model or the version is not served (yet, or any more)."""
+
+
+class SignatureNotFoundError(RequestError):
+    """The model has no signature of that name."""
+
+
+class UnsupportedMethodError(RequestError):
+    """A method of TensorFlow Serving's that this server does not have."""
+
+
+class DrainingError(RequestError):
+    """The server takes no more requests because it is about to stop."""
+
+
+class InferenceError(RequestError):
+    """The model failed on a request that had the right form."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """An outcome in both protocols' terms.
+
+    Attributes:
+        code: the name that gRPC's ``StatusCode`` and TensorFlow's ``error.Code`` share.
+        http: the HTTP status that TensorFlow Serving gives for that code.
+    """
+
+    code: str
+    http: int
+
+
+UNKNOWN = Status("UNKNOWN", 500)
+
+_STATUSES: dict[type[ServingError], Status] = {
+    InvalidRequestError: Status("INVALID_ARGUMENT", 400),
+    NotServedError: Status("NOT_FOUND", 404),
+    SignatureNotFoundError: Status("FAILED_PRECONDITION", 400),
+    UnsupportedMethodError: Status("UNIMPLEMENTED", 501),
+    DrainingError: Status("UNAVAILABLE", 503),
+    InferenceError: Status("INTERNAL", 500),
+    ModelLoadError: Status("INVALID_ARGUMENT", 400),
+}
+
+
+def status_of(error: ServingError) -> Status:
+    """Return the status of an error; UNKNOWN for one that is not meant for clients."""
+    return next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), UNKNOWN)

@@ -1,0 +1,1 @@
+"""The gRPC edge: TensorFlow Serving's services, and gRPC's health service, on ``grpc.aio``."""

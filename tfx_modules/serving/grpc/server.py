@@ -1,0 +1,58 @@
+"""Runs the gRPC services."""
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from tfx_modules.serving.dataplane import DataPlane
+from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.grpc.services import ModelService, PredictionService
+from tfx_modules.serving.ports import Claim
+
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),  # else a second server on the same port would get half of the requests
+    ("grpc.max_receive_message_length", -1),  # gRPC's default of 4 MiB is less than TensorFlow Serving takes
+    ("grpc.max_send_message_length", -1),
+]
+
+
+class GrpcServer:
+    """The gRPC edge as something that can be started and stopped."""
+
+    def __init__(self, data_plane: DataPlane, claim: Claim) -> None:
+        """Prepare; must be called in the event loop that it will run in.
+
+        Args:
+            data_plane: what answers.
+            claim: the port, released at the start.
+        """
+        self._claim = claim
+        self._address = claim.address
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=_OPTIONS)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(data_plane), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+
+    async def start(self) -> None:
+        """Accept calls from now on.
+
+        Raises:
+            PortError: another process took the port in the moment between its release and this.
+        """
+        self._claim.release()
+        try:
+            self._server.add_insecure_port(self._address)
+        except RuntimeError as error:
+            raise PortError(f"{self._address} was taken meanwhile; give another with {self._claim.flag}") from error
+        await self._server.start()
+
+    async def report_health(self, *, serving: bool) -> None:
+        """Answer health checks with SERVING or NOT_SERVING."""
+        status = health_pb2.HealthCheckResponse.ServingStatus
+        await self._health.set("", status.SERVING if serving else status.NOT_SERVING)
+
+    async def stop(self, seconds: float) -> None:
+        """Accept nothing more, let calls under way end for at most that long, and close."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(seconds)

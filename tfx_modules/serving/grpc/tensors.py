@@ -1,0 +1,78 @@
+"""Between TensorProto and arrays."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2, types_pb2
+
+from tfx_modules.serving.exceptions import InvalidRequestError
+from tfx_modules.serving.specs import Array, Signature
+
+# TensorFlow Serving answers with these fields, and clients read them by name; tf.make_tensor_proto would often
+# write tensor_content instead.
+_FIELDS: dict[int, tuple[str, Callable[[Array], Array]]] = {
+    types_pb2.DT_FLOAT: ("float_val", np.ravel),
+    types_pb2.DT_DOUBLE: ("double_val", np.ravel),
+    types_pb2.DT_INT8: ("int_val", np.ravel),
+    types_pb2.DT_UINT8: ("int_val", np.ravel),
+    types_pb2.DT_INT16: ("int_val", np.ravel),
+    types_pb2.DT_UINT16: ("int_val", np.ravel),
+    types_pb2.DT_INT32: ("int_val", np.ravel),
+    types_pb2.DT_INT64: ("int64_val", np.ravel),
+    types_pb2.DT_UINT32: ("uint32_val", np.ravel),
+    types_pb2.DT_UINT64: ("uint64_val", np.ravel),
+    types_pb2.DT_BOOL: ("bool_val", np.ravel),
+    types_pb2.DT_STRING: ("string_val", np.ravel),
+    # 16 bits that protobuf has no type for.
+    types_pb2.DT_HALF: ("half_val", lambda array: array.ravel().view(np.uint16)),
+    types_pb2.DT_BFLOAT16: ("half_val", lambda array: array.ravel().view(np.uint16)),
+}
+
+
+def read_tensors(protos: Any, signature: Signature) -> dict[str, Array]:
+    """Convert a request's inputs.
+
+    Args:
+        protos: a map from name to TensorProto.
+        signature: what the inputs are for; names that it does not have are converted too, and refused later.
+
+    Raises:
+        InvalidRequestError: a tensor has another type than the signature's, or is malformed.
+    """
+    # Sorted, for a map has no order and the same request should always get the same error.
+    return {name: _read(name, protos[name], signature) for name in sorted(protos)}
+
+
+def _read(name: str, proto: tensor_pb2.TensorProto, signature: Signature) -> Array:
+    dtype = _dtype_name(proto.dtype)
+    expected = signature.inputs.get(name)
+    if expected is not None and dtype != expected.dtype:
+        raise InvalidRequestError(f"input {name!r} is {dtype}; signature {signature.name!r} takes {expected}")
+    try:
+        array: Array = tf.make_ndarray(proto)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(f"input {name!r} is not a valid {dtype} tensor: {error}") from error
+    return array
+
+
+def _dtype_name(number: int) -> str:
+    return str(types_pb2.DataType.Name(number)) if number in types_pb2.DataType.values() else f"type {number}"
+
+
+def write_tensor(name: str, array: Array) -> tensor_pb2.TensorProto:
+    """Convert an output.
+
+    Raises:
+        InvalidRequestError: gRPC clients have no field for its type.
+    """
+    dtype = tf.as_dtype(tf.string if array.dtype == np.object_ else array.dtype)
+    if dtype.as_datatype_enum not in _FIELDS:
+        raise InvalidRequestError(f"output {name!r} is {dtype.name}, which this server does not send")
+    proto = tensor_pb2.TensorProto(dtype=dtype.as_datatype_enum)
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
+    field, flat = _FIELDS[dtype.as_datatype_enum]
+    getattr(proto, field).extend(flat(array).tolist())
+    return proto

@@ -1,0 +1,156 @@
+"""A SavedModel in memory: its signatures, and arrays in, arrays out. Knows no protocol and no other version."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import tensorflow as tf
+import tensorflow_text  # noqa: F401 - registers the ops that a model with its tokenizer inside uses
+from google.protobuf import text_format
+from tensorflow.core.framework import tensor_shape_pb2, types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+from tfx_modules.serving.exceptions import (
+    InferenceError,
+    InvalidRequestError,
+    ModelLoadError,
+    SignatureNotFoundError,
+)
+from tfx_modules.serving.specs import Array, PredictCall, Signature, TensorInfo
+
+SERVING_TAG = "serve"
+
+
+class ServedModel:
+    """A loaded version. Safe to call from several threads at once; TensorFlow releases the GIL while it computes.
+
+    Attributes:
+        signatures: what it can be asked, by name.
+        signature_defs: the same as TensorFlow's own protos, for the metadata.
+    """
+
+    def __init__(
+        self,
+        functions: Mapping[str, tf.types.experimental.ConcreteFunction],
+        signature_defs: Mapping[str, meta_graph_pb2.SignatureDef],
+        owner: tf.Module,
+    ) -> None:
+        self.signature_defs = signature_defs
+        # The protos also list TensorFlow's own initialisers, which nobody may call.
+        self.signatures = {name: _signature(name, signature_defs[name]) for name in functions}
+        self._functions = functions
+        self._owner = owner  # holds the variables, which the functions only refer to
+
+    def signature(self, name: str) -> Signature:
+        """Return a signature.
+
+        Raises:
+            SignatureNotFoundError: there is none of that name.
+        """
+        if name not in self.signatures:
+            raise SignatureNotFoundError(
+                f'Serving signature key "{name}" not found; the model has {", ".join(sorted(self.signatures))}.'
+            )
+        return self.signatures[name]
+
+    def predict(self, call: PredictCall) -> dict[str, Array]:
+        """Compute a signature's outputs.
+
+        Raises:
+            SignatureNotFoundError, InvalidRequestError: the call does not fit the model.
+            InferenceError: the model failed.
+        """
+        signature = self.signature(call.signature_name)
+        signature.check(call.inputs)
+        signature.check_filter(call.output_filter)
+        tensors = {name: _tensor(name, array, signature.inputs[name]) for name, array in call.inputs.items()}
+        outputs = self._run(signature.name, tensors)
+        wanted = call.output_filter or tuple(sorted(signature.outputs))
+        return {name: _array(outputs[name]) for name in wanted}
+
+    def _run(self, name: str, tensors: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        try:
+            result: Mapping[str, tf.Tensor] = self._functions[name](**tensors)
+        except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
+            raise InvalidRequestError(f"signature {name!r} rejects the input: {_reason(error)}") from error
+        except tf.errors.OpError as error:
+            raise InferenceError(f"signature {name!r} failed: {_reason(error)}") from error
+        return result
+
+
+def load_model(folder: Path) -> ServedModel:
+    """Load a SavedModel.
+
+    Raises:
+        ModelLoadError: the folder is incomplete, damaged, or uses ops that neither TensorFlow nor TensorFlow Text has.
+    """
+    try:
+        definitions = _signature_defs(folder)
+        loaded = tf.saved_model.load(str(folder), tags=[SERVING_TAG])
+    # Which exceptions a damaged SavedModel raises is not documented: file, proto, key, attribute and value errors do.
+    except Exception as error:
+        raise ModelLoadError(f"cannot load {folder}: {type(error).__name__}: {_first_line(error)}") from error
+    if not loaded.signatures:
+        raise ModelLoadError(f"cannot load {folder}: it has no signatures; export with signatures={{...}}")
+    return ServedModel(loaded.signatures, definitions, loaded)
+
+
+def _signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """Read the signatures of the graph that is meant for serving, as the exporter wrote them."""
+    saved_model = saved_model_pb2.SavedModel()
+    binary = folder / "saved_model.pb"
+    if binary.is_file():
+        saved_model.ParseFromString(binary.read_bytes())
+    else:
+        text_format.Parse((folder / "saved_model.pbtxt").read_text(), saved_model)
+    for graph in saved_model.meta_graphs:
+        if SERVING_TAG in graph.meta_info_def.tags:
+            # Copies, for the originals would keep the whole graph in memory.
+            return {name: _copy(definition) for name, definition in graph.signature_def.items()}
+    tags = [list(graph.meta_info_def.tags) for graph in saved_model.meta_graphs]
+    raise ModelLoadError(f"no graph tagged {SERVING_TAG!r}, only {tags}")
+
+
+def _copy(definition: meta_graph_pb2.SignatureDef) -> meta_graph_pb2.SignatureDef:
+    copied = meta_graph_pb2.SignatureDef()
+    copied.CopyFrom(definition)
+    return copied
+
+
+def _signature(name: str, definition: meta_graph_pb2.SignatureDef) -> Signature:
+    return Signature(
+        name=name,
+        inputs={key: _tensor_info(info) for key, info in definition.inputs.items()},
+        outputs={key: _tensor_info(info) for key, info in definition.outputs.items()},
+    )
+
+
+def _tensor_info(info: meta_graph_pb2.TensorInfo) -> TensorInfo:
+    return TensorInfo(types_pb2.DataType.Name(info.dtype), _shape(info.tensor_shape))
+
+
+def _shape(shape: tensor_shape_pb2.TensorShapeProto) -> tuple[int | None, ...] | None:
+    if shape.unknown_rank:
+        return None
+    return tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+
+
+def _tensor(name: str, array: Array, info: TensorInfo) -> tf.Tensor:
+    try:
+        return tf.constant(array, dtype=tf.as_dtype(types_pb2.DataType.Value(info.dtype)))
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(f"input {name!r} cannot be made {info}: {_first_line(error)}") from error
+
+
+def _array(tensor: tf.Tensor) -> Array:
+    array: Array = tensor.numpy()
+    return array
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Return what the op said, without the traceback before it and the node's name after it."""
+    said: str = error.message.partition("\n\t [[")[0].strip()
+    return said.splitlines()[-1] if said else type(error).__name__
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]

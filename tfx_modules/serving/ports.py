@@ -1,0 +1,69 @@
+"""Claims the server's ports, before anything slow is imported."""
+
+import errno
+import socket
+from dataclasses import dataclass
+
+from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.settings import ServerSettings
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A port that nobody else can take while this is held.
+
+    Attributes:
+        flag: the flag that chose the port.
+        held: bound, not listening.
+    """
+
+    flag: str
+    held: socket.socket
+
+    @property
+    def port(self) -> int:
+        """The port's number, also where any free one was asked for."""
+        port: int = self.held.getsockname()[1]
+        return port
+
+    @property
+    def address(self) -> str:
+        """``host:port``, with brackets around an IPv6 host."""
+        host = self.held.getsockname()[0]
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    def release(self) -> None:
+        """Let go of the port, for a server that can only bind it itself."""
+        self.held.close()
+
+
+def _claim(flag: str, host: str, port: int) -> Claim:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    held = socket.socket(family, kind, protocol)
+    # A restarted server gets its port back although old connections linger; a listening one still keeps others out.
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind(address)
+    except OSError as error:
+        held.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortError(f"port {port} on {host} is taken; give another with {flag} (0 = any free port)") from error
+        raise PortError(f"cannot bind {flag}={port} on --host={host}: {error.strerror}") from error
+    return Claim(flag, held)
+
+
+def claim_ports(settings: ServerSettings) -> tuple[Claim, Claim]:
+    """Claim the gRPC and the REST port.
+
+    Raises:
+        PortError: one is taken (names the flag that changes it), or the host is not an address of this machine.
+    """
+    try:
+        grpc_claim = _claim("--port", settings.host, settings.port)
+        try:
+            return grpc_claim, _claim("--rest_api_port", settings.host, settings.rest_api_port)
+        except BaseException:
+            grpc_claim.release()
+            raise
+    except socket.gaierror as error:
+        raise PortError(f"--host={settings.host} is not an address: {error.strerror}; try 127.0.0.1") from error

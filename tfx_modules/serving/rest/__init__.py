@@ -1,0 +1,1 @@
+"""The REST edge: TensorFlow Serving's URLs and JSON on Starlette and uvicorn."""

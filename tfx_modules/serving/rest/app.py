@@ -1,0 +1,130 @@
+"""The REST application: one table from method and action to handler."""
+
+import json
+from collections.abc import Awaitable, Callable
+
+from google.protobuf import json_format
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from tensorflow_serving.apis import get_model_metadata_pb2
+
+from tfx_modules.serving.dataplane import DataPlane
+from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, UnsupportedMethodError, status_of
+from tfx_modules.serving.rest.json_input import parse_document, read_inputs
+from tfx_modules.serving.rest.json_output import write_json, write_outputs
+from tfx_modules.serving.rest.url import Target, parse_path
+from tfx_modules.serving.specs import PredictCall
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+INTERNAL_ERROR = 500
+CLIENT_CLOSED_REQUEST = 499
+
+Handler = Callable[[DataPlane, Target, Request], Awaitable[Response]]
+
+
+def create_app(data_plane: DataPlane) -> Starlette:
+    """Return the application that answers from a data plane."""
+
+    async def endpoint(request: Request) -> Response:
+        return await _dispatch(data_plane, request)
+
+    return Starlette(
+        routes=[Route("/{path:path}", endpoint, methods=METHODS)],
+        exception_handlers={
+            RequestError: _refuse,
+            HTTPException: _not_found,
+            ClientDisconnect: _gone,
+            Exception: _fail,
+        },
+    )
+
+
+async def _dispatch(data_plane: DataPlane, request: Request) -> Response:
+    path = request.scope["raw_path"].decode("latin-1")
+    if not path.lower().startswith("/v1/"):
+        raise HTTPException(404)
+    target = parse_path(request.method, path)
+    handler = _HANDLERS.get((request.method, target.action))
+    if handler is None:
+        if request.method == "POST" and target.action in _NOT_HERE:
+            raise UnsupportedMethodError(f"{target.action} is not served; use :predict")
+        # Also for a wrong method: TensorFlow Serving knows no 405.
+        raise InvalidRequestError(f"Malformed request: {request.method} {path}")
+    return await handler(data_plane, target, request)
+
+
+async def _predict(data_plane: DataPlane, target: Target, request: Request) -> Response:
+    body = await request.body()
+    async with data_plane.lease(target.spec) as lease:
+        document = await data_plane.convert(len(body), parse_document, body)
+        signature = lease.model.signature(document.signature_name)
+        call = PredictCall(signature.name, await data_plane.convert(len(body), read_inputs, document, signature))
+        outputs = await data_plane.predict(lease, call)
+        size = sum(array.nbytes for array in outputs.values())
+        return _json(await data_plane.convert(size, write_outputs, outputs, rows=document.rows))
+
+
+async def _status(data_plane: DataPlane, target: Target, request: Request) -> Response:
+    del request
+    statuses = [
+        {
+            "version": str(status.version),
+            "state": status.state.name,
+            "status": {"error_code": status.error_code, "error_message": status.error_message},
+        }
+        for status in data_plane.statuses(target.spec)
+    ]
+    return _json(write_json({"model_version_status": statuses}))
+
+
+async def _metadata(data_plane: DataPlane, target: Target, request: Request) -> Response:
+    del request
+    async with data_plane.lease(target.spec) as lease:
+        signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=lease.model.signature_defs)
+        document = json_format.MessageToDict(
+            signatures, preserving_proto_field_name=True, including_default_value_fields=True
+        )
+        spec = {"name": lease.spec.name, "signature_name": "", "version": str(lease.spec.version)}
+        return _json(write_json({"model_spec": spec, "metadata": {"signature_def": document}}))
+
+
+_HANDLERS: dict[tuple[str, str], Handler] = {
+    ("POST", ":predict"): _predict,
+    ("GET", ""): _status,
+    ("GET", "/metadata"): _metadata,
+}
+_NOT_HERE = frozenset({":classify", ":regress"})  # TensorFlow Serving's other verbs
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json")
+
+
+def _error(message: str, status: int) -> Response:
+    return _json(json.dumps({"error": message}).encode(), status)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    del request
+    status = status_of(error).http if isinstance(error, RequestError) else INTERNAL_ERROR
+    return _error(str(error), status)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else INTERNAL_ERROR
+    return _error(f"nothing is served at {request.url.path}; the API is under /v1/models/", status)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """End a request whose sender went away before it was complete; nobody reads this."""
+    del request, error
+    return _error("the request is not complete", CLIENT_CLOSED_REQUEST)
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    """Answer a defect of the server; Starlette then raises the error again, so that it is logged in full."""
+    del request
+    return _error(f"internal error: {type(error).__name__}; the server's log says more", INTERNAL_ERROR)

@@ -1,0 +1,109 @@
+"""Puts the parts together: start, serve, drain, stop."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from tfx_modules.serving.dataplane import DataPlane
+from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.grpc.server import GrpcServer
+from tfx_modules.serving.model import load_model
+from tfx_modules.serving.ports import Claim
+from tfx_modules.serving.registry import Registry
+from tfx_modules.serving.rest.app import create_app
+from tfx_modules.serving.rest.server import RestServer
+from tfx_modules.serving.settings import ServerSettings
+from tfx_modules.serving.watcher import ModelWatcher
+
+logger = logging.getLogger(__name__)
+
+
+class ModelServer:
+    """One server process's parts, in the event loop that it is made in."""
+
+    def __init__(self, settings: ServerSettings, grpc_claim: Claim, rest_claim: Claim) -> None:
+        self._settings = settings
+        self._ready_line = f"model server: gRPC on {grpc_claim.address}, REST on http://{rest_claim.address}"
+        self._registry = Registry()
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._watcher = ModelWatcher(
+            name=settings.model_name,
+            base_path=settings.model_base_path,
+            registry=self._registry,
+            loader=self._loader,
+            load=load_model,
+        )
+        self._data_plane = DataPlane(self._registry)
+        self._rest = RestServer(create_app(self._data_plane), rest_claim.held)
+        self._grpc = GrpcServer(self._data_plane, grpc_claim)
+        self._told_to_stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until a signal arrives, then let requests under way finish, up to the deadline.
+
+        Raises:
+            FlagError: standard input cannot be watched although a flag asks for it.
+            PortError: a port was taken after it had been checked.
+        """
+        self._listen_for_the_end()
+        serving = asyncio.create_task(self._serve())
+        stopping = asyncio.create_task(self._told_to_stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():  # only an error ends it
+            stopping.cancel()
+            serving.result()
+        serving.cancel()
+        await self._stop()
+
+    def _listen_for_the_end(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_stop.set)
+        if not self._settings.stop_when_stdin_closes:
+            return
+        try:
+            loop.add_reader(sys.stdin.fileno(), self._read_stdin)
+        except OSError as error:
+            raise FlagError("--stop_when_stdin_closes needs a pipe as standard input, not a file") from error
+
+    def _read_stdin(self) -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self._told_to_stop.set()
+
+    async def _serve(self) -> None:
+        gc.collect()
+        gc.freeze()  # the imported modules never go away: collections after an unload need not look at them
+        await self._watcher.look()
+        await self._grpc.start()
+        await self._rest.start()
+        await self._report_health()
+        # The line that whoever started the server waits for.
+        print(self._ready_line, flush=True)
+        while self._settings.file_system_poll_wait_seconds:
+            await asyncio.sleep(self._settings.file_system_poll_wait_seconds)
+            await self._watcher.look()
+            await self._report_health()
+        await self._told_to_stop.wait()
+
+    async def _report_health(self) -> None:
+        await self._grpc.report_health(serving=bool(self._registry.available(self._settings.model_name)))
+
+    async def _stop(self) -> None:
+        seconds = self._settings.drain_seconds
+        logger.info("stopping; requests under way have %.0f s", seconds)
+        drained, _, _ = await asyncio.gather(
+            self._data_plane.drain(seconds), self._rest.stop(seconds), self._grpc.stop(seconds)
+        )
+        self._data_plane.close()
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        logger.info("stopped" if drained else "stopped; some requests were not finished in time")
+
+
+async def serve(settings: ServerSettings, grpc_claim: Claim, rest_claim: Claim) -> None:
+    """Make a server and run it; see ``ModelServer.run``."""
+    await ModelServer(settings, grpc_claim, rest_claim).run()

@@ -1,0 +1,140 @@
+"""The frozen data that the layers pass to each other. Knows no protocol and no TensorFlow."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfx_modules.serving.exceptions import InvalidRequestError
+
+DEFAULT_SIGNATURE = "serving_default"
+
+Array = NDArray[Any]
+Arrays = Mapping[str, Array]  # strings are arrays of objects, each of them bytes
+
+
+class VersionState(enum.IntEnum):
+    """TensorFlow Serving's states of a version; the numbers are those of its ``ModelVersionStatus.State``."""
+
+    START = 10  # seen on disk
+    LOADING = 20
+    AVAILABLE = 30  # answers requests
+    UNLOADING = 40  # takes no new requests; some are under way
+    END = 50  # unloaded, or could not be loaded (then the status has an error)
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """One version's state.
+
+    Attributes:
+        error_code: a name of TensorFlow's ``error.Code``; ``OK`` when all is well.
+    """
+
+    version: int
+    state: VersionState
+    error_code: str = "OK"
+    error_message: str = ""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Which model is meant; ``version`` None is the newest that is available."""
+
+    name: str
+    version: int | None = None
+
+    def __str__(self) -> str:
+        return f"Latest({self.name})" if self.version is None else f"Specific({self.name}, {self.version})"
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output of a signature.
+
+    Attributes:
+        dtype: name in TensorFlow's ``DataType``, as ``DT_STRING``.
+        shape: sizes, None where any size will do; None for a shape of any rank.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+    def accepts(self, shape: tuple[int, ...]) -> bool:
+        """Say whether a tensor of this shape fits."""
+        if self.shape is None:
+            return True
+        return len(shape) == len(self.shape) and all(
+            want in (None, got) for want, got in zip(self.shape, shape, strict=True)
+        )
+
+    def __str__(self) -> str:
+        if self.shape is None:
+            return f"{self.dtype} of any shape"
+        sizes = ["?" if size is None else str(size) for size in self.shape]
+        return f"{self.dtype} [{', '.join(sizes)}]"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A function of a model: named tensors in, named tensors out."""
+
+    name: str
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
+
+    def check(self, arrays: Arrays) -> None:
+        """See that the inputs have this signature's names and shapes.
+
+        Raises:
+            InvalidRequestError: they do not; says which are too many, missing or of another shape.
+        """
+        if set(arrays) != set(self.inputs):
+            extra, missing = sorted(set(arrays) - set(self.inputs)), sorted(set(self.inputs) - set(arrays))
+            raise InvalidRequestError(
+                f"input size does not match signature: {len(arrays)}!={len(self.inputs)}. "
+                f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+            )
+        for name, info in self.inputs.items():
+            if not info.accepts(arrays[name].shape):
+                raise InvalidRequestError(
+                    f"input {name!r} has shape {list(arrays[name].shape)}; signature {self.name!r} takes {info}"
+                )
+
+    def check_filter(self, output_filter: tuple[str, ...]) -> None:
+        """See that a choice of outputs names each once, and only ones that there are.
+
+        Raises:
+            InvalidRequestError: it does not.
+        """
+        unknown = [name for name in output_filter if name not in self.outputs]
+        if unknown:
+            raise InvalidRequestError(
+                f"output tensor alias not found in signature: {unknown[0]} "
+                f"Outputs expected to be in the set {{{','.join(sorted(self.outputs))}}}."
+            )
+        if len(set(output_filter)) != len(output_filter):
+            raise InvalidRequestError(f"duplicate output tensor alias in {', '.join(output_filter)}")
+
+
+@dataclass(frozen=True)
+class PredictCall:
+    """What a model is asked.
+
+    Attributes:
+        output_filter: the outputs that are wanted; empty = all.
+    """
+
+    signature_name: str
+    inputs: Arrays
+    output_filter: tuple[str, ...] = field(default=())
+
+
+def bytes_array(values: list[bytes], shape: tuple[int, ...]) -> Array:
+    """Return strings as an array of the shape; numpy's own conversion would cut trailing zero bytes off."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array.reshape(shape)

@@ -1,0 +1,113 @@
+"""The Trainer's ``run_fn``: fine-tune, keep the best weights, export."""
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from tfx_modules import batches, export, model
+from tfx_modules.config import EncoderConfig, TrainingConfig, build
+from tfx_modules.encoder import load_backbone
+from tfx_modules.exceptions import GateError
+
+_LOG = logging.getLogger(__name__)
+_BEST = "best.weights.h5"
+
+
+def strategy() -> tf.distribute.Strategy:
+    """Use all GPUs, in mixed precision, where there are any; else the CPU in float32."""
+    gpus = tf.config.list_logical_devices("GPU")
+    _LOG.info("training on %s", f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32")
+    keras.mixed_precision.set_dtype_policy("mixed_float16" if gpus else "float32")
+    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
+def batch_shape(training: TrainingConfig, encoder: EncoderConfig) -> batches.BatchShape:
+    """Tell how this run's examples are grouped."""
+    return batches.BatchShape(training.batch_size, encoder.max_tokens, training.length_buckets, training.seed)
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Train and export, as TFX's GenericExecutor asks.
+
+    Args:
+        fn_args: ``train_steps`` is the number of batches, 0 for the settings' epochs; ``custom_config`` has ``encoder`` and
+            ``training``; ``hyperparameters`` is what the Tuner put out.
+
+    Raises:
+        GateError: a split has no labelled example.
+    """
+    encoder = build(EncoderConfig, fn_args.custom_config["encoder"])
+    training = build(TrainingConfig, fn_args.custom_config["training"])
+    values = _hyperparameters(fn_args.hyperparameters, training)
+    keras.utils.set_random_seed(training.seed)
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    with strategy().scope():
+        classifier = model.build_classifier(load_backbone(encoder), values.dropout)
+        _fit(classifier, fn_args, values, training, batch_shape(training, encoder), transform)
+    export.save(classifier, transform, encoder, fn_args.serving_model_dir)
+
+
+def _hyperparameters(tuned: dict[str, Any] | None, training: TrainingConfig) -> model.Hyperparameters:
+    values = (tuned or {}).get("values") or {}
+    made = model.Hyperparameters(**values) if values else model.default_hyperparameters(training)
+    _LOG.info("hyperparameters: %s", made)
+    return made
+
+
+def labelled(patterns: list[str], transform: tft.TFTransformOutput, split: str) -> tuple[tf.data.Dataset, int]:
+    """Read a split and count it.
+
+    Raises:
+        GateError: it is empty.
+    """
+    examples = batches.read_examples(patterns, transform)
+    found = batches.count(examples)
+    if not found:
+        raise GateError(f"the {split} split has 0 labelled examples; allowed: 1 or more. Give the run a longer window.")
+    return examples, found
+
+
+def _fit(
+    classifier: keras.Model,
+    fn_args: FnArgs,
+    values: model.Hyperparameters,
+    training: TrainingConfig,
+    shape: batches.BatchShape,
+    transform: tft.TFTransformOutput,
+) -> None:
+    examples, found = labelled(fn_args.train_files, transform, "train")
+    evaluation, _ = labelled(fn_args.eval_files, transform, "eval")
+    per_epoch = batches.steps_per_epoch(found, shape)
+    steps = fn_args.train_steps or per_epoch * training.epochs
+    per_epoch = min(per_epoch, steps)
+    model.compile_classifier(classifier, values, training, steps)
+    _LOG.info("%d training examples, %d steps of %d", found, steps, training.batch_size)
+    best = Path(fn_args.model_run_dir, _BEST)
+    tf.io.gfile.makedirs(fn_args.model_run_dir)
+    classifier.fit(
+        batches.training_batches(examples, shape),
+        steps_per_epoch=per_epoch,
+        epochs=math.ceil(steps / per_epoch),
+        validation_data=batches.evaluation_batches(evaluation, shape),
+        callbacks=list(_callbacks(fn_args.model_run_dir, best)),
+        verbose=2,
+    )
+    classifier.load_weights(best)
+    best.unlink()
+
+
+def _callbacks(run_dir: str, best: Path) -> Iterator[keras.callbacks.Callback]:
+    yield keras.callbacks.TerminateOnNaN()
+    yield keras.callbacks.ModelCheckpoint(
+        str(best), monitor="val_accuracy", mode="max", save_best_only=True, save_weights_only=True
+    )
+    yield keras.callbacks.TensorBoard(log_dir=run_dir, write_graph=False, update_freq=10)
+    yield keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _LOG.info("epoch %d: %s", epoch, json.dumps(logs)))
