@@ -74,23 +74,18 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
     keras.utils.set_random_seed(training.seed)
     shape = batches.BatchShape(training.batch_size, max_tokens, training.length_buckets, training.seed)
 
-    def examples(split: Split) -> tf.data.Dataset:
-        ids = text.encode(tf.constant(split.texts), encoder.vocab_path(parts), parts.lower_case, max_tokens)
-        rows = tf.data.Dataset.from_tensor_slices((tf.cast(ids, tf.int32), tf.cast(split.labels, tf.float32)))
-        return rows.map(lambda row, label: (row[: tf.math.count_nonzero(row, dtype=tf.int32)], label))
+    def encoded(split: Split) -> tf.Tensor:
+        vocab = encoder.vocab_path(parts)
+        ids = text.encode(tf.constant(split.texts), vocab, lower_case=parts.lower_case, max_tokens=max_tokens)
+        return tf.cast(ids, tf.int32)
 
+    rows = tf.data.Dataset.from_tensor_slices((encoded(train), tf.cast(train.labels, tf.float32)))
+    examples = rows.map(lambda row, label: (row[: tf.math.count_nonzero(row, dtype=tf.int32)], label))
     steps = batches.steps_per_epoch(len(train.texts), shape)
     classifier = model.build_classifier(encoder.load_backbone(parts), training.dropout)
     model.compile_classifier(classifier, model.default_hyperparameters(training), training, steps * epochs)
-    classifier.fit(
-        batches.training_batches(examples(train), shape),
-        steps_per_epoch=steps,
-        epochs=epochs,
-        validation_data=batches.evaluation_batches(examples(test), shape),
-        verbose=2,
-    )
-    ids = text.encode(tf.constant(test.texts), encoder.vocab_path(parts), parts.lower_case, max_tokens)
-    logits = classifier.predict(tf.cast(ids, tf.int32), batch_size=training.batch_size, verbose=0)[:, 0]
+    classifier.fit(batches.training_batches(examples, shape), steps_per_epoch=steps, epochs=epochs, verbose=2)
+    logits = classifier.predict(encoded(test), batch_size=training.batch_size, verbose=0)[:, 0]
     return [bool((logit > 0) == label) for logit, label in zip(logits, test.labels, strict=True)]
 
 

@@ -25,7 +25,7 @@ DAYS = 24
 SEED = 20261016
 
 _FEWEST_A_DAY, _MOST_A_DAY = 66, 76
-_POOL_SHARES = {"plain": 0.6, "idiom": 0.22, "turned": 0.18}
+_POOL_SHARES = {"plain": 0.78, "idiom": 0.1, "turned": 0.12}
 _LEAD_SHARE = 0.25
 _ONE_SENTENCE = re.compile(r"[^.?!\"{][^.?!\"]*\.")
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -218,11 +218,11 @@ class Writer:
         """Draw how many plot sentences, asides and opinions a review has."""
         size = self._draw.share()
         few = self._draw.below(2)
-        if size < 0.16:
+        if size < 0.1:
             return 0, 0, 1
-        if size < 0.56:
+        if size < 0.38:
             return 1 - few * self._draw.below(2), few, 1
-        if size < 0.82:
+        if size < 0.76:
             return self._draw.below(2), few, 2
         if size < 0.96:
             return 1 + self._draw.below(3), 1 + few, 2

@@ -1,7 +1,7 @@
 """Batches of transformed examples, grouped by length.
 
-Every batch has one of a few fixed shapes, so that XLA compiles one program per length bucket, and short reviews are not padded
-to the longest.
+Every batch has one of a few fixed shapes, so that XLA compiles one program per length bucket, and short reviews are
+not padded to the longest.
 """
 
 import dataclasses
@@ -46,7 +46,9 @@ def read_examples(patterns: list[str], transform: tft.TFTransformOutput) -> tf.d
         ids = tf.cast(example[features.INPUT_IDS], tf.int32)
         return ids[: tf.math.count_nonzero(ids, dtype=tf.int32)], tf.cast(example[features.LABEL], tf.float32)
 
-    return tf.data.TFRecordDataset(files, compression_type="GZIP").map(parse).filter(lambda _, label: label >= 0).cache()
+    return (
+        tf.data.TFRecordDataset(files, compression_type="GZIP").map(parse).filter(lambda _, label: label >= 0).cache()
+    )
 
 
 def count(examples: tf.data.Dataset) -> int:
@@ -85,7 +87,7 @@ def evaluation_batches(examples: tf.data.Dataset, shape: BatchShape) -> tf.data.
     return _bucket(examples, shape, drop_remainder=False).map(fill).prefetch(tf.data.AUTOTUNE)
 
 
-def _bucket(examples: tf.data.Dataset, shape: BatchShape, drop_remainder: bool) -> tf.data.Dataset:
+def _bucket(examples: tf.data.Dataset, shape: BatchShape, *, drop_remainder: bool) -> tf.data.Dataset:
     boundaries = [length + 1 for length in shape.lengths]
     return examples.bucket_by_sequence_length(
         element_length_func=lambda ids, _: tf.size(ids),

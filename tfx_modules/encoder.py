@@ -1,7 +1,7 @@
 """The pretrained encoder: found, checked byte for byte, loaded as a keras-hub backbone.
 
-A Hugging Face BERT folder and a keras-hub preset are both read by keras-hub. Checkpoints of the bare encoder, without the
-``bert.`` prefix (sentence-transformers publishes such), get their keys renamed on the way; no weight changes.
+A Hugging Face BERT folder and a keras-hub preset are both read by keras-hub. Checkpoints of the bare encoder, without
+the ``bert.`` prefix (sentence-transformers publishes such), get their keys renamed on the way; no weight changes.
 """
 
 import contextlib
@@ -69,7 +69,9 @@ def load_backbone(config: EncoderConfig) -> keras_hub.models.BertBackbone:
 def _from_preset(preset: str) -> keras_hub.models.BertBackbone:
     backbone = keras_hub.models.Backbone.from_preset(preset)
     if not isinstance(backbone, keras_hub.models.BertBackbone):
-        raise EncoderError(f"encoder {preset!r} is a {type(backbone).__name__}; allowed: BERT. Change [encoder] source.")
+        raise EncoderError(
+            f"encoder {preset!r} is a {type(backbone).__name__}; allowed: BERT. Change [encoder] source."
+        )
     return backbone
 
 

@@ -26,7 +26,9 @@ def eval_config(gate: GateConfig) -> tfma.EvalConfig:
     return tfma.EvalConfig(
         model_specs=[tfma.ModelSpec(**spec)],
         slicing_specs=[tfma.SlicingSpec(feature_keys=keys) for keys in _SLICES],
-        metrics_specs=[tfma.MetricsSpec(metrics=[_gated_accuracy(gate), *(tfma.MetricConfig(class_name=m) for m in _METRICS)])],
+        metrics_specs=[
+            tfma.MetricsSpec(metrics=[_gated_accuracy(gate), *(tfma.MetricConfig(class_name=m) for m in _METRICS)])
+        ],
     )
 
 

@@ -17,7 +17,7 @@ from tensorflow_transform.saved import saved_transform_io_v2
 
 from tfx_modules import features
 from tfx_modules.config import EncoderConfig
-
+from tfx_modules.exceptions import ConfigError
 
 TEXTS = "serving_default"
 EXAMPLES = "serving_examples"
@@ -30,32 +30,36 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
 
     def __init__(self, classifier: keras.Model, transform: tft.TFTransformOutput) -> None:
         super().__init__()
-        self._classifier = classifier
+        # A model of its own, since the compiled one would bring its optimizer's state, twice the weights, along.
+        self._classifier = keras.Model(classifier.inputs, classifier.outputs)
         self._transform = saved_transform_io_v2.SavedModelLoader(transform.transform_savedmodel_dir)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[misc]
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[untyped-decorator]
     def serve_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Judge reviews given as strings."""
         return self._judge(text)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[misc]
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Judge reviews given as serialised tf.Examples; a missing review counts as empty."""
         spec = {features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value="")}
         return self._judge(tf.io.parse_example(examples, spec)[features.REVIEW])
 
     def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        ids = self._transformed_ids(texts)
+        ids = self.token_ids(texts)
         longest = tf.reduce_max(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
         logits = self._classifier(tf.cast(ids[:, :longest], tf.int32), training=False)
         scores = tf.sigmoid(tf.squeeze(logits, axis=1))
         labels = tf.gather(tf.constant(features.SENTIMENTS), tf.cast(scores >= 0.5, tf.int32))
         return {SCORE: scores, LABEL: labels}
 
-    def _transformed_ids(self, texts: tf.Tensor) -> tf.Tensor:
+    def token_ids(self, texts: tf.Tensor) -> tf.Tensor:
+        """Tokenise with the Transform graph: string [batch] to int64 [batch, max_tokens]."""
         rows = tf.shape(texts, out_type=tf.int64)[0]
         where = tf.stack([tf.range(rows), tf.zeros([rows], tf.int64)], axis=1)
-        raw: dict[str, Any] = {features.REVIEW: tf.SparseTensor(where, texts, tf.stack([rows, tf.constant(1, tf.int64)]))}
+        raw: dict[str, Any] = {
+            features.REVIEW: tf.SparseTensor(where, texts, tf.stack([rows, tf.constant(1, tf.int64)]))
+        }
         return self._transform.apply_transform_model(raw)[features.INPUT_IDS]
 
 
@@ -67,11 +71,18 @@ def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: Enc
         transform: Transform's output, with the tokenizer in its graph.
         encoder: tells the greatest input length, checked against the graph.
         folder: a version folder in TensorFlow Serving's form is written here.
+
+    Raises:
+        ConfigError: the graph was made with another input length.
     """
     servable = ServableSentiment(classifier, transform)
-    ids = servable._transformed_ids(tf.constant([""]))
-    if ids.shape[1] != encoder.max_tokens:
-        raise ValueError(f"Transform's graph gives {ids.shape[1]} tokens, the settings {encoder.max_tokens}; run Transform again.")
+    tokens = servable.token_ids(tf.constant([""])).shape[1]
+    if tokens != encoder.max_tokens:
+        msg = (
+            f"Transform's graph gives {tokens} tokens; allowed: encoder.max_tokens of the settings, "
+            f"{encoder.max_tokens}. Run Transform again."
+        )
+        raise ConfigError(msg)
     signatures = {
         TEXTS: servable.serve_texts.get_concrete_function(),
         EXAMPLES: servable.serve_examples.get_concrete_function(),

@@ -1,6 +1,7 @@
 """The values that vary from run to run: TFX runtime parameters of the compiled pipeline.
 
-Their names and forms are a contract with whatever runs the pipeline. None has a default: what a run does is said by the run.
+Their names and forms are a contract with whatever runs the pipeline. None has a default: what a run does is said by
+the run.
 """
 
 from tfx.orchestration.data_types import RuntimeParameter

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from tfx import types, v1 as tfx
+from tfx import types
+from tfx import v1 as tfx
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import example_gen_pb2, infra_validator_pb2, trainer_pb2

@@ -22,7 +22,9 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
     encoder = build(EncoderConfig, custom_config["encoder"])
     texts = _dense(inputs[features.REVIEW], b"")
     return {
-        features.INPUT_IDS: text.encode(texts, vocab_path(encoder), encoder.lower_case, encoder.max_tokens),
+        features.INPUT_IDS: text.encode(
+            texts, vocab_path(encoder), lower_case=encoder.lower_case, max_tokens=encoder.max_tokens
+        ),
         features.LABEL: _dense(inputs[features.LABEL], -1),
     }
 

@@ -1,12 +1,13 @@
 """From review texts to WordPiece ids, inside the TensorFlow graph.
 
-Training (through Transform) and serving (through the exported graph) share this one function. The steps are those of the BERT
-normaliser and pre-tokeniser of Hugging Face's ``tokenizers`` (clean, isolate CJK, NFD without accents, lower case, split on
-white space and punctuation, greedy longest-match WordPiece), so that an encoder sees the tokens it was trained on. TensorFlow
-Text's own BertTokenizer folds case by NFKC instead, which splits "½", "™", "…" and "ß" differently.
+Training (through Transform) and serving (through the exported graph) share this one function. The steps are those of
+the BERT normaliser and pre-tokeniser of Hugging Face's ``tokenizers`` (clean, isolate CJK, NFD without accents, lower
+case, split on white space and punctuation, greedy longest-match WordPiece), so that an encoder sees the tokens it was
+trained on. TensorFlow Text's own BertTokenizer folds case by NFKC instead, which splits "½", "™", "…" and "ß"
+differently.
 
-Its ops are limited to those of TensorFlow and of the TensorFlow Text that stock TF Serving images link: trimming is done by
-slicing. One difference is meant: "[SEP]" written in a review is text, never a special token.
+Its ops are limited to those of TensorFlow and of the TensorFlow Text that stock TF Serving images link: trimming is
+done by slicing. One difference is meant: "[SEP]" written in a review is text, never a special token.
 """
 
 import functools
@@ -19,7 +20,9 @@ PAD_ID = 0
 _MARKUP = r"</?[A-Za-z!][^<>]{0,200}>"
 _SPACE = r"[\t\n\r\p{Z}]+"
 _CONTROL = r"[\p{C}\x{FFFD}]"
-_CJK = r"([\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}])"
+_CJK = (
+    r"([\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}])"
+)
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
 
 
@@ -45,7 +48,7 @@ def clean(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(tf.strings.regex_replace(plain, _SPACE, " "), _CONTROL, "")
 
 
-def _normalise(texts: tf.Tensor, lower_case: bool) -> tf.Tensor:
+def _normalise(texts: tf.Tensor, *, lower_case: bool) -> tf.Tensor:
     spaced = tf.strings.regex_replace(clean(texts), _CJK, r" \1 ")
     if not lower_case:
         return spaced
@@ -53,7 +56,7 @@ def _normalise(texts: tf.Tensor, lower_case: bool) -> tf.Tensor:
     return tf.strings.lower(bare, encoding="utf-8")
 
 
-def encode(texts: tf.Tensor, vocab: Path, lower_case: bool, max_tokens: int) -> tf.Tensor:
+def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int) -> tf.Tensor:
     """Tokenise reviews as BERT expects them.
 
     Args:
@@ -66,7 +69,7 @@ def encode(texts: tf.Tensor, vocab: Path, lower_case: bool, max_tokens: int) -> 
         int64 [batch, max_tokens]: [CLS], the text's WordPieces cut to fit, [SEP], then 0.
     """
     tokenizer, start, end = _tokenizer(vocab)
-    words = tf_text.regex_split(_normalise(texts, lower_case), rf" +|{_PUNCTUATION}", _PUNCTUATION)
+    words = tf_text.regex_split(_normalise(texts, lower_case=lower_case), rf" +|{_PUNCTUATION}", _PUNCTUATION)
     pieces = tokenizer.tokenize(words).merge_dims(-2, -1)[:, : max_tokens - 2]
     column = tf.ones([tf.shape(texts)[0], 1], tf.int64)
     framed = tf.concat([column * start, pieces, column * end], axis=1)

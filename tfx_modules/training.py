@@ -38,8 +38,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """Train and export, as TFX's GenericExecutor asks.
 
     Args:
-        fn_args: ``train_steps`` is the number of batches, 0 for the settings' epochs; ``custom_config`` has ``encoder`` and
-            ``training``; ``hyperparameters`` is what the Tuner put out.
+        fn_args: ``train_steps`` is the number of batches, 0 for the settings' epochs; ``custom_config`` has
+            ``encoder`` and ``training``; ``hyperparameters`` is what the Tuner put out.
 
     Raises:
         GateError: a split has no labelled example.
@@ -110,4 +110,6 @@ def _callbacks(run_dir: str, best: Path) -> Iterator[keras.callbacks.Callback]:
         str(best), monitor="val_accuracy", mode="max", save_best_only=True, save_weights_only=True
     )
     yield keras.callbacks.TensorBoard(log_dir=run_dir, write_graph=False, update_freq=10)
-    yield keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _LOG.info("epoch %d: %s", epoch, json.dumps(logs)))
+    yield keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: _LOG.info("epoch %d: %s", epoch, json.dumps(logs))
+    )

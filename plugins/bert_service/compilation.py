@@ -130,10 +130,10 @@ class Compilation:
 
 
 def _environment() -> dict[str, str]:
-    """Return the compiler's environment: Airflow's settings are not for it, and Python's are those of another version."""
+    # Airflow's settings are none of the compiler's business, and Python's are those of another version.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_STRIPPED)}
-    # The pages of them that Google's packages print on this Python would bury the compiler's own last lines.
-    return {**kept, "PYTHONWARNINGS": "ignore::FutureWarning"}
+    # What Google's packages say about this Python, and TensorFlow about missing GPUs, would bury the compiler's error.
+    return {**kept, "PYTHONWARNINGS": "ignore::FutureWarning", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def compile_pipeline(root: Path, ir: Path, tfx_python: Path) -> None:

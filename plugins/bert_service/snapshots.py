@@ -3,11 +3,14 @@
 ::
 
     <folder>/
-    ├── versions/<version>/    dags/, dags/compiled/, tfx_modules/: appears by one rename, never changes afterwards
+    ├── versions/<version>/    dags/, dags/compiled/, tfx_modules/: appears by one rename, complete
     ├── current                the version in service; replaced by rename
     ├── building/              what is not complete yet; worthless to any other process
     ├── nothing/               an empty folder, shown while there is no version
     └── lock                   held by the one process that builds
+
+A version's sources and compiled pipeline never change. What may: the modification times of DAG files, the text of the
+import error in a failed version, and the bytecode that Python keeps beside modules.
 
 Nothing here removes old versions, because runs may be pinned to them. Where Airflow's ``[dag_processor]
 dag_bundle_storage_path`` is the folder above this one, as in this project's airflow.cfg, Airflow itself removes those
@@ -22,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bert_service.compilation import COMPILED, MODULES, digest_file, ir_file
-from bert_service.files import publishing
+from bert_service.files import publishing, sync
 from bert_service.sources import source_files, sources_digest
 
 DAGS = "dags"
@@ -32,12 +35,15 @@ ERROR_FILE = "pipeline_does_not_compile.py"
 _DIGITS = 16
 _NOTHING = "nothing"
 _FAILED = "-failed-"
+# Airflow takes a file for a DAG file only when it holds the words "dag" and "airflow"; the docstring does. The message
+# has a line of its own because a traceback shows the line that raises.
 _ERROR_FILE_TEXT = '''\
 """Not a DAG: the DAG bundle has Airflow show, as this file's import error, why newer sources are not in service."""
 
 from bert_service.exceptions import CompileError
 
-raise CompileError({message!r})
+MESSAGE = {message!r}
+raise CompileError(MESSAGE)
 '''
 
 
@@ -124,7 +130,10 @@ class SnapshotStore:
         """Make a complete copy a version, and put that in service."""
         if not self.has(version):
             self._versions.mkdir(parents=True, exist_ok=True)
+            for path in copy.rglob("*"):
+                sync(path)  # or, after a power failure, the version might be there without its content
             copy.rename(self.root_of(version))
+            sync(self._versions)
         self.put_in_service(version)
 
     def publish_failure(self, failed: str, message: str) -> None:

@@ -47,9 +47,9 @@ def _python_for(environment: Environment, uv: Path, environ: dict[str, str]) -> 
     python = find_python(version, environ) or ask_uv_for_python(uv, version, environment.root, environ)
     if python is None:
         msg = (
-            f"The {environment.name} environment needs Python {version}. None was found on PATH or among pyenv's versions, and uv could not "
-            f"download one. Install it (`pyenv install {version}`, or apt-get install python{version} python{version}-venv where your "
-            "release has it), then repeat."
+            f"The {environment.name} environment needs Python {version}. None was found on PATH or among pyenv's "
+            f"versions, and uv could not download one. Install it (`pyenv install {version}`, or apt-get install "
+            f"python{version} python{version}-venv where your release has it), then repeat."
         )
         raise SetupError(msg)
     return python

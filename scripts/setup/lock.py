@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Sequence
+from typing import Sequence
 
 from scripts.errors import SetupError
 from scripts.setup.environments import all_environments

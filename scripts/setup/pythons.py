@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Iterator, List, Mapping, Optional, Tuple
+from typing import Iterator, Mapping
 
 # Interpreters built without these exist (pyenv builds what it finds headers for) and fail long after set-up.
 PROBE = (

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Mapping, Optional
+from typing import Mapping
 
 from scripts.errors import SetupError
 
@@ -68,8 +68,8 @@ def _fetch(folder: Path, lock: Path, environ: Mapping[str, str]) -> None:
     if not _run([sys.executable, "-m", "pip", "install", *into, *options], environ, show=True):
         shutil.rmtree(folder, ignore_errors=True)
         msg = (
-            f"uv is missing and {sys.executable} can neither make an environment nor run pip to fetch it. Put uv on PATH, or install "
-            "what Python lacks (Debian, Ubuntu: apt-get install python3-venv), then repeat."
+            f"uv is missing and {sys.executable} can neither make an environment nor run pip to fetch it. Put uv on "
+            "PATH, or install what Python lacks (Debian, Ubuntu: apt-get install python3-venv), then repeat."
         )
         raise SetupError(msg)
 

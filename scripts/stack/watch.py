@@ -10,7 +10,7 @@ from scripts.stack.stack import Stack
 from scripts.stack.tail import LINES, last_lines
 from scripts.stack.waiting import Pulse
 
-ROUND_SECONDS = 1.0
+ROUND_SECONDS = 2.0  # a round costs the API server some 50 ms, which training wants
 REPORTED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed", "up_for_retry"})
 HEADER = f"  {'state':<15} {'seconds':>7}  task"
 

@@ -1,7 +1,7 @@
 """CsvExampleGen for a window of days: TFX's own takes one span a run, this one takes every span from start to end."""
 
 import csv
-import datetime
+import datetime as dt
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -44,27 +44,31 @@ class WindowInputProcessor(input_processor.FileBasedInputProcessor):  # type: ig
         Raises:
             MissingSpanError: a day of the window has no files.
         """
-        numbers = range(self._window.start_span_number, self._window.end_span_number + 1)
-        for number, span in zip(numbers, self._spans, strict=True):
-            try:
-                span.resolve_span_and_version()
-            except ValueError as error:
-                msg = (
-                    f"span {number} ({day_of(number)}) is not in {self._base}; allowed: every day from "
-                    f"{day_of(numbers[0])} to {day_of(numbers[-1])}. Run refresh_data for that day, or shorten the window."
-                )
-                raise MissingSpanError(msg) from error
-        return numbers[-1], None
+        for number, span in enumerate(self._spans, start=self._window.start_span_number):
+            self._resolve(number, span)
+        return self._window.end_span_number, None
+
+    def _resolve(self, number: int, span: input_processor.FileBasedInputProcessor) -> None:
+        try:
+            span.resolve_span_and_version()
+        except ValueError as error:
+            first, last = day_of(self._window.start_span_number), day_of(self._window.end_span_number)
+            msg = (
+                f"span {number} ({day_of(number)}) is not in {self._base}; allowed: every day from {first} to {last}. "
+                "Run refresh_data for that day, or shorten the window."
+            )
+            raise MissingSpanError(msg) from error
 
     def get_input_fingerprint(self, span: int, version: int | None) -> str:
         """Return one fingerprint of all files of the window, for the cache."""
         return "\n".join(item.get_input_fingerprint(span, version) for item in self._spans)
 
-    def get_pattern_for_span_version(self, pattern: str, span: int, version: int | None) -> str:
+    def get_pattern_for_span_version(self, pattern: str, span: int, version: int | None) -> str:  # noqa: ARG002
         """Return the patterns of all days, in order, with commas between them."""
         first = self._window.start_span_number
         return _SEPARATOR.join(
-            item.get_pattern_for_span_version(pattern, first + offset, version) for offset, item in enumerate(self._spans)
+            item.get_pattern_for_span_version(pattern, first + offset, version)
+            for offset, item in enumerate(self._spans)
         )
 
 
@@ -73,9 +77,9 @@ def _one_span(number: int) -> range_config_pb2.RangeConfig:
     return range_config_pb2.RangeConfig(static_range=static)
 
 
-def day_of(span: int) -> datetime.date:
+def day_of(span: int) -> dt.date:
     """Tell the day of a span number (TFX counts the days since 1970-01-01)."""
-    return datetime.date(1970, 1, 1) + datetime.timedelta(days=span)
+    return dt.date(1970, 1, 1) + dt.timedelta(days=span)
 
 
 class Driver(driver.FileBasedDriver):  # type: ignore[misc]
@@ -95,8 +99,8 @@ class Driver(driver.FileBasedDriver):  # type: ignore[misc]
         window = range_config.static_range if range_config and range_config.HasField("static_range") else None
         if window is None or window.start_span_number > window.end_span_number:
             msg = (
-                f"range_config is {str(range_config).strip()!r}; allowed: a static_range whose start_span_number is not after "
-                "its end_span_number. Pass the run's window."
+                f"range_config is {str(range_config).strip()!r}; allowed: a static_range whose start_span_number is not"
+                " after its end_span_number. Pass the run's window."
             )
             raise MissingSpanError(msg)
         return WindowInputProcessor(input_base_uri or "", list(splits), window)
@@ -134,8 +138,8 @@ class ReadReviews(beam.DoFn):  # type: ignore[misc]
             yield from map(to_example, csv.DictReader(text))
 
 
-@beam.typehints.with_input_types(beam.Pipeline)  # type: ignore[misc]
-@beam.typehints.with_output_types(tf.train.Example)  # type: ignore[misc]
+@beam.typehints.with_input_types(beam.Pipeline)
+@beam.typehints.with_output_types(tf.train.Example)
 class WindowToExamples(beam.PTransform):  # type: ignore[misc]
     """All files of the window's days as one collection of examples."""
 
@@ -159,7 +163,7 @@ class Executor(BaseExampleGenExecutor):  # type: ignore[misc]
 
 
 class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
-    """TFX's CsvExampleGen, reading a static range of spans instead of one. Not for rolling ranges: a run says its dates."""
+    """TFX's CsvExampleGen for a static range of spans instead of one. Not for rolling ranges: a run says its dates."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = Driver

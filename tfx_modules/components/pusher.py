@@ -51,7 +51,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
     ) -> None:
         """Push, and keep a copy in the pipeline's folder."""
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
-        if not self.CheckBlessing(input_dict):
+        if not self._blessed_twice(input_dict):
             self._MarkNotPushed(pushed)
             return
         destination = pusher_pb2.PushDestination()
@@ -60,6 +60,11 @@ class Executor(executor.Executor):  # type: ignore[misc]
         io_utils.copy_dir(model, pushed.uri)
         target = publish(model, destination.filesystem.base_directory, time.time())
         self._MarkPushed(pushed, pushed_destination=str(target), pushed_version=target.name)
+
+    def _blessed_twice(self, input_dict: dict[str, list[types.Artifact]]) -> bool:
+        # TFX takes a blessing that is not there for a validator that the pipeline does not have. Here it has both.
+        keys = (standard_component_specs.MODEL_BLESSING_KEY, standard_component_specs.INFRA_BLESSING_KEY)
+        return all(input_dict.get(key) for key in keys) and self.CheckBlessing(input_dict)
 
 
 class Pusher(component.Pusher):  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """SchemaGen that knows what a review must be: the inferred schema, tightened.
 
-A schema inferred from the data that it then judges finds nothing wrong with it. What is known beforehand is therefore put on top.
+A schema inferred from the data that it then judges finds nothing wrong with it. What is known beforehand is therefore
+put on top.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Tuner that searches when the run asks for it, and otherwise hands on what the last search found."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from tfx import types
 from tfx.components.tuner import component, executor
@@ -42,7 +42,7 @@ class LatestTunedStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """Searches (``tune`` is ``yes``), else hands on the previous best values, or none for the defaults of the settings."""
+    """Searches (``tune`` is ``yes``), else hands on the previous best values; none stand for the settings' own."""
 
     def Do(
         self,
@@ -57,7 +57,9 @@ class Executor(executor.Executor):  # type: ignore[misc]
         """
         wanted = exec_properties[TUNE]
         if wanted not in CHOICES:
-            raise ConfigError(f"parameter {TUNE} is {wanted!r}; allowed: {', '.join(CHOICES)}. Correct the run's parameters.")
+            raise ConfigError(
+                f"parameter {TUNE} is {wanted!r}; allowed: {', '.join(CHOICES)}. Correct the run's parameters."
+            )
         if wanted == "yes":
             super().Do(input_dict, output_dict, exec_properties)
             output_dict[_BEST][0].set_int_custom_property(_TUNED, 1)
@@ -79,11 +81,11 @@ def _write(output_dict: dict[str, list[types.Artifact]], key: str, name: str, co
 class TunerSpec(standard_component_specs.TunerSpec):  # type: ignore[misc]
     """TFX's, with the run's choice and the previous values."""
 
-    PARAMETERS = {
+    PARAMETERS: ClassVar[dict[str, Any]] = {
         **standard_component_specs.TunerSpec.PARAMETERS,
         TUNE: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {
+    INPUTS: ClassVar[dict[str, Any]] = {
         **standard_component_specs.TunerSpec.INPUTS,
         PREVIOUS: component_spec.ChannelParameter(type=standard_artifacts.HyperParameters, optional=True),
     }
@@ -120,5 +122,3 @@ class Tuner(component.Tuner):  # type: ignore[misc]
         )
         # TFX's own constructor makes its spec itself and takes no other.
         base_component.BaseComponent.__init__(self, spec=spec)
-
-

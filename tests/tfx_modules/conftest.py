@@ -1,0 +1,59 @@
+"""A real Transform graph and a tiny classifier, made once."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import apache_beam as beam
+import keras
+import keras_hub
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform import beam as tft_beam
+
+from tfx_modules import features, model
+from tfx_modules.config import EncoderConfig
+from tfx_modules.preprocessing import preprocessing_fn
+
+TOKENS = 32
+
+
+@pytest.fixture(scope="session")
+def encoder_config() -> EncoderConfig:
+    """The project's vocabulary, with short inputs."""
+    return EncoderConfig(max_tokens=TOKENS)
+
+
+@pytest.fixture(scope="session")
+def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderConfig) -> tft.TFTransformOutput:
+    """What the Transform component hands on."""
+    folder = tmp_path_factory.mktemp("transform")
+    kinds = {features.REVIEW: tf.io.VarLenFeature(tf.string), features.LABEL: tf.io.VarLenFeature(tf.int64)}
+    rows = [{features.REVIEW: [b"A fine film."], features.LABEL: [1]}]
+    function = functools.partial(preprocessing_fn, custom_config={"encoder": dataclasses.asdict(encoder_config)})
+    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "work")):
+        data = pipeline | beam.Create(rows), tft.DatasetMetadata.from_feature_spec(kinds)
+        analysed = data | tft_beam.AnalyzeDataset(function)
+        analysed | tft_beam.WriteTransformFn(str(folder / "graph"))
+    return tft.TFTransformOutput(str(folder / "graph"))
+
+
+@pytest.fixture(scope="session")
+def classifier() -> keras.Model:
+    """One layer with random weights."""
+    keras.utils.set_random_seed(5)
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=30522,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=16,
+        max_sequence_length=TOKENS,
+    )
+    return model.build_classifier(backbone, dropout=0.5)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).parents[2]

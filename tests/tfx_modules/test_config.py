@@ -1,0 +1,104 @@
+"""Settings files: read, completed with defaults, and refused with a reason."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tfx_modules.compile import SETTINGS
+from tfx_modules.config import EncoderConfig, GateConfig, PipelineConfig, TrainingConfig, build, load_config
+from tfx_modules.exceptions import ConfigError
+
+Load = Callable[[str], PipelineConfig]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def write_and_load(text: str) -> PipelineConfig:
+        path = tmp_path / "settings.toml"
+        path.write_text(text, encoding="utf-8")
+        return load_config(path)
+
+    return write_and_load
+
+
+def test_the_projects_own_settings() -> None:
+    config = load_config(SETTINGS)
+    assert config.name == "bert_sentiment"
+    assert config.training == TrainingConfig(batch_size=32, epochs=2, learning_rate=1e-4)
+    assert config.gate == GateConfig(accuracy_floor=0.7, worst_change=0.0)
+    assert config.serving_check.platform == "project"
+
+
+def test_what_is_left_out_keeps_its_default(load: Load) -> None:
+    assert load("") == PipelineConfig()
+    assert load("[training]\nepochs = 7").training == dataclasses.replace(TrainingConfig(), epochs=7)
+
+
+def test_a_whole_number_may_stand_for_a_fraction(load: Load) -> None:
+    floor = load("[gate]\naccuracy_floor = 1").gate.accuracy_floor
+    assert type(floor) is float
+    assert floor == 1.0
+
+
+def test_lists_become_tuples(load: Load) -> None:
+    assert load("[training]\nlength_buckets = [16, 32]").training.length_buckets == (16, 32)
+    assert load("[training]\nlength_buckets = []").training.length_buckets == ()
+
+
+def test_a_configuration_survives_the_way_through_custom_config() -> None:
+    encoder = EncoderConfig(max_tokens=99, source="preset:some")
+    assert build(EncoderConfig, dataclasses.asdict(encoder)) == encoder
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nmae = 'x'", r"unknown setting nmae; known: beam_pipeline_args, encoder, gate, name, .*Correct or remove"),
+        ("[training]\nepoch = 1", r"unknown setting training\.epoch; known: batch_size, .*epochs"),
+        ("[training]\nepochs = 'two'", r"training\.epochs is 'two'; allowed: a value of type int"),
+        ("[training]\nepochs = 1.5", r"training\.epochs is 1\.5; allowed: a value of type int"),
+        ("[training]\nepochs = true", r"training\.epochs is True; allowed: a value of type int"),
+        ("[training]\nlearning_rate = '1e-4'", r"training\.learning_rate is '1e-4'; allowed: a value of type float"),
+        ("[training]\njit_compile = 1", r"training\.jit_compile is 1; allowed: a value of type bool"),
+        ("[training]\nlength_buckets = 64", r"training\.length_buckets is 64; allowed: a value of type tuple"),
+        ("[training]\nlength_buckets = ['a']", r"training\.length_buckets is 'a'; allowed: a value of type int"),
+        ("training = 3", r"setting training is 3; allowed: a table\. Write \[training\]"),
+    ],
+)
+def test_unknown_and_wrongly_typed_settings(load: Load, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[encoder]\nmax_tokens = 1", r"encoder\.max_tokens is 1; allowed: 2 to 512"),
+        ("[encoder]\nmax_tokens = 513", r"encoder\.max_tokens is 513; allowed: 2 to 512"),
+        ("[training]\nbatch_size = 0", r"training\.batch_size is 0; allowed: 1 or more"),
+        ("[training]\nepochs = 0", r"training\.epochs is 0; allowed: 1 or more"),
+        ("[training]\nlength_buckets = [64, 32]", r"length_buckets is \[64, 32\]; allowed: rising lengths of 2 to 128"),
+        ("[training]\nlength_buckets = [64, 64]", r"length_buckets is \[64, 64\]; allowed: rising lengths"),
+        ("[training]\nlength_buckets = [1]", r"length_buckets is \[1\]; allowed: rising lengths of 2"),
+        ("[encoder]\nmax_tokens = 32", r"length_buckets is \[64\]; allowed: rising lengths of 2 to 32"),
+        ("[gate]\naccuracy_floor = 1.1", r"gate\.accuracy_floor is 1\.1; allowed: 0 to 1"),
+        ("[gate]\naccuracy_floor = nan", r"gate\.accuracy_floor is nan; allowed: 0 to 1"),
+        ("[gate]\nworst_change = -0.1", r"gate\.worst_change is -0\.1; allowed: 0 to 1"),
+        ("[serving_check]\nplatform = 'k8s'", r"serving_check\.platform is 'k8s'; allowed: project, local_docker"),
+    ],
+)
+def test_values_out_of_range(load: Load, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(text)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read \(No such file or directory\); name an existing"):
+        load_config(tmp_path / "nowhere.toml")
+
+
+def test_broken_toml(load: Load) -> None:
+    with pytest.raises(ConfigError, match=r"settings\.toml is no TOML: .*line 2.*Mend that line"):
+        load("[training]\nepochs = = 2")

@@ -1,0 +1,49 @@
+"""What a model must reach to be blessed, and on which slices it is measured."""
+
+import pytest
+import tensorflow_model_analysis as tfma
+
+from tfx_modules import evaluation
+from tfx_modules.config import GateConfig
+
+
+@pytest.fixture
+def config() -> tfma.EvalConfig:
+    return evaluation.eval_config(GateConfig(accuracy_floor=0.8, worst_change=0.02))
+
+
+def thresholds(config: tfma.EvalConfig) -> dict[str, tfma.MetricThreshold]:
+    metrics = [metric for spec in config.metrics_specs for metric in spec.metrics]
+    return {metric.class_name: metric.threshold for metric in metrics if metric.HasField("threshold")}
+
+
+def test_accuracy_alone_is_gated(config: tfma.EvalConfig) -> None:
+    assert list(thresholds(config)) == [evaluation.ACCURACY]
+
+
+def test_accuracy_must_reach_the_floor(config: tfma.EvalConfig) -> None:
+    bound = thresholds(config)[evaluation.ACCURACY].value_threshold.lower_bound.value
+    assert bound == pytest.approx(0.8, abs=1e-6)
+    assert bound < 0.8, "an accuracy equal to the floor is good enough"
+
+
+def test_accuracy_must_not_fall_further_below_the_champions(config: tfma.EvalConfig) -> None:
+    change = thresholds(config)[evaluation.ACCURACY].change_threshold
+    assert change.direction == tfma.MetricDirection.HIGHER_IS_BETTER
+    assert change.absolute.value == pytest.approx(-0.02, abs=1e-6)
+    assert change.absolute.value < -0.02, "a loss equal to the one allowed is good enough"
+
+
+def test_the_slices(config: tfma.EvalConfig) -> None:
+    slices = [tuple(spec.feature_keys) for spec in config.slicing_specs]
+    assert slices == [(), ("label",), ("length",), ("question",)]
+
+
+def test_the_model_is_asked_through_its_signature_for_examples(config: tfma.EvalConfig) -> None:
+    (spec,) = config.model_specs
+    assert (spec.signature_name, spec.label_key, spec.prediction_key) == ("serving_examples", "label", "score")
+
+
+def test_tfma_accepts_the_config(config: tfma.EvalConfig) -> None:
+    tfma.utils.verify_eval_config(config)
+    tfma.utils.verify_eval_config(config, baseline_required=False)
