@@ -11,9 +11,9 @@ AIRFLOW := .venv/airflow/bin
 TFX := .venv/tfx/bin
 
 # What each environment's own checks and tests look at.
-AIRFLOW_CODE := $(wildcard plugins dags scripts data benchmarks)
+AIRFLOW_CODE := $(wildcard plugins dags scripts data tests/support)
 AIRFLOW_TESTS := $(wildcard tests/plugins tests/dags tests/scripts tests/data)
-TFX_CODE := tfx_modules
+TFX_CODE := tfx_modules $(wildcard benchmarks)
 TFX_TESTS := tests/tfx_modules
 E2E_TESTS := tests/e2e
 

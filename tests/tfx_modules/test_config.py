@@ -95,7 +95,9 @@ def test_values_out_of_range(load: Load, text: str, message: str) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read \(No such file or directory\); name an existing"):
+    with pytest.raises(
+        ConfigError, match=r"nowhere\.toml cannot be read \(No such file or directory\); name an existing"
+    ):
         load_config(tmp_path / "nowhere.toml")
 
 

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from tfx_modules.config import TrainingConfig
 from tfx_modules.model import Hyperparameters, WarmupCosine, compile_classifier, default_hyperparameters
 
 
-def rates(peak: float, warmup: int, steps: int) -> np.ndarray:
+def rates(peak: float, warmup: int, steps: int) -> npt.NDArray[np.float32]:
     return np.asarray(WarmupCosine(peak, warmup, steps)(np.arange(steps + 1)))
 
 

@@ -1,0 +1,169 @@
+"""The exported model stands alone: TensorFlow and TensorFlow Text are all that it needs."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+import tensorflow_transform as tft
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tfx_modules import export
+from tfx_modules.config import EncoderConfig, TrainingConfig
+from tfx_modules.exceptions import ConfigError
+from tfx_modules.model import Hyperparameters, compile_classifier
+
+# Ops of TensorFlow Text that the exported graph may have. Before another is added, look whether TF Serving links it.
+ALLOWED_TEXT_OPS = {"FastWordpieceTokenizeWithOffsets", "NormalizeUTF8", "RegexSplitWithOffsets"}
+# Ops of TensorFlow Text that stock TF Serving images up to 2.19 do not link.
+UNSERVABLE_OPS = {"TFText>RoundRobinTrim", "TFText>Utf8Binarize"}
+
+TEXTS = ["A fine film.", "Dull, and far too long!", "", "été 电影 😀"]
+
+# Runs in a process of its own, which imports no more than a server has.
+ASK = """
+import json, sys
+import tensorflow as tf
+import tensorflow_text
+
+folder, texts = sys.argv[1], json.loads(sys.argv[2])
+before = set(sys.modules)
+model = tf.saved_model.load(folder)
+
+def example(review):
+    feature = {} if review is None else {
+        "review": tf.train.Feature(bytes_list=tf.train.BytesList(value=[review.encode()]))
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+def ask(name, argument, values):
+    made = model.signatures[name](**{argument: tf.constant(values, tf.string, shape=[len(values)])})
+    return {"score": made["score"].numpy().tolist(), "label": [label.decode() for label in made["label"].numpy()]}
+
+def describe(specs):
+    return {name: [spec.dtype.name, spec.shape.as_list()] for name, spec in specs.items()}
+
+signatures = {
+    name: [describe(signature.structured_input_signature[1]), describe(signature.structured_outputs)]
+    for name, signature in model.signatures.items()
+}
+print(json.dumps({
+    "signatures": signatures,
+    "texts": ask("serving_default", "text", texts),
+    "alone": [ask("serving_default", "text", [text])["score"][0] for text in texts],
+    "examples": ask("serving_examples", "examples", [example(text) for text in texts]),
+    "missing": ask("serving_examples", "examples", [example(None)]),
+    "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(
+    tmp_path_factory: pytest.TempPathFactory,
+    classifier: keras.Model,
+    transform: tft.TFTransformOutput,
+    encoder_config: EncoderConfig,
+) -> Path:
+    folder = tmp_path_factory.mktemp("exported") / "1"
+    trained = keras.models.clone_model(classifier)
+    compile_classifier(trained, Hyperparameters(1e-3, 0.1, 0.1), TrainingConfig(jit_compile=False), steps=10)
+    export.save(trained, transform, encoder_config, str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, str(exported), json.dumps(TEXTS)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    made: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return made
+
+
+def test_the_signatures(answers: dict[str, Any]) -> None:
+    outputs = {"score": ["float32", [None]], "label": ["string", [None]]}
+    assert answers["signatures"] == {
+        "serving_default": [{"text": ["string", [None]]}, outputs],
+        "serving_examples": [{"examples": ["string", [None]]}, outputs],
+    }
+
+
+def test_every_text_of_a_batch_is_judged(answers: dict[str, Any]) -> None:
+    scores, labels = answers["texts"]["score"], answers["texts"]["label"]
+    assert len(scores) == len(TEXTS)
+    assert all(0 < score < 1 for score in scores)
+    assert labels == ["positive" if score >= 0.5 else "negative" for score in scores]
+
+
+def test_a_texts_score_does_not_depend_on_its_batch(answers: dict[str, Any]) -> None:
+    assert answers["texts"]["score"] == pytest.approx(answers["alone"], abs=1e-5)
+
+
+def test_both_signatures_judge_alike(answers: dict[str, Any]) -> None:
+    assert answers["examples"]["label"] == answers["texts"]["label"]
+    assert answers["examples"]["score"] == pytest.approx(answers["texts"]["score"], abs=1e-6)
+
+
+def test_a_missing_review_counts_as_an_empty_one(answers: dict[str, Any]) -> None:
+    assert answers["missing"]["score"] == pytest.approx([answers["alone"][TEXTS.index("")]], abs=1e-6)
+
+
+def test_loading_needs_nothing_of_the_pipeline(answers: dict[str, Any]) -> None:
+    pipeline = {"tfx", "tfx_modules", "tensorflow_transform", "tensorflow_model_analysis", "keras_hub", "apache_beam"}
+    assert not pipeline & set(answers["modules"])
+
+
+def ops(exported: Path) -> set[str]:
+    """Names of all ops of the graph and of its functions."""
+    saved = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    (meta,) = saved.meta_graphs
+    functions = meta.graph_def.library.function
+    named = {node.op for node in meta.graph_def.node} | {node.op for item in functions for node in item.node_def}
+    return named - {item.signature.name for item in functions}
+
+
+def core_ops() -> set[str]:
+    """Names of the ops of a TensorFlow that has loaded no other library."""
+    code = (
+        "import json\nimport tensorflow\n"
+        "from tensorflow.core.framework import op_def_pb2\n"
+        "from tensorflow.python.client import pywrap_tf_session as s\n"
+        "buffer = s.TF_GetAllOpList()\n"
+        "names = [op.name for op in op_def_pb2.OpList.FromString(s.TF_GetBuffer(buffer)).op]\n"
+        "print(json.dumps(names))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_a_stock_server_has_all_ops_of_the_graph(exported: Path) -> None:
+    used = ops(exported)
+    assert not used & UNSERVABLE_OPS
+    assert used - core_ops() == ALLOWED_TEXT_OPS
+
+
+def test_the_optimizers_state_stays_behind(exported: Path, classifier: keras.Model) -> None:
+    weights = sum(variable.numpy().nbytes for variable in classifier.variables)
+    on_disk = sum(path.stat().st_size for path in (exported / "variables").iterdir())
+    assert on_disk < 1.5 * weights
+
+
+def test_a_graph_of_another_input_length_is_refused(
+    tmp_path: Path, classifier: keras.Model, transform: tft.TFTransformOutput, encoder_config: EncoderConfig
+) -> None:
+    other = dataclasses.replace(encoder_config, max_tokens=16)
+    with pytest.raises(ConfigError, match=r"graph gives 32 tokens; allowed: .*settings, 16\. Run Transform again"):
+        export.save(classifier, transform, other, str(tmp_path / "1"))
