@@ -38,5 +38,9 @@ def _gated_accuracy(gate: GateConfig) -> tfma.MetricConfig:
         direction=tfma.MetricDirection.HIGHER_IS_BETTER,
         absolute=wrappers_pb2.DoubleValue(value=-gate.worst_change - _EPSILON),
     )
-    overall = tfma.MetricThreshold(value_threshold=floor, change_threshold=change)
-    return tfma.MetricConfig(class_name=ACCURACY, threshold=overall)
+    # For all examples together only: a threshold set on the metric itself holds for every slice, down to the smallest.
+    overall = tfma.PerSliceMetricThreshold(
+        slicing_specs=[tfma.SlicingSpec()],
+        threshold=tfma.MetricThreshold(value_threshold=floor, change_threshold=change),
+    )
+    return tfma.MetricConfig(class_name=ACCURACY, per_slice_thresholds=[overall])

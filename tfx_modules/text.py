@@ -7,7 +7,9 @@ trained on. TensorFlow Text's own BertTokenizer folds case by NFKC instead, whic
 differently.
 
 Its ops are limited to those of TensorFlow and of the TensorFlow Text that stock TF Serving images link: trimming is
-done by slicing. One difference is meant: "[SEP]" written in a review is text, never a special token.
+done by slicing. Differences from the reference are: "[SEP]" written in a review is text, never a special token; a
+word is unknown from 100 bytes on, not 100 characters; CJK extension E is isolated to its end; characters that Unicode
+added after version 3.2 may be classed otherwise.
 """
 
 import functools
@@ -53,7 +55,8 @@ def _normalise(texts: tf.Tensor, *, lower_case: bool) -> tf.Tensor:
     if not lower_case:
         return spaced
     bare = tf.strings.regex_replace(tf_text.normalize_utf8(spaced, "NFD"), r"\p{Mn}", "")
-    return tf.strings.lower(bare, encoding="utf-8")
+    # The lower case of a capital sigma depends on its place in the word here, and not in the reference.
+    return tf.strings.lower(tf.strings.regex_replace(bare, "Σ", "σ"), encoding="utf-8")
 
 
 def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int) -> tf.Tensor:

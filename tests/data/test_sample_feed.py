@@ -89,7 +89,7 @@ def test_lengths_have_a_long_tail(rows: list[dict[str, str]]) -> None:
     words = [len(row["review"].split()) for row in rows]
     assert min(words) >= 3
     assert 150 <= max(words) <= 300
-    assert 25 <= statistics.median(words) <= 40
+    assert 30 <= statistics.median(words) <= 45
     assert statistics.median(words) < statistics.mean(words)
 
 

@@ -208,7 +208,6 @@ def test_what_a_killed_push_left_is_replaced_and_was_no_version(tmp_path: Path, 
     assert [path.name for path in served.iterdir()] == [target.name]
 
 
-@pytest.mark.xfail(reason="publish only removes the staging folder of its own version", strict=True)
 def test_what_a_killed_push_left_does_not_outlive_the_next_push(tmp_path: Path, servable: Path) -> None:
     served = tmp_path / "served"
     (served / f".staging-{int(NOW) - 60}").mkdir(parents=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tomli
 
 from tfx_modules.compile import SETTINGS
 from tfx_modules.config import EncoderConfig, GateConfig, PipelineConfig, TrainingConfig, build, load_config
@@ -26,8 +27,9 @@ def load(tmp_path: Path) -> Load:
 def test_the_projects_own_settings() -> None:
     config = load_config(SETTINGS)
     assert config.name == "bert_sentiment"
-    assert config.training == TrainingConfig(batch_size=32, epochs=2, learning_rate=1e-4)
-    assert config.gate == GateConfig(accuracy_floor=0.7, worst_change=0.0)
+    written = tomli.loads(SETTINGS.read_text(encoding="utf-8"))
+    assert config.training == dataclasses.replace(TrainingConfig(), **written["training"])
+    assert config.gate == GateConfig(**written["gate"])
     assert config.serving_check.platform == "project"
 
 

@@ -14,7 +14,9 @@ def config() -> tfma.EvalConfig:
 
 def thresholds(config: tfma.EvalConfig) -> dict[str, tfma.MetricThreshold]:
     metrics = [metric for spec in config.metrics_specs for metric in spec.metrics]
-    return {metric.class_name: metric.threshold for metric in metrics if metric.HasField("threshold")}
+    gated = [(metric.class_name, item) for metric in metrics for item in metric.per_slice_thresholds]
+    assert all(list(item.slicing_specs) == [tfma.SlicingSpec()] for _, item in gated)  # all examples, no slice
+    return {name: item.threshold for name, item in gated}
 
 
 def test_accuracy_alone_is_gated(config: tfma.EvalConfig) -> None:

@@ -33,8 +33,8 @@ def publish(model: str, base: str, now: float) -> PurePosixPath:
     fileio.makedirs(base)
     target = PurePosixPath(base) / str(next_version(base, now))
     staging = target.with_name(f".staging-{target.name}")
-    if fileio.exists(str(staging)):
-        fileio.rmtree(str(staging))
+    for left in fileio.glob(str(staging.with_name(".staging-*"))):  # by a push that was killed
+        fileio.rmtree(left)
     io_utils.copy_dir(model, str(staging))
     fileio.rename(str(staging), str(target))
     return target
