@@ -56,7 +56,7 @@ def _normalise(texts: tf.Tensor, *, lower_case: bool) -> tf.Tensor:
         return spaced
     bare = tf.strings.regex_replace(tf_text.normalize_utf8(spaced, "NFD"), r"\p{Mn}", "")
     # The lower case of a capital sigma depends on its place in the word here, and not in the reference.
-    return tf.strings.lower(tf.strings.regex_replace(bare, "Σ", "σ"), encoding="utf-8")
+    return tf.strings.lower(tf.strings.regex_replace(bare, r"\x{03A3}", "\u03c3"), encoding="utf-8")
 
 
 def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int) -> tf.Tensor:

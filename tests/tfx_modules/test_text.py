@@ -128,10 +128,9 @@ def settled(character: str) -> bool:
     return was != "Cn" and was == unicodedata.category(character)
 
 
-# Left out: "<" starts markup, which only we remove; "Σ", which TensorFlow lowers by its place in the word (the final
-# form at its end) and Hugging Face always alike. Words are short: a word may have 100 bytes here, but
-# 100 characters there.
-characters = st.characters(codec="utf-8", exclude_characters="<Σ").filter(settled)
+# Left out: "<" starts markup, which only we remove. Words are short: a word may have 100 bytes here, but 100
+# characters there.
+characters = st.characters(codec="utf-8", exclude_characters="<").filter(settled)
 words = st.text(characters, max_size=8)
 
 
