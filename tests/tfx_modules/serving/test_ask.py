@@ -1,5 +1,6 @@
 """The client, over both protocols, against a real server process."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,7 +24,9 @@ def grpc_port(server: ModelServerProcess) -> str:
 
 def ask(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tfx_modules.serving.ask", f"--model_name={MODEL}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    # Other tests' imports set TensorFlow's log level for this process; a user's shell does not have it.
+    environ = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environ)
 
 
 @pytest.mark.parametrize("port", [rest_port, grpc_port])
