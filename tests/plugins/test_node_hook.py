@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,21 +17,9 @@ from bert_service.hooks.process import node_environment
 from bert_service.outcome import NodeState
 
 from tests.plugins.conftest import MODULE_ROOT
+from tests.plugins.environments import environment
 
 WAIT_SECONDS = 20.0
-
-
-def environment(state: Path, *, python: str = sys.executable, socket: Path | None = None) -> NodeEnvironment:
-    return NodeEnvironment(
-        tfx_python=Path(python),
-        node_socket=socket,
-        module_root=MODULE_ROOT,
-        pipeline=state / "small.json",
-        code_version="c0de",
-        pipeline_root=state / "pipeline",
-        metadata=f"sqlite:///{state}/mlmd.db",
-        outcomes=state / "outcomes",
-    )
 
 
 @pytest.fixture(params=["fresh process", "node server"])

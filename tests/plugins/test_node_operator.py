@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,23 +13,14 @@ from bert_service.config import NodeEnvironment
 from bert_service.exceptions import NodeCancelledError, OutcomeError, SettingsError
 from bert_service.operators.node import TfxNodeOperator
 
-from tests.plugins.conftest import MODULE_ROOT
+from tests.plugins.environments import environment
 
 CONTEXT: Any = {"run_id": "manual__2026-11-05"}
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> NodeEnvironment:
-    return NodeEnvironment(
-        tfx_python=Path(sys.executable),
-        node_socket=None,
-        module_root=MODULE_ROOT,
-        pipeline=tmp_path / "small.json",
-        code_version="c0de",
-        pipeline_root=tmp_path / "pipeline",
-        metadata=f"sqlite:///{tmp_path}/mlmd.db",
-        outcomes=tmp_path / "outcomes",
-    )
+@pytest.fixture(name="environment")
+def fresh_process(tmp_path: Path) -> NodeEnvironment:
+    return environment(tmp_path)
 
 
 def pusher(environment: NodeEnvironment, **parameters: str) -> TfxNodeOperator:

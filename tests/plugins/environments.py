@@ -1,0 +1,21 @@
+"""Where the tests' nodes run: the stand-in module root, this interpreter, a state folder of the test's own."""
+
+import sys
+from pathlib import Path
+
+from bert_service.config import NodeEnvironment
+
+from tests.plugins.conftest import MODULE_ROOT
+
+
+def environment(state: Path, *, python: str = sys.executable, socket: Path | None = None) -> NodeEnvironment:
+    return NodeEnvironment(
+        tfx_python=Path(python),
+        node_socket=socket,
+        module_root=MODULE_ROOT,
+        pipeline=state / "small.json",
+        code_version="c0de",
+        pipeline_root=state / "pipeline",
+        metadata=f"sqlite:///{state}/mlmd.db",
+        outcomes=state / "outcomes",
+    )
