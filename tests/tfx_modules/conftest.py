@@ -39,9 +39,8 @@ def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderC
     return tft.TFTransformOutput(str(folder / "graph"))
 
 
-@pytest.fixture(scope="session")
-def classifier() -> keras.Model:
-    """One layer with random weights."""
+def small_classifier(dropout: float, encoder_dropout: float = 0.1) -> model.SentimentClassifier:
+    """Make a classifier of one layer, with the same random weights each time."""
     keras.utils.set_random_seed(5)
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=30522,
@@ -50,8 +49,15 @@ def classifier() -> keras.Model:
         hidden_dim=16,
         intermediate_dim=16,
         max_sequence_length=TOKENS,
+        dropout=encoder_dropout,
     )
-    return model.build_classifier(backbone, dropout=0.5)
+    return model.build_classifier(backbone, dropout)
+
+
+@pytest.fixture(scope="session")
+def classifier() -> model.SentimentClassifier:
+    """One layer with random weights."""
+    return small_classifier(dropout=0.5)
 
 
 @pytest.fixture(scope="session")

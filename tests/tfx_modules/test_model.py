@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tfx_modules.conftest import small_classifier
 from tfx_modules.config import TrainingConfig
-from tfx_modules.model import Hyperparameters, WarmupCosine, compile_classifier, default_hyperparameters
+from tfx_modules.model import (
+    Hyperparameters,
+    WarmupCosine,
+    compile_classifier,
+    default_hyperparameters,
+)
 
 
 def rates(peak: float, warmup: int, steps: int) -> npt.NDArray[np.float32]:
@@ -45,6 +51,40 @@ def test_the_rate_stays_0_after_the_end() -> None:
 def test_a_schedule_can_be_made_again_from_its_config() -> None:
     first = WarmupCosine(1e-3, 2, 10)
     assert WarmupCosine.from_config(first.get_config()).get_config() == {"peak": 1e-3, "warmup_steps": 2, "steps": 10}
+
+
+def plain_and_ours() -> tuple[keras.Model, keras.Model]:
+    """Return the same model twice, ready for training: with Keras' own steps, and with the project's under XLA."""
+    training = TrainingConfig(jit_compile=True)
+    same, ours = (small_classifier(dropout=0.0, encoder_dropout=0.0) for _ in range(2))
+    plain = keras.Model(same.inputs, same.outputs)
+    compile_classifier(ours, Hyperparameters(1e-3, 0.0, 0.0), training, 10)
+    plain.compile(
+        optimizer=keras.optimizers.AdamW(WarmupCosine(1e-3, 0, 10), weight_decay=training.weight_decay, clipnorm=1.0),
+        loss=ours.loss,
+        weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
+    )
+    plain.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return plain, ours
+
+
+def check_same(left: dict[str, float], right: dict[str, float]) -> None:
+    assert {name: float(value) for name, value in right.items()} == pytest.approx(
+        {name: float(value) for name, value in left.items()}, abs=1e-4
+    )
+
+
+def test_steps_compiled_by_xla_are_those_of_keras() -> None:
+    plain, ours = plain_and_ours()
+    ids = np.array([[101, 2023, 3185, 2001, 2307, 102], [101, 6659, 102, 0, 0, 0]], "int32")
+    labels, weights = np.array([1.0, 0.0], "float32"), np.array([1.0, 0.5], "float32")
+
+    for _ in range(3):
+        check_same(*(made.train_on_batch(ids, labels, weights, return_dict=True) for made in (plain, ours)))
+    check_same(*(made.test_on_batch(ids, labels, weights, return_dict=True) for made in (plain, ours)))
+    np.testing.assert_allclose(ours.predict(ids, verbose=0), plain.predict(ids, verbose=0), atol=1e-3)
+    for mine, theirs in zip(ours.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-3)
 
 
 def test_padding_does_not_change_the_logit(classifier: keras.Model) -> None:
