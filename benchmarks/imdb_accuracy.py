@@ -19,9 +19,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfx_modules.compile import SETTINGS, compile_pipeline, to_json
+from tfx_modules.compile import compile_pipeline, to_json
 from tfx_modules.node.request import NodeRequest
 
+SETTINGS = Path(__file__).with_name("imdb.toml")
 DAY = dt.date(2026, 11, 5)
 SPAN = (DAY - dt.date(1970, 1, 1)).days
 NODES = (

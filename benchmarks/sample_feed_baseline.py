@@ -76,7 +76,13 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
 
     def encoded(split: Split) -> tf.Tensor:
         vocab = encoder.vocab_path(parts)
-        ids = text.encode(tf.constant(split.texts), vocab, lower_case=parts.lower_case, max_tokens=max_tokens)
+        ids = text.encode(
+            tf.constant(split.texts),
+            vocab,
+            lower_case=parts.lower_case,
+            max_tokens=max_tokens,
+            head_tokens=parts.head_tokens,
+        )
         return tf.cast(ids, tf.int32)
 
     rows = tf.data.Dataset.from_tensor_slices((encoded(train), tf.cast(train.labels, tf.float32)))

@@ -31,7 +31,10 @@ class EncoderConfig:
     lower_case: bool = True
     """Whether the vocabulary is uncased."""
     max_tokens: int = 128
-    """Longest input in WordPieces, [CLS] and [SEP] included; longer texts are cut at the end."""
+    """Longest input in WordPieces, [CLS] and [SEP] included."""
+    head_tokens: int = 32
+    """How many WordPieces of its beginning a longer text keeps; the others are the last ones of its end, where a review
+    says what it comes to. ``max_tokens`` or more: cut at the end."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +110,7 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         """Check what one setting alone cannot tell."""
         _check("encoder.max_tokens", self.encoder.max_tokens, "2 to 512", good=2 <= self.encoder.max_tokens <= 512)
+        _check("encoder.head_tokens", self.encoder.head_tokens, "0 or more", good=self.encoder.head_tokens >= 0)
         _check("training.batch_size", self.training.batch_size, "1 or more", good=self.training.batch_size >= 1)
         _check("training.epochs", self.training.epochs, "1 or more", good=self.training.epochs >= 1)
         buckets = self.training.length_buckets

@@ -23,7 +23,11 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
     texts = _dense(inputs[features.REVIEW], b"")
     return {
         features.INPUT_IDS: text.encode(
-            texts, vocab_path(encoder), lower_case=encoder.lower_case, max_tokens=encoder.max_tokens
+            texts,
+            vocab_path(encoder),
+            lower_case=encoder.lower_case,
+            max_tokens=encoder.max_tokens,
+            head_tokens=encoder.head_tokens,
         ),
         features.LABEL: _dense(inputs[features.LABEL], -1),
     }

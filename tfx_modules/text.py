@@ -59,7 +59,7 @@ def _normalise(texts: tf.Tensor, *, lower_case: bool) -> tf.Tensor:
     return tf.strings.lower(tf.strings.regex_replace(bare, r"\x{03A3}", "\u03c3"), encoding="utf-8")
 
 
-def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int) -> tf.Tensor:
+def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int, head_tokens: int) -> tf.Tensor:
     """Tokenise reviews as BERT expects them.
 
     Args:
@@ -67,13 +67,20 @@ def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int) 
         vocab: the WordPiece vocabulary, one token a line, with [CLS] and [SEP].
         lower_case: whether the vocabulary is uncased.
         max_tokens: length of every row.
+        head_tokens: how many WordPieces of its beginning a text keeps that is too long; the rest are its last ones.
 
     Returns:
-        int64 [batch, max_tokens]: [CLS], the text's WordPieces cut to fit, [SEP], then 0.
+        int64 [batch, max_tokens]: [CLS], the text's WordPieces shortened to fit, [SEP], then 0.
     """
     tokenizer, start, end = _tokenizer(vocab)
     words = tf_text.regex_split(_normalise(texts, lower_case=lower_case), rf" +|{_PUNCTUATION}", _PUNCTUATION)
-    pieces = tokenizer.tokenize(words).merge_dims(-2, -1)[:, : max_tokens - 2]
+    pieces = _shorten(tokenizer.tokenize(words).merge_dims(-2, -1), max_tokens - 2, head_tokens)
     column = tf.ones([tf.shape(texts)[0], 1], tf.int64)
     framed = tf.concat([column * start, pieces, column * end], axis=1)
     return framed.to_tensor(default_value=PAD_ID, shape=[None, max_tokens])
+
+
+def _shorten(pieces: tf.RaggedTensor, room: int, head: int) -> tf.RaggedTensor:
+    if head >= room:
+        return pieces[:, :room]
+    return tf.concat([pieces[:, :head], pieces[:, head:][:, head - room :]], axis=1)

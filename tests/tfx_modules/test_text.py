@@ -37,7 +37,7 @@ def theirs(model_folder: Path) -> Encode:
 def ours(model_folder: Path) -> Encode:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]
     def graph(texts: tf.Tensor) -> tf.Tensor:
-        return text.encode(texts, model_folder / "vocab.txt", lower_case=True, max_tokens=TOKENS)
+        return text.encode(texts, model_folder / "vocab.txt", lower_case=True, max_tokens=TOKENS, head_tokens=TOKENS)
 
     return lambda texts: graph(tf.constant(texts, tf.string, shape=[len(texts)])).numpy().tolist()
 
@@ -105,6 +105,22 @@ def test_texts_are_cut_to_the_longest_input(ours: Encode) -> None:
     (row,) = ours([b"word " * 200])
     assert len(row) == TOKENS
     assert (row[0], row[-1]) == (101, 102)
+
+
+@pytest.mark.parametrize("head", [0, 1, 20, 61, 62, 63, 1000])
+@pytest.mark.parametrize("length", [0, 1, 61, 62, 63, 64, 500])
+def test_longer_texts_keep_their_beginning_and_their_end(head: int, length: int, model_folder: Path) -> None:
+    vocab = model_folder / "vocab.txt"
+    review = " ".join(str(number % 10) for number in range(length))
+    lengths = {"max_tokens": 1000, "head_tokens": 1000}
+    whole = [int(token) for token in text.encode(tf.constant([review]), vocab, lower_case=True, **lengths)[0] if token]
+
+    (row,) = text.encode(tf.constant([review]), vocab, lower_case=True, max_tokens=TOKENS, head_tokens=head).numpy()
+
+    room, pieces = TOKENS - 2, whole[1:-1]
+    first = min(head, room)
+    kept = pieces if length <= room else [*pieces[:first], *pieces[length - (room - first) :]]
+    assert list(row) == [101, *kept, 102] + [0] * (room - len(kept))
 
 
 @pytest.mark.xfail(reason="known differences from Hugging Face, none of them in English text", strict=True)
