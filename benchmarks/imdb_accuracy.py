@@ -19,8 +19,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfx.utils import path_utils
+
 from tfx_modules.compile import compile_pipeline, to_json
+from tfx_modules.node.outcome import Outcome
 from tfx_modules.node.request import NodeRequest
+from tfx_modules.node.run import run_node
 
 SETTINGS = Path(__file__).with_name("imdb.toml")
 DAY = dt.date(2026, 11, 5)
@@ -70,9 +74,6 @@ def run_pipeline(root: Path, settings: Path, steps: int) -> Path:
     Raises:
         SystemExit: a node failed.
     """
-    # Imports TFX, which takes many seconds.
-    from tfx_modules.node.run import run_node
-
     compiled = root / "pipeline.json"
     compiled.write_text(to_json(compile_pipeline(settings)), encoding="utf-8")
     span = {"start_span_number": SPAN, "end_span_number": SPAN}
@@ -83,8 +84,8 @@ def run_pipeline(root: Path, settings: Path, steps: int) -> Path:
         "train_args": json.dumps({"splits": ["train"], "num_steps": steps}),
         "push_destination": json.dumps({"filesystem": {"base_directory": str(root / "served")}}),
     }
-    outputs: dict[str, str] = {}
-    for node in NODES:
+
+    def run(node: str) -> Outcome:
         start = time.perf_counter()
         request = NodeRequest(
             pipeline=compiled,
@@ -101,8 +102,10 @@ def run_pipeline(root: Path, settings: Path, steps: int) -> Path:
         print(f"{node}: {outcome.state.value}, {time.perf_counter() - start:.0f} s", flush=True)
         if outcome.exit_code:
             raise SystemExit(f"{node} failed: {outcome.reason}")
-        outputs |= {key: artifacts[0].uri for key, artifacts in outcome.outputs.items() if artifacts}
-    return Path(outputs["model"], "Format-Serving")
+        return outcome
+
+    *_, trained = map(run, NODES)
+    return Path(path_utils.serving_model_path(trained.outputs["model"][0].uri))
 
 
 def answers(model: Path, texts: list[str]) -> list[str]:

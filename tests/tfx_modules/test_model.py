@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 
 from tests.tfx_modules.conftest import small_classifier
 from tfx_modules.config import TrainingConfig
-from tfx_modules.model import (
-    Hyperparameters,
-    WarmupCosine,
-    compile_classifier,
-    default_hyperparameters,
-)
+from tfx_modules.model import Hyperparameters, WarmupCosine, compile_classifier, default_hyperparameters
 
 
 def rates(peak: float, warmup: int, steps: int) -> npt.NDArray[np.float32]:
