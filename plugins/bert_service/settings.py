@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
 
+from bert_service import values as read
 from bert_service.exceptions import SettingsError
+from bert_service.source_settings import SourceSettings, source_settings_from
+from bert_service.values import SECTION
 
-SECTION = "bert_service"
 PROJECT_ROOT = Path(__file__).parents[2]
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 METADATA_SCHEMES = ("sqlite:///", "postgresql://")
@@ -27,6 +29,8 @@ class FeedName(str, Enum):
     """The reviews in ``data/sample_reviews.csv``, 24 days of them."""
     IMDB = "imdb"
     """The IMDB review archive, spread over ``imdb_days`` days."""
+    FILES = "files"
+    """CSV or JSON Lines files, some for every day, on a disk or an object store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,8 @@ class Settings:
     """How many days the IMDB archive is spread over."""
     imdb_reviews_per_day: int = 100
     """How many of a day's IMDB reviews are used (the same ones every time); 0: all, about 1,000 a day."""
+    source: SourceSettings = field(default_factory=SourceSettings)
+    """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     webhook_conn_id: str = ""
@@ -64,9 +70,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the values that have a limit."""
-        _at_least("window_days", self.window_days, 1)
-        _at_least("imdb_days", self.imdb_days, 1)
-        _at_least("imdb_reviews_per_day", self.imdb_reviews_per_day, 0)
+        self.source.require(self.feed.value)
+        read.at_least("window_days", self.window_days, 1)
+        read.at_least("imdb_days", self.imdb_days, 1)
+        read.at_least("imdb_reviews_per_day", self.imdb_reviews_per_day, 0)
         if not self.metadata.startswith(METADATA_SCHEMES):
             scheme = self.metadata.partition(":")[0]
             raise SettingsError(
@@ -133,7 +140,8 @@ def settings_from(values: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: As for :func:`load_settings`.
     """
-    known = [setting.name for setting in fields(Settings)]
+    own = [setting.name for setting in fields(Settings) if setting.name != "source"]
+    known = [*own, *(setting.name for setting in fields(SourceSettings))]
     if unknown := sorted(set(values) - set(known)):
         raise SettingsError(
             f"[{SECTION}] has the unknown key {', '.join(unknown)}; known: {', '.join(known)}. Remove or rename it."
@@ -149,12 +157,13 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         node_socket=_path(given["node_socket"], root) if "node_socket" in given else None,
         feed=_feed(given.get("feed", FeedName.SAMPLE.value)),
         imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), root),
-        imdb_first_day=_day("imdb_first_day", given.get("imdb_first_day", Settings.imdb_first_day.isoformat())),
-        imdb_days=_integer("imdb_days", given.get("imdb_days", str(Settings.imdb_days))),
-        imdb_reviews_per_day=_integer(
+        imdb_first_day=read.day("imdb_first_day", given.get("imdb_first_day", Settings.imdb_first_day.isoformat())),
+        imdb_days=read.integer("imdb_days", given.get("imdb_days", str(Settings.imdb_days))),
+        imdb_reviews_per_day=read.integer(
             "imdb_reviews_per_day", given.get("imdb_reviews_per_day", str(Settings.imdb_reviews_per_day))
         ),
-        window_days=_integer("window_days", given.get("window_days", str(Settings.window_days))),
+        source=source_settings_from(given, root),
+        window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         webhook_conn_id=given.get("webhook_conn_id", ""),
     )
 
@@ -184,26 +193,3 @@ def _feed(value: str) -> FeedName:
     except ValueError:
         allowed = ", ".join(name.value for name in FeedName)
         raise SettingsError(f"[{SECTION}] feed is {value!r}; allowed: {allowed}. Set it to one of these.") from None
-
-
-def _day(key: str, value: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(value)
-    except ValueError:
-        raise SettingsError(
-            f"[{SECTION}] {key} is {value!r}; allowed: a date like 2026-10-16. Write it so, or leave it out."
-        ) from None
-
-
-def _integer(key: str, value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise SettingsError(
-            f"[{SECTION}] {key} is {value!r}; allowed: a whole number. Write it in digits, or leave it out."
-        ) from None
-
-
-def _at_least(key: str, value: int, lowest: int) -> None:
-    if value < lowest:
-        raise SettingsError(f"[{SECTION}] {key} is {value}; allowed: {lowest} or more. Raise it, or leave it out.")

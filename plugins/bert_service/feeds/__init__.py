@@ -1,14 +1,25 @@
 """Feeds: where reviews come from, chosen by the setting ``feed``."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping
+from typing import TypedDict
 
 from bert_service.exceptions import FeedError
 from bert_service.feeds.base import Feed, Review, Sentiment
 from bert_service.feeds.imdb import ImdbFeed
+from bert_service.feeds.partitioned import PartitionedFeed
+from bert_service.feeds.partitions import Columns
 from bert_service.feeds.sample import SampleFeed
 from bert_service.settings import FeedName, Settings
+from bert_service.source_settings import SourceSettings
 
-__all__ = ["Feed", "ImdbFeed", "Review", "SampleFeed", "Sentiment", "make_feed"]
+__all__ = ["Columns", "Feed", "ImdbFeed", "PartitionedFeed", "Review", "SampleFeed", "Sentiment", "make_feed"]
+
+
+class _Dated(TypedDict):
+    begin: dt.date
+    end: dt.date | None
+    columns: Columns
 
 
 def _sample(settings: Settings) -> Feed:
@@ -25,7 +36,23 @@ def _imdb(settings: Settings) -> Feed:
     )
 
 
-_FEEDS: Mapping[str, Callable[[Settings], Feed]] = {FeedName.SAMPLE: _sample, FeedName.IMDB: _imdb}
+def _files(settings: Settings) -> Feed:
+    source = settings.source
+    return PartitionedFeed(**_dated(source), pattern=source.files_pattern, conn_id=source.files_conn_id)
+
+
+def _dated(source: SourceSettings) -> _Dated:
+    if source.first_day is None:
+        raise FeedError("[bert_service] first_day is missing; allowed: a date like 2026-10-16. Set it.")
+    columns = Columns(source.id_column, source.text_column, source.sentiment_column)
+    return {"begin": source.first_day, "end": source.last_day, "columns": columns}
+
+
+_FEEDS: Mapping[str, Callable[[Settings], Feed]] = {
+    FeedName.SAMPLE: _sample,
+    FeedName.IMDB: _imdb,
+    FeedName.FILES: _files,
+}
 
 
 def make_feed(settings: Settings) -> Feed:

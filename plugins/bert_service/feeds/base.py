@@ -8,6 +8,7 @@ from enum import Enum
 from typing import ClassVar
 
 from bert_service.exceptions import FeedError, MissingDayError
+from bert_service.feeds.rows import RawRow
 
 LONGEST_REVIEW = 100_000
 """Characters. The csv module, which TFX reads spans with, refuses fields from 131,072 on."""
@@ -90,7 +91,7 @@ class Feed(ABC):
         """The last day that has reviews."""
 
     @abstractmethod
-    def read(self, day: dt.date) -> Iterator[Review]:
+    def read(self, day: dt.date) -> Iterator[Review] | Iterator[RawRow]:
         """Yield a day's reviews, in an order that is always the same; none for a day that the feed does not have."""
 
     def reviews(self, day: dt.date) -> Iterator[Review]:
@@ -107,11 +108,18 @@ class Feed(ABC):
             FeedError: The feed cannot be read.
         """
         empty = True
-        for review in self.read(day):
+        for row in self.read(day):
             empty = False
-            yield review
+            yield _review(row, day) if isinstance(row, RawRow) else row
         if empty:
             raise MissingDayError(
                 f"feed {self.name} has no reviews of {day}; its days are {self.first_day} to {self.last_day}. Run for "
                 "a day that it has, or run again when the day's reviews have come in."
             )
+
+
+def _review(row: RawRow, day: dt.date) -> Review:
+    if row.problem is not None:
+        raise FeedError(f"{row.where}: the row cannot be used ({row.problem.value}). Correct it, or take it out.")
+    text = row.text if isinstance(row.text, str) else ""
+    return checked_review(id=row.id, day=day, text=text, sentiment=str(row.sentiment), where=row.where)

@@ -1,0 +1,75 @@
+"""Reads values of ``[bert_service]`` from the texts that a configuration file holds."""
+
+import datetime as dt
+from collections.abc import Collection
+from string import Formatter
+
+from bert_service.exceptions import SettingsError
+
+SECTION = "bert_service"
+
+
+def day(key: str, value: str) -> dt.date:
+    """Read a day.
+
+    Raises:
+        SettingsError: It is not a date.
+    """
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError:
+        raise SettingsError(
+            f"[{SECTION}] {key} is {value!r}; allowed: a date like 2026-10-16. Write it so, or leave it out."
+        ) from None
+
+
+def integer(key: str, value: str) -> int:
+    """Read a whole number.
+
+    Raises:
+        SettingsError: It is not one.
+    """
+    try:
+        return int(value)
+    except ValueError:
+        raise SettingsError(
+            f"[{SECTION}] {key} is {value!r}; allowed: a whole number. Write it in digits, or leave it out."
+        ) from None
+
+
+def at_least(key: str, value: int, lowest: int) -> None:
+    """Check a number's lower limit.
+
+    Raises:
+        SettingsError: It is below.
+    """
+    if value < lowest:
+        raise SettingsError(f"[{SECTION}] {key} is {value}; allowed: {lowest} or more. Raise it, or leave it out.")
+
+
+def dated(key: str, value: str, *, known: Collection[str]) -> None:
+    """Check a text with days in it, such as ``reviews/{date}.csv`` or ``{date:%Y/%m/%d}``.
+
+    Args:
+        key: The setting's key.
+        value: Its text.
+        known: Names that may stand in braces; ``date`` has to.
+
+    Raises:
+        SettingsError: The day is missing, or something else is in braces.
+    """
+    if not _is_dated(value, known):
+        allowed = " and ".join(f"{{{name}}}" for name in known)
+        raise SettingsError(
+            f"[{SECTION}] {key} is {value!r}; allowed: a text with {{date}} in it; in braces may stand {allowed}, with "
+            "a form like {date:%Y/%m/%d}. Write it so (in airflow.cfg with doubled percent signs)."
+        )
+
+
+def _is_dated(value: str, known: Collection[str]) -> bool:
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+        value.format(**dict.fromkeys(known, dt.date(2026, 10, 16)))
+    except (LookupError, ValueError, AttributeError):
+        return False
+    return "date" in names and names <= set(known)
