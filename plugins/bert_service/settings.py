@@ -31,6 +31,8 @@ class FeedName(str, Enum):
     """The IMDB review archive, spread over ``imdb_days`` days."""
     FILES = "files"
     """CSV or JSON Lines files, some for every day, on a disk or an object store."""
+    SQL = "sql"
+    """A query of a database."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bert_service import values as read
 from bert_service.exceptions import SettingsError
+from bert_service.query import check_query
 from bert_service.values import SECTION
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -75,6 +76,8 @@ class SourceSettings:
         """Check the values that have a limit or a form."""
         read.at_least("http_timeout", self.http_timeout, 1)
         read.at_least("http_tries", self.http_tries, 1)
+        if self.sql_query:
+            check_query(self.sql_query)
         if self.files_pattern:
             read.dated("files_pattern", self.files_pattern, known=("date",))
         if self.http_endpoint:

@@ -26,6 +26,7 @@ def test_what_is_left_out_has_its_default() -> None:
         ({"files_pattern": "/{date"}, r"files_pattern is '/\{date'"),
         ({"last_day": "2026-10-31"}, r"last_day is 2026-10-31; allowed: first_day, which is 2026-11-01, or later"),
         ({"first_day": "today"}, r"first_day is 'today'; allowed: a date like"),
+        ({"feed": "sql"}, r"feed sql needs sql_conn_id, sql_query, first_day; missing: sql_conn_id, sql_query"),
         ({"http_paging": "cursor"}, r"http_paging is 'cursor'; allowed: none, link, number"),
         ({"http_tries": "0"}, r"http_tries is 0; allowed: 1 or more"),
         ({"http_timeout": "soon"}, r"http_timeout is 'soon'; allowed: a whole number"),

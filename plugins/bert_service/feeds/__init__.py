@@ -10,10 +10,21 @@ from bert_service.feeds.imdb import ImdbFeed
 from bert_service.feeds.partitioned import PartitionedFeed
 from bert_service.feeds.partitions import Columns
 from bert_service.feeds.sample import SampleFeed
+from bert_service.feeds.sql import SqlFeed
 from bert_service.settings import FeedName, Settings
 from bert_service.source_settings import SourceSettings
 
-__all__ = ["Columns", "Feed", "ImdbFeed", "PartitionedFeed", "Review", "SampleFeed", "Sentiment", "make_feed"]
+__all__ = [
+    "Columns",
+    "Feed",
+    "ImdbFeed",
+    "PartitionedFeed",
+    "Review",
+    "SampleFeed",
+    "Sentiment",
+    "SqlFeed",
+    "make_feed",
+]
 
 
 class _Dated(TypedDict):
@@ -41,6 +52,11 @@ def _files(settings: Settings) -> Feed:
     return PartitionedFeed(**_dated(source), pattern=source.files_pattern, conn_id=source.files_conn_id)
 
 
+def _sql(settings: Settings) -> Feed:
+    source = settings.source
+    return SqlFeed(**_dated(source), conn_id=source.sql_conn_id, query=source.sql_query)
+
+
 def _dated(source: SourceSettings) -> _Dated:
     if source.first_day is None:
         raise FeedError("[bert_service] first_day is missing; allowed: a date like 2026-10-16. Set it.")
@@ -52,6 +68,7 @@ _FEEDS: Mapping[str, Callable[[Settings], Feed]] = {
     FeedName.SAMPLE: _sample,
     FeedName.IMDB: _imdb,
     FeedName.FILES: _files,
+    FeedName.SQL: _sql,
 }
 
 

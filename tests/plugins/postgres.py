@@ -1,0 +1,58 @@
+"""A PostgreSQL that runs here, on a unix socket in a folder of its own, for the tests of one session."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+BINARIES = (*map(Path, os.environ.get("PATH", "").split(os.pathsep)), *Path("/usr/lib/postgresql").glob("*/bin"))
+OPTIONS = "-c listen_addresses='' -c fsync=off -c timezone=America/New_York"
+
+
+def _binaries() -> Path:
+    for folder in BINARIES:
+        # Debian's stand-ins on PATH look for their neighbours beside themselves.
+        if all((folder.resolve() / name).exists() for name in ("initdb", "pg_ctl", "postgres")):
+            return folder
+    pytest.skip("no PostgreSQL server (initdb, pg_ctl, postgres) on PATH or in /usr/lib/postgresql; install postgresql")
+
+
+def _user() -> str | None:
+    """As whom the server runs: it refuses to be root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        pytest.skip("PostgreSQL does not run as root, and there is no user postgres; run the tests as another user")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Path]:
+    """Folder of the server's unix socket; user and database are both called postgres. Its time zone is not UTC."""
+    binaries, user = _binaries(), _user()
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # the path of a socket is 107 bytes at most
+    try:
+        if user:
+            shutil.chown(folder, user)
+        data = folder / "data"
+
+        def run(*command: str | Path) -> None:
+            quiet = subprocess.DEVNULL
+            subprocess.run(
+                command, check=True, cwd=folder, user=user, stdin=quiet, stdout=quiet, stderr=quiet, timeout=60
+            )
+
+        run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        run(binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"{OPTIONS} -k {folder}", "start")
+        try:
+            yield folder
+        finally:
+            run(binaries / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
