@@ -33,6 +33,8 @@ class FeedName(str, Enum):
     """CSV or JSON Lines files, some for every day, on a disk or an object store."""
     SQL = "sql"
     """A query of a database."""
+    HTTP = "http"
+    """Pages of JSON from a web service."""
 
 
 @dataclass(frozen=True, kw_only=True)

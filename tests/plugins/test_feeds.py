@@ -33,6 +33,7 @@ def settings(tmp_path: Path, **values: str) -> Settings:
 
 def test_every_feed_of_the_settings_can_be_made(tmp_path: Path) -> None:
     needed = {"first_day": "2026-11-01", "files_pattern": "{date}.csv", "sql_conn_id": "reviews"}
+    needed |= {"http_conn_id": "reviews", "http_endpoint": "/{date}"}
     needed["sql_query"] = "SELECT * FROM reviews WHERE day >= :start AND day < :end ORDER BY id"
     for name in FeedName:
         assert make_feed(settings(tmp_path, feed=name.value, **needed)).name == name.value

@@ -49,3 +49,27 @@ def test_importing_the_airflow_side_leaves_tensorflow_out() -> None:
         [sys.executable, "-c", script], cwd=ROOT / "plugins", capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, done.stdout.strip().splitlines()[-1:]) == (0, ["[]"]), done.stderr
+
+
+MAKE_FEEDS = """
+import sys
+from bert_service.feeds import make_feed
+from bert_service.settings import settings_from
+needed = {
+    "first_day": "2026-11-01",
+    "files_pattern": "s3://reviews/{date}.csv", "files_conn_id": "nowhere",
+    "sql_query": "SELECT * FROM reviews WHERE day >= :start AND day < :end ORDER BY id", "sql_conn_id": "nowhere",
+    "http_endpoint": "/{date}", "http_conn_id": "nowhere",
+}
+for name in ("files", "sql", "http"):
+    feed = make_feed(settings_from({"feed": name, **needed}))
+    feed.first_day, feed.last_day
+print(sorted(set(sys.argv[1:]) & set(sys.modules)))
+"""
+
+
+def test_making_a_feed_as_every_parse_of_the_dag_does_imports_no_client_of_a_source() -> None:
+    clients = ["airflow", "boto3", "fsspec", "httpx", "psycopg", "requests", "s3fs", "upath"]
+    command = [sys.executable, "-c", MAKE_FEEDS, *clients]
+    done = subprocess.run(command, cwd=ROOT / "plugins", capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

@@ -11,6 +11,7 @@ from bert_service.feeds.partitioned import PartitionedFeed
 from bert_service.feeds.partitions import Columns
 from bert_service.feeds.sample import SampleFeed
 from bert_service.feeds.sql import SqlFeed
+from bert_service.feeds.web import WebFeed
 from bert_service.settings import FeedName, Settings
 from bert_service.source_settings import SourceSettings
 
@@ -23,6 +24,7 @@ __all__ = [
     "SampleFeed",
     "Sentiment",
     "SqlFeed",
+    "WebFeed",
     "make_feed",
 ]
 
@@ -57,6 +59,21 @@ def _sql(settings: Settings) -> Feed:
     return SqlFeed(**_dated(source), conn_id=source.sql_conn_id, query=source.sql_query)
 
 
+def _http(settings: Settings) -> Feed:
+    source = settings.source
+    return WebFeed(
+        **_dated(source),
+        conn_id=source.http_conn_id,
+        endpoint=source.http_endpoint,
+        rows_path=source.http_rows,
+        paging=source.http_paging,
+        next_path=source.http_next,
+        page_parameter=source.http_page_parameter,
+        timeout=source.http_timeout,
+        tries=source.http_tries,
+    )
+
+
 def _dated(source: SourceSettings) -> _Dated:
     if source.first_day is None:
         raise FeedError("[bert_service] first_day is missing; allowed: a date like 2026-10-16. Set it.")
@@ -69,6 +86,7 @@ _FEEDS: Mapping[str, Callable[[Settings], Feed]] = {
     FeedName.IMDB: _imdb,
     FeedName.FILES: _files,
     FeedName.SQL: _sql,
+    FeedName.HTTP: _http,
 }
 
 
