@@ -142,6 +142,19 @@ def test_a_correction_in_the_feed_reaches_the_spans(settings: Settings) -> None:
     assert "Corrected." in (settings.spans / "2026-11-05" / "reviews.csv").read_text()
 
 
+def test_a_window_of_a_users_own_files_comes_in_up_to_the_day_that_is_not_there(tmp_path: Path) -> None:
+    for day in ("2026-11-04", "2026-11-05"):
+        (tmp_path / f"{day}.csv").write_text(f"id,review,sentiment\n{day},Warm.,positive\n")
+    own = {"root": str(tmp_path), "feed": "files", "first_day": "2026-11-04", "files_pattern": "{date}.csv"}
+    returned = refresh(settings_from(own), context(day="2026-11-05"))
+    assert (returned["first_day"], returned["days"], returned["rows"]) == ("2026-11-04", 2, 2)
+    with pytest.raises(
+        MissingDayError, match=rf"no reviews of 2026-11-06: there is no file {tmp_path}/2026-11-06\.csv"
+    ):
+        refresh(settings_from(own), context(day="2026-11-06"))
+    assert days_on_disk(settings_from(own)) == ["2026-11-04", "2026-11-05"]
+
+
 def test_airflow_can_keep_the_task(settings: Settings) -> None:
     with DAG("reviews", schedule=None) as dag:
         DataRefreshOperator(task_id="refresh_data", settings=settings)

@@ -1,11 +1,18 @@
 """Settings of the feeds that read a user's own reviews."""
 
+import configparser
 import datetime as dt
+import re
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from bert_service.exceptions import SettingsError
 from bert_service.settings import settings_from
+from bert_service.source_settings import SourceSettings
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "sources.md"
+EXAMPLES = re.findall(r"```ini\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
 FILES = {"feed": "files", "first_day": "2026-11-01", "files_pattern": "/data/{date}.csv"}
 
 
@@ -35,3 +42,17 @@ def test_what_is_left_out_has_its_default() -> None:
 def test_values_that_are_not_allowed(values: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         settings_from({**FILES, **values})
+
+
+def test_the_examples_of_the_documentation_are_settings() -> None:
+    feeds = []
+    for example in EXAMPLES:
+        parser = configparser.ConfigParser()
+        parser.read_string("[bert_service]\n" + example)
+        feeds.append(settings_from(dict(parser["bert_service"])).feed.value)
+    assert feeds == ["files", "sql", "http"]
+
+
+def test_every_key_is_documented() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert [key.name for key in fields(SourceSettings) if f"| `{key.name}` |" not in text] == []
