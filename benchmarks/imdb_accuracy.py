@@ -54,7 +54,7 @@ def read_reviews(path: Path) -> Iterator[tuple[str, str]]:
 
 def write_span(reviews: Iterator[tuple[str, str]], spans: Path) -> int:
     """Write the reviews as the span of a day; return how many there are."""
-    folder = spans / DAY.isoformat()
+    folder = spans / DAY.isoformat() / "v1"
     folder.mkdir(parents=True)
     number = 0
     with (folder / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
@@ -80,6 +80,7 @@ def run_pipeline(root: Path, settings: Path, steps: int) -> Path:
     parameters = {
         "input_base": str(root / "spans"),
         "range_config": json.dumps({"static_range": span}),
+        "span_versions": json.dumps({DAY.isoformat(): 1}),
         "tune": "no",
         "train_args": json.dumps({"splits": ["train"], "num_steps": steps}),
         "push_destination": json.dumps({"filesystem": {"base_directory": str(root / "served")}}),

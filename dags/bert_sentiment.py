@@ -8,6 +8,7 @@ the TFX pipeline; `notify_promotion` says whether the model went live, and why.
 | run every day | switch the DAG on |
 | run for a day | *Trigger*, with that day as logical date or as `data_date`; with neither: the last complete UTC day |
 | run for many days | `airflow backfill create --dag-id bert_sentiment --from-date A --to-date B`, or *Trigger* |
+| only bring the data in | the same with `mode` = `data_only`: refresh, statistics, validation; the rest is skipped |
 | search hyperparameters | trigger with `tune`; later runs use what it found |
 | see what a node made | its *XCom* `return_value` lists the artifacts with their addresses |
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from bert_service.config import AirflowPipelineConfig, NodeSettings
 from bert_service.feeds import make_feed
+from bert_service.modes import full_only
 from bert_service.operators.promotion import PromotionNotifyOperator
 from bert_service.operators.refresh import DataRefreshOperator
 from bert_service.parameters import USE_CACHE, node_parameters, run_parameters
@@ -44,7 +46,9 @@ config = AirflowPipelineConfig(
         "params": run_parameters(),
         "tags": ["bert", "tfx"],
     },
+    # In a run for the data only, these are skipped, and with them all that comes after them.
     nodes={
+        **dict.fromkeys(("LatestTuned", "Resolver", "Transform"), NodeSettings(pre_execute=full_only)),
         "Tuner": NodeSettings(execution_timeout=dt.timedelta(hours=6)),
         "Trainer": NodeSettings(execution_timeout=dt.timedelta(hours=6)),
         "InfraValidator": NodeSettings(execution_timeout=dt.timedelta(minutes=15)),
@@ -60,6 +64,7 @@ with AirflowDagRunner(config).run(plan) as dag:
         task_id="notify_promotion",
         webhook_conn_id=settings.webhook_conn_id,
         trigger_rule="none_failed",  # a skipped Pusher is news too
+        pre_execute=full_only,
     )
     refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
     notify.set_upstream(dag.get_task("Pusher"))

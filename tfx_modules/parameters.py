@@ -17,6 +17,11 @@ def range_config() -> RuntimeParameter:
     return RuntimeParameter(name="range_config", ptype=str)
 
 
+def span_versions() -> RuntimeParameter:
+    """Which version of each span is read: JSON, a version (or null: a gap that is allowed) by day of the window."""
+    return RuntimeParameter(name="span_versions", ptype=str)
+
+
 def tune() -> RuntimeParameter:
     """``yes``: search hyperparameters; ``no``: use those found last, else the defaults."""
     return RuntimeParameter(name="tune", ptype=str)

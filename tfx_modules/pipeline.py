@@ -16,7 +16,7 @@ from tfx_modules.components.schema_gen import SchemaGen
 from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
 from tfx_modules.config import PipelineConfig, ServingCheckConfig
 
-SPAN_PATTERN = "{YYYY}-{MM}-{DD}/*.csv"
+SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
 _PREPROCESSING_FN = "tfx_modules.preprocessing.preprocessing_fn"
 _RUN_FN = "tfx_modules.training.run_fn"
 _TUNER_FN = "tfx_modules.tuning.tuner_fn"
@@ -62,6 +62,7 @@ def _data_components(config: PipelineConfig) -> _Data:
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="days", pattern=SPAN_PATTERN)]),
         output_config=_two_to_one(),
         range_config=parameters.range_config(),
+        span_versions=parameters.span_versions(),
     )
     statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"])
     # Without a fixed shape, Transform gets sparse tensors and can fill what is missing.

@@ -1,14 +1,17 @@
 """How a compiled pipeline becomes an Airflow DAG: the questions that TFX's IR does not answer."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_service.exceptions import SettingsError
 from bert_service.plan import PipelinePlan
 from bert_service.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,9 @@ class NodeSettings:
     """Longest run time of one try; the node's whole process group is killed after it."""
     priority_weight: int | None = None
     """Weight in the scheduler's queue."""
+    pre_execute: Callable[["Context"], None] | None = None
+    """Called before the node is run, such as :func:`bert_service.modes.full_only`; raising Airflow's
+    ``AirflowSkipException`` there skips the task."""
 
     def __post_init__(self) -> None:
         """Check the values that have a limit."""

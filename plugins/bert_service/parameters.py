@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from airflow.sdk import Param
 
+from bert_service.modes import MODE, Mode
 from bert_service.settings import Settings
 
 USE_CACHE = "{{ params.use_cache }}"
@@ -24,6 +25,13 @@ def run_parameters() -> dict[str, Param]:
             format="date",
             title="Data date",
             description="Last day of the window of reviews. Empty: the day of the run.",
+        ),
+        MODE: Param(
+            default=Mode.FULL.value,
+            type="string",
+            enum=[mode.value for mode in Mode],
+            title="Mode",
+            description="full: the whole way. data_only: bring the reviews in and validate them; train nothing.",
         ),
         "tune": Param(
             default=False,
@@ -61,6 +69,7 @@ def node_parameters(settings: Settings, *, refresh_task_id: str) -> Mapping[str,
     return {
         "input_base": f"{{{{ {refreshed}['input_base'] }}}}",
         "range_config": f"{{{{ {refreshed}['range_config'] }}}}",
+        "span_versions": f"{{{{ {refreshed}['span_versions'] }}}}",
         "train_args": '{"splits": ["train"], "num_steps": {{ params.train_steps }} }',
         "tune": "{{ 'yes' if params.tune else 'no' }}",
         "push_destination": json.dumps({"filesystem": {"base_directory": str(settings.models)}}),

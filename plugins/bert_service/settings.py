@@ -69,6 +69,8 @@ class Settings:
     """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
+    allowed_gaps: frozenset[dt.date] = frozenset()
+    """Days that a window may lack. Any other day without reviews fails the run, and so does a data date without."""
     webhook_conn_id: str = ""
     """Airflow connection of the HTTP webhook that ``notify_promotion`` posts to; empty: no webhook."""
 
@@ -168,6 +170,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         ),
         source=source_settings_from(given, root),
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
+        allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
         webhook_conn_id=given.get("webhook_conn_id", ""),
     )
 

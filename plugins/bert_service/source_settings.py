@@ -40,7 +40,7 @@ class SourceSettings:
     first_day: dt.date | None = None
     """The first day of the feeds ``files``, ``sql`` and ``http``, which need it: these sources cannot tell cheaply."""
     last_day: dt.date | None = None
-    """Their last day; empty: today (UTC)."""
+    """Their last day; empty: more come in."""
     id_column: str = "id"
     """Column (CSV, query) or key (JSON) of a review's id."""
     text_column: str = "review"

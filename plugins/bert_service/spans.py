@@ -1,10 +1,13 @@
-"""Where reviews are kept for the pipeline: a folder a day, which TFX reads as a span.
+"""Where reviews are kept for the pipeline: a folder a day, which TFX reads as a span, and in it a folder a version.
 
 ::
 
-    {folder}/2026-11-05/reviews.csv     header, then a line a review
-    {folder}/2026-11-05/manifest.json   how many, which bytes, from where, when
-    {folder}/.staging/                  days in the making; a lock
+    {folder}/2026-11-05/v1/reviews.csv     header, then a line a review
+    {folder}/2026-11-05/v1/manifest.json   how many, which bytes, from where, when
+    {folder}/2026-11-05/v2/...             what the day became when it was delivered again with other content
+    {folder}/.staging/                     versions in the making; a lock
+
+A version never changes once it is there, so that a run that names it reads the same reviews for ever.
 
 The CSV has the form that TFX's CsvExampleGen reads. It takes the header apart at commas, so that is not quoted; every
 value is. It reads a file line by line, and Python's csv module before 3.11 refuses NUL; so line breaks and NULs inside
@@ -14,6 +17,7 @@ a value become spaces, and a review is one line.
 import csv
 import datetime as dt
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +31,7 @@ from bert_service.files import locked, sha256, sync
 COLUMNS = ("id", "date", "review", "sentiment")
 REVIEWS = "reviews.csv"
 MANIFEST = "manifest.json"
+_VERSION = re.compile(r"v(?P<number>[1-9][0-9]*)")
 _BREAKS = str.maketrans({"\n": " ", "\r": " ", "\0": " "})
 
 
@@ -35,8 +40,8 @@ class Change(str, Enum):
 
     NEW = "new"
     """The day was not there before."""
-    REPLACED = "replaced"
-    """The day had other content before."""
+    CORRECTED = "corrected"
+    """The day had other content before; that is still there, as the version before."""
     UNCHANGED = "unchanged"
     """The day had the same content; nothing was touched."""
 
@@ -60,6 +65,8 @@ class Span:
     """A day in the store, and what the last write did to it."""
 
     day: dt.date
+    version: int
+    """TFX's version of the span, 1 or more."""
     manifest: Manifest
     change: Change
 
@@ -68,14 +75,14 @@ class Span:
 class SpanStore:
     """Keeps spans below a folder. Not a feed: it keeps what it is given, and never decides what a day has.
 
-    A day is staged beside the others and appears by one rename, so that no reader sees half of it. One process writes
-    at a time. What a killed writer leaves in the staging folder is cleared, or put back, by the next.
+    A version is staged beside the days and appears by one rename, so that no reader sees half of it. One process writes
+    at a time. What a killed writer leaves in the staging folder is cleared by the next.
     """
 
     folder: Path
 
     def write(self, day: dt.date, reviews: Iterable[Review], *, source: str) -> Span:
-        """Write a day's reviews, replacing what the day had if it differs.
+        """Write a day's reviews, as a new version of the day if they differ from its latest.
 
         Args:
             day: The day; a UTC day.
@@ -83,16 +90,16 @@ class SpanStore:
             source: Name of the feed, for the manifest.
 
         Returns:
-            The span, and whether it is new, replaced or unchanged.
+            The span's latest version, and whether it is the day's first, a correction, or was there.
 
         Raises:
             OSError: It could not be written (no space, no permission). The store is as it was.
         """
         with locked(self._staging / "lock"):
-            self._recover()
+            self._clear()
             with self._staged(day) as staged:
                 manifest = _write(staged, reviews, source)
-                return Span(day, *self._publish(day, staged, manifest))
+                return self._publish(day, staged, manifest)
 
     @property
     def _staging(self) -> Path:
@@ -113,30 +120,26 @@ class SpanStore:
         finally:
             shutil.rmtree(staged, ignore_errors=True)  # when it was not published; the next writer tries again
 
-    def _publish(self, day: dt.date, staged: Path, manifest: Manifest) -> tuple[Manifest, Change]:
-        target = self.folder / day.isoformat()
-        if not target.exists():
-            staged.rename(target)
-            sync(self.folder)
-            return manifest, Change.NEW
-        old = _intact_manifest(target)
+    def _publish(self, day: dt.date, staged: Path, manifest: Manifest) -> Span:
+        folder = self.folder / day.isoformat()
+        latest = max(_versions(folder), default=0)
+        old = _intact_manifest(folder / f"v{latest}")
         if old is not None and old.sha256 == manifest.sha256:
-            return old, Change.UNCHANGED
-        # Two renames: in between the day is missing, never mixed. A writer that is killed there is made good by
-        # _recover.
-        target.rename(self._staging / f"old-{day}")
-        staged.rename(target)
+            return Span(day, latest, old, Change.UNCHANGED)
+        folder.mkdir(exist_ok=True)
+        staged.rename(folder / f"v{latest + 1}")
+        sync(folder)
         sync(self.folder)
-        shutil.rmtree(self._staging / f"old-{day}")
-        return manifest, Change.REPLACED
+        return Span(day, latest + 1, manifest, Change.CORRECTED if latest else Change.NEW)
 
-    def _recover(self) -> None:
+    def _clear(self) -> None:
         for leftover in self._staging.glob("*-*"):
-            kind, _, day = leftover.name.partition("-")
-            if kind == "old" and not (self.folder / day).exists():
-                leftover.rename(self.folder / day)
-            else:
-                shutil.rmtree(leftover)
+            shutil.rmtree(leftover)
+
+
+def _versions(folder: Path) -> list[int]:
+    names = (_VERSION.fullmatch(path.name) for path in folder.glob("v*"))
+    return [int(name["number"]) for name in names if name]
 
 
 def _write(folder: Path, reviews: Iterable[Review], source: str) -> Manifest:
@@ -158,7 +161,7 @@ def _write(folder: Path, reviews: Iterable[Review], source: str) -> Manifest:
 
 
 def _intact_manifest(folder: Path) -> Manifest | None:
-    """Return a span's manifest; None when it, or the reviews that it describes, were lost or changed by other hands."""
+    """Return a version's manifest; None when it, or the reviews that it is of, were lost or changed by other hands."""
     try:
         manifest = Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
         return manifest if sha256(folder / REVIEWS) == manifest.sha256 else None

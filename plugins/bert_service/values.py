@@ -1,7 +1,7 @@
 """Reads values of ``[bert_service]`` from the texts that a configuration file holds."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from string import Formatter
 
 from bert_service.exceptions import SettingsError
@@ -21,6 +21,32 @@ def day(key: str, value: str) -> dt.date:
         raise SettingsError(
             f"[{SECTION}] {key} is {value!r}; allowed: a date like 2026-10-16. Write it so, or leave it out."
         ) from None
+
+
+def days(key: str, value: str) -> frozenset[dt.date]:
+    """Read days and ranges of days: ``2026-11-07, 2026-12-24..2026-12-26``.
+
+    Returns:
+        The days, those at both ends of a range included; none for an empty text.
+
+    Raises:
+        SettingsError: A part is neither, or a range ends before it begins.
+    """
+    return frozenset(day for part in value.split(",") if part.strip() for day in _range(key, part.strip()))
+
+
+def _range(key: str, part: str) -> Iterator[dt.date]:
+    first, is_range, last = part.partition("..")
+    try:
+        begin, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last if is_range else first)
+    except ValueError:
+        begin, end = dt.date.max, dt.date.min
+    if end < begin:
+        raise SettingsError(
+            f"[{SECTION}] {key} has {part!r}; allowed: days like 2026-11-07 and ranges like 2026-12-24..2026-12-26, "
+            "with commas between them. Write it so, or leave it out."
+        )
+    return (begin + dt.timedelta(days=offset) for offset in range((end - begin).days + 1))
 
 
 def integer(key: str, value: str) -> int:

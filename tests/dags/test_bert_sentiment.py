@@ -12,6 +12,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
+from bert_service.modes import full_only
 from bert_service.sources import sources_digest
 from bert_service.timetables import DailyUntil
 
@@ -31,7 +32,7 @@ EDGES = {
     "Pusher": set(),
 }
 PARAMETERS = {
-    "CsvExampleGen": ["input_base", "range_config"],
+    "CsvExampleGen": ["input_base", "range_config", "span_versions"],
     "Tuner": ["tune"],
     "Trainer": ["train_args"],
     "Pusher": ["push_destination"],
@@ -102,10 +103,24 @@ def test_the_promotion_is_told_also_when_the_pusher_was_skipped(project: Path) -
 
 def test_the_form_and_the_page(project: Path) -> None:
     dag = loaded(project)
-    assert dag.params.dump() == {"data_date": None, "tune": False, "train_steps": 0, "use_cache": True}
+    assert dag.params.dump() == {
+        "data_date": None,
+        "mode": "full",
+        "tune": False,
+        "train_steps": 0,
+        "use_cache": True,
+    }
     assert dag.doc_md
     assert "data date" in dag.doc_md
     assert all(task.doc_md for task in dag.tasks if task.task_id in EDGES)
+
+
+def test_a_run_for_the_data_only_skips_whatever_makes_a_model(project: Path) -> None:
+    dag = loaded(project)
+    stops = {task.task_id for task in dag.tasks if task._pre_execute_hook is full_only}  # noqa: SLF001
+    below = {task_id for stop in stops for task_id in dag.get_task(stop).get_flat_relative_ids(upstream=False)}
+    data = {"refresh_data", "CsvExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator"}
+    assert {task.task_id for task in dag.tasks} - stops - below == data
 
 
 def test_days_of_the_sample_feed(project: Path) -> None:

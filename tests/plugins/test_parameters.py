@@ -14,6 +14,7 @@ from bert_service.plan import PipelinePlan
 from bert_service.settings import settings_from
 
 RANGE = json.dumps({"static_range": {"start_span_number": 20749, "end_span_number": 20762}})
+VERSIONS = '{"2026-11-04": 2, "2026-11-05": 1}'
 
 
 class XComs:
@@ -40,7 +41,9 @@ def rendered(tmp_path: Path, **params: object) -> tuple[dict[str, str], str]:
     form.update(params)
     context: Any = {
         "params": form.validate(),
-        "ti": XComs(refresh_data={"input_base": str(tmp_path / "spans"), "range_config": RANGE}),
+        "ti": XComs(
+            refresh_data={"input_base": str(tmp_path / "spans"), "range_config": RANGE, "span_versions": VERSIONS}
+        ),
     }
     task.render_template_fields(context)
     return dict(task.parameters), task.use_cache
@@ -50,6 +53,7 @@ def test_defaults_of_the_trigger_form(tmp_path: Path) -> None:
     parameters, use_cache = rendered(tmp_path)
     assert parameters["input_base"] == str(tmp_path / "spans")
     assert json.loads(parameters["range_config"]) == json.loads(RANGE)
+    assert json.loads(parameters["span_versions"]) == json.loads(VERSIONS)
     assert json.loads(parameters["train_args"]) == {"splits": ["train"], "num_steps": 0}
     assert parameters["tune"] == "no"
     assert json.loads(parameters["push_destination"]) == {
@@ -64,7 +68,9 @@ def test_what_the_form_says_reaches_the_nodes(tmp_path: Path) -> None:
     assert (parameters["tune"], use_cache) == ("yes", "False")
 
 
-@pytest.mark.parametrize("wrong", [{"train_steps": -1}, {"tune": "perhaps"}, {"use_cache": None}, {"data_date": 5}])
+@pytest.mark.parametrize(
+    "wrong", [{"train_steps": -1}, {"tune": "perhaps"}, {"use_cache": None}, {"data_date": 5}, {"mode": "half"}]
+)
 def test_the_form_refuses_what_makes_no_sense(tmp_path: Path, wrong: dict[str, object]) -> None:
-    with pytest.raises(ParamValidationError, match=r"is not of type|less than the minimum"):
+    with pytest.raises(ParamValidationError, match=r"is not of type|less than the minimum|is not one of"):
         rendered(tmp_path, **wrong)

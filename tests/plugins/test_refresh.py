@@ -19,6 +19,8 @@ from bert_service.settings import Settings, settings_from
 UTC = dt.timezone.utc
 FIRST_DAY = dt.date(2026, 10, 16)
 DAYS = 24
+WINDOW = [*(f"10-{day}" for day in range(23, 32)), *(f"11-0{day}" for day in range(1, 6))]
+"""The days of the window that ends on 2026-11-05."""
 
 
 @pytest.fixture
@@ -62,6 +64,8 @@ def test_what_the_task_returns(settings: Settings) -> None:
         "start_span": 20749,
         "end_span": 20762,
         "range_config": '{"static_range": {"start_span_number": 20749, "end_span_number": 20762}}',
+        "gaps": [],
+        "span_versions": json.dumps({f"2026-{day}": 1 for day in WINDOW}),
     }
 
 
@@ -73,7 +77,7 @@ def test_what_the_task_returns_can_be_kept_by_airflow(settings: Settings) -> Non
 def test_a_run_reads_exactly_the_days_of_its_window(settings: Settings) -> None:
     refresh(dataclasses.replace(settings, window_days=3), context("backfill", day="2026-11-05"))
     assert days_on_disk(settings) == ["2026-11-03", "2026-11-04", "2026-11-05"]
-    manifest = json.loads((settings.spans / "2026-11-05" / "manifest.json").read_text())
+    manifest = json.loads((settings.spans / "2026-11-05" / "v1" / "manifest.json").read_text())
     assert (manifest["rows"], manifest["source"]) == (2, "sample")
 
 
@@ -90,9 +94,9 @@ def test_the_log_has_a_line_a_day(settings: Settings, capfd: pytest.CaptureFixtu
     refresh(short, context(day="2026-11-04"))
     refresh(short, context(day="2026-11-05"))
     log = capfd.readouterr().out
-    assert log.count("2026-11-03: 2 reviews, new") == 1
-    assert log.count("2026-11-04: 2 reviews, unchanged") == 1
-    assert log.count("2026-11-05: 2 reviews, new") == 1
+    assert log.count("2026-11-03: 2 reviews, new, version 1") == 1
+    assert log.count("2026-11-04: 2 reviews, unchanged, version 1") == 1
+    assert log.count("2026-11-05: 2 reviews, new, version 1") == 1
 
 
 def test_a_window_that_reaches_back_before_the_feed_is_clipped(
@@ -138,8 +142,43 @@ def test_a_correction_in_the_feed_reaches_the_spans(settings: Settings) -> None:
     settings.sample_feed.write_text(
         settings.sample_feed.read_text().replace("2026-11-05,Film 1.", "2026-11-05,Corrected.")
     )
-    refresh(settings, context(day="2026-11-05"))
-    assert "Corrected." in (settings.spans / "2026-11-05" / "reviews.csv").read_text()
+    corrected = json.loads(refresh(settings, context(day="2026-11-05"))["span_versions"])
+    assert (corrected["2026-11-04"], corrected["2026-11-05"]) == (1, 2)
+    assert "Corrected." in (settings.spans / "2026-11-05" / "v2" / "reviews.csv").read_text()
+    assert "Film 1." in (settings.spans / "2026-11-05" / "v1" / "reviews.csv").read_text()
+
+
+def without(settings: Settings, *days: str) -> None:
+    """Take days out of the feed."""
+    rows = settings.sample_feed.read_text().splitlines()
+    settings.sample_feed.write_text("\n".join(row for row in rows if not row.startswith(days)) + "\n")
+
+
+def test_a_day_that_is_missing_in_the_middle_of_the_window_is_named(settings: Settings) -> None:
+    without(settings, "2026-11-02")
+    with pytest.raises(MissingDayError, match="feed sample has no reviews of 2026-11-02"):
+        refresh(settings, context(day="2026-11-05"))
+
+
+def test_a_day_may_be_missing_where_a_setting_says_so(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    without(settings, "2026-11-02", "2026-11-03")
+    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2), dt.date(2026, 11, 3)}))
+    returned = refresh(allowed, context(day="2026-11-05"))
+    assert (returned["days"], returned["rows"], returned["gaps"]) == (14, 24, ["2026-11-02", "2026-11-03"])
+    assert json.loads(returned["span_versions"])["2026-11-02"] is None
+    assert "2026-11-02: no reviews, as [bert_service] allowed_gaps permits" in capfd.readouterr().out
+
+
+def test_a_day_that_may_be_missing_is_read_when_it_is_there(settings: Settings) -> None:
+    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2)}))
+    assert refresh(allowed, context(day="2026-11-05"))["rows"] == 28
+
+
+def test_the_data_date_itself_is_never_a_gap(settings: Settings) -> None:
+    without(settings, "2026-11-05")
+    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 5)}))
+    with pytest.raises(MissingDayError, match="feed sample has no reviews of 2026-11-05"):
+        refresh(allowed, context(day="2026-11-05"))
 
 
 def test_a_window_of_a_users_own_files_comes_in_up_to_the_day_that_is_not_there(tmp_path: Path) -> None:

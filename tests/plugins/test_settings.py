@@ -52,11 +52,20 @@ def test_the_password_of_the_metadata_store_is_not_shown() -> None:
     assert "secret" not in repr(settings_from({"metadata": "postgresql://tfx:secret@db/mlmd"}))
 
 
+def test_gaps_are_days_and_ranges_of_days() -> None:
+    gaps = settings_from({"allowed_gaps": "2026-11-07, 2026-12-30..2027-01-01"}).allowed_gaps
+    new_year = {dt.date(2026, 12, 30), dt.date(2026, 12, 31), dt.date(2027, 1, 1)}
+    assert gaps == {dt.date(2026, 11, 7), *new_year}
+    assert settings_from({}).allowed_gaps == frozenset()
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"feed": "imbd"}, r"feed is 'imbd'; allowed: sample, imdb, .*\. Set it"),
         ({"window_days": "0"}, r"window_days is 0; allowed: 1 or more"),
+        ({"allowed_gaps": "2026-11-07 2026-11-08"}, r"allowed_gaps has '2026-11-07 2026-11-08'; allowed: days like"),
+        ({"allowed_gaps": "2026-11-07..2026-11-06"}, r"allowed_gaps has '2026-11-07\.\.2026-11-06'; allowed: days"),
         ({"window_days": "two"}, r"window_days is 'two'; allowed: a whole number"),
         ({"imdb_first_day": "16.10.2026"}, r"imdb_first_day is '16\.10\.2026'; allowed: a date like 2026-10-16"),
         (

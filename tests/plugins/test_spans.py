@@ -33,14 +33,20 @@ def write(folder: Path, of: list[Review]) -> Change:
     return SpanStore(folder).write(DAY, of, source="sample").change
 
 
+def latest(folder: Path) -> Path:
+    """The folder of the day's latest version."""
+    versions = (folder / str(DAY)).glob("v*")
+    return max(versions, key=lambda path: int(path.name.removeprefix("v")))
+
+
 def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / str(DAY) / "reviews.csv").open(encoding="utf-8", newline="") as file:
+    with (latest(folder) / "reviews.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def is_whole(folder: Path) -> bool:
-    content = (folder / str(DAY) / "reviews.csv").read_bytes()
-    manifest = json.loads((folder / str(DAY) / "manifest.json").read_text())
+    content = (latest(folder) / "reviews.csv").read_bytes()
+    manifest = json.loads((latest(folder) / "manifest.json").read_text())
     lines = content.decode().count("\n") - 1
     return (manifest["sha256"], manifest["rows"]) == (hashlib.sha256(content).hexdigest(), lines)
 
@@ -51,16 +57,17 @@ def staged(folder: Path) -> set[str]:
 
 def test_a_day_is_a_csv_file_and_a_manifest(tmp_path: Path) -> None:
     span = SpanStore(tmp_path).write(DAY, reviews(), source="sample")
-    assert (span.day, span.change, span.manifest.rows, span.manifest.source) == (DAY, Change.NEW, 3, "sample")
+    assert (span.day, span.version, span.change) == (DAY, 1, Change.NEW)
+    assert (span.manifest.rows, span.manifest.source) == (3, "sample")
     assert rows(tmp_path)[0] == {"id": "r0", "date": "2026-11-05", "review": "good film 0", "sentiment": "positive"}
-    assert {path.name for path in (tmp_path / "2026-11-05").iterdir()} == {"reviews.csv", "manifest.json"}
+    assert {path.name for path in (tmp_path / "2026-11-05" / "v1").iterdir()} == {"reviews.csv", "manifest.json"}
     assert is_whole(tmp_path)
     assert dt.datetime.fromisoformat(span.manifest.written_at).utcoffset() == dt.timedelta(0)
 
 
 def test_tfx_can_take_the_header_apart_at_commas(tmp_path: Path) -> None:
     write(tmp_path, reviews())
-    header = (tmp_path / "2026-11-05" / "reviews.csv").read_text().splitlines()[0]
+    header = (tmp_path / "2026-11-05" / "v1" / "reviews.csv").read_text().splitlines()[0]
     assert header.split(",") == ["id", "date", "review", "sentiment"]
 
 
@@ -68,7 +75,7 @@ def test_tfx_can_take_the_header_apart_at_commas(tmp_path: Path) -> None:
 def test_any_text_becomes_one_line_that_reads_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("spans")
     write(folder, [Review("r", DAY, text, Sentiment.NEGATIVE)])
-    content = (folder / str(DAY) / "reviews.csv").read_bytes()
+    content = (folder / str(DAY) / "v1" / "reviews.csv").read_bytes()
     lines = content.split(b"\n")
     assert len(lines) == 3
     assert lines[-1] == b""
@@ -76,30 +83,57 @@ def test_any_text_becomes_one_line_that_reads_back(tmp_path_factory: pytest.Temp
     assert record[2] == text.replace("\r", " ").replace("\n", " ").replace("\0", " ")
 
 
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """All files of the day, as things and as bytes."""
+    files = [path for path in (folder / str(DAY)).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): (path.stat().st_ino, path.read_bytes()) for path in files}
+
+
 def test_the_same_content_changes_nothing(tmp_path: Path) -> None:
     write(tmp_path, reviews())
-    before = (tmp_path / str(DAY)).stat().st_ino, (tmp_path / str(DAY) / "manifest.json").read_text()
+    before = state(tmp_path)
     assert write(tmp_path, reviews()) is Change.UNCHANGED
-    assert before == ((tmp_path / str(DAY)).stat().st_ino, (tmp_path / str(DAY) / "manifest.json").read_text())
+    assert state(tmp_path) == before
     assert staged(tmp_path) == set()
 
 
-def test_other_content_replaces_the_day(tmp_path: Path) -> None:
+def test_other_content_is_a_new_version_and_the_old_one_stays(tmp_path: Path) -> None:
     write(tmp_path, reviews(3))
-    assert write(tmp_path, reviews(5, "bad")) is Change.REPLACED
+    before = state(tmp_path)
+    span = SpanStore(tmp_path).write(DAY, reviews(5, "bad"), source="sample")
+    assert (span.version, span.change) == (2, Change.CORRECTED)
     assert len(rows(tmp_path)) == 5
     assert is_whole(tmp_path)
+    assert {name: found for name, found in state(tmp_path).items() if "/v1/" in name} == before
     assert staged(tmp_path) == set()
+
+
+def test_versions_count_past_nine(tmp_path: Path) -> None:
+    versions = [SpanStore(tmp_path).write(DAY, reviews(count), source="sample").version for count in range(1, 13)]
+    assert versions == list(range(1, 13))
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=6))
+def test_a_version_for_every_change_and_none_without(
+    tmp_path_factory: pytest.TempPathFactory, deliveries: list[int]
+) -> None:
+    store = SpanStore(tmp_path_factory.mktemp("spans"))
+    expected, before = 0, 0
+    for count in deliveries:
+        expected += count != before
+        span = store.write(DAY, reviews(count), source="sample")
+        assert (span.version, span.manifest.rows) == (expected, count)
+        before = count
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.write_text("id\n"), Path.unlink], ids=["changed", "deleted"])
 @pytest.mark.parametrize("name", ["reviews.csv", "manifest.json"])
-def test_a_day_that_other_hands_damaged_is_made_anew(
+def test_a_version_that_other_hands_damaged_is_followed_by_a_whole_one(
     tmp_path: Path, name: str, damage: Callable[[Path], object]
 ) -> None:
     write(tmp_path, reviews())
-    damage(tmp_path / str(DAY) / name)
-    assert write(tmp_path, reviews()) is Change.REPLACED
+    damage(tmp_path / str(DAY) / "v1" / name)
+    assert write(tmp_path, reviews()) is Change.CORRECTED
     assert is_whole(tmp_path)
 
 
@@ -132,7 +166,7 @@ def test_a_full_disk_leaves_the_day_as_it_was_and_a_retry_succeeds(tmp_path: Pat
     assert process.exitcode == 0
     assert len(rows(tmp_path)) == 2
     assert staged(tmp_path) == set()
-    assert write(tmp_path, reviews(5_000, "bad")) is Change.REPLACED
+    assert write(tmp_path, reviews(5_000, "bad")) is Change.CORRECTED
 
 
 def endless(started: Path) -> Iterator[Review]:
@@ -163,39 +197,19 @@ def test_a_writer_killed_in_the_middle_leaves_nothing_to_read_and_a_retry_succee
     assert staged(folder) == set()
 
 
-def test_a_day_whose_writer_died_between_the_two_renames_is_put_back(tmp_path: Path) -> None:
-    write(tmp_path, reviews())
-    (tmp_path / str(DAY)).rename(tmp_path / ".staging" / "old-2026-11-05")
-    another_day = DAY + dt.timedelta(days=1)
-    SpanStore(tmp_path).write(another_day, reviews(), source="sample")
-    assert is_whole(tmp_path)
-    assert write(tmp_path, reviews()) is Change.UNCHANGED
-
-
-def test_the_old_content_of_a_day_that_was_replaced_is_cleared_away(tmp_path: Path) -> None:
-    write(tmp_path, reviews())
-    (tmp_path / ".staging" / "old-2026-11-05").mkdir()
-    assert write(tmp_path, reviews()) is Change.UNCHANGED
-    assert staged(tmp_path) == set()
-
-
 def refresh_again_and_again(folder: Path, word: str) -> None:
     for count in range(20):
         write(folder, reviews(200 + count, word))
 
 
-def test_concurrent_refreshes_of_a_day_leave_one_of_them_whole(tmp_path: Path) -> None:
+def test_concurrent_refreshes_of_a_day_leave_every_version_whole(tmp_path: Path) -> None:
     write(tmp_path, reviews())
     writers = [PROCESSES.Process(target=refresh_again_and_again, args=(tmp_path, word)) for word in ("good", "bad")]
     for writer in writers:
         writer.start()
     seen = 0
     while any(writer.is_alive() for writer in writers):
-        # A file is opened once: by and by its folder is replaced, what is in the file is not.
-        try:
-            content = (tmp_path / str(DAY) / "reviews.csv").read_text()
-        except FileNotFoundError:
-            continue
+        content = (latest(tmp_path) / "reviews.csv").read_text()
         words = {row["review"].split()[0] for row in csv.DictReader(io.StringIO(content))}
         assert content.endswith("\n")
         assert len(words) == 1

@@ -37,6 +37,20 @@ def test_no_run_when_the_last_day_is_over() -> None:
     assert days(DailyUntil(dt.date(2026, 10, 10)), first=17) == []
 
 
+def test_a_feed_that_goes_on_gets_a_run_for_every_day_that_is_over() -> None:
+    timetable = DailyUntil(None)
+    restriction = TimeRestriction(earliest=midnight(17), latest=None, catchup=True)
+    info = timetable.next_dagrun_info(
+        last_automated_data_interval=DataInterval(midnight(30), midnight(31)), restriction=restriction
+    )
+    assert info is not None
+    assert info.data_interval is not None
+    assert info.data_interval.start.date() == dt.date(2026, 10, 31)
+    # What Airflow keeps is the same on every day: or every day would be a new version of the DAG.
+    assert timetable.serialize() == {"last_day": None}
+    assert DailyUntil.deserialize({"last_day": None}).last_day is None
+
+
 def test_airflow_keeps_it_as_data() -> None:
     timetable = DailyUntil(dt.date(2026, 10, 19))
     assert timetable.serialize() == {"last_day": "2026-10-19"}

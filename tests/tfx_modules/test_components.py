@@ -1,6 +1,5 @@
 """What this project's components do differently from TFX's own."""
 
-import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,11 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_artifacts
 
 from tfx_modules.components import example_gen, pusher, schema_gen, tuner
-from tfx_modules.exceptions import ConfigError, MissingSpanError
-from tfx_modules.pipeline import SPAN_PATTERN
+from tfx_modules.exceptions import ConfigError
 
-EPOCH = dt.date(1970, 1, 1)
-FIRST = dt.date(2026, 10, 30)
-DAYS = [FIRST + dt.timedelta(days=n) for n in range(4)]  # over the end of a month
 NOW = 1_790_000_000.5
 
 
@@ -58,75 +52,6 @@ def test_an_empty_review_is_a_missing_one(review: str | None) -> None:
 )
 def test_reviews_are_classed_by_their_number_of_words(count: int, name: bytes) -> None:
     assert features_of(example_gen.to_example(row("so " * count)))["length"] == [name]
-
-
-@pytest.fixture
-def spans(tmp_path: Path) -> Path:
-    for day in DAYS:
-        folder = tmp_path / day.isoformat()
-        folder.mkdir()
-        (folder / "reviews.csv").write_text(f"id,date,review,sentiment\n1,{day},fine,positive\n", encoding="utf-8")
-        (folder / "manifest.json").write_text("{}", encoding="utf-8")
-    return tmp_path
-
-
-def processor(spans: Path, first: dt.date, last: dt.date) -> example_gen.WindowInputProcessor:
-    window = range_config_pb2.StaticRange(start_span_number=(first - EPOCH).days, end_span_number=(last - EPOCH).days)
-    splits = [example_gen_pb2.Input.Split(name="days", pattern=SPAN_PATTERN)]
-    return example_gen.WindowInputProcessor(str(spans), splits, window)
-
-
-def fingerprint(spans: Path, first: dt.date = DAYS[0], last: dt.date = DAYS[-1]) -> str:
-    made = processor(spans, first, last)
-    return made.get_input_fingerprint(*made.resolve_span_and_version())
-
-
-def test_a_window_is_named_by_its_last_span(spans: Path) -> None:
-    assert processor(spans, DAYS[0], DAYS[2]).resolve_span_and_version() == ((DAYS[2] - EPOCH).days, None)
-
-
-def test_a_window_reads_every_day_of_it(spans: Path) -> None:
-    window = processor(spans, DAYS[0], DAYS[2])
-    pattern = window.get_pattern_for_span_version(SPAN_PATTERN, *window.resolve_span_and_version())
-    assert pattern == "2026-10-30/*.csv,2026-10-31/*.csv,2026-11-01/*.csv"
-
-
-@pytest.mark.parametrize("missing", DAYS, ids=str)
-def test_a_missing_day_is_named(spans: Path, missing: dt.date) -> None:
-    (spans / missing.isoformat() / "reviews.csv").unlink()
-    message = (
-        rf"span {(missing - EPOCH).days} \({missing}\) is not in .*; allowed: every day from {DAYS[0]} to {DAYS[-1]}"
-    )
-    with pytest.raises(MissingSpanError, match=message):
-        processor(spans, DAYS[0], DAYS[-1]).resolve_span_and_version()
-
-
-def test_the_fingerprint_is_the_same_for_the_same_files(spans: Path) -> None:
-    assert fingerprint(spans) == fingerprint(spans)
-
-
-@pytest.mark.parametrize("changed", DAYS, ids=str)
-def test_the_fingerprint_changes_with_any_days_file(spans: Path, changed: dt.date) -> None:
-    before = fingerprint(spans)
-    with (spans / changed.isoformat() / "reviews.csv").open("a", encoding="utf-8") as file:
-        file.write("2,2026-10-30,poor,negative\n")
-    assert fingerprint(spans) != before
-
-
-def test_the_fingerprint_changes_with_the_window(spans: Path) -> None:
-    assert fingerprint(spans, DAYS[0]) != fingerprint(spans, DAYS[1])
-
-
-def test_the_driver_refuses_a_window_that_ends_before_it_starts() -> None:
-    window = range_config_pb2.StaticRange(start_span_number=9, end_span_number=8)
-    with pytest.raises(MissingSpanError, match=r"(?s)start_span_number: 9.*allowed: a static_range"):
-        example_gen.Driver(None).get_input_processor([], range_config_pb2.RangeConfig(static_range=window))
-
-
-def test_the_driver_refuses_a_rolling_range() -> None:
-    rolling = range_config_pb2.RangeConfig(rolling_range=range_config_pb2.RollingRange(num_spans=2))
-    with pytest.raises(MissingSpanError, match=r"(?s)rolling_range.*allowed: a static_range"):
-        example_gen.Driver(None).get_input_processor([], rolling)
 
 
 @pytest.fixture

@@ -1,109 +1,28 @@
 """CsvExampleGen for a window of days: TFX's own takes one span a run, this one takes every span from start to end."""
 
 import csv
-import datetime as dt
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import apache_beam as beam
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
-from tfx.components.example_gen import driver, input_processor
+from tfx import types
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.components.example_gen.csv_example_gen import component
 from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
 from tfx.dsl.io import fileio
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2, range_config_pb2
-from tfx.types.standard_component_specs import INPUT_BASE_KEY
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ExecutionParameter
+from tfx.types.standard_component_specs import INPUT_BASE_KEY, FileBasedExampleGenSpec
 
 from tfx_modules import features
-from tfx_modules.exceptions import MissingSpanError
-
-_SEPARATOR = ","
-
-
-class WindowInputProcessor(input_processor.FileBasedInputProcessor):  # type: ignore[misc]
-    """Resolves a static range of spans to their files; every span has to be there."""
-
-    def __init__(
-        self, base: str, splits: Iterable[example_gen_pb2.Input.Split], window: range_config_pb2.StaticRange
-    ) -> None:
-        self._base = base
-        self._window = window
-        self._spans = [
-            input_processor.FileBasedInputProcessor(base, splits, _one_span(span))
-            for span in range(window.start_span_number, window.end_span_number + 1)
-        ]
-        super().__init__(base, splits, _one_span(window.end_span_number))
-
-    def resolve_span_and_version(self) -> tuple[int, int | None]:
-        """Return the window's last span; it names the artifact.
-
-        Raises:
-            MissingSpanError: a day of the window has no files.
-        """
-        for number, span in enumerate(self._spans, start=self._window.start_span_number):
-            self._resolve(number, span)
-        return self._window.end_span_number, None
-
-    def _resolve(self, number: int, span: input_processor.FileBasedInputProcessor) -> None:
-        try:
-            span.resolve_span_and_version()
-        except ValueError as error:
-            first, last = day_of(self._window.start_span_number), day_of(self._window.end_span_number)
-            msg = (
-                f"span {number} ({day_of(number)}) is not in {self._base}; allowed: every day from {first} to {last}. "
-                "Run refresh_data for that day, or shorten the window."
-            )
-            raise MissingSpanError(msg) from error
-
-    def get_input_fingerprint(self, span: int, version: int | None) -> str:
-        """Return one fingerprint of all files of the window, for the cache."""
-        return "\n".join(item.get_input_fingerprint(span, version) for item in self._spans)
-
-    def get_pattern_for_span_version(self, pattern: str, span: int, version: int | None) -> str:  # noqa: ARG002
-        """Return the patterns of all days, in order, with commas between them."""
-        first = self._window.start_span_number
-        return _SEPARATOR.join(
-            item.get_pattern_for_span_version(pattern, first + offset, version)
-            for offset, item in enumerate(self._spans)
-        )
-
-
-def _one_span(number: int) -> range_config_pb2.RangeConfig:
-    static = range_config_pb2.StaticRange(start_span_number=number, end_span_number=number)
-    return range_config_pb2.RangeConfig(static_range=static)
-
-
-def day_of(span: int) -> dt.date:
-    """Tell the day of a span number (TFX counts the days since 1970-01-01)."""
-    return dt.date(1970, 1, 1) + dt.timedelta(days=span)
-
-
-class Driver(driver.FileBasedDriver):  # type: ignore[misc]
-    """Driver that resolves a window of spans."""
-
-    def get_input_processor(
-        self,
-        splits: Iterable[example_gen_pb2.Input.Split],
-        range_config: range_config_pb2.RangeConfig | None = None,
-        input_base_uri: str | None = None,
-    ) -> input_processor.InputProcessor:
-        """Return the processor for the range of the run.
-
-        Raises:
-            MissingSpanError: the range is not a static one, or ends before it starts.
-        """
-        window = range_config.static_range if range_config and range_config.HasField("static_range") else None
-        if window is None or window.start_span_number > window.end_span_number:
-            msg = (
-                f"range_config is {str(range_config).strip()!r}; allowed: a static_range whose start_span_number is not"
-                " after its end_span_number. Pass the run's window."
-            )
-            raise MissingSpanError(msg)
-        return WindowInputProcessor(input_base_uri or "", list(splits), window)
+from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
 
 
 def to_example(row: dict[str, str | None]) -> tf.train.Example:
@@ -146,7 +65,7 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
     def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
         super().__init__()
         base = PurePosixPath(exec_properties[INPUT_BASE_KEY])
-        self._patterns = [str(base / pattern) for pattern in split_pattern.split(_SEPARATOR)]
+        self._patterns = [str(base / pattern) for pattern in split_pattern.split(SEPARATOR)]
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Add the reading steps to the pipeline."""
@@ -162,8 +81,48 @@ class Executor(BaseExampleGenExecutor):  # type: ignore[misc]
         return WindowToExamples
 
 
-class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
-    """TFX's CsvExampleGen for a static range of spans instead of one. Not for rolling ranges: a run says its dates."""
+class CsvExampleGenSpec(FileBasedExampleGenSpec):  # type: ignore[misc]
+    """TFX's specification, and which version of each span is read."""
 
+    PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
+        **FileBasedExampleGenSpec.PARAMETERS,
+        SPAN_VERSIONS: ExecutionParameter(type=str),
+    }
+
+
+class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
+    """TFX's CsvExampleGen for a static range of spans instead of one. Not for rolling ranges: a run says its dates.
+
+    Args:
+        input_base: Folder of the spans.
+        input_config: One split, whose pattern has a date and a version.
+        output_config: The splits to make.
+        range_config: TFX's RangeConfig with a ``static_range``.
+        span_versions: The version of each span of the range (see ``window.span_versions``).
+    """
+
+    SPEC_CLASS = CsvExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = Driver
+
+    def __init__(
+        self,
+        *,
+        input_base: str | RuntimeParameter,
+        input_config: example_gen_pb2.Input,
+        output_config: example_gen_pb2.Output,
+        range_config: range_config_pb2.RangeConfig | RuntimeParameter,
+        span_versions: str | RuntimeParameter,
+    ) -> None:
+        spec = CsvExampleGenSpec(
+            input_base=input_base,
+            input_config=input_config,
+            output_config=output_config,
+            range_config=range_config,
+            span_versions=span_versions,
+            output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+            output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+            examples=types.Channel(type=standard_artifacts.Examples),
+        )
+        # TFX's own constructors make the specification that they know.
+        BaseBeamComponent.__init__(self, spec=spec)

@@ -87,8 +87,8 @@ class Feed(ABC):
 
     @property
     @abstractmethod
-    def last_day(self) -> dt.date:
-        """The last day that has reviews."""
+    def last_day(self) -> dt.date | None:
+        """The last day that has reviews; None: more come in."""
 
     @abstractmethod
     def read(self, day: dt.date) -> Iterator[Review] | Iterator[RawRow]:
@@ -112,9 +112,10 @@ class Feed(ABC):
             empty = False
             yield _review(row, day) if isinstance(row, RawRow) else row
         if empty:
+            days = f"{self.first_day} to {self.last_day or 'today'}"
             raise MissingDayError(
-                f"feed {self.name} has no reviews of {day}; its days are {self.first_day} to {self.last_day}. Run for "
-                "a day that it has, or run again when the day's reviews have come in."
+                f"feed {self.name} has no reviews of {day}; its days are {days}. Run for a day that it has, or run "
+                "again when the day's reviews have come in."
             )
 
 

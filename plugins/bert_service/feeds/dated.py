@@ -19,7 +19,7 @@ class DatedFeed(Feed):
     begin: dt.date
     """The first day."""
     end: dt.date | None
-    """The last day; None: today (UTC), whatever day that is when it is asked for."""
+    """The last day; None: more come in."""
     columns: Columns
     """Where in a row its values are."""
 
@@ -29,13 +29,13 @@ class DatedFeed(Feed):
         return self.begin
 
     @property
-    def last_day(self) -> dt.date:
-        """The last day, as it was set; today (UTC) where it was not."""
-        return self.end or dt.datetime.now(dt.timezone.utc).date()
+    def last_day(self) -> dt.date | None:
+        """The last day, as it was set."""
+        return self.end
 
     def read(self, day: dt.date) -> Iterator[RawRow]:
         """Yield a day's rows in the source's order; none for a day outside of the feed's bounds."""
-        return self.rows(day) if self.first_day <= day <= self.last_day else iter(())
+        return self.rows(day) if self.begin <= day <= (self.end or day) else iter(())
 
     @abstractmethod
     def rows(self, day: dt.date) -> Iterator[RawRow]:

@@ -1,5 +1,7 @@
 """The operator that fetches the reviews that a run trains on."""
 
+import datetime as dt
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,17 +9,18 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from bert_service.dates import Window, data_date, facts_from
-from bert_service.exceptions import DataDateError
+from bert_service.exceptions import DataDateError, MissingDayError
 from bert_service.feeds import Feed, make_feed
 from bert_service.settings import Settings
-from bert_service.spans import SpanStore
+from bert_service.spans import Span, SpanStore
 
 
 class DataRefreshOperator(BaseOperator):
     """Brings the span of every day of a run's window up to date with the feed; returns which spans those are.
 
     The window ends with the run's data date (:mod:`bert_service.dates`) and has ``window_days`` days, fewer when the
-    feed began later. It does not train, and does not look at what reviews say.
+    feed began later. A day without reviews fails it, unless ``allowed_gaps`` has that day; the data date itself is
+    never a gap. It does not train, and does not look at what reviews say.
 
     Args:
         settings: The Airflow side's settings: feed, window, where spans are.
@@ -34,9 +37,10 @@ class DataRefreshOperator(BaseOperator):
         """Write the window's spans.
 
         Returns:
-            JSON values: ``data_date``; ``first_day`` and ``days`` of the window; ``rows``, its number of reviews;
-            ``input_base``, the folder of spans; ``start_span`` and ``end_span``, span numbers; ``range_config``, the
-            same as TFX's JSON.
+            JSON values: ``data_date``; ``first_day`` and ``days`` of the window; ``gaps``, the days that are missing by
+            permission; ``rows``, its number of reviews; ``input_base``, the folder of spans; ``start_span`` and
+            ``end_span``, span numbers; ``range_config``, the same as TFX's JSON; ``span_versions``, JSON with the
+            version of each day's span, or null for a gap.
 
         Raises:
             AirflowFailException: The run's data date is not a date; trying again cannot help.
@@ -50,16 +54,18 @@ class DataRefreshOperator(BaseOperator):
             raise AirflowFailException(str(error)) from error
         feed = make_feed(self.settings)
         window = self._window(Window.ending(day, days=self.settings.window_days), feed)
-        rows = self._write(window, feed)
+        spans = self._write(window, feed)
         return {
             "data_date": day.isoformat(),
             "first_day": window.first_day.isoformat(),
             "days": len(window),
-            "rows": rows,
+            "gaps": [day.isoformat() for day, span in spans.items() if span is None],
+            "rows": sum(span.manifest.rows for span in spans.values() if span),
             "input_base": str(self.settings.spans),
             "start_span": window.start_span,
             "end_span": window.end_span,
             "range_config": window.range_config,
+            "span_versions": json.dumps({str(day): span and span.version for day, span in spans.items()}),
         }
 
     def _window(self, wanted: Window, feed: Feed) -> Window:
@@ -72,11 +78,18 @@ class DataRefreshOperator(BaseOperator):
             self.log.info(begins, feed.name, feed.first_day, len(wanted))
         return window
 
-    def _write(self, window: Window, feed: Feed) -> int:
+    def _write(self, window: Window, feed: Feed) -> dict[dt.date, Span | None]:
         store = SpanStore(self.settings.spans)
-        rows = 0
-        for day in window:
+        gaps = self.settings.allowed_gaps - {window.last_day}
+        return {day: self._write_day(store, day, feed, may_be_missing=day in gaps) for day in window}
+
+    def _write_day(self, store: SpanStore, day: dt.date, feed: Feed, *, may_be_missing: bool) -> Span | None:
+        try:
             span = store.write(day, feed.reviews(day), source=feed.name)
-            self.log.info("%s: %d reviews, %s", day, span.manifest.rows, span.change.value)
-            rows += span.manifest.rows
-        return rows
+        except MissingDayError as missing:
+            if not may_be_missing:
+                raise
+            self.log.warning("%s: no reviews, as [bert_service] allowed_gaps permits: %s", day, missing)
+            return None
+        self.log.info("%s: %d reviews, %s, version %d", day, span.manifest.rows, span.change.value, span.version)
+        return span
