@@ -11,6 +11,7 @@ from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.serialization.serialized_objects import DagSerialization
 from bert_service.config import AirflowPipelineConfig, NodeSettings
 from bert_service.exceptions import SettingsError
+from bert_service.modes import full_only
 from bert_service.operators.node import TfxNodeOperator
 from bert_service.plan import PipelinePlan, load_plan
 from bert_service.runner import NODE_DOCS, AirflowDagRunner
@@ -64,11 +65,14 @@ def test_settings_of_a_node_reach_its_task_alone(plan: PipelinePlan, settings: S
         retry_delay=dt.timedelta(minutes=7),
         execution_timeout=dt.timedelta(hours=3),
         priority_weight=9,
+        pre_execute=full_only,
     )
     config = AirflowPipelineConfig(nodes={"Trainer": trainer}, parameters=TEMPLATES, settings=settings)
     dag = AirflowDagRunner(config).run(plan)
     task, other = dag.get_task("Trainer"), dag.get_task("StatisticsGen")
-    assert {name: getattr(task, name) for name in vars(trainer)} == vars(trainer)
+    # Airflow keeps what is called beforehand under another name.
+    names = {name: "_pre_execute_hook" if name == "pre_execute" else name for name in vars(trainer)}
+    assert {name: getattr(task, kept) for name, kept in names.items()} == vars(trainer)
     assert (other.queue, other.pool, other.execution_timeout) == ("default", "default_pool", None)
 
 
