@@ -76,7 +76,7 @@ def labelled(patterns: list[str], transform: tft.TFTransformOutput, split: str) 
 
 
 def _fit(
-    classifier: keras.Model,
+    classifier: model.SentimentClassifier,
     fn_args: FnArgs,
     values: model.Hyperparameters,
     training: TrainingConfig,
@@ -90,6 +90,7 @@ def _fit(
     per_epoch = min(per_epoch, steps)
     model.compile_classifier(classifier, values, training, steps)
     _LOG.info("%d training examples, %d steps of %d", found, steps, training.batch_size)
+    classifier.prepare(shape.batch_size, shape.lengths)
     best = Path(fn_args.model_run_dir, _BEST)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     classifier.fit(

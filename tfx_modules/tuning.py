@@ -27,6 +27,8 @@ class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
         )
         classifier = model.build_classifier(load_backbone(self._encoder), values.dropout)
         model.compile_classifier(classifier, values, self._training, self._tuning.steps_per_trial)
+        shape = training.batch_shape(self._training, self._encoder)
+        classifier.prepare(shape.batch_size, shape.lengths)
         return classifier
 
 

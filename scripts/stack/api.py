@@ -11,7 +11,7 @@ import httpx
 
 from scripts.errors import StackError
 
-SECONDS = 20.0
+SECONDS = 60.0
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 

@@ -69,8 +69,11 @@ def check_same(left: dict[str, float], right: dict[str, float]) -> None:
     )
 
 
-def test_steps_compiled_by_xla_are_those_of_keras() -> None:
+@pytest.mark.parametrize("prepared", [False, True])
+def test_steps_compiled_by_xla_are_those_of_keras(prepared: bool) -> None:
     plain, ours = plain_and_ours()
+    if prepared:
+        ours.prepare(2, [6, 3])
     ids = np.array([[101, 2023, 3185, 2001, 2307, 102], [101, 6659, 102, 0, 0, 0]], "int32")
     labels, weights = np.array([1.0, 0.0], "float32"), np.array([1.0, 0.5], "float32")
 
@@ -80,6 +83,35 @@ def test_steps_compiled_by_xla_are_those_of_keras() -> None:
     np.testing.assert_allclose(ours.predict(ids, verbose=0), plain.predict(ids, verbose=0), atol=1e-3)
     for mine, theirs in zip(ours.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-3)
+
+
+def test_preparing_learns_nothing_and_draws_no_numbers_of_dropout() -> None:
+    classifier = small_classifier(dropout=0.5, encoder_dropout=0.5)
+    compile_classifier(classifier, Hyperparameters(1e-3, 0.5, 0.0), TrainingConfig(jit_compile=True), 10)
+    before = [value.numpy() for value in classifier.variables]
+
+    classifier.prepare(2, [4, 8])
+
+    for variable, value in zip(classifier.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value, variable.path)
+
+
+def traces(classifier: keras.Model) -> list[int]:
+    programs = (classifier._forward, classifier._backward)  # noqa: SLF001 - what is compiled is nobody else's business
+    return [program.experimental_get_tracing_count() for program in programs]
+
+
+def test_a_batch_of_a_prepared_shape_is_not_traced_again() -> None:
+    classifier = small_classifier(dropout=0.0, encoder_dropout=0.0)
+    compile_classifier(classifier, Hyperparameters(1e-3, 0.0, 0.0), TrainingConfig(jit_compile=True), 10)
+    classifier.prepare(2, [4, 8])
+    before = traces(classifier)
+
+    for length in (4, 8):
+        classifier.train_on_batch(np.ones((2, length), "int32"), np.ones(2, "float32"))
+        classifier.test_on_batch(np.ones((2, length), "int32"), np.ones(2, "float32"))
+
+    assert traces(classifier) == before
 
 
 def test_padding_does_not_change_the_logit(classifier: keras.Model) -> None:
