@@ -13,7 +13,6 @@ from airflow.utils.state import DagRunState
 from bert_service.run_note import AUTHOR
 from bert_service.xcoms import VERDICT
 from sqlalchemy import delete, event, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -31,7 +30,7 @@ def run_id(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def session(run_id: str) -> Iterator[Session]:
+def session() -> Iterator[Session]:
     """A session in which nothing is kept."""
     with create_session() as made:
         yield made

@@ -131,4 +131,3 @@ def test_an_address_outside_of_the_pipelines_folder_is_refused(server: Server) -
             answers.append(server.client.get(server.page(), headers=login("admin")))
     assert [answer.status_code for answer in answers] == [403, 403, 403]
     assert all("is not shown; allowed: a report.html in" in answer.text for answer in answers)
-

@@ -80,7 +80,7 @@ def end_badly_after_the_work(request: dict[str, Any]) -> None:
 
 
 def report(request: dict[str, Any]) -> None:
-    """Leave a page in the artifact's folder, as ExampleValidator does; `page` is its text, `state` how the node ends."""
+    """Leave a page in the artifact's folder, as ExampleValidator does: `page`; end as `state` says."""
     folder = Path(request["pipeline_root"], request["node"], "anomalies", "7")
     if "page" in request["parameters"]:
         folder.mkdir(parents=True, exist_ok=True)
