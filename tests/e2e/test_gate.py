@@ -1,4 +1,4 @@
-"""A blocked run in real processes of Airflow: the run's note, the link, the page. The node is a stand-in without TFX."""
+"""A blocked run in real processes of Airflow: the run's note, the link, the page. The node is a stand-in of TFX's."""
 
 import json
 import shutil

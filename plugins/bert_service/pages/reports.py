@@ -27,6 +27,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-store",
 }
+LOGIN_HINT = "Log in to Airflow in this browser, then open this page again.\n"
 
 _logger = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ def reports_app(root: Path) -> FastAPI:
 
     @app.exception_handler(HTTPException)
     async def tell(_request: Request, error: HTTPException) -> Response:
-        return PlainTextResponse(f"{error.detail}\n", error.status_code, error.headers)
+        hint = LOGIN_HINT if error.status_code == status.HTTP_401_UNAUTHORIZED else ""
+        return PlainTextResponse(f"{error.detail}\n{hint}", error.status_code, error.headers)
 
     @app.get(
         "/reports/{dag_id}/{run_id}/{task_id}",
