@@ -57,24 +57,26 @@ def end(run: DagRun, state: DagRunState, session: Session) -> tuple[str, str | N
     return None if row is None else (row.content, row.user_id)
 
 
-def verdict(session: Session) -> str:
-    return str(session.scalar(select(XComModel.value).where(XComModel.key == VERDICT)))
+def verdicts(session: Session, run_id: str) -> list[str]:
+    return [
+        str(value)
+        for value in session.scalars(
+            select(XComModel.value).where(XComModel.run_id == run_id, XComModel.key == VERDICT)
+        )
+    ]
 
 
-def test_a_blocked_run_in_airflow_has_the_reason_on_its_note(run_id: str) -> None:
-    with create_session() as session:
-        run = session.scalar(select(DagRun).where(DagRun.run_id == run_id))
-        assert run is not None
-        assert (run.state, run.note) == ("failed", LINE)
+def test_a_blocked_task_leaves_its_verdict_in_airflows_database(run: DagRun, session: Session, run_id: str) -> None:
+    assert run.state == DagRunState.FAILED
+    assert verdicts(session, run_id) == ["blocked: split train: review has 3 missing values"]
 
 
-def test_a_run_that_passed_has_no_note(tmp_path: Path, run_id: str) -> None:
+def test_a_run_that_passed_has_no_verdict_and_no_note(tmp_path: Path, session: Session) -> None:
     passed = run_gate("complete", state=tmp_path)
-    with create_session() as session:
-        run = session.scalar(select(DagRun).where(DagRun.run_id == passed))
-        assert run is not None
-        assert passed != run_id
-        assert (run.state, run.note) == ("success", None)
+    run = session.scalar(select(DagRun).where(DagRun.run_id == passed))
+    assert run is not None
+    assert (run.state, verdicts(session, passed)) == (DagRunState.SUCCESS, [])
+    assert end(run, DagRunState.SUCCESS, session) is None
 
 
 @pytest.mark.parametrize("state", [DagRunState.FAILED, DagRunState.SUCCESS])
@@ -121,10 +123,10 @@ def test_a_failure_is_logged_and_the_run_still_ends(
     assert run.state == DagRunState.FAILED
 
 
-def test_a_run_outside_of_a_session_is_left_alone(
+def test_a_run_outside_of_a_session_is_left_alone_as_in_dags_test(
     run: DagRun, session: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     session.expunge(run)
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.WARNING):
         run.notify_dagrun_state_changed(msg="test")
-    assert "came without a session; its note was not written" in caplog.text
+    assert "is not in a database session; its note was not written" in caplog.text

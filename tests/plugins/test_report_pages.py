@@ -41,6 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     run_id = run_gate("blocked", state=state)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(state))
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "s" * 64)  # as long as the stack's; Airflow's own is shorter
         with TestClient(create_app(apps="core")) as client:
             yield Server(client, run_id, state)
 
