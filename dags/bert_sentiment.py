@@ -13,7 +13,8 @@ the TFX pipeline; `notify_promotion` says whether the model went live, and why.
 | see what a node made | its *XCom* `return_value` lists the artifacts with their addresses |
 
 A skipped `Pusher` is no fault: the model was not good enough, and the last line of the task's log says why. A failed
-`ExampleValidator` means that the data has anomalies; nothing is trained on them.
+`ExampleValidator` means that the data has anomalies; nothing is trained on them. The run's note says why, and the
+button *Validation report* of the task shows it.
 """
 
 import datetime as dt

@@ -1,11 +1,17 @@
 """The Airflow plugin: what Airflow has to know beforehand. A declaration; the code is in `bert_service`."""
 
 from airflow.plugins_manager import AirflowPlugin
+from bert_service import listener
+from bert_service.pages.lazy import LazyApp, make_reports
+from bert_service.reports import URL_PREFIX
 from bert_service.timetables import DailyUntil
 
 
 class BertServicePlugin(AirflowPlugin):
-    """Registers the timetable, without which Airflow refuses DAGs that use it."""
+    """Registers the timetable, without which Airflow refuses DAGs that use it, the listener and the pages."""
 
+    # Declared by Airflow as attributes of instances.
     name = "bert_service"
-    timetables = [DailyUntil]  # noqa: RUF012 (declared by Airflow as an attribute of instances)
+    timetables = [DailyUntil]  # noqa: RUF012
+    listeners = [listener]  # noqa: RUF012
+    fastapi_apps = [{"app": LazyApp(make_reports), "url_prefix": URL_PREFIX, "name": "Reports of tasks"}]  # noqa: RUF012

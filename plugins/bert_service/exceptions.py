@@ -10,6 +10,7 @@
     ├── NodeServerError          the node server cannot be reached or answers something else
     ├── NodeCancelledError       a node was stopped because its task was cancelled
     ├── DataDateError            no data date can be made of what the run was given
+    ├── ReportError              a report is not where reports may be
     └── FeedError                a feed cannot deliver
         └── MissingDayError      a day of the run's window is not in the feed
 """
@@ -45,6 +46,10 @@ class NodeCancelledError(BertServiceError):
 
 class DataDateError(BertServiceError):
     """The run's data date is not a date, or cannot be derived."""
+
+
+class ReportError(BertServiceError):
+    """A report is not to be shown: it is not a report in the folder that they are in."""
 
 
 class FeedError(BertServiceError):

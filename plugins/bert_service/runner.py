@@ -21,6 +21,9 @@ NODE_DOCS = {
 }
 """What a node does, by the short name of its type; shown on its task's page."""
 
+REPORTS = {"ExampleValidator": "anomalies"}
+"""By the short name of a node's type: the output in whose folder the node leaves a report."""
+
 
 class AirflowDagRunner:
     """Turns a plan into a DAG: a task per node with the node's id, an edge per edge of TFX's.
@@ -61,6 +64,7 @@ class AirflowDagRunner:
             environment=environment,
             parameters={p.name: templates[p.name] for p in node.parameters if p.name in templates},
             use_cache=self._config.use_cache,
+            report_output=REPORTS.get(node.short_type, ""),
             doc_md=NODE_DOCS.get(node.short_type, f"Runs the TFX node `{node.id}` of type `{node.type}`."),
             **settings.task_arguments(),
         )

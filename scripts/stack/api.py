@@ -104,6 +104,12 @@ class AirflowApi:
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/return_value"
         return self._ask("GET", path, params={"deserialize": "false", "stringify": "false"}).json()["value"]
 
+    def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
+        """Return the addresses behind a task's buttons, by their texts; None for one that leads nowhere."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/links"
+        found: dict[str, str | None] = self._ask("GET", path).json()["extra_links"]
+        return found
+
     def _ask(self, method: str, path: str, allowed: tuple[int, ...] = (), **options: Any) -> httpx.Response:
         if "Authorization" not in self._client.headers:
             token = self._send("POST", "/auth/token", json=self._login).json()["access_token"]

@@ -4,23 +4,40 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRuntimeError,
+    AirflowSkipException,
+    ErrorType,
+)
+from airflow.sdk.execution_time.comms import ErrorResponse
 from bert_service.config import NodeEnvironment
 from bert_service.exceptions import NodeCancelledError, OutcomeError, SettingsError
 from bert_service.operators.node import TfxNodeOperator
+from bert_service.xcoms import REPORT, VERDICT
 
 from tests.plugins.environments import environment
 
-CONTEXT: Any = {"run_id": "manual__2026-11-05"}
+BLOCKED = "split train: review has 3 missing values"
+pushed: dict[str, object] = {}
+CONTEXT: Any = {"run_id": "manual__2026-11-05", "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
 
 
 @pytest.fixture(name="environment")
 def fresh_process(tmp_path: Path) -> NodeEnvironment:
     return environment(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def nothing_pushed() -> None:
+    pushed.clear()
 
 
 def pusher(environment: NodeEnvironment, **parameters: str) -> TfxNodeOperator:
@@ -51,7 +68,7 @@ def test_success_returns_addresses_and_no_data(environment: NodeEnvironment, sta
     ("state", "error", "reason"),
     [
         ("skipped", AirflowSkipException, "the model is not blessed: accuracy 0.612 < floor 0.7"),
-        ("blocked", AirflowFailException, "split train: review has 3 missing values"),
+        ("blocked", AirflowFailException, BLOCKED),
         ("failed", AirflowException, "out of memory"),
     ],
 )
@@ -66,6 +83,41 @@ def test_other_ends_raise_and_the_reason_is_the_last_line_of_the_log(
         pusher(environment, act=state).execute(CONTEXT)
     assert raised.type is error
     assert reason in capfd.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("state", ["complete", "cached", "reused", "skipped", "failed"])
+def test_only_a_gate_puts_its_reason_on_the_runs_note(environment: NodeEnvironment, state: str) -> None:
+    with suppress(AirflowException):
+        pusher(environment, act=state).execute(CONTEXT)
+    assert pushed == {}
+
+
+@pytest.mark.parametrize(("state", "verdict"), [("complete", {}), ("blocked", {VERDICT: f"blocked: {BLOCKED}"})])
+def test_a_node_that_makes_a_report_says_where_it_is(
+    environment: NodeEnvironment, state: str, verdict: dict[str, str]
+) -> None:
+    task = TfxNodeOperator(
+        task_id="ExampleValidator",
+        tfx_node="ExampleValidator",
+        environment=environment,
+        parameters={"act": "report", "state": state},
+        report_output="anomalies",
+    )
+    with suppress(AirflowFailException):
+        task.execute(CONTEXT)
+    folder = environment.pipeline_root / "ExampleValidator" / "anomalies" / "7"
+    assert pushed == {REPORT: f"{folder}/report.html", **verdict}
+
+
+def test_the_verdict_stands_although_it_cannot_be_told(
+    environment: NodeEnvironment, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_key: str, _value: str) -> None:
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+
+    with pytest.raises(AirflowFailException, match=BLOCKED):
+        pusher(environment, act="blocked").execute({**CONTEXT, "ti": SimpleNamespace(xcom_push=refuse)})
+    assert f"XCom {VERDICT} was not stored: AirflowRuntimeError('API_SERVER_ERROR" in caplog.text
 
 
 def test_the_nodes_log_is_the_tasks_log(environment: NodeEnvironment, capfd: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,15 @@ def test_the_plugin_loader_leaves_the_packages_modules_alone() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_loading_the_plugin_does_not_import_its_web_app() -> None:
+    """Every process of Airflow's loads plugins; the app brings the API server's code with it."""
+    script = "from airflow.plugins_manager import get_fastapi_plugins; apps, _ = get_fastapi_plugins(); import sys\n"
+    script += "heavy = {'bert_service.pages.reports', 'airflow.api_fastapi.core_api.security'}\n"
+    script += "print([app['url_prefix'] for app in apps], sorted(heavy & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines()[-1] == "['/bert_service'] []"
+
+
 @pytest.mark.slow
 def test_the_airflow_command_lists_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "airflow", "plugins", "--output", "plain"]

@@ -9,7 +9,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from bert_service.config import NodeEnvironment
 from bert_service.exceptions import SettingsError
 from bert_service.hooks.node import NodeHook, NodeRun
-from bert_service.outcome import NodeState
+from bert_service.operators.links import ReportLink
+from bert_service.outcome import NodeOutcome, NodeState
+from bert_service.reports import report_uri
+from bert_service.xcoms import REPORT, VERDICT, push_news
 
 _BOOLEANS = {"True": True, "False": False}
 _ERRORS: Mapping[NodeState, type[AirflowException]] = {
@@ -24,7 +27,8 @@ class TfxNodeOperator(BaseOperator):
 
     It is not a general way to run commands: what it runs is the node command, and what it knows of it is in
     :mod:`bert_service.hooks.node`. The task is skipped when the node was, fails for good when a gate on the data
-    stopped the run, and fails with retries when the node failed; the node's reason is the last line of its log.
+    stopped the run, and fails with retries when the node failed; the node's reason is the last line of its log. Where a
+    gate stopped the run, the reason goes on the run's note too.
 
     Args:
         tfx_node: The node's id in the compiled pipeline.
@@ -32,6 +36,8 @@ class TfxNodeOperator(BaseOperator):
         parameters: Values of the node's runtime parameters, templated.
         use_cache: ``True`` or ``False`` as text, templated: whether outputs of an earlier run with the same inputs may
             be taken.
+        report_output: Key of the output whose artifact has a report for people in its folder
+            (:mod:`bert_service.reports`); the task gets a link to it. Empty: the node makes none.
     """
 
     template_fields: Sequence[str] = ("parameters", "use_cache")
@@ -45,6 +51,7 @@ class TfxNodeOperator(BaseOperator):
         environment: NodeEnvironment,
         parameters: Mapping[str, str],
         use_cache: str = "True",
+        report_output: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -52,6 +59,8 @@ class TfxNodeOperator(BaseOperator):
         self.environment = environment
         self.parameters = parameters
         self.use_cache = use_cache
+        self.report_output = report_output
+        self.operator_extra_links = (ReportLink(),) if report_output else ()
         self._hook: NodeHook | None = None
 
     def execute(self, context: Context) -> dict[str, object]:
@@ -74,12 +83,20 @@ class TfxNodeOperator(BaseOperator):
         )
         self._hook = NodeHook(self.environment)
         outcome = self._hook.run(run, lambda line: self.log.info("%s", line))
+        self._push_news(context, outcome)
         self.log.info("%s: %s", self.tfx_node, outcome.state.value)
         if outcome.reason:
             self.log.info("%s", outcome.reason)
         if outcome.state in _ERRORS:
             raise _ERRORS[outcome.state](outcome.reason or f"node {self.tfx_node!r} is {outcome.state.value}")
         return outcome.to_xcom()
+
+    def _push_news(self, context: Context, outcome: NodeOutcome) -> None:
+        """Push what is told of the task elsewhere: a node that is blocked returns nothing."""
+        if artifacts := outcome.outputs.get(self.report_output):
+            push_news(context, REPORT, report_uri(artifacts[0].uri))
+        if outcome.state is NodeState.BLOCKED:
+            push_news(context, VERDICT, f"blocked: {outcome.reason}")
 
     def on_kill(self) -> None:
         """Kill the node's whole process group; ``execute`` resumes after it, and raises."""

@@ -79,12 +79,25 @@ def end_badly_after_the_work(request: dict[str, Any]) -> None:
     sys.exit(134)
 
 
+def report(request: dict[str, Any]) -> None:
+    """Leave a page in the artifact's folder, as ExampleValidator does: `page`; end as `state` says."""
+    folder = Path(request["pipeline_root"], request["node"], "anomalies", "7")
+    if "page" in request["parameters"]:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.html").write_text(request["parameters"]["page"])
+    anomalies = {"id": 5, "type": "ExampleAnomalies", "uri": str(folder), "properties": {}}
+    state = request["parameters"]["state"]
+    write_outcome(request, state, outputs={"anomalies": [anomalies]})
+    sys.exit(EXIT_CODES[state])
+
+
 ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "hang": hang,
     "daemon": leave_a_daemon,
     "echo": echo,
     "crash": crash,
     "bad end": end_badly_after_the_work,
+    "report": report,
     "quit": lambda _request: sys.exit(3),
     "no outcome": lambda _request: None,
     "other node": lambda request: write_outcome(request, "complete", node="Pusher"),

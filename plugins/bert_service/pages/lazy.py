@@ -1,0 +1,41 @@
+"""A web app that is made when it is first asked for something."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+ASGIApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+
+class LazyApp:
+    """Stands for a web app that is made at the first request.
+
+    Airflow wants an app when it loads a plugin, and loads plugins in every process, tasks too. Only the API server gets
+    requests; no other process pays for the app's imports.
+
+    Args:
+        make: Makes the app.
+    """
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._app: ASGIApp | None = None
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Answer a request (ASGI)."""
+        if self._app is None:
+            self._app = self._make()
+        await self._app(scope, receive, send)
+
+
+def make_reports() -> ASGIApp:
+    """Make the app that shows reports, from Airflow's configuration."""
+    from bert_service.pages.reports import reports_app
+    from bert_service.settings import load_settings
+
+    return reports_app(load_settings().pipeline_root)
