@@ -43,10 +43,14 @@ class RunningStack:
 
     def airflow(self, *arguments: str) -> str:
         """Run the project's `airflow` command as a user does; return what it prints."""
-        command = [str(ROOT / "scripts" / "airflow"), *arguments]
-        done = subprocess.run(command, env=dict(self.site.environ), capture_output=True, text=True, check=False)
+        done = self.run_airflow(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def run_airflow(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the project's `airflow` command, whatever comes of it."""
+        command = [str(ROOT / "scripts" / "airflow"), *arguments]
+        return subprocess.run(command, env=dict(self.site.environ), capture_output=True, text=True, check=False)
 
     def wait_for_runs(self, run_type: str, count: int, seconds: float) -> list[str]:
         """Wait until that many runs of the type have ended; return the ids of those that ended well."""
@@ -96,18 +100,23 @@ def site() -> Iterator[Site]:
         yield made
 
 
+@contextmanager
+def running(site: Site, log: Path) -> Iterator[RunningStack]:
+    """Start a stack with `make up`; stop it afterwards."""
+    process = start_make(site, "up", log=log)
+    try:
+        wait_for_text(log, f"The DAG {DAG} is there", process, READY_SECONDS)
+        url = f"http://{LOOPBACK}:{site.ports.ui}"
+        with AirflowApi(url, user=USER, password=ensure_credentials(site.place.secrets).password) as api:
+            yield RunningStack(site, api)
+    finally:
+        stop(process)
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    log = tmp_path_factory.mktemp("stack") / "up.log"
-    with new_site() as made:
-        process = start_make(made, "up", log=log)
-        try:
-            wait_for_text(log, f"The DAG {DAG} is there", process, READY_SECONDS)
-            url = f"http://{LOOPBACK}:{made.ports.ui}"
-            with AirflowApi(url, user=USER, password=ensure_credentials(made.place.secrets).password) as api:
-                yield RunningStack(made, api)
-        finally:
-            stop(process)
+    with new_site() as made, running(made, tmp_path_factory.mktemp("stack") / "up.log") as started:
+        yield started
 
 
 def wait_for_text(log: Path, text: str, process: subprocess.Popen[bytes], seconds: float) -> None:

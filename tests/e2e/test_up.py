@@ -93,18 +93,6 @@ def test_a_run_of_a_logical_date_reads_its_own_dates(stack: RunningStack) -> Non
     check_dates(stack, run_id, dt.date(2026, 11, 5))
 
 
-def test_each_run_of_a_backfill_reads_its_own_dates(stack: RunningStack) -> None:
-    stack.api.set_paused(DAG, paused=False)
-    days = ["--from-date", "2026-11-03", "--to-date", "2026-11-04"]
-
-    stack.airflow("backfill", "create", "--dag-id", DAG, *days, "--dag-run-conf", FEW_STEPS)
-
-    runs = stack.wait_for_runs("backfill", 2, 2 * RUN_SECONDS)
-    assert len(runs) == 2
-    for run_id, day in zip(runs, (dt.date(2026, 11, 3), dt.date(2026, 11, 4)), strict=True):
-        check_dates(stack, run_id, day)
-
-
 def test_a_cancelled_run_leaves_no_node_process(stack: RunningStack) -> None:
     stack.api.set_paused(DAG, paused=False)
     stack.api.trigger(DAG, "cancelled", {"data_date": "2026-11-05", "use_cache": False})
