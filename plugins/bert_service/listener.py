@@ -40,7 +40,6 @@ def write_note(dag_run: "DagRun") -> None:
     Args:
         dag_run: The run, in a database session.
     """
-    from sqlalchemy import inspect
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.orm import object_session
 
@@ -59,7 +58,7 @@ def write_note(dag_run: "DagRun") -> None:
         _logger.exception("the note of run %s of DAG %s was not written", dag_run.run_id, dag_run.dag_id)
         return
     # The session has not seen the change, and may have read the note before.
-    if note := inspect(dag_run).dict.get("dag_run_note"):
+    if note := vars(dag_run).get("dag_run_note"):
         session.expire(note)
     session.expire(dag_run, ["dag_run_note"])
 

@@ -84,6 +84,8 @@ class Processes:
         for _, process in self._running:
             _signal_group(process, signal.SIGKILL)
         left = kill_descendants(KILL_SECONDS)
+        for _, process in self._running:
+            process.poll()  # reaped with the others; its object has to know
         self._running.clear()
         if left:
             raise StackError(f"These processes could not be killed: {', '.join(map(str, left))}. Look at them with ps.")

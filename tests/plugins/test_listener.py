@@ -8,7 +8,7 @@ import pytest
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from airflow.utils.sqlalchemy import prohibit_commit
+from airflow.utils.sqlalchemy import CommitProhibitorGuard
 from airflow.utils.state import DagRunState
 from bert_service.run_note import AUTHOR
 from bert_service.xcoms import VERDICT
@@ -41,14 +41,14 @@ def session() -> Iterator[Session]:
 def run(session: Session, run_id: str) -> DagRun:
     """The run, with no note."""
     session.execute(delete(DagRunNote))
-    found = session.scalar(select(DagRun).where(DagRun.run_id == run_id))
+    found: DagRun | None = session.scalar(select(DagRun).where(DagRun.run_id == run_id))
     assert found is not None
     return found
 
 
 def end(run: DagRun, state: DagRunState, session: Session) -> tuple[str, str | None] | None:
     """End a run as the scheduler does; return content and author of its note."""
-    with prohibit_commit(session):
+    with CommitProhibitorGuard(session):
         run.set_state(state)
         run.notify_dagrun_state_changed(msg="test")
     row = session.execute(

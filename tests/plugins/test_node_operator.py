@@ -115,8 +115,9 @@ def test_the_verdict_stands_although_it_cannot_be_told(
     def refuse(_key: str, _value: str) -> None:
         raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
 
+    context: Any = {**CONTEXT, "ti": SimpleNamespace(xcom_push=refuse)}
     with pytest.raises(AirflowFailException, match=BLOCKED):
-        pusher(environment, act="blocked").execute({**CONTEXT, "ti": SimpleNamespace(xcom_push=refuse)})
+        pusher(environment, act="blocked").execute(context)
     assert f"XCom {VERDICT} was not stored: AirflowRuntimeError('API_SERVER_ERROR" in caplog.text
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -87,7 +88,7 @@ def test_what_would_block_the_server_is_not_opened(root: Path) -> None:
 
 def test_the_page_of_a_report_is_below_airflows_own_address() -> None:
     run = "manual__2026-11-05T00:00:00+00:00"
-    ids = {"dag_id": "bert_sentiment", "run_id": run, "task_id": "ExampleValidator"}
+    ids: Any = {"dag_id": "bert_sentiment", "run_id": run, "task_id": "ExampleValidator"}
     path = "/bert_service/reports/bert_sentiment/manual__2026-11-05T00%3A00%3A00%2B00%3A00/ExampleValidator"
     assert report_page("http://127.0.0.1:8080", **ids) == path
     assert report_page("", **ids) == path

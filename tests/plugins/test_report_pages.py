@@ -79,7 +79,7 @@ def test_the_browsers_cookie_is_a_login_too(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "code"),
-    [({}, 401), ({"Authorization": "Bearer nonsense"}, 403), ({"Cookie": "_token=nonsense"}, 401)],
+    [({}, 401), ({"Authorization": "Bearer nonsense"}, 403), ({"Cookie": "_token=nonsense"}, 403)],
     ids=["no login", "token", "cookie"],
 )
 def test_nobody_else_sees_it(server: Server, headers: dict[str, str], code: int) -> None:
