@@ -7,6 +7,7 @@ Settings of the TFX pipeline itself (encoder, training, gate) are in ``tfx_modul
 
 import datetime as dt
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -19,6 +20,9 @@ from bert_service.values import SECTION
 
 PROJECT_ROOT = Path(__file__).parents[2]
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+"""Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
 METADATA_SCHEMES = ("sqlite:///", "postgresql://")
 
 
@@ -59,6 +63,8 @@ class Settings:
     """Which feed ``refresh_data`` reads."""
     imdb_archive: str = PUBLIC_IMDB_ARCHIVE
     """The aclImdb tar.gz: a path, or an http(s) address."""
+    imdb_sha256: str = ""
+    """SHA-256 that the archive must have, in hex digits; empty: the known one of the public address, else any."""
     imdb_first_day: dt.date = dt.date(2026, 10, 16)
     """The day that the IMDB feed begins on."""
     imdb_days: int = 24
@@ -80,12 +86,23 @@ class Settings:
         read.at_least("window_days", self.window_days, 1)
         read.at_least("imdb_days", self.imdb_days, 1)
         read.at_least("imdb_reviews_per_day", self.imdb_reviews_per_day, 0)
+        if self.imdb_sha256 and not SHA256.fullmatch(self.imdb_sha256):
+            raise SettingsError(
+                f"[{SECTION}] imdb_sha256 is {self.imdb_sha256!r}; allowed: 64 hex digits, as sha256sum prints them. "
+                "Correct it, or leave it out."
+            )
         if not self.metadata.startswith(METADATA_SCHEMES):
             scheme = self.metadata.partition(":")[0]
             raise SettingsError(
                 f"[{SECTION}] metadata has the scheme {scheme!r}; allowed: sqlite:///PATH and "
                 "postgresql://user:password@host:port/name. Set it to one of these, or leave it out."
             )
+
+    @property
+    def imdb_digest(self) -> str:
+        """SHA-256 that the IMDB archive must have; empty: any."""
+        known = PUBLIC_IMDB_SHA256 if self.imdb_archive == PUBLIC_IMDB_ARCHIVE else ""
+        return self.imdb_sha256 or known
 
     @property
     def pipeline_root(self) -> Path:
@@ -163,6 +180,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         node_socket=_path(given["node_socket"], root) if "node_socket" in given else None,
         feed=_feed(given.get("feed", FeedName.SAMPLE.value)),
         imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), root),
+        imdb_sha256=given.get("imdb_sha256", "").lower(),
         imdb_first_day=read.day("imdb_first_day", given.get("imdb_first_day", Settings.imdb_first_day.isoformat())),
         imdb_days=read.integer("imdb_days", given.get("imdb_days", str(Settings.imdb_days))),
         imdb_reviews_per_day=read.integer(

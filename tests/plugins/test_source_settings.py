@@ -50,7 +50,7 @@ def test_the_examples_of_the_documentation_are_settings() -> None:
         parser = configparser.ConfigParser()
         parser.read_string("[bert_service]\n" + example)
         feeds.append(settings_from(dict(parser["bert_service"])).feed.value)
-    assert feeds == ["files", "sql", "http"]
+    assert feeds == ["files", "sql", "http", "imdb"]
 
 
 def test_every_key_is_documented() -> None:

@@ -42,6 +42,7 @@ def _sample(settings: Settings) -> Feed:
 def _imdb(settings: Settings) -> Feed:
     return ImdbFeed(
         archive=settings.imdb_archive,
+        digest=settings.imdb_digest,
         begin=settings.imdb_first_day,
         days=settings.imdb_days,
         reviews_per_day=settings.imdb_reviews_per_day,

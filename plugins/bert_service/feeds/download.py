@@ -2,81 +2,95 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bert_service.exceptions import FeedError
-from bert_service.files import locked, publishing
+from bert_service.feeds.members import refuse_broken
+from bert_service.feeds.transfer import Partial, Transfer
+from bert_service.files import locked, sha256, sync
 
 ADDRESS_SCHEMES = ("http://", "https://")
-LARGEST_DOWNLOAD = 1 << 30
-"""Bytes. The public IMDB archive has 84 million."""
-TIMEOUT = 60.0
-"""Seconds to wait for a connection, and for each next piece."""
 
 log = logging.getLogger(__name__)
 
 
-def local_archive(archive: str, downloads: Path) -> Path:
+def local_archive(
+    archive: str, downloads: Path, *, digest: str = "", sleep: Callable[[float], None] = time.sleep
+) -> Path:
     """Return the path of an archive, downloading it first where it is an address.
 
     An address is downloaded once: the file is kept in ``downloads`` under a name made of the address. Delete it to have
-    it downloaded again.
+    it downloaded again. A download that breaks off is gone on with, by this call or a later one. A file appears under
+    its name when it is known to be whole: by its digest, or without one by gzip's own checksum.
 
     Args:
         archive: A path, or an http(s) address.
         downloads: Folder that keeps downloads.
+        digest: SHA-256 that the file must have, in hex digits; empty: any.
+        sleep: Waits between two tries, in seconds.
 
     Returns:
         A file that exists.
 
     Raises:
-        FeedError: There is no such file, or the download failed.
+        FeedError: There is no such file, the download failed, or it is another file than the digest says.
     """
-    if not archive.startswith(ADDRESS_SCHEMES):
-        if not (file := Path(archive)).is_file():
-            raise FeedError(
-                f"archive {archive}: no such file. Put it there, or set [bert_service] imdb_archive to its path or "
-                "address."
-            )
-        return file
-    file = downloads / f"archive-{hashlib.sha256(archive.encode()).hexdigest()[:16]}.tar.gz"
-    with locked(downloads / "archive.lock"):
-        if not file.exists():
-            _download(archive, file)
+    if archive.startswith(ADDRESS_SCHEMES):
+        return _downloaded(archive, downloads, digest, sleep)
+    if not (file := Path(archive)).is_file():
+        raise FeedError(
+            f"archive {archive}: no such file. Put it there, or set [bert_service] imdb_archive to its path or address."
+        )
+    if digest and (found := sha256(file)) != digest:
+        raise _wrong(f"archive {archive}", found, digest)
     return file
 
 
-def _download(address: str, file: Path) -> None:
-    # Imported here: the module is on the way of every parse of the DAG file, a download is rare.
-    import httpx
+def _downloaded(address: str, downloads: Path, digest: str, sleep: Callable[[float], None]) -> Path:
+    file = downloads / f"archive-{hashlib.sha256(address.encode()).hexdigest()[:16]}.tar.gz"
+    with locked(downloads / "archive.lock"):
+        if file.exists() and digest and sha256(file) != digest:
+            log.warning("%s is not the file that [bert_service] imdb_sha256 asks for; downloading it again", file)
+            file.unlink()
+        if not file.exists():
+            partial = Partial(file.with_name(f"{file.name}.part"))
+            _download(Transfer(address=address, partial=partial, sleep=sleep), file, digest)
+    return file
 
-    log.info("downloading %s", address)
-    # The archive is wanted as it is stored, so no server may unpack it on the way.
-    headers = {"Accept-Encoding": "identity"}
+
+def _download(transfer: Transfer, file: Path, digest: str) -> None:
+    partial = transfer.partial
+    log.info("downloading %s", transfer.shown)
     try:
-        with (
-            httpx.stream("GET", address, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response,
-            publishing(file) as part,
-        ):
-            response.raise_for_status()
-            _save(response.iter_raw(), part, address)
-    except httpx.HTTPError as error:
+        transfer.run()
+        _refuse_wrong(transfer, digest)
+        sync(partial.file)
+    except OSError as error:
         raise FeedError(
-            f"archive {address} could not be downloaded: {type(error).__name__}: {error}. Run again, or download it "
-            "yourself and set [bert_service] imdb_archive to the file's path."
+            f"{transfer.shown} cannot be kept in {file.parent}: {error.strerror}. Make room, or allow it, and run "
+            "again to go on with it."
         ) from error
+    partial.file.replace(file)
+    partial.discard()
+    sync(file.parent)
     log.info("downloaded %d bytes to %s", file.stat().st_size, file)
 
 
-def _save(pieces: Iterator[bytes], part: Path, address: str) -> None:
-    size = 0
-    with part.open("wb") as handle:
-        for piece in pieces:
-            size += len(piece)
-            if size > LARGEST_DOWNLOAD:
-                raise FeedError(
-                    f"archive {address} is larger than {LARGEST_DOWNLOAD} bytes, the largest allowed. "
-                    "Is this the address of the aclImdb archive?"
-                )
-            handle.write(piece)
+def _refuse_wrong(transfer: Transfer, digest: str) -> None:
+    try:
+        if not digest:
+            refuse_broken(transfer.partial.file, transfer.shown)
+        elif (found := sha256(transfer.partial.file)) != digest:
+            raise _wrong(transfer.shown, found, digest)
+    except FeedError:
+        transfer.partial.discard()
+        raise
+
+
+def _wrong(what: str, found: str, digest: str) -> FeedError:
+    return FeedError(
+        f"{what} has the SHA-256 {found}; allowed: {digest}. It was changed or damaged: get it from a place that you "
+        "trust, or correct [bert_service] imdb_sha256."
+    )

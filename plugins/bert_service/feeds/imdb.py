@@ -17,25 +17,22 @@ import hashlib
 import logging
 import re
 import sqlite3
-import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar
 
 from bert_service.exceptions import FeedError
 from bert_service.feeds.base import Feed, Review, Sentiment, checked_review
 from bert_service.feeds.download import local_archive
+from bert_service.feeds.members import members
 from bert_service.files import locked, publishing, sha256
 from bert_service.settings import FeedName
 
 MEMBER = re.compile(r"(?:\./)?aclImdb/(?P<id>train/(?P<folder>pos|neg)/[^/]+)\.txt")
 SENTIMENTS = {"neg": Sentiment.NEGATIVE, "pos": Sentiment.POSITIVE}
-LARGEST_MEMBER = 1 << 20
-"""Bytes of a review's file; the longest in the archive has 14,000."""
 SCHEMA = "CREATE TABLE review (id TEXT PRIMARY KEY, rank INTEGER, text TEXT, sentiment TEXT)"
 INDEX = "CREATE INDEX review_by_rank ON review (rank, id)"
 OF_A_DAY = "SELECT id, text, sentiment FROM review WHERE rank % ? = ? ORDER BY rank, id LIMIT ?"
@@ -51,6 +48,8 @@ class ImdbFeed(Feed):
 
     archive: str
     """Path or http(s) address of the tar.gz."""
+    digest: str = ""
+    """SHA-256 that it must have, in hex digits; empty: any."""
     begin: dt.date
     """The first day."""
     days: int
@@ -82,7 +81,7 @@ class ImdbFeed(Feed):
 
     @cached_property
     def _index(self) -> Path:
-        archive = local_archive(self.archive, self.downloads)
+        archive = local_archive(self.archive, self.downloads, digest=self.digest)
         # The number belongs to the rule above and the table: raise it when either changes.
         index = self.downloads.absolute() / f"imdb-1-{sha256(archive)[:32]}.sqlite"
         with locked(self.downloads / "index.lock"):
@@ -120,44 +119,15 @@ def _build_index(archive: Path, index: Path) -> None:
 
 
 def _rows(archive: Path) -> Iterator[tuple[str, int, str, str]]:
-    for id_, folder, content in _members(archive):
+    for member in members(archive):
+        if not (found := MEMBER.fullmatch(member.name)):
+            continue
+        id_, folder = found["id"], found["folder"]
         where = f"archive {archive}, member aclImdb/{id_}.txt"
         try:
-            text = content.decode()
+            text = member.content().decode()
         except UnicodeDecodeError as error:
             raise FeedError(f"{where}: not UTF-8: {error}. Get the archive anew.") from error
         # The day depends on the feed's settings, the index does not; any will do for the check.
         review = checked_review(id=id_, day=dt.date.min, text=text, sentiment=SENTIMENTS[folder], where=where)
         yield review.id, rank(review.id), review.text, review.sentiment.value
-
-
-def _members(archive: Path) -> Iterator[tuple[str, str, bytes]]:
-    try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                _refuse_hostile(member, archive)
-                if found := MEMBER.fullmatch(member.name):
-                    yield found["id"], found["folder"], _content(tar, member, archive)
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise FeedError(f"archive {archive} cannot be read as a tar.gz: {error}. Get the archive anew.") from error
-
-
-def _refuse_hostile(member: tarfile.TarInfo, archive: Path) -> None:
-    # Nothing is ever unpacked to the disk, so none of these could do harm; an archive that has one is not what it
-    # claims to be.
-    name = PurePosixPath(member.name)
-    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
-        raise FeedError(
-            f"archive {archive} has the member {member.name!r}; allowed: files and folders below the archive's top, no "
-            "links, no devices. This is not the aclImdb archive: get it anew from a place that you trust."
-        )
-
-
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path) -> bytes:
-    file = tar.extractfile(member) if member.isfile() else None
-    if file is None or member.size > LARGEST_MEMBER:
-        raise FeedError(
-            f"archive {archive}, member {member.name}: {'a folder' if file is None else f'{member.size} bytes'}; "
-            f"allowed: a file of up to {LARGEST_MEMBER} bytes. Get the archive anew."
-        )
-    return file.read()
