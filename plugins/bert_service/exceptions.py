@@ -11,7 +11,8 @@
     ├── NodeCancelledError       a node was stopped because its task was cancelled
     ├── DataDateError            no data date can be made of what the run was given
     └── FeedError                a feed cannot deliver
-        └── MissingDayError      a day of the run's window is not in the feed
+        ├── MissingDayError      a day of the run's window is not in the feed
+        └── BadInputError        too many of a day's rows cannot be used
 """
 
 
@@ -53,3 +54,7 @@ class FeedError(BertServiceError):
 
 class MissingDayError(FeedError):
     """A day that the run needs is not in the feed."""
+
+
+class BadInputError(FeedError):
+    """More of a day's rows than allowed cannot be used; reading the same rows again cannot help."""

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from bert_service import values as read
 from bert_service.exceptions import SettingsError
+from bert_service.rules import Rules, rules_from
 from bert_service.source_settings import SourceSettings, source_settings_from
 from bert_service.values import SECTION
 
 PROJECT_ROOT = Path(__file__).parents[2]
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+_PARTS: Mapping[str, type] = {"source": SourceSettings, "rules": Rules}
 METADATA_SCHEMES = ("sqlite:///", "postgresql://")
 
 
@@ -67,6 +69,8 @@ class Settings:
     """How many of a day's IMDB reviews are used (the same ones every time); 0: all, about 1,000 a day."""
     source: SourceSettings = field(default_factory=SourceSettings)
     """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest."""
+    rules: Rules = field(default_factory=Rules)
+    """What a row must be to be used, and how many may be otherwise: the keys ``labels`` and ``max_bad_share``."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     webhook_conn_id: str = ""
@@ -144,8 +148,8 @@ def settings_from(values: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: As for :func:`load_settings`.
     """
-    own = [setting.name for setting in fields(Settings) if setting.name != "source"]
-    known = [*own, *(setting.name for setting in fields(SourceSettings))]
+    own = [setting.name for setting in fields(Settings) if setting.name not in _PARTS]
+    known = [*own, *(setting.name for part in _PARTS.values() for setting in fields(part))]
     if unknown := sorted(set(values) - set(known)):
         raise SettingsError(
             f"[{SECTION}] has the unknown key {', '.join(unknown)}; known: {', '.join(known)}. Remove or rename it."
@@ -167,6 +171,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
             "imdb_reviews_per_day", given.get("imdb_reviews_per_day", str(Settings.imdb_reviews_per_day))
         ),
         source=source_settings_from(given, root),
+        rules=rules_from(given),
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         webhook_conn_id=given.get("webhook_conn_id", ""),
     )

@@ -2,32 +2,31 @@
 
 ::
 
-    {folder}/2026-11-05/reviews.csv     header, then a line a review
-    {folder}/2026-11-05/manifest.json   how many, which bytes, from where, when
-    {folder}/.staging/                  days in the making; a lock
+    {folder}/2026-11-05/reviews.csv         header, then a line a review
+    {folder}/2026-11-05/quarantine.jsonl    a line for every row that cannot be used, if there are any
+    {folder}/2026-11-05/manifest.json       how many, which bytes, from where, when
+    {folder}/refused/2026-11-05.jsonl       the same of a day that was not let in, for people to look at
+    {folder}/.staging/                      days in the making; a lock
 
-The CSV has the form that TFX's CsvExampleGen reads. It takes the header apart at commas, so that is not quoted; every
-value is. It reads a file line by line, and Python's csv module before 3.11 refuses NUL; so line breaks and NULs inside
-a value become spaces, and a review is one line.
+:mod:`bert_service.intake` writes the first two.
 """
 
-import csv
 import datetime as dt
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
-from bert_service.feeds.base import Review
+from bert_service.feeds.reviews import Review
+from bert_service.feeds.screening import Rejected
 from bert_service.files import locked, sha256, sync
+from bert_service.intake import QUARANTINE, REVIEWS, write_day
+from bert_service.refusal import REFUSED, check_share
 
-COLUMNS = ("id", "date", "review", "sentiment")
-REVIEWS = "reviews.csv"
 MANIFEST = "manifest.json"
-_BREAKS = str.maketrans({"\n": " ", "\r": " ", "\0": " "})
 
 
 class Change(str, Enum):
@@ -53,6 +52,14 @@ class Manifest:
     """Name of the feed that it came from."""
     written_at: str
     """The moment of writing, UTC, ISO 8601."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Number of rows that cannot be used, by reason."""
+    quarantine_sha256: str = ""
+    """Digest of ``quarantine.jsonl``, hex; empty where there is none."""
+
+    def has_content_of(self, other: "Manifest") -> bool:
+        """Whether both are of the same reviews and the same rejected rows."""
+        return (self.sha256, self.quarantine_sha256) == (other.sha256, other.quarantine_sha256)
 
 
 @dataclass(frozen=True)
@@ -73,25 +80,28 @@ class SpanStore:
     """
 
     folder: Path
+    max_bad_share: float = 0.0
+    """The largest share of a day's rows, 0 to 1, that may be unusable."""
 
-    def write(self, day: dt.date, reviews: Iterable[Review], *, source: str) -> Span:
+    def write(self, day: dt.date, rows: Iterable[Review | Rejected], *, source: str) -> Span:
         """Write a day's reviews, replacing what the day had if it differs.
 
         Args:
             day: The day; a UTC day.
-            reviews: Its reviews, taken one by one. An error that they raise leaves the store as it was.
+            rows: Its screened rows, taken one by one. An error that they raise leaves the store as it was.
             source: Name of the feed, for the manifest.
 
         Returns:
             The span, and whether it is new, replaced or unchanged.
 
         Raises:
+            BadInputError: Too many rows cannot be used. The store is as it was, but for the list of these rows.
             OSError: It could not be written (no space, no permission). The store is as it was.
         """
         with locked(self._staging / "lock"):
             self._recover()
             with self._staged(day) as staged:
-                manifest = _write(staged, reviews, source)
+                manifest = self._write(day, staged, rows, source)
                 return Span(day, *self._publish(day, staged, manifest))
 
     @property
@@ -113,6 +123,16 @@ class SpanStore:
         finally:
             shutil.rmtree(staged, ignore_errors=True)  # when it was not published; the next writer tries again
 
+    def _write(self, day: dt.date, folder: Path, rows: Iterable[Review | Rejected], source: str) -> Manifest:
+        intake = write_day(folder, rows)
+        check_share(intake, self.max_bad_share, day=day, source=source, folder=folder, keep_in=self.folder / REFUSED)
+        now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
+        manifest = Manifest(intake.reviews, intake.sha256, source, now, intake.rejected, intake.quarantine_sha256)
+        (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+        for path in (folder / MANIFEST, folder):
+            sync(path)
+        return manifest
+
     def _publish(self, day: dt.date, staged: Path, manifest: Manifest) -> tuple[Manifest, Change]:
         target = self.folder / day.isoformat()
         if not target.exists():
@@ -120,7 +140,7 @@ class SpanStore:
             sync(self.folder)
             return manifest, Change.NEW
         old = _intact_manifest(target)
-        if old is not None and old.sha256 == manifest.sha256:
+        if old is not None and old.has_content_of(manifest):
             return old, Change.UNCHANGED
         # Two renames: in between the day is missing, never mixed. A writer that is killed there is made good by
         # _recover.
@@ -139,28 +159,12 @@ class SpanStore:
                 shutil.rmtree(leftover)
 
 
-def _write(folder: Path, reviews: Iterable[Review], source: str) -> Manifest:
-    file = folder / REVIEWS
-    rows = 0
-    with file.open("w", encoding="utf-8", newline="") as handle:
-        handle.write(",".join(COLUMNS) + "\n")
-        writer = csv.writer(handle, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        for review in reviews:
-            values = (review.id, review.day.isoformat(), review.text, review.sentiment.value)
-            writer.writerow([value.translate(_BREAKS) for value in values])
-            rows += 1
-    now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
-    manifest = Manifest(rows, sha256(file), source, now)
-    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
-    for path in (file, folder / MANIFEST, folder):
-        sync(path)
-    return manifest
-
-
 def _intact_manifest(folder: Path) -> Manifest | None:
     """Return a span's manifest; None when it, or the reviews that it describes, were lost or changed by other hands."""
     try:
         manifest = Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-        return manifest if sha256(folder / REVIEWS) == manifest.sha256 else None
+        quarantine = sha256(folder / QUARANTINE) if manifest.quarantine_sha256 else ""
+        found = replace(manifest, sha256=sha256(folder / REVIEWS), quarantine_sha256=quarantine)
+        return manifest if manifest.has_content_of(found) else None
     except (FileNotFoundError, ValueError, TypeError):
         return None

@@ -1,5 +1,7 @@
 """The operator that fetches the reviews that a run trains on."""
 
+import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,17 +9,18 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from bert_service.dates import Window, data_date, facts_from
-from bert_service.exceptions import DataDateError
-from bert_service.feeds import Feed, make_feed
+from bert_service.exceptions import BadInputError, DataDateError
+from bert_service.feeds import Feed, make_feed, screen
 from bert_service.settings import Settings
-from bert_service.spans import SpanStore
+from bert_service.spans import Span, SpanStore
 
 
 class DataRefreshOperator(BaseOperator):
     """Brings the span of every day of a run's window up to date with the feed; returns which spans those are.
 
     The window ends with the run's data date (:mod:`bert_service.dates`) and has ``window_days`` days, fewer when the
-    feed began later. It does not train, and does not look at what reviews say.
+    feed began later. Rows that cannot be used go to a quarantine beside the span; a day with too many of them
+    (``max_bad_share``) is not written at all. It does not train, and does not look at what reviews say.
 
     Args:
         settings: The Airflow side's settings: feed, window, where spans are.
@@ -35,27 +38,31 @@ class DataRefreshOperator(BaseOperator):
 
         Returns:
             JSON values: ``data_date``; ``first_day`` and ``days`` of the window; ``rows``, its number of reviews;
-            ``input_base``, the folder of spans; ``start_span`` and ``end_span``, span numbers; ``range_config``, the
-            same as TFX's JSON.
+            ``rejected``, its number of rows that cannot be used, by reason; ``input_base``, the folder of spans;
+            ``start_span`` and ``end_span``, span numbers; ``range_config``, the same as TFX's JSON.
 
         Raises:
-            AirflowFailException: The run's data date is not a date; trying again cannot help.
+            AirflowFailException: The run's data date is not a date, or too many of a day's rows cannot be used; trying
+                again cannot help.
             MissingDayError: The feed lacks a day of the window.
             FeedError: The feed cannot be read.
             OSError: A span could not be written.
         """
         try:
-            day = data_date(facts_from(context))
-        except DataDateError as error:
+            return self._refresh(data_date(facts_from(context)))
+        except (DataDateError, BadInputError) as error:
             raise AirflowFailException(str(error)) from error
+
+    def _refresh(self, day: dt.date) -> dict[str, object]:
         feed = make_feed(self.settings)
         window = self._window(Window.ending(day, days=self.settings.window_days), feed)
-        rows = self._write(window, feed)
+        spans = self._write(window, feed)
         return {
             "data_date": day.isoformat(),
             "first_day": window.first_day.isoformat(),
             "days": len(window),
-            "rows": rows,
+            "rows": sum(span.manifest.rows for span in spans),
+            "rejected": dict(sum((Counter(span.manifest.rejected) for span in spans), Counter())),
             "input_base": str(self.settings.spans),
             "start_span": window.start_span,
             "end_span": window.end_span,
@@ -72,11 +79,16 @@ class DataRefreshOperator(BaseOperator):
             self.log.info(begins, feed.name, feed.first_day, len(wanted))
         return window
 
-    def _write(self, window: Window, feed: Feed) -> int:
-        store = SpanStore(self.settings.spans)
-        rows = 0
+    def _write(self, window: Window, feed: Feed) -> list[Span]:
+        rules = self.settings.rules
+        store = SpanStore(self.settings.spans, rules.max_bad_share)
+        spans = []
         for day in window:
-            span = store.write(day, feed.reviews(day), source=feed.name)
+            rows = screen(feed.delivered(day), day=day, labels=rules.labels)
+            span = store.write(day, rows, source=feed.name)
             self.log.info("%s: %d reviews, %s", day, span.manifest.rows, span.change.value)
-            rows += span.manifest.rows
-        return rows
+            if span.manifest.rejected:
+                reasons = ", ".join(f"{reason} {count}" for reason, count in span.manifest.rejected.items())
+                self.log.warning("%s: rows that cannot be used: %s; they are in its quarantine.jsonl", day, reasons)
+            spans.append(span)
+        return spans
