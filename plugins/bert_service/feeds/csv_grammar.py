@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from bert_service.feeds.rows import Reason
 
-MORE_COLUMNS = 16
+MORE_COLUMNS = 4
 """Columns beyond the header's from which on a record over several lines is not believed to be one. Without a limit,
 lines like ``a","b`` would be read to the end of the file for each of them."""
 
@@ -23,7 +23,8 @@ _NEXT: Mapping[int, Mapping[int, int]] = {
     _LINE_END: {_FEED: _END, _RETURN: _LINE_END},
 }
 _OTHERWISE = {_START: _PLAIN, _CLOSING: _NOWHERE, _LINE_END: _NOWHERE}
-_RUNS = {_PLAIN: re.compile(rb"[^,\r\n]*"), _QUOTED: re.compile(rb'[^"]*')}
+# Possessive, so that nothing is kept for going back. A quote that is the last byte of a block is left to the table.
+_RUNS = {_PLAIN: re.compile(rb"[^,\r\n]*+"), _QUOTED: re.compile(rb'(?:[^"]++|"")*+')}
 
 
 class MalformedError(Exception):
