@@ -17,18 +17,19 @@ reading the CSV again.
 """
 
 import csv
-import datetime as dt
 import hashlib
 import json
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import batched, compress
 from pathlib import Path
-from typing import IO
 
 from bert_service.feeds.reviews import Review, Sentiment
-from bert_service.feeds.rows import Reason
+from bert_service.feeds.rows import RawRow, Reason
 from bert_service.feeds.screening import Rejected, rejected
 from bert_service.files import sha256, sync
 
@@ -38,11 +39,13 @@ QUARANTINE = "quarantine.jsonl"
 FIRST_BAD_ROWS = 5
 """How many of the bad rows a message shows."""
 
-_HEADER = ",".join(COLUMNS) + "\n"
-_ORIGINS = "origins"
-_BREAKS = str.maketrans({"\n": " ", "\r": " ", "\0": " "})
+_KEYS, _PLACES = "keys", "places"
+_DIGEST = 16
+"""Bytes."""
 _SHORT = 16
 """Characters. A longer id is remembered by its digest."""
+_BATCH = 32
+"""Rows. Few, because texts can be long."""
 _BUFFER = 1 << 17
 
 
@@ -81,15 +84,16 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> Intake:
     Raises:
         OSError: They could not be written.
     """
-    reviews, origins = folder / REVIEWS, folder / _ORIGINS
+    reviews, scratch = folder / REVIEWS, folder / "scratch"
+    scratch.mkdir()
     with _Quarantine(folder / QUARANTINE) as quarantine:
-        seen = _Seen()
-        with _writing(reviews) as csv_file, _writing(origins) as origins_file:
-            csv_file.write(_HEADER)
-            count = _write(rows, seen, csv_file, origins_file, quarantine)
-        if contradicted := seen.contradicted():
-            count -= _take_out(contradicted, reviews, origins, quarantine)
-        origins.unlink()
+        with _Writer(reviews, scratch, quarantine) as writer:
+            for batch in batched(rows, _BATCH):
+                writer.add(batch)
+        count = writer.count
+        if contradicted := writer.contradicted():
+            count -= _take_out(contradicted, reviews, scratch, quarantine)
+    shutil.rmtree(scratch)
     sync(reviews)
     return Intake(count, quarantine.counts(), tuple(quarantine.first), sha256(reviews), quarantine.digest())
 
@@ -130,86 +134,105 @@ class _Quarantine:
         return sha256(self._path)
 
 
-class _Seen:
-    """The ids and texts of a day so far, by digest."""
+class _Writer:
+    """Writes reviews, a batch at a time, and remembers ids and texts by digest.
 
-    def __init__(self) -> None:
+    Work is done on whole columns of a batch: that takes half the time of going through it row by row.
+    """
+
+    def __init__(self, reviews: Path, scratch: Path, quarantine: _Quarantine) -> None:
+        self.count = 0
+        self._reviews, self._scratch = reviews, scratch
+        self._quarantine = quarantine
         self._ids: set[str | bytes] = set()
-        self._texts: dict[bytes, Sentiment | None] = {}
+        self._texts: dict[Sentiment, set[bytes]] = {sentiment: set() for sentiment in Sentiment}
 
-    def note(self, text: str, sentiment: Sentiment) -> None:
-        """Take down a text's label."""
-        if self._texts.setdefault(_digest(text), sentiment) is not sentiment:
-            self._texts[_digest(text)] = None
+    def __enter__(self) -> "_Writer":
+        with ExitStack() as stack:
+            self._csv = stack.enter_context(_writing(self._reviews))
+            self._keys = stack.enter_context((self._scratch / _KEYS).open("wb"))
+            self._places = stack.enter_context(_writing(self._scratch / _PLACES))
+            self._files = stack.pop_all()
+        self._csv.write(",".join(COLUMNS) + "\n")
+        return self
 
-    def is_new(self, id_: str) -> bool:
-        """Whether an id was not there before; it is from now on."""
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def add(self, batch: Sequence[Review | Rejected]) -> None:
+        """Write some rows."""
+        reviews = [row for row in batch if isinstance(row, Review)]
+        bad = [row for row in batch if isinstance(row, Rejected)]
+        if reviews:
+            bad += self._add(reviews)
+        for row in sorted(bad):
+            self._quarantine.add(row)
+
+    def contradicted(self) -> frozenset[bytes]:
+        """Return the digests of the texts that have both labels."""
+        return frozenset(set.intersection(*self._texts.values()))
+
+    def _add(self, reviews: list[Review]) -> list[Rejected]:
+        raw_ids, days, raw_texts, sentiments, numbers, raw_places = zip(*reviews, strict=True)
+        ids, texts, places = _one_line(raw_ids), _one_line(raw_texts), _one_line(raw_places)
+        # Also of rows that have another's id: a review that comes twice with other labels is not to be believed.
+        keys = [_digest(text) for text in texts]
+        for sentiment, noted in self._texts.items():
+            noted.update([key for key, found in zip(keys, sentiments, strict=True) if found is sentiment])
+        is_new = [self._is_new(id_) for id_ in ids]
+        dates = {day: day.isoformat() for day in set(days)}
+        self._csv.writelines(compress(map(_line, ids, map(dates.__getitem__, days), texts, sentiments), is_new))
+        self._keys.writelines(compress(keys, is_new))
+        self._places.writelines(compress(map("{} {}\n".format, numbers, places), is_new))
+        self.count += sum(is_new)
+        return [rejected(row, Reason.DUPLICATE_ID) for row, new in zip(reviews, is_new, strict=True) if not new]
+
+    def _is_new(self, id_: str) -> bool:
         key = id_ if len(id_) <= _SHORT else _digest(id_)
         if key in self._ids:
             return False
         self._ids.add(key)
         return True
 
-    def contradicted(self) -> frozenset[bytes]:
-        """Return the digests of the texts that have both labels."""
-        return frozenset(key for key, sentiment in self._texts.items() if sentiment is None)
 
-
-def _write(
-    rows: Iterable[Review | Rejected], seen: _Seen, csv_file: IO[str], origins: IO[str], quarantine: _Quarantine
-) -> int:
-    count = 0
-    for row in rows:
-        if isinstance(row, Rejected):
-            quarantine.add(row)
-            continue
-        id_, day, text, sentiment, number, where = row
-        id_, text = _one_line(id_), _one_line(text)
-        # Also of a row that has another's id: a review that comes twice with other labels is not to be believed.
-        seen.note(text, sentiment)
-        if not seen.is_new(id_):
-            quarantine.add(rejected(row, Reason.DUPLICATE_ID))
-            continue
-        csv_file.write(_line(id_, str(day), text, sentiment.value))
-        origins.write(f"{number} {_one_line(where)}\n")
-        count += 1
-    return count
-
-
-def _take_out(contradicted: frozenset[bytes], reviews: Path, origins: Path, quarantine: _Quarantine) -> int:
+def _take_out(contradicted: frozenset[bytes], reviews: Path, scratch: Path, quarantine: _Quarantine) -> int:
     """Move the reviews of some texts from the CSV file to the quarantine; return how many there were."""
-    kept = reviews.with_suffix(".kept")
+    kept = scratch / REVIEWS
     count = 0
     with (
-        reviews.open(encoding="utf-8", newline="") as old,
-        origins.open(encoding="utf-8", newline="\n") as places,
+        reviews.open(encoding="utf-8", newline="\n") as lines,
+        (scratch / _PLACES).open(encoding="utf-8", newline="\n") as places,
+        (scratch / _KEYS).open("rb") as keys,
         _writing(kept) as new,
     ):
-        new.write(next(old))
-        for (id_, day, text, label), place in zip(csv.reader(old, strict=True), places, strict=True):
-            if _digest(text) not in contradicted:
-                new.write(_line(id_, day, text, label))
+        new.write(next(lines))
+        for line, place, key in zip(lines, places, iter(lambda: keys.read(_DIGEST), b""), strict=True):
+            if key not in contradicted:
+                new.write(line)
                 continue
+            id_, _, text, _ = next(csv.reader([line], strict=True))
             number, _, where = place.removesuffix("\n").partition(" ")
-            review = Review(id_, dt.date.fromisoformat(day), text, Sentiment(label), int(number), where)
-            quarantine.add(rejected(review, Reason.CONTRADICTING_LABELS))
+            row = RawRow(int(number), id_, text, None, where)
+            quarantine.add(rejected(row, Reason.CONTRADICTING_LABELS))
             count += 1
     kept.replace(reviews)
     return count
 
 
-def _one_line(value: str) -> str:
-    return value.translate(_BREAKS) if "\n" in value or "\r" in value or "\0" in value else value
+def _one_line(values: Sequence[str]) -> Sequence[str]:
+    joined = "".join(values)
+    if "\n" in joined or "\r" in joined or "\0" in joined:
+        return [value.replace("\n", " ").replace("\r", " ").replace("\0", " ") for value in values]
+    return values
 
 
-def _line(id_: str, day: str, text: str, label: str) -> str:
-    # What csv.writer makes with QUOTE_ALL, in a third of the time.
-    quoted_id, quoted_text = id_.replace('"', '""'), text.replace('"', '""')
-    return f'"{quoted_id}","{day}","{quoted_text}","{label}"\n'
+def _line(id_: str, date: str, text: str, sentiment: Sentiment) -> str:
+    # What csv.writer makes with QUOTE_ALL, in a third of the time. A sentiment is joined as the str that it is.
+    return "".join(('"', id_.replace('"', '""'), '","', date, '","', text.replace('"', '""'), '","', sentiment, '"\n'))
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST).digest()
 
 
 def _writing(path: Path) -> TextIOWrapper:

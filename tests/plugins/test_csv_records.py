@@ -25,7 +25,7 @@ class Trickle:
         self._file = io.BytesIO(content)
         self._size = size
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, _: int = -1, /) -> bytes:
         return self._file.read(self._size)
 
 
@@ -158,7 +158,7 @@ class Endless:
         for _ in range(size // len(block)):
             yield block
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, _: int = -1, /) -> bytes:
         return next(self._blocks, b"")
 
 

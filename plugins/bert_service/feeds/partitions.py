@@ -107,7 +107,7 @@ def read_csv_rows(handle: Readable, columns: Columns, *, where: str, start: int 
     width, before = len(header), start - 1
     for number, record in enumerate(records.records(), start=start):
         place = f"{where}, row {number - before}"
-        if len(record) == width and not isinstance(record, Reason):
+        if isinstance(record, list) and len(record) == width:
             id_, text, sentiment = wanted(record)
             yield RawRow(number, id_, text, sentiment, place)
         else:
