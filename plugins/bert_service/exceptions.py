@@ -12,7 +12,8 @@
     ├── DataDateError            no data date can be made of what the run was given
     ├── ReportError              a report is not where reports may be
     └── FeedError                a feed cannot deliver
-        └── MissingDayError      a day of the run's window is not in the feed
+        ├── MissingDayError      a day of the run's window is not in the feed
+        └── BadInputError        too many of a day's rows cannot be used
 """
 
 
@@ -58,3 +59,7 @@ class FeedError(BertServiceError):
 
 class MissingDayError(FeedError):
     """A day that the run needs is not in the feed."""
+
+
+class BadInputError(FeedError):
+    """More of a day's rows than allowed cannot be used; reading the same rows again cannot help."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bert_service import values as read
 from bert_service.exceptions import SettingsError
+from bert_service.rules import Rules, rules_from
 from bert_service.source_settings import SourceSettings, source_settings_from
 from bert_service.values import SECTION
 
@@ -23,6 +24,7 @@ PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.
 PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 """Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
+_PARTS: Mapping[str, type] = {"source": SourceSettings, "rules": Rules}
 METADATA_SCHEMES = ("sqlite:///", "postgresql://")
 
 
@@ -73,6 +75,8 @@ class Settings:
     """How many of a day's IMDB reviews are used (the same ones every time); 0: all, about 1,000 a day."""
     source: SourceSettings = field(default_factory=SourceSettings)
     """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest."""
+    rules: Rules = field(default_factory=Rules)
+    """What a row must be to be used, and how many may be otherwise: the keys ``labels`` and ``max_bad_share``."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
@@ -163,8 +167,8 @@ def settings_from(values: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: As for :func:`load_settings`.
     """
-    own = [setting.name for setting in fields(Settings) if setting.name != "source"]
-    known = [*own, *(setting.name for setting in fields(SourceSettings))]
+    own = [setting.name for setting in fields(Settings) if setting.name not in _PARTS]
+    known = [*own, *(setting.name for part in _PARTS.values() for setting in fields(part))]
     if unknown := sorted(set(values) - set(known)):
         raise SettingsError(
             f"[{SECTION}] has the unknown key {', '.join(unknown)}; known: {', '.join(known)}. Remove or rename it."
@@ -187,6 +191,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
             "imdb_reviews_per_day", given.get("imdb_reviews_per_day", str(Settings.imdb_reviews_per_day))
         ),
         source=source_settings_from(given, root),
+        rules=rules_from(given),
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
         webhook_conn_id=given.get("webhook_conn_id", ""),

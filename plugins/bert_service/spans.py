@@ -2,37 +2,36 @@
 
 ::
 
-    {folder}/2026-11-05/v1/reviews.csv     header, then a line a review
-    {folder}/2026-11-05/v1/manifest.json   how many, which bytes, from where, when
-    {folder}/2026-11-05/v2/...             what the day became when it was delivered again with other content
-    {folder}/.staging/                     versions in the making; a lock
+    {folder}/2026-11-05/v1/reviews.csv        header, then a line a review
+    {folder}/2026-11-05/v1/quarantine.jsonl   a line for every row that cannot be used, if there are any
+    {folder}/2026-11-05/v1/manifest.json      how many, which bytes, from where, when
+    {folder}/2026-11-05/v2/...                what the day became when it was delivered again with other content
+    {folder}/refused/2026-11-05.jsonl         the rows that cannot be used of a day that was not let in, for people
+    {folder}/.staging/                        versions in the making; a lock
 
 A version never changes once it is there, so that a run that names it reads the same reviews for ever.
 
-The CSV has the form that TFX's CsvExampleGen reads. It takes the header apart at commas, so that is not quoted; every
-value is. It reads a file line by line, and Python's csv module before 3.11 refuses NUL; so line breaks and NULs inside
-a value become spaces, and a review is one line.
+:mod:`bert_service.intake` writes the first two.
 """
 
-import csv
 import datetime as dt
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
-from bert_service.feeds.base import Review
+from bert_service.feeds.reviews import Review
+from bert_service.feeds.screening import Rejected
 from bert_service.files import locked, sha256, sync
+from bert_service.intake import QUARANTINE, REVIEWS, write_day
+from bert_service.refusal import REFUSED, check_share
 
-COLUMNS = ("id", "date", "review", "sentiment")
-REVIEWS = "reviews.csv"
 MANIFEST = "manifest.json"
 _VERSION = re.compile(r"v(?P<number>[1-9][0-9]*)")
-_BREAKS = str.maketrans({"\n": " ", "\r": " ", "\0": " "})
 
 
 class Change(str, Enum):
@@ -58,6 +57,14 @@ class Manifest:
     """Name of the feed that it came from."""
     written_at: str
     """The moment of writing, UTC, ISO 8601."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Number of rows that cannot be used, by reason."""
+    quarantine_sha256: str = ""
+    """Digest of ``quarantine.jsonl``, hex; empty where there is none."""
+
+    def has_content_of(self, other: "Manifest") -> bool:
+        """Whether both are of the same reviews and the same rejected rows."""
+        return (self.sha256, self.quarantine_sha256) == (other.sha256, other.quarantine_sha256)
 
 
 @dataclass(frozen=True)
@@ -80,25 +87,28 @@ class SpanStore:
     """
 
     folder: Path
+    max_bad_share: float = 0.0
+    """The largest share of a day's rows, 0 to 1, that may be unusable."""
 
-    def write(self, day: dt.date, reviews: Iterable[Review], *, source: str) -> Span:
+    def write(self, day: dt.date, rows: Iterable[Review | Rejected], *, source: str) -> Span:
         """Write a day's reviews, as a new version of the day if they differ from its latest.
 
         Args:
             day: The day; a UTC day.
-            reviews: Its reviews, taken one by one. An error that they raise leaves the store as it was.
+            rows: Its screened rows, taken one by one. An error that they raise leaves the store as it was.
             source: Name of the feed, for the manifest.
 
         Returns:
             The span's latest version, and whether it is the day's first, a correction, or was there.
 
         Raises:
+            BadInputError: Too many rows cannot be used. The store is as it was, but for the list of these rows.
             OSError: It could not be written (no space, no permission). The store is as it was.
         """
         with locked(self._staging / "lock"):
             self._clear()
             with self._staged(day) as staged:
-                manifest = _write(staged, reviews, source)
+                manifest = self._write(day, staged, rows, source)
                 return self._publish(day, staged, manifest)
 
     @property
@@ -120,11 +130,21 @@ class SpanStore:
         finally:
             shutil.rmtree(staged, ignore_errors=True)  # when it was not published; the next writer tries again
 
+    def _write(self, day: dt.date, folder: Path, rows: Iterable[Review | Rejected], source: str) -> Manifest:
+        intake = write_day(folder, rows)
+        check_share(intake, self.max_bad_share, day=day, source=source, folder=folder, keep_in=self.folder / REFUSED)
+        now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
+        manifest = Manifest(intake.reviews, intake.sha256, source, now, intake.rejected, intake.quarantine_sha256)
+        (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+        for path in (folder / MANIFEST, folder):
+            sync(path)
+        return manifest
+
     def _publish(self, day: dt.date, staged: Path, manifest: Manifest) -> Span:
         folder = self.folder / day.isoformat()
         latest = max(_versions(folder), default=0)
         old = _intact_manifest(folder / f"v{latest}")
-        if old is not None and old.sha256 == manifest.sha256:
+        if old is not None and old.has_content_of(manifest):
             return Span(day, latest, old, Change.UNCHANGED)
         folder.mkdir(exist_ok=True)
         staged.rename(folder / f"v{latest + 1}")
@@ -142,28 +162,12 @@ def _versions(folder: Path) -> list[int]:
     return [int(name["number"]) for name in names if name]
 
 
-def _write(folder: Path, reviews: Iterable[Review], source: str) -> Manifest:
-    file = folder / REVIEWS
-    rows = 0
-    with file.open("w", encoding="utf-8", newline="") as handle:
-        handle.write(",".join(COLUMNS) + "\n")
-        writer = csv.writer(handle, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        for review in reviews:
-            values = (review.id, review.day.isoformat(), review.text, review.sentiment.value)
-            writer.writerow([value.translate(_BREAKS) for value in values])
-            rows += 1
-    now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
-    manifest = Manifest(rows, sha256(file), source, now)
-    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
-    for path in (file, folder / MANIFEST, folder):
-        sync(path)
-    return manifest
-
-
 def _intact_manifest(folder: Path) -> Manifest | None:
     """Return a version's manifest; None when it, or the reviews that it is of, were lost or changed by other hands."""
     try:
         manifest = Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-        return manifest if sha256(folder / REVIEWS) == manifest.sha256 else None
+        quarantine = sha256(folder / QUARANTINE) if manifest.quarantine_sha256 else ""
+        found = replace(manifest, sha256=sha256(folder / REVIEWS), quarantine_sha256=quarantine)
+        return manifest if manifest.has_content_of(found) else None
     except (FileNotFoundError, ValueError, TypeError):
         return None

@@ -99,3 +99,17 @@ def _is_dated(value: str, known: Collection[str]) -> bool:
     except (LookupError, ValueError, AttributeError):
         return False
     return "date" in names and names <= set(known)
+
+
+def number(key: str, value: str) -> float:
+    """Read a number.
+
+    Raises:
+        SettingsError: It is not one.
+    """
+    try:
+        return float(value)
+    except ValueError:
+        raise SettingsError(
+            f"[{SECTION}] {key} is {value!r}; allowed: a number like 0.05. Write it so, or leave it out."
+        ) from None

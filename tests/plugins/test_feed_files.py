@@ -2,7 +2,6 @@
 
 import datetime as dt
 import gzip
-import io
 import json
 import uuid
 from pathlib import Path
@@ -10,12 +9,8 @@ from typing import Any
 
 import pytest
 from bert_service.exceptions import FeedError, MissingDayError
-from bert_service.feeds import Columns, make_feed
-from bert_service.feeds.partitions import LONGEST_LINE, read_csv_rows, read_json_rows
-from bert_service.feeds.rows import RawRow, Reason
+from bert_service.feeds import RawRow, make_feed
 from bert_service.settings import settings_from
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.plugins.s3 import s3_address
 
@@ -71,8 +66,8 @@ def test_json_lines_zipped_with_other_names_for_the_columns(tmp_path: Path) -> N
 
 def test_a_relative_pattern_counts_from_the_project(tmp_path: Path) -> None:
     (tmp_path / "2026-11-05.csv").write_text(HEADER + "1,Warm.,positive\n")
-    reviews = list(feed("{date}.csv", root=str(tmp_path)).reviews(DAY))
-    assert [(review.id, review.day, review.sentiment.value) for review in reviews] == [("1", DAY, "positive")]
+    rows = list(feed("{date}.csv", root=str(tmp_path)).delivered(DAY))
+    assert [(row.id, row.text, row.sentiment) for row in rows] == [("1", "Warm.", "positive")]
 
 
 def test_a_day_without_a_file_is_a_missing_day_that_names_the_path(tmp_path: Path) -> None:
@@ -83,7 +78,7 @@ def test_a_day_without_a_file_is_a_missing_day_that_names_the_path(tmp_path: Pat
 def test_a_day_whose_files_are_empty_is_a_missing_day(tmp_path: Path) -> None:
     (tmp_path / "2026-11-05.csv").write_text(HEADER)
     with pytest.raises(MissingDayError, match="feed files has no reviews of 2026-11-05"):
-        list(feed(f"{tmp_path}/{{date}}.csv").reviews(DAY))
+        list(feed(f"{tmp_path}/{{date}}.csv").delivered(DAY))
 
 
 def test_a_file_of_an_unknown_kind(tmp_path: Path) -> None:
@@ -94,7 +89,13 @@ def test_a_file_of_an_unknown_kind(tmp_path: Path) -> None:
 
 def test_a_file_without_a_column(tmp_path: Path) -> None:
     (tmp_path / "2026-11-05.csv").write_text("id,text,sentiment\n1,Warm.,pos\n")
-    with pytest.raises(FeedError, match=r"the columns are id, text, sentiment; missing: review\. .*text_column"):
+    with pytest.raises(FeedError, match=r"the columns are id, text, sentiment; missing, .*: review\. .*text_column"):
+        read(f"{tmp_path}/{{date}}.csv")
+
+
+def test_a_file_with_a_column_twice(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.csv").write_text("id,review,review,sentiment\n1,Warm.,Dull.,pos\n")
+    with pytest.raises(FeedError, match=r"missing, or there twice: review\. Correct the header"):
         read(f"{tmp_path}/{{date}}.csv")
 
 
@@ -111,7 +112,7 @@ def test_the_days_are_set() -> None:
     bounded = feed("{date}.csv", last_day="2026-11-03")
     assert (bounded.first_day, bounded.last_day) == (dt.date(2026, 11, 1), dt.date(2026, 11, 3))
     with pytest.raises(MissingDayError, match="its days are 2026-11-01 to 2026-11-03"):
-        list(bounded.reviews(DAY))
+        list(bounded.delivered(DAY))
 
 
 def test_without_a_last_day_more_come_in() -> None:
@@ -164,55 +165,3 @@ def test_a_bucket_that_is_not_there() -> None:
 def test_a_connection_that_is_not_there_is_not_passed_over(bucket: Any) -> None:
     with pytest.raises(FeedError, match=r"cannot be read: .*no_such_connection.* Check \[bert_service\] files_pattern"):
         read(f"s3://{bucket.name}/{{date}}.csv", files_conn_id="no_such_connection")
-
-
-# The readers
-
-
-def csv_rows(content: bytes) -> list[RawRow]:
-    return list(read_csv_rows(io.BytesIO(content), Columns(), where="f"))
-
-
-def json_rows(content: bytes) -> list[RawRow]:
-    return list(read_json_rows(io.BytesIO(content), Columns(), where="f"))
-
-
-@pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        (b"1,Warm.", Reason.WRONG_COLUMNS),
-        (b"1,Warm.,pos,more", Reason.WRONG_COLUMNS),
-        (b'1,"Warm" and funny,pos', Reason.WRONG_COLUMNS),
-        (b"1,Caf\xe9.,pos", Reason.BAD_ENCODING),
-        (b"1," + b"x" * 200_000 + b",pos", Reason.TOO_LONG),
-        (b'1,"Warm.,pos', Reason.UNCLOSED_QUOTE),
-    ],
-)
-def test_a_bad_row_of_a_csv_file(line: bytes, problem: Reason) -> None:
-    rows = csv_rows(HEADER.encode() + b"0,Good.,pos\n" + line)
-    assert [(row.number, row.problem) for row in rows] == [(1, None), (2, problem)]
-
-
-@pytest.mark.parametrize(
-    ("line", "problem"),
-    [
-        (b"no json", Reason.WRONG_COLUMNS),
-        (b"[1]", Reason.WRONG_COLUMNS),
-        (b'{"id": 1}', Reason.WRONG_COLUMNS),
-        (b"[" * 100_000, Reason.WRONG_COLUMNS),
-        (b'{"id": 1, "review": "Caf\xe9", "sentiment": 1}', Reason.BAD_ENCODING),
-        (rb'{"id": 1, "review": "\ud800", "sentiment": 1}', Reason.BAD_ENCODING),
-        (b'{"id": "' + b"x" * 2 * LONGEST_LINE + b'"}', Reason.TOO_LONG),
-    ],
-)
-def test_a_bad_line_of_a_json_lines_file_does_not_stop_the_reader(line: bytes, problem: Reason) -> None:
-    good = b'{"id": 2, "review": "Warm.", "sentiment": 1}'
-    assert [row.problem for row in json_rows(line + b"\n" + good)] == [problem, None]
-
-
-@given(st.binary(max_size=300) | st.text(alphabet='a",\n\r\0{}:[]1\\', max_size=300).map(str.encode))
-def test_no_input_raises(content: bytes) -> None:
-    csv_numbers = [row.number for row in csv_rows(HEADER.encode() + content)]
-    json_numbers = [row.number for row in json_rows(content)]
-    assert csv_numbers == [*range(1, len(csv_numbers) + 1)]
-    assert json_numbers == [*range(1, len(json_numbers) + 1)]

@@ -144,7 +144,7 @@ def test_a_page_is_asked_for_when_the_one_before_is_used_up(service: Service) ->
 def test_a_day_without_rows_is_a_missing_day(service: Service) -> None:
     service.answer("/day/2026-11-05", [])
     with pytest.raises(MissingDayError, match="feed http has no reviews of 2026-11-05"):
-        list(feed().reviews(DAY))
+        list(feed().delivered(DAY))
 
 
 # Pages that never end
@@ -285,7 +285,7 @@ def test_the_settings_reach_the_feed(service: Service) -> None:
             }
         )
     )
-    assert [review.text for review in made.reviews(DAY)] == ["Warm."]
+    assert [review.text for review in made.delivered(DAY)] == ["Warm."]
 
 
 def test_what_the_feed_needs() -> None:

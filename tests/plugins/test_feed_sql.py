@@ -103,7 +103,7 @@ def test_a_day_of_an_sqlite_database() -> None:
 @pytest.mark.usefixtures("database")
 def test_a_day_without_rows_is_a_missing_day() -> None:
     with pytest.raises(MissingDayError, match="feed sql has no reviews of 2026-11-02"):
-        list(feed().reviews(dt.date(2026, 11, 2)))
+        list(feed().delivered(dt.date(2026, 11, 2)))
 
 
 @pytest.mark.usefixtures("database")

@@ -15,7 +15,7 @@ from typing import cast
 
 import pytest
 from bert_service.exceptions import FeedError, MissingDayError
-from bert_service.feeds import ImdbFeed, SampleFeed, Sentiment, make_feed
+from bert_service.feeds import ImdbFeed, RawRow, Reason, Rejected, SampleFeed, make_feed, screen
 from bert_service.settings import FeedName, Settings, settings_from
 
 ROOT = Path(__file__).parents[2]
@@ -63,10 +63,10 @@ def test_a_day_of_the_sample_feed(sample: Callable[[str], SampleFeed]) -> None:
         '1,2026-10-16,Fine.,positive\n2,2026-10-17,"Dull, and\nlong.",negative\n3,2026-10-16,Poor.,negative\n'
     )
     assert (feed.first_day, feed.last_day) == (FIRST_DAY, dt.date(2026, 10, 17))
-    first, second = feed.reviews(FIRST_DAY)
-    assert (first.id, first.text, first.sentiment, first.day) == ("1", "Fine.", Sentiment.POSITIVE, FIRST_DAY)
-    assert (second.id, second.sentiment) == ("3", Sentiment.NEGATIVE)
-    (other,) = feed.reviews(dt.date(2026, 10, 17))
+    first, second = feed.delivered(FIRST_DAY)
+    assert first == RawRow(1, "1", "Fine.", "positive", f"{feed.file}, row 1")
+    assert second == RawRow(2, "3", "Poor.", "negative", f"{feed.file}, row 3")
+    (other,) = feed.delivered(dt.date(2026, 10, 17))
     assert other.text == "Dull, and\nlong."
 
 
@@ -74,56 +74,68 @@ def test_a_day_that_the_feed_does_not_have(sample: Callable[[str], SampleFeed]) 
     feed = sample("1,2026-10-16,Fine.,positive\n")
     message = "feed sample has no reviews of 2026-10-17; its days are 2026-10-16 to 2026-10-16"
     with pytest.raises(MissingDayError, match=message):
-        list(feed.reviews(dt.date(2026, 10, 17)))
+        list(feed.delivered(dt.date(2026, 10, 17)))
 
 
 @pytest.mark.parametrize(
-    ("row", "message"),
+    ("row", "reason"),
     [
-        ("2,2026-10-16, ,positive", "review is empty"),
-        ("2,2026-10-16,Fine.,great", "sentiment is 'great'; allowed: negative, positive"),
-        ("2,2026-10-16,Fine.,", "sentiment is ''; allowed: negative, positive"),
-        (",2026-10-16,Fine.,positive", "id is empty"),
-        ("2,16.10.2026,Fine.,positive", "date is '16.10.2026'; allowed: a day like 2026-11-05"),
-        ("2,2026-10-16,Fine.", "not 4 values; expected id, date, review, sentiment"),
-        ("2,2026-10-16,Fine,good,positive", "not 4 values"),
-        (f"2,2026-10-16,{'x' * 100_001},positive", "review has 100001 characters; allowed: 1 to 100000"),
+        ("2,2026-10-17, ,positive", Reason.NO_TEXT),
+        ("2,2026-10-17,Fine.,great", Reason.UNKNOWN_LABEL),
+        (",2026-10-17,Fine.,positive", Reason.NO_ID),
+        ("2,16.10.2026,Fine.,positive", Reason.WRONG_COLUMNS),
+        ("2,2026-10-17,Fine.", Reason.WRONG_COLUMNS),
+        ("2,2026-10-17,Fine,good,positive", Reason.WRONG_COLUMNS),
+        (f"2,2026-10-17,{'x' * 100_001},positive", Reason.TOO_LONG),
+        (f"2,2026-10-17,{'x' * 200_000},positive", Reason.TOO_LONG),
+        ('2,2026-10-17,"Fine.,positive', Reason.UNCLOSED_QUOTE),
     ],
 )
-def test_a_bad_row_is_named_by_file_and_row(sample: Callable[[str], SampleFeed], row: str, message: str) -> None:
-    feed = sample(f'1,2026-10-16,"Fine\nfilm.",positive\n{row}\n')
-    with pytest.raises(FeedError, match=rf"reviews\.csv, row 2 \(ends on line 4\): {message}"):
-        list(feed.reviews(FIRST_DAY))
+def test_a_bad_row_of_a_day_costs_no_other(sample: Callable[[str], SampleFeed], row: str, reason: Reason) -> None:
+    feed = sample(f'1,2026-10-17,"Fine\nfilm.",positive\n{row}\n3,2026-10-17,Poor.,negative\n')
+    day = dt.date(2026, 10, 17)
+    first, bad, last = screen(feed.delivered(day), day=day, labels=settings_from({}).rules.labels)
+    assert isinstance(bad, Rejected)
+    assert (bad.reason, bad.number, bad.where) == (reason, 2, f"{feed.file}, row 2")
+    assert [first.id, last.id] == ["1", "3"]
 
 
-@pytest.mark.parametrize("rows", [f"1,2026-10-16,{'x' * 200_000},positive\n", '1,2026-10-16,"Fine.,positive\n'])
-def test_what_is_not_csv_is_refused(sample: Callable[[str], SampleFeed], rows: str) -> None:
-    with pytest.raises(FeedError, match=r"reviews\.csv cannot be read as a CSV file in UTF-8"):
-        list(sample(rows).reviews(FIRST_DAY))
+def test_a_row_whose_day_cannot_be_read_belongs_to_the_day_of_the_row_before(
+    sample: Callable[[str], SampleFeed],
+) -> None:
+    feed = sample(
+        "0,soon,Fine.,positive\n1,2026-10-16,Fine.,positive\n2\n3,2026-10-17,Fine.,positive\n4,,Fine.,positive\n"
+    )
+    days = {day: [(row.id, row.problem) for row in feed.delivered(day)] for day in (FIRST_DAY, dt.date(2026, 10, 17))}
+    wrong = Reason.WRONG_COLUMNS
+    assert days == {
+        FIRST_DAY: [("0", wrong), ("1", None), ("2", wrong)],
+        dt.date(2026, 10, 17): [("3", None), ("4", wrong)],
+    }
 
 
 def test_other_columns_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "reviews.csv"
     file.write_text("review,sentiment\nFine.,positive\n")
     with pytest.raises(FeedError, match="the columns are review, sentiment; expected id, date, review, sentiment"):
-        list(SampleFeed(file).reviews(FIRST_DAY))
+        list(SampleFeed(file).delivered(FIRST_DAY))
 
 
 def test_a_feed_without_rows_has_no_days(sample: Callable[[str], SampleFeed]) -> None:
-    with pytest.raises(FeedError, match="no row below the header"):
+    with pytest.raises(FeedError, match="no row with a day below the header"):
         _ = sample("").first_day
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FeedError, match=r"none\.csv cannot be read .* No such file"):
-        list(SampleFeed(tmp_path / "none.csv").reviews(FIRST_DAY))
+    with pytest.raises(FeedError, match=r"none\.csv cannot be read: .*No such file"):
+        list(SampleFeed(tmp_path / "none.csv").delivered(FIRST_DAY))
 
 
 def test_the_file_in_the_repository(tmp_path: Path) -> None:
     feed = make_feed(settings(tmp_path))
     assert (feed.first_day, feed.last_day) == (FIRST_DAY, dt.date(2026, 11, 8))
     days = [FIRST_DAY + dt.timedelta(days=offset) for offset in range(24)]
-    counts = {day: len(list(feed.reviews(day))) for day in days}
+    counts = {day: len(list(feed.delivered(day))) for day in days}
     assert min(counts.values()) > 0
     assert sum(counts.values()) >= 1_500
 
@@ -170,7 +182,7 @@ def imdb(archive: Path | str, tmp_path: Path, *, days: int = 4, reviews_per_day:
 
 def ids_by_day(feed: ImdbFeed) -> list[list[str]]:
     days = [feed.first_day + dt.timedelta(days=offset) for offset in range(feed.days)]
-    return [[review.id for review in feed.reviews(day)] for day in days]
+    return [[review.id for review in feed.delivered(day)] for day in days]
 
 
 def test_every_training_review_has_one_day(tmp_path: Path) -> None:
@@ -186,8 +198,8 @@ def test_what_a_review_of_the_archive_becomes(tmp_path: Path) -> None:
     feed = imdb(
         pack(tmp_path / "acl.tar.gz", {"aclImdb/train/pos/0_9.txt": "Fine.<br />É.".encode()}), tmp_path, days=1
     )
-    (review,) = feed.reviews(FIRST_DAY)
-    assert (review.id, review.text, review.sentiment) == ("train/pos/0_9", "Fine.<br />É.", Sentiment.POSITIVE)
+    where = f"archive {tmp_path}/acl.tar.gz, member aclImdb/train/pos/0_9.txt"
+    assert list(feed.delivered(FIRST_DAY)) == [RawRow(1, "train/pos/0_9", "Fine.<br />É.", "pos", where)]
 
 
 def test_a_reviews_day_follows_from_its_name_alone(tmp_path: Path) -> None:
@@ -214,7 +226,7 @@ def test_a_day_outside_the_feed_is_missing_and_nothing_is_read_for_it(tmp_path: 
     with pytest.raises(
         MissingDayError, match=f"feed imdb has no reviews of {day}; its days are 2026-10-16 to 2026-10-19"
     ):
-        list(feed.reviews(day))
+        list(feed.delivered(day))
 
 
 def test_the_archive_is_read_once(tmp_path: Path) -> None:
@@ -258,20 +270,41 @@ def test_a_hostile_archive_is_refused_and_nothing_of_it_kept(tmp_path: Path, hos
     assert {path.name for path in (tmp_path / "downloads").iterdir()} == {"index.lock"}
 
 
+def test_an_archive_without_training_reviews_is_refused(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "acl.tar.gz", {"reviews/0_9.txt": b"Fine."})
+    with pytest.raises(FeedError, match=r"has no member aclImdb/train/pos/\*\.txt"):
+        ids_by_day(imdb(archive, tmp_path))
+
+
+def test_a_folder_in_the_place_of_a_review_is_refused(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "acl.tar.gz", members(), special("aclImdb/train/pos/9_9.txt", tarfile.DIRTYPE))
+    with pytest.raises(FeedError, match=r"member aclImdb/train/pos/9_9\.txt: a folder; allowed: a file"):
+        ids_by_day(imdb(archive, tmp_path))
+
+
+def test_a_review_that_is_in_the_archive_twice_is_delivered_twice(tmp_path: Path) -> None:
+    twice = {"aclImdb/train/pos/0_9.txt": b"a", "./aclImdb/train/pos/0_9.txt": b"b"}
+    rows = list(imdb(pack(tmp_path / "acl.tar.gz", twice), tmp_path, days=1).delivered(FIRST_DAY))
+    assert [(row.number, row.id, row.text) for row in rows] == [(1, "train/pos/0_9", "a"), (2, "train/pos/0_9", "b")]
+
+
 @pytest.mark.parametrize(
-    ("contents", "message"),
+    ("name", "content", "reason"),
     [
-        ({"aclImdb/train/pos/0_9.txt": b"\xff"}, r"member aclImdb/train/pos/0_9\.txt: not UTF-8"),
-        ({"aclImdb/train/pos/0_9.txt": b" \n"}, r"member aclImdb/train/pos/0_9\.txt: review is empty"),
-        ({"aclImdb/train/pos/0_9.txt": b"x" * (2 << 20)}, "2097152 bytes; allowed: a file of up to 1048576 bytes"),
-        ({"aclImdb/train/pos/0_9.txt": b"a", "./aclImdb/train/pos/0_9.txt": b"b"}, "has a review twice"),
-        ({"reviews/0_9.txt": b"Fine."}, r"has no member aclImdb/train/pos/\*\.txt"),
+        ("0_9", b"\xff", Reason.BAD_ENCODING),
+        ("0_9", b" \n", Reason.NO_TEXT),
+        ("0_9", b"x" * (2 << 20), Reason.TOO_LONG),
+        ("0_9", b"x" * 200_000, Reason.TOO_LONG),
+        ("0_9", b"A\0B", Reason.NUL),
+        ("\udcff", b"Fine.", Reason.BAD_ENCODING),
     ],
-    ids=["encoding", "empty", "size", "twice", "none"],
 )
-def test_an_archive_of_another_form_is_refused(tmp_path: Path, contents: Members, message: str) -> None:
-    with pytest.raises(FeedError, match=message):
-        ids_by_day(imdb(pack(tmp_path / "acl.tar.gz", contents), tmp_path))
+def test_a_bad_member_of_an_archive_costs_no_other(tmp_path: Path, name: str, content: bytes, reason: Reason) -> None:
+    contents = {"aclImdb/train/pos/1_9.txt": b"Fine.", f"aclImdb/train/pos/{name}.txt": content}
+    feed = imdb(pack(tmp_path / "acl.tar.gz", contents), tmp_path, days=1)
+    judged = list(screen(feed.delivered(FIRST_DAY), day=FIRST_DAY, labels=settings_from({}).rules.labels))
+    assert [row.reason for row in judged if isinstance(row, Rejected)] == [reason]
+    assert [row.id for row in judged if not isinstance(row, Rejected)] == ["train/pos/1_9"]
 
 
 def test_a_truncated_archive_is_refused_and_the_whole_one_is_read_later(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,9 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.types import DagRunType
-from bert_service.exceptions import FeedError, MissingDayError
+from bert_service.exceptions import MissingDayError
 from bert_service.operators.refresh import DataRefreshOperator
+from bert_service.rules import Rules, read_labels
 from bert_service.settings import Settings, settings_from
 
 UTC = dt.timezone.utc
@@ -60,6 +62,7 @@ def test_what_the_task_returns(settings: Settings) -> None:
         "first_day": "2026-10-23",
         "days": 14,
         "rows": 28,
+        "rejected": {},
         "input_base": str(settings.spans),
         "start_span": 20749,
         "end_span": 20762,
@@ -128,13 +131,48 @@ def test_a_data_date_that_is_no_date_is_not_tried_again(settings: Settings) -> N
         refresh(settings, context(param="today"))
 
 
-def test_a_feed_that_comes_back_is_read_at_the_retry(settings: Settings) -> None:
+def with_bad_rows(settings: Settings, *ids: str) -> None:
+    """Take the text of some rows out of the feed."""
+    rows = settings.sample_feed.read_text()
+    for id_ in ids:
+        rows = re.sub(rf"^({id_},[^,]*,)[^,]*,", r"\1,", rows, flags=re.MULTILINE)
+    settings.sample_feed.write_text(rows)
+
+
+def test_too_many_bad_rows_fail_for_good_and_publish_nothing(settings: Settings) -> None:
     content = settings.sample_feed.read_text()
-    settings.sample_feed.write_text(content.replace("2026-11-05-1,2026-11-05,Film 1.,", "2026-11-05-1,2026-11-05,,"))
-    with pytest.raises(FeedError, match=r"sample_reviews\.csv, row 42 .*: review is empty"):
+    with_bad_rows(settings, "2026-11-05-1")
+    message = (
+        r"feed sample, 2026-11-05: 1 of 2 rows cannot be used, a share of 0\.5; allowed: 0\.05, .* By reason: "
+        r"no_text 1\. The first: row 2: no_text \(.*sample_reviews\.csv, row 42\)\. All: .*refused/2026-11-05\.jsonl\."
+    )
+    with pytest.raises(AirflowFailException, match=message):
         refresh(settings, context(day="2026-11-05"))
+    assert days_on_disk(settings)[-1] == "2026-11-04"
+    (kept,) = map(json.loads, (settings.spans / "refused" / "2026-11-05.jsonl").read_text().splitlines())
+    assert (kept["row"], kept["reason"], kept["id"]) == (2, "no_text", "2026-11-05-1")
     settings.sample_feed.write_text(content)
     assert refresh(settings, context(day="2026-11-05"))["rows"] == 28
+    assert list((settings.spans / "refused").iterdir()) == []
+
+
+def test_few_bad_rows_are_told_and_put_aside(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    with_bad_rows(settings, "2026-11-04-0", "2026-11-05-1")
+    lenient = dataclasses.replace(settings, rules=Rules(max_bad_share=0.5))
+    returned = refresh(lenient, context(day="2026-11-05"))
+    assert (returned["rows"], returned["rejected"]) == (26, {"no_text": 2})
+    assert "2026-11-05: rows that cannot be used: no_text 1; they are in its quarantine.jsonl" in capfd.readouterr().out
+    assert json.loads((settings.spans / "2026-11-05" / "manifest.json").read_text())["rejected"] == {"no_text": 1}
+
+
+def test_labels_are_what_the_setting_says(settings: Settings) -> None:
+    content = settings.sample_feed.read_text()
+    settings.sample_feed.write_text(content.replace(",negative", ",Thumbs down").replace(",positive", ",UP"))
+    labels = read_labels("positive: up; negative: thumbs down")
+    returned = refresh(dataclasses.replace(settings, rules=Rules(labels=labels)), context(day="2026-11-05"))
+    assert (returned["rows"], returned["rejected"]) == (28, {})
+    with pytest.raises(AirflowFailException, match="unknown_label 2"):
+        refresh(settings, context(day="2026-11-05"))
 
 
 def test_a_correction_in_the_feed_reaches_the_spans(settings: Settings) -> None:

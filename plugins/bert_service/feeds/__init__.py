@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import TypedDict
 
 from bert_service.exceptions import FeedError
-from bert_service.feeds.base import Feed, Review, Sentiment
+from bert_service.feeds.base import Feed
 from bert_service.feeds.imdb import ImdbFeed
 from bert_service.feeds.partitioned import PartitionedFeed
 from bert_service.feeds.partitions import Columns
+from bert_service.feeds.reviews import Review, Sentiment
+from bert_service.feeds.rows import RawRow, Reason
 from bert_service.feeds.sample import SampleFeed
+from bert_service.feeds.screening import Rejected, screen
 from bert_service.feeds.sql import SqlFeed
 from bert_service.feeds.web import WebFeed
 from bert_service.settings import FeedName, Settings
@@ -20,12 +23,16 @@ __all__ = [
     "Feed",
     "ImdbFeed",
     "PartitionedFeed",
+    "RawRow",
+    "Reason",
+    "Rejected",
     "Review",
     "SampleFeed",
     "Sentiment",
     "SqlFeed",
     "WebFeed",
     "make_feed",
+    "screen",
 ]
 
 

@@ -25,17 +25,17 @@ from pathlib import Path
 from typing import ClassVar
 
 from bert_service.exceptions import FeedError
-from bert_service.feeds.base import Feed, Review, Sentiment, checked_review
+from bert_service.feeds.base import Feed
 from bert_service.feeds.download import local_archive
-from bert_service.feeds.members import members
+from bert_service.feeds.members import LARGEST_MEMBER, members
+from bert_service.feeds.rows import RawRow, Reason
 from bert_service.files import locked, publishing, sha256
 from bert_service.settings import FeedName
 
 MEMBER = re.compile(r"(?:\./)?aclImdb/(?P<id>train/(?P<folder>pos|neg)/[^/]+)\.txt")
-SENTIMENTS = {"neg": Sentiment.NEGATIVE, "pos": Sentiment.POSITIVE}
-SCHEMA = "CREATE TABLE review (id TEXT PRIMARY KEY, rank INTEGER, text TEXT, sentiment TEXT)"
+SCHEMA = "CREATE TABLE review (id BLOB, rank INTEGER, text BLOB, label TEXT)"
 INDEX = "CREATE INDEX review_by_rank ON review (rank, id)"
-OF_A_DAY = "SELECT id, text, sentiment FROM review WHERE rank % ? = ? ORDER BY rank, id LIMIT ?"
+OF_A_DAY = "SELECT id, text, label FROM review WHERE rank % ? = ? ORDER BY rank, id, rowid LIMIT ?"
 
 log = logging.getLogger(__name__)
 
@@ -69,21 +69,25 @@ class ImdbFeed(Feed):
         """The last of the days that the reviews are spread over."""
         return self.begin + dt.timedelta(days=self.days - 1)
 
-    def read(self, day: dt.date) -> Iterator[Review]:
-        """Yield a day's reviews by rising rank."""
+    def read(self, day: dt.date) -> Iterator[RawRow]:
+        """Yield a day's reviews by rising rank; their labels are ``pos`` and ``neg``."""
         if not self.first_day <= day <= self.last_day:
             return
         offset = (day - self.begin).days
         limit = self.reviews_per_day or -1  # SQLite's word for no limit
         with closing(sqlite3.connect(f"{self._index.as_uri()}?mode=ro", uri=True)) as index:
-            for id_, text, sentiment in index.execute(OF_A_DAY, (self.days, offset, limit)):
-                yield Review(id_, day, text, Sentiment(sentiment))
+            found = index.execute(OF_A_DAY, (self.days, offset, limit))
+            for number, (name, content, label) in enumerate(found, start=1):
+                id_ = name.decode(errors="surrogateescape")
+                text = None if content is None else content.decode(errors="surrogateescape")
+                where = f"archive {self.archive}, member aclImdb/{id_}.txt"
+                yield RawRow(number, id_, text, label, where, Reason.TOO_LONG if content is None else None)
 
     @cached_property
     def _index(self) -> Path:
         archive = local_archive(self.archive, self.downloads, digest=self.digest)
         # The number belongs to the rule above and the table: raise it when either changes.
-        index = self.downloads.absolute() / f"imdb-1-{sha256(archive)[:32]}.sqlite"
+        index = self.downloads.absolute() / f"imdb-2-{sha256(archive)[:32]}.sqlite"
         with locked(self.downloads / "index.lock"):
             if not index.exists():
                 _build_index(archive, index)
@@ -92,42 +96,35 @@ class ImdbFeed(Feed):
 
 def rank(id_: str) -> int:
     """Return the number that decides a review's day and its place in it."""
-    return int(hashlib.sha256(id_.encode()).hexdigest()[:15], 16)
+    return int(hashlib.sha256(_stored(id_)).hexdigest()[:15], 16)
+
+
+def _stored(id_: str) -> bytes:
+    return id_.encode(errors="surrogateescape")  # a member's name can be any bytes
 
 
 def _build_index(archive: Path, index: Path) -> None:
     log.info("reading %s", archive)
-    try:
-        with publishing(index) as part, closing(sqlite3.connect(part)) as database:
-            # Nobody reads it before it is complete, and an incomplete one is thrown away.
-            database.execute("PRAGMA journal_mode = OFF")
-            database.execute("PRAGMA synchronous = OFF")
-            database.execute(SCHEMA)
-            reviews = database.executemany(
-                "INSERT INTO review (id, rank, text, sentiment) VALUES (?, ?, ?, ?)", _rows(archive)
-            ).rowcount
-            database.execute(INDEX)
-            database.commit()
-            if not reviews:
-                raise FeedError(
-                    f"archive {archive} has no member aclImdb/train/pos/*.txt or aclImdb/train/neg/*.txt. Set "
-                    "[bert_service] imdb_archive to the aclImdb archive."
-                )
-    except sqlite3.IntegrityError as error:
-        raise FeedError(f"archive {archive} has a review twice ({error}). Get the archive anew.") from error
+    with publishing(index) as part, closing(sqlite3.connect(part)) as database:
+        # Nobody reads it before it is complete, and an incomplete one is thrown away.
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute(SCHEMA)
+        reviews = database.executemany(
+            "INSERT INTO review (id, rank, text, label) VALUES (?, ?, ?, ?)", _rows(archive)
+        ).rowcount
+        database.execute(INDEX)
+        database.commit()
+        if not reviews:
+            raise FeedError(
+                f"archive {archive} has no member aclImdb/train/pos/*.txt or aclImdb/train/neg/*.txt. Set "
+                "[bert_service] imdb_archive to the aclImdb archive."
+            )
     log.info("%d reviews of %s are in %s", reviews, archive, index)
 
 
-def _rows(archive: Path) -> Iterator[tuple[str, int, str, str]]:
+def _rows(archive: Path) -> Iterator[tuple[bytes, int, bytes | None, str]]:
     for member in members(archive):
-        if not (found := MEMBER.fullmatch(member.name)):
-            continue
-        id_, folder = found["id"], found["folder"]
-        where = f"archive {archive}, member aclImdb/{id_}.txt"
-        try:
-            text = member.content().decode()
-        except UnicodeDecodeError as error:
-            raise FeedError(f"{where}: not UTF-8: {error}. Get the archive anew.") from error
-        # The day depends on the feed's settings, the index does not; any will do for the check.
-        review = checked_review(id=id_, day=dt.date.min, text=text, sentiment=SENTIMENTS[folder], where=where)
-        yield review.id, rank(review.id), review.text, review.sentiment.value
+        if found := MEMBER.fullmatch(member.name):
+            content = None if member.size > LARGEST_MEMBER else member.content()
+            yield _stored(found["id"]), rank(found["id"]), content, found["folder"]

@@ -32,6 +32,11 @@ class Member:
         """Its path in the archive, relative and without dots."""
         return self._info.name
 
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+        return self._info.size
+
     def content(self) -> bytes:
         """Read it.
 

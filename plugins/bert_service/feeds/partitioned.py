@@ -2,7 +2,6 @@
 
 import datetime as dt
 import gzip
-import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ ADVICE = (
     "Check [bert_service] files_pattern and files_conn_id, and that the provider package of the store is installed "
     "(apache-airflow-providers-amazon[s3fs] for s3://)."
 )
-BUFFER = 1 << 18
-"""Bytes."""
 _READERS: Mapping[str, Callable[..., Iterator[RawRow]]] = {
     ".csv": read_csv_rows,
     ".jsonl": read_json_rows,
@@ -85,10 +82,8 @@ class PartitionedFeed(DatedFeed):
     def _rows(self, file: "ObjectStoragePath", read: Callable[..., Iterator[RawRow]], start: int) -> Iterator[RawRow]:
         with ExitStack() as stack:
             stored = stack.enter_context(cast("Any", file).open("rb"))
-            # Not all stores' files can read a part of a line, which keeps an endless one out of the memory.
-            zipped = str(file).endswith(".gz")
-            handle = gzip.GzipFile(fileobj=stored) if zipped else io.BufferedReader(stored, BUFFER)
-            yield from read(stack.enter_context(handle), self.columns, where=str(file), start=start)
+            handle = stack.enter_context(gzip.GzipFile(fileobj=stored)) if str(file).endswith(".gz") else stored
+            yield from read(handle, self.columns, where=str(file), start=start)
 
 
 def _reader(name: str) -> Callable[..., Iterator[RawRow]]:

@@ -1,6 +1,5 @@
 """The sample feed: reviews in one CSV file, a column saying which day each came in on."""
 
-import csv
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +9,21 @@ from pathlib import Path
 from typing import ClassVar
 
 from bert_service.exceptions import FeedError
-from bert_service.feeds.base import Feed, Review, checked_review
+from bert_service.feeds.base import Feed
+from bert_service.feeds.partitions import Columns, bad_row, table
+from bert_service.feeds.rows import RawRow, Reason
 from bert_service.settings import FeedName
 
 COLUMNS = ("id", "date", "review", "sentiment")
+_DATE = COLUMNS.index("date")
 
 
 @dataclass(frozen=True)
 class SampleFeed(Feed):
-    """Reads a CSV file with the columns id, date (YYYY-MM-DD), review and sentiment (negative or positive).
+    """Reads a CSV file with the columns id, date (YYYY-MM-DD), review and sentiment.
 
-    The file is read through for every day, and every row of it is checked: a bad row stops the feed whatever its day.
+    The file is read through for every day. A row whose day cannot be read belongs to the day of the row before it,
+    where it cannot be used; at the top of the file, to the feed's first day.
     """
 
     name: ClassVar[str] = FeedName.SAMPLE.value
@@ -39,47 +42,53 @@ class SampleFeed(Feed):
 
     @cached_property
     def _days(self) -> tuple[dt.date, dt.date]:
-        days = {review.day for review in self._rows()}
+        days = {day for record in self._records() if (day := _day(record))}
         if not days:
             raise FeedError(
-                f"{self.file}: no row below the header; a feed needs one review at least. Put the file back."
+                f"{self.file}: no row with a day below the header; a feed needs one at least. Put the file back."
             )
         return min(days), max(days)
 
-    def read(self, day: dt.date) -> Iterator[Review]:
-        """Yield a day's reviews in the file's order."""
-        return (review for review in self._rows() if review.day == day)
+    def read(self, day: dt.date) -> Iterator[RawRow]:
+        """Yield a day's rows in the file's order."""
+        current, number = self.first_day, 0
+        for position, record in enumerate(self._records(), start=1):
+            found = _day(record)
+            current = found or current
+            if current == day:
+                number += 1
+                yield _row(record, number, f"{self.file}, row {position}", has_day=found is not None)
 
-    def _rows(self) -> Iterator[Review]:
-        with _readable(self.file), self.file.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
+    def _records(self) -> Iterator[list[str] | Reason]:
+        with _readable(self.file), self.file.open("rb") as file:
+            header, records = table(file, (), where=str(self.file))
+            if tuple(header) != COLUMNS:
                 raise FeedError(
-                    f"{self.file}: the columns are {', '.join(reader.fieldnames or ()) or 'missing'}; expected "
-                    f"{', '.join(COLUMNS)}, in this order. Correct the header."
+                    f"{self.file}: the columns are {', '.join(header) or 'missing'}; expected {', '.join(COLUMNS)}, in "
+                    "this order. Correct the header."
                 )
-            for number, row in enumerate(reader, start=1):
-                yield _review(row, where=f"{self.file}, row {number} (ends on line {reader.line_num})")
+            yield from records.records()
 
 
 @contextmanager
 def _readable(file: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FeedError(
-            f"{file} cannot be read as a CSV file in UTF-8: {error}. Put it back, or correct it."
-        ) from error
+    except OSError as error:
+        raise FeedError(f"{file} cannot be read: {error}. Put it back.") from error
 
 
-def _review(row: dict[str, str], *, where: str) -> Review:
-    # DictReader files what is over under the key None, and fills what is missing with None.
-    if None in row or None in row.values():
-        raise FeedError(
-            f"{where}: not {len(COLUMNS)} values; expected {', '.join(COLUMNS)}. Quote commas and line breaks."
-        )
+def _day(record: list[str] | Reason) -> dt.date | None:
+    if isinstance(record, Reason) or len(record) <= _DATE:
+        return None
     try:
-        day = dt.date.fromisoformat(row["date"])
+        return dt.date.fromisoformat(record[_DATE])
     except ValueError:
-        raise FeedError(f"{where}: date is {row['date']!r}; allowed: a day like 2026-11-05. Correct it.") from None
-    return checked_review(id=row["id"], day=day, text=row["review"], sentiment=row["sentiment"], where=where)
+        return None
+
+
+def _row(record: list[str] | Reason, number: int, where: str, *, has_day: bool) -> RawRow:
+    if isinstance(record, Reason) or len(record) != len(COLUMNS) or not has_day:
+        return bad_row(record, list(COLUMNS), Columns(), number=number, where=where)
+    id_, _, text, sentiment = record
+    return RawRow(number, id_, text, sentiment, where)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from bert_service.dates import Window, data_date, facts_from
-from bert_service.exceptions import DataDateError, MissingDayError
-from bert_service.feeds import Feed, make_feed
+from bert_service.exceptions import BadInputError, DataDateError, MissingDayError
+from bert_service.feeds import Feed, make_feed, screen
 from bert_service.settings import Settings
 from bert_service.spans import Span, SpanStore
 
@@ -20,7 +21,8 @@ class DataRefreshOperator(BaseOperator):
 
     The window ends with the run's data date (:mod:`bert_service.dates`) and has ``window_days`` days, fewer when the
     feed began later. A day without reviews fails it, unless ``allowed_gaps`` has that day; the data date itself is
-    never a gap. It does not train, and does not look at what reviews say.
+    never a gap. Rows that cannot be used go to a quarantine beside the span; a day with too many of them
+    (``max_bad_share``) is not written at all. It does not train, and does not look at what reviews say.
 
     Args:
         settings: The Airflow side's settings: feed, window, where spans are.
@@ -38,29 +40,35 @@ class DataRefreshOperator(BaseOperator):
 
         Returns:
             JSON values: ``data_date``; ``first_day`` and ``days`` of the window; ``gaps``, the days that are missing by
-            permission; ``rows``, its number of reviews; ``input_base``, the folder of spans; ``start_span`` and
-            ``end_span``, span numbers; ``range_config``, the same as TFX's JSON; ``span_versions``, JSON with the
-            version of each day's span, or null for a gap.
+            permission; ``rows``, its number of reviews; ``rejected``, its number of rows that cannot be used, by
+            reason; ``input_base``, the folder of spans; ``start_span`` and ``end_span``, span numbers;
+            ``range_config``, the same as TFX's JSON; ``span_versions``, JSON with the version of each day's span, or
+            null for a gap.
 
         Raises:
-            AirflowFailException: The run's data date is not a date; trying again cannot help.
+            AirflowFailException: The run's data date is not a date, or too many of a day's rows cannot be used; trying
+                again cannot help.
             MissingDayError: The feed lacks a day of the window.
             FeedError: The feed cannot be read.
             OSError: A span could not be written.
         """
         try:
-            day = data_date(facts_from(context))
-        except DataDateError as error:
+            return self._refresh(data_date(facts_from(context)))
+        except (DataDateError, BadInputError) as error:
             raise AirflowFailException(str(error)) from error
+
+    def _refresh(self, day: dt.date) -> dict[str, object]:
         feed = make_feed(self.settings)
         window = self._window(Window.ending(day, days=self.settings.window_days), feed)
         spans = self._write(window, feed)
+        written = [span for span in spans.values() if span]
         return {
             "data_date": day.isoformat(),
             "first_day": window.first_day.isoformat(),
             "days": len(window),
             "gaps": [day.isoformat() for day, span in spans.items() if span is None],
-            "rows": sum(span.manifest.rows for span in spans.values() if span),
+            "rows": sum(span.manifest.rows for span in written),
+            "rejected": dict(sum((Counter(span.manifest.rejected) for span in written), Counter())),
             "input_base": str(self.settings.spans),
             "start_span": window.start_span,
             "end_span": window.end_span,
@@ -79,17 +87,21 @@ class DataRefreshOperator(BaseOperator):
         return window
 
     def _write(self, window: Window, feed: Feed) -> dict[dt.date, Span | None]:
-        store = SpanStore(self.settings.spans)
+        store = SpanStore(self.settings.spans, self.settings.rules.max_bad_share)
         gaps = self.settings.allowed_gaps - {window.last_day}
         return {day: self._write_day(store, day, feed, may_be_missing=day in gaps) for day in window}
 
     def _write_day(self, store: SpanStore, day: dt.date, feed: Feed, *, may_be_missing: bool) -> Span | None:
+        rows = screen(feed.delivered(day), day=day, labels=self.settings.rules.labels)
         try:
-            span = store.write(day, feed.reviews(day), source=feed.name)
+            span = store.write(day, rows, source=feed.name)
         except MissingDayError as missing:
             if not may_be_missing:
                 raise
             self.log.warning("%s: no reviews, as [bert_service] allowed_gaps permits: %s", day, missing)
             return None
         self.log.info("%s: %d reviews, %s, version %d", day, span.manifest.rows, span.change.value, span.version)
+        if span.manifest.rejected:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in span.manifest.rejected.items())
+            self.log.warning("%s: rows that cannot be used: %s; they are in its quarantine.jsonl", day, reasons)
         return span

@@ -1,0 +1,35 @@
+"""What a row becomes that can be used."""
+
+import datetime as dt
+from enum import Enum
+from typing import NamedTuple
+
+LONGEST_REVIEW = 100_000
+"""Characters. The csv module, which TFX reads spans with, refuses fields from 131,072 on."""
+LONGEST_ID = 1_000
+"""Characters."""
+
+
+class Sentiment(str, Enum):
+    """What a review thinks of its film."""
+
+    NEGATIVE = "negative"
+    """It advises against it."""
+    POSITIVE = "positive"
+    """It recommends it."""
+
+
+class Review(NamedTuple):
+    """One labelled review."""
+
+    # A named tuple, as RawRow is, and for the same reason.
+    id: str
+    """Unique within its day, and stable."""
+    day: dt.date
+    """The UTC day that it came in on."""
+    text: str
+    sentiment: Sentiment
+    number: int = 0
+    """The row that it was, counted within its delivery."""
+    where: str = ""
+    """Where that row stands, for people."""
