@@ -29,7 +29,7 @@ def test_lengths_end_with_the_longest_input() -> None:
     assert BatchShape(4, 32, (), 3).lengths == [32]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(2, 32), max_size=30))
 def test_evaluation_gives_every_example_once_and_whole(lengths: list[int]) -> None:
     seen = []
