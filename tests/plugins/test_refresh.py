@@ -162,7 +162,9 @@ def test_few_bad_rows_are_told_and_put_aside(settings: Settings, capfd: pytest.C
     returned = refresh(lenient, context(day="2026-11-05"))
     assert (returned["rows"], returned["rejected"]) == (26, {"no_text": 2})
     assert "2026-11-05: rows that cannot be used: no_text 1; they are in its quarantine.jsonl" in capfd.readouterr().out
-    assert json.loads((settings.spans / "2026-11-05" / "manifest.json").read_text())["rejected"] == {"no_text": 1}
+    assert json.loads((settings.spans / "2026-11-05" / "v1" / "manifest.json").read_text())["rejected"] == {
+        "no_text": 1
+    }
 
 
 def test_labels_are_what_the_setting_says(settings: Settings) -> None:
