@@ -108,6 +108,12 @@ def test_the_form_and_the_page(project: Path) -> None:
     assert all(task.doc_md for task in dag.tasks if task.task_id in EDGES)
 
 
+def test_the_validator_alone_has_a_link_to_its_report(project: Path) -> None:
+    kept = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project)))
+    links = {task.task_id: task.extra_links for task in kept.tasks if task.extra_links}
+    assert links == {"ExampleValidator": ["Validation report"]}
+
+
 def test_days_of_the_sample_feed(project: Path) -> None:
     dag = loaded(project)
     assert dag.start_date == dt.datetime(2026, 10, 16, tzinfo=dt.timezone.utc)
