@@ -123,6 +123,12 @@ def test_a_run_for_the_data_only_skips_whatever_makes_a_model(project: Path) -> 
     assert {task.task_id for task in dag.tasks} - stops - below == data
 
 
+def test_the_validator_alone_has_a_link_to_its_report(project: Path) -> None:
+    kept = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project)))
+    links = {task.task_id: task.extra_links for task in kept.tasks if task.extra_links}
+    assert links == {"ExampleValidator": ["Validation report"]}
+
+
 def test_days_of_the_sample_feed(project: Path) -> None:
     dag = loaded(project)
     assert dag.start_date == dt.datetime(2026, 10, 16, tzinfo=dt.timezone.utc)

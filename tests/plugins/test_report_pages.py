@@ -102,6 +102,14 @@ def test_the_link_of_the_task_leads_to_the_page(server: Server) -> None:
     assert server.client.get(path.format("Trainer"), headers=login("viewer")).json()["extra_links"] == {}
 
 
+def test_a_run_that_somebody_ends_by_hand_gets_its_note_below_theirs(server: Server) -> None:
+    path = f"/api/v2/dags/gate/dagRuns/{server.run_id}"
+    answer = server.client.patch(path, headers=login("admin"), json={"state": "failed", "note": "Known."})
+    note = "Known.\n\nExampleValidator: blocked: split train: review has 3 missing values"
+    assert (answer.status_code, answer.json()["note"]) == (200, note)
+    assert server.client.get(path, headers=login("viewer")).json()["note"] == note
+
+
 @pytest.mark.parametrize("task", ["Trainer", "Nobody"])
 def test_a_task_without_a_report(server: Server, task: str) -> None:
     answer = server.client.get(server.page(task), headers=login("viewer"))
