@@ -7,10 +7,11 @@ a hundred that cannot be used: no text, no id, an unknown label, an id that was 
 
 ``refresh`` is what the task does of a day: the feed ``files`` reads it, the screening judges it, the span store writes
 and publishes it. ``pandas`` does the same work as an engineer would have it done: ``read_csv``, the same judgements by
-column, ``to_csv``, the quarantine, both digests. Both have to find and write the same. ``pyarrow`` reads the file into a
-table, and that is all. Each runs in a process of its own, in turn with the others, the refresh in the Airflow environment; its
-seconds are from before the file is opened until the result is written, without imports, its memory is the most that was
-resident in the whole process. On a machine that others use too, the seconds of the processor say more than the clock's.
+column, ``to_csv``, the quarantine, both digests. Both have to find and write the same. ``pyarrow`` reads the file into
+a table, and that is all. Each runs in a process of its own, in turn with the others, the refresh in the Airflow
+environment. Seconds are from before the file is opened until the result is written, without imports; memory is the most
+that was resident in the whole process. On a machine that others use too, the processor's seconds say more than the
+clock's.
 """
 
 import argparse

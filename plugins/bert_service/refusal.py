@@ -29,7 +29,7 @@ def check_share(
         BadInputError: The day is refused.
     """
     kept = keep_in / f"{day}.jsonl"
-    if intake.bad_share <= max_bad_share and intake.reviews:
+    if intake.bad_share <= max_bad_share and (intake.reviews or not intake.rejected):
         kept.unlink(missing_ok=True)
         return
     keep_in.mkdir(parents=True, exist_ok=True)

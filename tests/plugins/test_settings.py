@@ -48,6 +48,14 @@ def test_a_web_address_stays_one() -> None:
     )
 
 
+def test_labels_and_the_share_of_bad_rows() -> None:
+    rules = settings_from({"labels": "Positive: UP, 5 stars;\nnegative: down", "max_bad_share": "0.2"}).rules
+    assert rules.labels == {"up": "positive", "5 stars": "positive", "down": "negative"}
+    assert rules.max_bad_share == 0.2
+    default = settings_from({}).rules
+    assert (default.labels["true"], default.labels["0"], default.max_bad_share) == ("positive", "negative", 0.05)
+
+
 def test_the_password_of_the_metadata_store_is_not_shown() -> None:
     assert "secret" not in repr(settings_from({"metadata": "postgresql://tfx:secret@db/mlmd"}))
 
@@ -73,6 +81,12 @@ def test_gaps_are_days_and_ranges_of_days() -> None:
             r"metadata has the scheme 'mysql'; allowed: sqlite:///PATH and post",
         ),
         ({"state": "${NOWHERE}/var"}, r"path '\$\{NOWHERE\}/var' with a variable that is not set"),
+        ({"max_bad_share": "1.5"}, r"max_bad_share is 1\.5; allowed: 0 to 1"),
+        ({"max_bad_share": "nan"}, r"max_bad_share is nan; allowed: 0 to 1"),
+        ({"max_bad_share": "5 %"}, r"max_bad_share is '5 %'; allowed: a number like 0\.05"),
+        ({"labels": "pos, neg"}, r"labels has the part 'pos, neg'; allowed: a text like 'positive: positive, pos, "),
+        ({"labels": "positive: up"}, r"labels has none for negative; allowed: a text like"),
+        ({"labels": "positive: x; negative: X"}, r"labels has 'x' for both sentiments; allowed: each label once"),
         ({"tfx_pyhton": "x"}, r"unknown key tfx_pyhton; known: root, tfx_python, .*webhook_conn_id"),
     ],
 )
