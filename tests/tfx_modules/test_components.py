@@ -23,7 +23,10 @@ NOW = 1_790_000_000.5
 
 def features_of(example: tf.train.Example) -> dict[str, list[Any]]:
     kinds = {name: item.WhichOneof("kind") for name, item in example.features.feature.items()}
-    return {name: list(getattr(example.features.feature[name], kind).value) for name, kind in kinds.items()}
+    # A missing value has no kind: TFDV counts it as missing, and an empty list as there.
+    return {
+        name: list(getattr(example.features.feature[name], kind).value) if kind else [] for name, kind in kinds.items()
+    }
 
 
 def row(review: str | None, sentiment: str | None = "positive") -> dict[str, str | None]:

@@ -3,25 +3,35 @@
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterable, Iterator
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
+from google.protobuf import wrappers_pb2
 from tfx.components.example_gen import driver, input_processor
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
+from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_gen.csv_example_gen import component
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
-from tfx.types.standard_component_specs import INPUT_BASE_KEY
+from tfx.types.standard_component_specs import CUSTOM_CONFIG_KEY, INPUT_BASE_KEY
+from tfx.utils import proto_utils
 
 from tfx_modules import features
+from tfx_modules.config import EncoderConfig, build
+from tfx_modules.encoder import vocab_path
 from tfx_modules.exceptions import MissingSpanError
+from tfx_modules.measures import Measurer, Measures
 
 _SEPARATOR = ","
+_BATCH = 512
+"""Rows whose texts are measured together."""
 
 
 class WindowInputProcessor(input_processor.FileBasedInputProcessor):  # type: ignore[misc]
@@ -106,36 +116,86 @@ class Driver(driver.FileBasedDriver):  # type: ignore[misc]
         return WindowInputProcessor(input_base_uri or "", list(splits), window)
 
 
-def to_example(row: dict[str, str | None]) -> tf.train.Example:
-    """Make an example of one row of a span.
+Row = dict[str, str | None]
+"""The columns ``id``, ``date``, ``review`` and ``sentiment``; an empty cell is a missing value."""
+
+
+def to_examples(rows: Iterable[Row], measurer: Measurer) -> Iterator[tf.train.Example]:
+    """Make examples of the rows of a span, in order.
 
     Args:
-        row: the columns ``id``, ``date``, ``review`` and ``sentiment``; an empty cell is a missing value.
+        rows: read in batches, never all at once.
+        measurer: takes the measures of the texts.
 
-    Returns:
-        The columns as bytes, with ``label``, ``length`` and ``question`` added (see ``features``).
+    Yields:
+        The columns as bytes, with label, slices and measures added (see ``features``).
     """
+    source = iter(rows)
+    while batch := list(itertools.islice(source, _BATCH)):
+        measures = measurer.measure([row.get(features.REVIEW) or "" for row in batch])
+        yield from map(to_example, batch, measures)
+
+
+def to_example(row: Row, measures: Measures) -> tf.train.Example:
+    """Make an example of one row and the measures of its review."""
     review, sentiment = row.get(features.REVIEW) or "", row.get(features.SENTIMENT) or ""
     values = {name: row.get(name) or "" for name in features.CSV_COLUMNS}
-    values[features.LENGTH] = features.length_class(len(review.split()))
+    values[features.LENGTH] = features.length_class(measures.words)
     values[features.QUESTION] = "yes" if "?" in review else "no"
     made = {name: _bytes_feature(value) for name, value in values.items()}
     labels = [features.SENTIMENTS.index(sentiment)] if sentiment in features.SENTIMENTS else []
-    made[features.LABEL] = tf.train.Feature(int64_list=tf.train.Int64List(value=labels))
+    made[features.LABEL] = _int_feature(labels)
+    made[features.WORDS] = _int_feature([measures.words])
+    made[features.CHARACTERS] = _int_feature([measures.characters])
+    made[features.TAGS] = _int_feature([measures.tags])
+    made[features.UNKNOWN_SHARE] = tf.train.Feature(float_list=tf.train.FloatList(value=[measures.unknown_share]))
+    made[features.VOCABULARY] = _int_feature(measures.vocabulary)
     return tf.train.Example(features=tf.train.Features(feature=made))
 
 
 def _bytes_feature(value: str) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()] if value else []))
+    # A feature without a kind is a missing one; one with an empty list would be there, and be counted as such.
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()])) if value else tf.train.Feature()
+
+
+def _int_feature(values: Sequence[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values)) if values else tf.train.Feature()
+
+
+_VOCABULARY_FIELDS = ("vocab", "vocab_sha256", "lower_case")
+"""Other fields say nothing about the measures, and would be part of the cache's key for nothing."""
+
+
+def write_encoder(encoder: EncoderConfig) -> example_gen_pb2.CustomConfig:
+    """Put what is needed of the encoder's settings into the form that TFX gives an ExampleGen."""
+    made = example_gen_pb2.CustomConfig()
+    fields = {name: getattr(encoder, name) for name in _VOCABULARY_FIELDS}
+    made.custom_config.Pack(wrappers_pb2.StringValue(value=json.dumps(fields, sort_keys=True)))
+    return made
+
+
+def _read_encoder(custom_config: str) -> EncoderConfig:
+    message, text = example_gen_pb2.CustomConfig(), wrappers_pb2.StringValue()
+    proto_utils.json_to_proto(custom_config, message)
+    message.custom_config.Unpack(text)
+    return build(EncoderConfig, json.loads(text.value))
 
 
 class ReadReviews(beam.DoFn):  # type: ignore[misc]
     """From a CSV file's path to its examples; line ends inside quotes belong to the cell."""
 
+    def __init__(self, encoder: EncoderConfig) -> None:
+        super().__init__()
+        self._encoder = encoder
+
+    def setup(self) -> None:
+        """Load the vocabulary, once in each worker."""
+        self._measurer = Measurer(vocab_path(self._encoder), lower_case=self._encoder.lower_case)
+
     def process(self, path: str) -> Iterator[tf.train.Example]:
         """Read one file."""
         with FileSystems.open(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-            yield from map(to_example, csv.DictReader(text))
+            yield from to_examples(csv.DictReader(text), self._measurer)
 
 
 @beam.typehints.with_input_types(beam.Pipeline)
@@ -147,11 +207,12 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         base = PurePosixPath(exec_properties[INPUT_BASE_KEY])
         self._patterns = [str(base / pattern) for pattern in split_pattern.split(_SEPARATOR)]
+        self._encoder = _read_encoder(exec_properties[CUSTOM_CONFIG_KEY])
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Add the reading steps to the pipeline."""
         files = [path for pattern in self._patterns for path in sorted(fileio.glob(pattern))]
-        return pipeline | beam.Create(files) | beam.Reshuffle() | beam.ParDo(ReadReviews())
+        return pipeline | beam.Create(files) | beam.Reshuffle() | beam.ParDo(ReadReviews(self._encoder))
 
 
 class Executor(BaseExampleGenExecutor):  # type: ignore[misc]
@@ -167,3 +228,13 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
     DRIVER_CLASS = Driver
+
+    def __init__(self, *, encoder: EncoderConfig, **stock: Any) -> None:
+        """Make the component.
+
+        Args:
+            encoder: its vocabulary tells which WordPieces are unknown.
+            stock: what TFX's FileBasedExampleGen takes.
+        """
+        # TFX's CsvExampleGen hands no custom_config on.
+        FileBasedExampleGen.__init__(self, custom_config=write_encoder(encoder), **stock)
