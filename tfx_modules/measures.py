@@ -9,7 +9,7 @@ import functools
 import re
 import string
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -23,6 +23,8 @@ _WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONG_WORD = 100
 """Characters; the tokenizer gives up longer words."""
+_REMEMBERED = 1 << 16
+"""Words; a bound of the memory used."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,11 +50,7 @@ class Measurer:
         """
         self._covers_ascii = _covers_ascii(frozenset(vocab.read_text(encoding="utf-8").splitlines()), lower_case)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]
-        def share(texts: tf.Tensor) -> tf.Tensor:
-            return text.unknown_share(texts, vocab, lower_case=lower_case)
-
-        self._share = share
+        self._share = _share_function(vocab, lower_case)
 
     def measure(self, reviews: Sequence[str]) -> Iterator[Measures]:
         """Measure a batch, in order; a missing review is an empty one."""
@@ -81,7 +79,18 @@ class Measurer:
         )
 
 
-def _covers_ascii(tokens: frozenset[str], lower_case: bool) -> bool:  # noqa: FBT001 - a setting handed on
+@functools.lru_cache(maxsize=4)
+def _share_function(vocab: Path, lower_case: bool) -> Callable[[tf.Tensor], tf.Tensor]:  # noqa: FBT001 - a setting
+    """Trace the graph once in a process, although every worker thread has a measurer of its own."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]
+    def share(texts: tf.Tensor) -> tf.Tensor:
+        return text.unknown_share(texts, vocab, lower_case=lower_case)
+
+    return share.get_concrete_function()
+
+
+def _covers_ascii(tokens: frozenset[str], lower_case: bool) -> bool:  # noqa: FBT001 - a setting
     letters = string.ascii_lowercase if lower_case else string.ascii_letters
     inside = {f"##{character}" for character in letters + string.digits}
     return inside | set(letters + string.digits + string.punctuation) <= tokens
@@ -96,10 +105,18 @@ def vocabulary(review: str) -> tuple[int, ...]:
     Returns:
         Numbers below ``features.VOCABULARY_BUCKETS``, each once, rising.
     """
-    return tuple(sorted({_bucket(word) for word in _WORD.findall(review.lower())}))
+    return tuple(sorted(set(map(_BUCKETS.__getitem__, _WORD.findall(review.lower())))))
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _bucket(word: str) -> int:
-    # CRC-32 and not Python's hash, which differs from process to process.
-    return zlib.crc32(word.encode("utf-8", "surrogatepass")) % features.VOCABULARY_BUCKETS
+class _Buckets(dict[str, int]):
+    """Bucket by word, remembered for words that come again; a mapping that fills itself, since it is asked often."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        # CRC-32 and not Python's hash, which differs from process to process.
+        bucket = self[word] = zlib.crc32(word.encode("utf-8", "surrogatepass")) % features.VOCABULARY_BUCKETS
+        return bucket
+
+
+_BUCKETS = _Buckets()

@@ -5,7 +5,7 @@ import datetime as dt
 import io
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -139,27 +139,29 @@ def to_examples(rows: Iterable[Row], measurer: Measurer) -> Iterator[tf.train.Ex
 def to_example(row: Row, measures: Measures) -> tf.train.Example:
     """Make an example of one row and the measures of its review."""
     review, sentiment = row.get(features.REVIEW) or "", row.get(features.SENTIMENT) or ""
-    values = {name: row.get(name) or "" for name in features.CSV_COLUMNS}
-    values[features.LENGTH] = features.length_class(measures.words)
-    values[features.QUESTION] = "yes" if "?" in review else "no"
-    made = {name: _bytes_feature(value) for name, value in values.items()}
-    labels = [features.SENTIMENTS.index(sentiment)] if sentiment in features.SENTIMENTS else []
-    made[features.LABEL] = _int_feature(labels)
-    made[features.WORDS] = _int_feature([measures.words])
-    made[features.CHARACTERS] = _int_feature([measures.characters])
-    made[features.TAGS] = _int_feature([measures.tags])
-    made[features.UNKNOWN_SHARE] = tf.train.Feature(float_list=tf.train.FloatList(value=[measures.unknown_share]))
-    made[features.VOCABULARY] = _int_feature(measures.vocabulary)
-    return tf.train.Example(features=tf.train.Features(feature=made))
-
-
-def _bytes_feature(value: str) -> tf.train.Feature:
+    texts = {name: row.get(name) or "" for name in features.CSV_COLUMNS}
+    texts[features.LENGTH] = features.length_class(measures.words)
+    texts[features.QUESTION] = "yes" if "?" in review else "no"
+    example = tf.train.Example()
+    made = example.features.feature
     # A feature without a kind is a missing one; one with an empty list would be there, and be counted as such.
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()])) if value else tf.train.Feature()
-
-
-def _int_feature(values: Sequence[int]) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values)) if values else tf.train.Feature()
+    for name, text in texts.items():
+        feature = made[name]
+        if text:
+            feature.bytes_list.value.append(text.encode())
+    ints = {
+        features.LABEL: [features.SENTIMENTS.index(sentiment)] if sentiment in features.SENTIMENTS else [],
+        features.WORDS: [measures.words],
+        features.CHARACTERS: [measures.characters],
+        features.TAGS: [measures.tags],
+        features.VOCABULARY: measures.vocabulary,
+    }
+    for name, numbers in ints.items():
+        feature = made[name]
+        if numbers:
+            feature.int64_list.value.extend(numbers)
+    made[features.UNKNOWN_SHARE].float_list.value.append(measures.unknown_share)
+    return example
 
 
 _VOCABULARY_FIELDS = ("vocab", "vocab_sha256", "lower_case")

@@ -34,19 +34,29 @@ def schema() -> schema_pb2.Schema:
     return made
 
 
-def count(batch: pa.RecordBatch) -> profile.Days:
+Table = dict[str, _Numbers]
+"""By day: the number of rows, then the counts of all classes of all features, int64 [1 + classes]."""
+
+
+def count(batch: pa.RecordBatch) -> Table:
     """Count a batch of examples.
 
     Args:
         batch: columns of lists, as TFX reads examples; those of ``schema``.
     """
     days, day_of_row = _days(batch)
-    rows = np.bincount(day_of_row, minlength=len(days))
-    counts = {name: _count(batch, name, day_of_row, len(days)) for name in profile.SIZES}
-    return {
-        day: profile.Profile(int(rows[n]), {name: tuple(map(int, table[n])) for name, table in counts.items()})
-        for n, day in enumerate(days)
-    }
+    rows = np.bincount(day_of_row, minlength=len(days))[:, np.newaxis]
+    columns = [_count(batch, name, day_of_row, len(days)) for name in profile.SIZES]
+    table = np.concatenate([rows, *columns], axis=1)
+    return {day: table[n] for n, day in enumerate(days)}
+
+
+def _profile(numbers: _Numbers) -> profile.Profile:
+    ends = np.cumsum([1, *profile.SIZES.values()])
+    rows, *counts = np.split(numbers, ends[:-1])
+    return profile.Profile(
+        int(rows[0]), {name: tuple(map(int, found)) for name, found in zip(profile.SIZES, counts, strict=True)}
+    )
 
 
 def _days(batch: pa.RecordBatch) -> tuple[list[str], _Numbers]:
@@ -106,18 +116,23 @@ def _column(batch: pa.RecordBatch, name: str) -> tuple[_Numbers, pa.Array]:
 class CountDays(beam.CombineFn):  # type: ignore[misc]
     """From record batches to the days of all of them."""
 
-    def create_accumulator(self) -> profile.Days:
+    def create_accumulator(self) -> Table:
         """Begin with no day."""
         return {}
 
-    def add_input(self, accumulator: profile.Days, batch: pa.RecordBatch, *_: Any) -> profile.Days:
+    def add_input(self, accumulator: Table, batch: pa.RecordBatch, *_: Any) -> Table:
         """Add a batch."""
-        return profile.add_days([accumulator, count(batch)])
+        return self.merge_accumulators([accumulator, count(batch)])
 
-    def merge_accumulators(self, accumulators: Iterable[profile.Days], *_: Any) -> profile.Days:
+    def merge_accumulators(self, accumulators: Iterable[Table], *_: Any) -> Table:
         """Put parts together."""
-        return profile.add_days(accumulators)
+        merged: Table = {}
+        for table in accumulators:
+            for day, numbers in table.items():
+                merged[day] = merged[day] + numbers if day in merged else numbers
+        return merged
 
-    def extract_output(self, accumulator: profile.Days, *_: Any) -> profile.Days:
-        """Return the days, those without reviews left out."""
-        return {day: item for day, item in accumulator.items() if item.rows}
+    def extract_output(self, accumulator: Table, *_: Any) -> profile.Days:
+        """Return the days in order, those without reviews left out."""
+        days = {day: _profile(numbers) for day, numbers in sorted(accumulator.items())}
+        return {day: item for day, item in days.items() if item.rows}

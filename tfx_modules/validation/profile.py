@@ -80,15 +80,6 @@ def add(profiles: Iterable[Profile]) -> Profile:
     )
 
 
-def add_days(parts: Iterable[Days]) -> Days:
-    """Put parts of the same days together."""
-    by_day: dict[str, list[Profile]] = {}
-    for part in parts:
-        for day, profile in part.items():
-            by_day.setdefault(day, []).append(profile)
-    return {day: found[0] if len(found) == 1 else add(found) for day, found in sorted(by_day.items())}
-
-
 def to_json(days: Days) -> str:
     """Write days for ``from_json``."""
     return json.dumps({"format": FORMAT, "days": {day: dataclasses.asdict(item) for day, item in days.items()}})

@@ -3,15 +3,20 @@
 import csv
 import dataclasses
 import datetime as dt
+import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler.compiler import Compiler
+from tfx.orchestration.metadata import Metadata
 
 from tfx_modules.compile import to_json
 from tfx_modules.config import PipelineConfig, ValidationConfig
+from tfx_modules.node.connection import connection_config
 from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import NodeRequest
 from tfx_modules.node.run import run_node
@@ -22,7 +27,6 @@ NODES = ("CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "E
 EPOCH = dt.date(1970, 1, 1)
 
 Row = dict[str, str]
-Change = Callable[[Row], Row]
 
 
 def sample_day(day: str) -> list[Row]:
@@ -43,7 +47,7 @@ class DataNodes:
 
     def run(self, days: Mapping[str, Sequence[Row]], settings: ValidationConfig, run_id: str = "run-1") -> Outcome:
         """Run a window of days; return ExampleValidator's outcome."""
-        spans = self._write(days, run_id)
+        spans = self._write(days)
         pipeline = self._compile(settings)
         first, last = ((dt.date.fromisoformat(day) - EPOCH).days for day in (min(days), max(days)))
         window = {"static_range": {"start_span_number": first, "end_span_number": last}}
@@ -72,8 +76,12 @@ class DataNodes:
         path.write_text(to_json(Compiler().compile(create_pipeline(config))), encoding="utf-8")
         return path
 
-    def _write(self, days: Mapping[str, Sequence[Row]], run_id: str) -> Path:
-        spans = self.folder / "spans" / run_id
+    def _write(self, days: Mapping[str, Sequence[Row]]) -> Path:
+        """Write spans where the same days were written before, so that the cache knows them."""
+        digest = hashlib.sha256(json.dumps(days, sort_keys=True).encode()).hexdigest()
+        spans = self.folder / "spans" / digest[:8]
+        if spans.exists():
+            return spans
         for day, rows in days.items():
             (spans / day).mkdir(parents=True)
             with (spans / day / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
@@ -81,6 +89,24 @@ class DataNodes:
                 writer.writeheader()
                 writer.writerows({**row, "date": day} for row in rows)
         return spans
+
+    def push(self, run_id: str) -> None:
+        """Record what a Pusher does that has published a model in a run."""
+        with Metadata(connection_config(self.metadata)) as handle:
+            store = handle.store
+            (run,) = [item for item in store.get_contexts_by_type("pipeline_run") if item.name == run_id]
+            pushed = metadata_store_pb2.Artifact(uri="made up", type_id=_type(store, "PushedModel"))
+            pushed.state = metadata_store_pb2.Artifact.LIVE
+            pushed.custom_properties["pushed"].int_value = 1
+            execution = metadata_store_pb2.Execution(last_known_state=metadata_store_pb2.Execution.COMPLETE)
+            execution.type_id = store.put_execution_type(metadata_store_pb2.ExecutionType(name="a Pusher"))
+            event = metadata_store_pb2.Event(type=metadata_store_pb2.Event.OUTPUT)
+            pipelines = store.get_contexts_by_type("pipeline")
+            store.put_execution(execution, [(pushed, event)], [run, *pipelines])
+
+
+def _type(store: MetadataStore, name: str) -> int:
+    return int(store.put_artifact_type(metadata_store_pb2.ArtifactType(name=name), can_add_fields=True))
 
 
 def page_of(outcome: Outcome) -> str:

@@ -17,10 +17,15 @@ FILE = "report.html"
 """Name in the folder of an ExampleAnomalies artifact."""
 
 _WORDS = {
-    Severity.BLOCK: ("&#10006;", "blocks"),
-    Severity.WARN: ("&#9650;", "warns"),
-    Severity.IGNORE: ("&#9675;", "ignored"),
+    Severity.BLOCK: "&#10006; blocks",
+    Severity.WARN: "&#9650; warns",
+    Severity.IGNORE: "&#9675; ignored",
 }
+_NUMBERS = ("Distance", "Allowed", "By chance", "Limit")
+_NOTE = (
+    "Jensen-Shannon divergence in bits: 0 is alike, 1 is nothing in common. The limit is what the settings allow, and "
+    "on top of it what two samples of these sizes may differ by chance."
+)
 _CAPTIONS = {
     features.WORDS: "Words in a review",
     features.CHARACTERS: "Characters in a review",
@@ -66,7 +71,8 @@ def _body(report: Report, title: str) -> Iterator[str]:
     yield f"<section><h2>Anomalies</h2>{_findings(report.verdict.findings)}</section>"
     yield f"<section><h2>Distances</h2>{_distances(report.comparisons)}</section>"
     days = _figure("Reviews of each day, by sentiment", pictures.days(report.days))
-    yield f"<section><h2>Reviews by day</h2>{days}</section>"
+    balance = _figure("Share of positive reviews of each day", pictures.balance(report.days, report.champion.days))
+    yield f"<section><h2>Reviews by day</h2>{_pictures([days, balance])}</section>"
     yield f"<section><h2>Texts</h2>{_distributions(report)}</section></main>"
 
 
@@ -104,39 +110,38 @@ def _title(item: Comparison) -> str:
     return "Against the champion's data" if item.kind == SKEW else "Against the day before"
 
 
-def _findings(findings: Iterable[Finding]) -> str:
+def _findings(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "<p>None.</p>"
+    columns = (("Severity", ""), ("Feature", ""), ("What", ""), ("Kind in the settings", ""))
     rows = [
         (
-            f'<td class="{item.severity.value}">{_WORDS[item.severity][0]} {_WORDS[item.severity][1]}</td>'
-            f"<td>{escape(item.anomaly.feature or 'all data')}</td><td>{escape(item.anomaly.text)}</td>"
-            f"<td><code>{escape(item.anomaly.kind)}</code></td>"
+            f'<span class="{item.severity.value}">{_WORDS[item.severity]}</span>',
+            escape(item.anomaly.feature or "all data"),
+            escape(item.anomaly.text),
+            f"<code>{escape(item.anomaly.kind).replace('_', '_<wbr>')}</code>",
         )
         for item in findings
     ]
-    if not rows:
-        return "<p>None.</p>"
-    return _table(("Severity", "Feature", "What", "Kind, as the settings name it"), rows)
+    return _table(columns, rows)
 
 
 def _distances(comparisons: Sequence[Comparison]) -> str:
     if not comparisons:
         return "<p>There is nothing to compare with.</p>"
-    figures = "".join(_figure(f"{_title(item)}: {_names(item)}", pictures.distances(item)) for item in comparisons)
+    figures = [_figure(f"{_title(item)}: {_names(item)}", pictures.distances(item)) for item in comparisons]
+    columns = (("Comparison", ""), ("Feature", ""), *((name, "number") for name in _NUMBERS), ("Verdict", ""))
     rows = [
         (
-            f"<td>{_title(item)}</td><td>{escape(one.feature)}</td><td class=number>{one.value:.3f}</td>"
-            f"<td class=number>{one.allowed:.3f}</td><td class=number>{one.chance:.3f}</td>"
-            f"<td class=number>{one.limit:.3f}</td><td>{'too great' if one.is_too_great else 'passes'}</td>"
+            _title(item),
+            escape(one.feature),
+            *(f"{number:.3f}" for number in (one.value, one.allowed, one.chance, one.limit)),
+            "too great" if one.is_too_great else "passes",
         )
         for item in comparisons
         for one in item.distances
     ]
-    names = ("Comparison", "Feature", "Distance", "Allowed", "By chance", "Limit", "")
-    note = (
-        "<p>Jensen-Shannon divergence in bits: 0 is alike, 1 is nothing in common. The limit is what the settings "
-        "allow, and on top of it what two samples of these sizes may differ by chance.</p>"
-    )
-    return f"<div class=pictures>{figures}</div>{note}{_table(names, rows)}"
+    return f"{_pictures(figures)}<p>{_NOTE}</p>{_table(columns, rows)}"
 
 
 def _names(item: Comparison) -> str:
@@ -145,8 +150,7 @@ def _names(item: Comparison) -> str:
 
 def _distributions(report: Report) -> str:
     sets = _sets(report)
-    figures = [_figure(_CAPTIONS[name], pictures.distribution(name, sets)) for name in EDGES]
-    return f"<div class=pictures>{''.join(figures)}</div>"
+    return _pictures(_figure(_CAPTIONS[name], pictures.distribution(name, sets)) for name in EDGES)
 
 
 def _sets(report: Report) -> list[tuple[str, Profile]]:
@@ -165,7 +169,22 @@ def _figure(caption: str, svg: str) -> str:
     return f'<figure><figcaption>{text}</figcaption><div role="img" aria-label="{text}">{svg}</div></figure>'
 
 
-def _table(names: Iterable[str], rows: Iterable[str]) -> str:
-    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in names)
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f"<div class=table><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+def _pictures(figures: Iterable[str]) -> str:
+    return f'<div class="pictures">{"".join(figures)}</div>'
+
+
+def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> str:
+    """Make a table; a narrow screen shows a row as a list, with the names of the columns in front.
+
+    Args:
+        columns: name and class of each.
+        rows: cells that are HTML already.
+    """
+    head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in columns)
+    body = "".join(f"<tr>{''.join(map(_cell, columns, row))}</tr>" for row in rows)
+    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(column: tuple[str, str], content: str) -> str:
+    name, kind = column
+    return f'<td data-label="{name}" class="{kind}"><div>{content}</div></td>'

@@ -24,7 +24,7 @@ _STYLES: tuple[dict[str, Any], ...] = (
 _BAR_STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#f2b48a", "hatch": "////"},
     {"color": "#0b5394", "hatch": ""},
-    {"color": "#ffffff", "hatch": "...."},
+    {"color": "#ffffff", "hatch": "xxxx"},
 )
 _SETTINGS = {
     "svg.fonttype": "none",  # text stays text: it can be searched, and is as sharp as the reader's screen
@@ -40,15 +40,15 @@ _SETTINGS = {
     "hatch.linewidth": 0.6,
 }
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-_WIDTH, _HEIGHT = 4.8, 3.0
-"""Inches."""
+_INCHES = (4.8, 3.2)
+"""Width and height: small, so that a telephone shows it whole."""
 _MOST_LABELS = 12
 
 
 def days(counted: Days) -> str:
     """Draw the reviews of each day, by sentiment."""
     names = sorted(day for day in counted if day)
-    with _drawing(_WIDTH * 2, _HEIGHT) as (axes, made):
+    with _drawing() as (axes, made):
         below = [0] * len(names)
         for place, (name, style) in enumerate(zip(profile.SENTIMENTS, _BAR_STYLES, strict=True)):
             counts = [counted[day].counts[features.SENTIMENT][place] for day in names]
@@ -56,17 +56,37 @@ def days(counted: Days) -> str:
             axes.bar(range(len(names)), counts, bottom=below, label=label, edgecolor=_INK, linewidth=0.5, **style)
             below = [low + count for low, count in zip(below, counts, strict=True)]
         _name_places(axes, names)
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.set_ylabel("reviews")
         _legend(axes, columns=3)
     return made[0]
+
+
+def balance(counted: Days, champion: Days) -> str:
+    """Draw the share of positive reviews of each day, and that of the champion's data as a level."""
+    names = sorted(day for day in counted if day)
+    with _drawing() as (axes, made):
+        axes.plot([_positive(counted[day]) for day in names], label="each day", markersize=4, **_STYLES[0])
+        if champion:
+            level, style = _positive(profile.add(champion.values())), {**_STYLES[2], "marker": ""}
+            axes.axhline(level, label=f"champion's data, {level:.0%}", **style)
+        _name_places(axes, names)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_ylim(0, 1.04)
+        axes.set_ylabel("share of the day's reviews")
+        _legend(axes, columns=2)
+    return made[0]
+
+
+def _positive(item: Profile) -> float:
+    return item.shares(features.SENTIMENT)[profile.SENTIMENTS.index("positive")]
 
 
 def distribution(name: str, sets: Sequence[tuple[str, Profile]]) -> str:
     """Draw the shares of a feature's classes in up to three sets of reviews, the newest first."""
     used = [n for n in range(profile.SIZES[name]) if any(item.counts[name][n] for _, item in sets)]
     places = range(min(used, default=0), max(used, default=0) + 1)
-    with _drawing(_WIDTH, _HEIGHT) as (axes, made):
+    with _drawing() as (axes, made):
         for (label, item), style in zip(sets, _STYLES, strict=False):
             shares = item.shares(name)
             axes.plot([shares[n] for n in places], label=label, markersize=4, **style)
@@ -81,7 +101,7 @@ def distribution(name: str, sets: Sequence[tuple[str, Profile]]) -> str:
 def distances(comparison: Comparison) -> str:
     """Draw every distance as a bar, and its limit as a mark."""
     items = list(comparison.distances)[::-1]
-    with _drawing(_WIDTH, _HEIGHT) as (axes, made):
+    with _drawing() as (axes, made):
         for place, item in enumerate(items):
             style = _BAR_STYLES[0 if item.is_too_great else 1]
             axes.barh(place, item.value, height=0.55, edgecolor=_INK, linewidth=0.5, **style)
@@ -96,11 +116,11 @@ def distances(comparison: Comparison) -> str:
 
 
 @contextlib.contextmanager
-def _drawing(width: float, height: float) -> Iterator[tuple[Axes, list[str]]]:
+def _drawing() -> Iterator[tuple[Axes, list[str]]]:
     """Give axes to draw on; the list gets the SVG when they are left."""
     made: list[str] = []
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=_INCHES, layout="constrained")
         axes = figure.add_subplot()
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="both", color="#e3e8ec", linewidth=0.6)
