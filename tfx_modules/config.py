@@ -149,8 +149,8 @@ class ValidationConfig:
         unknown = sorted(set(self.severity) - set(ANOMALY_KINDS))
         _check("validation.severity", ", ".join(unknown), ", ".join(ANOMALY_KINDS), good=not unknown)
         allowed = [item.value for item in Severity]
-        for name, value in {"default_severity": self.default_severity, **self.severity}.items():
-            _check(f"validation {name}", value, ", ".join(allowed), good=value in allowed)
+        for name, value in {"default_severity": self.default_severity, **_named(self.severity)}.items():
+            _check(f"validation.{name}", value, ", ".join(allowed), good=value in allowed)
         _check("validation.minimum_rows", self.minimum_rows, "1 or more", good=self.minimum_rows >= 1)
         for table in ("drift", "skew"):
             for name, value in dataclasses.asdict(getattr(self, table)).items():
@@ -161,6 +161,10 @@ class ValidationConfig:
         names = (kind, COMPARISON_KIND) if kind in (DRIFT, SKEW) else (kind,)
         found = next((self.severity[name] for name in names if name in self.severity), self.default_severity)
         return Severity(found)
+
+
+def _named(severity: Mapping[str, str]) -> dict[str, str]:
+    return {f"severity.{kind}": value for kind, value in severity.items()}
 
 
 @dataclasses.dataclass(frozen=True)

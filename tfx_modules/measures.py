@@ -23,7 +23,7 @@ _WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONG_WORD = 100
 """Characters; the tokenizer gives up longer words."""
-_REMEMBERED = 1 << 16
+REMEMBERED = 1 << 16
 """Words; a bound of the memory used."""
 
 
@@ -105,18 +105,18 @@ def vocabulary(review: str) -> tuple[int, ...]:
     Returns:
         Numbers below ``features.VOCABULARY_BUCKETS``, each once, rising.
     """
-    return tuple(sorted(set(map(_BUCKETS.__getitem__, _WORD.findall(review.lower())))))
+    return tuple(sorted(set(map(BUCKETS.__getitem__, _WORD.findall(review.lower())))))
 
 
 class _Buckets(dict[str, int]):
     """Bucket by word, remembered for words that come again; a mapping that fills itself, since it is asked often."""
 
     def __missing__(self, word: str) -> int:
-        if len(self) >= _REMEMBERED:
+        if len(self) >= REMEMBERED:
             self.clear()
         # CRC-32 and not Python's hash, which differs from process to process.
         bucket = self[word] = zlib.crc32(word.encode("utf-8", "surrogatepass")) % features.VOCABULARY_BUCKETS
         return bucket
 
 
-_BUCKETS = _Buckets()
+BUCKETS = _Buckets()

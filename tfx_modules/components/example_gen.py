@@ -176,7 +176,8 @@ def write_encoder(encoder: EncoderConfig) -> example_gen_pb2.CustomConfig:
     return made
 
 
-def _read_encoder(custom_config: str) -> EncoderConfig:
+def read_encoder(custom_config: str) -> EncoderConfig:
+    """Read what ``write_encoder`` wrote, in the JSON that executors get."""
     message, text = example_gen_pb2.CustomConfig(), wrappers_pb2.StringValue()
     proto_utils.json_to_proto(custom_config, message)
     message.custom_config.Unpack(text)
@@ -209,7 +210,7 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         base = PurePosixPath(exec_properties[INPUT_BASE_KEY])
         self._patterns = [str(base / pattern) for pattern in split_pattern.split(_SEPARATOR)]
-        self._encoder = _read_encoder(exec_properties[CUSTOM_CONFIG_KEY])
+        self._encoder = read_encoder(exec_properties[CUSTOM_CONFIG_KEY])
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Add the reading steps to the pipeline."""

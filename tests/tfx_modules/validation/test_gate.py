@@ -13,53 +13,11 @@ from tfx_modules.node.outcome import Outcome, State
 
 DAYS = ("2026-11-03", "2026-11-04", "2026-11-05")
 NEWEST = DAYS[-1]
-GERMAN = [
-    "der",
-    "film",
-    "erzählt",
-    "eine",
-    "ruhige",
-    "geschichte",
-    "von",
-    "zwei",
-    "geschwistern",
-    "am",
-    "meer",
-    "und",
-    "die",
-    "bilder",
-    "sind",
-    "so",
-    "schön",
-    "dass",
-    "man",
-    "gerne",
-    "länger",
-    "bleiben",
-    "möchte",
-    "obwohl",
-    "das",
-    "ende",
-    "etwas",
-    "überhastet",
-    "wirkt",
-    "und",
-    "musik",
-    "ton",
-    "schnitt",
-    "sowie",
-    "kamera",
-    "nicht",
-    "immer",
-    "zusammen",
-    "passen",
-    "trotzdem",
-    "habe",
-    "ich",
-    "gelacht",
-    "geweint",
-    "gestaunt",
-]
+GERMAN = (
+    "der film erzählt eine ruhige geschichte von zwei geschwistern am meer und die bilder sind so schön dass man gerne "
+    "länger bleiben möchte obwohl das ende etwas überhastet wirkt und musik ton schnitt sowie kamera nicht immer "
+    "zusammen passen trotzdem habe ich gelacht geweint gestaunt"
+)
 
 Window = dict[str, list[Row]]
 
@@ -76,8 +34,9 @@ def window() -> Window:
 
 def german(row: Row) -> str:
     """As many words as the review has, of another language."""
+    words = GERMAN.split()
     start, count = int(row["id"][2:]), len(row["review"].split())
-    return " ".join(GERMAN[(start + 7 * n) % len(GERMAN)] for n in range(count))
+    return " ".join(words[(start + 7 * n) % len(words)] for n in range(count))
 
 
 def with_newest(window: Mapping[str, Sequence[Row]], rows: list[Row]) -> Window:
