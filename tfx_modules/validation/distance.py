@@ -12,6 +12,8 @@ from tfx_modules.config import Distances
 from tfx_modules.validation.profile import EDGES, SIZES, Profile
 
 _CONFIDENCE = 0.999
+_RARE = 100
+"""Values; a class with more is well described by the large-sample limit."""
 _NORMAL = statistics.NormalDist().inv_cdf(_CONFIDENCE)
 
 
@@ -59,19 +61,48 @@ def compare(newer: Profile, older: Profile, allowed: Distances) -> list[Distance
 def chance(newer: Profile, older: Profile, name: str) -> float:
     """Tell how far apart two samples of the same reviews may be.
 
-    The divergence of two samples of n and m values in k classes, times 8 ln 2 / (1/n + 1/m), is distributed as
-    chi-square with k - 1 degrees of freedom. That is a G-test of homogeneity.
+    Given how many values of both sets together a class has, chance decides which of them are whose: a binomial
+    distribution. It gives the mean and the variance of each class's part of the divergence, exactly for rare classes,
+    and by the large-sample limit, in which the divergence times 8 ln 2 / (1/n + 1/m) is chi-square with one degree of
+    freedom for each class but one, for others. Their sum is taken for a chi-square distribution on another scale.
 
     Returns:
-        Its 99.9 % point, in bits; by Wilson and Hilferty's approximation of chi-square.
+        The 99.9 % point of the divergence, in bits.
     """
     n, m = newer.count(name), older.count(name)
-    freedom = sum(a + b > 0 for a, b in zip(newer.counts[name], older.counts[name], strict=True)) - 1
-    if freedom < 1 or not n or not m:
+    totals = [a + b for a, b in zip(newer.counts[name], older.counts[name], strict=True) if a + b]
+    if len(totals) < 2:
         return 0.0
+    moments = {total: _moments(total, n, m) for total in set(totals)}
+    # The sets' sizes are given, so that one class follows from the others.
+    free = (len(totals) - 1) / len(totals)
+    mean = free * sum(moments[total][0] for total in totals)
+    variance = free * sum(moments[total][1] for total in totals)
+    if not variance:  # one value against one: there is but one way to differ
+        return mean
+    return variance / (2 * mean) * _chi_square(2 * mean**2 / variance)
+
+
+def _moments(total: int, n: int, m: int) -> tuple[float, float]:
+    """Return mean and variance of the part of a class that has a number of values in both sets together."""
+    if total > _RARE:
+        scale = (1 / n + 1 / m) / (8 * math.log(2))
+        return scale, 2 * scale**2
+    share = n / (n + m)
+    chances = [math.comb(total, x) * share**x * (1 - share) ** (total - x) for x in range(total + 1)]
+    parts = [_part(x / n, (total - x) / m) for x in range(total + 1)]
+    mean = sum(chance * part for chance, part in zip(chances, parts, strict=True))
+    return mean, sum(chance * (part - mean) ** 2 for chance, part in zip(chances, parts, strict=True))
+
+
+def _part(p: float, q: float) -> float:
+    return sum(share * math.log2(2 * share / (p + q)) for share in (p, q) if share) / 2
+
+
+def _chi_square(freedom: float) -> float:
+    """Return the 99.9 % point, by Wilson and Hilferty's approximation."""
     spread = 2 / (9 * freedom)
-    chi_square = freedom * (1 - spread + _NORMAL * math.sqrt(spread)) ** 3
-    return chi_square * (1 / n + 1 / m) / (8 * math.log(2))
+    return freedom * (1 - spread + _NORMAL * math.sqrt(spread)) ** 3
 
 
 def _measure(newer: Profile, older: Profile) -> Iterator[tuple[str, float]]:
