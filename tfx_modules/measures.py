@@ -87,7 +87,8 @@ def _share_function(vocab: Path, lower_case: bool) -> Callable[[tf.Tensor], tf.T
     def share(texts: tf.Tensor) -> tf.Tensor:
         return text.unknown_share(texts, vocab, lower_case=lower_case)
 
-    return share.get_concrete_function()
+    traced: Callable[[tf.Tensor], tf.Tensor] = share.get_concrete_function()
+    return traced
 
 
 def _covers_ascii(tokens: frozenset[str], lower_case: bool) -> bool:  # noqa: FBT001 - a setting

@@ -1,6 +1,5 @@
 """The champion's data, found in a real metadata store."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -56,7 +55,7 @@ class Runs:
         assert found is not None
         return [item.id for item in found[PUSHED]], [item.id for item in found[STATISTICS]]
 
-    def _all(self, name: str) -> Sequence[types.Artifact]:
+    def _all(self, name: str) -> list[types.Artifact]:
         (kind,) = [item for item in self.store.get_artifact_types() if item.name == name]
         return [artifact_utils.deserialize_artifact(kind, item) for item in self.store.get_artifacts_by_type(name)]
 
