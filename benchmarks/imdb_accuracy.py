@@ -30,7 +30,8 @@ SETTINGS = Path(__file__).with_name("imdb.toml")
 DAY = dt.date(2026, 11, 5)
 SPAN = (DAY - dt.date(1970, 1, 1)).days
 NODES = (
-    "CsvExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform", "LatestTuned", "Tuner", "Trainer",
+    "CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "ExampleValidator", "Transform", "LatestTuned",
+    "Tuner", "Trainer",
 )  # fmt: skip
 POSITIVE, NEGATIVE = ("1", "pos", "positive"), ("0", "neg", "negative")
 BATCH = 32

@@ -5,14 +5,22 @@ are not here: they are runtime parameters of the compiled pipeline (see ``parame
 """
 
 import dataclasses
+import enum
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli
+from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
 from tfx_modules.exceptions import ConfigError
 
 T = TypeVar("T")
+
+
+def _check(name: str, got: object, allowed: str, *, good: bool) -> None:
+    if not good:
+        raise ConfigError(f"setting {name} is {got!r}; allowed: {allowed}. Change it in the pipeline's settings file.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +88,85 @@ class GateConfig:
     """How much lower than the baseline's the accuracy may be, in absolute terms (0.01 is one point)."""
 
 
+class Severity(str, enum.Enum):
+    """What an anomaly of the data does."""
+
+    IGNORE = "ignore"
+    """Nothing; the report lists it."""
+    WARN = "warn"
+    """The log and the reason tell of it; the run goes on."""
+    BLOCK = "block"
+    """The run stops before anything is trained."""
+
+
+DRIFT = "DRIFT"
+"""The newest day is unlike the day before."""
+SKEW = "SKEW"
+"""The window is unlike the data of the model in service."""
+COMPARISON_KIND = "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH"
+"""TFDV's name for both."""
+ANOMALY_KINDS = (*AnomalyInfo.Type.keys(), DRIFT, SKEW)
+
+
+@dataclasses.dataclass(frozen=True)
+class Distances:
+    """How far two sets of reviews may be apart: Jensen-Shannon divergence in bits, 0 (alike) to 1 (nothing in common).
+
+    What chance alone explains between sets of their sizes is borne on top. 1 switches a comparison off.
+    """
+
+    sentiment: float = 0.05
+    """Of the shares of negative, positive and unlabelled. Half positive is 0.05 from three quarters, 0.31 from all."""
+    words: float = 0.1
+    """Of the numbers of words in a review, in classes."""
+    characters: float = 0.1
+    """Of the numbers of characters in a review, in classes."""
+    tags: float = 0.1
+    """Of the numbers of markup tags in a review, in classes."""
+    unknown_share: float = 0.1
+    """Of the shares of WordPieces that the encoder does not know, in classes."""
+    vocabulary: float = 0.05
+    """Of the words themselves."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationConfig:
+    """When ExampleValidator stops a run."""
+
+    default_severity: str = "block"
+    """Of kinds of anomalies that ``severity`` does not name."""
+    severity: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By kind of anomaly: TFDV's names (``AnomalyInfo.Type``), DRIFT and SKEW."""
+    minimum_rows: int = 50
+    """Where one of two compared sets has fewer rows, a distance that is too great only warns."""
+    drift: Distances = Distances()
+    """Between the newest day and the day before."""
+    skew: Distances = Distances()
+    """Between the window and the window of the model in service."""
+
+    def __post_init__(self) -> None:
+        """Check every severity and distance."""
+        unknown = sorted(set(self.severity) - set(ANOMALY_KINDS))
+        _check("validation.severity", ", ".join(unknown), ", ".join(ANOMALY_KINDS), good=not unknown)
+        allowed = [item.value for item in Severity]
+        for name, value in {"default_severity": self.default_severity, **_named(self.severity)}.items():
+            _check(f"validation.{name}", value, ", ".join(allowed), good=value in allowed)
+        _check("validation.minimum_rows", self.minimum_rows, "1 or more", good=self.minimum_rows >= 1)
+        for table in ("drift", "skew"):
+            for name, value in dataclasses.asdict(getattr(self, table)).items():
+                _check(f"validation.{table}.{name}", value, "0 to 1", good=0 <= value <= 1)
+
+    def severity_of(self, kind: str) -> Severity:
+        """Tell what an anomaly of a kind does; DRIFT and SKEW go before TFDV's name for both."""
+        names = (kind, COMPARISON_KIND) if kind in (DRIFT, SKEW) else (kind,)
+        found = next((self.severity[name] for name in names if name in self.severity), self.default_severity)
+        return Severity(found)
+
+
+def _named(severity: Mapping[str, str]) -> dict[str, str]:
+    return {f"severity.{kind}": value for kind, value in severity.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class ServingCheckConfig:
     """How InfraValidator proves that a model can be served."""
@@ -103,6 +190,7 @@ class PipelineConfig:
     training: TrainingConfig = TrainingConfig()
     tuning: TuningConfig = TuningConfig()
     gate: GateConfig = GateConfig()
+    validation: ValidationConfig = ValidationConfig()
     serving_check: ServingCheckConfig = ServingCheckConfig()
     beam_pipeline_args: tuple[str, ...] = ("--direct_running_mode=in_memory",)
     """How Beam runs ExampleGen, StatisticsGen, Transform and Evaluator."""
@@ -125,11 +213,6 @@ class PipelineConfig:
         platform = self.serving_check.platform
         known = ("project", "local_docker")
         _check("serving_check.platform", platform, ", ".join(known), good=platform in known)
-
-
-def _check(name: str, got: object, allowed: str, *, good: bool) -> None:
-    if not good:
-        raise ConfigError(f"setting {name} is {got!r}; allowed: {allowed}. Change it in the pipeline's settings file.")
 
 
 def load_config(path: Path) -> PipelineConfig:

@@ -18,6 +18,18 @@ SENTIMENTS = ("negative", "positive")
 LENGTHS = (("short", 20), ("medium", 80), ("long", None))
 """Name and greatest number of words of each class of review length."""
 
+WORDS = "words"
+"""int64, number of words between white space; 0 where the review is missing, as for the four that follow."""
+CHARACTERS = "characters"
+"""int64, number of characters, markup included."""
+TAGS = "tags"
+"""int64, number of markup tags such as ``<br />``."""
+UNKNOWN_SHARE = "unknown_share"
+"""float, share of the review's WordPieces that the encoder's vocabulary does not have ([UNK]), 0 to 1."""
+VOCABULARY = "vocabulary"
+"""int64 list, the buckets that the review's words fall into by their hash, each once, rising."""
+VOCABULARY_BUCKETS = 256
+
 INPUT_IDS = "input_ids"
 """Transformed: int64 [batch, max_tokens], WordPiece ids with [CLS] and [SEP], padded with 0."""
 

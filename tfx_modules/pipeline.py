@@ -9,10 +9,13 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import example_gen_pb2, infra_validator_pb2, trainer_pb2
 
 from tfx_modules import evaluation, export, parameters
+from tfx_modules.components import champion
 from tfx_modules.components.example_gen import CsvExampleGen
+from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.infra_validator import InfraValidator
 from tfx_modules.components.pusher import Pusher
 from tfx_modules.components.schema_gen import SchemaGen
+from tfx_modules.components.statistics_gen import StatisticsGen
 from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
 from tfx_modules.config import PipelineConfig, ServingCheckConfig
 
@@ -47,13 +50,14 @@ class _Data:
     """The components up to the transformed examples."""
 
     examples: CsvExampleGen
-    statistics: tfx.components.StatisticsGen
+    statistics: StatisticsGen
     schema: SchemaGen
-    validator: tfx.components.ExampleValidator
+    champion: tfx.dsl.Resolver
+    validator: ExampleValidator
     transform: tfx.components.Transform
 
     def nodes(self) -> list[BaseNode]:
-        return [self.examples, self.statistics, self.schema, self.validator, self.transform]
+        return [self.examples, self.statistics, self.schema, self.champion, self.validator, self.transform]
 
 
 def _data_components(config: PipelineConfig) -> _Data:
@@ -63,12 +67,19 @@ def _data_components(config: PipelineConfig) -> _Data:
         output_config=_two_to_one(),
         range_config=parameters.range_config(),
         span_versions=parameters.span_versions(),
+        encoder=config.encoder,
     )
-    statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"])
+    statistics = StatisticsGen(examples=examples.outputs["examples"])
     # Without a fixed shape, Transform gets sparse tensors and can fill what is missing.
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
-    validator = tfx.components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    served = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
+        "ChampionStatistics"
+    )
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        champion_statistics=served.outputs[champion.STATISTICS],
+        settings=config.validation,
     )
     transform = tfx.components.Transform(
         examples=examples.outputs["examples"],
@@ -76,7 +87,7 @@ def _data_components(config: PipelineConfig) -> _Data:
         preprocessing_fn=_PREPROCESSING_FN,
         custom_config={"encoder": dataclasses.asdict(config.encoder)},
     )
-    return _Data(examples, statistics, schema, validator, transform)
+    return _Data(examples, statistics, schema, served, validator, transform)
 
 
 def _two_to_one() -> example_gen_pb2.Output:

@@ -14,12 +14,14 @@ added after version 3.2 may be classed otherwise.
 
 import functools
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 
 PAD_ID = 0
-_MARKUP = r"</?[A-Za-z!][^<>]{0,200}>"
+MARKUP = r"</?[A-Za-z!][^<>]{0,200}>"
+"""A tag; the same for RE2 and for Python's ``re``."""
 _SPACE = r"[\t\n\r\p{Z}]+"
 _CONTROL = r"[\p{C}\x{FFFD}]"
 _CJK = (
@@ -28,12 +30,19 @@ _CJK = (
 _PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
 
 
+class _Tokenizer(NamedTuple):
+    wordpiece: tf_text.FastWordpieceTokenizer
+    start: int
+    end: int
+    unknown: int
+
+
 @functools.lru_cache(maxsize=4)
-def _tokenizer(vocab: Path) -> tuple[tf_text.FastWordpieceTokenizer, int, int]:
+def _tokenizer(vocab: Path) -> _Tokenizer:
     tokens = vocab.read_text(encoding="utf-8").splitlines()
     with tf.init_scope():
-        tokenizer = tf_text.FastWordpieceTokenizer(vocab=tokens, token_out_type=tf.int64, no_pretokenization=True)
-    return tokenizer, tokens.index("[CLS]"), tokens.index("[SEP]")
+        wordpiece = tf_text.FastWordpieceTokenizer(vocab=tokens, token_out_type=tf.int64, no_pretokenization=True)
+    return _Tokenizer(wordpiece, *(tokens.index(token) for token in ("[CLS]", "[SEP]", "[UNK]")))
 
 
 def clean(texts: tf.Tensor) -> tf.Tensor:
@@ -46,7 +55,7 @@ def clean(texts: tf.Tensor) -> tf.Tensor:
         string [batch], valid UTF-8.
     """
     valid = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
-    plain = tf.strings.regex_replace(valid, _MARKUP, " ")
+    plain = tf.strings.regex_replace(valid, MARKUP, " ")
     return tf.strings.regex_replace(tf.strings.regex_replace(plain, _SPACE, " "), _CONTROL, "")
 
 
@@ -72,12 +81,33 @@ def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int, 
     Returns:
         int64 [batch, max_tokens]: [CLS], the text's WordPieces shortened to fit, [SEP], then 0.
     """
-    tokenizer, start, end = _tokenizer(vocab)
-    words = tf_text.regex_split(_normalise(texts, lower_case=lower_case), rf" +|{_PUNCTUATION}", _PUNCTUATION)
-    pieces = _shorten(tokenizer.tokenize(words).merge_dims(-2, -1), max_tokens - 2, head_tokens)
+    tokenizer = _tokenizer(vocab)
+    pieces = _shorten(_pieces(tokenizer, texts, lower_case=lower_case), max_tokens - 2, head_tokens)
     column = tf.ones([tf.shape(texts)[0], 1], tf.int64)
-    framed = tf.concat([column * start, pieces, column * end], axis=1)
+    framed = tf.concat([column * tokenizer.start, pieces, column * tokenizer.end], axis=1)
     return framed.to_tensor(default_value=PAD_ID, shape=[None, max_tokens])
+
+
+def unknown_share(texts: tf.Tensor, vocab: Path, *, lower_case: bool) -> tf.Tensor:
+    """Tell how much of each review the encoder cannot read.
+
+    Args:
+        texts: string [batch], UTF-8.
+        vocab: the WordPiece vocabulary, one token a line, with [UNK].
+        lower_case: whether the vocabulary is uncased.
+
+    Returns:
+        float32 [batch]: WordPieces that are [UNK], of all WordPieces of the whole text; 0 for an empty text.
+    """
+    tokenizer = _tokenizer(vocab)
+    pieces = _pieces(tokenizer, texts, lower_case=lower_case)
+    unknown = tf.reduce_sum(tf.cast(pieces == tokenizer.unknown, tf.float32), axis=1)
+    return tf.math.divide_no_nan(unknown, tf.cast(pieces.row_lengths(), tf.float32))
+
+
+def _pieces(tokenizer: _Tokenizer, texts: tf.Tensor, *, lower_case: bool) -> tf.RaggedTensor:
+    words = tf_text.regex_split(_normalise(texts, lower_case=lower_case), rf" +|{_PUNCTUATION}", _PUNCTUATION)
+    return tokenizer.wordpiece.tokenize(words).merge_dims(-2, -1)
 
 
 def _shorten(pieces: tf.RaggedTensor, room: int, head: int) -> tf.RaggedTensor:

@@ -21,6 +21,7 @@ EDGES = {
     "CsvExampleGen": {"StatisticsGen", "Transform", "Evaluator", "InfraValidator"},
     "StatisticsGen": {"SchemaGen", "ExampleValidator"},
     "SchemaGen": {"ExampleValidator", "Transform"},
+    "ChampionStatistics": {"ExampleValidator"},
     "ExampleValidator": {"Tuner", "Trainer"},
     "Transform": {"Tuner", "Trainer"},
     "LatestTuned": {"Tuner"},
@@ -88,7 +89,7 @@ def loaded(project: Path) -> DAG:
 def test_tasks_and_edges(project: Path) -> None:
     dag = loaded(project)
     roots = {node for node in EDGES if not any(node in below for below in EDGES.values())}
-    assert roots == {"CsvExampleGen", "LatestTuned", "Resolver"}
+    assert roots == {"CsvExampleGen", "ChampionStatistics", "LatestTuned", "Resolver"}
     assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
         **EDGES,
         "refresh_data": roots,
@@ -119,7 +120,7 @@ def test_a_run_for_the_data_only_skips_whatever_makes_a_model(project: Path) -> 
     dag = loaded(project)
     stops = {task.task_id for task in dag.tasks if getattr(task, "_pre_execute_hook", None) is full_only}
     below = {task_id for stop in stops for task_id in dag.get_task(stop).get_flat_relative_ids(upstream=False)}
-    data = {"refresh_data", "CsvExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator"}
+    data = {"refresh_data", "CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "ExampleValidator"}
     assert {task.task_id for task in dag.tasks} - stops - below == data
 
 

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 LONGEST_SECONDS = 900.0  # a guard against hanging, not the six minutes that it may take on two idle cores
 NODES = (
-    "CsvExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform", "LatestTuned", "Tuner", "Trainer",
+    "CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "ExampleValidator", "Transform", "LatestTuned",
+    "Tuner", "Trainer",
     "Resolver", "Evaluator", "InfraValidator", "Pusher",
 )  # fmt: skip
 SHOWN_STATE = re.compile(r"^  (success|skipped) +\d+\.\d  (\w+)$", re.MULTILINE)

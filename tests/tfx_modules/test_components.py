@@ -1,6 +1,8 @@
 """What this project's components do differently from TFX's own."""
 
 import json
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,50 +10,93 @@ import pytest
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
 
 from tfx_modules.components import example_gen, pusher, schema_gen, tuner
+from tfx_modules.config import EncoderConfig
+from tfx_modules.encoder import vocab_path
 from tfx_modules.exceptions import ConfigError
+from tfx_modules.measures import Measurer
 
 NOW = 1_790_000_000.5
+ExampleOf = Callable[[example_gen.Row], dict[str, list[Any]]]
 
 
 def features_of(example: tf.train.Example) -> dict[str, list[Any]]:
     kinds = {name: item.WhichOneof("kind") for name, item in example.features.feature.items()}
-    return {name: list(getattr(example.features.feature[name], kind).value) for name, kind in kinds.items()}
+    # A missing value has no kind: TFDV counts it as missing, and an empty list as there.
+    return {
+        name: list(getattr(example.features.feature[name], kind).value) if kind else [] for name, kind in kinds.items()
+    }
 
 
 def row(review: str | None, sentiment: str | None = "positive") -> dict[str, str | None]:
     return {"id": "7", "date": "2026-11-05", "review": review, "sentiment": sentiment}
 
 
-def test_a_row_becomes_an_example() -> None:
-    assert features_of(example_gen.to_example(row("Is it fine? Olé", "negative"))) == {
+@pytest.fixture(scope="module")
+def measurer() -> Measurer:
+    encoder = EncoderConfig()
+    return Measurer(vocab_path(encoder), lower_case=encoder.lower_case)
+
+
+@pytest.fixture
+def example_of(measurer: Measurer) -> ExampleOf:
+    def make(made: example_gen.Row) -> dict[str, list[Any]]:
+        (example,) = example_gen.to_examples([made], measurer)
+        return features_of(example)
+
+    return make
+
+
+def test_a_row_becomes_an_example(example_of: ExampleOf) -> None:
+    assert example_of(row("Is it fine? Olé<br />", "negative")) == {
         "id": [b"7"],
         "date": [b"2026-11-05"],
-        "review": ["Is it fine? Olé".encode()],
+        "review": ["Is it fine? Olé<br />".encode()],
         "sentiment": [b"negative"],
         "label": [0],
         "length": [b"short"],
         "question": [b"yes"],
+        "words": [5],
+        "characters": [21],
+        "tags": [1],
+        "unknown_share": [0.0],
+        "vocabulary": sorted({zlib.crc32(word.encode()) % 256 for word in ("is", "it", "fine", "olé")}),
     }
 
 
+@pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 1100])
+def test_rows_stay_in_order_over_the_batches_that_they_are_measured_in(count: int, measurer: Measurer) -> None:
+    rows = [{**row("so " * (n % 7)), "id": str(n)} for n in range(1, count + 1)]
+    made = [features_of(example) for example in example_gen.to_examples(rows, measurer)]
+    assert [int(found["id"][0]) for found in made] == list(range(1, count + 1))
+    assert [found["words"] for found in made] == [[n % 7] for n in range(1, count + 1)]
+
+
 @pytest.mark.parametrize(("sentiment", "label"), [("positive", [1]), ("Positive", []), ("", []), (None, [])])
-def test_only_a_known_sentiment_has_a_label(sentiment: str | None, label: list[int]) -> None:
-    assert features_of(example_gen.to_example(row("fine", sentiment)))["label"] == label
+def test_only_a_known_sentiment_has_a_label(sentiment: str | None, label: list[int], example_of: ExampleOf) -> None:
+    assert example_of(row("fine", sentiment))["label"] == label
 
 
 @pytest.mark.parametrize("review", ["", None])
-def test_an_empty_review_is_a_missing_one(review: str | None) -> None:
-    found = features_of(example_gen.to_example(row(review)))
+def test_an_empty_review_is_a_missing_one(review: str | None, example_of: ExampleOf) -> None:
+    found = example_of(row(review))
     assert (found["review"], found["length"], found["question"]) == ([], [b"short"], [b"no"])
+    assert (found["words"], found["characters"], found["unknown_share"], found["vocabulary"]) == ([0], [0], [0.0], [])
 
 
 @pytest.mark.parametrize(
     ("count", "name"), [(1, b"short"), (20, b"short"), (21, b"medium"), (80, b"medium"), (81, b"long")]
 )
-def test_reviews_are_classed_by_their_number_of_words(count: int, name: bytes) -> None:
-    assert features_of(example_gen.to_example(row("so " * count)))["length"] == [name]
+def test_reviews_are_classed_by_their_number_of_words(count: int, name: bytes, example_of: ExampleOf) -> None:
+    assert example_of(row("so " * count))["length"] == [name]
+
+
+def test_the_vocabularys_settings_reach_the_workers() -> None:
+    encoder = EncoderConfig(vocab="some.txt", vocab_sha256="", lower_case=False, max_tokens=99)
+    sent = proto_utils.proto_to_json(example_gen.write_encoder(encoder))
+    assert example_gen.read_encoder(sent) == EncoderConfig(vocab="some.txt", vocab_sha256="", lower_case=False)
 
 
 @pytest.fixture
@@ -67,12 +112,16 @@ def inferred() -> schema_pb2.Schema:
 
 def test_a_tightened_schema_says_what_a_review_must_be(inferred: schema_pb2.Schema) -> None:
     found = {feature.name: feature for feature in schema_gen.tighten(inferred).feature}
-    assert list(found) == ["label", "sentiment", "review", "id"]
+    measures = ["words", "characters", "tags", "unknown_share"]
+    assert list(found) == ["label", "sentiment", "review", "id", *measures, "vocabulary"]
     assert (found["label"].int_domain.min, found["label"].int_domain.max) == (0, 1)
     assert list(found["sentiment"].string_domain.value) == ["negative", "positive"]
     assert found["review"].WhichOneof("domain_info") is None
     present = {name: feature.presence.min_fraction for name, feature in found.items()}
-    assert present == {"label": 1.0, "sentiment": 1.0, "review": 0.99, "id": 0.0}
+    required = dict.fromkeys(["label", "sentiment", *measures], 1.0)
+    assert present == {**required, "review": 0.99, "id": 0.0, "vocabulary": 0.0}
+    assert (found["vocabulary"].int_domain.max, found["vocabulary"].int_domain.is_categorical) == (255, True)
+    assert (found["unknown_share"].float_domain.min, found["unknown_share"].float_domain.max) == (0, 1)
     assert {(found[name].value_count.min, found[name].value_count.max) for name in present if present[name]} == {(1, 1)}
 
 
@@ -84,7 +133,9 @@ def test_tightening_leaves_the_inferred_schema_alone(inferred: schema_pb2.Schema
 
 def test_features_that_the_data_lacked_are_required_too() -> None:
     found = {feature.name: feature.type for feature in schema_gen.tighten(schema_pb2.Schema()).feature}
-    assert found == {"label": schema_pb2.INT, "sentiment": schema_pb2.BYTES, "review": schema_pb2.BYTES}
+    ints = dict.fromkeys(["label", "words", "characters", "tags", "vocabulary"], schema_pb2.INT)
+    texts = dict.fromkeys(["sentiment", "review"], schema_pb2.BYTES)
+    assert found == {**ints, **texts, "unknown_share": schema_pb2.FLOAT}
 
 
 @pytest.fixture

@@ -8,7 +8,16 @@ import pytest
 import tomli
 
 from tfx_modules.compile import SETTINGS
-from tfx_modules.config import EncoderConfig, GateConfig, PipelineConfig, TrainingConfig, build, load_config
+from tfx_modules.config import (
+    EncoderConfig,
+    GateConfig,
+    PipelineConfig,
+    Severity,
+    TrainingConfig,
+    ValidationConfig,
+    build,
+    load_config,
+)
 from tfx_modules.exceptions import ConfigError
 
 Load = Callable[[str], PipelineConfig]
@@ -30,6 +39,7 @@ def test_the_projects_own_settings() -> None:
     written = tomli.loads(SETTINGS.read_text(encoding="utf-8"))
     assert config.training == dataclasses.replace(TrainingConfig(), **written["training"])
     assert config.gate == GateConfig(**written["gate"])
+    assert config.validation == ValidationConfig(**written["validation"])
     assert config.serving_check.platform == "project"
 
 
@@ -94,6 +104,47 @@ def test_unknown_and_wrongly_typed_settings(load: Load, text: str, message: str)
 def test_values_out_of_range(load: Load, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[validation.severity]\nLABEL_GONE = 'warn'",
+            r"validation\.severity is 'LABEL_GONE'; allowed: .*FEATURE_TYPE_NOT_PRESENT, .*, DRIFT, SKEW\. Change it",
+        ),
+        (
+            "[validation.severity]\nDRIFT = 'stop'",
+            r"validation\.severity\.DRIFT is 'stop'; allowed: ignore, warn, block",
+        ),
+        ("[validation]\ndefault_severity = ''", r"validation\.default_severity is ''; allowed: ignore, warn, block"),
+        ("[validation]\nseverity = 'warn'", r"validation\.severity is 'warn'; allowed: a value of type dict"),
+        ("[validation]\nminimum_rows = 0", r"validation\.minimum_rows is 0; allowed: 1 or more"),
+        ("[validation.drift]\nwords = 1.5", r"validation\.drift\.words is 1\.5; allowed: 0 to 1"),
+        (
+            "[validation.skew]\nsentence = 0.1",
+            r"unknown setting validation\.skew\.sentence; known: characters, .*words",
+        ),
+    ],
+)
+def test_wrong_settings_of_the_gate_on_data(load: Load, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "severity"),
+    [
+        ("", "FEATURE_TYPE_NOT_PRESENT", Severity.BLOCK),
+        ("default_severity = 'warn'", "FEATURE_TYPE_NOT_PRESENT", Severity.WARN),
+        ("severity.FEATURE_TYPE_NOT_PRESENT = 'ignore'", "FEATURE_TYPE_NOT_PRESENT", Severity.IGNORE),
+        ("severity.FEATURE_TYPE_NOT_PRESENT = 'ignore'", "DRIFT", Severity.BLOCK),
+        ("severity.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH = 'warn'", "DRIFT", Severity.WARN),
+        ("severity = {COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH = 'warn', SKEW = 'ignore'}", "SKEW", Severity.IGNORE),
+    ],
+)
+def test_the_most_specific_severity_counts(load: Load, text: str, kind: str, severity: Severity) -> None:
+    assert load(f"[validation]\n{text}").validation.severity_of(kind) is severity
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

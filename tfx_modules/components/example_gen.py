@@ -2,13 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import itertools
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 import apache_beam as beam
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
+from google.protobuf import wrappers_pb2
 from tfx import types
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.components.example_gen.csv_example_gen import component
@@ -19,42 +22,102 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ExecutionParameter
-from tfx.types.standard_component_specs import INPUT_BASE_KEY, FileBasedExampleGenSpec
+from tfx.types.standard_component_specs import CUSTOM_CONFIG_KEY, INPUT_BASE_KEY, FileBasedExampleGenSpec
+from tfx.utils import proto_utils
 
 from tfx_modules import features
 from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
+from tfx_modules.config import EncoderConfig, build
+from tfx_modules.encoder import vocab_path
+from tfx_modules.measures import Measurer, Measures
+
+_BATCH = 512
+"""Rows whose texts are measured together."""
 
 
-def to_example(row: dict[str, str | None]) -> tf.train.Example:
-    """Make an example of one row of a span.
+Row = dict[str, str | None]
+"""The columns ``id``, ``date``, ``review`` and ``sentiment``; an empty cell is a missing value."""
+
+
+def to_examples(rows: Iterable[Row], measurer: Measurer) -> Iterator[tf.train.Example]:
+    """Make examples of the rows of a span, in order.
 
     Args:
-        row: the columns ``id``, ``date``, ``review`` and ``sentiment``; an empty cell is a missing value.
+        rows: read in batches, never all at once.
+        measurer: takes the measures of the texts.
 
-    Returns:
-        The columns as bytes, with ``label``, ``length`` and ``question`` added (see ``features``).
+    Yields:
+        The columns as bytes, with label, slices and measures added (see ``features``).
     """
+    source = iter(rows)
+    while batch := list(itertools.islice(source, _BATCH)):
+        measures = measurer.measure([row.get(features.REVIEW) or "" for row in batch])
+        yield from map(to_example, batch, measures)
+
+
+def to_example(row: Row, measures: Measures) -> tf.train.Example:
+    """Make an example of one row and the measures of its review."""
     review, sentiment = row.get(features.REVIEW) or "", row.get(features.SENTIMENT) or ""
-    values = {name: row.get(name) or "" for name in features.CSV_COLUMNS}
-    values[features.LENGTH] = features.length_class(len(review.split()))
-    values[features.QUESTION] = "yes" if "?" in review else "no"
-    made = {name: _bytes_feature(value) for name, value in values.items()}
-    labels = [features.SENTIMENTS.index(sentiment)] if sentiment in features.SENTIMENTS else []
-    made[features.LABEL] = tf.train.Feature(int64_list=tf.train.Int64List(value=labels))
-    return tf.train.Example(features=tf.train.Features(feature=made))
+    texts = {name: row.get(name) or "" for name in features.CSV_COLUMNS}
+    texts[features.LENGTH] = features.length_class(measures.words)
+    texts[features.QUESTION] = "yes" if "?" in review else "no"
+    example = tf.train.Example()
+    made = example.features.feature
+    # A feature without a kind is a missing one; one with an empty list would be there, and be counted as such.
+    for name, text in texts.items():
+        feature = made[name]
+        if text:
+            feature.bytes_list.value.append(text.encode())
+    ints = {
+        features.LABEL: [features.SENTIMENTS.index(sentiment)] if sentiment in features.SENTIMENTS else [],
+        features.WORDS: [measures.words],
+        features.CHARACTERS: [measures.characters],
+        features.TAGS: [measures.tags],
+        features.VOCABULARY: measures.vocabulary,
+    }
+    for name, numbers in ints.items():
+        feature = made[name]
+        if numbers:
+            feature.int64_list.value.extend(numbers)
+    made[features.UNKNOWN_SHARE].float_list.value.append(measures.unknown_share)
+    return example
 
 
-def _bytes_feature(value: str) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()] if value else []))
+_VOCABULARY_FIELDS = ("vocab", "vocab_sha256", "lower_case")
+"""Other fields say nothing about the measures, and would be part of the cache's key for nothing."""
+
+
+def write_encoder(encoder: EncoderConfig) -> example_gen_pb2.CustomConfig:
+    """Put what is needed of the encoder's settings into the form that TFX gives an ExampleGen."""
+    made = example_gen_pb2.CustomConfig()
+    fields = {name: getattr(encoder, name) for name in _VOCABULARY_FIELDS}
+    made.custom_config.Pack(wrappers_pb2.StringValue(value=json.dumps(fields, sort_keys=True)))
+    return made
+
+
+def read_encoder(custom_config: str) -> EncoderConfig:
+    """Read what ``write_encoder`` wrote, in the JSON that executors get."""
+    message, text = example_gen_pb2.CustomConfig(), wrappers_pb2.StringValue()
+    proto_utils.json_to_proto(custom_config, message)
+    message.custom_config.Unpack(text)
+    return build(EncoderConfig, json.loads(text.value))
 
 
 class ReadReviews(beam.DoFn):  # type: ignore[misc]
     """From a CSV file's path to its examples; line ends inside quotes belong to the cell."""
 
+    def __init__(self, encoder: EncoderConfig) -> None:
+        super().__init__()
+        self._encoder = encoder
+
+    def setup(self) -> None:
+        """Load the vocabulary, once in each worker."""
+        self._measurer = Measurer(vocab_path(self._encoder), lower_case=self._encoder.lower_case)
+
     def process(self, path: str) -> Iterator[tf.train.Example]:
         """Read one file."""
         with FileSystems.open(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-            yield from map(to_example, csv.DictReader(text))
+            yield from to_examples(csv.DictReader(text), self._measurer)
 
 
 @beam.typehints.with_input_types(beam.Pipeline)
@@ -66,11 +129,12 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         base = PurePosixPath(exec_properties[INPUT_BASE_KEY])
         self._patterns = [str(base / pattern) for pattern in split_pattern.split(SEPARATOR)]
+        self._encoder = read_encoder(exec_properties[CUSTOM_CONFIG_KEY])
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Add the reading steps to the pipeline."""
         files = [path for pattern in self._patterns for path in sorted(fileio.glob(pattern))]
-        return pipeline | beam.Create(files) | beam.Reshuffle() | beam.ParDo(ReadReviews())
+        return pipeline | beam.Create(files) | beam.Reshuffle() | beam.ParDo(ReadReviews(self._encoder))
 
 
 class Executor(BaseExampleGenExecutor):  # type: ignore[misc]
@@ -99,6 +163,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
         output_config: The splits to make.
         range_config: TFX's RangeConfig with a ``static_range``.
         span_versions: The version of each span of the range (see ``window.span_versions``).
+        encoder: Its vocabulary tells which WordPieces are unknown.
     """
 
     SPEC_CLASS = CsvExampleGenSpec
@@ -113,6 +178,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
         output_config: example_gen_pb2.Output,
         range_config: range_config_pb2.RangeConfig | RuntimeParameter,
         span_versions: str | RuntimeParameter,
+        encoder: EncoderConfig,
     ) -> None:
         spec = CsvExampleGenSpec(
             input_base=input_base,
@@ -120,6 +186,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
             output_config=output_config,
             range_config=range_config,
             span_versions=span_versions,
+            custom_config=write_encoder(encoder),
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
             examples=types.Channel(type=standard_artifacts.Examples),

@@ -26,7 +26,8 @@ def tighten(schema: schema_pb2.Schema) -> schema_pb2.Schema:
         schema: inferred; it is not changed.
 
     Returns:
-        One label of 0 or 1 and one known sentiment in every row, one text in at least 99 of 100.
+        One label of 0 or 1 and one known sentiment in every row, one text in at least 99 of 100; the measures of the
+        text in every row, in their bounds.
     """
     made = schema_pb2.Schema()
     made.CopyFrom(schema)
@@ -34,11 +35,30 @@ def tighten(schema: schema_pb2.Schema) -> schema_pb2.Schema:
     sentiment = _require(made, features.SENTIMENT, schema_pb2.BYTES, 1.0)
     sentiment.string_domain.CopyFrom(schema_pb2.StringDomain(value=features.SENTIMENTS))
     _require(made, features.REVIEW, schema_pb2.BYTES, _REVIEW_PRESENT).ClearField("domain_info")
+    for name in (features.WORDS, features.CHARACTERS, features.TAGS):
+        _require(made, name, schema_pb2.INT, 1.0).int_domain.CopyFrom(schema_pb2.IntDomain(min=0))
+    share = _require(made, features.UNKNOWN_SHARE, schema_pb2.FLOAT, 1.0)
+    share.float_domain.CopyFrom(schema_pb2.FloatDomain(min=0.0, max=1.0))
+    _describe_vocabulary(made)
     return made
 
 
+def _describe_vocabulary(schema: schema_pb2.Schema) -> None:
+    """Buckets are names written as numbers; a review without a word has none."""
+    feature = _feature(schema, features.VOCABULARY)
+    feature.type = schema_pb2.INT
+    feature.ClearField("presence")
+    feature.ClearField("value_count")
+    buckets = schema_pb2.IntDomain(min=0, max=features.VOCABULARY_BUCKETS - 1, is_categorical=True)
+    feature.int_domain.CopyFrom(buckets)
+
+
+def _feature(schema: schema_pb2.Schema, name: str) -> schema_pb2.Feature:
+    return next((item for item in schema.feature if item.name == name), None) or schema.feature.add(name=name)
+
+
 def _require(schema: schema_pb2.Schema, name: str, kind: int, present: float) -> schema_pb2.Feature:
-    feature = next((item for item in schema.feature if item.name == name), None) or schema.feature.add(name=name)
+    feature = _feature(schema, name)
     feature.type = kind
     feature.presence.CopyFrom(schema_pb2.FeaturePresence(min_fraction=present, min_count=1))
     feature.value_count.CopyFrom(schema_pb2.ValueCount(min=1, max=1))

@@ -1,22 +1,20 @@
 """What the components that judge data and models have found, in a line.
 
-TFX's gates end well whatever they find: anomalies and blessings are in their artifacts. Here they are looked up, by the
-name of the component's class; most components have no gate.
+Gates end well whatever they find: verdicts and blessings are in their artifacts. Here they are looked up, by the name
+of the component's class; most components have no gate.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
+from collections.abc import Callable
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
-from tfx.dsl.io import fileio
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import standard_component_specs
 
 from tfx_modules.node import validation
 from tfx_modules.node.lineage import Artifacts, ExecutionRecord, Lineage
 from tfx_modules.node.outcome import Artifact, State
 
+_BLOCKED = "blocked_by_gate"
+_REASON = "reason"
 _BLESSED = "blessed"
 _BASELINE = "baseline_model_id"
 _PUSHED = "pushed"
@@ -48,31 +46,10 @@ def judge(type_name: str, execution: ExecutionRecord, lineage: Lineage) -> Verdi
 
 
 def _example_validator(execution: ExecutionRecord, lineage: Lineage) -> Verdict:
-    """Errors block the run; of warnings it is only told."""
+    """The component has judged, by severities and distances of the settings."""
     del lineage
-    anomalies = _only(execution.outputs, standard_component_specs.ANOMALIES_KEY)
-    found = [item for split in _splits(anomalies) for item in _anomalies(anomalies, split)]
-    errors = [text for text, warning in found if not warning]
-    if errors:
-        return Verdict("anomalies: " + "; ".join(errors), State.BLOCKED)
-    return Verdict("warnings: " + "; ".join(text for text, _ in found)) if found else Verdict()
-
-
-def _splits(anomalies: Artifact) -> list[str]:
-    return list(artifact_utils.decode_split_names(anomalies.properties["split_names"]))
-
-
-def _anomalies(artifact: Artifact, split: str) -> Iterator[tuple[str, bool]]:
-    """Yield a line for each anomaly of a split, and whether it is only a warning."""
-    path = PurePosixPath(artifact.uri) / f"Split-{split}" / DEFAULT_FILE_NAME
-    with fileio.open(str(path), "rb") as file:
-        anomalies = anomalies_pb2.Anomalies.FromString(file.read())
-    infos = [(f"feature {name}", info) for name, info in sorted(anomalies.anomaly_info.items())]
-    if anomalies.HasField("dataset_anomaly_info"):
-        infos.insert(0, ("dataset", anomalies.dataset_anomaly_info))
-    for name, info in infos:
-        text = " ".join((info.description or info.short_description).split())
-        yield f"{split} {name}: {text}", info.severity == anomalies_pb2.AnomalyInfo.WARNING
+    properties = _only(execution.outputs, standard_component_specs.ANOMALIES_KEY).properties
+    return Verdict(properties[_REASON], State.BLOCKED if properties[_BLOCKED] else None)
 
 
 def _evaluator(execution: ExecutionRecord, lineage: Lineage) -> Verdict:

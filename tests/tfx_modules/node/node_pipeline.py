@@ -4,6 +4,7 @@
 The gates take a component for what the name of its class says, so that some here have the names of TFX's own.
 """
 
+import dataclasses
 import os
 import time
 from pathlib import Path
@@ -32,7 +33,11 @@ from tfx.types.standard_artifacts import (
     ModelEvaluation,
 )
 
+from tfx_modules.components import champion
+from tfx_modules.components.example_validator import ExampleValidator
+from tfx_modules.config import ValidationConfig
 from tfx_modules.exceptions import ConfigError
+from tfx_modules.validation import profile
 
 
 @component  # type: ignore[untyped-decorator]
@@ -97,6 +102,8 @@ def Measure(statistics: Out[ExampleStatistics], words: Parameter[str]) -> None:
     made = tfdv.generate_statistics_from_dataframe(frame)
     (folder / "FeatureStats.pb").write_bytes(made.SerializeToString())
     statistics.split_names = '["train"]'
+    day = dataclasses.replace(profile.EMPTY, rows=len(frame))
+    Path(statistics.uri, profile.FILE).write_text(profile.to_json({"1970-01-01": day}), encoding="utf-8")
 
 
 @component  # type: ignore[untyped-decorator]
@@ -154,10 +161,16 @@ def compile_pipeline() -> pipeline_pb2.Pipeline:
 def _data_nodes() -> list[BaseNode]:
     measure = Measure(words=RuntimeParameter("words", str))
     schema = tfx.components.ImportSchemaGen(schema_file=str(Path(__file__).with_name("schema.pbtxt")))
-    validator = tfx.components.ExampleValidator(
-        statistics=measure.outputs["statistics"], schema=schema.outputs["schema"]
+    served = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
+        "ChampionStatistics"
     )
-    return [measure, schema, validator]
+    validator = ExampleValidator(
+        statistics=measure.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        champion_statistics=served.outputs[champion.STATISTICS],
+        settings=ValidationConfig(),
+    )
+    return [measure, schema, served, validator]
 
 
 def _model_nodes() -> list[BaseNode]:

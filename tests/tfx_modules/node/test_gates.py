@@ -9,6 +9,7 @@ from tests.tfx_modules.node.conftest import Ended, Nodes
 def _validate(nodes: Nodes, run_id: str, words: str) -> Ended:
     nodes.run("Measure", run_id, words=words)
     nodes.run("ImportSchemaGen", run_id)
+    nodes.run("ChampionStatistics", run_id)
     return nodes.run("ExampleValidator", run_id)
 
 
@@ -22,9 +23,7 @@ def test_anomalies_block_the_run_with_their_features_named(nodes: Nodes) -> None
     ended = _validate(nodes, "run-1", "good bad awful")
 
     assert (ended.code, ended.state) == (1, "blocked")
-    assert ended.reason.startswith(
-        "anomalies: train feature word: Examples contain values missing from the schema: awful"
-    )
+    assert ended.reason.startswith("blocked: word: Examples contain values missing from the schema: awful")
     assert "\n" not in ended.reason
 
 

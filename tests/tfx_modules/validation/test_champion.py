@@ -1,0 +1,105 @@
+"""The champion's data, found in a real metadata store."""
+
+from pathlib import Path
+
+import pytest
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution
+from tfx import types
+from tfx.types import artifact_utils
+
+from tfx_modules.components.champion import PUSHED, STATISTICS, ChampionStatisticsStrategy
+from tfx_modules.node.connection import connection_config
+
+
+class Runs:
+    """Records runs: what each had of statistics, and what it pushed."""
+
+    def __init__(self, store: MetadataStore) -> None:
+        self.store = store
+        self._kinds = {
+            name: store.put_artifact_type(metadata_store_pb2.ArtifactType(name=name))
+            for name in ("ExampleStatistics", "PushedModel")
+        }
+        self._node = store.put_execution_type(metadata_store_pb2.ExecutionType(name="node"))
+        self._run = store.put_context_type(metadata_store_pb2.ContextType(name="pipeline_run"))
+
+    def output(self, run: str, artifact: Artifact, state: int = Execution.COMPLETE) -> int:
+        """Have a node of a run make an artifact, or take it from the cache; return the artifact's id."""
+        execution = Execution(type_id=self._node, last_known_state=state)
+        context = metadata_store_pb2.Context(type_id=self._run, name=run)
+        pair = (artifact, Event(type=Event.OUTPUT))
+        _, (made,), _ = self.store.put_execution(execution, [pair], [context], reuse_context_if_already_exist=True)
+        return int(made)
+
+    def statistics(self, run: str) -> int:
+        return self.output(run, self._artifact("ExampleStatistics"))
+
+    def cached(self, run: str, artifact: int) -> None:
+        (found,) = self.store.get_artifacts_by_id([artifact])
+        self.output(run, found, Execution.CACHED)
+
+    def push(self, run: str, pushed: int = 1) -> int:
+        artifact = self._artifact("PushedModel")
+        artifact.custom_properties["pushed"].int_value = pushed
+        return self.output(run, artifact)
+
+    def _artifact(self, name: str) -> Artifact:
+        return Artifact(type_id=self._kinds[name], uri="somewhere", state=Artifact.LIVE)
+
+    def champion(self) -> tuple[list[int], list[int]]:
+        """Ask the strategy; return the ids of pushed model and statistics."""
+        given = {PUSHED: self._all("PushedModel"), STATISTICS: self._all("ExampleStatistics")}
+        found = ChampionStatisticsStrategy().resolve_artifacts(self.store, given)
+        assert found is not None
+        return [item.id for item in found[PUSHED]], [item.id for item in found[STATISTICS]]
+
+    def _all(self, name: str) -> list[types.Artifact]:
+        (kind,) = [item for item in self.store.get_artifact_types() if item.name == name]
+        return [artifact_utils.deserialize_artifact(kind, item) for item in self.store.get_artifacts_by_type(name)]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(MetadataStore(connection_config(f"sqlite:///{tmp_path}/mlmd.db")))
+
+
+def test_before_a_model_is_pushed_there_is_none(runs: Runs) -> None:
+    runs.statistics("first")
+    assert runs.champion() == ([], [])
+
+
+def test_the_statistics_are_those_of_the_run_that_pushed(runs: Runs) -> None:
+    before, statistics, after = [runs.statistics(run) for run in ("before", "pushing", "after")]
+    pushed = runs.push("pushing")
+    assert runs.champion() == ([pushed], [statistics])
+    assert before < statistics < after
+
+
+def test_the_model_pushed_last_is_the_champion(runs: Runs) -> None:
+    runs.statistics("one"), runs.push("one")
+    two, pushed = runs.statistics("two"), runs.push("two")
+    assert runs.champion() == ([pushed], [two])
+
+
+def test_a_model_that_was_not_pushed_is_no_champion(runs: Runs) -> None:
+    one, pushed = runs.statistics("one"), runs.push("one")
+    runs.statistics("two")
+    runs.push("two", pushed=0)
+    assert runs.champion() == ([pushed], [one])
+
+
+def test_statistics_from_the_cache_count_for_the_run_that_took_them(runs: Runs) -> None:
+    statistics = runs.statistics("made")
+    runs.cached("pushing", statistics)
+    pushed = runs.push("pushing")
+    runs.statistics("later")
+    assert runs.champion() == ([pushed], [statistics])
+
+
+def test_a_later_run_that_takes_the_push_from_the_cache_did_not_push(runs: Runs) -> None:
+    one, pushed = runs.statistics("one"), runs.push("one")
+    runs.statistics("two")
+    runs.cached("two", pushed)
+    assert runs.champion() == ([pushed], [one])

@@ -1,0 +1,157 @@
+"""The gate as a run meets it: the data nodes of the pipeline, on days of the sample feed and on days gone wrong."""
+
+import re
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.tfx_modules.validation.data_nodes import DataNodes, Row, page_of, sample_day
+from tfx_modules.config import ValidationConfig
+from tfx_modules.node.outcome import Outcome, State
+
+DAYS = ("2026-11-03", "2026-11-04", "2026-11-05")
+NEWEST = DAYS[-1]
+GERMAN = (
+    "der film erzählt eine ruhige geschichte von zwei geschwistern am meer und die bilder sind so schön dass man gerne "
+    "länger bleiben möchte obwohl das ende etwas überhastet wirkt und musik ton schnitt sowie kamera nicht immer "
+    "zusammen passen trotzdem habe ich gelacht geweint gestaunt"
+)
+
+Window = dict[str, list[Row]]
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> DataNodes:
+    return DataNodes(tmp_path_factory.mktemp("nodes"))
+
+
+@pytest.fixture
+def window() -> Window:
+    return {day: sample_day(day) for day in DAYS}
+
+
+def german(row: Row) -> str:
+    """As many words as the review has, of another language."""
+    words = GERMAN.split()
+    start, count = int(row["id"][2:]), len(row["review"].split())
+    return " ".join(words[(start + 7 * n) % len(words)] for n in range(count))
+
+
+def with_newest(window: Mapping[str, Sequence[Row]], rows: list[Row]) -> Window:
+    return {**{day: list(found) for day, found in window.items()}, NEWEST: rows}
+
+
+def test_good_days_pass_and_leave_a_page(nodes: DataNodes, window: Window) -> None:
+    outcome = nodes.run(window, ValidationConfig(), "good")
+
+    assert (outcome.state, outcome.reason) == (State.COMPLETE, "")
+    page = page_of(outcome)
+    assert "&#10004; Passed" in page
+    assert "none yet: nothing to compare with" in page
+    assert page.count("<svg") == 7
+
+
+def test_a_day_in_another_language_blocks(nodes: DataNodes, window: Window) -> None:
+    rows = [{**row, "review": german(row)} for row in window[NEWEST]]
+
+    outcome = nodes.run(with_newest(window, rows), ValidationConfig(), "german")
+
+    assert outcome.state is State.BLOCKED
+    told = rf"vocabulary drifted 0\.\d\d > 0\.1\d \(Jensen-Shannon, {NEWEST} against {DAYS[1]}\)"
+    assert re.fullmatch(rf"blocked: (.*; )?{told}", outcome.reason)
+    assert "words drifted" not in outcome.reason, "there are as many words as before"
+    assert "&#10006; Blocked" in page_of(outcome)
+
+
+def test_a_day_of_one_sentiment_blocks_and_a_model_in_service_is_compared_with(
+    nodes: DataNodes, window: Window
+) -> None:
+    german_day = [{**row, "review": german(row)} for row in window[NEWEST]]
+    nodes.run({NEWEST: german_day}, ValidationConfig(), "champions")
+    nodes.push("champions")
+    rows = [{**row, "sentiment": "positive"} for row in window[NEWEST]]
+
+    outcome = nodes.run(with_newest(window, rows), ValidationConfig(severity={"SKEW": "warn"}), "positive")
+
+    # The champion's words are German, but that only warns here.
+    day = f"{NEWEST} against {DAYS[1]}"
+    told = rf"sentiment drifted 0\.3\d > 0\.1\d \(Jensen-Shannon, {day}; negative: 0% against \d\d%\)"
+    assert re.fullmatch(f"blocked: {told}", outcome.reason)
+    page = page_of(outcome)
+    assert re.search(r"&#9650; warns.*vocabulary differs from the champion&#x27;s data, 0\.\d\d &gt; 0\.\d\d", page)
+    assert f"trained on {NEWEST}, 1 days, {len(german_day)} reviews" in page
+
+
+@pytest.mark.parametrize(
+    ("severity", "state", "reason"),
+    [
+        ({"SKEW": "ignore", "DRIFT": "ignore"}, State.COMPLETE, r""),
+        ({"SKEW": "ignore", "DRIFT": "warn"}, State.COMPLETE, r"warned: sentiment drifted .*"),
+        ({"SKEW": "block", "DRIFT": "ignore"}, State.BLOCKED, r"blocked: .*vocabulary differs from the champion's .*"),
+        ({}, State.BLOCKED, r"blocked: sentiment drifted .*; vocabulary differs from .*"),
+    ],
+)
+def test_the_severity_is_a_setting(
+    nodes: DataNodes, window: Window, severity: dict[str, str], state: State, reason: str
+) -> None:
+    rows = [{**row, "sentiment": "positive"} for row in window[NEWEST]]
+
+    outcome = nodes.run(with_newest(window, rows), ValidationConfig(severity=severity), f"severity-{severity}")
+
+    assert outcome.state is state
+    assert re.fullmatch(reason, outcome.reason)
+
+
+def test_a_day_of_markup_and_bad_labels_blocks_with_numbers_and_the_page_escapes_what_it_quotes(
+    nodes: DataNodes, window: Window
+) -> None:
+    rows = [{**row, "review": f"<p>{row['review']}</p><br />"} for row in window[NEWEST]]
+    rows[0]["sentiment"], rows[1]["sentiment"] = "<script>alert(1)</script>", ""
+
+    outcome = nodes.run(with_newest(window, rows), ValidationConfig(), "markup")
+
+    assert outcome.state is State.BLOCKED
+    every = sum(map(len, window.values()))
+    assert f"blocked: label missing in 2 of {every} rows; sentiment: " in outcome.reason
+    assert "<script>alert(1)</script>" in outcome.reason
+    assert f"sentiment missing in 1 of {every} rows" in outcome.reason
+    assert re.search(
+        rf"tags drifted 0\.9\d > 0\.1\d \(Jensen-Shannon, {NEWEST} against {DAYS[1]}; 0: 0% against \d\d%\)",
+        outcome.reason,
+    )
+    page = page_of(outcome)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert loaded(page) == []
+
+
+class _Loads(HTMLParser):
+    """Collects whatever a page would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [f"{tag} {value}" for name, value in attrs if name in ("src", "href") and value]
+        self.found += [tag for tag in [tag] if tag in ("script", "link", "iframe", "img", "object")]
+
+
+def loaded(page: str) -> list[str]:
+    parser = _Loads()
+    parser.feed(page)
+    assert not re.search(r"@import|url\((?!#)", page)
+    return parser.found
+
+
+def test_the_same_reviews_make_the_same_page(nodes: DataNodes, window: Window, tmp_path: Path) -> None:
+    first = nodes.run(window, ValidationConfig(severity={"SKEW": "ignore"}), "page-1")
+    again: Outcome = DataNodes(tmp_path).run(window, ValidationConfig(), "page-2")
+
+    def distances(page: str) -> list[str]:
+        return re.findall(r">Against the day before</div></td>.*?</tr>", page)
+
+    assert distances(page_of(first)) == distances(page_of(again))
+    assert len(distances(page_of(again))) == 6

@@ -1,0 +1,89 @@
+"""The page that a run leaves."""
+
+import dataclasses
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tfx_modules.config import Severity, ValidationConfig
+from tfx_modules.validation import comparison, profile
+from tfx_modules.validation.profile import EMPTY, Days, Profile
+from tfx_modules.validation.report.page import Champion, Report, render
+from tfx_modules.validation.verdict import Anomaly, Finding, Verdict
+
+HOSTILE = "<img src=x onerror=alert(1)> & \"quotes\" 'too' $x^2$ $"
+
+
+def day(rows: int) -> Profile:
+    counts = {name: (rows, *EMPTY.counts[name][1:]) for name in profile.SIZES}
+    return dataclasses.replace(EMPTY, rows=rows, counts=counts)
+
+
+DAYS: Days = {f"2026-11-{number:02}": day(60 + number) for number in range(1, 15)}
+NONE = Champion({}, "none yet: nothing to compare with")
+
+
+def report(severity: Severity | None = None, champion: Champion = NONE, days: Days = DAYS, text: str = "x") -> Report:
+    settings = ValidationConfig()
+    made = [comparison.drift(days, max(days), settings), comparison.skew(days, champion.days, settings)]
+    findings = [Finding(Anomaly("FEATURE_TYPE_NOT_PRESENT", text, text), severity)] if severity else []
+    return Report(max(days), days, champion, [item for item in made if item], Verdict(findings))
+
+
+@pytest.mark.parametrize(
+    ("severity", "banner", "row"),
+    [
+        (Severity.BLOCK, "&#10006; Blocked", "&#10006; blocks"),
+        (Severity.WARN, "&#9650; Passed with warnings", "&#9650; warns"),
+        (Severity.IGNORE, "&#10004; Passed", "&#9675; ignored"),
+        (None, "&#10004; Passed", "None."),
+    ],
+)
+def test_the_verdict_is_said_in_words(severity: Severity | None, banner: str, row: str) -> None:
+    page = render(report(severity))
+    assert f"<strong>{banner}</strong>" in page
+    assert row in page
+
+
+def test_what_comes_from_the_data_is_escaped() -> None:
+    page = render(report(Severity.BLOCK, text=HOSTILE))
+    assert "<img" not in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt; &amp; &quot;quotes&quot; &#x27;too&#x27; $x^2$ $") == 3
+
+
+@pytest.mark.parametrize("champion", [NONE, Champion(dict(list(DAYS.items())[:9]))])
+@pytest.mark.parametrize(
+    "days", [DAYS, {"2026-11-05": day(1)}, {"": day(3), "2026-11-05": day(0)}, {"2026-11-05": EMPTY}]
+)
+def test_a_page_comes_of_any_days(days: Days, champion: Champion) -> None:
+    page = render(report(days=days, champion=champion))
+    pictures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(pictures) >= 6
+    for picture in pictures:
+        ET.fromstring(picture)  # noqa: S314 - our own
+    assert "nan" not in page
+
+
+def test_the_page_loads_nothing() -> None:
+    page = render(report(Severity.BLOCK, Champion(DAYS)))
+    assert set(re.findall(r"https?://[^\"' <]+", page)) == {
+        "http://www.w3.org/1999/xlink",
+        "http://www.w3.org/2000/svg",
+    }
+    assert not re.search(r"<(script|link|img|iframe|object|embed)|@import|url\((?!#)", page)
+
+
+def test_the_same_report_is_the_same_page() -> None:
+    assert render(report(Severity.WARN, Champion(DAYS))) == render(report(Severity.WARN, Champion(DAYS)))
+
+
+def test_numbers_are_there_without_the_pictures() -> None:
+    page = render(report(champion=Champion(DAYS)))
+    assert page.count('<td data-label="Limit"') == 12
+    assert "2026-11-01 to 2026-11-14, 14 days" in page
+    assert f"{sum(item.rows for item in DAYS.values()):,} reviews" in page
+
+
+def test_a_page_is_small() -> None:
+    assert len(render(report(champion=Champion(DAYS)))) < 400_000

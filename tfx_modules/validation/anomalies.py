@@ -1,0 +1,71 @@
+"""TFDV's anomalies of all splits as one list, with the numbers that TFDV leaves out."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+
+from tfx_modules.validation.verdict import Anomaly
+
+_MISSING = frozenset(
+    {
+        "FEATURE_TYPE_LOW_FRACTION_PRESENT",
+        "FEATURE_TYPE_LOW_NUMBER_PRESENT",
+        "FEATURE_TYPE_NOT_PRESENT",
+        "FEATURE_TYPE_NO_VALUES",
+        "SCHEMA_MISSING_COLUMN",
+    }
+)
+"""Kinds that say that values are missing; TFDV tells at most a share."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """What TFDV has found in a split, and the statistics that it looked at."""
+
+    name: str
+    anomalies: anomalies_pb2.Anomalies
+    statistics: statistics_pb2.DatasetFeatureStatisticsList
+
+
+def read(splits: Iterable[Split]) -> list[Anomaly]:
+    """List the anomalies: by feature, and each kind once, although several splits may have it."""
+    splits = list(splits)
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for split in splits:
+        for feature, kind, text in _reasons(split.anomalies):
+            found.setdefault((feature, kind), {})[split.name] = text
+    return [
+        Anomaly(kind, feature, _text(feature, kind, texts, splits)) for (feature, kind), texts in sorted(found.items())
+    ]
+
+
+def _reasons(anomalies: anomalies_pb2.Anomalies) -> Iterable[tuple[str, str, str]]:
+    """Yield feature, kind and text; a feature may have several."""
+    infos = list(anomalies.anomaly_info.items())
+    if anomalies.HasField("dataset_anomaly_info"):
+        infos.append(("", anomalies.dataset_anomaly_info))
+    for feature, info in infos:
+        for reason in info.reason:
+            kind = anomalies_pb2.AnomalyInfo.Type.Name(reason.type)
+            yield feature, kind, " ".join((reason.description or reason.short_description).split())
+    if anomalies.data_missing:
+        yield "", "NO_DATA_IN_SPAN", "there is no data"
+
+
+def _text(feature: str, kind: str, texts: Mapping[str, str], splits: list[Split]) -> str:
+    if kind in _MISSING:
+        counts = [_missing(feature, split.statistics) for split in splits]
+        return f"{feature} missing in {sum(lacking for lacking, _ in counts):,} of {sum(of for _, of in counts):,} rows"
+    told = [f"{text.rstrip('.')} ({name})" for name, text in texts.items()]
+    return f"{feature or 'data'}: {'; '.join(told)}"
+
+
+def _missing(feature: str, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> tuple[int, int]:
+    """Return how many rows of a split lack the feature, and how many there are."""
+    dataset = statistics.datasets[0]
+    for item in dataset.features:
+        if item.name == feature or list(item.path.step) == [feature]:
+            common = getattr(item, item.WhichOneof("stats")).common_stats
+            return dataset.num_examples - common.num_non_missing, dataset.num_examples
+    return dataset.num_examples, dataset.num_examples

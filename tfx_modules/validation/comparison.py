@@ -1,0 +1,85 @@
+"""Which sets of reviews are compared, and what comes of it."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from tfx_modules import features
+from tfx_modules.config import DRIFT, SKEW, Distances, ValidationConfig
+from tfx_modules.validation import distance, profile
+from tfx_modules.validation.distance import Distance
+from tfx_modules.validation.profile import Days, Profile
+
+
+@dataclasses.dataclass(frozen=True)
+class Dated:
+    """A set of reviews and the days that it is of."""
+
+    first: str
+    last: str
+    profile: Profile
+
+    @property
+    def name(self) -> str:
+        """Like ``2026-11-05``, or ``2026-10-23 to 2026-11-05``."""
+        return self.last if self.first == self.last else f"{self.first} to {self.last}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two sets of reviews, compared feature by feature."""
+
+    kind: str
+    """DRIFT or SKEW."""
+    newer: Dated
+    older: Dated
+    distances: Sequence[Distance]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the smaller set."""
+        return min(self.newer.profile.rows, self.older.profile.rows)
+
+    def describe(self, item: Distance) -> str:
+        """Tell a distance that is too great, with numbers."""
+        verb = "drifted" if self.kind == DRIFT else "differs from the champion's data,"
+        where = f"{self.newer.name} against {self.older.name}"
+        return f"{item.feature} {verb} {_apart(item)} (Jensen-Shannon, {where}{self._widest_change(item.feature)})"
+
+    def _widest_change(self, name: str) -> str:
+        """Name the class whose share has changed most; a bucket of the vocabulary would tell nobody anything."""
+        if name == features.VOCABULARY:
+            return ""
+        new, old = self.newer.profile.shares(name), self.older.profile.shares(name)
+        place = max(range(len(new)), key=lambda n: abs(new[n] - old[n]))
+        return f"; {profile.class_name(name, place)}: {new[place]:.0%} against {old[place]:.0%}"
+
+
+def _apart(item: Distance) -> str:
+    digits = next((d for d in (2, 3, 4) if f"{item.value:.{d}f}" != f"{item.limit:.{d}f}"), 6)
+    return f"{item.value:.{digits}f} > {item.limit:.{digits}f}"
+
+
+def window(days: Days) -> Dated | None:
+    """Put all days together; None where there are none with a date."""
+    dated = [day for day in days if day]
+    return Dated(min(dated), max(dated), profile.add(days.values())) if dated else None
+
+
+def drift(days: Days, newest: str, settings: ValidationConfig) -> Comparison | None:
+    """Compare the newest day with the last one before it that has reviews; None where there is no such pair."""
+    earlier = [day for day in days if day and day < newest]
+    if newest not in days or not earlier:
+        return None
+    before = max(earlier)
+    new, old = Dated(newest, newest, days[newest]), Dated(before, before, days[before])
+    return _compare(DRIFT, new, old, settings.drift)
+
+
+def skew(days: Days, champion: Days, settings: ValidationConfig) -> Comparison | None:
+    """Compare the window with the champion's; None where either has no reviews."""
+    new, old = window(days), window(champion)
+    return _compare(SKEW, new, old, settings.skew) if new and old else None
+
+
+def _compare(kind: str, newer: Dated, older: Dated, allowed: Distances) -> Comparison:
+    return Comparison(kind, newer, older, distance.compare(newer.profile, older.profile, allowed))

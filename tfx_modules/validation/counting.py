@@ -1,0 +1,138 @@
+"""Counts the reviews of each day, in Beam, batch by batch."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.arrow import array_util
+
+from tfx_modules import features
+from tfx_modules.validation import profile
+
+_Numbers = npt.NDArray[np.int64]
+_KINDS = {
+    features.DATE: schema_pb2.BYTES,
+    features.SENTIMENT: schema_pb2.BYTES,
+    features.WORDS: schema_pb2.INT,
+    features.CHARACTERS: schema_pb2.INT,
+    features.TAGS: schema_pb2.INT,
+    features.UNKNOWN_SHARE: schema_pb2.FLOAT,
+    features.VOCABULARY: schema_pb2.INT,
+}
+
+
+def schema() -> schema_pb2.Schema:
+    """Return the features that are counted; a reader that knows them leaves out the others."""
+    made = schema_pb2.Schema()
+    for name, kind in _KINDS.items():
+        made.feature.add(name=name, type=kind)
+    return made
+
+
+Table = dict[str, _Numbers]
+"""By day: the number of rows, then the counts of all classes of all features, int64 [1 + classes]."""
+
+
+def count(batch: pa.RecordBatch) -> Table:
+    """Count a batch of examples.
+
+    Args:
+        batch: columns of lists, as TFX reads examples; those of ``schema``.
+    """
+    days, day_of_row = _days(batch)
+    rows = np.bincount(day_of_row, minlength=len(days))[:, np.newaxis]
+    columns = [_count(batch, name, day_of_row, len(days)) for name in profile.SIZES]
+    table = np.concatenate([rows, *columns], axis=1)
+    return {day: table[n] for n, day in enumerate(days)}
+
+
+def _profile(numbers: _Numbers) -> profile.Profile:
+    ends = np.cumsum([1, *profile.SIZES.values()])
+    rows, *counts = np.split(numbers, ends[:-1])
+    return profile.Profile(
+        int(rows[0]), {name: tuple(map(int, found)) for name, found in zip(profile.SIZES, counts, strict=True)}
+    )
+
+
+def _days(batch: pa.RecordBatch) -> tuple[list[str], _Numbers]:
+    """Return the days of a batch, ``""`` the first, and which of them each row belongs to."""
+    rows, values = _column(batch, features.DATE)
+    coded = values.dictionary_encode()
+    found = ["", *(_day(value) for value in coded.dictionary.to_pylist())]
+    days = sorted(set(found))
+    place = np.array([days.index(day) for day in found])
+    day_of_row = np.zeros(batch.num_rows, np.int64)  # "" comes first
+    day_of_row[rows] = place[coded.indices.to_numpy(zero_copy_only=False) + 1]
+    return days, day_of_row
+
+
+def _day(value: bytes) -> str:
+    try:
+        return dt.date.fromisoformat(value.decode("utf-8", "replace")).isoformat()
+    except ValueError:
+        return ""
+
+
+def _count(batch: pa.RecordBatch, name: str, day_of_row: _Numbers, days: int) -> _Numbers:
+    """Return int64 [days, classes]."""
+    size = profile.SIZES[name]
+    if name == features.SENTIMENT:
+        day, classes = day_of_row, _sentiments(batch)
+    else:
+        rows, values = _column(batch, name)
+        day, classes = day_of_row[rows], _classes(name, values.to_numpy(zero_copy_only=False))
+    return np.bincount(day * size + classes, minlength=days * size).reshape(days, size)
+
+
+def _sentiments(batch: pa.RecordBatch) -> _Numbers:
+    """Return the class of each row; one without a known sentiment counts too."""
+    rows, values = _column(batch, features.SENTIMENT)
+    coded = values.dictionary_encode()
+    known = {value.encode(): place for place, value in enumerate(features.SENTIMENTS)}
+    none = profile.SENTIMENTS.index(profile.NO_SENTIMENT)
+    places = np.array([*(known.get(value, none) for value in coded.dictionary.to_pylist()), none])
+    made = np.full(batch.num_rows, none)
+    made[rows] = places[coded.indices.to_numpy(zero_copy_only=False)]
+    return made
+
+
+def _classes(name: str, values: _Numbers) -> _Numbers:
+    if name == features.VOCABULARY:
+        return values.astype(np.int64)
+    return np.searchsorted(np.array(profile.EDGES[name]), values, side="right") - 1
+
+
+def _column(batch: pa.RecordBatch, name: str) -> tuple[_Numbers, pa.Array]:
+    """Return a column's values and the row of each."""
+    column = batch.column(batch.schema.get_field_index(name))
+    return array_util.GetFlattenedArrayParentIndices(column).to_numpy(), column.flatten()
+
+
+class CountDays(beam.CombineFn):  # type: ignore[misc]
+    """From record batches to the days of all of them."""
+
+    def create_accumulator(self) -> Table:
+        """Begin with no day."""
+        return {}
+
+    def add_input(self, accumulator: Table, batch: pa.RecordBatch, *_: Any) -> Table:
+        """Add a batch."""
+        return self.merge_accumulators([accumulator, count(batch)])
+
+    def merge_accumulators(self, accumulators: Iterable[Table], *_: Any) -> Table:
+        """Put parts together."""
+        merged: Table = {}
+        for table in accumulators:
+            for day, numbers in table.items():
+                merged[day] = merged[day] + numbers if day in merged else numbers
+        return merged
+
+    def extract_output(self, accumulator: Table, *_: Any) -> profile.Days:
+        """Return the days in order, those without reviews left out."""
+        days = {day: _profile(numbers) for day, numbers in sorted(accumulator.items())}
+        return {day: item for day, item in days.items() if item.rows}

@@ -1,0 +1,93 @@
+"""What days of reviews look like, as counts: small, added up day by day, and the same classes everywhere.
+
+TFDV's own histograms have as many equal steps as fit between the least and the greatest value, so that one long review
+makes another histogram of a day. Here the classes are fixed, and grow with the values.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from tfx_modules import features
+
+FORMAT = 1
+FILE = "days.json"
+"""Name in the folder of an ExampleStatistics artifact."""
+
+_LENGTHS = (0, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096)
+EDGES: Mapping[str, tuple[float, ...]] = {
+    features.WORDS: _LENGTHS,
+    features.CHARACTERS: (0, 1, *(5 * edge for edge in _LENGTHS[2:])),
+    features.TAGS: (0, 1, 2, 3, 5, 9, 17, 33, 65),
+    features.UNKNOWN_SHARE: (0.0, 1e-9, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8),
+}
+"""Least value of each class of a measure; the last class has no end."""
+
+NO_SENTIMENT = "none"
+SENTIMENTS = (*features.SENTIMENTS, NO_SENTIMENT)
+SIZES: Mapping[str, int] = {
+    features.SENTIMENT: len(SENTIMENTS),
+    **{name: len(edges) for name, edges in EDGES.items()},
+    features.VOCABULARY: features.VOCABULARY_BUCKETS,
+}
+"""Number of classes of each compared feature."""
+
+
+def class_name(name: str, place: int) -> str:
+    """Say in words which values a class has."""
+    if name not in EDGES:
+        return SENTIMENTS[place] if name == features.SENTIMENT else f"bucket {place}"
+    edges = EDGES[name]
+    low, high = edges[place], edges[place + 1] if place + 1 < len(edges) else None
+    if name == features.UNKNOWN_SHARE:
+        return "none" if place == 0 else f"up to {high:.0%}" if high else f"{low:.0%} or more"
+    if high is None:
+        return f"{low} or more"
+    return f"{low}" if high == low + 1 else f"{low} to {high - 1}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """Counts of a set of reviews."""
+
+    rows: int
+    counts: Mapping[str, tuple[int, ...]]
+    """By feature, how many values are in each class. A review has one value of each, but many of the vocabulary."""
+
+    def count(self, name: str) -> int:
+        """Return the number of values of a feature."""
+        return sum(self.counts[name])
+
+    def shares(self, name: str) -> list[float]:
+        """Return the share of each class, 0 where there are no values."""
+        total = self.count(name)
+        return [count / total if total else 0.0 for count in self.counts[name]]
+
+
+EMPTY = Profile(0, {name: (0,) * size for name, size in SIZES.items()})
+Days = Mapping[str, Profile]
+"""By day, like ``2026-11-05``; by ``""`` what has no date."""
+
+
+def add(profiles: Iterable[Profile]) -> Profile:
+    """Put sets of reviews together."""
+    all_of_them = [EMPTY, *profiles]
+    counts = {name: np.sum([item.counts[name] for item in all_of_them], axis=0) for name in SIZES}
+    return Profile(
+        sum(item.rows for item in all_of_them), {name: tuple(map(int, found)) for name, found in counts.items()}
+    )
+
+
+def to_json(days: Days) -> str:
+    """Write days for ``from_json``."""
+    return json.dumps({"format": FORMAT, "days": {day: dataclasses.asdict(item) for day, item in days.items()}})
+
+
+def from_json(text: str) -> Days:
+    """Read what ``to_json`` wrote."""
+    return {
+        day: Profile(item["rows"], {name: tuple(counts) for name, counts in item["counts"].items()})
+        for day, item in json.loads(text)["days"].items()
+    }

@@ -1,0 +1,143 @@
+"""Pictures of statistics, as SVG to be put into a page. Shape and hatching say what colour says, too."""
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from tfx_modules import features
+from tfx_modules.validation import profile
+from tfx_modules.validation.comparison import Comparison
+from tfx_modules.validation.profile import Days, Profile
+
+_INK = "#22303c"
+_STYLES: tuple[dict[str, Any], ...] = (
+    {"color": "#0b5394", "linestyle": "-", "marker": "o", "linewidth": 2.2},
+    {"color": "#c2570c", "linestyle": "--", "marker": "s", "linewidth": 1.5},
+    {"color": "#5b6770", "linestyle": ":", "marker": "^", "linewidth": 1.5},
+)
+_BAR_STYLES: tuple[dict[str, Any], ...] = (
+    {"color": "#f2b48a", "hatch": "////"},
+    {"color": "#0b5394", "hatch": ""},
+    {"color": "#ffffff", "hatch": "xxxx"},
+)
+_SETTINGS = {
+    "svg.fonttype": "none",  # text stays text: it can be searched, and is as sharp as the reader's screen
+    "svg.hashsalt": "report",  # the same statistics make the same page
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.edgecolor": "#9aa5ae",
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "text.parse_math": False,
+    "hatch.linewidth": 0.6,
+}
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_INCHES = (4.8, 3.2)
+"""Width and height: small, so that a telephone shows it whole."""
+_MOST_LABELS = 12
+
+
+def days(counted: Days) -> str:
+    """Draw the reviews of each day, by sentiment."""
+    names = sorted(day for day in counted if day)
+    with _drawing() as (axes, made):
+        below = [0] * len(names)
+        for place, (name, style) in enumerate(zip(profile.SENTIMENTS, _BAR_STYLES, strict=True)):
+            counts = [counted[day].counts[features.SENTIMENT][place] for day in names]
+            label = f"{name} ({sum(counts):,})" if name != profile.NO_SENTIMENT else f"no label ({sum(counts):,})"
+            axes.bar(range(len(names)), counts, bottom=below, label=label, edgecolor=_INK, linewidth=0.5, **style)
+            below = [low + count for low, count in zip(below, counts, strict=True)]
+        _name_places(axes, names)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axes.set_ylabel("reviews")
+        _legend(axes, columns=3)
+    return made[0]
+
+
+def balance(counted: Days, champion: Days) -> str:
+    """Draw the share of positive reviews of each day, and that of the champion's data as a level."""
+    names = sorted(day for day in counted if day)
+    with _drawing() as (axes, made):
+        axes.plot([_positive(counted[day]) for day in names], label="each day", markersize=4, **_STYLES[0])
+        if champion:
+            level, style = _positive(profile.add(champion.values())), {**_STYLES[2], "marker": ""}
+            axes.axhline(level, label=f"champion's data, {level:.0%}", **style)
+        _name_places(axes, names)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_ylim(0, 1.04)
+        axes.set_ylabel("share of the day's reviews")
+        _legend(axes, columns=2)
+    return made[0]
+
+
+def _positive(item: Profile) -> float:
+    return item.shares(features.SENTIMENT)[profile.SENTIMENTS.index("positive")]
+
+
+def distribution(name: str, sets: Sequence[tuple[str, Profile]]) -> str:
+    """Draw the shares of a feature's classes in up to three sets of reviews, the newest first."""
+    used = [n for n in range(profile.SIZES[name]) if any(item.counts[name][n] for _, item in sets)]
+    places = range(min(used, default=0), max(used, default=0) + 1)
+    with _drawing() as (axes, made):
+        for (label, item), style in zip(sets, _STYLES, strict=False):
+            shares = item.shares(name)
+            axes.plot([shares[n] for n in places], label=label, markersize=4, **style)
+        _name_places(axes, [profile.class_name(name, n) for n in places])
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("share of the reviews")
+        _legend(axes, columns=1)
+    return made[0]
+
+
+def distances(comparison: Comparison) -> str:
+    """Draw every distance as a bar, and its limit as a mark."""
+    items = list(comparison.distances)[::-1]
+    with _drawing() as (axes, made):
+        for place, item in enumerate(items):
+            style = _BAR_STYLES[0 if item.is_too_great else 1]
+            axes.barh(place, item.value, height=0.55, edgecolor=_INK, linewidth=0.5, **style)
+            axes.plot([item.limit] * 2, [place - 0.4, place + 0.4], color=_INK, linewidth=2)
+            told = f"{item.value:.3f}" + (" too great" if item.is_too_great else "")
+            axes.annotate(told, (max(item.value, item.limit), place), (5, 0), textcoords="offset points", va="center")
+        axes.set_yticks(range(len(items)), [item.feature for item in items])
+        widest = max([0.05, *(max(item.value, item.limit) for item in items)])
+        axes.set_xlim(0, widest * 1.45)
+        axes.set_xlabel("distance; the upright mark is the limit")
+    return made[0]
+
+
+@contextlib.contextmanager
+def _drawing() -> Iterator[tuple[Axes, list[str]]]:
+    """Give axes to draw on; the list gets the SVG when they are left."""
+    made: list[str] = []
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=_INCHES, layout="constrained")
+        axes = figure.add_subplot()
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="both", color="#e3e8ec", linewidth=0.6)
+        axes.set_axisbelow(True)
+        yield axes, made
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata=_NO_METADATA)
+    text = file.getvalue()
+    made.append(text[text.index("<svg") :])
+
+
+def _name_places(axes: Axes, names: Sequence[str]) -> None:
+    step = -(-len(names) // _MOST_LABELS)
+    # Counted from the end: the newest day has to have its name.
+    shown = [n for n in range(len(names)) if (len(names) - 1 - n) % step == 0]
+    axes.set_xticks(shown, [names[n] for n in shown], rotation=40, ha="right", rotation_mode="anchor")
+
+
+def _legend(axes: Axes, *, columns: int) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)

@@ -1,0 +1,83 @@
+"""From anomalies and comparisons to a verdict, by the severities of the settings."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+
+from tfx_modules.config import Severity, ValidationConfig
+from tfx_modules.validation.comparison import Comparison
+
+NO_DATA = "NO_DATA_IN_SPAN"
+_LONGEST = 300
+"""Characters of one finding; TFDV lists values of the data, which may be long."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Anomaly:
+    """What is wrong with the data, whatever that does to the run."""
+
+    kind: str
+    """One of ``config.ANOMALY_KINDS``."""
+    feature: str
+    """Empty for the data as a whole."""
+    text: str
+    """One line, with numbers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """An anomaly and what it does."""
+
+    anomaly: Anomaly
+    severity: Severity
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether the data may be trained on, and why not."""
+
+    findings: Sequence[Finding]
+    """The gravest first."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the run stops here."""
+        return any(finding.severity is Severity.BLOCK for finding in self.findings)
+
+    @property
+    def reason(self) -> str:
+        """One line; empty where there is nothing to say."""
+        severity, word = (Severity.BLOCK, "blocked") if self.is_blocked else (Severity.WARN, "warned")
+        told = [finding.anomaly.text for finding in self.findings if finding.severity is severity]
+        return f"{word}: {'; '.join(told)}" if told else ""
+
+
+def judge(anomalies: Iterable[Anomaly], comparisons: Iterable[Comparison], settings: ValidationConfig) -> Verdict:
+    """Give every anomaly its severity.
+
+    Args:
+        anomalies: of the statistics.
+        comparisons: those that could be made.
+        settings: the severities; and below how many rows a comparison only warns.
+    """
+    found = [Finding(_shortened(item), settings.severity_of(item.kind)) for item in anomalies]
+    for comparison in comparisons:
+        found += _of_comparison(comparison, settings)
+    order = [Severity.BLOCK, Severity.WARN, Severity.IGNORE]
+    return Verdict(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+def _of_comparison(comparison: Comparison, settings: ValidationConfig) -> Iterator[Finding]:
+    severity = settings.severity_of(comparison.kind)
+    few = comparison.rows < settings.minimum_rows
+    note = f"; only {comparison.rows} rows, so no more than a warning" if few and severity is Severity.BLOCK else ""
+    if note:
+        severity = Severity.WARN
+    for item in comparison.distances:
+        if item.is_too_great:
+            text = comparison.describe(item) + note
+            yield Finding(Anomaly(comparison.kind, item.feature, text), severity)
+
+
+def _shortened(item: Anomaly) -> Anomaly:
+    text = " ".join(item.text.split())
+    return dataclasses.replace(item, text=text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ...")
