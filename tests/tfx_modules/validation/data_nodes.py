@@ -51,7 +51,11 @@ class DataNodes:
         pipeline = self._compile(settings)
         first, last = ((dt.date.fromisoformat(day) - EPOCH).days for day in (min(days), max(days)))
         window = {"static_range": {"start_span_number": first, "end_span_number": last}}
-        parameters = {"input_base": str(spans), "range_config": json.dumps(window)}
+        parameters = {
+            "input_base": str(spans),
+            "range_config": json.dumps(window),
+            "span_versions": json.dumps(dict.fromkeys(days, 1)),
+        }
         for node in NODES:
             outcome = run_node(self._request(pipeline, node, run_id, parameters if node == NODES[0] else {}))
             assert outcome.state is not State.FAILED, outcome.reason
@@ -83,8 +87,8 @@ class DataNodes:
         if spans.exists():
             return spans
         for day, rows in days.items():
-            (spans / day).mkdir(parents=True)
-            with (spans / day / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
+            (spans / day / "v1").mkdir(parents=True)
+            with (spans / day / "v1" / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, ["id", "date", "review", "sentiment"])
                 writer.writeheader()
                 writer.writerows({**row, "date": day} for row in rows)
