@@ -10,7 +10,7 @@ NODE_DOCS = {
     "CsvExampleGen": "Reads the reviews of the run's days and splits them, train : eval = 2 : 1.",
     "StatisticsGen": "Computes statistics of every feature, for each split.",
     "SchemaGen": "Infers the schema: which features there are, and which values they take.",
-    "ExampleValidator": "Compares the reviews with the schema, the day before and the champion's; anomalies stop the run.",
+    "ExampleValidator": "Compares the reviews with schema, day before and champion's data; anomalies stop the run.",
     "Transform": "Cleans and tokenises the texts, in a graph that serving uses too.",
     "Tuner": "Searches for the best hyperparameters, when the run asks for it.",
     "Trainer": "Fine-tunes the pretrained BERT encoder and exports the model.",
