@@ -63,9 +63,10 @@ def _text(feature: str, kind: str, texts: Mapping[str, str], splits: list[Split]
 
 def _missing(feature: str, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> tuple[int, int]:
     """Return how many rows of a split lack the feature, and how many there are."""
-    dataset = statistics.datasets[0]
-    for item in dataset.features:
-        if item.name == feature or list(item.path.step) == [feature]:
-            common = getattr(item, item.WhichOneof("stats")).common_stats
-            return dataset.num_examples - common.num_non_missing, dataset.num_examples
-    return dataset.num_examples, dataset.num_examples
+    rows, present = 0, 0
+    for dataset in statistics.datasets[:1]:  # none of a split without rows
+        rows = dataset.num_examples
+        for item in dataset.features:
+            if list(item.path.step) == [feature]:
+                present = getattr(item, item.WhichOneof("stats")).common_stats.num_non_missing
+    return rows - present, rows

@@ -6,8 +6,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
 
-from tests.tfx_modules.validation.data_nodes import DataNodes, Row, page_of, sample_day
+from tests.tfx_modules.validation.data_nodes import NODES, DataNodes, Row, page_of, sample_day
 from tfx_modules.config import ValidationConfig
 from tfx_modules.node.outcome import Outcome, State
 
@@ -53,6 +55,18 @@ def test_good_days_pass_and_leave_a_page(nodes: DataNodes, window: Window) -> No
     assert page.count("<svg") == 7
 
 
+def test_the_measures_stay_out_of_the_model(nodes: DataNodes, window: Window) -> None:
+    outcome = nodes.run(window, ValidationConfig(), "transformed", nodes=(*NODES[:3], "Transform"))
+
+    (graph,) = outcome.outputs["transform_graph"]
+    output = tft.TFTransformOutput(graph.uri)
+    assert set(output.transformed_feature_spec()) == {"input_ids", "label"}
+    assert {"words", "tags", "unknown_share", "vocabulary"} <= set(output.raw_feature_spec())
+    texts = tf.constant(["A fine film.", ""])
+    row = {"review": tf.sparse.from_dense(texts[:, tf.newaxis])}
+    assert output.transform_raw_features(row)["input_ids"].shape == (2, 128), "a review alone is enough"
+
+
 def test_a_day_in_another_language_blocks(nodes: DataNodes, window: Window) -> None:
     rows = [{**row, "review": german(row)} for row in window[NEWEST]]
 
@@ -81,7 +95,7 @@ def test_a_day_of_one_sentiment_blocks_and_a_model_in_service_is_compared_with(
     assert re.fullmatch(f"blocked: {told}", outcome.reason)
     page = page_of(outcome)
     assert re.search(r"&#9650; warns.*vocabulary differs from the champion&#x27;s data, 0\.\d\d &gt; 0\.\d\d", page)
-    assert f"trained on {NEWEST}, 1 days, {len(german_day)} reviews" in page
+    assert f"trained on {NEWEST}, 1 day, {len(german_day)} reviews" in page
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ _MODULES = (
     "tensorflow_transform",
     "tensorflow_data_validation",
     "tensorflow_model_analysis",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_svg",
     "tfx.v1",
     "tfx.orchestration.local.runner_utils",
     "tfx.orchestration.portable.launcher",

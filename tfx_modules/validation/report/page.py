@@ -99,7 +99,10 @@ def _facts(report: Report) -> str:
 
 def _dated(days: Days) -> str:
     window = comparing.window(days)
-    return f"{window.name}, {len(days)} days, {_rows(window.profile)}" if window else "no reviews with a date"
+    if not window:
+        return "no reviews with a date"
+    count = sum(map(bool, days))
+    return f"{window.name}, {count} {'day' if count == 1 else 'days'}, {_rows(window.profile)}"
 
 
 def _rows(profile: Profile | None) -> str:
