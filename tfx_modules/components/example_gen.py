@@ -1,15 +1,12 @@
 """CsvExampleGen for a window of days: TFX's own takes one span a run, this one takes every span from start to end."""
 
-import csv
 import datetime as dt
-import io
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.io.filesystems import FileSystems
 from tfx.components.example_gen import driver, input_processor
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.components.example_gen.csv_example_gen import component
@@ -19,6 +16,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types.standard_component_specs import INPUT_BASE_KEY
 
 from tfx_modules import features
+from tfx_modules.components.csv_parts import FindParts, Part, rows_of
 from tfx_modules.exceptions import MissingSpanError
 
 _SEPARATOR = ","
@@ -130,16 +128,21 @@ def _bytes_feature(value: str) -> tf.train.Feature:
 
 
 class ReadReviews(beam.DoFn):  # type: ignore[misc]
-    """From a CSV file's path to its examples; line ends inside quotes belong to the cell."""
+    """From a part of a CSV file to its examples."""
 
-    def process(self, path: str) -> Iterator[tf.train.Example]:
-        """Read one file."""
-        with FileSystems.open(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-            yield from map(to_example, csv.DictReader(text))
+    def process(self, part: Part) -> Iterator[tf.train.Example]:
+        """Read one part."""
+        yield from map(to_example, rows_of(part))
+
+
+def serialised(example: tf.train.Example) -> bytes:
+    """Serialise an example as TFX does to choose its split; it would do so once more to write it."""
+    packed: bytes = example.SerializeToString(deterministic=True)
+    return packed
 
 
 @beam.typehints.with_input_types(beam.Pipeline)
-@beam.typehints.with_output_types(tf.train.Example)
+@beam.typehints.with_output_types(bytes)
 class WindowToExamples(beam.PTransform):  # type: ignore[misc]
     """All files of the window's days as one collection of examples."""
 
@@ -151,7 +154,9 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Add the reading steps to the pipeline."""
         files = [path for pattern in self._patterns for path in sorted(fileio.glob(pattern))]
-        return pipeline | beam.Create(files) | beam.Reshuffle() | beam.ParDo(ReadReviews())
+        # Workers share parts; without shuffling, each would read the whole files that it has cut.
+        parts = pipeline | beam.Create(files) | beam.ParDo(FindParts()) | beam.Reshuffle()
+        return parts | beam.ParDo(ReadReviews()) | beam.Map(serialised)
 
 
 class Executor(BaseExampleGenExecutor):  # type: ignore[misc]
