@@ -192,8 +192,9 @@ class PipelineConfig:
     gate: GateConfig = GateConfig()
     validation: ValidationConfig = ValidationConfig()
     serving_check: ServingCheckConfig = ServingCheckConfig()
-    beam_pipeline_args: tuple[str, ...] = ("--direct_running_mode=in_memory",)
-    """How Beam runs ExampleGen, StatisticsGen, Transform and Evaluator."""
+    beam_pipeline_args: tuple[str, ...] = ()
+    """Arguments of Beam for ExampleGen, StatisticsGen, Transform and Evaluator (``docs/beam.md``). None: this machine,
+    as many of its cores as the input is worth."""
 
     def __post_init__(self) -> None:
         """Check what one setting alone cannot tell."""
@@ -252,7 +253,8 @@ def _convert(default: Any, value: Any, name: str) -> Any:
             raise ConfigError(f"setting {name} is {value!r}; allowed: a table. Write [{name}].")
         return build(type(default), value, f"{name}.")
     if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(_convert(default[0], item, name) for item in value)
+        # An empty default has texts.
+        return tuple(_convert(default[0] if default else "", item, name) for item in value)
     if isinstance(default, float) and type(value) is int:
         return float(value)
     if type(value) is not type(default):

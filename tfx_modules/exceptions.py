@@ -7,6 +7,7 @@
     ├── EncoderError         the pretrained encoder: missing, of another kind, other bytes
     ├── MissingSpanError     a day that a run should read is not there
     ├── NodeError            a node of the compiled pipeline cannot be run
+    ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
     ├── GateError            data or model stopped the run; the message says why, with numbers
     └── ServingError         the model server cannot start, load or answer
 """
@@ -30,6 +31,10 @@ class MissingSpanError(PipelineError):
 
 class NodeError(PipelineError):
     """The node command was asked for something that the compiled pipeline cannot do."""
+
+
+class BeamWorkerError(PipelineError):
+    """A process that worked for a node's Beam pipeline died."""
 
 
 class GateError(PipelineError):

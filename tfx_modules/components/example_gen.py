@@ -1,7 +1,5 @@
 """CsvExampleGen for a window of days: TFX's own takes one span a run, this one takes every span from start to end."""
 
-import csv
-import io
 import itertools
 import json
 from collections.abc import Iterable, Iterator
@@ -10,7 +8,6 @@ from typing import Any, ClassVar
 
 import apache_beam as beam
 import tensorflow as tf
-from apache_beam.io.filesystems import FileSystems
 from google.protobuf import wrappers_pb2
 from tfx import types
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
@@ -26,6 +23,7 @@ from tfx.types.standard_component_specs import CUSTOM_CONFIG_KEY, INPUT_BASE_KEY
 from tfx.utils import proto_utils
 
 from tfx_modules import features
+from tfx_modules.components.csv_parts import FindParts, Part, rows_of
 from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
 from tfx_modules.config import EncoderConfig, build
 from tfx_modules.encoder import vocab_path
@@ -104,7 +102,7 @@ def read_encoder(custom_config: str) -> EncoderConfig:
 
 
 class ReadReviews(beam.DoFn):  # type: ignore[misc]
-    """From a CSV file's path to its examples; line ends inside quotes belong to the cell."""
+    """From a part of a CSV file to its examples."""
 
     def __init__(self, encoder: EncoderConfig) -> None:
         super().__init__()
@@ -114,14 +112,19 @@ class ReadReviews(beam.DoFn):  # type: ignore[misc]
         """Load the vocabulary, once in each worker."""
         self._measurer = Measurer(vocab_path(self._encoder), lower_case=self._encoder.lower_case)
 
-    def process(self, path: str) -> Iterator[tf.train.Example]:
-        """Read one file."""
-        with FileSystems.open(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-            yield from to_examples(csv.DictReader(text), self._measurer)
+    def process(self, part: Part) -> Iterator[tf.train.Example]:
+        """Read one part."""
+        yield from to_examples(rows_of(part), self._measurer)
+
+
+def serialised(example: tf.train.Example) -> bytes:
+    """Serialise an example as TFX does to choose its split; it would do so once more to write it."""
+    packed: bytes = example.SerializeToString(deterministic=True)
+    return packed
 
 
 @beam.typehints.with_input_types(beam.Pipeline)
-@beam.typehints.with_output_types(tf.train.Example)
+@beam.typehints.with_output_types(bytes)
 class WindowToExamples(beam.PTransform):  # type: ignore[misc]
     """All files of the window's days as one collection of examples."""
 
@@ -134,7 +137,9 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Add the reading steps to the pipeline."""
         files = [path for pattern in self._patterns for path in sorted(fileio.glob(pattern))]
-        return pipeline | beam.Create(files) | beam.Reshuffle() | beam.ParDo(ReadReviews(self._encoder))
+        # Workers share parts; without shuffling, each would read the whole files that it has cut.
+        parts = pipeline | beam.Create(files) | beam.ParDo(FindParts()) | beam.Reshuffle()
+        return parts | beam.ParDo(ReadReviews(self._encoder)) | beam.Map(serialised)
 
 
 class Executor(BaseExampleGenExecutor):  # type: ignore[misc]

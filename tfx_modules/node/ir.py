@@ -35,6 +35,12 @@ class BoundNode:
     driver_spec: Message | None
 
     @property
+    def chooses_beam_workers(self) -> bool:
+        """Whether it uses Beam, and the pipeline leaves it to the node how."""
+        spec = self.executor_spec
+        return isinstance(spec, executable_spec_pb2.BeamExecutableSpec) and not spec.beam_pipeline_args_placeholders
+
+    @property
     def type_name(self) -> str:
         """The last name of the component's class, like ``Trainer``."""
         return str(self.node.node_info.type.name).rpartition(".")[2]

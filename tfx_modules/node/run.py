@@ -1,12 +1,16 @@
 """Runs one node on TFX's Launcher."""
 
+import functools
 import logging
 import re
 import sys
 
 from tfx.orchestration.metadata import Metadata
 from tfx.orchestration.portable.launcher import Launcher
+from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
+from tfx_modules.beam.forking import Forker
+from tfx_modules.beam.operator import BeamOperator
 from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import gates, ir
 from tfx_modules.node.connection import connection_config
@@ -42,6 +46,14 @@ def run_node(request: NodeRequest) -> Outcome:
 
 def _run(request: NodeRequest) -> Outcome:
     bound = ir.bind(request)
+    if not bound.chooses_beam_workers:
+        return _run_bound(request, bound, None)
+    # Before TFX starts its first thread.
+    with Forker() as forker:
+        return _run_bound(request, bound, forker)
+
+
+def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:
     metadata = Metadata(connection_config(request.metadata))
     lineage = Lineage(metadata)
     earlier = lineage.of_run(bound.node)
@@ -50,7 +62,7 @@ def _run(request: NodeRequest) -> Outcome:
         # artifacts that this very run has made.
         _logger.info("node %s has succeeded in run %s before (execution %d)", request.node, request.run_id, earlier.id)
         return _judged(bound, State.REUSED, earlier, lineage)
-    failure = _launch(bound, metadata)
+    failure = _launch(bound, metadata, forker)
     return _launched(bound, lineage, failure)
 
 
@@ -71,7 +83,7 @@ def last_line(traceback: str) -> str:
     return _MODULE.sub("", lines[-1].strip()) if lines else ""
 
 
-def _launch(bound: ir.BoundNode, metadata: Metadata) -> str:
+def _launch(bound: ir.BoundNode, metadata: Metadata, forker: Forker | None) -> str:
     """Launch the node.
 
     Returns:
@@ -85,6 +97,7 @@ def _launch(bound: ir.BoundNode, metadata: Metadata) -> str:
             pipeline_runtime_spec=bound.runtime_spec,
             executor_spec=bound.executor_spec,
             custom_driver_spec=bound.driver_spec,
+            custom_executor_operators={BeamExecutableSpec: functools.partial(BeamOperator, forker=forker)},
         ).launch()
     # The node's code may raise anything; the outcome tells of it, together with the execution.
     except Exception as error:

@@ -7,6 +7,7 @@ The gates take a component for what the name of its class says, so that some her
 import dataclasses
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -139,7 +140,7 @@ def InfraValidator(model: In[Model], blessing: Out[InfraBlessing], served: Param
     blessing.set_int_custom_property("blessed", served)
 
 
-def compile_pipeline() -> pipeline_pb2.Pipeline:
+def compile_pipeline(beam_pipeline_args: Sequence[str] = ()) -> pipeline_pb2.Pipeline:
     """Compile Writer >> Reader >> the gates of a model >> Pusher, the gate of data, and two system nodes."""
     examples = tfx.components.CsvExampleGen(input_base=RuntimeParameter("input_base", str))
     latest = tfx.dsl.Resolver(
@@ -153,7 +154,7 @@ def compile_pipeline() -> pipeline_pb2.Pipeline:
     pipeline = tfx.dsl.Pipeline(
         pipeline_name="tiny",
         components=[*_data_nodes(), *_model_nodes(), examples, latest, champion],
-        beam_pipeline_args=["--direct_num_workers=1", "--direct_running_mode=in_memory"],
+        beam_pipeline_args=list(beam_pipeline_args),
     )
     return Compiler().compile(pipeline)
 

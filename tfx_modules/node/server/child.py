@@ -1,6 +1,5 @@
 """The forked child: becomes a process like one of the node command's own, and runs the node."""
 
-import ctypes
 import importlib
 import logging
 import os
@@ -9,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from tfx_modules.node.kernel import die_with
+
 _PACKAGE = "tfx_modules"
 _CRASHED = 1
 
@@ -47,7 +47,7 @@ def _detach(output: int, server: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _die_with(server)
+    die_with(server)
     null = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, null), (1, output), (2, output)):
         os.dup2(source, target)
@@ -55,13 +55,6 @@ def _detach(output: int, server: int) -> None:
     os.close(output)
     sys.stdout = os.fdopen(1, "w", buffering=1, errors="backslashreplace", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
-
-
-def _die_with(server: int) -> None:
-    """Have the kernel kill this process when the server is gone, even if it was killed itself."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != server:  # it was gone before the kernel knew
-        os._exit(_CRASHED)
 
 
 def _use_modules_of(module_root: Path) -> None:

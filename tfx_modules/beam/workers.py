@@ -1,0 +1,125 @@
+"""Beam's local runner with forked workers: an environment that says so, and a handler of each worker."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
+from apache_beam.transforms import environments
+from google.protobuf import json_format, text_format
+
+from tfx_modules.beam.forking import Forker, has_ended_well
+from tfx_modules.exceptions import BeamWorkerError
+
+FORKED = "bert_service:env:forked:v1"
+_AGAIN_SECONDS = 0.2
+_LOST = (
+    "a Beam worker has ended before its work was done: killed, perhaps for lack of memory, or crashed; the log has "
+    "what it said. Run again with more memory or fewer days, or in one process: beam_pipeline_args = "
+    '["--direct_running_mode=in_memory"].'
+)
+
+
+@environments.Environment.register_urn(FORKED, bytes)
+class ForkedEnvironment(environments.Environment):  # type: ignore[misc]
+    """Says that workers are to be forked. By whom, ``ForkingRunner`` registers."""
+
+    @classmethod
+    def default(cls) -> "ForkedEnvironment":
+        """Make one with what this Beam can do."""
+        return cls(capabilities=environments.python_sdk_capabilities(), artifacts=())
+
+    def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:  # noqa: ARG002
+        """Return URN and payload."""
+        return FORKED, b""
+
+    @staticmethod
+    def from_runner_api_parameter(
+        payload: bytes,  # noqa: ARG004
+        capabilities: Iterable[str],
+        artifacts: Iterable[Any],
+        resource_hints: Mapping[str, bytes],
+        context: Any,  # noqa: ARG004
+    ) -> "ForkedEnvironment":
+        """Make one of the parts of Beam's proto."""
+        return ForkedEnvironment(capabilities, artifacts, resource_hints)
+
+
+class ForkingRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
+    """Beam's local runner, with workers of a forker."""
+
+    def __init__(self, forker: Forker, **rest: Any) -> None:
+        """Take the forker, and what Beam's runner takes."""
+        super().__init__(default_environment=ForkedEnvironment.default(), **rest)
+        self._forker = forker
+
+    def run_pipeline(self, pipeline: beam.Pipeline, options: PipelineOptions) -> Any:
+        """Run a pipeline to its end.
+
+        Raises:
+            BeamWorkerError: a worker has died. What Beam raises then ("Channel closed prematurely") does not say so.
+        """
+        lost = threading.Event()
+
+        def make(payload: bytes, *rest: Any) -> ForkedWorkerHandler:  # noqa: ARG001
+            return ForkedWorkerHandler(self._forker.start, lost, *rest)
+
+        worker_handlers.WorkerHandler.register_environment(FORKED, bytes)(make)
+        try:
+            return super().run_pipeline(pipeline, options)
+        except Exception as error:
+            if lost.is_set():
+                raise BeamWorkerError(_LOST) from error
+            raise
+
+
+class ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]
+    """Starts a worker, and has what is asked of the worker fail when it dies; Beam would wait for the answer."""
+
+    def __init__(self, start: Callable[[Mapping[str, str]], int], lost: threading.Event, *rest: Any) -> None:
+        """Take over Beam's arguments.
+
+        Args:
+            start: starts a worker, and returns a descriptor for ``has_ended_well``.
+            lost: set when the worker has died.
+            rest: what Beam passes to every handler.
+        """
+        super().__init__(*rest)
+        self._start = start
+        self._lost = lost
+        self._stopping = threading.Event()
+        self._watch: threading.Thread | None = None
+
+    def start_worker(self) -> None:
+        """Start the worker."""
+        control = text_format.MessageToString(self.control_api_service_descriptor())
+        options = self.provision_info.provision_info.pipeline_options
+        # Without a descriptor for logs, the worker logs as the node does; over Beam's, protos would be printed.
+        ended = self._start(
+            {
+                "CONTROL_API_SERVICE_DESCRIPTOR": control,
+                "PIPELINE_OPTIONS": json_format.MessageToJson(options),
+                "WORKER_ID": self.worker_id,
+            }
+        )
+        self._watch = threading.Thread(name="beam_worker", target=self._wait, args=(ended,), daemon=True)
+        self._watch.start()
+
+    def stop_worker(self) -> None:
+        """Wait for the worker, which was told to end."""
+        self._stopping.set()
+        if self._watch is not None:
+            self._watch.join()
+
+    def _wait(self, ended: int) -> None:
+        if has_ended_well(ended):
+            return
+        self._lost.set()
+        error = BeamWorkerError(_LOST)
+        # Whatever is asked of it from now on has to fail too.
+        while not self._stopping.wait(_AGAIN_SECONDS):
+            with contextlib.suppress(RuntimeError):  # a request was added meanwhile
+                self.control_conn.abort(error)
