@@ -57,6 +57,7 @@ def days(counted: Days) -> str:
             below = [low + count for low, count in zip(below, counts, strict=True)]
         _name_places(axes, names)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axes.set_ylim(0, 1.06 * max([1, *below]))
         axes.set_ylabel("reviews")
         _legend(axes, columns=3)
     return made[0]
