@@ -36,7 +36,7 @@ MOST_SENTENCES = 8
 SEED = 20261105
 MEGABYTE = 1 << 20
 PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
-TICK = 0.2
+TICK = 2.0
 """Seconds between two looks at a node's memory."""
 
 

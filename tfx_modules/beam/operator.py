@@ -13,6 +13,7 @@ from tfx.dsl.compiler import placeholder_utils
 from tfx.orchestration.portable import data_types
 from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.proto.orchestration import execution_result_pb2
+from tfx.types.standard_artifacts import Examples, Model
 
 from tfx_modules.beam import runner
 from tfx_modules.beam.forking import Forker
@@ -67,23 +68,33 @@ class BeamOperator(BeamExecutorOperator):  # type: ignore[misc]
             ]
             _logger.info("Beam runs with %s", " ".join(arguments))
             return functools.partial(runner.pipeline_of, arguments)
-        size = input_size(execution_info)
+        size = 0 if _has_model(execution_info) else input_size(execution_info)
         workers = runner.worth(size)
         _logger.info("Beam runs in %s for %d bytes", f"{workers} workers" if workers > 1 else "this process", size)
         return functools.partial(runner.local_pipeline, workers, self._forker)
 
 
+def _has_model(execution_info: data_types.ExecutionInfo) -> bool:
+    # A model's inference uses all cores by itself; more workers would each load it, and take cores from each other.
+    return any(
+        artifact.type_name == Model.TYPE_NAME
+        for artifacts in execution_info.input_dict.values()
+        for artifact in artifacts
+    )
+
+
 def input_size(execution_info: data_types.ExecutionInfo) -> int:
-    """Add up what an executor is going to read.
+    """Add up the examples, or the files of examples to be, that an executor is going to read.
 
     Args:
-        execution_info: with input artifacts that are folders on a disk; or those of an ExampleGen, whose input TFX
-            describes by a fingerprint.
+        execution_info: with Examples that are folders on a disk; or that of an ExampleGen, whose input TFX describes
+            by a fingerprint.
 
     Returns:
         Bytes, as they are on the disk.
     """
-    folders = [Path(artifact.uri) for artifacts in execution_info.input_dict.values() for artifact in artifacts]
+    artifacts = [artifact for artifacts in execution_info.input_dict.values() for artifact in artifacts]
+    folders = [Path(artifact.uri) for artifact in artifacts if artifact.type_name == Examples.TYPE_NAME]
     files = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
     fingerprint = str(execution_info.exec_properties.get(_FINGERPRINT, ""))
     return files + sum(map(int, _TOTAL_BYTES.findall(fingerprint)))

@@ -1,5 +1,8 @@
+import contextlib
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.tfx_modules.node.conftest import Nodes, environment
+from tests.tfx_modules.node.conftest import Nodes, environment, is_alive, wait_until
+from tfx_modules.beam.runner import BYTES_PER_WORKER
 
 CSV = "n,word\n1,good\n2,bad\n3,good\n4,bad\n5,good\n6,good\n7,bad\n8,bad\n"
 
@@ -241,3 +245,55 @@ def test_a_request_that_cannot_be_read_ends_the_command_before_anything_is_impor
     assert done.returncode == 1
     assert "none.json cannot be read" in done.stderr
     assert "tensorflow" not in done.stderr
+
+
+def session_of_child(server: int) -> list[int]:
+    """The living processes of the session of the server's one node; none before it has one."""
+    sessions = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            if is_alive(pid := int(entry.name)):
+                sessions[pid] = (os.getsid(pid), parent(pid))
+    nodes = [pid for pid, (leader, above) in sessions.items() if pid == leader and above == server]
+    return [pid for pid, (leader, _) in sessions.items() if leader in nodes]
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one core: Beam runs in the node's own process")
+def test_a_cancelled_node_leaves_no_beam_workers_behind(nodes: Nodes, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.mkdir()
+    (large / "words.csv").write_text("n,word\n" + "1,good\n" * (2 * BYTES_PER_WORKER // 7 + 1), encoding="utf-8")
+    client = nodes.start(nodes.message("CsvExampleGen", "run-1", {"input_base": str(large)}))
+    server = nodes.server.process.pid
+    wait_until(lambda: len(session_of_child(server)) == 4, 240)  # node, forker, workers
+    pids = session_of_child(server)
+
+    client.shutdown(socket.SHUT_WR)
+
+    wait_until(lambda: not any(map(is_alive, pids)), 60)
+    client.close()
+
+
+def test_a_node_runs_beam_by_the_pipelines_arguments(
+    nodes: Nodes, module_root: Path, reviews: Path, tmp_path: Path
+) -> None:
+    arguments = ["--direct_running_mode=multi_threading", "--direct_num_workers=2"]
+    compiled = tmp_path / "threads.json"
+    code = f"import sys, node_pipeline as n; from google.protobuf.json_format import MessageToJson as to_json\n\
+open({str(compiled)!r}, 'w').write(to_json(n.compile_pipeline({arguments}), preserving_proto_field_name=True))"
+    subprocess.run([sys.executable, "-c", code], cwd=module_root, env=environment(), check=True, timeout=240)
+
+    ended = nodes.run("CsvExampleGen", changes={"pipeline": str(compiled)}, input_base=str(reviews))
+
+    assert (ended.code, ended.state) == (0, "complete")
+    assert any(line.endswith("Beam runs with " + " ".join(arguments)) for line in ended.log)
+
+
+def test_a_small_input_is_read_in_the_nodes_own_process(nodes: Nodes, reviews: Path) -> None:
+    ended = nodes.run("CsvExampleGen", input_base=str(reviews))
+
+    assert any(line.endswith(f"Beam runs in this process for {len(CSV)} bytes") for line in ended.log), ended.log
