@@ -56,9 +56,8 @@ def write_spans(spans: Path, rows: int, days: int) -> int:
     """Write the rows as the spans of a window; return the bytes written."""
     draw = random.Random(SEED)  # noqa: S311 - no secret
     sentences, size = sample_sentences(), 0
-    for offset in range(days):
-        day = LAST_DAY - dt.timedelta(days=days - 1 - offset)
-        file = spans / day.isoformat() / "reviews.csv"
+    for offset, day in enumerate(days_of(days)):
+        file = spans / day.isoformat() / "v1" / "reviews.csv"
         file.parent.mkdir(parents=True)
         with file.open("w", encoding="utf-8", newline="") as output:
             writer = csv.writer(output)
@@ -68,6 +67,11 @@ def write_spans(spans: Path, rows: int, days: int) -> int:
                 writer.writerow((f"r{number}", day.isoformat(), text, draw.choice(("positive", "negative"))))
         size += file.stat().st_size
     return size
+
+
+def days_of(count: int) -> list[dt.date]:
+    """Return the days of the window."""
+    return [LAST_DAY - dt.timedelta(days=before) for before in reversed(range(count))]
 
 
 def sample_sentences() -> list[str]:
@@ -84,6 +88,12 @@ def run_nodes(root: Path, nodes: Sequence[str], days: int) -> str:
 
     end = (LAST_DAY - EPOCH).days
     window = {"static_range": {"start_span_number": end - days + 1, "end_span_number": end}}
+    parameters = {
+        "input_base": str(root / "spans"),
+        "range_config": json.dumps(window),
+        "span_versions": json.dumps({day.isoformat(): 1 for day in days_of(days)}),
+        **UNUSED,
+    }
     for node in nodes:
         outcome = run_node(
             NodeRequest(
@@ -92,7 +102,7 @@ def run_nodes(root: Path, nodes: Sequence[str], days: int) -> str:
                 run_id="benchmark",
                 pipeline_root=root / "artifacts",
                 metadata=f"sqlite:///{root}/mlmd.sqlite",
-                parameters={"input_base": str(root / "spans"), "range_config": json.dumps(window), **UNUSED},
+                parameters=parameters,
                 use_cache=False,
                 code_version="benchmark",
                 outcome=root / "outcome.json",

@@ -101,19 +101,13 @@ def table(rows: list[tuple[str, str, str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def backfilled(stack: RunningStack, before: set[str], count: int) -> list[str]:
-    """Wait until a backfill's runs have ended well; return their ids in the order in which they ran."""
+def backfilled(stack: RunningStack, before: set[str], count: int) -> dict[str, str]:
+    """Wait until a backfill's runs have ended well; return their data dates by id, in the order in which they ran."""
     stack.wait_for_runs("backfill", len(before) + count, count * RUN_SECONDS)
     found: list[dict[str, Any]] = [run for run in stack.api.runs(DAG, "success") if run["run_type"] == "backfill"]
     ran = sorted((run for run in found if run["dag_run_id"] not in before), key=lambda run: run["start_date"])
     assert len(ran) == count
-    return [run["dag_run_id"] for run in ran]
-
-
-def day_of(run_id: str) -> str:
-    found = re.search(r"__\d{4}-(\d\d-\d\d)T00", run_id)
-    assert found, run_id
-    return found[1]
+    return {run["dag_run_id"]: stack.api.xcom(DAG, run["dag_run_id"], "refresh_data")["data_date"] for run in ran}
 
 
 def one(stack: RunningStack, run_id: str, state: str) -> str:
@@ -140,7 +134,6 @@ def scheduled_run(stack: RunningStack) -> str:
 def test_what_runs_of_all_kinds_read(stack: RunningStack, delivery: Delivery) -> None:
     rows: list[tuple[str, str, str]] = []
     backfill = ("backfill", "create", "--dag-id", DAG, "--dag-run-conf", json.dumps(DATA_ONLY))
-    airflow = "`airflow "
     stack.api.set_paused(DAG, paused=False)
 
     # A run that the schedule makes has the form's defaults: it would train.
@@ -150,20 +143,20 @@ def test_what_runs_of_all_kinds_read(stack: RunningStack, delivery: Delivery) ->
 
     stack.airflow(*backfill, "--from-date", "2026-11-03", "--to-date", "2026-11-07")
     forward = backfilled(stack, set(), 5)
-    assert forward == sorted(forward)
-    days = "--from-date 2026-11-03 --to-date 2026-11-07`"
-    rows += [(f"{airflow}backfill create {days}", f"backfill, {day_of(run)}", read_by(stack, run)) for run in forward]
+    assert list(forward.values()) == [f"2026-11-0{day}" for day in range(3, 8)]
+    how = "`airflow backfill create --from-date 2026-11-03 --to-date 2026-11-07`"
+    rows += [(how, f"backfill, {day[5:]}", read_by(stack, run)) for run, day in forward.items()]
 
     second = (*backfill, "--from-date", "2026-11-09", "--to-date", "2026-11-10", "--run-backwards")
     # Airflow closes the backfill before at its leisure, and refuses another until then.
     eventually(lambda: stack.run_airflow(*second).returncode == 0, "the second backfill")
     backwards = backfilled(stack, set(forward), 2)
-    assert backwards == sorted(backwards, reverse=True)
-    days = "--from-date 2026-11-09 --to-date 2026-11-10 --run-backwards`"
-    rows += [(f"{airflow}backfill create {days}", f"backfill, {day_of(run)}", read_by(stack, run)) for run in backwards]
+    assert list(backwards.values()) == ["2026-11-10", "2026-11-09"]
+    how = "`airflow backfill create --from-date 2026-11-09 --to-date 2026-11-10 --run-backwards`"
+    rows += [(how, f"backfill, {day[5:]}", read_by(stack, run)) for run, day in backwards.items()]
 
     stack.airflow("dags", "trigger", DAG, "-l", "2026-11-08", "-r", "logical", "--conf", json.dumps(DATA_ONLY))
-    rows.append((f"{airflow}dags trigger -l 2026-11-08`", "manual", read_by(stack, one(stack, "logical", "success"))))
+    rows.append(("`airflow dags trigger -l 2026-11-08`", "manual", read_by(stack, one(stack, "logical", "success"))))
 
     delivery.deliver(dt.date(2026, 11, 5), "corrected")
     again = json.dumps({**DATA_ONLY, "data_date": "2026-11-05"})
@@ -173,7 +166,7 @@ def test_what_runs_of_all_kinds_read(stack: RunningStack, delivery: Delivery) ->
         (f'{airflow}dags trigger --conf \'{{"data_date": "2026-11-05"}}\'`, 11-05 delivered again', "manual", read)
     )
     # What a run of before the correction names has not changed, and is still there.
-    assert read_by(stack, forward[2]) == "11-03, 11-04, 11-05"
+    assert read_by(stack, list(forward)[2]) == "11-03, 11-04, 11-05"
     spans = stack.site.place.state / "spans" / "2026-11-05"
     assert "was fine" in (spans / "v1" / "reviews.csv").read_text()
     assert "was corrected" in (spans / "v2" / "reviews.csv").read_text()
