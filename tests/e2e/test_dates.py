@@ -163,7 +163,7 @@ def test_what_runs_of_all_kinds_read(stack: RunningStack, delivery: Delivery) ->
     stack.airflow("dags", "trigger", DAG, "-r", "again", "--conf", again)
     read = read_by(stack, one(stack, "again", "success"))
     rows.append(
-        (f'{airflow}dags trigger --conf \'{{"data_date": "2026-11-05"}}\'`, 11-05 delivered again', "manual", read)
+        ('`airflow dags trigger --conf \'{"data_date": "2026-11-05"}\'`, 11-05 delivered again', "manual", read)
     )
     # What a run of before the correction names has not changed, and is still there.
     assert read_by(stack, list(forward)[2]) == "11-03, 11-04, 11-05"
