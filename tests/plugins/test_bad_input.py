@@ -330,6 +330,7 @@ def test_any_zipped_file_comes_in_or_is_said_to_be_damaged(content: bytes) -> No
         bring_in(content, ".csv.gz")
 
 
+@hypothesis_settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_any_header_is_read_or_refused(content: bytes) -> None:
     with suppress(FeedError):

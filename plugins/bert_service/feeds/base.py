@@ -50,13 +50,13 @@ class Feed(ABC):
             MissingDayError: The feed has no row of that day.
             FeedError: The feed cannot be read.
         """
-        empty = True
-        for row in self.read(day):
-            empty = False
-            yield row
-        if empty:
+        rows = self.read(day)
+        first = next(rows, None)
+        if first is None:
             days = f"{self.first_day} to {self.last_day or 'today'}"
             raise MissingDayError(
                 f"feed {self.name} has no reviews of {day}; its days are {days}. Run for a day that it has, or run "
                 "again when the day's reviews have come in."
             )
+        yield first
+        yield from rows

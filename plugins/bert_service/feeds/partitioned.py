@@ -60,9 +60,10 @@ class PartitionedFeed(DatedFeed):
             readers = [(file, _reader(str(file))) for file in files]  # before the first row, so that none is in vain
             number = 1
             for file, read in readers:
+                row = None
                 for row in self._rows(file, read, number):
                     yield row
-                    number = row.number + 1
+                number = row.number + 1 if row else number
 
     def _files(self, place: str) -> "list[ObjectStoragePath]":
         # Imported here: the DAG file makes a feed at every parse, and reads none.
