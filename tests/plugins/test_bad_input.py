@@ -249,12 +249,12 @@ def test_too_many_bad_rows_leave_the_day_as_it_was(tmp_path: Path) -> None:
         return store.write(DAY, screen(rows, day=DAY, labels=LABELS), source="files")
 
     assert write(*good, bad).manifest.rejected == {"no_text": 1}
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / str(DAY)).iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / str(DAY)).rglob("*")}
     with pytest.raises(BadInputError, match=r"2 of 5 rows cannot be used, a share of 0\.4; allowed: 0\.25"):
         write(*good, bad, bad._replace(number=5))
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / str(DAY)).iterdir()}
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / str(DAY)).rglob("*")}
     assert len((tmp_path / "refused" / f"{DAY}.jsonl").read_text().splitlines()) == 2
-    assert not list(tmp_path.glob("*-*-*/*refused*"))
+    assert not list(tmp_path.glob("*-*-*/**/*refused*"))
 
 
 def test_a_day_without_a_usable_row_is_refused_whatever_the_share(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def bring_in(content: bytes, ending: str) -> None:
                 store.write(DAY, rows, source=feed.name)
             return
         manifest = store.write(DAY, rows, source=feed.name).manifest
-        span = folder / "spans" / str(DAY)
+        span = folder / "spans" / str(DAY) / "v1"
         with (span / "reviews.csv").open(encoding="utf-8", newline="") as file:
             assert [tuple(row.values()) for row in csv.DictReader(file)] == list(expected.values())
         quarantine = span / "quarantine.jsonl"
