@@ -87,7 +87,8 @@ def _fit(
     evaluation, _ = labelled(fn_args.eval_files, transform, "eval")
     per_epoch = batches.steps_per_epoch(found, shape)
     steps = fn_args.train_steps or per_epoch * training.epochs
-    per_epoch = min(per_epoch, steps)
+    epochs = math.ceil(steps / per_epoch)
+    per_epoch = math.ceil(steps / epochs)  # of the same length, so that no epoch goes far beyond what was asked for
     model.compile_classifier(classifier, values, training, steps)
     _LOG.info("%d training examples, %d steps of %d", found, steps, training.batch_size)
     classifier.prepare(shape.batch_size, shape.lengths)
@@ -96,7 +97,7 @@ def _fit(
     classifier.fit(
         batches.training_batches(examples, shape),
         steps_per_epoch=per_epoch,
-        epochs=math.ceil(steps / per_epoch),
+        epochs=epochs,
         validation_data=batches.evaluation_batches(evaluation, shape),
         callbacks=list(_callbacks(fn_args.model_run_dir, best)),
         verbose=2,
