@@ -309,19 +309,19 @@ def written(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ").replace("\0", " ")
 
 
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(max_examples=50)
 @given(CSV_LIKE)
 def test_any_csv_file_comes_in(content: bytes) -> None:
     bring_in(HEADER + content, ".csv")
 
 
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(max_examples=50)
 @given(JSON_LIKE)
 def test_any_json_lines_file_comes_in(content: bytes) -> None:
     bring_in(content, ".jsonl")
 
 
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(max_examples=50)
 @given(
     st.binary(max_size=100) | st.binary(max_size=20).map(lambda end: gzip.compress(HEADER + b"1,Warm.,pos")[:-1] + end)
 )
@@ -330,7 +330,6 @@ def test_any_zipped_file_comes_in_or_is_said_to_be_damaged(content: bytes) -> No
         bring_in(content, ".csv.gz")
 
 
-@hypothesis_settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_any_header_is_read_or_refused(content: bytes) -> None:
     with suppress(FeedError):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from bert_service.feeds.csv_records import BLOCK, LONGEST_RECORD, CsvRecords
 from bert_service.feeds.rows import Reason
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 UNCLOSED, WRONG, LONG = Reason.UNCLOSED_QUOTE, Reason.WRONG_COLUMNS, Reason.TOO_LONG
@@ -111,7 +111,6 @@ def rows_of(content: bytes) -> list[list[str]] | None:
         return None
 
 
-@settings(deadline=None)  # a busy machine is no error
 @given(CSV_LIKE)
 @example(b'1,"2\n')
 def test_what_the_csv_module_reads_is_read_alike(content: bytes) -> None:
@@ -120,14 +119,12 @@ def test_what_the_csv_module_reads_is_read_alike(content: bytes) -> None:
         assert read(content) == expected
 
 
-@settings(deadline=None)  # a busy machine is no error
 @given(CSV_LIKE | st.binary(max_size=200), st.integers(1, 40))
 @example(b'1,"2\n\xff,"\n', 1)
 def test_where_a_block_ends_does_not_matter(content: bytes, size: int) -> None:
     assert read(content, size=size) == read(content)
 
 
-@settings(deadline=None)  # a busy machine is no error
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=3, max_size=3)))
 def test_what_the_csv_module_writes_is_read_back(rows: list[list[str]]) -> None:
     file = io.StringIO(newline="")

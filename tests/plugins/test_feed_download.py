@@ -197,7 +197,7 @@ def test_a_part_that_is_shorter_than_the_rest_is_gone_on_with(mirror: Mirror, do
     assert mirror.ranges() == ["", "bytes=1000-", "bytes=1300-"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     breaks=st.lists(st.integers(0, len(CONTENT)), max_size=4),
     changes=st.sets(st.integers(1, 5)),

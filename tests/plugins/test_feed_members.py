@@ -118,7 +118,7 @@ def test_an_archive_that_was_cut_within_a_member(tmp_path: Path) -> None:
         [member.content() for member in members(archive)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_damage_is_an_error_or_harmless(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Bytes of the tar are changed, or its gzip is: never another exception, never without end."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from bert_service.exceptions import ReportError
 from bert_service.reports import read_report, report_page, report_uri
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 PAGE = "<p>größer ✓".encode()
@@ -95,7 +95,6 @@ def test_the_page_of_a_report_is_below_airflows_own_address() -> None:
     assert report_page("https://example.org/airflow/", **ids, map_index=3) == f"/airflow{path}?map_index=3"
 
 
-@settings(deadline=None)  # a shared machine may pause at any moment
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_id_is_one_part_of_the_path(name: str) -> None:
     page = report_page("", dag_id=name, run_id=name, task_id=name)

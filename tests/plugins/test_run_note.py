@@ -1,7 +1,7 @@
 """What verdicts make of a run's note."""
 
 from bert_service.run_note import AUTHOR, LONGEST, SHORTEST, RunNote, Verdict, note_with
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 BLOCKED = Verdict("ExampleValidator", -1, "blocked: 12 of 300 reviews have no text")
@@ -51,7 +51,6 @@ def test_a_note_that_is_almost_full_stays_as_it_is() -> None:
     assert note_with(full, [BLOCKED]) == full
 
 
-@settings(deadline=None)  # a shared machine may pause at any moment
 @given(human_notes, verdicts)
 def test_nothing_that_somebody_wrote_is_lost_and_the_note_is_never_too_long(
     before: RunNote, said: list[Verdict]
@@ -64,7 +63,6 @@ def test_nothing_that_somebody_wrote_is_lost_and_the_note_is_never_too_long(
     assert note_with(after, said) == after
 
 
-@settings(deadline=None)  # a shared machine may pause at any moment
 @given(verdicts)
 def test_our_own_note_fits_and_begins_with_the_first_verdict(said: list[Verdict]) -> None:
     note = note_with(None, said)

@@ -17,7 +17,7 @@ import pytest
 from bert_service.exceptions import FeedError
 from bert_service.feeds import Review, Sentiment
 from bert_service.spans import Change, SpanStore
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 DAY = dt.date(2026, 11, 5)
@@ -71,7 +71,6 @@ def test_tfx_can_take_the_header_apart_at_commas(tmp_path: Path) -> None:
     assert header.split(",") == ["id", "date", "review", "sentiment"]
 
 
-@settings(deadline=None)  # it waits for the disk
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 def test_any_text_becomes_one_line_that_reads_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("spans")

@@ -23,7 +23,7 @@ def whole(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(text))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     rows=st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=20),
     header=st.tuples(CELLS.filter(bool), CELLS),

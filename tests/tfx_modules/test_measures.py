@@ -63,7 +63,7 @@ def test_the_unknown_share_is_that_of_the_encoders_own_pieces(review: str, share
 
 
 # The short cut for plain texts must not change what the tokenizer would say.
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.text(st.characters(codec="utf-8"), max_size=120) | st.text(st.characters(codec="ascii")), max_size=6)
 )

@@ -150,7 +150,7 @@ characters = st.characters(codec="utf-8", exclude_characters="<").filter(settled
 words = st.text(characters, max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(words, max_size=8).map(" ".join))
 def test_token_ids_of_any_text_are_hugging_faces(ours: Encode, theirs: Encode, review: str) -> None:
     assert ours([review.encode()]) == theirs([review.encode()])

@@ -55,7 +55,7 @@ def counted(batches: Sequence[pa.RecordBatch]) -> profile.Days:
     return combiner.extract_output(combiner.merge_accumulators(accumulators))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ROWS, min_size=1, max_size=30), st.integers(0, 30))
 def test_every_row_is_counted_in_its_day_however_batches_are_cut(rows: list[dict[str, Any]], cut: int) -> None:
     days = counted([batch(part) for part in (rows[:cut], rows[cut:]) if part])
@@ -70,7 +70,7 @@ def test_every_row_is_counted_in_its_day_however_batches_are_cut(rows: list[dict
     assert profile.add(days.values()).count("vocabulary") == sum(len(row["vocabulary"]) for row in rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ROWS, min_size=1, max_size=10))
 def test_days_come_back_from_json(rows: list[dict[str, Any]]) -> None:
     days = counted([batch(rows)])
@@ -115,7 +115,7 @@ def exact(shares: Sequence[float], other: Sequence[float]) -> float:
     return (kl(shares, middle) + kl(other, middle)) / 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(list(profile.SIZES)), st.integers(0, 99), st.integers(1, 300), st.integers(1, 300))
 def test_the_distance_is_jensen_shannons(name: str, seed: int, n: int, m: int) -> None:
     weights = list(np.random.default_rng(seed).random(profile.SIZES[name]))
