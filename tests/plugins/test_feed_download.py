@@ -9,9 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bert_service.exceptions import FeedError, SettingsError
@@ -21,6 +20,8 @@ from bert_service.feeds.transfer import Partial, Transfer
 from bert_service.settings import PUBLIC_IMDB_SHA256, settings_from
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.support.loopback import serving
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 CONTENT = gzip.compress(b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(200)), mtime=0)
@@ -85,26 +86,20 @@ class Mirror:
 
 
 @contextmanager
-def serving(mirror: Mirror) -> Iterator[Mirror]:
+def mirroring(mirror: Mirror) -> Iterator[Mirror]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             with suppress(ConnectionError):  # of a client that waits no longer
                 mirror.answer(self)
 
-        def log_message(self, *_: Any) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        mirror.address = f"http://127.0.0.1:{server.server_port}/acl.tar.gz"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(Handler) as port:
+        mirror.address = f"http://127.0.0.1:{port}/acl.tar.gz"
         yield mirror
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def mirror() -> Iterator[Mirror]:
-    with serving(Mirror()) as made:
+    with mirroring(Mirror()) as made:
         yield made
 
 
@@ -222,7 +217,7 @@ def test_no_mixture_of_two_versions(
     mirror = Mirror(breaks=breaks, before=change, knows_ranges=knows[0], knows_if_range=knows[1])
     mirror.etag, mirror.modified = ('"0"', None) if etags else (None, OLDER)
     partial = Partial(tmp_path_factory.mktemp("partial") / "file.part")
-    with serving(mirror):
+    with mirroring(mirror):
         whole = False
         with suppress(FeedError):
             Transfer(address=mirror.address, partial=partial, sleep=lambda _: None).run()

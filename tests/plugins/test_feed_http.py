@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from bert_service.feeds import Columns, WebFeed, make_feed
 from bert_service.feeds.rows import Reason
 from bert_service.settings import settings_from
 from bert_service.source_settings import Paging
+
+from tests.support.loopback import HOST, serving
 
 DAY = dt.date(2026, 11, 5)
 ROW_1 = {"id": 1, "review": "Warm.", "sentiment": "pos"}
@@ -49,10 +51,8 @@ class Service:
                     self.end_headers()
                     self.wfile.write(content)
 
-            def log_message(self, *_: Any) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_port
+        self.handler = Handler
+        self.port = 0
 
     def answer(self, path: str, body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.answers[path] = lambda _: (status, body, headers or {})
@@ -65,21 +65,17 @@ class Service:
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service that Airflow knows as `reviews`."""
     made = Service()
-    connection = {
-        "conn_type": "http",
-        "host": "127.0.0.1",
-        "port": made.port,
-        "login": "user",
-        "password": "secret",
-        "extra": {"X-Key": "key"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS", json.dumps(connection))
-    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+    with serving(made.handler) as made.port:
+        connection = {
+            "conn_type": "http",
+            "host": HOST,
+            "port": made.port,
+            "login": "user",
+            "password": "secret",
+            "extra": {"X-Key": "key"},
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_REVIEWS", json.dumps(connection))
+        yield made
 
 
 def feed(**values: Any) -> WebFeed:

@@ -5,10 +5,9 @@ import datetime as dt
 import hashlib
 import io
 import tarfile
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -17,6 +16,8 @@ import pytest
 from bert_service.exceptions import FeedError, MissingDayError
 from bert_service.feeds import ImdbFeed, RawRow, Reason, Rejected, SampleFeed, make_feed, screen
 from bert_service.settings import FeedName, Settings, settings_from
+
+from tests.support.loopback import serving
 
 ROOT = Path(__file__).parents[2]
 HEADER = "id,date,review,sentiment\n"
@@ -356,16 +357,9 @@ def web(tmp_path: Path) -> Iterator[Archives]:
             self.end_headers()
             self.wfile.write(archives.content)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing on the test's output."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        archives.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(Handler) as port:
+        archives.address = f"http://127.0.0.1:{port}"
         yield archives
-        server.shutdown()
-        thread.join()
 
 
 def test_an_archive_at_an_address_is_downloaded_once(tmp_path: Path, web: Archives) -> None:

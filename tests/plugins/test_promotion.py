@@ -7,9 +7,8 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +19,8 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.types import DagRunType
 from bert_service.exceptions import OutcomeError
 from bert_service.operators.promotion import PromotionNotifyOperator
+
+from tests.support.loopback import serving
 
 ROOT = Path(__file__).parents[2]
 UTC = dt.timezone.utc
@@ -141,16 +142,8 @@ def webhook() -> Iterator[Webhook]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing on the test's output."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(Handler) as told.port:
         yield told
-        server.shutdown()
-        thread.join()
 
 
 def connection(port: int, **more: Any) -> str:
