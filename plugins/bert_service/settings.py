@@ -182,7 +182,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         state=state,
         metadata=given.get("metadata", f"sqlite:///{state}/metadata/mlmd.db"),
         node_socket=_path(given["node_socket"], root) if "node_socket" in given else None,
-        feed=_feed(given.get("feed", FeedName.SAMPLE.value)),
+        feed=read.choice(FeedName, "feed", given.get("feed", FeedName.SAMPLE.value)),
         imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), root),
         imdb_sha256=given.get("imdb_sha256", "").lower(),
         imdb_first_day=read.day("imdb_first_day", given.get("imdb_first_day", Settings.imdb_first_day.isoformat())),
@@ -215,11 +215,3 @@ def _path(value: str, base: Path) -> Path:
 
 def _archive(value: str, root: Path) -> str:
     return value if value.startswith(("http://", "https://")) else str(_path(value, root))
-
-
-def _feed(value: str) -> FeedName:
-    try:
-        return FeedName(value)
-    except ValueError:
-        allowed = ", ".join(name.value for name in FeedName)
-        raise SettingsError(f"[{SECTION}] feed is {value!r}; allowed: {allowed}. Set it to one of these.") from None

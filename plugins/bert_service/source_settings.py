@@ -128,7 +128,7 @@ def source_settings_from(given: Mapping[str, str], root: Path) -> SourceSettings
         http_conn_id=given.get("http_conn_id", ""),
         http_endpoint=given.get("http_endpoint", ""),
         http_rows=given.get("http_rows", ""),
-        http_paging=_paging(given.get("http_paging", default.http_paging.value)),
+        http_paging=read.choice(Paging, "http_paging", given.get("http_paging", default.http_paging.value)),
         http_next=given.get("http_next", ""),
         http_page_parameter=given.get("http_page_parameter", default.http_page_parameter),
         http_timeout=read.integer("http_timeout", given.get("http_timeout", str(default.http_timeout))),
@@ -138,13 +138,3 @@ def source_settings_from(given: Mapping[str, str], root: Path) -> SourceSettings
 
 def _address(value: str, root: Path) -> str:
     return value if not value or "://" in value else str(root / Path(value).expanduser())
-
-
-def _paging(value: str) -> Paging:
-    try:
-        return Paging(value)
-    except ValueError:
-        allowed = ", ".join(paging.value for paging in Paging)
-        raise SettingsError(
-            f"[{SECTION}] http_paging is {value!r}; allowed: {allowed}. Set it to one of these."
-        ) from None

@@ -1,12 +1,16 @@
 """Reads values of ``[bert_service]`` from the texts that a configuration file holds."""
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from enum import Enum
 from string import Formatter
+from typing import TypeVar
 
 from bert_service.exceptions import SettingsError
 
 SECTION = "bert_service"
+T = TypeVar("T")
+Choice = TypeVar("Choice", bound=Enum)
 
 
 def day(key: str, value: str) -> dt.date:
@@ -15,12 +19,7 @@ def day(key: str, value: str) -> dt.date:
     Raises:
         SettingsError: It is not a date.
     """
-    try:
-        return dt.date.fromisoformat(value)
-    except ValueError:
-        raise SettingsError(
-            f"[{SECTION}] {key} is {value!r}; allowed: a date like 2026-10-16. Write it so, or leave it out."
-        ) from None
+    return _converted(dt.date.fromisoformat, key, value, "a date like 2026-10-16. Write it so")
 
 
 def days(key: str, value: str) -> frozenset[dt.date]:
@@ -55,12 +54,36 @@ def integer(key: str, value: str) -> int:
     Raises:
         SettingsError: It is not one.
     """
+    return _converted(int, key, value, "a whole number. Write it in digits")
+
+
+def number(key: str, value: str) -> float:
+    """Read a number.
+
+    Raises:
+        SettingsError: It is not one.
+    """
+    return _converted(float, key, value, "a number like 0.05. Write it so")
+
+
+def choice(choices: type[Choice], key: str, value: str) -> Choice:
+    """Read one of a few names.
+
+    Raises:
+        SettingsError: It is none of them.
+    """
     try:
-        return int(value)
+        return choices(value)
     except ValueError:
-        raise SettingsError(
-            f"[{SECTION}] {key} is {value!r}; allowed: a whole number. Write it in digits, or leave it out."
-        ) from None
+        allowed = ", ".join(known.value for known in choices)
+        raise SettingsError(f"[{SECTION}] {key} is {value!r}; allowed: {allowed}. Set it to one of these.") from None
+
+
+def _converted(convert: Callable[[str], T], key: str, value: str, allowed: str) -> T:
+    try:
+        return convert(value)
+    except ValueError:
+        raise SettingsError(f"[{SECTION}] {key} is {value!r}; allowed: {allowed}, or leave it out.") from None
 
 
 def at_least(key: str, value: int, lowest: int) -> None:
@@ -99,17 +122,3 @@ def _is_dated(value: str, known: Collection[str]) -> bool:
     except (LookupError, ValueError, AttributeError):
         return False
     return "date" in names and names <= set(known)
-
-
-def number(key: str, value: str) -> float:
-    """Read a number.
-
-    Raises:
-        SettingsError: It is not one.
-    """
-    try:
-        return float(value)
-    except ValueError:
-        raise SettingsError(
-            f"[{SECTION}] {key} is {value!r}; allowed: a number like 0.05. Write it so, or leave it out."
-        ) from None
