@@ -30,7 +30,6 @@ from tfx_modules.node.server.preload import preload
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample_reviews.csv"
 LAST_DAY = dt.date(2026, 11, 5)
-EPOCH = dt.date(1970, 1, 1)
 STEPS = (("CsvExampleGen",), ("StatisticsGen",), ("SchemaGen", "ExampleValidator"), ("Transform",))
 MOST_SENTENCES = 8
 SEED = 20261105
@@ -52,12 +51,14 @@ class Measured:
     """``complete``, or why it is not."""
 
 
-def write_spans(spans: Path, rows: int, days: int) -> int:
+def write_spans(root: Path, rows: int, days: int) -> int:
     """Write the rows as the spans of a window; return the bytes written."""
+    from benchmarks.nodes import span_file
+
     draw = random.Random(SEED)  # noqa: S311 - no secret
     sentences, size = sample_sentences(), 0
     for offset, day in enumerate(days_of(days)):
-        file = spans / day.isoformat() / "v1" / "reviews.csv"
+        file = span_file(root, day)
         file.parent.mkdir(parents=True)
         with file.open("w", encoding="utf-8", newline="") as output:
             writer = csv.writer(output)
@@ -83,42 +84,14 @@ def sample_sentences() -> list[str]:
 
 def run_nodes(root: Path, nodes: Sequence[str], days: int) -> str:
     """Run nodes, one after the other; return how the last one ended. Only for a process of its own."""
-    from tfx_modules.node.request import NodeRequest
-    from tfx_modules.node.run import run_node
+    from benchmarks.nodes import parameters_for, run
 
-    end = (LAST_DAY - EPOCH).days
-    window = {"static_range": {"start_span_number": end - days + 1, "end_span_number": end}}
-    parameters = {
-        "input_base": str(root / "spans"),
-        "range_config": json.dumps(window),
-        "span_versions": json.dumps({day.isoformat(): 1 for day in days_of(days)}),
-        **UNUSED,
-    }
+    parameters = parameters_for(root, days_of(days), steps=1)
     for node in nodes:
-        outcome = run_node(
-            NodeRequest(
-                pipeline=root / "pipeline.json",
-                node=node,
-                run_id="benchmark",
-                pipeline_root=root / "artifacts",
-                metadata=f"sqlite:///{root}/mlmd.sqlite",
-                parameters=parameters,
-                use_cache=False,
-                code_version="benchmark",
-                outcome=root / "outcome.json",
-            )
-        )
+        outcome = run(root, node, parameters)
         if outcome.exit_code:
             return f"{node}: {outcome.reason}"
     return "complete"
-
-
-UNUSED = {
-    "tune": "no",
-    "train_args": json.dumps({"splits": ["train"], "num_steps": 1}),
-    "push_destination": json.dumps({"filesystem": {"base_directory": "/nowhere"}}),
-}
-"""Parameters of nodes that are not run."""
 
 
 def measure(root: Path, nodes: Sequence[str], days: int, limit: float) -> Measured:
@@ -192,7 +165,7 @@ def main() -> None:
     preload(lambda: False)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        size = write_spans(root / "spans", options.rows, options.days)
+        size = write_spans(root, options.rows, options.days)
         beam_args = compile_into(root, options.beam_arg)
         print(f"{options.rows} rows, {size / MEGABYTE:.0f} MB, {options.days} days; {' '.join(beam_args)}", flush=True)
         left = options.limit

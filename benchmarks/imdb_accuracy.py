@@ -13,7 +13,6 @@ import argparse
 import csv
 import datetime as dt
 import gzip
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,14 +20,12 @@ from pathlib import Path
 
 from tfx.utils import path_utils
 
+from benchmarks import nodes
 from tfx_modules.compile import compile_pipeline, to_json
 from tfx_modules.node.outcome import Outcome
-from tfx_modules.node.request import NodeRequest
-from tfx_modules.node.run import run_node
 
 SETTINGS = Path(__file__).with_name("imdb.toml")
 DAY = dt.date(2026, 11, 5)
-SPAN = (DAY - dt.date(1970, 1, 1)).days
 NODES = (
     "CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "ExampleValidator", "Transform", "LatestTuned",
     "Tuner", "Trainer",
@@ -53,12 +50,12 @@ def read_reviews(path: Path) -> Iterator[tuple[str, str]]:
             yield row["review"], "positive" if sentiment in POSITIVE else "negative"
 
 
-def write_span(reviews: Iterator[tuple[str, str]], spans: Path) -> int:
+def write_span(reviews: Iterator[tuple[str, str]], root: Path) -> int:
     """Write the reviews as the span of a day; return how many there are."""
-    folder = spans / DAY.isoformat() / "v1"
-    folder.mkdir(parents=True)
+    target = nodes.span_file(root, DAY)
+    target.parent.mkdir(parents=True)
     number = 0
-    with (folder / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
+    with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("id", "date", "review", "sentiment"))
         for number, (text, sentiment) in enumerate(reviews, start=1):
@@ -75,32 +72,12 @@ def run_pipeline(root: Path, settings: Path, steps: int) -> Path:
     Raises:
         SystemExit: a node failed.
     """
-    compiled = root / "pipeline.json"
-    compiled.write_text(to_json(compile_pipeline(settings)), encoding="utf-8")
-    span = {"start_span_number": SPAN, "end_span_number": SPAN}
-    parameters = {
-        "input_base": str(root / "spans"),
-        "range_config": json.dumps({"static_range": span}),
-        "span_versions": json.dumps({DAY.isoformat(): 1}),
-        "tune": "no",
-        "train_args": json.dumps({"splits": ["train"], "num_steps": steps}),
-        "push_destination": json.dumps({"filesystem": {"base_directory": str(root / "served")}}),
-    }
+    (root / "pipeline.json").write_text(to_json(compile_pipeline(settings)), encoding="utf-8")
+    parameters = nodes.parameters_for(root, [DAY], steps=steps)
 
     def run(node: str) -> Outcome:
         start = time.perf_counter()
-        request = NodeRequest(
-            pipeline=compiled,
-            node=node,
-            run_id="benchmark",
-            pipeline_root=root / "artifacts",
-            metadata=f"sqlite:///{root}/mlmd.sqlite",
-            parameters=parameters,
-            use_cache=False,
-            code_version="benchmark",
-            outcome=root / "outcome.json",
-        )
-        outcome = run_node(request)
+        outcome = nodes.run(root, node, parameters)
         print(f"{node}: {outcome.state.value}, {time.perf_counter() - start:.0f} s", flush=True)
         if outcome.exit_code:
             raise SystemExit(f"{node} failed: {outcome.reason}")
@@ -135,7 +112,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        print(f"{write_span(read_reviews(options.train), root / 'spans')} reviews to train on")
+        print(f"{write_span(read_reviews(options.train), root)} reviews to train on")
         model = run_pipeline(root, options.settings, options.steps)
         texts, labels = zip(*read_reviews(options.test), strict=True)
         start = time.perf_counter()

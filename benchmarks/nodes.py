@@ -1,0 +1,59 @@
+"""Runs nodes of a compiled pipeline for the benchmarks, by the node command's own code.
+
+All that a benchmark needs is below one folder::
+
+    {root}/pipeline.json               the compiled pipeline
+    {root}/spans/2026-11-05/v1/...     the reviews
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tfx_modules.node.outcome import Outcome
+from tfx_modules.node.request import NodeRequest
+from tfx_modules.node.run import run_node
+
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def span_file(root: Path, day: dt.date) -> Path:
+    """Return the file of a day's reviews."""
+    return root / "spans" / day.isoformat() / "v1" / "reviews.csv"
+
+
+def parameters_for(root: Path, days: Sequence[dt.date], *, steps: int) -> dict[str, str]:
+    """Return the values of the pipeline's runtime parameters.
+
+    Args:
+        root: The benchmark's folder.
+        days: The window, in order.
+        steps: Batches to train on; 0: the settings' epochs.
+    """
+    window = {"start_span_number": (days[0] - _EPOCH).days, "end_span_number": (days[-1] - _EPOCH).days}
+    return {
+        "input_base": str(root / "spans"),
+        "range_config": json.dumps({"static_range": window}),
+        "span_versions": json.dumps({day.isoformat(): 1 for day in days}),
+        "tune": "no",
+        "train_args": json.dumps({"splits": ["train"], "num_steps": steps}),
+        "push_destination": json.dumps({"filesystem": {"base_directory": str(root / "served")}}),
+    }
+
+
+def run(root: Path, node: str, parameters: Mapping[str, str]) -> Outcome:
+    """Run a node; its outcome may be a failure."""
+    return run_node(
+        NodeRequest(
+            pipeline=root / "pipeline.json",
+            node=node,
+            run_id="benchmark",
+            pipeline_root=root / "artifacts",
+            metadata=f"sqlite:///{root}/mlmd.sqlite",
+            parameters=parameters,
+            use_cache=False,
+            code_version="benchmark",
+            outcome=root / "outcome.json",
+        )
+    )
