@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from scripts.stack.waiting import Pulse, wait_until
 from tests.e2e.conftest import DAG, ROOT, RunningStack, new_site, running
 
 pytestmark = pytest.mark.slow
@@ -90,11 +91,8 @@ def short(day: dt.date) -> str:
     return f"{day:%m-%d}" if day <= LAST else {0: "T", 1: "T-1", 2: "T-2"}[(last_complete_day() - day).days]
 
 
-def eventually(found: Callable[[], bool], what: str, seconds: float = RUN_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < deadline, what
-        time.sleep(1)
+def eventually(found: Callable[[], bool], what: str) -> None:
+    wait_until(lambda: "" if found() else what, seconds=RUN_SECONDS, pulse=Pulse(print), every=1.0)
 
 
 def table(rows: list[tuple[str, str, str]]) -> str:

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from tensorflow_transform import beam as tft_beam
 
 from tfx_modules import features, model
+from tfx_modules.beam.runner import pipeline_of
 from tfx_modules.config import EncoderConfig
 from tfx_modules.preprocessing import preprocessing_fn
 
@@ -32,7 +33,7 @@ def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderC
     kinds = {features.REVIEW: tf.io.VarLenFeature(tf.string), features.LABEL: tf.io.VarLenFeature(tf.int64)}
     rows = [{features.REVIEW: [b"A fine film."], features.LABEL: [1]}]
     function = functools.partial(preprocessing_fn, custom_config={"encoder": dataclasses.asdict(encoder_config)})
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "work")):
+    with pipeline_of(()) as pipeline, tft_beam.Context(temp_dir=str(folder / "work")):
         data = pipeline | beam.Create(rows), tft.DatasetMetadata.from_feature_spec(kinds)
         analysed = data | tft_beam.AnalyzeDataset(function)
         analysed | tft_beam.WriteTransformFn(str(folder / "graph"))
