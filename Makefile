@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-airflow test-tfx test-tfx-processes test-tfx-rest test-e2e check format compile lock clean
+.PHONY: help setup demo up test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e check format compile lock clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,7 +16,7 @@ AIRFLOW_TESTS := $(wildcard tests/plugins tests/dags tests/scripts tests/data)
 TFX_CODE := tfx_modules $(wildcard benchmarks)
 TFX_TESTS := tests/tfx_modules
 # Those that start processes of their own; they wait a lot.
-TFX_PROCESS_TESTS := $(TFX_TESTS)/node $(TFX_TESTS)/serving
+TFX_NODE_TESTS := $(TFX_TESTS)/node $(TFX_TESTS)/serving
 E2E_TESTS := tests/e2e
 
 help:  ## List the commands
@@ -49,7 +49,7 @@ format: setup  ## Format the code, and mend what lint can mend
 # The two environments' own tests share the two cores that a small machine has; each prints when it is done.
 # pytest's exit codes count as they are: no room may be without tests, so "no tests ran" (5) is a failure too.
 test: setup  ## Run all tests: both environments side by side, then the whole stack
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-tfx-rest test-airflow test-tfx-processes
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-tfx-rest test-airflow test-tfx-nodes
 	@$(MAKE) --no-print-directory test-e2e
 
 test-airflow: setup  ## Run the Airflow side's tests
@@ -58,12 +58,11 @@ test-airflow: setup  ## Run the Airflow side's tests
 test-tfx: setup  ## Run the TFX side's tests
 	$(TFX)/python -m pytest $(TFX_TESTS)
 
-# The two halves of test-tfx.
-test-tfx-processes: setup
-	$(TFX)/python -m pytest $(TFX_PROCESS_TESTS)
+test-tfx-nodes: setup  ## Run the half of them that starts nodes and servers
+	$(TFX)/python -m pytest $(TFX_NODE_TESTS)
 
-test-tfx-rest: setup
-	$(TFX)/python -m pytest $(TFX_TESTS) $(addprefix --ignore=,$(TFX_PROCESS_TESTS))
+test-tfx-rest: setup  ## Run the other half
+	$(TFX)/python -m pytest $(TFX_TESTS) $(addprefix --ignore=,$(TFX_NODE_TESTS))
 
 test-e2e: setup  ## Run the tests that start the whole stack and train
 	$(AIRFLOW)/python -m pytest $(E2E_TESTS)
