@@ -1,0 +1,90 @@
+"""What the ledger holds: one event for each thing that was decided, never changed afterwards."""
+
+import dataclasses
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+
+class Kind(str, enum.Enum):
+    """What was decided."""
+
+    PROMOTED = "promoted"
+    """The run's model went into service."""
+    BLOCKED = "blocked"
+    """A gate kept the run's data or model out of service."""
+    SUPERSEDED = "superseded"
+    """The run's model is good enough, but a model of newer data is in service."""
+    UNCHANGED = "unchanged"
+    """The run's model is the very one that is in service."""
+    FAILED = "failed"
+    """The run ended before there was a model to judge."""
+    ROLLED_BACK = "rolled_back"
+    """Somebody put another version in service."""
+    PINNED = "pinned"
+    """Somebody said that a version must be kept."""
+    UNPINNED = "unpinned"
+    """Somebody said that a version need not be kept any longer."""
+
+
+VERDICTS = frozenset({Kind.PROMOTED, Kind.BLOCKED, Kind.SUPERSEDED, Kind.UNCHANGED})
+"""What a run's push comes to: a run has one of these, once."""
+IN_SERVICE = frozenset({Kind.PROMOTED, Kind.ROLLED_BACK})
+"""After these, the event's version is the one in service."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """An orchestrator's run, and the data that it is about."""
+
+    dag_id: str
+    run_id: str
+    data_date: dt.date
+    """Last day of the window."""
+    first_day: dt.date
+    """First day of the window."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Draft:
+    """An event that is not yet in the ledger."""
+
+    kind: Kind
+    reason: str
+    """One line, with the numbers that decided."""
+    actor: str
+    """Who: a user, or what acted by itself."""
+    run: Run | None = None
+    """The run that it is about; None: none."""
+    version: int | None = None
+    """The version that it is about; for a run without a promotion: None."""
+    model_uri: str = ""
+    """Where the model came from, which is not where it is served from."""
+    model_digest: str = ""
+    """SHA-256 over the model's files, see ``manifest``."""
+    champion: int | None = None
+    """The version that was in service before."""
+    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What was measured of candidate and champion, as JSON values."""
+    final: bool = False
+    """Whether this is the one verdict of its run; the ledger takes no second one."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Event(Draft):
+    """An event in the ledger."""
+
+    position: int
+    """1 for the first; without gaps."""
+    at: dt.datetime
+    """When, UTC; never before the event before it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as JSON values: the run's fields beside its own, dates in ISO 8601."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        run = fields.pop("run")
+        told: dict[str, Any] = {"dag_id": None, "run_id": None, "data_date": None, "first_day": None}
+        if run:
+            told = {**dataclasses.asdict(run), "data_date": str(run.data_date), "first_day": str(run.first_day)}
+        return {**fields, "kind": self.kind.value, "at": self.at.isoformat(), "metrics": dict(self.metrics), **told}

@@ -1,0 +1,42 @@
+"""What can go wrong with promotions; ``tfx_modules.exceptions`` draws the tree that this is a branch of.
+
+::
+
+    PromotionError
+    ├── VersionsExhaustedError   a data date has had all the versions that its numbers can tell apart
+    ├── LedgerError              the ledger's address or its database
+    ├── ShelfError               a model's folder is not where it should be, or cannot be put there
+    ├── ManifestError            a model's files are not those that its manifest lists
+    ├── ChampionUnusableError    the model in service cannot be compared with
+    └── RefusedError             what somebody asked for cannot be done
+"""
+
+from tfx_modules.exceptions import PipelineError
+
+
+class PromotionError(PipelineError):
+    """Base of the errors about promotions."""
+
+
+class VersionsExhaustedError(PromotionError):
+    """A data date has had all the versions that its numbers can tell apart."""
+
+
+class LedgerError(PromotionError):
+    """The ledger cannot be read or written."""
+
+
+class ShelfError(PromotionError):
+    """A model's folder is not where it should be, or cannot be put there."""
+
+
+class ManifestError(PromotionError):
+    """A model's files are not those that its manifest lists."""
+
+
+class ChampionUnusableError(PromotionError):
+    """The model in service cannot be compared with; the message says why."""
+
+
+class RefusedError(PromotionError):
+    """What somebody asked for cannot be done as things are."""

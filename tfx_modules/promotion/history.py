@@ -1,0 +1,90 @@
+"""What the ledger's events come to: what is in service, what was, and what a run came to. Pure."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from tfx_modules.promotion.events import IN_SERVICE, Event, Kind
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """Which versions are in service, barred and pinned, after some events."""
+
+    live: int | None = None
+    """The version in service; None: none yet."""
+    since: dt.datetime | None = None
+    past: tuple[int, ...] = ()
+    """Versions in the order in which they came into service; the last one is ``live``."""
+    barred: frozenset[int] = frozenset()
+    """Versions that were left by a rollback: they come back only when somebody names them."""
+    pinned: frozenset[int] = frozenset()
+    digests: frozenset[tuple[int, str]] = frozenset()
+    """Version and digest of every model that ever was in service."""
+
+    @property
+    def previous(self) -> int | None:
+        """The version that a rollback goes to when none is named; None: there is none."""
+        return next((item for item in reversed(self.past) if item != self.live and item not in self.barred), None)
+
+    def version_of(self, digest: str) -> int | None:
+        """Return the newest version that has had this digest; None: none."""
+        return max((version for version, known in self.digests if known == digest), default=None)
+
+    def after(self, event: Event) -> "Service":
+        """Return what is so after one more event."""
+        if event.version is None:
+            return self
+        if event.kind in IN_SERVICE:
+            return self._with_live(event, event.version)
+        if event.kind is Kind.PINNED:
+            return dataclasses.replace(self, pinned=self.pinned | {event.version})
+        if event.kind is Kind.UNPINNED:
+            return dataclasses.replace(self, pinned=self.pinned - {event.version})
+        return self
+
+    def _with_live(self, event: Event, version: int) -> "Service":
+        barred = self.barred
+        if event.kind is Kind.ROLLED_BACK:
+            # Putting back what a rollback had left undoes it: the version that took its place has done nothing wrong.
+            undone = version in barred
+            left = frozenset() if undone or self.live is None else frozenset({self.live})
+            barred = (barred - {version}) | left
+        digests = self.digests | {(version, event.model_digest)} if event.model_digest else self.digests
+        return dataclasses.replace(
+            self, live=version, since=event.at, past=(*self.past, version), barred=barred, digests=digests
+        )
+
+
+def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
+    """Add up events.
+
+    Args:
+        events: in the ledger's order, from its first.
+        at: only what happened until then; None: all.
+    """
+    found = Service()
+    for event in events:
+        if at is not None and event.at > at:
+            break
+        found = found.after(event)
+    return found
+
+
+def verdict_of(events: Iterable[Event], dag_id: str, run_id: str) -> Event | None:
+    """Return the one verdict of a run; None: it has none yet."""
+    return next((event for event in events if event.final and _is_of(event, dag_id, run_id)), None)
+
+
+def events_of(events: Iterable[Event], wanted: str) -> Sequence[Event]:
+    """Return the events about a data date (ISO 8601), a run id or a version, oldest first."""
+    return [event for event in events if wanted in _names(event)]
+
+
+def _names(event: Event) -> set[str]:
+    names = {str(event.version)} if event.version else set()
+    return names | {str(event.run.data_date), event.run.run_id} if event.run else names
+
+
+def _is_of(event: Event, dag_id: str, run_id: str) -> bool:
+    return event.run is not None and (event.run.dag_id, event.run.run_id) == (dag_id, run_id)

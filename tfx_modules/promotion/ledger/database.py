@@ -1,0 +1,120 @@
+"""The database behind a ledger: its address, its lock, its migrations."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from tfx_modules.promotion.exceptions import LedgerError
+from tfx_modules.promotion.ledger.tables import HEAD
+
+LOCK_SECONDS = 300
+"""How long somebody waits for the lock; it is held while folders are renamed, never while models are judged."""
+
+_LOCK = 7_310_579_264_011_001
+"""Key of PostgreSQL's advisory lock; any number that others do not use."""
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+
+class Database:
+    """Transactions under a lock that holds across processes, and with PostgreSQL across machines.
+
+    The lock is the database's own: of the file for SQLite, an advisory one for PostgreSQL. It goes with the process or
+    the connection that holds it. Nothing is kept open in between: processes are forked, and killed.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Prepare; connects to nothing.
+
+        Args:
+            address: ``sqlite:////absolute/path`` or ``postgresql://user:password@host:port/name``.
+
+        Raises:
+            LedgerError: it is neither.
+        """
+        url, kind = _parse(address)
+        self._engine = sa.create_engine(url.set(drivername=_DRIVERS[kind]), poolclass=NullPool)
+        self._is_sqlite = kind == "sqlite"
+        if self._is_sqlite:
+            sa.event.listen(self._engine, "connect", _leave_transactions_to_us)
+            sa.event.listen(self._engine, "begin", _lock_file)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Hold the lock; what was written is kept at the end, or not at all when an error leaves this.
+
+        Raises:
+            LedgerError: the database cannot be reached, or the lock was not to be had in time.
+        """
+        try:
+            if self._is_sqlite:
+                Path(str(self._engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+            with self._engine.begin() as connection:
+                if not self._is_sqlite:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                yield connection
+        except (sa.exc.DBAPIError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise LedgerError(
+                f"the ledger at {self._engine.url!r} cannot be used: {' '.join(str(reason).split())}. Look at the "
+                "database, and at [bert_service] ledger."
+            ) from error
+
+    def migrate(self) -> None:
+        """Bring the tables up to date; a database of newer code is left as it is, for migrations only add.
+
+        Raises:
+            LedgerError: the database cannot be used.
+        """
+        with self.transaction() as connection:
+            if _revision(connection) < HEAD:
+                _upgrade(connection)
+
+
+def _parse(address: str) -> tuple[sa.URL, str]:
+    try:
+        url = sa.make_url(address)
+        kind = url.get_backend_name()
+    except sa.exc.ArgumentError:
+        kind = ""
+    if kind not in _DRIVERS or (kind == "sqlite" and not Path(url.database or "").is_absolute()):
+        # Not the address itself: it may have a password.
+        raise LedgerError(
+            f"the ledger's address begins with {address.partition(':')[0][:20]!r}, or has no absolute path; allowed: "
+            "sqlite:////absolute/path and postgresql://user:password@host:port/name. Set [bert_service] ledger to one "
+            "of these."
+        )
+    return url, kind
+
+
+def _revision(connection: sa.Connection) -> str:
+    """Return the number of the newest migration that was done; empty: none."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    # Imported here: most processes find the tables as they should be.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _leave_transactions_to_us(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # Python's module would begin transactions late, and without the lock
+    connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _lock_file(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

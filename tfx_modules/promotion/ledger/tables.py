@@ -1,0 +1,60 @@
+"""The ledger's tables, as the newest migration leaves them."""
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+HEAD = "0001"
+"""The newest migration."""
+
+
+class UtcDateTime(sa.TypeDecorator[dt.datetime]):
+    """A moment in UTC; SQLite knows no time zones."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
+        """Convert to UTC."""
+        if value is None:
+            return None
+        moment = value.astimezone(dt.timezone.utc)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
+        """Name the time zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.timezone.utc) if dialect.name == "sqlite" else value.astimezone(dt.timezone.utc)
+
+
+metadata = sa.MetaData()
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("dag_id", sa.String(250)),
+    sa.Column("run_id", sa.String(250)),
+    sa.Column("data_date", sa.Date),
+    sa.Column("first_day", sa.Date),
+    sa.Column("version", sa.BigInteger),
+    sa.Column("model_uri", sa.Text, nullable=False),
+    sa.Column("model_digest", sa.String(64), nullable=False),
+    sa.Column("champion", sa.BigInteger),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("final", sa.Boolean, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("position", sa.BigInteger, sa.ForeignKey("events.position"), primary_key=True),
+    sa.Column("channel", sa.String(250), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+)

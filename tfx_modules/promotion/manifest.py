@@ -1,0 +1,114 @@
+"""The digests of a model's files, written beside them: a changed byte is found before the model is served.
+
+The manifest is ``assets.extra/manifest.json``, in the folder that SavedModels keep for what is not theirs, so that a
+stock TensorFlow Serving is not disturbed by it. Imports nothing but the standard library: the model server uses it.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from tfx_modules.promotion.exceptions import ManifestError
+
+FORMAT = 1
+PLACE = "assets.extra/manifest.json"
+_CHUNK = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Which files a model has."""
+
+    files: Mapping[str, tuple[int, str]]
+    """Size in bytes and SHA-256 by path below the model's folder."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all of it: models with the same digest are the same bytes."""
+        lines = [f"{digest} {size} {name}\n" for name, (size, digest) in sorted(self.files.items())]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(size for size, _ in self.files.values())
+
+    def to_json(self) -> str:
+        """Return the file's text."""
+        files = {name: {"size": size, "sha256": digest} for name, (size, digest) in sorted(self.files.items())}
+        return json.dumps({"format": FORMAT, "digest": self.digest, "files": files}, indent=1) + "\n"
+
+
+def describe(folder: Path) -> Manifest:
+    """Take the digests of a folder's files, the manifest itself left out."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return Manifest({name: _of_file(folder / name) for name in names if name != PLACE})
+
+
+def write(folder: Path) -> Manifest:
+    """Write a folder's manifest into it.
+
+    Returns:
+        The manifest.
+    """
+    manifest = describe(folder)
+    path = folder / PLACE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def check(folder: Path) -> Manifest | None:
+    """Compare a folder with its manifest.
+
+    Returns:
+        The manifest; None where there is none, and nothing to compare with.
+
+    Raises:
+        ManifestError: the manifest is damaged, or a file is missing, changed or not in it.
+    """
+    path = folder / PLACE
+    if not path.is_file():
+        return None
+    listed, found = _read(path), describe(folder)
+    names = sorted(name for name in {*listed.files, *found.files} if listed.files.get(name) != found.files.get(name))
+    if names:
+        told = ", ".join(f"{name} ({_difference(listed, found, name)})" for name in names[:3])
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise ManifestError(
+            f"{folder} is not the model that its manifest lists: {told}{more}. Put the model's own files back, or "
+            "roll back to another version."
+        )
+    return listed
+
+
+def _difference(listed: Manifest, found: Manifest, name: str) -> str:
+    if name not in found.files:
+        return "missing"
+    return "changed" if name in listed.files else "not listed"
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        made = Manifest({name: (int(item["size"]), str(item["sha256"])) for name, item in document["files"].items()})
+        good = (document["format"], document["digest"]) == (FORMAT, made.digest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ManifestError(f"the manifest {path} cannot be read ({error!r}); roll back to another version.") from error
+    if not good:
+        raise ManifestError(
+            f"the manifest {path} has been changed: its digest is not that of what it lists, or its format is not "
+            f"{FORMAT}; roll back to another version."
+        )
+    return made
+
+
+def _of_file(path: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()

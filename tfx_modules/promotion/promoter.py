@@ -1,0 +1,199 @@
+"""Puts a judged model into service, or writes down why not: one verdict a run, whatever happens in between.
+
+The ledger is the truth, and appending to it the one moment at which a promotion happens. Everything before can be done
+again; everything after is made to follow by ``settle``, which may be repeated by anybody.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tfx_modules.promotion import history, manifest
+from tfx_modules.promotion.events import Draft, Event, Kind, Run
+from tfx_modules.promotion.exceptions import ChampionUnusableError, ManifestError, PromotionError, ShelfError
+from tfx_modules.promotion.history import Service
+from tfx_modules.promotion.ledger import Ledger, Writing
+from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.versions import data_date, next_version
+
+MOST_TURNS = 20
+"""How often a candidate is judged anew because others were promoted meanwhile."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A model that a run would have promoted."""
+
+    run: Run
+    model: Path
+    """A SavedModel's folder."""
+    actor: str
+    """Who asked for the run."""
+    objections: tuple[str, ...] = ()
+    """What gates before this one had against it, a line each; with one or more it is never promoted."""
+    older: bool = False
+    """Whether it may take the place of a model of newer data."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Champion:
+    """The model in service, as somebody who judges a candidate needs it."""
+
+    version: int
+    folder: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """What a comparison of the candidate with a champion came to."""
+
+    passed: bool
+    """Whether the candidate may take the champion's place."""
+    told: str
+    """One line with numbers, like ``accuracy 0.861 < 0.874 of 2026110301 on holdout-v1, p = 0.012``."""
+    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What was measured, as JSON values."""
+
+
+Judge = Callable[[Champion | None], Judgement]
+"""Judges the candidate; of no champion, by itself. Raises ChampionUnusableError where it cannot compare."""
+
+
+class Promoter:
+    """Promotes candidates of one ledger and shelf."""
+
+    def __init__(self, ledger: Ledger, shelf: Shelf) -> None:
+        self._ledger = ledger
+        self._shelf = shelf
+
+    def promote(self, candidate: Candidate, judge: Judge) -> Event:
+        """Bring a candidate to its verdict; a run that has one keeps it.
+
+        The candidate is judged without holding the lock, against the model that is in service then. When the lock has
+        been taken and another one is in service, it is judged again, against that one.
+
+        Args:
+            candidate: the model, and what is known of it.
+            judge: compares it with a champion; may be asked more than once.
+
+        Returns:
+            The verdict's event; a version that it promotes is in the served folder.
+
+        Raises:
+            PromotionError: the ledger or the served folder cannot be used; nothing is half done.
+        """
+        verdict = self._verdict(candidate.run) or self._decide(candidate, judge)
+        settle(self._ledger, self._shelf)
+        return verdict
+
+    def _verdict(self, run: Run) -> Event | None:
+        found = history.verdict_of(self._ledger.events(), run.dag_id, run.run_id)
+        if found:
+            _logger.info("run %s has its verdict since %s", run.run_id, found.at.isoformat(timespec="seconds"))
+        return found
+
+    def _decide(self, candidate: Candidate, judge: Judge) -> Event:
+        staged, described = self._shelf.stage(candidate.model, f"{candidate.run.dag_id} {candidate.run.run_id}")
+        try:
+            for _ in range(MOST_TURNS):
+                service = self._ledger.service()
+                ruling = self._ruling(candidate, described, service, judge)
+                with self._ledger.exclusive() as held:
+                    if found := history.verdict_of(held.events(), candidate.run.dag_id, candidate.run.run_id):
+                        return found  # by another try of the same run
+                    if (now := held.service()).live == service.live:
+                        return self._append(held, ruling, now, staged)
+                _logger.info("version %s went into service meanwhile; judging against it", now.live)
+        finally:
+            self._shelf.discard(staged)
+        raise PromotionError(
+            f"run {candidate.run.run_id}: others were promoted {MOST_TURNS} times while its model was judged. Clear "
+            "the task when fewer runs end at the same time."
+        )
+
+    def _ruling(self, candidate: Candidate, described: manifest.Manifest, service: Service, judge: Judge) -> Draft:
+        kind, reason, metrics = _rule(candidate, described.digest, service, lambda: self._judged(service.live, judge))
+        return Draft(
+            kind=kind,
+            reason=reason,
+            actor=candidate.actor,
+            run=candidate.run,
+            model_uri=str(candidate.model),
+            model_digest=described.digest,
+            champion=service.live,
+            metrics={**metrics, "bytes": described.size},
+            final=True,
+        )
+
+    def _judged(self, live: int | None, judge: Judge) -> Judgement:
+        if live is None:
+            return judge(None)
+        try:
+            return judge(Champion(live, usable_folder(self._shelf, live)))
+        except ChampionUnusableError as error:
+            alone = judge(None)
+            told = f"{alone.told}; not compared with {live}: {error}"
+            return dataclasses.replace(alone, told=told)
+
+    def _append(self, held: Writing, ruling: Draft, service: Service, staged: Path) -> Event:
+        if ruling.kind is Kind.PROMOTED and ruling.run:
+            taken = {*service.past, *self._shelf.versions()}
+            version = next_version(ruling.run.data_date, taken)
+            self._shelf.shelve(staged, version)
+            ruling = dataclasses.replace(ruling, version=version)
+        return held.append(ruling)
+
+
+def settle(ledger: Ledger, shelf: Shelf) -> Service:
+    """Have the served folder follow the ledger; may be repeated at any time, by anybody.
+
+    Returns:
+        What is in service.
+
+    Raises:
+        ShelfError: the version in service has no folder.
+    """
+    with ledger.exclusive() as held:
+        service = held.service()
+        if service.live is not None:
+            shelf.serve(service.live)
+    return service
+
+
+def usable_folder(shelf: Shelf, version: int) -> Path:
+    """Return the folder of a version whose files are those that they were.
+
+    Raises:
+        ChampionUnusableError: it has none, or its files have changed.
+    """
+    try:
+        folder = shelf.folder(version)
+        manifest.check(folder)
+    except (ShelfError, ManifestError) as error:
+        raise ChampionUnusableError(str(error)) from error
+    return folder
+
+
+def _rule(
+    candidate: Candidate, digest: str, service: Service, judged: Callable[[], Judgement]
+) -> tuple[Kind, str, Mapping[str, Any]]:
+    """Decide; the first that applies of: objections, the same bytes, worse, older, good."""
+    if candidate.objections:
+        return Kind.BLOCKED, "; ".join(candidate.objections), {}
+    same = service.version_of(digest)
+    if same is not None and same == service.live:
+        return Kind.UNCHANGED, f"the model is the same, byte for byte, as {same}, which is in service", {}
+    if same in service.barred:
+        return Kind.BLOCKED, f"the model is the same, byte for byte, as {same}, which was rolled back", {}
+    judgement = judged()
+    if not judgement.passed:
+        return Kind.BLOCKED, judgement.told, judgement.metrics
+    newest = data_date(service.live) if service.live else None
+    if newest and candidate.run.data_date < newest and not candidate.older:
+        told = f"data date {candidate.run.data_date} is before {newest} of {service.live} in service; {judgement.told}"
+        return Kind.SUPERSEDED, told, judgement.metrics
+    return Kind.PROMOTED, judgement.told, judgement.metrics
