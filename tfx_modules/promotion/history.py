@@ -71,6 +71,32 @@ def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
     return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Spell:
+    """A time in which one version was in service."""
+
+    event: Event
+    """What put it there."""
+    until: dt.datetime | None
+    """When another took its place; None: it has not ended."""
+
+    def touches(self, begin: dt.datetime, end: dt.datetime) -> bool:
+        """Tell whether it had begun before an end, and had not ended at a beginning."""
+        return self.event.at < end and (self.until is None or self.until > begin)
+
+
+def spells(events: Iterable[Event]) -> list[Spell]:
+    """Return who was in service when, the first one first."""
+    found = [event for event in events if event.kind in IN_SERVICE]
+    ends: list[dt.datetime | None] = [*(event.at for event in found[1:]), None][: len(found)]
+    return [Spell(event, end) for event, end in zip(found, ends, strict=True)]
+
+
+def promotion_of(events: Iterable[Event], version: int) -> Event | None:
+    """Return the event by which a version came into service first; None: it never did."""
+    return next((event for event in events if event.kind is Kind.PROMOTED and event.version == version), None)
+
+
 def verdict_of(events: Iterable[Event], dag_id: str, run_id: str) -> Event | None:
     """Return the one verdict of a run; None: it has none yet."""
     return next((event for event in events if event.final and _is_of(event, dag_id, run_id)), None)
@@ -83,6 +109,8 @@ def events_of(events: Iterable[Event], wanted: str) -> Sequence[Event]:
 
 def _names(event: Event) -> set[str]:
     names = {str(event.version)} if event.version else set()
+    if event.kind is Kind.ROLLED_BACK:
+        names.add(str(event.champion))  # the version that was left
     return names | {str(event.run.data_date), event.run.run_id} if event.run else names
 
 

@@ -1,0 +1,62 @@
+"""``python -m tfx_modules.promotion``: asks the ledger, and changes what is in service.
+
+Where the ledger and the models are is in the environment (BERT_SERVICE_LEDGER, BERT_SERVICE_MODELS), for an address may
+hold a password. People use ``scripts/models``, which sets both; the Airflow side's operators run it with ``--json``.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tfx_modules.exceptions import PipelineError
+from tfx_modules.promotion.command import changing, contract, reading
+from tfx_modules.promotion.command.answers import Answer, Desk
+from tfx_modules.promotion.exceptions import RefusedError
+from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.promotion.shelf import Shelf
+
+LEDGER = "BERT_SERVICE_LEDGER"
+MODELS = "BERT_SERVICE_MODELS"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command.
+
+    Returns:
+        The exit code: 0 where what was asked for was found or done, else 1; 2 for wrong arguments.
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        answer: Answer = options.run(_desk(os.environ), options)
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(answer.value) if options.json else answer.text)
+    return 0 if answer.found or options.json else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/models", description="What is in service, what was, and why; and put another version there."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for room in (reading, changing, contract):
+        room.add_commands(commands)
+    for command in dict.fromkeys(commands.choices.values()):
+        command.add_argument("--json", action="store_true", help="print JSON instead of text")
+    return parser
+
+
+def _desk(environ: Mapping[str, str]) -> Desk:
+    return Desk(open_ledger(_needed(environ, LEDGER)), Shelf(Path(_needed(environ, MODELS))))
+
+
+def _needed(environ: Mapping[str, str], name: str) -> str:
+    if not environ.get(name):
+        raise RefusedError(f"the environment variable {name} is missing; run scripts/models, which sets it, or set it.")
+    return environ[name]

@@ -1,0 +1,80 @@
+"""The commands that change what is in service or kept: ``roll-back``, ``pin``, ``unpin`` and ``settle``."""
+
+import argparse
+import getpass
+from typing import Any
+
+from tfx_modules.promotion import rollback
+from tfx_modules.promotion.command.answers import Answer, Desk, line
+from tfx_modules.promotion.command.server import wait_until_served
+from tfx_modules.promotion.events import Draft, Event, Kind
+from tfx_modules.promotion.exceptions import RefusedError
+from tfx_modules.promotion.promoter import settle
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to a parser's subparsers."""
+    parser = commands.add_parser("roll-back", help="put an earlier version in service, in seconds")
+    parser.add_argument("--to", type=int, default=None, metavar="VERSION", help="default: the one before")
+    parser.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="wait until this server answers with it, like http://127.0.0.1:8501/v1/models/bert_sentiment",
+    )
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each server (60)")
+    _say_who_and_why(parser)
+    parser.set_defaults(run=roll_back)
+    for name, kind, told in (
+        ("pin", Kind.PINNED, "keep a version, however old it gets"),
+        ("unpin", Kind.UNPINNED, "let a version go when its time comes"),
+    ):
+        parser = commands.add_parser(name, help=told)
+        parser.add_argument("version", type=int)
+        _say_who_and_why(parser)
+        parser.set_defaults(run=pin, kind=kind)
+    parser = commands.add_parser("settle", help="have the served folder follow the ledger, after a crash or a restore")
+    parser.set_defaults(run=put_right)
+
+
+def _say_who_and_why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", required=True, help="why; goes into the ledger")
+    parser.add_argument("--actor", default="", help="who (default: this user)")
+
+
+def roll_back(desk: Desk, options: argparse.Namespace) -> Answer:
+    """Roll back, and wait until the servers have followed."""
+    request = rollback.RollbackRequest(actor=_actor(options), reason=options.reason, to=options.to)
+    event = rollback.roll_back(desk.ledger, desk.shelf, request)
+    waited = [wait_until_served(url, int(event.version or 0), options.timeout) for url in options.server]
+    served = [f"served by {url} after {seconds:.1f} s" for url, seconds in zip(options.server, waited, strict=True)]
+    return Answer(event.to_json(), "\n".join([line(event), *served]))
+
+
+def pin(desk: Desk, options: argparse.Namespace) -> Answer:
+    """Pin or unpin a version."""
+    with desk.ledger.exclusive() as held:
+        known = held.service().past
+        if options.version not in known:
+            allowed = ", ".join(map(str, sorted(set(known)))) or "none"
+            raise RefusedError(f"version {options.version} was never in service; were: {allowed}. Name one of them.")
+        event = held.append(
+            Draft(kind=options.kind, reason=options.reason, actor=_actor(options), version=options.version)
+        )
+    return _done(event)
+
+
+def put_right(desk: Desk, options: argparse.Namespace) -> Answer:
+    """Settle."""
+    del options
+    live = settle(desk.ledger, desk.shelf).live
+    return Answer({"live": live}, f"{live} is in service" if live else "nothing is in service")
+
+
+def _done(event: Event) -> Answer:
+    return Answer(event.to_json(), line(event))
+
+
+def _actor(options: argparse.Namespace) -> str:
+    return str(options.actor or getpass.getuser())

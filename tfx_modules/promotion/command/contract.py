@@ -1,0 +1,97 @@
+"""The commands that the Airflow side's operators use: ``verdict``, ``record``, ``delivered`` and ``deliver``."""
+
+import argparse
+import datetime as dt
+import json
+import sys
+from typing import Any
+
+from tfx_modules.promotion import history
+from tfx_modules.promotion.command.answers import Answer, Desk, line
+from tfx_modules.promotion.events import Draft, Event, Kind, Run
+from tfx_modules.promotion.exceptions import RefusedError
+
+_RECORDED = (Kind.FAILED, Kind.BLOCKED)
+_FIELDS = ("kind", "dag_id", "run_id", "data_date", "first_day", "reason", "actor")
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to a parser's subparsers."""
+    parser = commands.add_parser("verdict", help="(for operators) what a run's push came to")
+    parser.add_argument("--dag-id", required=True)
+    parser.add_argument("--run-id", required=True)
+    parser.set_defaults(run=show_verdict)
+    parser = commands.add_parser("record", help="(for operators) write down a run without a push; JSON on stdin")
+    parser.set_defaults(run=record)
+    parser = commands.add_parser("delivered", help="(for operators) the channels that an event was delivered to")
+    parser.add_argument("position", type=int)
+    parser.set_defaults(run=show_delivered)
+    parser = commands.add_parser("deliver", help="(for operators) note that an event was delivered to a channel")
+    parser.add_argument("position", type=int)
+    parser.add_argument("channel")
+    parser.set_defaults(run=deliver)
+
+
+def show_verdict(desk: Desk, options: argparse.Namespace) -> Answer:
+    """Find a run's verdict."""
+    found = history.verdict_of(desk.ledger.events(), options.dag_id, options.run_id)
+    return Answer(found and found.to_json(), line(found) if found else "no verdict yet", bool(found))
+
+
+def record(desk: Desk, options: argparse.Namespace) -> Answer:
+    """Write down why a run came to no push, unless that is there already, or it has a verdict."""
+    del options
+    draft = _draft(_read())
+    with desk.ledger.exclusive() as held:
+        event = _known(held.events(), draft) or held.append(draft)
+    return Answer(event.to_json(), line(event))
+
+
+def show_delivered(desk: Desk, options: argparse.Namespace) -> Answer:
+    """List channels."""
+    with desk.ledger.exclusive() as held:
+        channels = sorted(held.delivered(options.position))
+    return Answer(channels, "\n".join(channels))
+
+
+def deliver(desk: Desk, options: argparse.Namespace) -> Answer:
+    """Note a delivery."""
+    with desk.ledger.exclusive() as held:
+        if not any(event.position == options.position for event in held.events()):
+            raise RefusedError(f"there is no event {options.position} in the ledger; name one that is.")
+        held.mark_delivered(options.position, options.channel)
+    return Answer(options.channel, f"{options.position} was delivered to {options.channel}")
+
+
+def _known(events: list[Event], draft: Draft) -> Event | None:
+    run = draft.run
+    of_run = [event for event in events if event.run and run and event.run.run_id == run.run_id]
+    of_run = [event for event in of_run if event.run and run and event.run.dag_id == run.dag_id]
+    final = next((event for event in of_run if event.final), None)
+    newest = of_run[-1] if of_run else None
+    same = newest if newest and (newest.kind, newest.reason) == (draft.kind, draft.reason) else None
+    return final or same
+
+
+def _read() -> dict[str, str]:
+    try:
+        fields = json.load(sys.stdin)
+        good = sorted(fields) == sorted(_FIELDS) and all(isinstance(value, str) for value in fields.values())
+    except (ValueError, TypeError):
+        good = False
+    if not good:
+        raise RefusedError(f"standard input is not what is to be recorded; allowed: JSON texts {', '.join(_FIELDS)}.")
+    return dict(fields)
+
+
+def _draft(fields: dict[str, str]) -> Draft:
+    try:
+        kind = Kind(fields["kind"])
+        days = {name: dt.date.fromisoformat(fields[name]) for name in ("data_date", "first_day")}
+    except ValueError as error:
+        raise RefusedError(f"what is to be recorded has a wrong value: {error}. Send kinds and ISO dates.") from error
+    if kind not in _RECORDED:
+        allowed = ", ".join(item.value for item in _RECORDED)
+        raise RefusedError(f"kind is {kind.value!r}; allowed: {allowed}. Others are written by the push itself.")
+    run = Run(dag_id=fields["dag_id"], run_id=fields["run_id"], **days)
+    return Draft(kind=kind, reason=fields["reason"], actor=fields["actor"], run=run)

@@ -1,0 +1,98 @@
+"""The commands that only ask: ``history``, ``live`` and ``why``."""
+
+import argparse
+import datetime as dt
+from typing import Any
+
+from tfx_modules.promotion import history
+from tfx_modules.promotion.command.answers import Answer, Desk, line, moment, table
+from tfx_modules.promotion.events import Event
+from tfx_modules.promotion.exceptions import RefusedError
+
+_WORDS = {"today": 0, "yesterday": 1}
+_ONE_DAY = dt.timedelta(days=1)
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to a parser's subparsers."""
+    parser = commands.add_parser("history", help="everything that was decided, the newest last")
+    parser.add_argument("--limit", type=int, default=20, help="how many of the newest (20; 0: all)")
+    parser.set_defaults(run=show_history)
+    parser = commands.add_parser("live", help="the version in service, now or at a time")
+    parser.add_argument("--at", default="", help="a day (2026-11-04, yesterday) or a moment (2026-11-04T12:00), UTC")
+    parser.set_defaults(run=show_live)
+    parser = commands.add_parser("why", help="what a run, data date or version came to, and why")
+    parser.add_argument("what", help="a data date (2026-11-04, yesterday), an Airflow run id, or a version")
+    parser.set_defaults(run=show_why)
+
+
+def show_history(desk: Desk, options: argparse.Namespace) -> Answer:
+    """List the newest events."""
+    events = desk.ledger.events()[-options.limit :]
+    return Answer([event.to_json() for event in events], table(events) if events else "Nothing was decided yet.")
+
+
+def show_live(desk: Desk, options: argparse.Namespace) -> Answer:
+    """Tell what is in service, or was."""
+    events = desk.ledger.events()
+    begin, end = _span(options.at)
+    found = [spell for spell in history.spells(events) if spell.touches(begin, end)]
+    told = "\n".join(_tell(spell, events) for spell in found)
+    at = f" at {options.at}" if options.at else ""
+    return Answer([_to_json(spell) for spell in found], told or f"Nothing was in service{at}.", bool(found))
+
+
+def show_why(desk: Desk, options: argparse.Namespace) -> Answer:
+    """Tell what became of a run, a data date or a version."""
+    wanted = str(_day(options.what) or options.what)
+    events = history.events_of(desk.ledger.events(), wanted)
+    told = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
+    missing = f"The ledger has nothing of {wanted}: no run for it has come to an end, or none was started."
+    return Answer([event.to_json() for event in events], told or missing, bool(events))
+
+
+def _run(event: Event) -> str:
+    return f"{event.run.run_id}  " if event.run else ""
+
+
+def _span(text: str) -> tuple[dt.datetime, dt.datetime]:
+    """Return the time that is meant, as the first moment and the one after the last."""
+    if not text:
+        now = dt.datetime.now(dt.timezone.utc)
+        return now, now + dt.timedelta(microseconds=1)
+    if day := _day(text):
+        begin = dt.datetime.combine(day, dt.time.min, dt.timezone.utc)
+        return begin, begin + _ONE_DAY
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise RefusedError(
+            f"--at is {text!r}; allowed: a day like 2026-11-04, yesterday, today, or a moment like 2026-11-04T12:00 "
+            "(UTC). Write one of these."
+        ) from None
+    at = at if at.tzinfo else at.replace(tzinfo=dt.timezone.utc)
+    return at, at + dt.timedelta(microseconds=1)
+
+
+def _day(text: str) -> dt.date | None:
+    if text in _WORDS:
+        return dt.datetime.now(dt.timezone.utc).date() - _ONE_DAY * _WORDS[text]
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _to_json(spell: history.Spell) -> dict[str, Any]:
+    event = spell.event.to_json()
+    until = spell.until.isoformat() if spell.until else None
+    return {"version": event["version"], "from": event["at"], "until": until, "event": event}
+
+
+def _tell(spell: history.Spell, events: list[Event]) -> str:
+    event = spell.event
+    until = f"until {moment(spell.until)}" if spell.until else "until now"
+    # A rollback tells nothing of the data; the version's promotion does.
+    promotion = history.promotion_of(events, event.version or 0)
+    data = f", data {promotion.run.first_day} to {promotion.run.data_date}" if promotion and promotion.run else ""
+    return f"{event.version}  {moment(event.at)} {until} UTC{data}\n  {line(event)}"
