@@ -51,6 +51,7 @@ def run(root: Path, node: str, parameters: Mapping[str, str]) -> Outcome:
             run_id="benchmark",
             pipeline_root=root / "artifacts",
             metadata=f"sqlite:///{root}/mlmd.sqlite",
+            ledger=f"sqlite:///{root}/ledger.sqlite",
             parameters=parameters,
             use_cache=False,
             code_version="benchmark",

@@ -35,3 +35,8 @@ def train_args() -> RuntimeParameter:
 def push_destination() -> RuntimeParameter:
     """TFX's PushDestination as JSON: the ``filesystem.base_directory`` that the server watches."""
     return RuntimeParameter(name="push_destination", ptype=str)
+
+
+def promotion() -> RuntimeParameter:
+    """What the run is about, for the ledger: JSON, see ``components.pusher.read_promotion``."""
+    return RuntimeParameter(name="promotion", ptype=str)

@@ -105,26 +105,26 @@ def _model_components(config: PipelineConfig, data: _Data) -> list[BaseNode]:
     trainer = _trainer(config, data, tuner.outputs["best_hyperparameters"])
     for costly in (tuner, trainer):
         costly.add_upstream_node(data.validator)
-    champion = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
-    ).with_id("Resolver")
+    baseline = tfx.dsl.Resolver(strategy_class=champion.ChampionStrategy, **champion.model_channels()).with_id(
+        "Resolver"
+    )
     evaluator = tfx.components.Evaluator(
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
-        baseline_model=champion.outputs["model"],
+        baseline_model=baseline.outputs[champion.MODEL],
         eval_config=evaluation.eval_config(config.gate),
     )
     infra_validator = _infra_validator(config.serving_check, trainer, data)
     infra_validator.add_upstream_node(evaluator)
     pusher = Pusher(
         model=trainer.outputs["model"],
+        evaluation=evaluator.outputs["evaluation"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
         push_destination=parameters.push_destination(),
+        promotion=parameters.promotion(),
     )
-    return [latest_tuned, tuner, trainer, champion, evaluator, infra_validator, pusher]
+    return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, pusher]
 
 
 def _tuner(config: PipelineConfig, data: _Data, previous: types.BaseChannel) -> Tuner:

@@ -106,6 +106,7 @@ class NodeEnvironment:
     code_version: str
     pipeline_root: Path
     metadata: str = field(repr=False)  # may hold a password
+    ledger: str = field(repr=False)  # likewise
     outcomes: Path
 
     @classmethod
@@ -119,6 +120,7 @@ class NodeEnvironment:
             code_version=plan.code_version,
             pipeline_root=settings.pipeline_root,
             metadata=settings.metadata,
+            ledger=settings.ledger,
             outcomes=settings.outcomes,
         )
 

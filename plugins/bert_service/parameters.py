@@ -46,6 +46,13 @@ def run_parameters() -> dict[str, Param]:
             title="Training steps",
             description="Batches to train on. 0: as many as the epochs of tfx_modules/settings.toml take.",
         ),
+        "promote_older": Param(
+            default=False,
+            type="boolean",
+            title="Promote an older date",
+            description="Let the model take the place of one of newer data, if it is good enough. It is recorded as "
+            "superseded otherwise.",
+        ),
         "use_cache": Param(
             default=True,
             type="boolean",
@@ -72,5 +79,20 @@ def node_parameters(settings: Settings, *, refresh_task_id: str) -> Mapping[str,
         "span_versions": f"{{{{ {refreshed}['span_versions'] }}}}",
         "train_args": '{"splits": ["train"], "num_steps": {{ params.train_steps }} }',
         "tune": "{{ 'yes' if params.tune else 'no' }}",
+        "promotion": f"{{{{ {_promotion(refreshed)} | tojson }}}}",
         "push_destination": json.dumps({"filesystem": {"base_directory": str(settings.models)}}),
     }
+
+
+def _promotion(refreshed: str) -> str:
+    """Return a Jinja expression of what the ledger is told of the run."""
+    fields = {
+        "dag_id": "dag.dag_id",
+        "run_id": "run_id",
+        "data_date": f"{refreshed}['data_date']",
+        "first_day": f"{refreshed}['first_day']",
+        "older": "'yes' if params.promote_older else 'no'",
+        "actor": "dag_run.triggering_user_name or dag_run.run_type ~ ''",
+    }
+    pairs = (f"{name!r}: {expression}" for name, expression in fields.items())
+    return f"{{{', '.join(pairs)}}}"

@@ -23,6 +23,8 @@ class NodeRequest:
     """Folder that artifacts go under."""
     metadata: str = field(repr=False)  # may hold a password
     """Address of the ML Metadata store."""
+    ledger: str = field(repr=False)  # likewise
+    """Address of the ledger of promotions."""
     parameters: Mapping[str, str]
     """Values of the node's runtime parameters as text."""
     use_cache: bool

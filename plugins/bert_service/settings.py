@@ -25,7 +25,7 @@ PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d
 """Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 _PARTS: Mapping[str, type] = {"source": SourceSettings, "rules": Rules}
-METADATA_SCHEMES = ("sqlite:///", "postgresql://")
+DATABASE_SCHEMES = ("sqlite:///", "postgresql://")
 
 
 class FeedName(str, Enum):
@@ -59,6 +59,8 @@ class Settings:
     metadata: str = field(repr=False)  # may hold a password
     """Address of the ML Metadata store, ``sqlite:///PATH`` or ``postgresql://user:password@host:port/name``. Default
     ``sqlite:///{state}/metadata/mlmd.db``."""
+    ledger: str = field(repr=False)  # likewise
+    """Address of the ledger of promotions, in the same forms. Default ``sqlite:///{state}/ledger/ledger.db``."""
     node_socket: Path | None = None
     """Unix socket of the node server; empty: a fresh process per node. Where it is set the server must be there."""
     feed: FeedName = FeedName.SAMPLE
@@ -95,10 +97,13 @@ class Settings:
                 f"[{SECTION}] imdb_sha256 is {self.imdb_sha256!r}; allowed: 64 hex digits, as sha256sum prints them. "
                 "Correct it, or leave it out."
             )
-        if not self.metadata.startswith(METADATA_SCHEMES):
-            scheme = self.metadata.partition(":")[0]
+        for name in ("metadata", "ledger"):
+            self._check_scheme(name, getattr(self, name))
+
+    def _check_scheme(self, name: str, address: str) -> None:
+        if not address.startswith(DATABASE_SCHEMES):
             raise SettingsError(
-                f"[{SECTION}] metadata has the scheme {scheme!r}; allowed: sqlite:///PATH and "
+                f"[{SECTION}] {name} has the scheme {address.partition(':')[0]!r}; allowed: sqlite:///PATH and "
                 "postgresql://user:password@host:port/name. Set it to one of these, or leave it out."
             )
 
@@ -181,6 +186,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         tfx_python=_path(given.get("tfx_python", ".venv/tfx/bin/python"), root),
         state=state,
         metadata=given.get("metadata", f"sqlite:///{state}/metadata/mlmd.db"),
+        ledger=given.get("ledger", f"sqlite:///{state}/ledger/ledger.db"),
         node_socket=_path(given["node_socket"], root) if "node_socket" in given else None,
         feed=read.choice(FeedName, "feed", given.get("feed", FeedName.SAMPLE.value)),
         imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), root),

@@ -36,7 +36,7 @@ PARAMETERS = {
     "CsvExampleGen": ["input_base", "range_config", "span_versions"],
     "Tuner": ["tune"],
     "Trainer": ["train_args"],
-    "Pusher": ["push_destination"],
+    "Pusher": ["promotion", "push_destination"],
 }
 HEAVY = ("tensorflow", "tfx", "keras", "apache_beam", "tfx_modules")
 

@@ -17,5 +17,6 @@ def environment(state: Path, *, python: str = sys.executable, socket: Path | Non
         code_version="c0de",
         pipeline_root=state / "pipeline",
         metadata=f"sqlite:///{state}/mlmd.db",
+        ledger=f"sqlite:///{state}/ledger.db",
         outcomes=state / "outcomes",
     )

@@ -16,7 +16,7 @@ from bert_service.feeds import make_feed
 from bert_service.query import bind
 from bert_service.settings import settings_from
 
-from tests.plugins.postgres import postgres
+from tests.support.postgres import postgres
 
 __all__ = ["postgres"]
 

@@ -94,6 +94,7 @@ def test_request_and_surroundings(place: NodeEnvironment) -> None:
         "run_id": "manual__2026-11-05",
         "pipeline_root": str(place.pipeline_root),
         "metadata": place.metadata,
+        "ledger": place.ledger,
         "parameters": {"act": "echo"},
         "use_cache": True,
         "code_version": "c0de",

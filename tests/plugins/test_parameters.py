@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
+from airflow.utils.types import DagRunType
 from bert_service.config import NodeEnvironment
 from bert_service.operators.node import TfxNodeOperator
 from bert_service.parameters import USE_CACHE, node_parameters, run_parameters
@@ -27,7 +30,7 @@ class XComs:
         return self._results[task_ids]
 
 
-def rendered(tmp_path: Path, **params: object) -> tuple[dict[str, str], str]:
+def rendered(tmp_path: Path, *, user: str | None = "anna", **params: Any) -> tuple[dict[str, str], str]:
     settings = settings_from({"state": str(tmp_path)})
     plan = PipelinePlan("small", (), tmp_path / "small.json", tmp_path, "c0de")
     task = TfxNodeOperator(
@@ -42,8 +45,17 @@ def rendered(tmp_path: Path, **params: object) -> tuple[dict[str, str], str]:
     context: Any = {
         "params": form.validate(),
         "ti": XComs(
-            refresh_data={"input_base": str(tmp_path / "spans"), "range_config": RANGE, "span_versions": VERSIONS}
+            refresh_data={
+                "input_base": str(tmp_path / "spans"),
+                "range_config": RANGE,
+                "span_versions": VERSIONS,
+                "data_date": "2026-11-05",
+                "first_day": "2026-10-23",
+            }
         ),
+        "dag": DAG("bert_sentiment"),
+        "run_id": 'it\'s "manual"',
+        "dag_run": SimpleNamespace(triggering_user_name=user, run_type=DagRunType.BACKFILL_JOB),
     }
     task.render_template_fields(context)
     return dict(task.parameters), task.use_cache
@@ -68,9 +80,27 @@ def test_what_the_form_says_reaches_the_nodes(tmp_path: Path) -> None:
     assert (parameters["tune"], use_cache) == ("yes", "False")
 
 
+def test_the_ledger_is_told_what_the_run_is_about(tmp_path: Path) -> None:
+    parameters, _ = rendered(tmp_path)
+    assert json.loads(parameters["promotion"]) == {
+        "dag_id": "bert_sentiment",
+        "run_id": 'it\'s "manual"',
+        "data_date": "2026-11-05",
+        "first_day": "2026-10-23",
+        "older": "no",
+        "actor": "anna",
+    }
+
+
+def test_a_run_that_nobody_triggered_is_its_kind_s(tmp_path: Path) -> None:
+    parameters, _ = rendered(tmp_path, user=None, promote_older=True)
+    told = json.loads(parameters["promotion"])
+    assert (told["actor"], told["older"]) == ("backfill", "yes")
+
+
 @pytest.mark.parametrize(
     "wrong", [{"train_steps": -1}, {"tune": "perhaps"}, {"use_cache": None}, {"data_date": 5}, {"mode": "half"}]
 )
-def test_the_form_refuses_what_makes_no_sense(tmp_path: Path, wrong: dict[str, object]) -> None:
+def test_the_form_refuses_what_makes_no_sense(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ParamValidationError, match=r"is not of type|less than the minimum|is not one of"):
         rendered(tmp_path, **wrong)

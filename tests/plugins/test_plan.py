@@ -110,5 +110,5 @@ def test_the_projects_own_pipeline() -> None:
         "CsvExampleGen": {"input_base", "range_config", "span_versions"},
         "Tuner": {"tune"},
         "Trainer": {"train_args"},
-        "Pusher": {"push_destination"},
+        "Pusher": {"promotion", "push_destination"},
     }

@@ -57,7 +57,8 @@ def test_labels_and_the_share_of_bad_rows() -> None:
 
 
 def test_the_password_of_the_metadata_store_is_not_shown() -> None:
-    assert "secret" not in repr(settings_from({"metadata": "postgresql://tfx:secret@db/mlmd"}))
+    for name in ("metadata", "ledger"):
+        assert "secret" not in repr(settings_from({name: "postgresql://tfx:secret@db/name"}))
 
 
 def test_gaps_are_days_and_ranges_of_days() -> None:
@@ -80,6 +81,7 @@ def test_gaps_are_days_and_ranges_of_days() -> None:
             {"metadata": "mysql://user:secret@db/x"},
             r"metadata has the scheme 'mysql'; allowed: sqlite:///PATH and post",
         ),
+        ({"ledger": "mysql://user:secret@db/x"}, r"ledger has the scheme 'mysql'; allowed: sqlite:///PATH and post"),
         ({"state": "${NOWHERE}/var"}, r"path '\$\{NOWHERE\}/var' with a variable that is not set"),
         ({"max_bad_share": "1.5"}, r"max_bad_share is 1\.5; allowed: 0 to 1"),
         ({"max_bad_share": "nan"}, r"max_bad_share is nan; allowed: 0 to 1"),

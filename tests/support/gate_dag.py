@@ -23,6 +23,7 @@ environment = NodeEnvironment(
     code_version="c0de",
     pipeline_root=settings.pipeline_root,
     metadata=settings.metadata,
+    ledger=settings.ledger,
     outcomes=settings.outcomes,
 )
 

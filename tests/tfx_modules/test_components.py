@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from tfx_modules.components import example_gen, pusher, schema_gen, tuner
+from tfx_modules.components import example_gen, schema_gen, tuner
 from tfx_modules.config import EncoderConfig
 from tfx_modules.encoder import vocab_path
 from tfx_modules.exceptions import ConfigError
@@ -150,45 +150,6 @@ def servable(tmp_path: Path) -> Path:
 def contents(folder: Path) -> dict[str, str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}
-
-
-def test_a_version_is_the_time_of_the_push(tmp_path: Path, servable: Path) -> None:
-    target = pusher.publish(str(servable), str(tmp_path / "served"), NOW)
-    assert target.name == str(int(NOW))
-    assert contents(Path(target)) == contents(servable)
-
-
-@pytest.mark.parametrize("there", [int(NOW), int(NOW) + 1000])
-def test_a_version_is_greater_than_all_that_are_there(tmp_path: Path, servable: Path, there: int) -> None:
-    (tmp_path / "served" / str(there)).mkdir(parents=True)
-    (tmp_path / "served" / "3").mkdir()
-    (tmp_path / "served" / "notes").mkdir()
-    assert pusher.next_version(str(tmp_path / "served"), NOW) == there + 1
-    assert pusher.publish(str(servable), str(tmp_path / "served"), NOW).name == str(there + 1)
-
-
-def test_pushes_within_one_second_get_versions_of_their_own(tmp_path: Path, servable: Path) -> None:
-    names = [pusher.publish(str(servable), str(tmp_path / "served"), NOW).name for _ in range(3)]
-    assert names == [str(int(NOW) + n) for n in range(3)]
-    assert sorted(path.name for path in (tmp_path / "served").iterdir()) == names, "no staging folder is left"
-
-
-def test_what_a_killed_push_left_is_replaced_and_was_no_version(tmp_path: Path, servable: Path) -> None:
-    served = tmp_path / "served"
-    half = served / f".staging-{int(NOW)}"
-    half.mkdir(parents=True)
-    (half / "half.pb").write_text("half", encoding="utf-8")
-    assert not [path.name for path in served.iterdir() if path.name.isdigit()]
-    target = pusher.publish(str(servable), str(served), NOW)
-    assert contents(Path(target)) == contents(servable)
-    assert [path.name for path in served.iterdir()] == [target.name]
-
-
-def test_what_a_killed_push_left_does_not_outlive_the_next_push(tmp_path: Path, servable: Path) -> None:
-    served = tmp_path / "served"
-    (served / f".staging-{int(NOW) - 60}").mkdir(parents=True)
-    target = pusher.publish(str(servable), str(served), NOW)
-    assert [path.name for path in served.iterdir()] == [target.name]
 
 
 def hyperparameters(folder: Path, number: int, *, tuned: bool = False) -> standard_artifacts.HyperParameters:

@@ -1,4 +1,7 @@
-"""Finds the data that the model in service was trained on."""
+"""Finds the model in service, and the data that it was trained on, for the nodes that compare with them.
+
+Which version is in service is in the ledger; ML Metadata knows the artifacts.
+"""
 
 from typing import Any
 
@@ -9,33 +12,58 @@ from tfx.dsl.compiler import constants
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
+from tfx_modules.promotion import history
+from tfx_modules.promotion.current import current_ledger
+
+MODEL = "model"
 PUSHED = "pushed"
 STATISTICS = "statistics"
-_WAS_PUSHED = "pushed"
-"""Property that the Pusher sets to 1 where it has published the model."""
+VERSION = "pushed_version"
+"""Custom property of a PushedModel: its version; TFX's own Pusher writes it too."""
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
+    """Picks the Model artifact that the version in service was copied from; none where none is in service.
+
+    TFX's LatestBlessedModelStrategy picks the model blessed last, which may never have been pushed, be of older data,
+    or have been rolled back.
+    """
+
+    def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts | None:
+        """Choose of all Models (``model``)."""
+        del store
+        events = current_ledger().events()
+        live = history.service(events).live
+        promotion = history.promotion_of(events, live) if live else None
+        source = promotion.model_uri if promotion else ""
+        found = [item for item in input_dict[MODEL] if source.startswith(f"{item.uri.rstrip('/')}/")]
+        return {MODEL: found[:1]}
 
 
 class ChampionStatisticsStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
-    """Picks the model pushed last, and the statistics that the run that pushed it had; neither where none was pushed.
+    """Picks the version in service, and the statistics that the run that pushed it had; neither where there is none."""
 
-    Pushed and not blessed: a model may be blessed by the Evaluator, fail in the server, and so never be in service.
-    """
-
-    def resolve_artifacts(
-        self, store: MetadataStore, input_dict: dict[str, list[types.Artifact]]
-    ) -> dict[str, list[types.Artifact]] | None:
+    def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts | None:
         """Choose of all PushedModels (``pushed``) and ExampleStatistics (``statistics``)."""
-        pushed = [item for item in input_dict[PUSHED] if item.get_int_custom_property(_WAS_PUSHED)]
+        live = str(current_ledger().service().live)
+        pushed = [item for item in input_dict[PUSHED] if item.get_string_custom_property(VERSION) == live]
         if not pushed:
             return {PUSHED: [], STATISTICS: []}
-        latest = max(pushed, key=lambda item: int(item.id))
-        wanted = _outputs_of_run(store, _producer(store, latest.id))
+        champion = max(pushed, key=lambda item: int(item.id))
+        wanted = _outputs_of_run(store, _producer(store, champion.id))
         found = [item for item in input_dict[STATISTICS] if item.id in wanted]
-        return {PUSHED: [latest], STATISTICS: sorted(found, key=lambda item: int(item.id))[-1:]}
+        return {PUSHED: [champion], STATISTICS: sorted(found, key=lambda item: int(item.id))[-1:]}
+
+
+def model_channels() -> dict[str, types.BaseChannel]:
+    """Return what ChampionStrategy chooses from."""
+    return {MODEL: types.Channel(type=standard_artifacts.Model)}
 
 
 def channels() -> dict[str, types.BaseChannel]:
-    """Return what the strategy chooses from."""
+    """Return what ChampionStatisticsStrategy chooses from."""
     return {
         PUSHED: types.Channel(type=standard_artifacts.PushedModel),
         STATISTICS: types.Channel(type=standard_artifacts.ExampleStatistics),

@@ -1,73 +1,173 @@
-"""Pusher whose version folder appears whole: a server that watches the folder never sees half a model."""
+"""Pusher that promotes: by data date, against the model that is in service at that moment, once a run."""
 
-import time
-from pathlib import PurePosixPath
-from typing import Any
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any, ClassVar
 
 from tfx import types
-from tfx.components.pusher import component, executor
+from tfx.components.pusher import executor
 from tfx.dsl.components.base import executor_spec
-from tfx.dsl.io import fileio
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import pusher_pb2
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import io_utils, proto_utils
 
+from tfx_modules import evaluated
+from tfx_modules.exceptions import NodeError
+from tfx_modules.promotion.current import current_ledger
+from tfx_modules.promotion.events import Event, Kind, Run
+from tfx_modules.promotion.promoter import Candidate, Champion, Judgement, Promoter
+from tfx_modules.promotion.shelf import Shelf
 
-def next_version(base: str, now: float) -> int:
-    """Return the number of the next version: seconds since 1970, as TFX's own, and greater than all that are there."""
-    taken = [int(name.rstrip("/")) for name in fileio.listdir(base) if name.rstrip("/").isdigit()]
-    return max([int(now), *(number + 1 for number in taken)])
+EVALUATION = standard_component_specs.EVALUATION_KEY
+PROMOTION = "promotion"
+VERDICT = "verdict"
+REASON = "reason"
+NOT_SERVED = "the exported model could not be served; the log of InfraValidator says at which step"
+_FIELDS = ("dag_id", "run_id", "data_date", "first_day", "older", "actor")
+_BLESSED = "blessed"
+
+Artifacts = dict[str, list[types.Artifact]]
 
 
-def publish(model: str, base: str, now: float) -> PurePosixPath:
-    """Copy a servable to the folder that a server watches, under the next version's number, by one rename.
+def read_promotion(text: str) -> tuple[Run, str, bool]:
+    """Read the runtime parameter ``promotion``.
 
     Args:
-        model: folder of a SavedModel.
-        base: folder with one subfolder for each version.
-        now: seconds since 1970.
+        text: a JSON object of texts: ``dag_id``, ``run_id``, ``data_date`` and ``first_day`` (ISO 8601), ``older`` (yes
+            or no: whether the place of a model of newer data may be taken) and ``actor`` (who asked for the run).
 
     Returns:
-        The new version's folder.
+        The run, the actor, and whether an older date may be promoted.
+
+    Raises:
+        NodeError: it is something else.
     """
-    fileio.makedirs(base)
-    target = PurePosixPath(base) / str(next_version(base, now))
-    staging = target.with_name(f".staging-{target.name}")
-    for left in fileio.glob(str(staging.with_name(".staging-*"))):  # by a push that was killed
-        fileio.rmtree(left)
-    io_utils.copy_dir(model, str(staging))
-    fileio.rename(str(staging), str(target))
-    return target
+    try:
+        fields = json.loads(text)
+        days = {name: dt.date.fromisoformat(fields[name]) for name in ("data_date", "first_day")}
+        good = sorted(fields) == sorted(_FIELDS) and fields["older"] in ("yes", "no")
+    except (ValueError, TypeError, KeyError):
+        good = False
+    if not good:
+        raise NodeError(
+            f"parameter {PROMOTION} is {text!r}; allowed: a JSON object of the texts {', '.join(_FIELDS)}, with ISO "
+            "dates and yes or no. Correct its template."
+        )
+    return Run(dag_id=fields["dag_id"], run_id=fields["run_id"], **days), fields["actor"], fields["older"] == "yes"
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """Publishes a model that was blessed twice; writes down that it did not otherwise."""
+    """Brings the model to its verdict, and puts it into service where that is its verdict."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Push, and keep a copy in the pipeline's folder."""
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Promote; a copy of a promoted model stays in the pipeline's folder, as TFX's Pusher keeps one."""
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
-        if not self._blessed_twice(input_dict):
-            self._MarkNotPushed(pushed)
-            return
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-        model = self.GetModelPath(input_dict)
-        io_utils.copy_dir(model, pushed.uri)
-        target = publish(model, destination.filesystem.base_directory, time.time())
-        self._MarkPushed(pushed, pushed_destination=str(target), pushed_version=target.name)
+        shelf = Shelf(Path(destination.filesystem.base_directory))
+        run, actor, older = read_promotion(exec_properties[PROMOTION])
+        candidate = Candidate(
+            run=run,
+            model=Path(self.GetModelPath(input_dict)),
+            actor=actor,
+            objections=objections(input_dict),
+            older=older,
+        )
+        event = Promoter(current_ledger(), shelf).promote(candidate, _judge(input_dict))
+        self._mark(pushed, event, candidate, shelf)
 
-    def _blessed_twice(self, input_dict: dict[str, list[types.Artifact]]) -> bool:
-        # TFX takes a blessing that is not there for a validator that the pipeline does not have. Here it has both.
-        keys = (standard_component_specs.MODEL_BLESSING_KEY, standard_component_specs.INFRA_BLESSING_KEY)
-        return all(input_dict.get(key) for key in keys) and self.CheckBlessing(input_dict)
+    def _mark(self, pushed: types.Artifact, event: Event, candidate: Candidate, shelf: Shelf) -> None:
+        pushed.set_string_custom_property(VERDICT, event.kind.value)
+        pushed.set_string_custom_property(REASON, event.reason)
+        if event.kind is not Kind.PROMOTED:
+            self._MarkNotPushed(pushed)
+            return
+        io_utils.copy_dir(str(candidate.model), pushed.uri)
+        destination = str(shelf.served / str(event.version))
+        self._MarkPushed(pushed, pushed_destination=destination, pushed_version=str(event.version))
 
 
-class Pusher(component.Pusher):  # type: ignore[misc]
-    """TFX's Pusher to a file system, with the executor above."""
+def objections(input_dict: Artifacts) -> tuple[str, ...]:
+    """Say what the gates before have against the model, a line each.
 
+    TFX takes a blessing that is not there for a validator that the pipeline does not have; here it has both.
+    """
+    found = []
+    if not _is_blessed(input_dict, standard_component_specs.MODEL_BLESSING_KEY):
+        found.append(evaluated.describe(input_dict[EVALUATION][0].uri).removeprefix("not blessed: "))
+    if not _is_blessed(input_dict, standard_component_specs.INFRA_BLESSING_KEY):
+        found.append(NOT_SERVED)
+    return tuple(found)
+
+
+def _is_blessed(input_dict: Artifacts, key: str) -> bool:
+    return any(item.get_int_custom_property(_BLESSED) for item in input_dict.get(key, ()))
+
+
+def _judge(input_dict: Artifacts) -> Any:
+    def judge(champion: Champion | None) -> Judgement:
+        against = f"against {champion.version}" if champion else "no model is in service"
+        return Judgement(passed=True, told=f"{evaluated.describe(input_dict[EVALUATION][0].uri)} ({against})")
+
+    return judge
+
+
+class PusherSpec(types.ComponentSpec):  # type: ignore[misc]
+    """TFX's specification, with the evaluation whose numbers are told, and what the run is about."""
+
+    PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
+        standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=pusher_pb2.PushDestination),
+        PROMOTION: ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = {
+        standard_component_specs.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        standard_component_specs.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
+        standard_component_specs.INFRA_BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing),
+    }
+    OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {
+        standard_component_specs.PUSHED_MODEL_KEY: ChannelParameter(type=standard_artifacts.PushedModel),
+    }
+
+
+class Pusher(BaseComponent):  # type: ignore[misc]
+    """TFX's Pusher to a file system, with versions by data date and a ledger.
+
+    Args:
+        model: The model.
+        evaluation: The Evaluator's numbers.
+        model_blessing: The Evaluator's blessing.
+        infra_blessing: InfraValidator's blessing.
+        push_destination: TFX's PushDestination; ``filesystem.base_directory`` is the folder that servers watch.
+        promotion: What the run is about (:func:`read_promotion`). It names the run, so that no push is taken from the
+            cache.
+    """
+
+    SPEC_CLASS = PusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        model: types.BaseChannel,
+        evaluation: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        infra_blessing: types.BaseChannel,
+        push_destination: RuntimeParameter,
+        promotion: RuntimeParameter,
+    ) -> None:
+        super().__init__(
+            spec=PusherSpec(
+                model=model,
+                evaluation=evaluation,
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                push_destination=push_destination,
+                promotion=promotion,
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            )
+        )

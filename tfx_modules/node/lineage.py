@@ -61,13 +61,6 @@ class Lineage:
             best = max(executions, key=lambda item: (execution_lib.is_execution_successful(item), item.id))
             return _record(handle.store, best)
 
-    def producers(self, artifact: Artifact) -> list[ExecutionRecord]:
-        """Return the executions that had an artifact as output, the first one first."""
-        with self._metadata as handle:
-            events = handle.store.get_events_by_artifact_ids([artifact.id])
-            ids = sorted({event.execution_id for event in events if event.type in _OUTPUT_EVENTS})
-            return [_record(handle.store, item) for item in handle.store.get_executions_by_id(ids)]
-
 
 def _record(store: MetadataStore, execution: Execution) -> ExecutionRecord:
     events = store.get_events_by_execution_ids([execution.id])

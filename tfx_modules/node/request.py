@@ -28,6 +28,8 @@ class NodeRequest:
     """Folder that artifacts go under."""
     metadata: str = dataclasses.field(repr=False)  # may hold a password
     """Address of the ML Metadata store, see ``connection``."""
+    ledger: str = dataclasses.field(repr=False)  # likewise
+    """Address of the ledger of promotions, see ``promotion.ledger``."""
     parameters: Mapping[str, ParameterValue]
     """Values of runtime parameters by name, as text or as what they are."""
     use_cache: bool
@@ -84,6 +86,7 @@ def parse_request(fields: object) -> NodeRequest:
         run_id=_text(fields, "run_id"),
         pipeline_root=_path(fields, "pipeline_root"),
         metadata=_text(fields, "metadata"),
+        ledger=_text(fields, "ledger"),
         parameters=_parameters(fields["parameters"]),
         use_cache=fields["use_cache"],
         code_version=_text(fields, "code_version"),

@@ -17,6 +17,7 @@ from tfx_modules.node.connection import connection_config
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import NodeRequest
+from tfx_modules.promotion import current
 
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 
@@ -35,7 +36,8 @@ def run_node(request: NodeRequest) -> Outcome:
     # TFX hands the rest of the command line to executors, as flags; here it is a request's path or a server's socket.
     del sys.argv[1:]
     try:
-        return _run(request)
+        with current.using(request.ledger):
+            return _run(request)
     except NodeError as error:
         return Outcome(request.node, State.FAILED, reason=one_line(error))
     # The edge of the node command: nothing but a crash of the process may leave it without an outcome.
@@ -61,7 +63,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         # Launcher would find this out for components, but run system nodes again, which could then resolve to
         # artifacts that this very run has made.
         _logger.info("node %s has succeeded in run %s before (execution %d)", request.node, request.run_id, earlier.id)
-        return _judged(bound, State.REUSED, earlier, lineage)
+        return _judged(bound, State.REUSED, earlier)
     failure = _launch(bound, metadata, forker)
     return _launched(bound, lineage, failure)
 
@@ -117,11 +119,11 @@ def _launched(bound: ir.BoundNode, lineage: Lineage, failure: str) -> Outcome:
         # Launcher does not raise where inputs cannot be resolved; it records the traceback.
         reason = failure or last_line(execution.error) or "TFX recorded a failure without saying why"
         return Outcome(node, State.FAILED, execution.id, reason=reason)
-    return _judged(bound, State.CACHED if execution.cached else State.COMPLETE, execution, lineage)
+    return _judged(bound, State.CACHED if execution.cached else State.COMPLETE, execution)
 
 
-def _judged(bound: ir.BoundNode, state: State, execution: ExecutionRecord, lineage: Lineage) -> Outcome:
-    verdict = gates.judge(bound.type_name, execution, lineage)
+def _judged(bound: ir.BoundNode, state: State, execution: ExecutionRecord) -> Outcome:
+    verdict = gates.judge(bound.type_name, execution)
     return Outcome(
         node=bound.node.node_info.id,
         state=verdict.state or state,

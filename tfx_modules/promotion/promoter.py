@@ -86,7 +86,8 @@ class Promoter:
         Raises:
             PromotionError: the ledger or the served folder cannot be used; nothing is half done.
         """
-        verdict = self._verdict(candidate.run) or self._decide(candidate, judge)
+        verdict = self._verdict(candidate.run) or self._decided(candidate, judge)
+        self._shelf.discard(_key(candidate))  # also what a try that was killed has left
         settle(self._ledger, self._shelf)
         return verdict
 
@@ -96,20 +97,33 @@ class Promoter:
             _logger.info("run %s has its verdict since %s", run.run_id, found.at.isoformat(timespec="seconds"))
         return found
 
-    def _decide(self, candidate: Candidate, judge: Judge) -> Event:
-        staged, described = self._shelf.stage(candidate.model, f"{candidate.run.dag_id} {candidate.run.run_id}")
+    def _decided(self, candidate: Candidate, judge: Judge) -> Event:
         try:
-            for _ in range(MOST_TURNS):
-                service = self._ledger.service()
-                ruling = self._ruling(candidate, described, service, judge)
-                with self._ledger.exclusive() as held:
-                    if found := history.verdict_of(held.events(), candidate.run.dag_id, candidate.run.run_id):
-                        return found  # by another try of the same run
-                    if (now := held.service()).live == service.live:
-                        return self._append(held, ruling, now, staged)
-                _logger.info("version %s went into service meanwhile; judging against it", now.live)
-        finally:
-            self._shelf.discard(staged)
+            staged, described = self._shelf.stage(candidate.model, _key(candidate))
+            return self._decide(candidate, judge, staged, described)
+        except OSError as error:
+            self._shelf.discard(_key(candidate))
+            # Another try of the run may have come to its end meanwhile, and have tidied up.
+            if verdict := self._verdict(candidate.run):
+                return verdict
+            raise ShelfError(
+                f"the model of run {candidate.run.run_id} could not be put beside {self._shelf.served}: {error}. Look "
+                "at the disk, and clear the task."
+            ) from error
+        except PromotionError:
+            self._shelf.discard(_key(candidate))
+            raise
+
+    def _decide(self, candidate: Candidate, judge: Judge, staged: Path, described: manifest.Manifest) -> Event:
+        for _ in range(MOST_TURNS):
+            service = self._ledger.service()
+            ruling = self._ruling(candidate, described, service, judge)
+            with self._ledger.exclusive() as held:
+                if found := history.verdict_of(held.events(), candidate.run.dag_id, candidate.run.run_id):
+                    return found  # by another try of the same run
+                if (now := held.service()).live == service.live:
+                    return self._append(held, ruling, now, staged)
+            _logger.info("version %s went into service meanwhile; judging against it", now.live)
         raise PromotionError(
             f"run {candidate.run.run_id}: others were promoted {MOST_TURNS} times while its model was judged. Clear "
             "the task when fewer runs end at the same time."
@@ -146,6 +160,10 @@ class Promoter:
             self._shelf.shelve(staged, version)
             ruling = dataclasses.replace(ruling, version=version)
         return held.append(ruling)
+
+
+def _key(candidate: Candidate) -> str:
+    return f"{candidate.run.dag_id} {candidate.run.run_id}"
 
 
 def settle(ledger: Ledger, shelf: Shelf) -> Service:

@@ -9,12 +9,11 @@ import hashlib
 import logging
 import os
 import shutil
+import uuid
 from pathlib import Path
 
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ShelfError
-
-_STAGING = ".staging-"
 
 _logger = logging.getLogger(__name__)
 
@@ -41,34 +40,28 @@ class Shelf:
 
         Args:
             model: a SavedModel's folder.
-            key: tells this staging from others that go on at the same time; the same key replaces what is there.
+            key: what is staged is discarded by it. Two may stage under one key at a time: a task that was given up, and
+                the one that took its place.
 
         Returns:
-            The copy and its manifest, both on disk.
+            The copy, which is on the disk, and its manifest.
         """
+        staged = self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}"
         self.withdrawn.mkdir(parents=True, exist_ok=True)
-        staged = self.withdrawn / f"{_STAGING}{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-        self.discard(staged)  # left by a push that was killed
         shutil.copytree(model, staged)
         made = manifest.write(staged)
         _sync(staged)
         return staged, made
 
-    def discard(self, staged: Path) -> None:
-        """Remove what was staged; harmless when it is not there."""
-        if staged.exists():
-            shutil.rmtree(staged)
+    def discard(self, key: str) -> None:
+        """Remove all that was staged under a key, also by those who were killed; harmless when there is nothing."""
+        for staged in self.withdrawn.glob(f"{_staging(key)}*"):
+            shutil.rmtree(staged, ignore_errors=True)  # by somebody else at the same time
 
-    def shelve(self, staged: Path, version: int) -> Path:
-        """Give a staged model its number; it is not served yet.
-
-        Returns:
-            The version's folder.
-        """
-        target = self.withdrawn / str(version)
-        staged.rename(target)
+    def shelve(self, staged: Path, version: int) -> None:
+        """Give what was staged its number; it is not served yet."""
+        staged.rename(self.withdrawn / str(version))
         _sync_folder(self.withdrawn)
-        return target
 
     def versions(self) -> frozenset[int]:
         """Return the numbers of all folders."""
@@ -112,11 +105,10 @@ class Shelf:
 
     def remove(self, version: int) -> None:
         """Delete a version's folder; a server sees it vanish in one step."""
-        place = self.folder(version)
-        staged = self.withdrawn / f"{_STAGING}removed-{version}"
-        self.discard(staged)
-        place.rename(staged)
-        shutil.rmtree(staged)
+        self.withdrawn.mkdir(parents=True, exist_ok=True)
+        key = f"removed {version}"
+        self.folder(version).rename(self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}")
+        self.discard(key)
 
     def _move(self, version: int, source: Path, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
@@ -124,6 +116,10 @@ class Shelf:
         _sync_folder(target)
         _sync_folder(source)
         _logger.info("version %d: moved from %s to %s", version, source, target)
+
+
+def _staging(key: str) -> str:
+    return f".staging-{hashlib.sha256(key.encode()).hexdigest()[:16]}-"
 
 
 def _numbers(folder: Path) -> frozenset[int]:

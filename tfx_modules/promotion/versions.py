@@ -35,7 +35,7 @@ def data_date(version: int) -> dt.date | None:
     days, sequence = divmod(version, _PER_DAY)
     months, day = divmod(days, 100)
     year, month = divmod(months, 100)
-    if not sequence:
+    if not sequence or year > dt.MAXYEAR:
         return None
     try:
         return dt.date(year, month, day)

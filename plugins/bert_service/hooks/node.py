@@ -93,6 +93,7 @@ class NodeHook:
             run_id=run.run_id,
             pipeline_root=self._environment.pipeline_root,
             metadata=self._environment.metadata,
+            ledger=self._environment.ledger,
             parameters=run.parameters,
             use_cache=run.use_cache,
             code_version=self._environment.code_version,

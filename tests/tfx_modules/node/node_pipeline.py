@@ -36,6 +36,7 @@ from tfx.types.standard_artifacts import (
 
 from tfx_modules.components import champion
 from tfx_modules.components.example_validator import ExampleValidator
+from tfx_modules.components.pusher import Pusher
 from tfx_modules.config import ValidationConfig
 from tfx_modules.exceptions import ConfigError
 from tfx_modules.validation import profile
@@ -146,14 +147,10 @@ def compile_pipeline(beam_pipeline_args: Sequence[str] = ()) -> pipeline_pb2.Pip
     latest = tfx.dsl.Resolver(
         strategy_class=tfx.dsl.experimental.LatestArtifactStrategy, written=tfx.dsl.Channel(type=HyperParameters)
     ).with_id("Latest")
-    champion = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=Model),
-        model_blessing=tfx.dsl.Channel(type=ModelBlessing),
-    ).with_id("Champion")
+    served = tfx.dsl.Resolver(strategy_class=champion.ChampionStrategy, **champion.model_channels()).with_id("Champion")
     pipeline = tfx.dsl.Pipeline(
         pipeline_name="tiny",
-        components=[*_data_nodes(), *_model_nodes(), examples, latest, champion],
+        components=[*_data_nodes(), *_model_nodes(), examples, latest, served],
         beam_pipeline_args=list(beam_pipeline_args),
     )
     return Compiler().compile(pipeline)
@@ -183,10 +180,12 @@ def _model_nodes() -> list[BaseNode]:
         baseline=RuntimeParameter("baseline", int),
     )
     infra_validator = InfraValidator(model=reader.outputs["model"], served=RuntimeParameter("served", int))
-    pusher = tfx.components.Pusher(
+    pusher = Pusher(
         model=reader.outputs["model"],
+        evaluation=evaluator.outputs["evaluation"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
         push_destination=RuntimeParameter("push_destination", str),
+        promotion=RuntimeParameter("promotion", str),
     )
     return [writer, reader, evaluator, infra_validator, pusher]

@@ -1,4 +1,4 @@
-from pathlib import Path
+import json
 from typing import Any
 
 import pytest
@@ -42,20 +42,26 @@ def _judge(nodes: Nodes, accuracy: float, served: int) -> tuple[Ended, Ended, En
     nodes.run("Reader")
     evaluated = nodes.run("Evaluator", accuracy=accuracy, baseline=0)
     validated = nodes.run("InfraValidator", served=served)
-    return evaluated, validated, nodes.run("Pusher", push_destination=_destination(nodes.state))
+    return evaluated, validated, _push(nodes)
 
 
-def _destination(state: Path) -> str:
-    return '{"filesystem": {"base_directory": "%s"}}' % (state / "served")
+def _push(nodes: Nodes, run_id: str = "run-1", day: int = 5, **changes: Any) -> Ended:
+    about = {"dag_id": "tiny", "run_id": run_id, "data_date": f"2026-11-{day:02}", "first_day": "2026-10-23"}
+    promotion = json.dumps({**about, "older": "no", "actor": "somebody", **changes})
+    destination = json.dumps({"filesystem": {"base_directory": str(nodes.state / "served")}})
+    return nodes.run("Pusher", run_id, push_destination=destination, promotion=promotion)
 
 
-def test_a_model_that_is_blessed_twice_is_pushed(nodes: Nodes) -> None:
+def test_a_model_that_is_blessed_twice_is_promoted(nodes: Nodes) -> None:
     evaluated, validated, pushed = _judge(nodes, accuracy=0.91, served=1)
 
     assert (evaluated.state, evaluated.reason) == ("complete", "blessed: accuracy 0.910 (no baseline)")
     assert (validated.state, validated.reason) == ("complete", "")
-    assert (pushed.code, pushed.state, pushed.reason) == (0, "complete", "")
-    assert list((nodes.state / "served").glob("*/saved_model.pb"))
+    assert (pushed.code, pushed.state) == (0, "complete")
+    assert pushed.reason.startswith("promoted: ")
+    (model,) = pushed.outputs["pushed_model"]
+    assert model["properties"]["pushed_version"] == "2026110501"
+    assert (nodes.state / "served" / "2026110501" / "saved_model.pb").exists()
 
 
 def test_a_model_that_was_compared_with_a_baseline_is_told_without_further_words(nodes: Nodes) -> None:
@@ -68,9 +74,9 @@ def test_a_model_that_was_compared_with_a_baseline_is_told_without_further_words
 @pytest.mark.parametrize(
     ("accuracy", "served", "reason"),
     [
-        (0.612, 1, "not pushed: model not blessed: accuracy 0.612 < floor 0.700"),
-        (0.91, 0, "not pushed: model not blessed: the exported model could not be served"),
-        (0.612, 0, "not pushed: model not blessed: accuracy 0.612 < floor 0.700; not blessed: the exported model"),
+        (0.612, 1, "blocked: accuracy 0.612 < floor 0.700"),
+        (0.91, 0, "blocked: the exported model could not be served"),
+        (0.612, 0, "blocked: accuracy 0.612 < floor 0.700; the exported model could not be served"),
     ],
 )
 def test_a_model_that_lacks_a_blessing_is_not_pushed_and_the_reason_says_why(
@@ -89,22 +95,64 @@ def test_a_model_that_lacks_a_blessing_is_not_pushed_and_the_reason_says_why(
 def test_a_push_that_was_skipped_is_skipped_again(nodes: Nodes) -> None:
     *_, pushed = _judge(nodes, accuracy=0.6, served=1)
 
-    again = nodes.run("Pusher", push_destination=_destination(nodes.state))
+    again = _push(nodes)
 
     assert (again.state, again.reason) == ("skipped", pushed.reason)
 
 
 def test_the_numbers_are_found_where_the_evaluation_came_from_the_cache(nodes: Nodes) -> None:
     _judge(nodes, accuracy=0.6, served=1)
-    steps: list[tuple[str, dict[str, Any]]] = [
-        ("Writer", {"text": "model"}),
-        ("Reader", {}),
-        ("Evaluator", {"accuracy": 0.6, "baseline": 0}),
-        ("InfraValidator", {"served": 1}),
-    ]
-    states = [nodes.run(node, "run-2", **parameters).state for node, parameters in steps]
 
-    pushed = nodes.run("Pusher", "run-2", push_destination=_destination(nodes.state))
+    states = _repeat(nodes, "run-2", accuracy=0.6)
 
     assert states == ["cached"] * 4
-    assert pushed.reason == "not pushed: model not blessed: accuracy 0.600 < floor 0.700"
+    assert _push(nodes, "run-2").reason == "blocked: accuracy 0.600 < floor 0.700"
+
+
+def test_a_push_is_never_taken_from_the_cache(nodes: Nodes) -> None:
+    _judge(nodes, accuracy=0.91, served=1)
+    _repeat(nodes, "run-2", accuracy=0.91)
+
+    pushed = _push(nodes, "run-2")
+
+    assert pushed.state == "skipped"
+    assert pushed.reason == "unchanged: the model is the same, byte for byte, as 2026110501, which is in service"
+
+
+def test_the_model_in_service_is_the_baseline_and_not_the_one_blessed_last(nodes: Nodes) -> None:
+    _judge(nodes, accuracy=0.91, served=1)
+    served = nodes.run("Champion").outputs["model"]
+    _repeat(nodes, "run-2", accuracy=0.95, text="newer")
+    pushed = _push(nodes, "run-2", day=4)
+
+    assert pushed.reason.startswith("superseded: data date 2026-11-04 is before 2026-11-05 of 2026110501 in service; ")
+    assert len(served) == 1
+    assert nodes.run("Champion", "run-3").outputs["model"] == served
+
+
+def test_before_a_model_is_promoted_there_is_no_baseline(nodes: Nodes) -> None:
+    nodes.run("Writer", text="model")
+    nodes.run("Reader")
+
+    assert nodes.run("Champion").outputs == {}
+
+
+@pytest.mark.parametrize("changes", [{"older": "perhaps"}, {"data_date": "yesterday"}, {"colour": "blue"}])
+def test_a_run_that_does_not_say_what_it_is_about_is_refused(nodes: Nodes, changes: dict[str, Any]) -> None:
+    _repeat(nodes, "run-1", accuracy=0.9)
+
+    pushed = _push(nodes, **changes)
+
+    assert pushed.state == "failed"
+    assert "parameter promotion is" in pushed.reason
+    assert "allowed: a JSON object of the texts dag_id, run_id" in pushed.reason
+
+
+def _repeat(nodes: Nodes, run_id: str, *, accuracy: float, text: str = "model") -> list[str]:
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("Writer", {"text": text}),
+        ("Reader", {}),
+        ("Evaluator", {"accuracy": accuracy, "baseline": 0}),
+        ("InfraValidator", {"served": 1}),
+    ]
+    return [nodes.run(node, run_id, **parameters).state for node, parameters in steps]

@@ -14,6 +14,7 @@ GOOD: dict[str, Any] = {
     "run_id": "manual__2026-11-05",
     "pipeline_root": "/state/pipeline",
     "metadata": "postgresql://tfx:secret@db:5432/mlmd",
+    "ledger": "postgresql://tfx:secret@db:5432/ledger",
     "parameters": {"train_args": "{}", "steps": 3, "rate": 0.5},
     "use_cache": True,
     "code_version": "abc",

@@ -21,6 +21,8 @@ from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import NodeRequest
 from tfx_modules.node.run import run_node
 from tfx_modules.pipeline import create_pipeline
+from tfx_modules.promotion.events import Draft, Kind
+from tfx_modules.promotion.ledger import open_ledger
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample_reviews.csv"
 NODES = ("CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "ExampleValidator")
@@ -44,6 +46,10 @@ class DataNodes:
     @property
     def metadata(self) -> str:
         return f"sqlite:///{self.folder}/mlmd.db"
+
+    @property
+    def ledger(self) -> str:
+        return f"sqlite:///{self.folder}/ledger.db"
 
     def run(
         self, days: Mapping[str, Sequence[Row]], settings: ValidationConfig, run_id: str, nodes: Sequence[str] = NODES
@@ -70,6 +76,7 @@ class DataNodes:
             run_id=run_id,
             pipeline_root=self.folder / "pipeline",
             metadata=self.metadata,
+            ledger=self.ledger,
             parameters=parameters,
             use_cache=True,
             code_version="1",
@@ -97,18 +104,20 @@ class DataNodes:
         return spans
 
     def push(self, run_id: str) -> None:
-        """Record what a Pusher does that has published a model in a run."""
+        """Record what a Pusher does that has promoted a model in a run."""
         with Metadata(connection_config(self.metadata)) as handle:
             store = handle.store
             (run,) = [item for item in store.get_contexts_by_type("pipeline_run") if item.name == run_id]
             pushed = metadata_store_pb2.Artifact(uri="made up", type_id=_type(store, "PushedModel"))
             pushed.state = metadata_store_pb2.Artifact.LIVE
-            pushed.custom_properties["pushed"].int_value = 1
+            pushed.custom_properties["pushed_version"].string_value = "2026110501"
             execution = metadata_store_pb2.Execution(last_known_state=metadata_store_pb2.Execution.COMPLETE)
             execution.type_id = store.put_execution_type(metadata_store_pb2.ExecutionType(name="a Pusher"))
             event = metadata_store_pb2.Event(type=metadata_store_pb2.Event.OUTPUT)
             pipelines = store.get_contexts_by_type("pipeline")
             store.put_execution(execution, [(pushed, event)], [run, *pipelines])
+        with open_ledger(self.ledger).exclusive() as held:
+            held.append(Draft(kind=Kind.PROMOTED, reason="made up", actor="a test", version=2026110501))
 
 
 def _type(store: MetadataStore, name: str) -> int:

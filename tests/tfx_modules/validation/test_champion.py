@@ -11,13 +11,17 @@ from tfx.types import artifact_utils
 
 from tfx_modules.components.champion import PUSHED, STATISTICS, ChampionStatisticsStrategy
 from tfx_modules.node.connection import connection_config
+from tfx_modules.promotion import current
+from tfx_modules.promotion.events import Draft, Kind
+from tfx_modules.promotion.ledger import open_ledger
 
 
 class Runs:
     """Records runs: what each had of statistics, and what it pushed."""
 
-    def __init__(self, store: MetadataStore) -> None:
+    def __init__(self, store: MetadataStore, ledger: str) -> None:
         self.store = store
+        self.ledger = ledger
         self._kinds = {
             name: store.put_artifact_type(metadata_store_pb2.ArtifactType(name=name))
             for name in ("ExampleStatistics", "PushedModel")
@@ -40,10 +44,17 @@ class Runs:
         (found,) = self.store.get_artifacts_by_id([artifact])
         self.output(run, found, Execution.CACHED)
 
-    def push(self, run: str, pushed: int = 1) -> int:
+    def push(self, run: str, version: int = 0) -> int:
+        """Have a Pusher of a run promote a version, or none."""
         artifact = self._artifact("PushedModel")
-        artifact.custom_properties["pushed"].int_value = pushed
+        if version:
+            artifact.custom_properties["pushed_version"].string_value = str(version)
+            self.put_in_service(version)
         return self.output(run, artifact)
+
+    def put_in_service(self, version: int) -> None:
+        with open_ledger(self.ledger).exclusive() as held:
+            held.append(Draft(kind=Kind.ROLLED_BACK, reason="a test", actor="a test", version=version))
 
     def _artifact(self, name: str) -> Artifact:
         return Artifact(type_id=self._kinds[name], uri="somewhere", state=Artifact.LIVE)
@@ -51,7 +62,8 @@ class Runs:
     def champion(self) -> tuple[list[int], list[int]]:
         """Ask the strategy; return the ids of pushed model and statistics."""
         given = {PUSHED: self._all("PushedModel"), STATISTICS: self._all("ExampleStatistics")}
-        found = ChampionStatisticsStrategy().resolve_artifacts(self.store, given)
+        with current.using(self.ledger):
+            found = ChampionStatisticsStrategy().resolve_artifacts(self.store, given)
         assert found is not None
         return [item.id for item in found[PUSHED]], [item.id for item in found[STATISTICS]]
 
@@ -62,7 +74,7 @@ class Runs:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Runs:
-    return Runs(MetadataStore(connection_config(f"sqlite:///{tmp_path}/mlmd.db")))
+    return Runs(MetadataStore(connection_config(f"sqlite:///{tmp_path}/mlmd.db")), f"sqlite:///{tmp_path}/ledger.db")
 
 
 def test_before_a_model_is_pushed_there_is_none(runs: Runs) -> None:
@@ -72,34 +84,36 @@ def test_before_a_model_is_pushed_there_is_none(runs: Runs) -> None:
 
 def test_the_statistics_are_those_of_the_run_that_pushed(runs: Runs) -> None:
     before, statistics, after = [runs.statistics(run) for run in ("before", "pushing", "after")]
-    pushed = runs.push("pushing")
+    pushed = runs.push("pushing", 2026110501)
     assert runs.champion() == ([pushed], [statistics])
     assert before < statistics < after
 
 
-def test_the_model_pushed_last_is_the_champion(runs: Runs) -> None:
-    runs.statistics("one"), runs.push("one")
-    two, pushed = runs.statistics("two"), runs.push("two")
-    assert runs.champion() == ([pushed], [two])
+def test_the_version_in_service_is_the_champion_and_not_the_one_pushed_last(runs: Runs) -> None:
+    one, first = runs.statistics("one"), runs.push("one", 2026110501)
+    two, second = runs.statistics("two"), runs.push("two", 2026110601)
+    assert runs.champion() == ([second], [two])
+    runs.put_in_service(2026110501)
+    assert runs.champion() == ([first], [one])
 
 
-def test_a_model_that_was_not_pushed_is_no_champion(runs: Runs) -> None:
-    one, pushed = runs.statistics("one"), runs.push("one")
+def test_a_model_that_was_not_promoted_is_no_champion(runs: Runs) -> None:
+    one, pushed = runs.statistics("one"), runs.push("one", 2026110501)
     runs.statistics("two")
-    runs.push("two", pushed=0)
+    runs.push("two")
     assert runs.champion() == ([pushed], [one])
 
 
 def test_statistics_from_the_cache_count_for_the_run_that_took_them(runs: Runs) -> None:
     statistics = runs.statistics("made")
     runs.cached("pushing", statistics)
-    pushed = runs.push("pushing")
+    pushed = runs.push("pushing", 2026110501)
     runs.statistics("later")
     assert runs.champion() == ([pushed], [statistics])
 
 
-def test_a_later_run_that_takes_the_push_from_the_cache_did_not_push(runs: Runs) -> None:
-    one, pushed = runs.statistics("one"), runs.push("one")
-    runs.statistics("two")
-    runs.cached("two", pushed)
-    assert runs.champion() == ([pushed], [one])
+def test_a_version_that_ml_metadata_does_not_know_has_no_statistics(runs: Runs) -> None:
+    runs.statistics("one")
+    runs.push("one", 2026110501)
+    runs.put_in_service(2026110401)
+    assert runs.champion() == ([], [])

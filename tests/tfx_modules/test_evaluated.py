@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
-from tfx_modules.node import validation
+from tfx_modules import evaluated
 
 
 def write(folder: Path, result: str, metrics: tuple[str, ...] = ()) -> str:
@@ -68,7 +68,7 @@ def metric(name: str, value: float, key: str = "") -> str:
 def test_a_failure_is_told_with_value_and_bound(tmp_path: Path, value: float, threshold: str, told: str) -> None:
     evaluation = write(tmp_path, f"metric_validations_per_slice {{ {failure(value, threshold)} }}")
 
-    assert validation.describe(evaluation) == f"not blessed: {told}"
+    assert evaluated.describe(evaluation) == f"not blessed: {told}"
 
 
 def test_all_failures_are_told_with_their_slices(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_all_failures_are_told_with_their_slices(tmp_path: Path) -> None:
         missing_slices {{ feature_keys: "question" }}
     """
 
-    assert validation.describe(write(tmp_path, result)) == (
+    assert evaluated.describe(write(tmp_path, result)) == (
         "not blessed: accuracy 0.600 < floor 0.700; AUC 0.500 < floor 0.700; "
         "accuracy 0.400 < floor 0.700 where length=long; no examples in slice question"
     )
@@ -90,7 +90,7 @@ def test_all_failures_are_told_with_their_slices(tmp_path: Path) -> None:
 def test_a_metric_that_was_not_computed_is_told(tmp_path: Path) -> None:
     result = 'metric_validations_per_slice { failures { metric_key { name: "f1" } message: "Metric not found." } }'
 
-    assert validation.describe(write(tmp_path, result)) == "not blessed: f1: Metric not found."
+    assert evaluated.describe(write(tmp_path, result)) == "not blessed: f1: Metric not found."
 
 
 def test_a_blessing_is_told_with_the_candidate_s_metrics_on_all_examples(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_blessing_is_told_with_the_candidate_s_metrics_on_all_examples(tmp_pat
 
     evaluation = write(tmp_path, "validation_ok: true", (in_slice, overall))
 
-    assert validation.describe(evaluation) == "blessed: accuracy 0.910, AUC 0.967"
+    assert evaluated.describe(evaluation) == "blessed: accuracy 0.910, AUC 0.967"
 
 
 @given(value=st.floats(0, 1), gap=st.floats(1e-9, 1))
@@ -120,6 +120,6 @@ def test_a_value_below_the_floor_never_looks_equal_to_it(
         tmp_path_factory.mktemp("evaluation"), f"metric_validations_per_slice {{ {failure(value, threshold)} }}"
     )
 
-    _, _, told = validation.describe(evaluation).partition("accuracy ")
+    _, _, told = evaluated.describe(evaluation).partition("accuracy ")
     shown, _, floor = told.partition(" < floor ")
     assert float(shown) < float(floor)

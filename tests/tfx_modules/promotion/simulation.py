@@ -1,0 +1,151 @@
+"""Many pushes, retries and rollbacks at once, in an order that a test chooses, with crashes at places that it chooses.
+
+The code under test is the real one, on real folders. Each actor is a greenlet that stops before every step: each taking
+and giving back of the ledger's lock, and each change of the file system. The ledger keeps its events in memory and its
+lock is the simulation's, so that an order can be played; what the databases promise is tested with themselves.
+"""
+
+import dataclasses
+import datetime as dt
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from greenlet import getcurrent, greenlet
+
+from tfx_modules.promotion.events import Draft, Event
+from tfx_modules.promotion.ledger import Ledger, Writing
+from tfx_modules.promotion.ledger.database import Database
+from tfx_modules.promotion.shelf import Shelf
+
+
+class Killed(BaseException):
+    """The actor's process is gone: nothing of it runs any more, no clean-up either."""
+
+
+class Actor(greenlet):  # type: ignore[misc]
+    """Somebody who pushes or rolls back, as a process of its own."""
+
+    def __init__(self, work: Callable[[], None], hub: greenlet) -> None:
+        super().__init__(work, parent=hub)
+        self.is_dead = False
+        self.waits_for_lock = False
+
+    def go_on(self) -> None:
+        """Run up to the next step."""
+        self.switch()
+
+    def kill(self) -> None:
+        """End it where it is."""
+        self.is_dead = True
+        if not self.dead:
+            self.throw(Killed)
+
+
+def step() -> None:
+    """Stop before a change of the world, until the simulation goes on; dead ones change nothing."""
+    actor = getcurrent()
+    if not isinstance(actor, Actor):
+        return
+    if not actor.is_dead:
+        actor.parent.switch()
+    if actor.is_dead:
+        raise Killed
+
+
+class _Held(Writing):
+    def __init__(self, committed: list[Event]) -> None:
+        self._committed = committed
+        self._added: list[Event] = []
+
+    def events(self) -> list[Event]:
+        return [*self._committed, *self._added]
+
+    def append(self, draft: Draft) -> Event:
+        position = len(self.events()) + 1
+        at = dt.datetime(2026, 11, 25, tzinfo=dt.timezone.utc) + dt.timedelta(seconds=position)
+        event = Event(**{**vars(draft), "position": position, "at": at})
+        self._added.append(event)
+        return event
+
+
+class MemoryLedger(Ledger):
+    """A ledger whose lock one actor holds at a time, and which a crash leaves as it was before the lock was taken."""
+
+    def __init__(self) -> None:
+        super().__init__(Database("sqlite:////never/connected"))
+        self.committed: list[Event] = []
+        self._holder: greenlet | None = None
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Writing]:
+        actor = getcurrent()
+        step()
+        while self._holder is not None and not self._holder.dead:
+            actor.waits_for_lock = True
+            step()
+        actor.waits_for_lock = False
+        self._holder = actor
+        held = _Held(self.committed)
+        try:
+            yield held
+            step()
+            self.committed = held.events()
+            self._holder = None
+            step()
+        finally:
+            if self._holder is actor:
+                self._holder = None
+
+    @property
+    def is_locked(self) -> bool:
+        return self._holder is not None
+
+
+@dataclasses.dataclass
+class World:
+    """A ledger and a shelf, and the actors that are at work."""
+
+    ledger: MemoryLedger
+    shelf: Shelf
+    actors: list[Actor] = dataclasses.field(default_factory=list)
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Add somebody."""
+
+        def lifelong() -> None:
+            try:
+                step()
+                work()
+            except Killed:
+                return
+
+        actor = Actor(lifelong, getcurrent())
+        actor.go_on()
+        self.actors.append(actor)
+
+    def able(self) -> list[Actor]:
+        """Return those who can take a step now."""
+        self.actors = [actor for actor in self.actors if not actor.dead]
+        return [actor for actor in self.actors if not (actor.waits_for_lock and self.ledger.is_locked)]
+
+
+@contextmanager
+def stepping() -> Iterator[None]:
+    """Stop before each change of the file system."""
+    with ExitStack() as stack:
+        for owner, name in ((Path, "rename"), (Path, "mkdir"), (shutil, "copytree"), (shutil, "rmtree")):
+            original = getattr(owner, name)
+            stack.enter_context(patch.object(owner, name, _after_step(original)))
+        yield
+
+
+def _after_step(original: Callable[..., Any]) -> Callable[..., Any]:
+    def stepped(*arguments: Any, **options: Any) -> Any:
+        step()
+        return original(*arguments, **options)
+
+    return stepped

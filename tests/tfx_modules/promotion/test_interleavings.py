@@ -1,0 +1,147 @@
+"""Whatever the order of pushes, retries, rollbacks and crashes, these hold."""
+
+import datetime as dt
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.tfx_modules.promotion.simulation import MemoryLedger, World, stepping
+from tfx_modules.promotion import history, manifest
+from tfx_modules.promotion.events import IN_SERVICE, VERDICTS, Kind, Run
+from tfx_modules.promotion.exceptions import ChampionUnusableError, RefusedError
+from tfx_modules.promotion.promoter import Candidate, Champion, Judgement, Promoter, settle
+from tfx_modules.promotion.rollback import RollbackRequest, roll_back
+from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.versions import data_date
+
+EXAMPLES = int(os.environ.get("INTERLEAVINGS", "1000"))
+"""The release notes' figure was run with more."""
+
+Pushed = tuple[int, int, bool]
+"""Day, quality, and whether an older date may be promoted."""
+pushes = st.tuples(st.integers(1, 4), st.integers(0, 3), st.booleans())
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as made:  # noqa: S108
+        yield Path(made)
+
+
+class Play:
+    """Runs that push models of known quality; after every step it is checked what must hold."""
+
+    def __init__(self, folder: Path, runs: list[Pushed]) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self.world = World(MemoryLedger(), Shelf(folder / "models" / "bert"))
+        self.runs = runs
+        for number, (_, quality, _) in enumerate(runs):
+            (folder / f"model-{number}").mkdir()
+            (folder / f"model-{number}" / "saved_model.pb").write_text(f"{quality} {number}")
+        self._folder = folder
+
+    def push(self, number: int) -> None:
+        day, quality, older = self.runs[number]
+        date = dt.date(2026, 11, day)
+        run = Run(dag_id="bert", run_id=str(number), data_date=date, first_day=date)
+        candidate = Candidate(run=run, model=self._folder / f"model-{number}", actor="somebody", older=older)
+
+        def judge(champion: Champion | None) -> Judgement:
+            try:
+                text = (champion.folder / "saved_model.pb").read_text() if champion else "0"
+            except FileNotFoundError as error:
+                raise ChampionUnusableError(str(error)) from error  # moved while it was read
+            return Judgement(quality >= int(text.split()[0]), "by quality")
+
+        def work() -> None:
+            Promoter(self.world.ledger, self.world.shelf).promote(candidate, judge)
+
+        self.world.start(work)
+
+    def roll_back(self, to: int | None) -> None:
+        def work() -> None:
+            try:
+                request = RollbackRequest(actor="somebody", reason="because", to=to)
+                roll_back(self.world.ledger, self.world.shelf, request)
+            except RefusedError:
+                return
+
+        self.world.start(work)
+
+    def check(self) -> None:
+        events = self.world.ledger.committed
+        service = history.Service()
+        for event in events:
+            before, service = service, service.after(event)
+            # Everything was decided against what was in service at that very moment.
+            if event.kind in VERDICTS | IN_SERVICE:
+                assert event.champion == before.live
+            if event.kind is Kind.PROMOTED and event.run and event.version and before.live:
+                newest = data_date(before.live)
+                assert newest
+                assert event.run.data_date >= newest or self.runs[int(event.run.run_id)][2]
+        final = [event.run.run_id for event in events if event.final and event.run]
+        promoted = [event.version for event in events if event.kind is Kind.PROMOTED]
+        assert len(set(final)) == len(final)
+        assert len(set(promoted)) == len(promoted)
+        # What a server takes was in service at some time, and is whole.
+        served = max(self.world.shelf.served_versions(), default=None)
+        if served is not None:
+            assert served in service.past
+            assert manifest.check(self.world.shelf.served / str(served)) is not None
+
+    def finish(self) -> None:
+        """Let everybody who is left come to an end, and everybody's task be tried again."""
+        self.drain()
+        for number in range(len(self.runs)):
+            self.push(number)
+            self.drain()
+        service = settle(self.world.ledger, self.world.shelf)
+        final = [event.run.run_id for event in self.world.ledger.committed if event.final and event.run]
+        assert sorted(final) == sorted(map(str, range(len(self.runs))))
+        assert max(self.world.shelf.served_versions(), default=None) == service.live
+        assert service.live not in service.barred
+        assert not list(self.world.shelf.withdrawn.glob(".staging-*"))
+
+    def drain(self) -> None:
+        while able := self.world.able():
+            able[0].go_on()
+            self.check()
+        assert self.world.actors == []
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    runs=st.lists(pushes, min_size=1, max_size=4),
+    rollbacks=st.lists(st.none() | st.sampled_from([2026110101, 2026110201, 2026110301]), max_size=2),
+    twice=st.booleans(),
+    death=st.sampled_from([0.0, 0.01, 0.1]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_invariants_hold_after_every_step(
+    folder: Path, runs: list[Pushed], rollbacks: list[int | None], twice: bool, death: float, seed: int
+) -> None:
+    random = Random(seed)  # noqa: S311
+    play = Play(folder / "play", runs)
+    with stepping():
+        # Twice: the orchestrator has given up tasks that go on all the same, and tries them again.
+        for number in [*range(len(runs))] * (1 + twice):
+            play.push(number)
+        for to in rollbacks:
+            play.roll_back(to)
+        while able := play.world.able():
+            actor = random.choice(able)
+            if random.random() < death:
+                actor.kill()
+            else:
+                actor.go_on()
+            play.check()
+        play.finish()

@@ -1,0 +1,205 @@
+"""The ledger on both of its databases: a SQLite file, and a real PostgreSQL."""
+
+import dataclasses
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from tfx_modules.promotion import ledger as package
+from tfx_modules.promotion.events import Draft, Event, Kind, Run
+from tfx_modules.promotion.exceptions import LedgerError
+from tfx_modules.promotion.ledger import Ledger, open_ledger, tables
+
+DAY = dt.date(2026, 11, 5)
+RUN = Run(dag_id="bert", run_id="manual__2026-11-05", data_date=DAY, first_day=dt.date(2026, 10, 23))
+PROMOTION = Draft(
+    kind=Kind.PROMOTED,
+    reason="größer ✓",
+    actor="somebody",
+    run=RUN,
+    version=2026110501,
+    model_uri="/pipeline/Trainer/model/7",
+    model_digest="0" * 64,
+    champion=2026110401,
+    metrics={"accuracy": 0.91, "sets": [{"name": "sample-v1"}]},
+    final=True,
+)
+
+
+def next_run(name: str) -> Draft:
+    return dataclasses.replace(PROMOTION, run=dataclasses.replace(RUN, run_id=name), kind=Kind.BLOCKED, version=None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/new/ledger.db"
+        return
+    folder: Path = request.getfixturevalue("postgres")
+    server = sa.create_engine(
+        f"postgresql+psycopg://postgres@/postgres?host={folder}", isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
+    )
+    with server.connect() as connection:
+        connection.execute(sa.text("DROP DATABASE IF EXISTS ledger WITH (FORCE)"))
+        connection.execute(sa.text("CREATE DATABASE ledger"))
+    yield f"postgresql://postgres@/ledger?host={folder}"
+
+
+@pytest.fixture
+def ledger(address: str) -> Ledger:
+    return open_ledger(address)
+
+
+def append(ledger: Ledger, draft: Draft) -> Event:
+    with ledger.exclusive() as held:
+        return held.append(draft)
+
+
+def test_a_new_ledger_is_empty(ledger: Ledger) -> None:
+    assert ledger.events() == []
+
+
+def test_an_event_is_read_as_it_was_written(ledger: Ledger, address: str) -> None:
+    written = append(ledger, PROMOTION)
+
+    assert open_ledger(address).events() == [written]
+    assert {name: getattr(written, name) for name in vars(PROMOTION)} == vars(PROMOTION)
+    assert written.at.tzinfo == dt.timezone.utc
+
+
+def test_an_event_without_a_run_is_read_as_it_was_written(ledger: Ledger) -> None:
+    append(ledger, Draft(kind=Kind.PINNED, reason="a demo", actor="me", version=2026110501))
+
+    assert ledger.events()[0].run is None
+
+
+def test_positions_have_no_gaps_and_time_does_not_go_back(address: str) -> None:
+    times = [dt.datetime(2026, 11, 5, hour, tzinfo=dt.timezone.utc) for hour in (9, 7, 8, 10)]
+    clock = iter(times)
+    ledger = open_ledger(address, lambda: next(clock))
+
+    events = [append(ledger, next_run(f"run-{number}")) for number in range(4)]
+
+    assert [event.position for event in events] == [1, 2, 3, 4]
+    assert [event.at.hour for event in events] == [9, 9, 9, 10]
+
+
+def test_an_error_leaves_nothing_behind(ledger: Ledger) -> None:
+    def killed() -> None:
+        with ledger.exclusive() as held:
+            held.append(PROMOTION)
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        killed()
+
+    assert ledger.events() == []
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        dataclasses.replace(PROMOTION, kind=Kind.BLOCKED, version=None),
+        dataclasses.replace(PROMOTION, run=dataclasses.replace(RUN, run_id="another")),
+    ],
+    ids=["a second verdict of a run", "a second promotion of a version"],
+)
+def test_the_database_itself_refuses(ledger: Ledger, second: Draft) -> None:
+    append(ledger, PROMOTION)
+
+    with pytest.raises(LedgerError, match=r"the ledger refuses a second (blocked|promoted)"):
+        append(ledger, second)
+    assert len(ledger.events()) == 1
+
+
+@pytest.mark.parametrize("change", ["UPDATE events SET reason = 'another'", "DELETE FROM events"])
+def test_events_cannot_be_changed_by_anybody(ledger: Ledger, address: str, change: str) -> None:
+    append(ledger, PROMOTION)
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
+
+    with pytest.raises(sa.exc.DBAPIError, match="events are never changed"), engine.begin() as connection:
+        connection.execute(sa.text(change))
+
+    assert ledger.events()[0].reason == "größer ✓"
+
+
+def test_one_at_a_time_holds_the_lock(ledger: Ledger) -> None:
+    order: list[str] = []
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ledger.exclusive() as held:
+            inside.set()
+            go_on.wait(30)
+            held.append(PROMOTION)
+            order.append("first")
+
+    def follow() -> None:
+        with ledger.exclusive() as held:
+            order.append(f"second sees {len(held.events())}")
+
+    threads = [threading.Thread(target=hold), threading.Thread(target=follow)]
+    threads[0].start()
+    assert inside.wait(30)
+    threads[1].start()
+    threads[1].join(0.3)
+    assert order == []
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+
+    assert order == ["first", "second sees 1"]
+
+
+def test_deliveries_are_noted_once(ledger: Ledger) -> None:
+    position = append(ledger, PROMOTION).position
+    for channel in ("mail", "hook", "mail"):
+        with ledger.exclusive() as held:
+            held.mark_delivered(position, channel)
+
+    with ledger.exclusive() as held:
+        assert held.delivered(position) == {"mail", "hook"}
+        assert held.delivered(position + 1) == frozenset()
+
+
+def test_tables_are_what_the_migrations_make(address: str) -> None:
+    open_ledger(address)
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
+
+    found = sa.inspect(engine)
+
+    for table in tables.metadata.sorted_tables:
+        assert [column["name"] for column in found.get_columns(table.name)] == table.columns.keys()
+    config = Config()
+    config.set_main_option("script_location", str(Path(package.__file__).with_name("migrations")))
+    assert ScriptDirectory.from_config(config).get_current_head() == tables.HEAD
+
+
+def test_a_ledger_of_newer_code_is_used_as_it_is(ledger: Ledger, address: str) -> None:
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("ALTER TABLE events ADD COLUMN colour TEXT"))
+
+    append(open_ledger(address), PROMOTION)
+
+    assert ledger.events()[0].version == 2026110501
+
+
+@pytest.mark.parametrize("wrong", ["mysql://user:secret@db/x", "sqlite:///relative.db", "sqlite://", "nonsense", ""])
+def test_other_addresses_are_refused_without_their_password(wrong: str) -> None:
+    with pytest.raises(LedgerError, match=r"allowed: sqlite:////absolute/path and postgresql://") as caught:
+        open_ledger(wrong)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"the ledger at postgresql.* cannot be used: .*\. Look at") as caught:
+        open_ledger(f"postgresql://me:secret@/ledger?host={tmp_path}")
+    assert "secret" not in str(caught.value)

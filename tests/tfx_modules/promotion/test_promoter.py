@@ -1,0 +1,192 @@
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from tests.tfx_modules.promotion.conftest import Site, accepts, refuses
+from tfx_modules.promotion import manifest
+from tfx_modules.promotion.events import Event, Kind
+from tfx_modules.promotion.exceptions import ChampionUnusableError, PromotionError
+from tfx_modules.promotion.promoter import MOST_TURNS, Champion, Judgement
+
+
+def told(event: Event) -> tuple[str, int | None]:
+    return event.kind.value, event.version
+
+
+def test_versions_are_made_of_data_date_and_sequence(site: Site) -> None:
+    events = [site.promote(site.candidate(day, name)) for day, name in ((3, "a"), (4, "a"), (4, "b"), (5, "a"))]
+
+    assert [told(event) for event in events] == [
+        ("promoted", 2026110301),
+        ("promoted", 2026110401),
+        ("promoted", 2026110402),
+        ("promoted", 2026110501),
+    ]
+    assert [event.champion for event in events] == [None, 2026110301, 2026110401, 2026110402]
+    assert site.served == 2026110501
+
+
+def test_a_model_of_an_older_date_is_judged_and_recorded_and_not_promoted(site: Site) -> None:
+    site.promote(site.candidate(5))
+
+    event = site.promote(site.candidate(4))
+
+    assert told(event) == ("superseded", None)
+    assert event.reason == "data date 2026-11-04 is before 2026-11-05 of 2026110501 in service; as good as 2026110501"
+    assert site.served == 2026110501
+
+
+def test_an_older_date_is_promoted_where_it_is_asked_for_and_is_then_the_largest_served(site: Site) -> None:
+    site.promote(site.candidate(5))
+
+    event = site.promote(site.candidate(4, older=True))
+
+    assert told(event) == ("promoted", 2026110401)
+    assert site.shelf.served_versions() == {2026110401}
+    assert told(site.promote(site.candidate(5, "b"))) == ("promoted", 2026110502)
+    assert site.served == 2026110502
+
+
+def test_a_model_that_is_worse_is_blocked_with_the_judge_s_words(site: Site) -> None:
+    site.promote(site.candidate(4))
+
+    event = site.promote(site.candidate(5), refuses)
+
+    assert (told(event), event.reason) == (("blocked", None), "worse than 2026110401")
+    assert site.served == 2026110401
+
+
+def test_what_earlier_gates_found_is_the_reason_and_nobody_judges(site: Site) -> None:
+    candidate = dataclasses.replace(site.candidate(5), objections=("accuracy 0.6 < floor 0.7", "could not be served"))
+
+    event = site.promote(candidate, lambda _: pytest.fail("was judged"))
+
+    assert (told(event), event.reason) == (("blocked", None), "accuracy 0.6 < floor 0.7; could not be served")
+
+
+def test_a_run_keeps_its_verdict_however_often_it_is_pushed(site: Site) -> None:
+    first = site.promote(site.candidate(5))
+    site.promote(site.candidate(6))
+
+    again = site.promote(site.candidate(5), refuses)
+
+    assert again == first
+    assert (len(site.ledger.events()), site.served) == (2, 2026110601)
+
+
+def test_the_same_bytes_as_in_service_change_nothing(site: Site) -> None:
+    site.promote(site.candidate(5, content="same"))
+
+    event = site.promote(site.candidate(5, "b", content="same"))
+
+    assert told(event) == ("unchanged", None)
+    assert event.reason == "the model is the same, byte for byte, as 2026110501, which is in service"
+
+
+def test_the_same_bytes_as_what_was_rolled_back_do_not_come_back(site: Site) -> None:
+    site.promote(site.candidate(4))
+    site.promote(site.candidate(5, content="rude"))
+    site.roll_back()
+
+    event = site.promote(site.candidate(5, "b", content="rude"))
+
+    assert told(event) == ("blocked", None)
+    assert event.reason == "the model is the same, byte for byte, as 2026110501, which was rolled back"
+
+
+def overtaken_by(site: Site, *days: int) -> Callable[[Champion | None], Judgement]:
+    """A judge during whose work another run is promoted, once for each day."""
+    waiting = list(days)
+
+    def judge(champion: Champion | None) -> Judgement:
+        if waiting:
+            site.promote(site.candidate(waiting.pop(0), "other"))
+        return accepts(champion)
+
+    return judge
+
+
+def test_a_candidate_whose_champion_is_replaced_meanwhile_is_judged_against_the_new_one(site: Site) -> None:
+    site.promote(site.candidate(3))
+
+    event = site.promote(site.candidate(6), overtaken_by(site, 4, 5))
+
+    assert (told(event), event.champion, event.reason) == (
+        ("promoted", 2026110601),
+        2026110501,
+        "as good as 2026110501",
+    )
+
+
+def test_a_candidate_that_is_overtaken_by_newer_data_is_superseded(site: Site) -> None:
+    site.promote(site.candidate(3))
+
+    event = site.promote(site.candidate(5), overtaken_by(site, 6))
+
+    assert told(event) == ("superseded", None)
+    assert site.served == 2026110601
+
+
+def test_a_candidate_that_is_always_overtaken_gives_up_with_an_error_and_no_trace(site: Site) -> None:
+    days = [1 + turn // 2 for turn in range(2 * MOST_TURNS)]
+
+    def judge(champion: Champion | None) -> Judgement:
+        site.promote(site.candidate(days.pop(0), f"other-{len(days)}"))
+        return accepts(champion)
+
+    with pytest.raises(PromotionError, match=rf"others were promoted {MOST_TURNS} times"):
+        site.promote(site.candidate(28), judge)
+
+    assert not any(event.run and event.run.data_date.day == 28 for event in site.ledger.events())
+    assert not list(site.shelf.withdrawn.glob(".*"))
+
+
+def test_a_champion_that_was_changed_is_not_compared_with_and_the_reason_says_so(site: Site) -> None:
+    site.promote(site.candidate(4))
+    (site.shelf.folder(2026110401) / "saved_model.pb").write_text("4 b")
+
+    event = site.promote(site.candidate(5))
+
+    assert told(event) == ("promoted", 2026110501)
+    assert event.reason.startswith("the first one; not compared with 2026110401: ")
+    assert "saved_model.pb (changed)" in event.reason
+
+
+def test_a_champion_that_the_judge_cannot_use_is_not_compared_with(site: Site) -> None:
+    site.promote(site.candidate(4))
+
+    def judge(champion: Champion | None) -> Judgement:
+        if champion:
+            raise ChampionUnusableError("it cannot be loaded")
+        return accepts(None)
+
+    assert site.promote(site.candidate(5), judge).reason == (
+        "the first one; not compared with 2026110401: it cannot be loaded"
+    )
+
+
+def test_a_promoted_model_has_a_manifest_and_the_ledger_its_digest(site: Site) -> None:
+    event = site.promote(site.candidate(5))
+
+    described = manifest.check(site.shelf.served / "2026110501")
+    assert described is not None
+    assert (described.digest, described.size) == (event.model_digest, event.metrics["bytes"])
+
+
+def test_models_that_others_put_there_are_left_alone_unless_they_would_be_served(site: Site) -> None:
+    for version in (1764000000, 9999999999):
+        (site.shelf.served / str(version)).mkdir(parents=True)
+
+    site.promote(site.candidate(5))
+
+    assert site.shelf.served_versions() == {1764000000, 2026110501}
+    assert site.shelf.versions() == {1764000000, 2026110501, 9999999999}
+
+
+@pytest.mark.parametrize("judge", [accepts, refuses])
+def test_nothing_is_left_of_a_push_but_its_version(site: Site, judge: Callable[[Champion | None], Judgement]) -> None:
+    kind = site.promote(site.candidate(5), judge).kind
+
+    assert list(site.shelf.withdrawn.iterdir()) == []
+    assert (site.shelf.versions() == {2026110501}) == (kind is Kind.PROMOTED)

@@ -1,0 +1,102 @@
+import datetime as dt
+import itertools
+
+import pytest
+
+from tests.tfx_modules.promotion.conftest import Site
+from tfx_modules.promotion import history
+from tfx_modules.promotion.events import Kind
+from tfx_modules.promotion.exceptions import ManifestError, RefusedError, ShelfError
+
+
+def promoted(site: Site, *days: int) -> Site:
+    for day in days:
+        site.promote(site.candidate(day))
+    return site
+
+
+def test_the_version_before_is_back_in_service(site: Site) -> None:
+    event = promoted(site, 3, 4, 5).roll_back()
+
+    assert (event.kind, event.version, event.champion) == (Kind.ROLLED_BACK, 2026110401, 2026110501)
+    assert (event.reason, event.actor) == ("from 2026110501 to 2026110401: it is rude", "somebody")
+    assert site.shelf.served_versions() == {2026110301, 2026110401}
+
+
+def test_a_version_can_be_named(site: Site) -> None:
+    promoted(site, 3, 4, 5).roll_back(2026110301)
+
+    assert site.shelf.served_versions() == {2026110301}
+
+
+def test_one_rollback_after_the_other_goes_further_back(site: Site) -> None:
+    promoted(site, 3, 4, 5)
+
+    assert [site.roll_back().version, site.roll_back().version] == [2026110401, 2026110301]
+    with pytest.raises(RefusedError, match=r"no version before 2026110301 that was not rolled back itself"):
+        site.roll_back()
+
+
+def test_the_version_left_is_no_baseline_and_does_not_come_back_by_itself(site: Site) -> None:
+    promoted(site, 4, 5).roll_back()
+
+    event = site.promote(site.candidate(5, "b"))
+
+    assert (event.version, event.champion) == (2026110502, 2026110401)
+    assert site.roll_back().version == 2026110401
+    assert site.ledger.service().barred == {2026110501, 2026110502}
+
+
+def test_putting_back_what_a_rollback_left_undoes_it(site: Site) -> None:
+    promoted(site, 4, 5).roll_back()
+
+    site.roll_back(2026110501)
+
+    assert (site.served, site.ledger.service().barred) == (2026110501, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("version", "why"), [(2026110601, "was never in service; were: 2026110401"), (2026110501, "is in service already")]
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_written(site: Site, version: int, why: str) -> None:
+    promoted(site, 4, 5)
+
+    with pytest.raises(RefusedError, match=why):
+        site.roll_back(version)
+
+    assert len(site.ledger.events()) == 2
+
+
+def test_before_the_first_promotion_there_is_nothing_to_go_back_to(site: Site) -> None:
+    with pytest.raises(RefusedError, match=r"no version before None .* were in service: none"):
+        site.roll_back()
+
+
+def test_a_version_whose_files_have_changed_or_are_gone_is_refused(site: Site) -> None:
+    promoted(site, 3, 4, 5)
+    (site.shelf.folder(2026110401) / "saved_model.pb").write_text("4 b")
+    site.shelf.remove(2026110301)
+
+    with pytest.raises(ManifestError, match=r"saved_model.pb \(changed\)"):
+        site.roll_back()
+    with pytest.raises(ShelfError, match=r"2026110301 has no folder .* Name a version that is there: 2026110401"):
+        site.roll_back(2026110301)
+    assert (len(site.ledger.events()), site.served) == (3, 2026110501)
+
+
+def test_what_was_in_service_at_any_time(site: Site) -> None:
+    promoted(site, 3, 4).roll_back()
+    events = site.ledger.events()
+    at = [event.at for event in events]
+
+    spells = history.spells(events)
+
+    assert [(spell.event.version, spell.until) for spell in spells] == [
+        (2026110301, at[1]),
+        (2026110401, at[2]),
+        (2026110301, None),
+    ]
+    for spell, after in itertools.pairwise(spells):
+        assert spell.until == after.event.at
+    assert history.service(events, at[1]).live == 2026110401
+    assert history.service(events, at[0] - dt.timedelta(seconds=1)).live is None
