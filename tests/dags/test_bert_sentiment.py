@@ -109,6 +109,7 @@ def test_the_form_and_the_page(project: Path) -> None:
         "mode": "full",
         "tune": False,
         "train_steps": 0,
+        "promote_older": False,
         "use_cache": True,
     }
     assert dag.doc_md

@@ -9,6 +9,8 @@ from google.protobuf import text_format
 from tensorflow.core.framework import tensor_shape_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from tfx_modules.promotion import manifest
+from tfx_modules.promotion.exceptions import ManifestError
 from tfx_modules.serving.exceptions import (
     InferenceError,
     InvalidRequestError,
@@ -78,11 +80,16 @@ class ServedModel:
 
 
 def load_model(folder: Path) -> ServedModel:
-    """Load a SavedModel.
+    """Load a SavedModel; where it has a manifest, its files are compared with that first.
 
     Raises:
-        ModelLoadError: the folder is incomplete, damaged, or uses ops that neither TensorFlow nor TensorFlow Text has.
+        ModelLoadError: the folder is incomplete, damaged, other than its manifest says, or uses ops that neither
+            TensorFlow nor TensorFlow Text has.
     """
+    try:
+        manifest.check(folder)
+    except ManifestError as error:
+        raise ModelLoadError(str(error)) from error
     try:
         definitions = _signature_defs(folder)
         loaded = tf.saved_model.load(str(folder), tags=[SERVING_TAG])

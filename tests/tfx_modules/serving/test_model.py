@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.tfx_modules.serving.models import Publish
+from tfx_modules.promotion import manifest
 from tfx_modules.serving.exceptions import InvalidRequestError, ModelLoadError, SignatureNotFoundError
 from tfx_modules.serving.model import ServedModel, load_model
 from tfx_modules.serving.specs import PredictCall, TensorInfo, bytes_array
@@ -71,3 +73,16 @@ def test_a_model_without_signatures_cannot_be_served(tmp_path: Path) -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(ModelLoadError, match="it has no signatures; export with signatures"):
         load_model(tmp_path)
+
+
+def test_a_model_with_one_changed_byte_is_not_loaded(tmp_path: Path, publish: Publish) -> None:
+    folder = publish(tmp_path, 1)
+    manifest.write(folder)
+    load_model(folder)
+    weights = next((folder / "variables").glob("*.data-*"))
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+
+    with pytest.raises(ModelLoadError, match=r"is not the model that its manifest lists: variables/.* \(changed\)"):
+        load_model(folder)

@@ -1,0 +1,77 @@
+"""A push, and a rollback, killed by SIGKILL before each of its steps, and then done again: exactly one outcome."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.tfx_modules.promotion import pushing
+from tfx_modules.promotion import manifest
+from tfx_modules.promotion.events import Event, Kind
+from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.promotion.promoter import settle
+from tfx_modules.promotion.shelf import Shelf
+
+ROOT = Path(__file__).parents[3]
+MOST_STEPS = 60
+NEVER = 10_000
+
+
+def run(folder: Path, what: str, kill_at: int = NEVER) -> int:
+    command = [sys.executable, pushing.__file__, str(folder), what, str(kill_at)]
+    return subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False).returncode
+
+
+def site(folder: Path) -> Path:
+    """Two versions in service, the later one of them of an older date; and a model of the 5th to push."""
+    for day in (3, 4, 5):
+        (folder / str(day)).mkdir(parents=True)
+        (folder / str(day) / "saved_model.pb").write_text(f"model of {day}")
+    assert [run(folder, day) for day in ("4", "3")] == [0, 0]
+    return folder
+
+
+def events(folder: Path) -> list[Event]:
+    return open_ledger(f"sqlite:///{folder}/ledger.db").events()
+
+
+def served(folder: Path) -> int:
+    """What a server takes; it is whole at every moment."""
+    shelf = Shelf(folder / "models" / "bert")
+    version = max(shelf.served_versions())
+    assert manifest.check(shelf.served / str(version))
+    return version
+
+
+def test_a_push_that_was_killed_anywhere_and_tried_again(tmp_path: Path) -> None:
+    for kill_at in range(MOST_STEPS):
+        folder = site(tmp_path / str(kill_at))
+        code = run(folder, "5", kill_at)
+        assert served(folder) // 100 in (20261103, 20261105)
+        assert run(folder, "5") == 0
+
+        # A number that a killed try has taken is not used again.
+        assert served(folder) in (2026110501, 2026110502)
+        assert [event.kind for event in events(folder)] == [Kind.PROMOTED] * 3
+        assert not list((folder / "models" / "bert.withdrawn").glob(".*"))
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+    assert code == 0
+    assert kill_at > 10
+
+
+def test_a_rollback_that_was_killed_anywhere_and_settled(tmp_path: Path) -> None:
+    for kill_at in range(MOST_STEPS):
+        folder = site(tmp_path / str(kill_at))
+        code = run(folder, "roll-back", kill_at)
+        assert served(folder) in (2026110301, 2026110401)
+        rolled_back = len(events(folder)) == 3
+
+        settle(open_ledger(f"sqlite:///{folder}/ledger.db"), Shelf(folder / "models" / "bert"))
+
+        assert served(folder) == (2026110401 if rolled_back else 2026110301)
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+    assert (code, rolled_back) == (0, True)
