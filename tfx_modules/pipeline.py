@@ -67,6 +67,7 @@ def _data_components(config: PipelineConfig) -> _Data:
         output_config=_two_to_one(),
         range_config=parameters.range_config(),
         span_versions=parameters.span_versions(),
+        holdout=parameters.holdout(),
         encoder=config.encoder,
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"])

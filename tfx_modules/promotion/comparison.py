@@ -9,6 +9,7 @@ proportions", Psychometrika 12).
 
 import dataclasses
 import enum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ _MOST_DIGITS = 10
 _SMALLEST_P = 0.001
 
 Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 class Difference(str, enum.Enum):
@@ -60,7 +61,7 @@ class Scores:
     @property
     def right(self) -> Bools:
         """[reviews], whether the model is right."""
-        return (self.scores >= THRESHOLD) == self.labels
+        return np.equal(self.scores >= THRESHOLD, self.labels)
 
     @property
     def accuracy(self) -> float:
@@ -146,10 +147,10 @@ def compare(candidate: Scores, champion: Scores) -> Comparison:
     )
 
 
-def apart(one: float, other: float) -> tuple[str, str]:
-    """Write two numbers with so many digits that they only look equal where they are."""
-    for digits in range(_DIGITS, _MOST_DIGITS):
-        texts = f"{one:.{digits}f}", f"{other:.{digits}f}"
+def apart(one: float, other: float, digits: int = _DIGITS) -> tuple[str, str]:
+    """Write two numbers with so many digits, and at least those given, that they only look equal where they are."""
+    for shown in range(digits, _MOST_DIGITS):
+        texts = f"{one:.{shown}f}", f"{other:.{shown}f}"
         if one == other or texts[0] != texts[1]:
             break
     return texts

@@ -1,4 +1,4 @@
-"""Whether a candidate is better than the champion, worse, or no different: what the test must hold for any two models."""
+"""Whether a candidate is better than the champion, worse, or no different: what holds for any two models."""
 
 from collections.abc import Sequence
 
