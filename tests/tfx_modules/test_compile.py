@@ -17,7 +17,7 @@ from tfx_modules.pipeline import create_pipeline
 
 GOLDEN = Path(__file__).parent / "golden" / "bert_sentiment.json"
 REGENERATE = ".venv/tfx/bin/python -m tfx_modules.compile --output tests/tfx_modules/golden/bert_sentiment.json"
-GIVEN_BY_THE_RUN = {"input_base", "range_config", "span_versions", "tune", "train_args", "push_destination"}
+GIVEN_BY_THE_RUN = {"input_base", "range_config", "span_versions", "holdout", "tune", "train_args", "push_destination"}
 TFX_OWN = {"pipeline-root", "pipeline-run-id"}
 
 

@@ -91,10 +91,9 @@ class _Judging:
 
     def __call__(self, champion: Champion | None) -> Judgement:
         """Judge it against a champion, or by the floors alone where there is none."""
-        low = [
-            line for reviews, found in zip(self._sets, self._scores, strict=True) for line in self._low(reviews, found)
-        ]
-        metrics = [self._measured(reviews, found) for reviews, found in zip(self._sets, self._scores, strict=True)]
+        scored = list(zip(self._sets, self._scores, strict=True))
+        low = [line for reviews, found in scored for line in self._low(reviews, found)]
+        metrics = [_measured(reviews, found) for reviews, found in scored]
         if champion is None:
             return Judgement(not low, "; ".join(low) or self._alone(), {"sets": metrics})
         theirs = _champion_scores(champion, self._sets)
