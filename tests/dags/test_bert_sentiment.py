@@ -33,7 +33,7 @@ EDGES = {
     "Pusher": set(),
 }
 PARAMETERS = {
-    "CsvExampleGen": ["input_base", "range_config", "span_versions"],
+    "CsvExampleGen": ["input_base", "range_config", "span_versions", "holdout"],
     "Tuner": ["tune"],
     "Trainer": ["train_args"],
     "Pusher": ["push_destination"],

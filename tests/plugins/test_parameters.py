@@ -14,6 +14,7 @@ from bert_service.plan import PipelinePlan
 from bert_service.settings import settings_from
 
 RANGE = json.dumps({"static_range": {"start_span_number": 20749, "end_span_number": 20762}})
+HOLDOUT = '{"name": "sample-v1", "path": "/data/sample-v1.csv", "sha256": "c0de"}'
 VERSIONS = '{"2026-11-04": 2, "2026-11-05": 1}'
 
 
@@ -42,7 +43,12 @@ def rendered(tmp_path: Path, **params: object) -> tuple[dict[str, str], str]:
     context: Any = {
         "params": form.validate(),
         "ti": XComs(
-            refresh_data={"input_base": str(tmp_path / "spans"), "range_config": RANGE, "span_versions": VERSIONS}
+            refresh_data={
+                "input_base": str(tmp_path / "spans"),
+                "range_config": RANGE,
+                "span_versions": VERSIONS,
+                "holdout": HOLDOUT,
+            }
         ),
     }
     task.render_template_fields(context)
@@ -54,6 +60,7 @@ def test_defaults_of_the_trigger_form(tmp_path: Path) -> None:
     assert parameters["input_base"] == str(tmp_path / "spans")
     assert json.loads(parameters["range_config"]) == json.loads(RANGE)
     assert json.loads(parameters["span_versions"]) == json.loads(VERSIONS)
+    assert json.loads(parameters["holdout"]) == json.loads(HOLDOUT)
     assert json.loads(parameters["train_args"]) == {"splits": ["train"], "num_steps": 0}
     assert parameters["tune"] == "no"
     assert json.loads(parameters["push_destination"]) == {
