@@ -126,8 +126,9 @@ def test_other_reviews_are_other_reviews() -> None:
     assert len(holdout.keys(["Fine.", "Fine", "Fi ne.", "fine.", "FINE.\n"])) == 3
 
 
-def ids(examples: Path) -> set[str]:
-    found = tf.data.TFRecordDataset([str(path) for path in examples.glob("Split-*/*.gz")], compression_type="GZIP")
+def ids(examples: Path, split: str = "*") -> set[str]:
+    files = [str(path) for path in examples.glob(f"Split-{split}/*.gz")]
+    found = tf.data.TFRecordDataset(files, compression_type="GZIP")
     parsed = (tf.train.Example.FromString(record.numpy()) for record in found)
     return {example.features.feature["id"].bytes_list.value[0].decode() for example in parsed}
 
@@ -162,3 +163,16 @@ def test_another_holdout_makes_other_examples_and_the_same_one_is_cached(tmp_pat
         nodes = DataNodes(tmp_path, as_json(named))
         states.append(nodes.run(window, ValidationConfig(), f"run-{number}", ["CsvExampleGen"]).state.value)
     assert states == ["complete", "cached", "complete"]
+
+
+def test_a_row_that_two_windows_share_is_in_the_same_split_of_both(tmp_path: Path) -> None:
+    """So that no champion was trained on the eval split that it is compared on."""
+    nodes = DataNodes(tmp_path)
+    days = {day: sample_day(day) for day in ("2026-11-03", *DAYS)}
+    windows = [dict(list(days.items())[:2]), dict(list(days.items())[1:])]
+    shared = {row["id"] for row in days[DAYS[0]]}
+    splits = []
+    for number, window in enumerate(windows):
+        (examples,) = nodes.run(window, ValidationConfig(), f"run-{number}", ["CsvExampleGen"]).outputs["examples"]
+        splits.append(ids(Path(examples.uri), "eval") & shared)
+    assert splits[0] == splits[1] != set()
