@@ -36,6 +36,7 @@ def parameters_for(root: Path, days: Sequence[dt.date], *, steps: int) -> dict[s
         "input_base": str(root / "spans"),
         "range_config": json.dumps({"static_range": window}),
         "span_versions": json.dumps({day.isoformat(): 1 for day in days}),
+        "holdout": "{}",
         "tune": "no",
         "train_args": json.dumps({"splits": ["train"], "num_steps": steps}),
         "push_destination": json.dumps({"filesystem": {"base_directory": str(root / "served")}}),

@@ -1,6 +1,7 @@
 """Write the sample feed: made-up film reviews, about 70 a day for 24 days, the same bytes every time.
 
-Run it from anywhere: ``python data/make_sample_feed.py`` rewrites ``sample_reviews.csv`` beside it. The sentences are
+Run it from anywhere: ``python data/make_sample_feed.py`` rewrites ``sample_reviews.csv`` beside it, and the feed's
+holdout, 400 reviews that are not in it, in ``holdout/``. The sentences are
 in ``phrases/``; README.md tells how a review is put together. Only the standard library is used, and no ``random``,
 whose helpers may draw differently in another Python version.
 """
@@ -12,17 +13,21 @@ import datetime as dt
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 HERE = Path(__file__).parent
 OUTPUT = HERE / "sample_reviews.csv"
+HOLDOUT = HERE / "holdout" / "sample-v1.csv"
 COLUMNS = ("id", "date", "review", "sentiment")
 SENTIMENTS = ("positive", "negative")
 FIRST_DAY = dt.date(2026, 10, 16)
 DAYS = 24
 SEED = 20261016
+HOLDOUT_COLUMNS = ("review", "sentiment")
+HOLDOUT_SIZE = 400
+HOLDOUT_SEED = 20261015
 
 _FEWEST_A_DAY, _MOST_A_DAY = 66, 76
 _POOL_SHARES = {"plain": 0.78, "idiom": 0.1, "turned": 0.12}
@@ -262,28 +267,55 @@ def rows(seed: int = SEED) -> Iterator[tuple[str, str, str, str]]:
             yield f"s-{len(seen):06d}", date, review, sentiment
 
 
-def _unseen(writer: Writer, sentiment: str, seen: set[str]) -> str:
-    while (review := writer.review(sentiment)) in seen:
+def holdout_rows() -> Iterator[tuple[str, str]]:
+    """Make the holdout's rows, a positive and a negative one by turns; no text is in the feed, however it is spaced."""
+    writer = Writer(read_phrases(), Draw(HOLDOUT_SEED))
+    seen = {normalised(review) for _, _, review, _ in rows()}
+    for number in range(HOLDOUT_SIZE):
+        sentiment = SENTIMENTS[number % 2]
+        yield _unseen(writer, sentiment, seen, normalised), sentiment
+
+
+def normalised(review: str) -> str:
+    """Return what reviews have in common that are the same but for white space, and upper and lower case."""
+    return " ".join(review.split()).casefold()
+
+
+def _unseen(writer: Writer, sentiment: str, seen: set[str], key: Callable[[str], str] = str) -> str:
+    while key(review := writer.review(sentiment)) in seen:
         pass
-    seen.add(review)
+    seen.add(key(review))
     return review
 
 
 def render(seed: int = SEED) -> bytes:
-    """Make the whole file's bytes: UTF-8, lines end in LF."""
+    """Make the feed's bytes."""
+    return _csv(COLUMNS, rows(seed))
+
+
+def render_holdout() -> bytes:
+    """Make the holdout's bytes."""
+    return _csv(HOLDOUT_COLUMNS, holdout_rows())
+
+
+def _csv(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
+    """Make a file's bytes: UTF-8, lines end in LF."""
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(rows(seed))
+    table.writerow(columns)
+    table.writerows(lines)
     return text.getvalue().encode("utf-8")
 
 
 def main() -> None:
-    """Write the file."""
-    parser = argparse.ArgumentParser(description="Rewrite the sample feed.")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default: %(default)s)")
-    output: Path = parser.parse_args().output
-    output.write_bytes(render())
+    """Write both files."""
+    parser = argparse.ArgumentParser(description="Rewrite the sample feed and its holdout.")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="the feed's file (default: %(default)s)")
+    parser.add_argument("--holdout", type=Path, default=HOLDOUT, help="the holdout's file (default: %(default)s)")
+    arguments = parser.parse_args()
+    for file, content in ((arguments.output, render()), (arguments.holdout, render_holdout())):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ are not here: they are runtime parameters of the compiled pipeline (see ``parame
 
 import dataclasses
 import enum
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,14 +79,48 @@ class TuningConfig:
     warmup_fractions: tuple[float, ...] = (0.0, 0.1, 0.2)
 
 
+class Promote(str, enum.Enum):
+    """Which candidates may take the champion's place."""
+
+    NOT_WORSE = "not_worse"
+    """All that are not worse: with no difference the candidate, since it has seen newer data."""
+    BETTER = "better"
+    """Only one that is better on a set of reviews, and worse on none."""
+
+
 @dataclasses.dataclass(frozen=True)
 class GateConfig:
-    """When the Evaluator blesses a model."""
+    """What a model must be to be promoted (``docs/promotion.md``)."""
 
     accuracy_floor: float = 0.7
-    """Lowest accuracy on the eval split that may be served."""
-    worst_change: float = 0.0
-    """How much lower than the baseline's the accuracy may be, in absolute terms (0.01 is one point)."""
+    """Lowest accuracy that may be served, on the eval split and on the holdout, each."""
+    slice_floor: float = 0.5
+    """Lowest accuracy on each of their slices. 0: none."""
+    slice_minimum: int = 50
+    """Slices with fewer reviews have no floor: their accuracy says little."""
+    level: float = 0.05
+    """Significance level of the comparison with the champion, above 0 and below 1."""
+    promote: str = "not_worse"
+    """``not_worse`` or ``better`` (see Promote)."""
+    max_compared: int = 2000
+    """Most reviews of the eval split that both models score for the comparison, always the same ones. 0: all."""
+    max_bytes: int = 0
+    """Largest size of the exported model, all files together. 0: no limit."""
+    max_latency_ms: float = 0.0
+    """Longest median time, in milliseconds, that the server may take for one review, as InfraValidator measures it. 0:
+    no limit."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _check("gate.accuracy_floor", self.accuracy_floor, "0 to 1", good=0 <= self.accuracy_floor <= 1)
+        _check("gate.slice_floor", self.slice_floor, "0 to 1", good=0 <= self.slice_floor <= 1)
+        _check("gate.slice_minimum", self.slice_minimum, "1 or more", good=self.slice_minimum >= 1)
+        _check("gate.level", self.level, "above 0 and below 1", good=0 < self.level < 1)
+        choices = [item.value for item in Promote]
+        _check("gate.promote", self.promote, ", ".join(choices), good=self.promote in choices)
+        for name in ("max_compared", "max_bytes", "max_latency_ms"):
+            value = getattr(self, name)
+            _check(f"gate.{name}", value, "0 or more", good=0 <= value < math.inf)
 
 
 class Severity(str, enum.Enum):
@@ -209,11 +244,15 @@ class PipelineConfig:
             f"rising lengths of 2 to {self.encoder.max_tokens}",
             good=list(buckets) == sorted(set(buckets)) and all(2 <= b <= self.encoder.max_tokens for b in buckets),
         )
-        _check("gate.accuracy_floor", self.gate.accuracy_floor, "0 to 1", good=0 <= self.gate.accuracy_floor <= 1)
-        _check("gate.worst_change", self.gate.worst_change, "0 to 1", good=0 <= self.gate.worst_change <= 1)
         platform = self.serving_check.platform
         known = ("project", "local_docker")
         _check("serving_check.platform", platform, ", ".join(known), good=platform in known)
+        _check(
+            "gate.max_latency_ms",
+            self.gate.max_latency_ms,
+            "0 with serving_check.platform local_docker, whose check measures no time",
+            good=not self.gate.max_latency_ms or platform == "project",
+        )
 
 
 def load_config(path: Path) -> PipelineConfig:

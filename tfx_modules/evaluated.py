@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
+from tfx_modules.promotion.comparison import apart
+
 _SHOWN = ("binary_accuracy", "accuracy", "auc")
 """Metrics that are told of a blessed model, where it has them."""
 _DISPLAY_NAMES = {"binary_accuracy": "accuracy", "auc": "AUC"}
 _DIGITS = 3
-_MOST_DIGITS = 10
 
 
 def describe(evaluation: str) -> str:
@@ -45,36 +46,10 @@ def _failure(failure: validation_result_pb2.ValidationFailure) -> str:
     if not failure.HasField("metric_value"):
         return f"{name}: {' '.join(failure.message.split())}"
     value = failure.metric_value.double_value.value
-    if failure.metric_threshold.HasField("change_threshold"):
-        return f"{name} changed by {_change(value, failure.metric_threshold.change_threshold)}"
     threshold = failure.metric_threshold.value_threshold
     if threshold.HasField("lower_bound") and not value >= threshold.lower_bound.value:
-        return "{} {} < floor {}".format(name, *_apart(value, threshold.lower_bound.value))
-    return "{} {} > ceiling {}".format(name, *_apart(value, threshold.upper_bound.value))
-
-
-def _change(value: float, threshold: tfma.GenericChangeThreshold) -> str:
-    relation = "<=" if threshold.direction == tfma.MetricDirection.LOWER_IS_BETTER else ">="
-    if threshold.HasField("absolute"):
-        change, bound = _apart(value, threshold.absolute.value, sign="+")
-    else:
-        change, bound = _number(value, _DIGITS, "+"), f"{100 * threshold.relative.value:+g} % of it"
-    # A bound of none is written as 0, not as +0.000.
-    return f"{change} against the baseline, allowed {relation} {'0' if not bound.strip('+-0.') else bound}"
-
-
-def _apart(value: float, bound: float, sign: str = "") -> tuple[str, str]:
-    """Write two numbers with so many digits that they do not look equal."""
-    for digits in range(_DIGITS, _MOST_DIGITS):
-        texts = _number(value, digits, sign), _number(bound, digits, sign)
-        if texts[0] != texts[1]:
-            break
-    return texts
-
-
-def _number(value: float, digits: int, sign: str = "") -> str:
-    # Adding 0.0 makes a positive zero of a negative one.
-    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"
+        return "{} {} < floor {}".format(name, *apart(value, threshold.lower_bound.value))
+    return "{} {} > ceiling {}".format(name, *apart(value, threshold.upper_bound.value))
 
 
 def _metrics(evaluation: str) -> list[str]:
@@ -85,7 +60,7 @@ def _metrics(evaluation: str) -> list[str]:
         for item in slice_metrics.metric_keys_and_values
         if item.key.model_name != tfma.BASELINE_KEY and not item.key.is_diff
     }
-    return [f"{_DISPLAY_NAMES.get(name, name)} {_number(values[name], _DIGITS)}" for name in _SHOWN if name in values]
+    return [f"{_DISPLAY_NAMES.get(name, name)} {values[name]:.{_DIGITS}f}" for name in _SHOWN if name in values]
 
 
 def _name(key: metrics_for_slice_pb2.MetricKey) -> str:

@@ -1,4 +1,8 @@
-"""What the Evaluator measures, on which slices, and when it blesses."""
+"""What the Evaluator measures, on which slices, and when it blesses.
+
+It blesses by the floor alone, and measures the champion beside the candidate for people to see. Whether the candidate
+may take the champion's place is decided where it is pushed (``components/judging.py``): TFMA knows no chance.
+"""
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
@@ -17,7 +21,7 @@ def eval_config(gate: GateConfig) -> tfma.EvalConfig:
     """Describe the evaluation of a candidate against the baseline.
 
     Args:
-        gate: floor and allowed loss of accuracy on all examples.
+        gate: the floor of the accuracy on all examples.
 
     Returns:
         TFMA's config, for raw examples and the signature ``serving_examples``.
@@ -34,13 +38,8 @@ def eval_config(gate: GateConfig) -> tfma.EvalConfig:
 
 def _gated_accuracy(gate: GateConfig) -> tfma.MetricConfig:
     floor = tfma.GenericValueThreshold(lower_bound=wrappers_pb2.DoubleValue(value=gate.accuracy_floor - _EPSILON))
-    change = tfma.GenericChangeThreshold(
-        direction=tfma.MetricDirection.HIGHER_IS_BETTER,
-        absolute=wrappers_pb2.DoubleValue(value=-gate.worst_change - _EPSILON),
-    )
     # For all examples together only: a threshold set on the metric itself holds for every slice, down to the smallest.
     overall = tfma.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()],
-        threshold=tfma.MetricThreshold(value_threshold=floor, change_threshold=change),
+        slicing_specs=[tfma.SlicingSpec()], threshold=tfma.MetricThreshold(value_threshold=floor)
     )
     return tfma.MetricConfig(class_name=ACCURACY, per_slice_thresholds=[overall])

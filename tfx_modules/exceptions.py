@@ -6,6 +6,9 @@
     ├── ConfigError          the settings file, a setting or a command-line value
     ├── EncoderError         the pretrained encoder: missing, of another kind, other bytes
     ├── MissingSpanError     a day that a run should read is not there
+    ├── HoldoutError         the holdout's file is not the one that the run names, or no holdout
+    ├── ScoringError         a model was not scored, or there are no reviews to score it on
+    │   └── UnusableModelError   it never will be: it cannot be loaded, or is no model of ours
     ├── NodeError            a node of the compiled pipeline cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
     ├── GateError            data or model stopped the run; the message says why, with numbers
@@ -27,6 +30,18 @@ class EncoderError(PipelineError):
 
 class MissingSpanError(PipelineError):
     """A day of the run's window has no span folder."""
+
+
+class HoldoutError(PipelineError):
+    """The holdout's file is not the one that the run names, or no holdout."""
+
+
+class ScoringError(PipelineError):
+    """A model was not scored, or there are no reviews to score it on; the message says which."""
+
+
+class UnusableModelError(ScoringError):
+    """A model has no scores, and trying again would not give it any."""
 
 
 class NodeError(PipelineError):

@@ -22,6 +22,11 @@ def span_versions() -> RuntimeParameter:
     return RuntimeParameter(name="span_versions", ptype=str)
 
 
+def holdout() -> RuntimeParameter:
+    """The reviews that no model is trained on: JSON with ``name``, ``path`` and ``sha256``, or ``{}`` for none."""
+    return RuntimeParameter(name="holdout", ptype=str)
+
+
 def tune() -> RuntimeParameter:
     """``yes``: search hyperparameters; ``no``: use those found last, else the defaults."""
     return RuntimeParameter(name="tune", ptype=str)

@@ -67,6 +67,7 @@ def _data_components(config: PipelineConfig) -> _Data:
         output_config=_two_to_one(),
         range_config=parameters.range_config(),
         span_versions=parameters.span_versions(),
+        holdout=parameters.holdout(),
         encoder=config.encoder,
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"])
@@ -118,11 +119,14 @@ def _model_components(config: PipelineConfig, data: _Data) -> list[BaseNode]:
     infra_validator.add_upstream_node(evaluator)
     pusher = Pusher(
         model=trainer.outputs["model"],
+        examples=data.examples.outputs["examples"],
         evaluation=evaluator.outputs["evaluation"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
         push_destination=parameters.push_destination(),
         promotion=parameters.promotion(),
+        holdout=parameters.holdout(),
+        gate=config.gate,
     )
     return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, pusher]
 

@@ -11,6 +11,7 @@
     ├── NodeCancelledError       a node was stopped because its task was cancelled
     ├── DataDateError            no data date can be made of what the run was given
     ├── ReportError              a report is not where reports may be
+    ├── HoldoutError             the reviews that are never trained on are not there, or have changed
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
         └── BadInputError        too many of a day's rows cannot be used
@@ -51,6 +52,10 @@ class DataDateError(BertServiceError):
 
 class ReportError(BertServiceError):
     """A report is not to be shown: it is not a report in the folder that they are in."""
+
+
+class HoldoutError(BertServiceError):
+    """The holdout is not there, or is not what it was."""
 
 
 class FeedError(BertServiceError):

@@ -15,7 +15,7 @@ NODE_DOCS = {
     "Tuner": "Searches for the best hyperparameters, when the run asks for it.",
     "Trainer": "Fine-tunes the pretrained BERT encoder and exports the model.",
     "Resolver": "Looks up results of earlier runs in the metadata store.",
-    "Evaluator": "Measures the model against the floor and against the champion, and blesses it or not.",
+    "Evaluator": "Measures the model, and the champion beside it; blesses it when it is over the floor.",
     "InfraValidator": "Has a real server load the model and answer real requests.",
     "Pusher": "Publishes a model that was blessed twice; skipped for any other.",
 }

@@ -79,6 +79,9 @@ class Settings:
     """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest."""
     rules: Rules = field(default_factory=Rules)
     """What a row must be to be used, and how many may be otherwise: the keys ``labels`` and ``max_bad_share``."""
+    holdout: Path | None = None
+    """CSV file (columns ``review``, ``sentiment``) of reviews that are never trained on, and that candidates are judged
+    by; its name without ending names it. Empty: the feed's own, which ``files``, ``sql`` and ``http`` do not have."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
@@ -137,6 +140,21 @@ class Settings:
     def outcomes(self) -> Path:
         """Where nodes write their outcome files, while their tasks run."""
         return self.state / "outcomes"
+
+    @property
+    def downloads(self) -> Path:
+        """Where downloaded archives, and what is made of them, are kept."""
+        return self.state / "downloads"
+
+    @property
+    def imdb_holdout(self) -> Path:
+        """Where the IMDB feed's holdout is kept; its name has the version of the rule that it is made by."""
+        return self.state / "holdouts" / "imdb-v1"
+
+    @property
+    def sample_holdout(self) -> Path:
+        """The sample feed's holdout."""
+        return self.root / "data" / "holdout" / "sample-v1.csv"
 
     @property
     def sample_feed(self) -> Path:
@@ -198,6 +216,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         ),
         source=source_settings_from(given, root),
         rules=rules_from(given),
+        holdout=_path(given["holdout"], root) if "holdout" in given else None,
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
         webhook_conn_id=given.get("webhook_conn_id", ""),

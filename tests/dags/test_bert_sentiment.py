@@ -18,7 +18,7 @@ from bert_service.timetables import DailyUntil
 
 ROOT = Path(__file__).parents[2]
 EDGES = {
-    "CsvExampleGen": {"StatisticsGen", "Transform", "Evaluator", "InfraValidator"},
+    "CsvExampleGen": {"StatisticsGen", "Transform", "Evaluator", "InfraValidator", "Pusher"},
     "StatisticsGen": {"SchemaGen", "ExampleValidator"},
     "SchemaGen": {"ExampleValidator", "Transform"},
     "ChampionStatistics": {"ExampleValidator"},
@@ -33,10 +33,10 @@ EDGES = {
     "Pusher": set(),
 }
 PARAMETERS = {
-    "CsvExampleGen": ["input_base", "range_config", "span_versions"],
+    "CsvExampleGen": ["input_base", "range_config", "span_versions", "holdout"],
     "Tuner": ["tune"],
     "Trainer": ["train_args"],
-    "Pusher": ["promotion", "push_destination"],
+    "Pusher": ["promotion", "holdout", "push_destination"],
 }
 HEAVY = ("tensorflow", "tfx", "keras", "apache_beam", "tfx_modules")
 

@@ -18,6 +18,7 @@ import pytest
 
 DATA = Path(__file__).parents[2] / "data"
 FEED = DATA / "sample_reviews.csv"
+HOLDOUT = DATA / "holdout" / "sample-v1.csv"
 SCRIPT = DATA / "make_sample_feed.py"
 
 
@@ -43,10 +44,12 @@ def rows() -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
 def test_the_script_makes_the_same_bytes_again(tmp_path: Path, hash_seed: str) -> None:
-    again = tmp_path / "again.csv"
+    feed, holdout = tmp_path / "feed.csv", tmp_path / "holdout.csv"
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    subprocess.run([sys.executable, str(SCRIPT), "--output", str(again)], check=True, cwd=tmp_path, env=environment)
-    assert hashlib.sha256(again.read_bytes()).hexdigest() == hashlib.sha256(FEED.read_bytes()).hexdigest()
+    command = [sys.executable, str(SCRIPT), "--output", str(feed), "--holdout", str(holdout)]
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
+    for again, kept in ((feed, FEED), (holdout, HOLDOUT)):
+        assert hashlib.sha256(again.read_bytes()).hexdigest() == hashlib.sha256(kept.read_bytes()).hexdigest()
 
 
 def test_another_seed_makes_other_reviews(script: ModuleType) -> None:
@@ -125,3 +128,36 @@ def test_an_unknown_pool_of_verdicts_is_refused(script: ModuleType, tmp_path: Pa
     (tmp_path / "verdicts.txt").write_text("[odd x]\n+ Good.\n- Bad.\n", encoding="utf-8")
     with pytest.raises(script.PhraseError, match=r"the pool is 'odd'; allowed: plain, idiom, turned"):
         script.read_phrases(tmp_path)
+
+
+# The holdout
+
+
+@pytest.fixture(scope="module")
+def holdout() -> list[dict[str, str]]:
+    with HOLDOUT.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def test_the_holdout_has_the_form_that_runs_read(holdout: list[dict[str, str]]) -> None:
+    assert HOLDOUT.read_bytes().startswith(b"review,sentiment\n")
+    assert b"\r" not in HOLDOUT.read_bytes()
+    assert Counter(row["sentiment"] for row in holdout) == {"negative": 200, "positive": 200}
+    assert all(row["review"] == row["review"].strip() for row in holdout)
+
+
+def test_no_text_of_the_holdout_is_in_the_feed_or_comes_twice(
+    holdout: list[dict[str, str]], rows: list[dict[str, str]]
+) -> None:
+    def written(found: list[dict[str, str]]) -> set[str]:
+        return {" ".join(row["review"].split()).casefold() for row in found}
+
+    assert written(holdout) & written(rows) == set()
+    assert len(written(holdout)) == len(holdout)
+
+
+def test_the_holdout_is_like_the_feed(holdout: list[dict[str, str]], rows: list[dict[str, str]]) -> None:
+    words = [[len(row["review"].split()) for row in found] for found in (holdout, rows)]
+    assert statistics.median(words[0]) == pytest.approx(statistics.median(words[1]), rel=0.15)
+    questions = [statistics.mean("?" in row["review"] for row in found) for found in (holdout, rows)]
+    assert questions[0] == pytest.approx(questions[1], abs=0.05)

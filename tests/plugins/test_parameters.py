@@ -17,6 +17,7 @@ from bert_service.plan import PipelinePlan
 from bert_service.settings import settings_from
 
 RANGE = json.dumps({"static_range": {"start_span_number": 20749, "end_span_number": 20762}})
+HOLDOUT = '{"name": "sample-v1", "path": "/data/sample-v1.csv", "sha256": "c0de"}'
 VERSIONS = '{"2026-11-04": 2, "2026-11-05": 1}'
 
 
@@ -51,6 +52,7 @@ def rendered(tmp_path: Path, *, user: str | None = "anna", **params: Any) -> tup
                 "span_versions": VERSIONS,
                 "data_date": "2026-11-05",
                 "first_day": "2026-10-23",
+                "holdout": HOLDOUT,
             }
         ),
         "dag": DAG("bert_sentiment"),
@@ -66,6 +68,7 @@ def test_defaults_of_the_trigger_form(tmp_path: Path) -> None:
     assert parameters["input_base"] == str(tmp_path / "spans")
     assert json.loads(parameters["range_config"]) == json.loads(RANGE)
     assert json.loads(parameters["span_versions"]) == json.loads(VERSIONS)
+    assert json.loads(parameters["holdout"]) == json.loads(HOLDOUT)
     assert json.loads(parameters["train_args"]) == {"splits": ["train"], "num_steps": 0}
     assert parameters["tune"] == "no"
     assert json.loads(parameters["push_destination"]) == {

@@ -107,8 +107,8 @@ def test_the_projects_own_pipeline() -> None:
     assert pipeline_id == "bert_sentiment"
     parameters = {node.id: {parameter.name for parameter in node.parameters} for node in nodes}
     assert {node: names for node, names in parameters.items() if names} == {
-        "CsvExampleGen": {"input_base", "range_config", "span_versions"},
+        "CsvExampleGen": {"input_base", "range_config", "span_versions", "holdout"},
         "Tuner": {"tune"},
         "Trainer": {"train_args"},
-        "Pusher": {"promotion", "push_destination"},
+        "Pusher": {"holdout", "promotion", "push_destination"},
     }

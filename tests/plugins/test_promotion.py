@@ -245,6 +245,8 @@ def test_a_run_in_airflow_refreshes_its_days_and_tells_that_the_pusher_was_skipp
     feed.parent.mkdir()
     days = [f"{n},2026-11-0{n},Film {n}.,positive\n" for n in range(1, 7)]
     feed.write_text("id,date,review,sentiment\n" + "".join(days))
+    (tmp_path / "data" / "holdout").mkdir()
+    (tmp_path / "data" / "holdout" / "sample-v1.csv").write_text("review,sentiment\nHeld out.,positive\n")
     file = tmp_path / "dags" / "promotion.py"
     file.parent.mkdir()
     file.write_text(f"ROOT = {str(tmp_path)!r}\n{DAG_FILE}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -23,6 +24,7 @@ FIRST_DAY = dt.date(2026, 10, 16)
 DAYS = 24
 WINDOW = [*(f"10-{day}" for day in range(23, 32)), *(f"11-0{day}" for day in range(1, 6))]
 """The days of the window that ends on 2026-11-05."""
+HOLDOUT = "review,sentiment\nHeld out.,positive\n"
 
 
 @pytest.fixture
@@ -33,6 +35,8 @@ def settings(tmp_path: Path) -> Settings:
     days = [FIRST_DAY + dt.timedelta(days=offset) for offset in range(DAYS)]
     rows = [f"{day}-{n},{day},Film {n}.,{('negative', 'positive')[n]}" for day in days for n in (0, 1)]
     feed.write_text("\n".join(["id,date,review,sentiment", *rows]) + "\n")
+    (tmp_path / "data" / "holdout").mkdir()
+    (tmp_path / "data" / "holdout" / "sample-v1.csv").write_text(HOLDOUT)
     return settings_from({"root": str(tmp_path)})
 
 
@@ -69,6 +73,13 @@ def test_what_the_task_returns(settings: Settings) -> None:
         "range_config": '{"static_range": {"start_span_number": 20749, "end_span_number": 20762}}',
         "gaps": [],
         "span_versions": json.dumps({f"2026-{day}": 1 for day in WINDOW}),
+        "holdout": json.dumps(
+            {
+                "name": "sample-v1",
+                "path": f"{settings.root}/data/holdout/sample-v1.csv",
+                "sha256": hashlib.sha256(HOLDOUT.encode()).hexdigest(),
+            }
+        ),
     }
 
 
@@ -232,6 +243,25 @@ def test_a_window_of_a_users_own_files_comes_in_up_to_the_day_that_is_not_there(
     ):
         refresh(settings_from(own), context(day="2026-11-06"))
     assert days_on_disk(settings_from(own)) == ["2026-11-04", "2026-11-05"]
+
+
+def test_users_own_reviews_have_a_holdout_where_the_setting_names_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "2026-11-05.csv").write_text("id,review,sentiment\n1,Warm.,positive\n")
+    (tmp_path / "letters-v3.csv").write_text(HOLDOUT)
+    own = {"root": str(tmp_path), "feed": "files", "first_day": "2026-11-05", "files_pattern": "{date}.csv"}
+    assert refresh(settings_from(own), context(day="2026-11-05"))["holdout"] == "{}"
+    assert "no holdout: models are judged on the eval split only" in capfd.readouterr().out
+    named = refresh(settings_from({**own, "holdout": "letters-v3.csv"}), context(day="2026-11-05"))["holdout"]
+    assert json.loads(named)["name"] == "letters-v3"
+    assert f"holdout letters-v3: {tmp_path}/letters-v3.csv, SHA-256 " in capfd.readouterr().out
+
+
+def test_a_holdout_that_is_not_there_is_not_tried_again(settings: Settings) -> None:
+    settings.sample_holdout.unlink()
+    with pytest.raises(AirflowFailException, match=r"holdout .*sample-v1\.csv cannot be read \(No such file"):
+        refresh(settings, context(day="2026-11-05"))
 
 
 def test_airflow_can_keep_the_task(settings: Settings) -> None:

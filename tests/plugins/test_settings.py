@@ -42,6 +42,13 @@ def test_folders_of_the_state() -> None:
     assert folders == [Path("/srv/bert/state") / name for name in names]
 
 
+def test_a_holdout_is_a_path_that_counts_from_the_project() -> None:
+    assert settings_from({}).holdout is None
+    found = settings_from({"root": "/srv/bert", "holdout": "data/letters-v3.csv"})
+    assert found.holdout == Path("/srv/bert/data/letters-v3.csv")
+    assert found.sample_holdout == Path("/srv/bert/data/holdout/sample-v1.csv")
+
+
 def test_a_web_address_stays_one() -> None:
     assert (
         settings_from({"imdb_archive": "https://example.org/a.tar.gz"}).imdb_archive == "https://example.org/a.tar.gz"

@@ -21,6 +21,7 @@ GIVEN_BY_THE_RUN = {
     "input_base",
     "range_config",
     "span_versions",
+    "holdout",
     "tune",
     "train_args",
     "promotion",

@@ -1,10 +1,14 @@
-"""CsvExampleGen for a window of days: TFX's own takes one span a run, this one takes every span from start to end."""
+"""CsvExampleGen for a window of days: TFX's own takes one span a run, this one takes every span from start to end.
+
+Rows whose text is in the holdout are left out, so that nothing is ever trained on them, whatever a feed delivers.
+"""
 
 import itertools
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import apache_beam as beam
 import tensorflow as tf
@@ -22,16 +26,21 @@ from tfx.types.component_spec import ExecutionParameter
 from tfx.types.standard_component_specs import CUSTOM_CONFIG_KEY, INPUT_BASE_KEY, FileBasedExampleGenSpec
 from tfx.utils import proto_utils
 
-from tfx_modules import features
+from tfx_modules import features, holdout
 from tfx_modules.components.csv_parts import FindParts, Part, rows_of
 from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
 from tfx_modules.config import EncoderConfig, build
 from tfx_modules.encoder import vocab_path
 from tfx_modules.measures import Measurer, Measures
 
+HOLDOUT = "holdout"
+"""Execution property: JSON, which file the holdout is (see ``holdout.parse``). With its digest, the content is part of
+the cache's key."""
 _BATCH = 512
 """Rows whose texts are measured together."""
+_EXAMPLES, _LEFT_OUT = "examples", "left_out"
 
+_logger = logging.getLogger(__name__)
 
 Row = dict[str, str | None]
 """The columns ``id``, ``date``, ``review`` and ``sentiment``; an empty cell is a missing value."""
@@ -58,7 +67,7 @@ def to_example(row: Row, measures: Measures) -> tf.train.Example:
     review, sentiment = row.get(features.REVIEW) or "", row.get(features.SENTIMENT) or ""
     texts = {name: row.get(name) or "" for name in features.CSV_COLUMNS}
     texts[features.LENGTH] = features.length_class(measures.words)
-    texts[features.QUESTION] = "yes" if "?" in review else "no"
+    texts[features.QUESTION] = features.has_question(review)
     example = tf.train.Example()
     made = example.features.feature
     # A feature without a kind is a missing one; one with an empty list would be there, and be counted as such.
@@ -101,20 +110,40 @@ def read_encoder(custom_config: str) -> EncoderConfig:
     return build(EncoderConfig, json.loads(text.value))
 
 
-class ReadReviews(beam.DoFn):  # type: ignore[misc]
-    """From a part of a CSV file to its examples."""
+class Sieve:
+    """Lets rows through whose text is not in the holdout, and counts the others."""
 
-    def __init__(self, encoder: EncoderConfig) -> None:
+    def __init__(self, held_out: frozenset[bytes]) -> None:
+        """Take the keys of the holdout's texts."""
+        self._held_out = held_out
+        self.left_out = 0
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows that may be trained on, in order."""
+        for row in rows:
+            if holdout.key(row.get(features.REVIEW) or "") in self._held_out:
+                self.left_out += 1
+            else:
+                yield row
+
+
+class ReadReviews(beam.DoFn):  # type: ignore[misc]
+    """From a part of a CSV file to its examples, and the number of its rows that were left out."""
+
+    def __init__(self, encoder: EncoderConfig, held_out: frozenset[bytes]) -> None:
         super().__init__()
         self._encoder = encoder
+        self._held_out = held_out
 
     def setup(self) -> None:
         """Load the vocabulary, once in each worker."""
         self._measurer = Measurer(vocab_path(self._encoder), lower_case=self._encoder.lower_case)
 
-    def process(self, part: Part) -> Iterator[tf.train.Example]:
+    def process(self, part: Part) -> Iterator[tf.train.Example | beam.pvalue.TaggedOutput[Literal["left_out"], int]]:
         """Read one part."""
-        yield from to_examples(rows_of(part), self._measurer)
+        sieve = Sieve(self._held_out)
+        yield from to_examples(sieve(rows_of(part)), self._measurer)
+        yield beam.pvalue.TaggedOutput(_LEFT_OUT, sieve.left_out)
 
 
 def serialised(example: tf.train.Example) -> bytes:
@@ -133,13 +162,23 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
         base = PurePosixPath(exec_properties[INPUT_BASE_KEY])
         self._patterns = [str(base / pattern) for pattern in split_pattern.split(SEPARATOR)]
         self._encoder = read_encoder(exec_properties[CUSTOM_CONFIG_KEY])
+        self._holdout = holdout.parse(exec_properties[HOLDOUT])
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Add the reading steps to the pipeline."""
         files = [path for pattern in self._patterns for path in sorted(fileio.glob(pattern))]
         # Workers share parts; without shuffling, each would read the whole files that it has cut.
         parts = pipeline | beam.Create(files) | beam.ParDo(FindParts()) | beam.Reshuffle()
-        return parts | beam.ParDo(ReadReviews(self._encoder)) | beam.Map(serialised)
+        held_out = holdout.keys(holdout.read(self._holdout).texts) if self._holdout else frozenset()
+        read = parts | beam.ParDo(ReadReviews(self._encoder, held_out)).with_outputs(_LEFT_OUT, main=_EXAMPLES)
+        if self._holdout:
+            total = read[_LEFT_OUT] | "CountLeftOut" >> beam.CombineGlobally(sum)
+            total | "TellLeftOut" >> beam.Map(_tell_left_out, self._holdout.name)
+        return read[_EXAMPLES] | beam.Map(serialised)
+
+
+def _tell_left_out(count: int, name: str) -> None:
+    _logger.info("rows left out because their text is in the holdout %s: %d", name, count)
 
 
 class Executor(BaseExampleGenExecutor):  # type: ignore[misc]
@@ -151,11 +190,12 @@ class Executor(BaseExampleGenExecutor):  # type: ignore[misc]
 
 
 class CsvExampleGenSpec(FileBasedExampleGenSpec):  # type: ignore[misc]
-    """TFX's specification, and which version of each span is read."""
+    """TFX's specification, which version of each span is read, and which file the holdout is."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
         **FileBasedExampleGenSpec.PARAMETERS,
         SPAN_VERSIONS: ExecutionParameter(type=str),
+        HOLDOUT: ExecutionParameter(type=str),
     }
 
 
@@ -168,6 +208,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
         output_config: The splits to make.
         range_config: TFX's RangeConfig with a ``static_range``.
         span_versions: The version of each span of the range (see ``window.span_versions``).
+        holdout: The reviews to leave out (see ``holdout.parse``).
         encoder: Its vocabulary tells which WordPieces are unknown.
     """
 
@@ -183,6 +224,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
         output_config: example_gen_pb2.Output,
         range_config: range_config_pb2.RangeConfig | RuntimeParameter,
         span_versions: str | RuntimeParameter,
+        holdout: str | RuntimeParameter,
         encoder: EncoderConfig,
     ) -> None:
         spec = CsvExampleGenSpec(
@@ -191,6 +233,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
             output_config=output_config,
             range_config=range_config,
             span_versions=span_versions,
+            holdout=holdout,
             custom_config=write_encoder(encoder),
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,

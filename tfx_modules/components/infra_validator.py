@@ -1,16 +1,32 @@
-"""InfraValidator that tries the model in the project's own server; TFX's stock one tries it in a container."""
+"""InfraValidator that tries the model in the project's own server; TFX's stock one tries it in a container.
 
+It also measures how long the server takes for a review, which the stock one does not.
+"""
+
+import logging
+import statistics
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tfx.components.infra_validator import component, error_types, executor, serving_bins
 from tfx.components.infra_validator.model_server_runners.base_runner import BaseModelServerRunner
 from tfx.components.infra_validator.types import Request
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import infra_validator_pb2
+from tfx.types import Artifact
 
 from tfx_modules.exceptions import ServingError
 from tfx_modules.serving.process import ModelServerProcess
+
+MEDIAN_SECONDS = "median_seconds"
+"""Custom property of the blessing: the median time from a request for one review to its answer. Absent where there was
+no answer."""
+_ROUNDS = 7
+"""How often each request is sent for the measuring: with three requests the median is the 11th of 21 times."""
+
+_logger = logging.getLogger(__name__)
 
 
 class ProcessRunner(BaseModelServerRunner):  # type: ignore[misc]
@@ -59,8 +75,33 @@ class ProcessRunner(BaseModelServerRunner):  # type: ignore[misc]
         self._server.stop()
 
 
+def median_seconds(send: Callable[[Request], None], requests: Sequence[Request]) -> float:
+    """Measure requests, one after the other; each has been sent before, so that nothing is done for the first time.
+
+    Args:
+        send: sends a request and returns when it has been answered.
+        requests: one or more.
+
+    Returns:
+        The median of all times, in seconds.
+    """
+    times = []
+    for request in [*requests] * _ROUNDS:
+        start = time.perf_counter()
+        send(request)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
 class Executor(executor.Executor):  # type: ignore[misc]
-    """TFX's check (load, then real requests), against the project's server."""
+    """TFX's check (load, then real requests), against the project's server, and a stopwatch."""
+
+    _median: float | None = None
+
+    def _Do(self, *, blessing: Artifact, **given: Any) -> None:
+        super()._Do(blessing=blessing, **given)
+        if self._median is not None:
+            blessing.set_float_custom_property(MEDIAN_SECONDS, self._median)
 
     def _ValidateOnce(
         self,
@@ -78,6 +119,9 @@ class Executor(executor.Executor):  # type: ignore[misc]
             client = serving_binary.MakeClient(runner.GetEndpoint())
             client.WaitUntilModelLoaded(deadline, polling_interval_sec=1)
             client.SendRequests(requests)
+            if requests:
+                self._median = median_seconds(lambda request: client.SendRequests([request]), requests)
+                _logger.info("the server takes %.1f ms for a review (median)", 1000 * self._median)
         finally:
             runner.Stop()
 

@@ -1,5 +1,6 @@
 """Pusher that promotes: by data date, against the model that is in service at that moment, once a run."""
 
+import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
@@ -16,14 +17,19 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import io_utils, proto_utils
 
 from tfx_modules import evaluated
+from tfx_modules.components import judging
+from tfx_modules.components.infra_validator import MEDIAN_SECONDS
+from tfx_modules.config import GateConfig, build
 from tfx_modules.exceptions import NodeError
 from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.events import Event, Kind, Run
-from tfx_modules.promotion.promoter import Candidate, Champion, Judgement, Promoter
+from tfx_modules.promotion.promoter import Candidate, Promoter
 from tfx_modules.promotion.shelf import Shelf
 
 EVALUATION = standard_component_specs.EVALUATION_KEY
 PROMOTION = "promotion"
+HOLDOUT = "holdout"
+GATE = "gate"
 VERDICT = "verdict"
 REASON = "reason"
 NOT_SERVED = "the exported model could not be served; the log of InfraValidator says at which step"
@@ -70,14 +76,18 @@ class Executor(executor.Executor):  # type: ignore[misc]
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         shelf = Shelf(Path(destination.filesystem.base_directory))
         run, actor, older = read_promotion(exec_properties[PROMOTION])
+        model = Path(self.GetModelPath(input_dict))
+        gate = build(GateConfig, json.loads(exec_properties[GATE]))
         candidate = Candidate(
             run=run,
-            model=Path(self.GetModelPath(input_dict)),
+            model=model,
             actor=actor,
-            objections=objections(input_dict),
+            objections=(*objections(input_dict), *judging.objections(model, gate, _seconds(input_dict))),
             older=older,
         )
-        event = Promoter(current_ledger(), shelf).promote(candidate, _judge(input_dict))
+        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
+        sets = judging.evaluation_sets(exec_properties[HOLDOUT], Path(examples), gate)
+        event = Promoter(current_ledger(), shelf).promote(candidate, judging.make_judge(model, sets, gate))
         self._mark(pushed, event, candidate, shelf)
 
     def _mark(self, pushed: types.Artifact, event: Event, candidate: Candidate, shelf: Shelf) -> None:
@@ -108,12 +118,9 @@ def _is_blessed(input_dict: Artifacts, key: str) -> bool:
     return any(item.get_int_custom_property(_BLESSED) for item in input_dict.get(key, ()))
 
 
-def _judge(input_dict: Artifacts) -> Any:
-    def judge(champion: Champion | None) -> Judgement:
-        against = f"against {champion.version}" if champion else "no model is in service"
-        return Judgement(passed=True, told=f"{evaluated.describe(input_dict[EVALUATION][0].uri)} ({against})")
-
-    return judge
+def _seconds(input_dict: Artifacts) -> float | None:
+    (blessing,) = input_dict[standard_component_specs.INFRA_BLESSING_KEY]
+    return blessing.get_float_custom_property(MEDIAN_SECONDS) if blessing.has_custom_property(MEDIAN_SECONDS) else None
 
 
 class PusherSpec(types.ComponentSpec):  # type: ignore[misc]
@@ -122,9 +129,12 @@ class PusherSpec(types.ComponentSpec):  # type: ignore[misc]
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
         standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=pusher_pb2.PushDestination),
         PROMOTION: ExecutionParameter(type=str),
+        HOLDOUT: ExecutionParameter(type=str),
+        GATE: ExecutionParameter(type=str),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
         standard_component_specs.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        standard_component_specs.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
         EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
         standard_component_specs.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
         standard_component_specs.INFRA_BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing),
@@ -139,12 +149,15 @@ class Pusher(BaseComponent):  # type: ignore[misc]
 
     Args:
         model: The model.
+        examples: The run's reviews, on whose eval split candidate and champion are compared.
         evaluation: The Evaluator's numbers.
         model_blessing: The Evaluator's blessing.
         infra_blessing: InfraValidator's blessing.
         push_destination: TFX's PushDestination; ``filesystem.base_directory`` is the folder that servers watch.
         promotion: What the run is about (:func:`read_promotion`). It names the run, so that no push is taken from the
             cache.
+        holdout: The reviews that models are never trained on (``holdout.parse``).
+        gate: Limits, and how candidate and champion are told apart.
     """
 
     SPEC_CLASS = PusherSpec
@@ -154,20 +167,26 @@ class Pusher(BaseComponent):  # type: ignore[misc]
         self,
         *,
         model: types.BaseChannel,
+        examples: types.BaseChannel,
         evaluation: types.BaseChannel,
         model_blessing: types.BaseChannel,
         infra_blessing: types.BaseChannel,
         push_destination: RuntimeParameter,
         promotion: RuntimeParameter,
+        holdout: RuntimeParameter,
+        gate: GateConfig,
     ) -> None:
         super().__init__(
             spec=PusherSpec(
                 model=model,
+                examples=examples,
                 evaluation=evaluation,
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
                 push_destination=push_destination,
                 promotion=promotion,
+                holdout=holdout,
+                gate=json.dumps(dataclasses.asdict(gate), sort_keys=True),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

@@ -8,4 +8,5 @@ Imports neither TensorFlow nor TFX: the node that pushes uses it, and so do comm
                       └──► shelf    the folders that a model server watches: made to follow the ledger
     history                what the ledger's events come to; pure
     versions, manifest     numbers and digests; pure
+    comparison             better, worse or no difference, of two models' scores; pure
 """

@@ -53,7 +53,7 @@ def _imdb(settings: Settings) -> Feed:
         begin=settings.imdb_first_day,
         days=settings.imdb_days,
         reviews_per_day=settings.imdb_reviews_per_day,
-        downloads=settings.state / "downloads",
+        downloads=settings.downloads,
     )
 
 

@@ -10,8 +10,9 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from bert_service.dates import Window, data_date, facts_from
-from bert_service.exceptions import BadInputError, DataDateError, MissingDayError
+from bert_service.exceptions import BadInputError, DataDateError, HoldoutError, MissingDayError
 from bert_service.feeds import Feed, make_feed, screen
+from bert_service.holdout import Holdout, find_holdout, to_json
 from bert_service.settings import Settings
 from bert_service.spans import Span, SpanStore
 
@@ -43,18 +44,19 @@ class DataRefreshOperator(BaseOperator):
             permission; ``rows``, its number of reviews; ``rejected``, its number of rows that cannot be used, by
             reason; ``input_base``, the folder of spans; ``start_span`` and ``end_span``, span numbers;
             ``range_config``, the same as TFX's JSON; ``span_versions``, JSON with the version of each day's span, or
-            null for a gap.
+            null for a gap; ``holdout``, JSON with ``name``, ``path`` and ``sha256`` of the reviews that are never
+            trained on, or ``{}``.
 
         Raises:
-            AirflowFailException: The run's data date is not a date, or too many of a day's rows cannot be used; trying
-                again cannot help.
+            AirflowFailException: The run's data date is not a date, too many of a day's rows cannot be used, or the
+                holdout is not there or has changed; trying again cannot help.
             MissingDayError: The feed lacks a day of the window.
             FeedError: The feed cannot be read.
             OSError: A span could not be written.
         """
         try:
             return self._refresh(data_date(facts_from(context)))
-        except (DataDateError, BadInputError) as error:
+        except (DataDateError, BadInputError, HoldoutError) as error:
             raise AirflowFailException(str(error)) from error
 
     def _refresh(self, day: dt.date) -> dict[str, object]:
@@ -62,6 +64,8 @@ class DataRefreshOperator(BaseOperator):
         window = self._window(Window.ending(day, days=self.settings.window_days), feed)
         spans = self._write(window, feed)
         written = [span for span in spans.values() if span]
+        holdout = find_holdout(self.settings)
+        self._tell(holdout)
         return {
             "data_date": day.isoformat(),
             "first_day": window.first_day.isoformat(),
@@ -74,7 +78,14 @@ class DataRefreshOperator(BaseOperator):
             "end_span": window.end_span,
             "range_config": window.range_config,
             "span_versions": json.dumps({str(day): span and span.version for day, span in spans.items()}),
+            "holdout": to_json(holdout),
         }
+
+    def _tell(self, holdout: Holdout | None) -> None:
+        if holdout:
+            self.log.info("holdout %s: %s, SHA-256 %s", holdout.name, holdout.path, holdout.sha256)
+        else:
+            self.log.info("no holdout: models are judged on the eval split only ([bert_service] holdout names one)")
 
     def _window(self, wanted: Window, feed: Feed) -> Window:
         # A data date before the feed began stays in the window, for the feed to say that it does not have it.

@@ -26,6 +26,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.standard_artifacts import (
+    Examples,
     ExampleStatistics,
     HyperParameters,
     InfraBlessing,
@@ -37,7 +38,7 @@ from tfx.types.standard_artifacts import (
 from tfx_modules.components import champion
 from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.pusher import Pusher
-from tfx_modules.config import ValidationConfig
+from tfx_modules.config import GateConfig, ValidationConfig
 from tfx_modules.exceptions import ConfigError
 from tfx_modules.validation import profile
 
@@ -87,12 +88,33 @@ _ACTIONS = {
 }
 
 
+class Liking(tf.Module):  # type: ignore[misc]
+    """Finds reviews with the word "good" positive."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])  # type: ignore[untyped-decorator]
+    def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"score": tf.where(tf.strings.regex_full_match(text, ".*good.*"), 0.9, 0.1)}
+
+
 @component  # type: ignore[untyped-decorator]
 def Reader(written: In[HyperParameters], model: Out[Model]) -> None:
-    """Reads what Writer wrote."""
-    Path(model.uri, "Format-Serving").mkdir(parents=True, exist_ok=True)
-    text = Path(written.uri, "text").read_text(encoding="utf-8")
-    Path(model.uri, "Format-Serving", "saved_model.pb").write_text(text, encoding="utf-8")
+    """Makes a model with what Writer wrote beside it."""
+    folder, module = Path(model.uri, "Format-Serving"), Liking()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.score})
+    (folder / "text").write_text(Path(written.uri, "text").read_text(encoding="utf-8"), encoding="utf-8")
+
+
+@component  # type: ignore[untyped-decorator]
+def Reviews(examples: Out[Examples]) -> None:
+    """Writes an eval split of four reviews."""
+    folder = Path(examples.uri, "Split-eval")
+    folder.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(folder / "data.gz"), options="GZIP") as writer:
+        for number, review in enumerate((b"bad", b"good", b"so bad", b"so good")):
+            made = tf.train.Example()
+            made.features.feature["review"].bytes_list.value.append(review)
+            made.features.feature["label"].int64_list.value.append(number % 2)
+            writer.write(made.SerializeToString())
 
 
 @component  # type: ignore[untyped-decorator]
@@ -180,12 +202,16 @@ def _model_nodes() -> list[BaseNode]:
         baseline=RuntimeParameter("baseline", int),
     )
     infra_validator = InfraValidator(model=reader.outputs["model"], served=RuntimeParameter("served", int))
+    reviews = Reviews()
     pusher = Pusher(
         model=reader.outputs["model"],
+        examples=reviews.outputs["examples"],
         evaluation=evaluator.outputs["evaluation"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
         push_destination=RuntimeParameter("push_destination", str),
         promotion=RuntimeParameter("promotion", str),
+        holdout=RuntimeParameter("holdout", str),
+        gate=GateConfig(),
     )
-    return [writer, reader, evaluator, infra_validator, pusher]
+    return [writer, reader, reviews, evaluator, infra_validator, pusher]

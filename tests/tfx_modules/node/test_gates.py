@@ -49,7 +49,8 @@ def _push(nodes: Nodes, run_id: str = "run-1", day: int = 5, **changes: Any) -> 
     about = {"dag_id": "tiny", "run_id": run_id, "data_date": f"2026-11-{day:02}", "first_day": "2026-10-23"}
     promotion = json.dumps({**about, "older": "no", "actor": "somebody", **changes})
     destination = json.dumps({"filesystem": {"base_directory": str(nodes.state / "served")}})
-    return nodes.run("Pusher", run_id, push_destination=destination, promotion=promotion)
+    nodes.run("Reviews", run_id)
+    return nodes.run("Pusher", run_id, push_destination=destination, promotion=promotion, holdout="{}")
 
 
 def test_a_model_that_is_blessed_twice_is_promoted(nodes: Nodes) -> None:
@@ -58,7 +59,7 @@ def test_a_model_that_is_blessed_twice_is_promoted(nodes: Nodes) -> None:
     assert (evaluated.state, evaluated.reason) == ("complete", "blessed: accuracy 0.910 (no baseline)")
     assert (validated.state, validated.reason) == ("complete", "")
     assert (pushed.code, pushed.state) == (0, "complete")
-    assert pushed.reason.startswith("promoted: ")
+    assert pushed.reason == "promoted: accuracy 1.000 on the eval split, judged by the floors alone"
     (model,) = pushed.outputs["pushed_model"]
     assert model["properties"]["pushed_version"] == "2026110501"
     assert (nodes.state / "served" / "2026110501" / "saved_model.pb").exists()
@@ -125,7 +126,10 @@ def test_the_model_in_service_is_the_baseline_and_not_the_one_blessed_last(nodes
     _repeat(nodes, "run-2", accuracy=0.95, text="newer")
     pushed = _push(nodes, "run-2", day=4)
 
-    assert pushed.reason.startswith("superseded: data date 2026-11-04 is before 2026-11-05 of 2026110501 in service; ")
+    assert pushed.reason == (
+        "superseded: data date 2026-11-04 is before 2026-11-05 of 2026110501 in service; accuracy 1.000 vs 1.000 of "
+        "2026110501 on the eval split, no difference (p = 1)"
+    )
     assert len(served) == 1
     assert nodes.run("Champion", "run-3").outputs["model"] == served
 

@@ -32,9 +32,7 @@ def test_a_node_reads_what_an_earlier_node_of_its_run_wrote(nodes: Nodes) -> Non
 
     ended = nodes.run("Reader", run_id="run-1")
 
-    assert (
-        Path(ended.outputs["model"][0]["uri"], "Format-Serving", "saved_model.pb").read_text(encoding="utf-8") == "one"
-    )
+    assert Path(ended.outputs["model"][0]["uri"], "Format-Serving", "text").read_text(encoding="utf-8") == "one"
 
 
 def test_the_same_inputs_in_another_run_are_taken_from_the_cache(nodes: Nodes) -> None:
@@ -157,7 +155,7 @@ def test_a_crash_does_not_leave_the_outcome_of_an_earlier_try(nodes: Nodes, tmp_
         (
             "Writer",
             {"text": "a", "steps": 1},
-            r"parameters steps are not in the pipeline; allowed: accuracy, baseline, input_base",
+            r"parameters steps are not in the pipeline; allowed: accuracy, baseline, holdout, input_base",
         ),
         ("Writer", {}, r"node Writer lacks values for parameters text"),
         ("Writer", {"text": "a", "times": "many"}, r"parameter times is 'many'; allowed: a value of type INT"),

@@ -42,6 +42,7 @@ class DataNodes:
     """A pipeline folder with a metadata store of its own."""
 
     folder: Path
+    holdout: str = "{}"
 
     @property
     def metadata(self) -> str:
@@ -63,6 +64,7 @@ class DataNodes:
             "input_base": str(spans),
             "range_config": json.dumps(window),
             "span_versions": json.dumps(dict.fromkeys(days, 1)),
+            "holdout": self.holdout,
         }
         for node in nodes:
             outcome = run_node(self._request(pipeline, node, run_id, parameters if node == NODES[0] else {}))
