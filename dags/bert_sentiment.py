@@ -22,7 +22,9 @@ from pathlib import Path
 
 from bert_service.config import AirflowPipelineConfig, NodeSettings
 from bert_service.feeds import make_feed
+from bert_service.model_asset import model_asset
 from bert_service.modes import full_only
+from bert_service.operators.asset import PromotedModelOperator
 from bert_service.operators.promotion import PromotionNotifyOperator
 from bert_service.operators.refresh import DataRefreshOperator
 from bert_service.parameters import USE_CACHE, node_parameters, run_parameters
@@ -61,11 +63,22 @@ config = AirflowPipelineConfig(
 
 with AirflowDagRunner(config).run(plan) as dag:
     refresh = DataRefreshOperator(task_id="refresh_data", settings=settings)
-    notify = PromotionNotifyOperator(
-        task_id="notify_promotion",
-        webhook_conn_id=settings.webhook_conn_id,
-        trigger_rule="none_failed",  # a skipped Pusher is news too
+    refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
+    promoted = PromotedModelOperator(
+        task_id="promoted_model",
+        settings=settings,
+        module_root=plan.module_root,
+        asset=model_asset(plan.id),
         pre_execute=full_only,
     )
-    refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
-    notify.set_upstream(dag.get_task("Pusher"))
+    notify = PromotionNotifyOperator(
+        task_id="notify_promotion",
+        settings=settings,
+        module_root=plan.module_root,
+        refresh_task_id=refresh.task_id,
+        pre_execute=full_only,
+    )
+    # Teardown tasks run whatever came before, and their end does not change the run's.
+    promoted.as_teardown().set_upstream(dag.get_task("Pusher"))
+    # Of the gate on the data too: when Transform fails beside it, the Pusher is over before its verdict is there.
+    notify.as_teardown().set_upstream([dag.get_task("Pusher"), dag.get_task("ExampleValidator")])

@@ -11,6 +11,9 @@
     ├── NodeCancelledError       a node was stopped because its task was cancelled
     ├── DataDateError            no data date can be made of what the run was given
     ├── ReportError              a report is not where reports may be
+    ├── PromotionCommandError    the promotion command refused or failed, or cannot be understood
+    ├── NotificationError        somebody was not told of a promotion; trying again may help
+    │   └── NotificationRefusedError    trying again cannot help
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
         └── BadInputError        too many of a day's rows cannot be used
@@ -51,6 +54,18 @@ class DataDateError(BertServiceError):
 
 class ReportError(BertServiceError):
     """A report is not to be shown: it is not a report in the folder that they are in."""
+
+
+class PromotionCommandError(BertServiceError):
+    """The promotion command refused what it was asked, failed, or printed something else than an answer."""
+
+
+class NotificationError(BertServiceError):
+    """A channel was not told of a promotion."""
+
+
+class NotificationRefusedError(NotificationError):
+    """A channel cannot be told as it is set up; the same message again would be refused again."""
 
 
 class FeedError(BertServiceError):

@@ -14,6 +14,7 @@ from bert_service.exceptions import BadInputError, DataDateError, MissingDayErro
 from bert_service.feeds import Feed, make_feed, screen
 from bert_service.settings import Settings
 from bert_service.spans import Span, SpanStore
+from bert_service.xcoms import failure_told
 
 
 class DataRefreshOperator(BaseOperator):
@@ -52,10 +53,11 @@ class DataRefreshOperator(BaseOperator):
             FeedError: The feed cannot be read.
             OSError: A span could not be written.
         """
-        try:
-            return self._refresh(data_date(facts_from(context)))
-        except (DataDateError, BadInputError) as error:
-            raise AirflowFailException(str(error)) from error
+        with failure_told(context):
+            try:
+                return self._refresh(data_date(facts_from(context)))
+            except (DataDateError, BadInputError) as error:
+                raise AirflowFailException(str(error)) from error
 
     def _refresh(self, day: dt.date) -> dict[str, object]:
         feed = make_feed(self.settings)
