@@ -85,12 +85,14 @@ class Announcer:
             )
 
     def _tell(self, channel: Channel, event: PromotionEvent, context: Context) -> bool:
+        step = "told"
         try:
             _patiently(lambda: notifier_of(channel)(context), self._patience)
+            step = "noted as told, although it was"
             _patiently(lambda: self._deliveries.deliver(event.position, channel.name), self._patience)
         except Exception as error:  # noqa: BLE001 (a user's notifier may raise anything; the others are told all the same)
             # One line: the tracebacks are those of clients, and say no more.
-            _logger.error("channel %s was not told: %s", channel.name, _described(error))  # noqa: TRY400
+            _logger.error("channel %s was not %s: %s", channel.name, step, _described(error))  # noqa: TRY400
             return False
         _logger.info("channel %s was told", channel.name)
         return True

@@ -42,7 +42,7 @@ def explain(tasks: Sequence[TaskEnd]) -> tuple[Kind, str]:
     if failed:
         return Kind.FAILED, _one_line("; ".join(map(_told, failed)))
     states = ", ".join(f"{task.task_id} {task.state or 'not run'}" for task in tasks)
-    return Kind.FAILED, f"no task failed, and none left a verdict ({states})"
+    return Kind.FAILED, _one_line(f"no task failed, and none left a verdict ({states})")
 
 
 def _told(task: TaskEnd) -> str:

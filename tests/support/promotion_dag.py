@@ -1,4 +1,4 @@
-"""DAG files: a run that ends as its parameters say, with the two tasks that tell of it; and a DAG that waits for models.
+"""DAGs: a run that ends as its parameters say, with the two tasks that tell of it; and one that waits for models.
 
 As a script it runs once in this process: `python promotion_dag.py '{"trainer": "failed"}'`. `validator` and `trainer`
 are states of nodes. `pusher` is the kind of verdict that the Pusher leaves in the ledger.
@@ -92,10 +92,12 @@ with DAG("promotion", schedule=None, params=PARAMS) as dag:
     promoted.as_teardown().set_upstream([pushed])
     notify.as_teardown().set_upstream([pushed, validator])
 
-with DAG("after_promotion", schedule=[model_asset("bert_sentiment")]) as waiting:
+with DAG("after_promotion", schedule=[model_asset("bert_sentiment")], is_paused_upon_creation=False) as waiting:
     task(task_id="use_the_model")(lambda: None)()
 
 if __name__ == "__main__":
-    run = dag.test(logical_date=dt.datetime(2026, 11, 5, tzinfo=dt.timezone.utc), run_conf=json.loads(sys.argv[1]))
+    # The same run each time it is run with the same state folder, as after its tasks were cleared.
+    day = dt.datetime(2026, 11, 5, tzinfo=dt.timezone.utc)
+    run = dag.test(logical_date=day, run_after=day, run_conf=json.loads(sys.argv[1]))
     ends = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
     print(json.dumps({"run_id": run.run_id, "state": str(run.state), "tasks": ends}))

@@ -1,5 +1,6 @@
 """The operator that changes the asset of the model in service."""
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from bert_service.hooks.promotion import PromotionHook
 from bert_service.model_asset import promotions_of
 from bert_service.promotion import Kind, PromotionEvent
 from bert_service.settings import Settings
+
+CLOCKS_DIFFER = dt.timedelta(days=1)
+"""How far the ledger's clock may be ahead of the one of Airflow's database."""
 
 
 class PromotedModelOperator(BaseOperator):
@@ -60,5 +64,6 @@ class PromotedModelOperator(BaseOperator):
         return event.to_json()
 
     def _has_told(self, event: PromotionEvent, context: Context) -> bool:
-        since = context["inlet_events"][self.asset].after(event.at.isoformat())
-        return any((told.extra or {}).get("position") == event.position for told in since)
+        mark = (event.position, event.at.isoformat())
+        events = context["inlet_events"][self.asset].after((event.at - CLOCKS_DIFFER).isoformat())
+        return mark in [(extra.get("position"), extra.get("at")) for extra in (told.extra or {} for told in events)]
