@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.plugins.conftest import MODULE_ROOT
 from tests.support.airflow_home import PROJECT_ROOT
 
-DAGS = PROJECT_ROOT / "tests" / "support"
+DAGS = PROJECT_ROOT / "tests" / "support" / "dags"
 
 
 def migrate() -> None:
