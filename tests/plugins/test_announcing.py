@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, Context
+from airflow.sdk import DAG
 from bert_service import signature
 from bert_service.announcing import Announcer, Patience
 from bert_service.exceptions import NotificationError, NotificationRefusedError
@@ -49,12 +49,11 @@ def connect(patch: pytest.MonkeyPatch, name: str, kind: str, port: int, **more: 
     patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(said))
 
 
-def context(told: PromotionEvent | None = None) -> Context:
+def context(told: PromotionEvent | None = None) -> Any:
     """Of the task that tells: one of the run of the event."""
     ti = SimpleNamespace(dag_id="bert_sentiment", run_id=PROMOTED["run_id"], task_id="notify_promotion")
     more: dict[str, Any] = {"promotion": told} if told else {}
-    found: Any = {"ti": ti, "dag": DAG("bert_sentiment", schedule=None), "dag_run": SimpleNamespace(), **more}
-    return found
+    return {"ti": ti, "dag": DAG("bert_sentiment", schedule=None), "dag_run": SimpleNamespace(), **more}
 
 
 def announce(folder: Path, *entries: dict[str, Any], told: PromotionEvent | None = None) -> None:

@@ -33,8 +33,8 @@ def test_each_carrier_and_the_names_that_channels_have_by_themselves() -> None:
 
 def test_a_channel_is_told_all_that_is_news_unless_it_says_what_it_wants() -> None:
     everything, some = channels(MAIL, {**SLACK, "on": ["promoted", "unchanged"], "name": "team"})
-    assert everything.on == set(Kind) - {Kind.UNCHANGED}
-    assert (some.on, some.name) == ({Kind.PROMOTED, Kind.UNCHANGED}, "team")
+    assert everything.on == frozenset(Kind) - {Kind.UNCHANGED}
+    assert (some.on, some.name) == (frozenset({Kind.PROMOTED, Kind.UNCHANGED}), "team")
 
 
 def test_nobody_by_default() -> None:

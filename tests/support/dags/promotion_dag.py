@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 from bert_service.announcing import Patience
 from bert_service.config import NodeEnvironment
@@ -46,8 +48,7 @@ environment = NodeEnvironment(
 ledger = Path(settings.ledger.removeprefix("sqlite:///"))
 
 
-@task(task_id="Pusher")
-def pusher(params: dict[str, Any], run_id: str) -> None:
+def push(params: dict[str, Any], run_id: str) -> None:
     """Leave a verdict as the real one does, in the stand-in's ledger."""
     known = json.loads(ledger.read_text()) if ledger.exists() else {"events": [], "deliveries": {}}
     if not any(event["run_id"] == run_id and event["final"] for event in known["events"]):
@@ -83,8 +84,8 @@ def node(task_id: str, act: str) -> TfxNodeOperator:
 PARAMS = {"validator": "complete", "trainer": "complete", "pusher": "promoted", "mode": "full", "data_date": None}
 with DAG("promotion", schedule=None, params=PARAMS) as dag:
     validator, trainer = node("ExampleValidator", "report"), node("Trainer", "{{ params.trainer }}")
-    pushed = pusher()
-    told = {"settings": settings, "module_root": MODULE_ROOT, "pre_execute": full_only}
+    pushed = PythonOperator(task_id="Pusher", python_callable=push)
+    told: dict[str, Any] = {"settings": settings, "module_root": MODULE_ROOT, "pre_execute": full_only}
     promoted = PromotedModelOperator(task_id="promoted_model", asset=model_asset("bert_sentiment"), **told)
     notify = PromotionNotifyOperator(task_id="notify_promotion", patience=Patience(tries=2, pause=0.01), **told)
     validator.set_downstream(trainer)
@@ -93,7 +94,7 @@ with DAG("promotion", schedule=None, params=PARAMS) as dag:
     notify.as_teardown().set_upstream([pushed, validator])
 
 with DAG("after_promotion", schedule=[model_asset("bert_sentiment")], is_paused_upon_creation=False) as waiting:
-    task(task_id="use_the_model")(lambda: None)()
+    BashOperator(task_id="use_the_model", bash_command="true")
 
 if __name__ == "__main__":
     # The same run each time it is run with the same state folder, as after its tasks were cleared.
