@@ -1,7 +1,8 @@
 """### Dated reviews in, a judged and published BERT sentiment model out.
 
 `refresh_data` fetches the reviews of the days up to the run's **data date**; the tasks in the middle are the nodes of
-the TFX pipeline; `notify_promotion` says whether the model went live, and why.
+the TFX pipeline; `promoted_model` is green when the model went live, and `notify_promotion` says why or why not: on the
+run's note, and to whom the setting `notifications` names.
 
 | To | do |
 |---|---|
@@ -10,9 +11,10 @@ the TFX pipeline; `notify_promotion` says whether the model went live, and why.
 | run for many days | `airflow backfill create --dag-id bert_sentiment --from-date A --to-date B`, or *Trigger* |
 | only bring the data in | the same with `mode` = `data_only`: refresh, statistics, validation; the rest is skipped |
 | search hyperparameters | trigger with `tune`; later runs use what it found |
+| run a DAG after each promotion | schedule it on the asset `bert_sentiment_model` |
 | see what a node made | its *XCom* `return_value` lists the artifacts with their addresses |
 
-A skipped `Pusher` is no fault: the model was not good enough, and the last line of the task's log says why. A failed
+A skipped `Pusher` is no fault: the model was not good enough, and the run's note says why. A failed
 `ExampleValidator` means that the data has anomalies; nothing is trained on them. The run's note says why, and the
 button *Validation report* of the task shows it.
 """

@@ -50,5 +50,12 @@ def failure_told(context: Context) -> Iterator[None]:
     except AirflowSkipException:
         raise
     except (Exception, AirflowTaskTimeout) as error:
-        push_news(context, FAILURE, " ".join((str(error) or type(error).__name__).split())[:_LONGEST])
+        push_news(context, FAILURE, _masked(" ".join((str(error) or type(error).__name__).split()))[:_LONGEST])
         raise
+
+
+def _masked(text: str) -> str:
+    # As in the task's log: this text goes further, to people and their mailboxes.
+    from airflow.sdk._shared.secrets_masker import redact
+
+    return str(redact(text))

@@ -18,10 +18,11 @@ from airflow.sdk.exceptions import (
     ErrorType,
 )
 from airflow.sdk.execution_time.comms import ErrorResponse
+from airflow.sdk.log import mask_secret
 from bert_service.config import NodeEnvironment
 from bert_service.exceptions import NodeCancelledError, OutcomeError, SettingsError
 from bert_service.operators.node import TfxNodeOperator
-from bert_service.xcoms import FAILURE, REPORT, VERDICT
+from bert_service.xcoms import FAILURE, REPORT, VERDICT, failure_told
 
 from tests.plugins.environments import environment
 
@@ -90,6 +91,13 @@ def test_only_a_gate_puts_its_reason_on_the_runs_note(environment: NodeEnvironme
     with suppress(AirflowException):
         pusher(environment, act=state).execute(CONTEXT)
     assert VERDICT not in pushed
+
+
+def test_secrets_that_airflow_knows_are_not_in_the_error_that_is_left() -> None:
+    mask_secret("open-sesame")
+    with pytest.raises(LookupError), failure_told(CONTEXT):
+        raise LookupError("no such host: bert:open-sesame@db")
+    assert pushed == {FAILURE: "no such host: bert:***@db"}
 
 
 def test_an_error_is_left_for_the_task_that_tells_what_the_run_came_to(environment: NodeEnvironment) -> None:

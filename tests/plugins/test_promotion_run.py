@@ -49,7 +49,14 @@ def run(state: Path, *, channel: int | None = None, **parameters: str) -> Ended:
     (state / "ledger").mkdir(parents=True, exist_ok=True)
     connection = json.dumps({"conn_type": "http", "host": "127.0.0.1", "port": channel, "password": "sesame"})
     setting = {"AIRFLOW__BERT_SERVICE__NOTIFICATIONS": '[{"webhook": {"conn_id": "hook"}}]'} if channel else {}
-    printed = run_dag("promotion_dag.py", json.dumps(parameters), state=state, AIRFLOW_CONN_HOOK=connection, **setting)
+    printed = run_dag(
+        "promotion_dag.py",
+        json.dumps(parameters),
+        state=state,
+        AIRFLOW__API__BASE_URL="https://airflow.example.org/",
+        AIRFLOW_CONN_HOOK=connection,
+        **setting,
+    )
     told = json.loads(printed.splitlines()[-1])
     ledger = state / "ledger" / "ledger.db"
     events = json.loads(ledger.read_text())["events"] if ledger.exists() else []
@@ -100,6 +107,13 @@ def test_a_promoted_model_changes_its_asset_and_is_told_once_although_the_channe
         assert (again.state, set(again.tasks.values())) == ("success", {"success"})
         told = json.loads(inbox.posts[-1].body)
         assert (told["version"], len(inbox.posts)) == (2026110501, 3)
+        page = "https://airflow.example.org/dags/promotion/runs/manual__2026-11-05T00%3A00%3A00%2B00%3A00"
+        report = page.replace("/dags/", "/bert_service/reports/").replace("/runs/", "/")
+        assert told["links"] == {
+            "Run": page,
+            "Task": f"{page}/tasks/notify_promotion",
+            "Validation report": f"{report}/ExampleValidator",
+        }
 
         cleared = run(tmp_path, channel=inbox.port)
         assert (cleared.state, set(cleared.tasks.values())) == ("success", {"success"})
