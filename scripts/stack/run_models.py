@@ -20,7 +20,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
     try:
         place.state.mkdir(parents=True, exist_ok=True)
         # Airflow reads its configuration when it is imported.
-        os.environ.update(airflow_environment(place, ensure_credentials(place.secrets), read_session(place), os.environ))
+        os.environ.update(
+            airflow_environment(place, ensure_credentials(place.secrets), read_session(place), os.environ)
+        )
     except ScriptError as error:
         sys.exit(str(error))
     python, environment = _command(place, os.environ)

@@ -9,6 +9,7 @@ from bert_service.config import PromotionEnvironment
 from bert_service.exceptions import PromotionCommandError, SettingsError
 from bert_service.hooks.process import node_environment
 from bert_service.promotion import PromotionEvent, RunEnd, event_from
+from bert_service.settings import Settings
 
 TIMEOUT = 120.0
 """Seconds that the command has: it waits for others who write to the ledger, for a minute at most."""
@@ -16,6 +17,11 @@ ROLLBACK_TIMEOUT = 600.0
 """Seconds that a rollback has: it ends when the server has the version."""
 LEDGER_VARIABLE = "BERT_SERVICE_LEDGER"
 MODELS_VARIABLE = "BERT_SERVICE_MODELS"
+
+
+def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, str]:
+    """Return the variables that tell the promotion command what it works on."""
+    return {LEDGER_VARIABLE: where.ledger, MODELS_VARIABLE: str(where.models)}
 
 
 class PromotionHook:
@@ -82,11 +88,7 @@ class PromotionHook:
                 [str(python), "-m", "tfx_modules.promotion", command, "--json", *arguments],
                 cwd=self._environment.module_root,
                 # The ledger's address may hold a password: command lines can be read by everybody on the machine.
-                env={
-                    **node_environment(os.environ),
-                    LEDGER_VARIABLE: self._environment.ledger,
-                    MODELS_VARIABLE: str(self._environment.models),
-                },
+                env={**node_environment(os.environ), **promotion_environment(self._environment)},
                 input=text,
                 capture_output=True,
                 encoding="utf-8",

@@ -15,9 +15,6 @@ from bert_service.run_end import TaskEnd, explain
 from bert_service.settings import Settings
 from bert_service.xcoms import FAILURE, VERDICT, push_news
 
-ACTOR = "airflow"
-"""Who ended a run that nobody triggered by hand."""
-
 
 class PromotionNotifyOperator(BaseOperator):
     """Tells what a run came to: promoted or not, and why. On the run's note, to the channels, in its last log line.
@@ -87,7 +84,7 @@ class PromotionNotifyOperator(BaseOperator):
             data_date=day,
             first_day=first_day if "first_day" not in refreshed else day.fromisoformat(refreshed["first_day"]),
             reason=reason,
-            actor=context["dag_run"].triggering_user_name or ACTOR,
+            actor=context["dag_run"].triggering_user_name or context["dag_run"].run_type.value,
         )
 
     def _tasks(self, context: Context) -> list[TaskEnd]:

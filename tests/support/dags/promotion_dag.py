@@ -43,6 +43,7 @@ environment = NodeEnvironment(
     code_version="c0de",
     pipeline_root=settings.pipeline_root,
     metadata=settings.metadata,
+    ledger=settings.ledger,
     outcomes=settings.outcomes,
 )
 ledger = Path(settings.ledger.removeprefix("sqlite:///"))
