@@ -1,7 +1,8 @@
 """### Dated reviews in, a judged and published BERT sentiment model out.
 
 `refresh_data` fetches the reviews of the days up to the run's **data date**; the tasks in the middle are the nodes of
-the TFX pipeline; `notify_promotion` says whether the model went live, and why.
+the TFX pipeline; `promoted_model` is green when the model went live, and `notify_promotion` says why or why not: on the
+run's note, and to whom the setting `notifications` names.
 
 | To | do |
 |---|---|
@@ -10,9 +11,10 @@ the TFX pipeline; `notify_promotion` says whether the model went live, and why.
 | run for many days | `airflow backfill create --dag-id bert_sentiment --from-date A --to-date B`, or *Trigger* |
 | only bring the data in | the same with `mode` = `data_only`: refresh, statistics, validation; the rest is skipped |
 | search hyperparameters | trigger with `tune`; later runs use what it found |
+| run a DAG after each promotion | schedule it on the asset `bert_sentiment_model` |
 | see what a node made | its *XCom* `return_value` lists the artifacts with their addresses |
 
-A skipped `Pusher` is no fault: the model was not good enough, and the last line of the task's log says why. A failed
+A skipped `Pusher` is no fault: the model was not good enough, and the run's note says why. A failed
 `ExampleValidator` means that the data has anomalies; nothing is trained on them. The run's note says why, and the
 button *Validation report* of the task shows it.
 """
@@ -22,7 +24,9 @@ from pathlib import Path
 
 from bert_service.config import AirflowPipelineConfig, NodeSettings
 from bert_service.feeds import make_feed
+from bert_service.model_asset import model_asset
 from bert_service.modes import full_only
+from bert_service.operators.asset import PromotedModelOperator
 from bert_service.operators.promotion import PromotionNotifyOperator
 from bert_service.operators.refresh import DataRefreshOperator
 from bert_service.parameters import USE_CACHE, node_parameters, run_parameters
@@ -61,11 +65,22 @@ config = AirflowPipelineConfig(
 
 with AirflowDagRunner(config).run(plan) as dag:
     refresh = DataRefreshOperator(task_id="refresh_data", settings=settings)
-    notify = PromotionNotifyOperator(
-        task_id="notify_promotion",
-        webhook_conn_id=settings.webhook_conn_id,
-        trigger_rule="none_failed",  # a skipped Pusher is news too
+    refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
+    promoted = PromotedModelOperator(
+        task_id="promoted_model",
+        settings=settings,
+        module_root=plan.module_root,
+        asset=model_asset(plan.id),
         pre_execute=full_only,
     )
-    refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
-    notify.set_upstream(dag.get_task("Pusher"))
+    notify = PromotionNotifyOperator(
+        task_id="notify_promotion",
+        settings=settings,
+        module_root=plan.module_root,
+        refresh_task_id=refresh.task_id,
+        pre_execute=full_only,
+    )
+    # Teardown tasks run whatever came before, and their end does not change the run's.
+    promoted.as_teardown().set_upstream(dag.get_task("Pusher"))
+    # Of the gate on the data too: when Transform fails beside it, the Pusher is over before its verdict is there.
+    notify.as_teardown().set_upstream([dag.get_task("Pusher"), dag.get_task("ExampleValidator")])

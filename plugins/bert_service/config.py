@@ -125,6 +125,30 @@ class NodeEnvironment:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class PromotionEnvironment:
+    """Where the promotion command runs, and what it works on."""
+
+    tfx_python: Path
+    module_root: Path
+    """The folder that holds ``tfx_modules``."""
+    ledger: str = field(repr=False)  # may hold a password
+    models: Path
+    """The served folder."""
+
+    @classmethod
+    def of(cls, module_root: Path, settings: Settings) -> "PromotionEnvironment":
+        """Take from the settings what concerns promotions.
+
+        Args:
+            module_root: A plan's, so that a run uses one version of ``tfx_modules``.
+            settings: The Airflow side's settings.
+        """
+        return cls(
+            tfx_python=settings.tfx_python, module_root=module_root, ledger=settings.ledger, models=settings.models
+        )
+
+
 def _limit(name: str, value: object, allowed: str) -> SettingsError:
     return SettingsError(f"NodeSettings.{name} is {value}; allowed: {allowed}. Change it, or leave it out.")
 

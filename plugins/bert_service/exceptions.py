@@ -12,6 +12,9 @@
     ├── DataDateError            no data date can be made of what the run was given
     ├── ReportError              a report is not where reports may be
     ├── HoldoutError             the reviews that are never trained on are not there, or have changed
+    ├── PromotionCommandError    the promotion command refused or failed, or cannot be understood
+    ├── NotificationError        somebody was not told of a promotion; trying again may help
+    │   └── NotificationRefusedError    trying again cannot help
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
         └── BadInputError        too many of a day's rows cannot be used
@@ -56,6 +59,18 @@ class ReportError(BertServiceError):
 
 class HoldoutError(BertServiceError):
     """The holdout is not there, or is not what it was."""
+
+
+class PromotionCommandError(BertServiceError):
+    """The promotion command refused what it was asked, failed, or printed something else than an answer."""
+
+
+class NotificationError(BertServiceError):
+    """A channel was not told of a promotion."""
+
+
+class NotificationRefusedError(NotificationError):
+    """A channel cannot be told as it is set up; the same message again would be refused again."""
 
 
 class FeedError(BertServiceError):

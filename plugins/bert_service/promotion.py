@@ -1,97 +1,133 @@
-"""What a run's promotion came to: the news that ``notify_promotion`` tells."""
+"""What the ledger of promotions says of a run or a rollback: events, as the promotion command prints them."""
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
+from enum import Enum
 from typing import Any
 
-from bert_service.exceptions import OutcomeError
+from bert_service.exceptions import PromotionCommandError
 
-PUSHED_MODEL = "pushed_model"
-"""The Pusher's output key."""
-NO_REASON = "no gate gave a reason; see the logs of the tasks before the Pusher"
+
+class Kind(str, Enum):
+    """What was decided."""
+
+    PROMOTED = "promoted"
+    """The run's model went into service."""
+    BLOCKED = "blocked"
+    """A gate kept the run's data or model out of service."""
+    SUPERSEDED = "superseded"
+    """The run's model is good enough, but a model of newer data is in service."""
+    UNCHANGED = "unchanged"
+    """The run's model is the very one that is in service."""
+    FAILED = "failed"
+    """The run ended before there was a model to judge."""
+    ROLLED_BACK = "rolled_back"
+    """Somebody put another version in service."""
+
+
+_WORDS: Mapping[Kind, str] = {Kind.ROLLED_BACK: "rolled back to"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionEvent:
-    """Whether a run's model went live, and why not if it did not."""
+    """An event of the ledger. It never changes, and is not made on this side."""
 
-    promoted: bool
-    version: str
-    """Version of the pushed model, as the model server knows it; empty when none was pushed."""
-    data_date: dt.date
-    """The UTC day that the run is about."""
-    dag_id: str
-    run_id: str
-    model_uri: str
-    """Where the pushed model is; empty when none was pushed."""
+    position: int
+    """Its place in the ledger, from 1 on."""
+    at: dt.datetime
+    kind: Kind
     reason: str
-    """One line; empty when there is nothing to say."""
+    """One line, with the numbers that decided."""
+    actor: str
+    """Who: a user, or what acted by itself."""
+    version: int | None = None
+    """The version that it is about, as the model server knows it; None: none."""
+    champion: int | None = None
+    """The version that was in service before; None: none."""
+    dag_id: str | None = None
+    """The run that it is about, and the data of that run; None: it is about no run."""
+    run_id: str | None = None
+    data_date: dt.date | None = None
+    first_day: dt.date | None = None
+    model_uri: str = ""
+    model_digest: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """What was measured of candidate and champion, as JSON values; any of it may be missing."""
+    final: bool = False
+    """Whether it is the one verdict of its run."""
 
-    def to_json(self) -> dict[str, object]:
-        """Return the event as JSON values, as the webhook gets it: the fields, dates in ISO 8601, and ``event``."""
-        return {"event": "promotion", **asdict(self), "data_date": self.data_date.isoformat()}
+    @property
+    def title(self) -> str:
+        """What happened, in a few words, like ``promoted 2026110501``."""
+        words = _WORDS.get(self.kind, self.kind.value)
+        return f"{words} {self.version}" if self.version else words
 
-    def __str__(self) -> str:
-        if self.promoted:
-            news = f"promoted: version {self.version}, data date {self.data_date}, {self.model_uri}"
-            return f"{news} ({self.reason})" if self.reason else news
-        return f"not promoted: data date {self.data_date}: {self.reason}"
+    @property
+    def line(self) -> str:
+        """What happened and why, in one line."""
+        return " ".join(f"{self.title}: {self.reason}".split())
+
+    @property
+    def identity(self) -> str:
+        """A text that no other event has, also none of another ledger; the same whenever it is told."""
+        return f"{self.dag_id or 'rollback'}.{self.position}.{int(self.at.timestamp())}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as JSON values, as the command printed it."""
+        values = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        dates = {name: day.isoformat() for name, day in values.items() if isinstance(day, dt.date)}
+        return {**values, **dates, "kind": self.kind.value, "metrics": dict(self.metrics)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromotionFacts:
-    """What a promotion is told from: the run, and the outcomes that its tasks returned (JSON values; None: none)."""
+class RunEnd:
+    """How a run ended that has no verdict in the ledger: what is to be recorded of it."""
 
-    data_date: dt.date
+    kind: Kind
+    """``blocked`` or ``failed``."""
     dag_id: str
     run_id: str
-    pusher: Mapping[str, Any] | None
-    """The Pusher's outcome. A Pusher that was skipped returns none."""
-    gates: tuple[Mapping[str, Any] | None, ...]
-    """Outcomes of the nodes that a model has to pass before the Pusher, in their order."""
+    data_date: dt.date
+    first_day: dt.date
+    reason: str
+    actor: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return JSON values, dates in ISO 8601."""
+        return {**{setting.name: str(getattr(self, setting.name)) for setting in fields(self)}, "kind": self.kind.value}
 
 
-def promotion_event(facts: PromotionFacts) -> PromotionEvent:
-    """Tell a promotion from the outcomes of a run's tasks.
-
-    Version and address are those that TFX's Pusher writes on its artifact (``pushed_version``, ``pushed_destination``).
+def event_from(values: Any) -> PromotionEvent:
+    """Read an event.
 
     Args:
-        facts: The run and the outcomes.
+        values: What the promotion command printed, as JSON values. Fields that are not known here are passed over.
 
     Returns:
-        The event. The reason is the Pusher's; without one, those of the gates that gave one.
+        The event.
 
     Raises:
-        OutcomeError: The Pusher says that it pushed, but not what or where.
+        PromotionCommandError: It is not an event.
     """
-    pushed = _pushed_properties(facts.pusher)
-    reason = _reason(facts.pusher) or "; ".join(filter(None, map(_reason, facts.gates)))
-    return PromotionEvent(
-        promoted=bool(pushed),
-        version=_required(pushed, "pushed_version") if pushed else "",
-        data_date=facts.data_date,
-        dag_id=facts.dag_id,
-        run_id=facts.run_id,
-        model_uri=_required(pushed, "pushed_destination") if pushed else "",
-        reason=reason if pushed or reason else NO_REASON,
-    )
-
-
-def _pushed_properties(outcome: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    artifacts = outcome["outputs"].get(PUSHED_MODEL, ()) if outcome else ()
-    return next((artifact["properties"] for artifact in artifacts if artifact["properties"].get("pushed") == 1), {})
-
-
-def _required(properties: Mapping[str, Any], name: str) -> str:
-    if not properties.get(name):
-        raise OutcomeError(
-            f"the Pusher's artifact is pushed but has no {name}; it has {', '.join(sorted(properties))}. Use a Pusher "
-            "that sets it, as TFX's does."
+    try:
+        known = {setting.name: values[setting.name] for setting in fields(PromotionEvent) if setting.name in values}
+        return PromotionEvent(
+            **{
+                **known,
+                "at": dt.datetime.fromisoformat(values["at"]),
+                "kind": Kind(values["kind"]),
+                "data_date": _day(values.get("data_date")),
+                "first_day": _day(values.get("first_day")),
+            }
         )
-    return str(properties[name])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PromotionCommandError(
+            f"not an event of the ledger ({type(error).__name__}: {error}); allowed: a JSON object with position, at, "
+            f"reason, actor and a kind of {', '.join(kind.value for kind in Kind)}. Use a tfx_modules of the same "
+            "version as the plugin."
+        ) from error
 
 
-def _reason(outcome: Mapping[str, Any] | None) -> str:
-    return str(outcome["reason"]) if outcome else ""
+def _day(value: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(value) if value else None

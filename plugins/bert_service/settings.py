@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from bert_service import values as read
+from bert_service.channels import Channel, read_channels
 from bert_service.exceptions import SettingsError
 from bert_service.rules import Rules, rules_from
 from bert_service.source_settings import SourceSettings, source_settings_from
@@ -86,8 +87,8 @@ class Settings:
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack. Any other day without reviews fails the run, and so does a data date without."""
-    webhook_conn_id: str = ""
-    """Airflow connection of the HTTP webhook that ``notify_promotion`` posts to; empty: no webhook."""
+    notifications: tuple[Channel, ...] = field(default=(), repr=False)  # may hold a notifier's secrets
+    """Who is told of promotions, as JSON: :mod:`bert_service.channels` has the form; empty: nobody."""
 
     def __post_init__(self) -> None:
         """Check the values that have a limit."""
@@ -219,7 +220,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         holdout=_path(given["holdout"], root) if "holdout" in given else None,
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
-        webhook_conn_id=given.get("webhook_conn_id", ""),
+        notifications=read_channels(given.get("notifications", "")),
     )
 
 

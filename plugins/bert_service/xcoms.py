@@ -6,15 +6,20 @@ them from these.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException, AirflowTaskTimeout
 
 VERDICT = "bert_service_verdict"
 """Key of a line for the run's note, like ``blocked: 12 of 300 reviews have no text``. Any operator may push one."""
 REPORT = "bert_service_report"
 """Key of the address of a report that the task made for people."""
+FAILURE = "bert_service_failure"
+"""Key of the error that ended the task's last try, in one line; ``notify_promotion`` tells it."""
 
+_LONGEST = 500  # characters of an error that are kept
 _logger = logging.getLogger(__name__)
 
 
@@ -31,3 +36,26 @@ def push_news(context: Context, key: str, value: str) -> None:
     except AirflowRuntimeError as error:
         # One line: the traceback is that of Airflow's client, and says no more.
         _logger.error("XCom %s was not stored: %r", key, error)  # noqa: TRY400
+
+
+@contextmanager
+def failure_told(context: Context) -> Iterator[None]:
+    """Leave the error that ends a task in its XComs; it goes on as it was.
+
+    Args:
+        context: The running task's.
+    """
+    try:
+        yield
+    except AirflowSkipException:
+        raise
+    except (Exception, AirflowTaskTimeout) as error:
+        push_news(context, FAILURE, _masked(" ".join((str(error) or type(error).__name__).split()))[:_LONGEST])
+        raise
+
+
+def _masked(text: str) -> str:
+    # As in the task's log: this text goes further, to people and their mailboxes.
+    from airflow.sdk._shared.secrets_masker import redact
+
+    return str(redact(text))

@@ -93,13 +93,25 @@ def test_tasks_and_edges(project: Path) -> None:
     assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
         **EDGES,
         "refresh_data": roots,
-        "Pusher": {"notify_promotion"},
+        "ExampleValidator": {*EDGES["ExampleValidator"], "notify_promotion"},
+        "Pusher": {"promoted_model", "notify_promotion"},
+        "promoted_model": set(),
         "notify_promotion": set(),
     }
 
 
-def test_the_promotion_is_told_also_when_the_pusher_was_skipped(project: Path) -> None:
-    assert loaded(project).get_task("notify_promotion").trigger_rule == "none_failed"
+@pytest.mark.parametrize("task_id", ["promoted_model", "notify_promotion"])
+def test_what_a_run_came_to_is_told_whatever_came_before_and_does_not_change_it(project: Path, task_id: str) -> None:
+    told = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project))).get_task(task_id)
+    assert (told.is_teardown, told.on_failure_fail_dagrun) == (True, False)
+
+
+def test_a_promotion_changes_the_asset_of_the_model(project: Path) -> None:
+    promoted = loaded(project).get_task("promoted_model")
+    assert [(asset.name, asset.uri) for asset in promoted.inlets] == [
+        ("bert_sentiment_model", "x-bert-service://model/bert_sentiment")
+    ]
+    assert [alias.name for alias in promoted.outlets] == ["bert_sentiment_model_promotions"]
 
 
 def test_the_form_and_the_page(project: Path) -> None:
@@ -152,7 +164,7 @@ def test_days_of_the_imdb_feed(project: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_airflow_can_keep_the_dag(project: Path) -> None:
     kept = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project)))
-    assert set(kept.task_dict) == {*EDGES, "refresh_data", "notify_promotion"}
+    assert set(kept.task_dict) == {*EDGES, "refresh_data", "promoted_model", "notify_promotion"}
 
 
 def test_a_stale_pipeline_is_an_import_error_that_names_the_command(project: Path) -> None:

@@ -35,7 +35,7 @@ def test_it_works_twice_in_a_row_and_leaves_nothing_running(site: Site, tmp_path
     first = run_demo(site, tmp_path / "first.log")
 
     states = {task: state for state, task in SHOWN_STATE.findall(first)}
-    assert set(states) == {"refresh_data", *NODES, "notify_promotion"}
+    assert set(states) == {"refresh_data", *NODES, "promoted_model", "notify_promotion"}
     assert states["Pusher"] == "success"
     assert len(re.findall(r"^  REST  (?:positive|negative) ", first, re.MULTILINE)) == 2
     assert len(re.findall(r"^  gRPC  (?:positive|negative) ", first, re.MULTILINE)) == 2

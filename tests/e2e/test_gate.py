@@ -26,8 +26,8 @@ LINE = "ExampleValidator: blocked: split train: review has 3 missing values"
 
 @pytest.fixture
 def api(site: Site, tmp_path: Path) -> Iterator[AirflowApi]:
-    """Airflow with the DAG of tests/support/gate_dag.py."""
-    shutil.copy(ROOT / "tests" / "support" / "gate_dag.py", tmp_path)
+    """Airflow with the DAG of tests/support/dags/gate_dag.py."""
+    shutil.copy(ROOT / "tests" / "support" / "dags" / "gate_dag.py", tmp_path)
     bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
     bundles = [{"name": "gate", "classpath": bundle, "kwargs": {"path": str(tmp_path)}}]
     settings = {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}

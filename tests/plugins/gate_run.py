@@ -1,4 +1,4 @@
-"""Runs of the DAG in tests/support/gate_dag.py, in the database of the tests' own Airflow."""
+"""Runs of the DAGs in tests/support, in the database of the tests' own Airflow."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.plugins.conftest import MODULE_ROOT
 from tests.support.airflow_home import PROJECT_ROOT
 
-DAG_FILE = PROJECT_ROOT / "tests" / "support" / "gate_dag.py"
+DAGS = PROJECT_ROOT / "tests" / "support" / "dags"
 
 
 def migrate() -> None:
@@ -17,20 +17,34 @@ def migrate() -> None:
 
 
 def run_gate(end: str, *, state: Path) -> str:
-    """Run the DAG once, with Airflow's own task runner and scheduling of a run; return the run's id.
+    """Run the DAG of gate_dag.py once; return the run's id.
 
     Args:
         end: The state that the node ExampleValidator ends in.
         state: The state folder of `[bert_service]`.
     """
-    environment = {
+    return run_dag("gate_dag.py", end, state=state).splitlines()[-1]
+
+
+def run_dag(file: str, argument: str, *, state: Path, **environment: str) -> str:
+    """Run a DAG once, with Airflow's own task runner and scheduling of a run; return what was printed.
+
+    Args:
+        file: The DAG's file.
+        argument: Of its script.
+        state: The state folder of `[bert_service]`.
+        environment: More variables.
+    """
+    variables = {
         **os.environ,
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAG_FILE.parent),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__BERT_SERVICE__STATE": str(state),
+        "AIRFLOW__BERT_SERVICE__TFX_PYTHON": sys.executable,
         "TEST_MODULE_ROOT": str(MODULE_ROOT),
         "PYTHONPATH": str(PROJECT_ROOT / "plugins"),
+        **environment,
     }
-    return _run([str(DAG_FILE), end], environment).splitlines()[-1]
+    return _run([str(DAGS / file), argument], variables)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> str:

@@ -18,10 +18,11 @@ from airflow.sdk.exceptions import (
     ErrorType,
 )
 from airflow.sdk.execution_time.comms import ErrorResponse
+from airflow.sdk.log import mask_secret
 from bert_service.config import NodeEnvironment
 from bert_service.exceptions import NodeCancelledError, OutcomeError, SettingsError
 from bert_service.operators.node import TfxNodeOperator
-from bert_service.xcoms import REPORT, VERDICT
+from bert_service.xcoms import FAILURE, REPORT, VERDICT, failure_told
 
 from tests.plugins.environments import environment
 
@@ -89,10 +90,33 @@ def test_other_ends_raise_and_the_reason_is_the_last_line_of_the_log(
 def test_only_a_gate_puts_its_reason_on_the_runs_note(environment: NodeEnvironment, state: str) -> None:
     with suppress(AirflowException):
         pusher(environment, act=state).execute(CONTEXT)
+    assert VERDICT not in pushed
+
+
+def test_secrets_that_airflow_knows_are_not_in_the_error_that_is_left() -> None:
+    mask_secret("open-sesame")
+    with pytest.raises(LookupError), failure_told(CONTEXT):
+        raise LookupError("no such host: bert:open-sesame@db")
+    assert pushed == {FAILURE: "no such host: bert:***@db"}
+
+
+def test_an_error_is_left_for_the_task_that_tells_what_the_run_came_to(environment: NodeEnvironment) -> None:
+    with pytest.raises(AirflowException, match="out of memory"):
+        pusher(environment, act="failed").execute(CONTEXT)
+    assert pushed == {FAILURE: "out of memory"}
+    pushed.clear()
+    with pytest.raises(OutcomeError, match="SIGKILL"):
+        pusher(environment, act="crash").execute(CONTEXT)
+    assert str(pushed[FAILURE]).startswith("node 'Pusher' ended with signal SIGKILL")
+    pushed.clear()
+    with pytest.raises(AirflowSkipException):
+        pusher(environment, act="skipped").execute(CONTEXT)
     assert pushed == {}
 
 
-@pytest.mark.parametrize(("state", "verdict"), [("complete", {}), ("blocked", {VERDICT: f"blocked: {BLOCKED}"})])
+@pytest.mark.parametrize(
+    ("state", "verdict"), [("complete", {}), ("blocked", {VERDICT: f"blocked: {BLOCKED}", FAILURE: BLOCKED})]
+)
 def test_a_node_that_makes_a_report_says_where_it_is(
     environment: NodeEnvironment, state: str, verdict: dict[str, str]
 ) -> None:

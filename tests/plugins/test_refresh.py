@@ -40,6 +40,9 @@ def settings(tmp_path: Path) -> Settings:
     return settings_from({"root": str(tmp_path)})
 
 
+pushed: dict[str, object] = {}
+
+
 def context(run_type: str = "manual", *, day: str | None = None, param: object = None) -> Any:
     """What a task is given of its run. A run that is not for a day was triggered on the 6th, at half past nine."""
     moment = dt.datetime.fromisoformat(day).replace(tzinfo=UTC) if day else None
@@ -49,7 +52,7 @@ def context(run_type: str = "manual", *, day: str | None = None, param: object =
         logical_date=moment,
         data_interval_start=moment,
     )
-    return {"dag_run": run, "params": {"data_date": param}}
+    return {"dag_run": run, "params": {"data_date": param}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
 
 
 def refresh(settings: Settings, given: Any) -> dict[str, Any]:

@@ -18,7 +18,8 @@ def test_without_a_section_everything_is_found_from_the_packages_place() -> None
     assert settings.metadata == f"sqlite:///{PROJECT_ROOT}/var/metadata/mlmd.db"
     assert settings.node_socket is None
     assert settings.feed is FeedName.SAMPLE
-    assert settings.webhook_conn_id == ""
+    assert settings.ledger == f"sqlite:///{PROJECT_ROOT}/var/ledger/ledger.db"
+    assert settings.notifications == ()
 
 
 def test_the_environment_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +97,8 @@ def test_gaps_are_days_and_ranges_of_days() -> None:
         ({"labels": "pos, neg"}, r"labels has the part 'pos, neg'; allowed: a text like 'positive: positive, pos, "),
         ({"labels": "positive: up"}, r"labels has none for negative; allowed: a text like"),
         ({"labels": "positive: x; negative: X"}, r"labels has 'x' for both sentiments; allowed: each label once"),
-        ({"tfx_pyhton": "x"}, r"unknown key tfx_pyhton; known: root, tfx_python, .*webhook_conn_id"),
+        ({"tfx_pyhton": "x"}, r"unknown key tfx_pyhton; known: root, tfx_python, .*notifications"),
+        ({"webhook_conn_id": "chat"}, r"unknown key webhook_conn_id; known: .*notifications"),
     ],
 )
 def test_values_that_are_not_allowed(values: dict[str, str], message: str) -> None:

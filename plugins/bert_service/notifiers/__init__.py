@@ -1,1 +1,4 @@
-"""Notifiers: how the world outside hears what a run came to."""
+"""Notifiers: how the world outside hears of promotions.
+
+``notify_promotion`` uses them by the setting ``notifications``; other DAGs may use them like any Airflow notifier.
+"""

@@ -1,44 +1,69 @@
-"""Tells a promotion to an HTTP webhook."""
+"""Tells an event of the ledger to an HTTP webhook, signed."""
 
-from airflow.sdk import BaseNotifier, Context
-from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
+import json
+import time
 
+from airflow.sdk import Context
+
+from bert_service import signature
+from bert_service.exceptions import NotificationRefusedError
+from bert_service.links import links_of
+from bert_service.notifiers.base import PromotionNotifier
+from bert_service.notifiers.post import connection_of, post
 from bert_service.promotion import PromotionEvent
-
-TIMEOUT = 10
-"""Seconds that the webhook has for an answer."""
+from bert_service.promotion_message import Message
 
 
-class WebhookNotifier(BaseNotifier):
-    """Posts a promotion as JSON to the address of an Airflow HTTP connection.
+class WebhookNotifier(PromotionNotifier):
+    """Posts an event as JSON to the address of an Airflow HTTP connection.
 
-    The address is the connection's schema, host and port, followed by ``endpoint``; its login is sent as basic
-    authentication, its extra as headers. It sends once and never fails the task that it reports on: what goes wrong is
-    logged as an error.
+    The body is the event's fields, and ``event``, ``title``, ``text`` and ``links``. The header
+    ``X-Bert-Service-Signature`` signs it (:mod:`bert_service.signature`), and ``Idempotency-Key`` is the same whenever
+    the same event is told.
 
     Args:
-        conn_id: Id of the Airflow connection.
-        event: The news.
+        conn_id: Id of the connection. Its password is the secret; where it has a login too, both are sent as basic
+            authentication, so give the secret another connection then.
         endpoint: Path and query below the connection's address.
+        secret_conn_id: Id of the connection whose password is the secret; empty: ``conn_id``.
+        event: The event; None: the one in the context.
     """
 
-    def __init__(self, *, conn_id: str, event: PromotionEvent, endpoint: str = "") -> None:
-        super().__init__()
+    def __init__(
+        self, *, conn_id: str, endpoint: str = "", secret_conn_id: str = "", event: PromotionEvent | None = None
+    ) -> None:
+        super().__init__(event=event)
         self.conn_id = conn_id
-        self.event = event
         self.endpoint = endpoint
+        self.secret_conn_id = secret_conn_id
 
-    def notify(self, context: Context) -> None:  # noqa: ARG002 (Airflow's signature; the event says all that is sent)
-        """Send the event."""
-        # Imported here: it takes half a second, which every parse of the DAG file would pay.
-        from airflow.providers.http.hooks.http import HttpHook
+    def send(self, event: PromotionEvent, message: Message, context: Context) -> None:
+        """Post the event.
 
-        hook = HttpHook(method="POST", http_conn_id=self.conn_id)
-        try:
-            response = hook.run(endpoint=self.endpoint, json=self.event.to_json(), extra_options={"timeout": TIMEOUT})
-        # Connection unknown or answer not 2xx; no answer (requests' errors are OSErrors); not an address.
-        except (AirflowException, AirflowRuntimeError, OSError, ValueError) as error:
-            # One line: a traceback of the HTTP client's would say no more.
-            self.log.error("webhook %s was not told: %r", self.conn_id, error)  # noqa: TRY400
-        else:
-            self.log.info("webhook %s was told: HTTP %d", self.conn_id, response.status_code)
+        Raises:
+            NotificationError: The receiver did not take it.
+            NotificationRefusedError: It will never, or there is no secret.
+        """
+        told = {"title": message.title, "text": message.text, "links": dict(links_of(event, context))}
+        body = json.dumps({"event": "promotion", **event.to_json(), **told}, sort_keys=True)
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": event.identity,
+            signature.HEADER: signature.sign(body.encode(), self._secret(), at=int(time.time())),
+        }
+        post(self.conn_id, endpoint=self.endpoint, body=body, headers=headers)
+
+    def _secret(self) -> str:
+        conn_id = self.secret_conn_id or self.conn_id
+        connection = connection_of(conn_id)
+        if connection.login and not self.secret_conn_id:
+            raise NotificationRefusedError(
+                f"connection {conn_id} has a login, so that its password is sent and cannot sign; allowed: a secret of "
+                "its own. Put it into another connection, and name that as secret_conn_id."
+            )
+        if not connection.password:
+            raise NotificationRefusedError(
+                f"connection {conn_id} has no password to sign with; allowed: the secret that the receiver has too. "
+                "Set it."
+            )
+        return str(connection.password)

@@ -12,7 +12,7 @@ from bert_service.hooks.node import NodeHook, NodeRun
 from bert_service.operators.links import ReportLink
 from bert_service.outcome import NodeOutcome, NodeState
 from bert_service.reports import report_uri
-from bert_service.xcoms import REPORT, VERDICT, push_news
+from bert_service.xcoms import REPORT, VERDICT, failure_told, push_news
 
 _BOOLEANS = {"True": True, "False": False}
 _ERRORS: Mapping[NodeState, type[AirflowException]] = {
@@ -75,6 +75,10 @@ class TfxNodeOperator(BaseOperator):
             AirflowException: The node failed.
             BertServiceError: The node could not be run, crashed, or was cancelled.
         """
+        with failure_told(context):
+            return self._run(context)
+
+    def _run(self, context: Context) -> dict[str, object]:
         run = NodeRun(
             node=self.tfx_node,
             run_id=context["run_id"],

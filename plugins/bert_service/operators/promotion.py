@@ -1,26 +1,35 @@
-"""The operator that says whether a run's model went live."""
+"""The operator that says what a run came to."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from bert_service.dates import data_date, facts_from
-from bert_service.notifiers.webhook import WebhookNotifier
-from bert_service.promotion import PromotionFacts, promotion_event
+from bert_service.announcing import Announcer, Patience
+from bert_service.config import PromotionEnvironment
+from bert_service.dates import Window, data_date, facts_from
+from bert_service.hooks.promotion import PromotionHook
+from bert_service.promotion import Kind, RunEnd
+from bert_service.run_end import TaskEnd, explain
+from bert_service.settings import Settings
+from bert_service.xcoms import FAILURE, VERDICT, push_news
 
 
 class PromotionNotifyOperator(BaseOperator):
-    """Logs whether a run's model was promoted and why not if it was not; tells a webhook too where one is set.
+    """Tells what a run came to: promoted or not, and why. On the run's note, to the channels, in its last log line.
 
-    It only reports: a webhook that cannot be reached does not fail it, and it decides nothing. Give it the trigger rule
-    ``none_failed``, so that it also reports on a skipped Pusher.
+    The ledger of promotions has the run's verdict. Where it has none because the run did not come that far, this finds
+    out why from the run's tasks, and has that recorded. It decides nothing. Make it a teardown task
+    (``.as_teardown()``): it runs then whatever came before, and its own end does not change the run's.
+
+    Each channel is told of an event once, also when the task runs again. The task fails when one could not be told.
 
     Args:
-        pusher_task_id: The task whose outcome says what was pushed.
-        evaluator_task_id: The task whose outcome says whether the model was good enough.
-        infra_validator_task_id: The task whose outcome says whether the model could be served.
-        webhook_conn_id: Airflow HTTP connection of the webhook; empty: no webhook.
+        settings: The Airflow side's settings: ledger, channels, length of the window.
+        module_root: The folder that holds the ``tfx_modules`` of the run.
+        refresh_task_id: The task whose result has the window's first day.
+        patience: How often a channel is tried.
     """
 
     template_fields: Sequence[str] = ()
@@ -29,39 +38,65 @@ class PromotionNotifyOperator(BaseOperator):
     def __init__(
         self,
         *,
-        pusher_task_id: str = "Pusher",
-        evaluator_task_id: str = "Evaluator",
-        infra_validator_task_id: str = "InfraValidator",
-        webhook_conn_id: str = "",
+        settings: Settings,
+        module_root: Path,
+        refresh_task_id: str = "refresh_data",
+        patience: Patience | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.pusher_task_id = pusher_task_id
-        self.evaluator_task_id = evaluator_task_id
-        self.infra_validator_task_id = infra_validator_task_id
-        self.webhook_conn_id = webhook_conn_id
+        self.settings = settings
+        self.module_root = module_root
+        self.refresh_task_id = refresh_task_id
+        self.patience = patience
 
-    def execute(self, context: Context) -> dict[str, object]:
-        """Report.
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Tell the run's event.
 
         Returns:
-            The event as JSON values, as the webhook gets it.
+            The event as JSON values.
 
         Raises:
-            OutcomeError: The Pusher says that it pushed, but not what or where.
+            NotificationError: A channel was not told.
+            PromotionCommandError: The ledger cannot be used.
+            DataDateError: The run's data date is not a date.
         """
-        event = promotion_event(self._facts(context))
-        self.log.info("%s", event)
-        if self.webhook_conn_id:
-            WebhookNotifier(conn_id=self.webhook_conn_id, event=event)(context)
+        hook = PromotionHook(PromotionEnvironment.of(self.module_root, self.settings))
+        event = hook.verdict(dag_id=self.dag_id, run_id=context["run_id"]) or hook.record(self._end(context))
+        if event.final or event.kind is not Kind.BLOCKED:
+            # The note has the line of a gate on the data already: from the gate.
+            push_news(context, VERDICT, event.line)
+        try:
+            Announcer(hook, self.settings.notifications, self.patience).announce(event, context)
+        finally:
+            self.log.info("%s", event.line)
         return event.to_json()
 
-    def _facts(self, context: Context) -> PromotionFacts:
-        pull = context["ti"].xcom_pull
-        return PromotionFacts(
-            data_date=data_date(facts_from(context)),
-            dag_id=context["dag_run"].dag_id,
+    def _end(self, context: Context) -> RunEnd:
+        day = data_date(facts_from(context))
+        refreshed = context["ti"].xcom_pull(task_ids=self.refresh_task_id) or {}
+        first_day = Window.ending(day, days=self.settings.window_days).first_day
+        kind, reason = explain(self._tasks(context))
+        return RunEnd(
+            kind=kind,
+            dag_id=self.dag_id,
             run_id=context["run_id"],
-            pusher=pull(task_ids=self.pusher_task_id),
-            gates=(pull(task_ids=self.evaluator_task_id), pull(task_ids=self.infra_validator_task_id)),
+            data_date=day,
+            first_day=first_day if "first_day" not in refreshed else day.fromisoformat(refreshed["first_day"]),
+            reason=reason,
+            actor=context["dag_run"].triggering_user_name or context["dag_run"].run_type.value,
+        )
+
+    def _tasks(self, context: Context) -> list[TaskEnd]:
+        task = context["ti"]
+        found = task.get_task_states(dag_id=self.dag_id, run_ids=[context["run_id"]])
+        states = {str(name): state for name, state in found.get(context["run_id"], {}).items()}
+        upstream = self.get_flat_relative_ids(upstream=True)
+        ends = [TaskEnd(task_id=name, state=states.get(name)) for name in self.dag.task_ids if name in upstream]
+        return [self._with_news(task, end) if end.failed else end for end in ends]
+
+    def _with_news(self, task: Any, end: TaskEnd) -> TaskEnd:
+        pulled = {key: task.xcom_pull(task_ids=end.task_id, key=key) for key in (VERDICT, FAILURE)}
+        return TaskEnd(
+            task_id=end.task_id, state=end.state, verdict=pulled[VERDICT] or "", failure=pulled[FAILURE] or ""
         )

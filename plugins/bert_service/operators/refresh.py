@@ -15,6 +15,7 @@ from bert_service.feeds import Feed, make_feed, screen
 from bert_service.holdout import Holdout, find_holdout, to_json
 from bert_service.settings import Settings
 from bert_service.spans import Span, SpanStore
+from bert_service.xcoms import failure_told
 
 
 class DataRefreshOperator(BaseOperator):
@@ -54,10 +55,11 @@ class DataRefreshOperator(BaseOperator):
             FeedError: The feed cannot be read.
             OSError: A span could not be written.
         """
-        try:
-            return self._refresh(data_date(facts_from(context)))
-        except (DataDateError, BadInputError, HoldoutError) as error:
-            raise AirflowFailException(str(error)) from error
+        with failure_told(context):
+            try:
+                return self._refresh(data_date(facts_from(context)))
+            except (DataDateError, BadInputError, HoldoutError) as error:
+                raise AirflowFailException(str(error)) from error
 
     def _refresh(self, day: dt.date) -> dict[str, object]:
         feed = make_feed(self.settings)

@@ -1,0 +1,122 @@
+"""Reaches the ledger of promotions, which lives in the TFX environment, by its command."""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+from bert_service.config import PromotionEnvironment
+from bert_service.exceptions import PromotionCommandError, SettingsError
+from bert_service.hooks.process import node_environment
+from bert_service.promotion import PromotionEvent, RunEnd, event_from
+from bert_service.settings import Settings
+
+TIMEOUT = 120.0
+"""Seconds that the command has: it waits for others who write to the ledger, for a minute at most."""
+ROLLBACK_TIMEOUT = 600.0
+"""Seconds that a rollback has: it ends when the server has the version."""
+LEDGER_VARIABLE = "BERT_SERVICE_LEDGER"
+MODELS_VARIABLE = "BERT_SERVICE_MODELS"
+
+
+def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, str]:
+    """Return the variables that tell the promotion command what it works on."""
+    return {LEDGER_VARIABLE: where.ledger, MODELS_VARIABLE: str(where.models)}
+
+
+class PromotionHook:
+    """The ledger's events, asked for and added to. It needs no Airflow, and is no connection of Airflow's.
+
+    It runs ``python -m tfx_modules.promotion`` for each question, in the version of ``tfx_modules`` that the run has.
+    Every method raises:
+
+    - PromotionCommandError: the command refused, failed, took too long, or printed something else than an answer.
+    - SettingsError: the TFX environment has no Python where the settings say.
+    """
+
+    def __init__(self, environment: PromotionEnvironment, *, timeout: float = TIMEOUT) -> None:
+        self._environment = environment
+        self._timeout = timeout
+
+    def verdict(self, *, dag_id: str, run_id: str) -> PromotionEvent | None:
+        """Return the one verdict of a run; None: it has none."""
+        found = self._ask("verdict", f"--dag-id={dag_id}", f"--run-id={run_id}")
+        return None if found is None else event_from(found)
+
+    def record(self, end: RunEnd) -> PromotionEvent:
+        """Write down how a run ended that has no verdict.
+
+        Returns:
+            The event: the run's newest one where that says the same, its verdict where it has one.
+        """
+        return event_from(self._ask("record", text=json.dumps(end.to_json())))
+
+    def delivered(self, position: int) -> frozenset[str]:
+        """Return the names of the channels that were told of an event."""
+        names = self._ask("delivered", str(position))
+        if not isinstance(names, list):
+            raise self._not_an_answer("delivered", "a list of channels")
+        return frozenset(map(str, names))
+
+    def deliver(self, position: int, channel: str) -> None:
+        """Note that a channel was told of an event."""
+        self._ask("deliver", str(position), channel)
+
+    def roll_back(self, *, reason: str, actor: str, version: int | None = None) -> PromotionEvent:
+        """Put another version in service.
+
+        Args:
+            reason: Why, in one line.
+            actor: Who wants it.
+            version: Which; None: the one before.
+        """
+        to = [] if version is None else [f"--to={version}"]
+        arguments = [*to, f"--reason={reason}", f"--actor={actor}"]
+        return event_from(self._ask("roll-back", *arguments, timeout=ROLLBACK_TIMEOUT))
+
+    def _ask(self, command: str, *arguments: str, text: str = "", timeout: float | None = None) -> Any:
+        printed = self._run(command, arguments, text, timeout or self._timeout)
+        try:
+            return json.loads(printed)
+        except ValueError:
+            raise self._not_an_answer(command, "one JSON value") from None
+
+    def _run(self, command: str, arguments: tuple[str, ...], text: str, timeout: float) -> str:
+        python = self._environment.tfx_python
+        try:
+            done = subprocess.run(
+                [str(python), "-m", "tfx_modules.promotion", command, "--json", *arguments],
+                cwd=self._environment.module_root,
+                # The ledger's address may hold a password: command lines can be read by everybody on the machine.
+                env={**node_environment(os.environ), **promotion_environment(self._environment)},
+                input=text,
+                capture_output=True,
+                encoding="utf-8",
+                errors="backslashreplace",
+                timeout=timeout,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise SettingsError(
+                f"[bert_service] tfx_python is {str(python)!r}, or its tfx_modules are in "
+                f"{str(self._environment.module_root)!r}; one of them is not there. Run `make setup`, or set it."
+            ) from error
+        except subprocess.TimeoutExpired:
+            raise PromotionCommandError(
+                f"tfx_modules.promotion {command} took longer than {timeout:g} s and was killed. Is the ledger's "
+                "database there, and does somebody hold its lock?"
+            ) from None
+        if done.returncode != 0:
+            told = self._last_line(done.stderr) or "it wrote nothing to standard error"
+            raise PromotionCommandError(f"tfx_modules.promotion {command}: {told} (exit code {done.returncode})")
+        return done.stdout
+
+    def _last_line(self, text: str) -> str:
+        lines = text.replace(self._environment.ledger, "the ledger").strip().splitlines()
+        return lines[-1].strip() if lines else ""
+
+    def _not_an_answer(self, command: str, allowed: str) -> PromotionCommandError:
+        return PromotionCommandError(
+            f"tfx_modules.promotion {command} printed something else than {allowed}. Use a tfx_modules of the same "
+            "version as the plugin."
+        )

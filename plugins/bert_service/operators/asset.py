@@ -1,0 +1,69 @@
+"""The operator that changes the asset of the model in service."""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from bert_service.config import PromotionEnvironment
+from bert_service.hooks.promotion import PromotionHook
+from bert_service.model_asset import promotions_of
+from bert_service.promotion import Kind, PromotionEvent
+from bert_service.settings import Settings
+
+CLOCKS_DIFFER = dt.timedelta(days=1)
+"""How far the ledger's clock may be ahead of the one of Airflow's database."""
+
+
+class PromotedModelOperator(BaseOperator):
+    """Succeeds when the run's model was promoted, with an event of the model's asset; is skipped when it was not.
+
+    The event's extra is the ledger's: version, data date, champion before, metrics, kind ... Airflow stores it in the
+    transaction in which the task succeeds, and has the task look for it here: so there is one for each promotion,
+    also when the task is cleared, or killed at any moment. It tells nobody; :class:`PromotionNotifyOperator
+    <bert_service.operators.promotion.PromotionNotifyOperator>` does.
+
+    Args:
+        settings: The Airflow side's settings.
+        module_root: The folder that holds the ``tfx_modules`` of the run.
+        asset: What stands for the model in service, see :func:`bert_service.model_asset.model_asset`.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#b6d7a8"
+
+    def __init__(self, *, settings: Settings, module_root: Path, asset: Asset, **kwargs: Any) -> None:
+        # As an inlet: only tasks that have it as one may look at an asset's events.
+        super().__init__(inlets=[asset], outlets=[promotions_of(asset)], **kwargs)
+        self.settings = settings
+        self.module_root = module_root
+        self.asset = asset
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look up the run's verdict, and change the asset.
+
+        Returns:
+            The ledger's event as JSON values.
+
+        Raises:
+            AirflowSkipException: The run's model was not promoted.
+            PromotionCommandError: The ledger cannot be used.
+        """
+        hook = PromotionHook(PromotionEnvironment.of(self.module_root, self.settings))
+        event = hook.verdict(dag_id=self.dag_id, run_id=context["run_id"])
+        if event is None or event.kind is not Kind.PROMOTED:
+            raise AirflowSkipException(event.line if event else "the run has no verdict: it ended before")
+        if self._has_told(event, context):
+            self.log.info("%s: the asset %s has its event already", event.title, self.asset.name)
+        else:
+            context["outlet_events"][promotions_of(self.asset)].add(self.asset, extra=event.to_json())
+        self.log.info("%s", event.line)
+        return event.to_json()
+
+    def _has_told(self, event: PromotionEvent, context: Context) -> bool:
+        mark = (event.position, event.at.isoformat())
+        events = context["inlet_events"][self.asset].after((event.at - CLOCKS_DIFFER).isoformat())
+        return mark in [(extra.get("position"), extra.get("at")) for extra in (told.extra or {} for told in events)]

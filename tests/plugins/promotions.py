@@ -1,0 +1,81 @@
+"""Events, channels and ledgers of the tests."""
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bert_service.channels import Channel, read_channels
+from bert_service.config import PromotionEnvironment
+from bert_service.hooks.promotion import PromotionHook
+from bert_service.promotion import Kind, PromotionEvent, event_from
+
+from tests.plugins.conftest import MODULE_ROOT
+
+AT = "2026-11-25T17:53:25+00:00"
+PROMOTED: dict[str, Any] = {
+    "position": 7,
+    "at": AT,
+    "kind": "promoted",
+    "reason": "accuracy 0.910 > 0.874 of 2026110401 on sample-v1, p = 0.012",
+    "actor": "anna",
+    "version": 2026110501,
+    "champion": 2026110401,
+    "dag_id": "bert_sentiment",
+    "run_id": "manual__2026-11-05T00:00:00+00:00",
+    "data_date": "2026-11-05",
+    "first_day": "2026-10-23",
+    "model_uri": "/var/pipeline/Trainer/model/7",
+    "model_digest": "c0de",
+    "metrics": {
+        "sets": [
+            {
+                "name": "sample-v1",
+                "n": 400,
+                "accuracy": 0.91,
+                "champion_accuracy": 0.874,
+                "p": 0.012,
+                "verdict": "better",
+            }
+        ],
+        "bytes": 91_000_000,
+        "latency_ms": 12.34,
+    },
+    "final": True,
+}
+
+
+def event(**changes: Any) -> PromotionEvent:
+    return event_from({**PROMOTED, **changes})
+
+
+def rolled_back() -> PromotionEvent:
+    return PromotionEvent(
+        position=8,
+        at=dt.datetime.fromisoformat(AT),
+        kind=Kind.ROLLED_BACK,
+        reason="answers are slow",
+        actor="berta",
+        version=2026110401,
+        champion=2026110501,
+    )
+
+
+def channels(*entries: dict[str, Any]) -> tuple[Channel, ...]:
+    return read_channels(json.dumps(entries))
+
+
+def environment(folder: Path, **changes: Any) -> PromotionEnvironment:
+    """The stand-in promotion command, with a ledger in a folder."""
+    known = {
+        "tfx_python": Path(sys.executable),
+        "module_root": MODULE_ROOT,
+        "ledger": f"sqlite:///{folder}/ledger.db",
+        "models": folder / "models",
+    }
+    return PromotionEnvironment(**{**known, **changes})
+
+
+def hook(folder: Path, **changes: Any) -> PromotionHook:
+    return PromotionHook(environment(folder, **changes))
