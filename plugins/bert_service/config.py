@@ -135,6 +135,8 @@ class PromotionEnvironment:
     ledger: str = field(repr=False)  # may hold a password
     models: Path
     """The served folder."""
+    model_servers: tuple[str, ...] = ()
+    """Addresses of the model's status at the servers that a rollback waits for."""
 
     @classmethod
     def of(cls, module_root: Path, settings: Settings) -> "PromotionEnvironment":
@@ -145,7 +147,11 @@ class PromotionEnvironment:
             settings: The Airflow side's settings.
         """
         return cls(
-            tfx_python=settings.tfx_python, module_root=module_root, ledger=settings.ledger, models=settings.models
+            tfx_python=settings.tfx_python,
+            module_root=module_root,
+            ledger=settings.ledger,
+            models=settings.models,
+            model_servers=settings.model_servers,
         )
 
 

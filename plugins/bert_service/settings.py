@@ -87,6 +87,9 @@ class Settings:
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack. Any other day without reviews fails the run, and so does a data date without."""
+    model_servers: tuple[str, ...] = ()
+    """Where servers tell the model's state over REST (``http://HOST:8501/v1/models/bert_sentiment``), with spaces
+    between them; a rollback waits until all of them have followed. Empty: it does not wait."""
     notifications: tuple[Channel, ...] = field(default=(), repr=False)  # may hold a notifier's secrets
     """Who is told of promotions, as JSON: :mod:`bert_service.channels` has the form; empty: nobody."""
 
@@ -220,6 +223,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         holdout=_path(given["holdout"], root) if "holdout" in given else None,
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
+        model_servers=read.addresses("model_servers", given.get("model_servers", "")),
         notifications=read_channels(given.get("notifications", "")),
     )
 

@@ -48,6 +48,22 @@ def _range(key: str, part: str) -> Iterator[dt.date]:
     return (begin + dt.timedelta(days=offset) for offset in range((end - begin).days + 1))
 
 
+def addresses(key: str, value: str) -> tuple[str, ...]:
+    """Read http(s) addresses with spaces between them.
+
+    Raises:
+        SettingsError: One of them is something else.
+    """
+    found = tuple(value.split())
+    for address in found:
+        if not address.startswith(("http://", "https://")):
+            raise SettingsError(
+                f"[{SECTION}] {key} has {address!r}; allowed: addresses like http://127.0.0.1:8501, with spaces "
+                "between them. Write it so, or leave it out."
+            )
+    return found
+
+
 def integer(key: str, value: str) -> int:
     """Read a whole number.
 

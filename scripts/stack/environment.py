@@ -22,6 +22,8 @@ class Choices:
     ports: Ports = field(default_factory=Ports)
     node_socket: str = ""
     """Path of the node server's socket; empty where no stack runs: nodes get processes of their own then."""
+    model_server: str = ""
+    """Where the model server tells the model's state over REST; empty where no stack runs."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Overrides of settings, as environment variables ``AIRFLOW__BERT_SERVICE__...``."""
 
@@ -33,6 +35,7 @@ class Choices:
             "AIRFLOW__API__BASE_URL": url,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
             "AIRFLOW__BERT_SERVICE__NODE_SOCKET": self.node_socket,
+            "AIRFLOW__BERT_SERVICE__MODEL_SERVERS": self.model_server,
             **self.settings,
         }
 

@@ -31,6 +31,11 @@ def node_server(place: Place, socket: Path, environment: Mapping[str, str]) -> P
     return _part("node-server", command, place, environment)
 
 
+def model_address(ports: Ports) -> str:
+    """Return where the model server tells the model's state over REST."""
+    return f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
+
+
 def model_server(place: Place, ports: Ports, environment: Mapping[str, str]) -> Part:
     """Return the server that answers queries with the newest pushed model."""
     flags = {

@@ -13,7 +13,7 @@ from scripts.stack.database import ensure_database
 from scripts.stack.descendants import adopt_orphans
 from scripts.stack.environment import Choices, airflow_environment, plain_environment, write_session
 from scripts.stack.lock import only_stack
-from scripts.stack.parts import airflow_parts, model_server, node_server
+from scripts.stack.parts import airflow_parts, model_address, model_server, node_server
 from scripts.stack.place import Place, make_private_folder, socket_path
 from scripts.stack.ports import LOOPBACK, Ports, check_free
 from scripts.stack.processes import Processes
@@ -120,7 +120,9 @@ def running_stack(
         node_socket.unlink(missing_ok=True)  # left by a server that was killed; ours is the only stack here
         processes = Processes()
         try:
-            choices = Choices(ports=ports, node_socket=str(node_socket), settings=settings)
+            choices = Choices(
+                ports=ports, node_socket=str(node_socket), model_server=model_address(ports), settings=settings
+            )
             api = _start(place, choices, processes, environ)
             with api:
                 yield Stack(place, ports, api, processes, node_socket)

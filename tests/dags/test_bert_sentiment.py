@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 from bert_service.modes import full_only
 from bert_service.sources import sources_digest
@@ -70,7 +71,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (sources / "__init__.py").write_text("")
     compiled = tmp_path / "dags" / "compiled"
     compiled.mkdir(parents=True)
-    shutil.copy(ROOT / "dags" / "bert_sentiment.py", tmp_path / "dags")
+    for file in (ROOT / "dags").glob("*.py"):
+        shutil.copy(file, tmp_path / "dags")
     (compiled / "bert_sentiment.json").write_text(json.dumps(ir()))
     (compiled / "bert_sentiment.sha256").write_text(sources_digest(sources))
     return tmp_path
@@ -80,10 +82,10 @@ def load(project: Path) -> DagBag:
     return DagBag(project / "dags", bundle_path=project / "dags", bundle_name="test")
 
 
-def loaded(project: Path) -> DAG:
+def loaded(project: Path, dag_id: str = "bert_sentiment") -> DAG:
     bag = load(project)
     assert bag.import_errors == {}
-    return bag.dags["bert_sentiment"]
+    return bag.dags[dag_id]
 
 
 def test_tasks_and_edges(project: Path) -> None:
@@ -169,7 +171,7 @@ def test_airflow_can_keep_the_dag(project: Path) -> None:
 
 def test_a_stale_pipeline_is_an_import_error_that_names_the_command(project: Path) -> None:
     (project / "tfx_modules" / "model.py").write_text("changed = True\n")
-    (message,) = load(project).import_errors.values()
+    message = load(project).import_errors["bert_sentiment.py"]
     assert "is stale" in message
     assert "Run `make compile`" in message
 
@@ -190,3 +192,17 @@ COMPILED = ROOT / "dags" / "compiled" / "bert_sentiment.json"
 def test_the_edges_above_are_those_of_the_compiled_pipeline() -> None:
     nodes = [entry["pipeline_node"] for entry in json.loads(COMPILED.read_text())["nodes"]]
     assert {node["node_info"]["id"]: set(node.get("downstream_nodes", ())) for node in nodes} == EDGES
+
+
+def test_a_rollback_is_triggered_by_hand_with_a_reason(project: Path) -> None:
+    dag = loaded(project, "bert_sentiment_rollback")
+    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == {
+        "roll_back": {"promoted_model", "notify_promotion"},
+        "promoted_model": set(),
+        "notify_promotion": set(),
+    }
+    assert not dag.is_paused_upon_creation
+    with pytest.raises(ParamValidationError, match="should be non-empty"):
+        dag.params.validate()
+    dag.params.update({"reason": "it is rude"})
+    assert dag.params.validate() == {"version": None, "reason": "it is rude"}

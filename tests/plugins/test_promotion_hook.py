@@ -1,12 +1,14 @@
 """The ledger is reached by its command, run for real with a stand-in for `tfx_modules`."""
 
 import datetime as dt
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bert_service.exceptions import PromotionCommandError, SettingsError
-from bert_service.hooks.promotion import PromotionHook
+from bert_service.hooks.promotion import PromotionHook, Rollback
 from bert_service.promotion import Kind, RunEnd
 
 from tests.plugins.promotions import environment, hook
@@ -44,18 +46,25 @@ def test_deliveries_are_noted(tmp_path: Path) -> None:
     assert ledger.delivered(7) == {"smtp:smtp_default", "slack:slack"}
 
 
+def rollback(reason: str, **changes: Any) -> Rollback:
+    return Rollback(**{"reason": reason, "actor": "berta", "dag_id": "rollback", "run_id": "manual__1", **changes})
+
+
 def test_a_rollback(tmp_path: Path) -> None:
-    ledger = tmp_path / "ledger.db"
-    ledger.write_text('{"events": [{"version": 2026110401}, {"version": 2026110501}], "deliveries": {}}')
-    back = hook(tmp_path).roll_back(reason="--to is slow", actor="berta")
+    nothing = {"dag_id": None, "run_id": None, "final": False}
+    events = [{"version": version, **nothing} for version in (2026110401, 2026110501)]
+    (tmp_path / "ledger.db").write_text(json.dumps({"events": events, "deliveries": {}}))
+    back = hook(tmp_path).roll_back(rollback("--to is slow"))
     assert (back.kind, back.version, back.champion, back.actor) == (Kind.ROLLED_BACK, 2026110401, 2026110501, "berta")
-    assert hook(tmp_path).roll_back(reason="no", actor="berta", version=2026110501).version == 2026110501
+    named = rollback("no", run_id="manual__2", version=2026110501)
+    assert hook(tmp_path).roll_back(named).version == 2026110501
+    assert hook(tmp_path).roll_back(rollback("again")) == back
 
 
 def test_what_the_command_refuses_is_told_in_its_own_words(tmp_path: Path) -> None:
     told = r"promotion roll-back: there is no version to roll back to; promote one first \(exit code 1\)"
     with pytest.raises(PromotionCommandError, match=told):
-        hook(tmp_path).roll_back(reason="slow", actor="anna")
+        hook(tmp_path).roll_back(rollback("slow"))
 
 
 def test_the_ledgers_password_is_on_no_command_line_and_in_no_error(tmp_path: Path) -> None:

@@ -90,6 +90,10 @@ def test_gaps_are_days_and_ranges_of_days() -> None:
             r"metadata has the scheme 'mysql'; allowed: sqlite:///PATH and post",
         ),
         ({"ledger": "mysql://user:secret@db/x"}, r"ledger has the scheme 'mysql'; allowed: sqlite:///PATH and post"),
+        (
+            {"model_servers": "http://a:1 localhost:8501"},
+            r"model_servers has 'localhost:8501'; allowed: addresses like",
+        ),
         ({"state": "${NOWHERE}/var"}, r"path '\$\{NOWHERE\}/var' with a variable that is not set"),
         ({"max_bad_share": "1.5"}, r"max_bad_share is 1\.5; allowed: 0 to 1"),
         ({"max_bad_share": "nan"}, r"max_bad_share is nan; allowed: 0 to 1"),

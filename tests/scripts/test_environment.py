@@ -14,6 +14,7 @@ from scripts.stack.environment import (
     write_session,
 )
 from scripts.stack.lock import only_stack
+from scripts.stack.parts import model_address
 from scripts.stack.place import Place
 from scripts.stack.ports import Ports
 
@@ -88,3 +89,12 @@ def test_no_secret_is_in_the_record(place: Place) -> None:
     write_session(place, Choices())
 
     assert not any(secret in place.session.read_text() for secret in [*made.environment().values(), made.password])
+
+
+def test_a_rollback_waits_for_the_model_server_of_the_stack_that_runs(place: Place) -> None:
+    choices = Choices(model_server=model_address(Ports(rest=18501)))
+
+    assert choices.environment()["AIRFLOW__BERT_SERVICE__MODEL_SERVERS"] == (
+        "http://127.0.0.1:18501/v1/models/bert_sentiment"
+    )
+    assert read_session(place)["AIRFLOW__BERT_SERVICE__MODEL_SERVERS"] == ""

@@ -1,9 +1,10 @@
 """Puts an earlier version back into service: no training, no copying, one event and a few renames."""
 
 import dataclasses
+from collections.abc import Sequence
 
-from tfx_modules.promotion import manifest
-from tfx_modules.promotion.events import Draft, Event, Kind
+from tfx_modules.promotion import history, manifest
+from tfx_modules.promotion.events import Draft, Event, Kind, Run
 from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger
@@ -20,6 +21,8 @@ class RollbackRequest:
     """Why; one line."""
     to: int | None = None
     """The version to put in service; None: the one that was there before."""
+    asker: tuple[str, str] | None = None
+    """DAG id and run id of the orchestrator's run that asks; it rolls back once, however often its task is tried."""
 
 
 def roll_back(ledger: Ledger, shelf: Shelf, request: RollbackRequest) -> Event:
@@ -39,20 +42,37 @@ def roll_back(ledger: Ledger, shelf: Shelf, request: RollbackRequest) -> Event:
         ManifestError: its files have changed.
     """
     with ledger.exclusive() as held:
-        service = held.service()
-        version = _target(service, request.to)
-        manifest.check(shelf.folder(version))
-        event = held.append(
-            Draft(
-                kind=Kind.ROLLED_BACK,
-                reason=f"from {service.live} to {version}: {request.reason}",
-                actor=request.actor,
-                version=version,
-                champion=service.live,
-            )
-        )
+        event = _earlier(held.events(), request) or held.append(_draft(held.events(), shelf, request))
     settle(ledger, shelf)
     return event
+
+
+def _earlier(events: Sequence[Event], request: RollbackRequest) -> Event | None:
+    return history.verdict_of(events, *request.asker) if request.asker else None
+
+
+def _draft(events: Sequence[Event], shelf: Shelf, request: RollbackRequest) -> Draft:
+    service = history.service(events)
+    version = _target(service, request.to)
+    manifest.check(shelf.folder(version))
+    return Draft(
+        kind=Kind.ROLLED_BACK,
+        reason=f"from {service.live} to {version}: {request.reason}",
+        actor=request.actor,
+        run=_run(events, version, request),
+        version=version,
+        champion=service.live,
+        final=request.asker is not None,
+    )
+
+
+def _run(events: Sequence[Event], version: int, request: RollbackRequest) -> Run | None:
+    """Return the asking run, with the data that the version was trained on."""
+    promotion = history.promotion_of(events, version)
+    if request.asker is None or promotion is None or promotion.run is None:
+        return None
+    dag_id, run_id = request.asker
+    return dataclasses.replace(promotion.run, dag_id=dag_id, run_id=run_id)
 
 
 def _target(service: Service, asked: int | None) -> int:
@@ -60,8 +80,8 @@ def _target(service: Service, asked: int | None) -> int:
     version = service.previous if asked is None else asked
     if version is None:
         raise RefusedError(
-            f"there is no version before {service.live} that was not rolled back itself; were in service: {known}. "
-            "Name one of them."
+            f"there is no version to go back to from {service.live or 'none'} that was not left by a rollback itself; "
+            f"were in service: {known}. Name one of them."
         )
     if version not in service.past:
         raise RefusedError(f"version {version} was never in service; were: {known}. Name one of them.")

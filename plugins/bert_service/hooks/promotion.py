@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import dataclass
 from typing import Any
 
 from bert_service.config import PromotionEnvironment
@@ -17,11 +18,30 @@ ROLLBACK_TIMEOUT = 600.0
 """Seconds that a rollback has: it ends when the server has the version."""
 LEDGER_VARIABLE = "BERT_SERVICE_LEDGER"
 MODELS_VARIABLE = "BERT_SERVICE_MODELS"
+SERVERS_VARIABLE = "BERT_SERVICE_SERVERS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """A rollback that a run asks for."""
+
+    reason: str
+    """Why, in one line."""
+    actor: str
+    """Who wants it."""
+    dag_id: str
+    run_id: str
+    version: int | None = None
+    """Which version; None: the one before."""
 
 
 def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, str]:
     """Return the variables that tell the promotion command what it works on."""
-    return {LEDGER_VARIABLE: where.ledger, MODELS_VARIABLE: str(where.models)}
+    return {
+        LEDGER_VARIABLE: where.ledger,
+        MODELS_VARIABLE: str(where.models),
+        SERVERS_VARIABLE: " ".join(where.model_servers),
+    }
 
 
 class PromotionHook:
@@ -62,16 +82,15 @@ class PromotionHook:
         """Note that a channel was told of an event."""
         self._ask("deliver", str(position), channel)
 
-    def roll_back(self, *, reason: str, actor: str, version: int | None = None) -> PromotionEvent:
-        """Put another version in service.
+    def roll_back(self, wanted: Rollback) -> PromotionEvent:
+        """Put another version in service, and wait until the servers answer with it.
 
-        Args:
-            reason: Why, in one line.
-            actor: Who wants it.
-            version: Which; None: the one before.
+        Returns:
+            The event; the run's first one, when it has rolled back before.
         """
-        to = [] if version is None else [f"--to={version}"]
-        arguments = [*to, f"--reason={reason}", f"--actor={actor}"]
+        to = [] if wanted.version is None else [f"--to={wanted.version}"]
+        run = [f"--dag-id={wanted.dag_id}", f"--run-id={wanted.run_id}"]
+        arguments = [*to, *run, f"--reason={wanted.reason}", f"--actor={wanted.actor}"]
         return event_from(self._ask("roll-back", *arguments, timeout=ROLLBACK_TIMEOUT))
 
     def _ask(self, command: str, *arguments: str, text: str = "", timeout: float | None = None) -> Any:

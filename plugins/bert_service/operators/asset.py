@@ -14,12 +14,14 @@ from bert_service.model_asset import promotions_of
 from bert_service.promotion import Kind, PromotionEvent
 from bert_service.settings import Settings
 
+IN_SERVICE = frozenset({Kind.PROMOTED, Kind.ROLLED_BACK})
+"""Kinds of events after which another version is in service."""
 CLOCKS_DIFFER = dt.timedelta(days=1)
 """How far the ledger's clock may be ahead of the one of Airflow's database."""
 
 
 class PromotedModelOperator(BaseOperator):
-    """Succeeds when the run's model was promoted, with an event of the model's asset; is skipped when it was not.
+    """Succeeds when the run put a model in service, with an event of the model's asset; is skipped when it did not.
 
     The event's extra is the ledger's: version, data date, champion before, metrics, kind ... Airflow stores it in the
     transaction in which the task succeeds, and has the task look for it here: so there is one for each promotion,
@@ -49,12 +51,12 @@ class PromotedModelOperator(BaseOperator):
             The ledger's event as JSON values.
 
         Raises:
-            AirflowSkipException: The run's model was not promoted.
+            AirflowSkipException: The run put no model in service.
             PromotionCommandError: The ledger cannot be used.
         """
         hook = PromotionHook(PromotionEnvironment.of(self.module_root, self.settings))
         event = hook.verdict(dag_id=self.dag_id, run_id=context["run_id"])
-        if event is None or event.kind is not Kind.PROMOTED:
+        if event is None or event.kind not in IN_SERVICE:
             raise AirflowSkipException(event.line if event else "the run has no verdict: it ended before")
         if self._has_told(event, context):
             self.log.info("%s: the asset %s has its event already", event.title, self.asset.name)

@@ -5,8 +5,9 @@ import pytest
 
 from tests.tfx_modules.promotion.conftest import Site
 from tfx_modules.promotion import history
-from tfx_modules.promotion.events import Kind
+from tfx_modules.promotion.events import Kind, Run
 from tfx_modules.promotion.exceptions import ManifestError, RefusedError, ShelfError
+from tfx_modules.promotion.rollback import RollbackRequest, roll_back
 
 
 def promoted(site: Site, *days: int) -> Site:
@@ -33,8 +34,21 @@ def test_one_rollback_after_the_other_goes_further_back(site: Site) -> None:
     promoted(site, 3, 4, 5)
 
     assert [site.roll_back().version, site.roll_back().version] == [2026110401, 2026110301]
-    with pytest.raises(RefusedError, match=r"no version before 2026110301 that was not rolled back itself"):
+    with pytest.raises(RefusedError, match=r"no version to go back to from 2026110301 that was not left"):
         site.roll_back()
+
+
+def test_a_run_rolls_back_once_however_often_its_task_is_tried(site: Site) -> None:
+    promoted(site, 3, 4, 5)
+    request = RollbackRequest(actor="somebody", reason="it is rude", asker=("bert_rollback", "manual__1"))
+
+    first, again = (roll_back(site.ledger, site.shelf, request) for _ in range(2))
+
+    assert first == again
+    assert (first.version, site.served) == (2026110401, 2026110401)
+    assert first.run == Run(
+        dag_id="bert_rollback", run_id="manual__1", data_date=dt.date(2026, 11, 4), first_day=dt.date(2026, 10, 22)
+    )
 
 
 def test_the_version_left_is_no_baseline_and_does_not_come_back_by_itself(site: Site) -> None:
@@ -68,7 +82,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(site: Site, versi
 
 
 def test_before_the_first_promotion_there_is_nothing_to_go_back_to(site: Site) -> None:
-    with pytest.raises(RefusedError, match=r"no version before None .* were in service: none"):
+    with pytest.raises(RefusedError, match=r"no version to go back to from none .* were in service: none"):
         site.roll_back()
 
 

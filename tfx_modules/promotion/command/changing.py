@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import os
 from typing import Any
 
 from tfx_modules.promotion import rollback
@@ -11,6 +12,9 @@ from tfx_modules.promotion.events import Draft, Event, Kind
 from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.promotion.promoter import settle
 
+SERVERS = "BERT_SERVICE_SERVERS"
+"""Environment variable with the addresses of the servers to wait for, with spaces between them."""
+
 
 def add_commands(commands: Any) -> None:
     """Add them to a parser's subparsers."""
@@ -19,10 +23,12 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--server",
         action="append",
-        default=[],
         metavar="URL",
-        help="wait until this server answers with it, like http://127.0.0.1:8501/v1/models/bert_sentiment",
+        help="wait until this server answers with it, like http://127.0.0.1:8501/v1/models/bert_sentiment; default: "
+        f"those of the setting model_servers ({SERVERS})",
     )
+    for name in ("--dag-id", "--run-id"):
+        parser.add_argument(name, default="", help="(for operators) of the run that asks, which rolls back once")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each server (60)")
     _say_who_and_why(parser)
     parser.set_defaults(run=roll_back)
@@ -45,10 +51,12 @@ def _say_who_and_why(parser: argparse.ArgumentParser) -> None:
 
 def roll_back(desk: Desk, options: argparse.Namespace) -> Answer:
     """Roll back, and wait until the servers have followed."""
-    request = rollback.RollbackRequest(actor=_actor(options), reason=options.reason, to=options.to)
+    asker = (options.dag_id, options.run_id) if options.dag_id and options.run_id else None
+    request = rollback.RollbackRequest(actor=_actor(options), reason=options.reason, to=options.to, asker=asker)
     event = rollback.roll_back(desk.ledger, desk.shelf, request)
-    waited = [wait_until_served(url, int(event.version or 0), options.timeout) for url in options.server]
-    served = [f"served by {url} after {seconds:.1f} s" for url, seconds in zip(options.server, waited, strict=True)]
+    servers = options.server or os.environ.get(SERVERS, "").split()
+    waited = [wait_until_served(url, int(event.version or 0), options.timeout) for url in servers]
+    served = [f"served by {url} after {seconds:.1f} s" for url, seconds in zip(servers, waited, strict=True)]
     return Answer(event.to_json(), "\n".join([line(event), *served]))
 
 

@@ -67,8 +67,11 @@ def roll_back(arguments: argparse.Namespace) -> Any:
     served = [event["version"] for event in ledger["events"] if event["version"]]
     if not served:
         raise SystemExit("there is no version to roll back to; promote one first")
+    run = {"dag_id": arguments.dag_id, "run_id": arguments.run_id}
+    if known := of_run(ledger, **run):
+        return known[0]
     to = arguments.to or served[0]
-    said = {"reason": arguments.reason, "actor": arguments.actor}
+    said = {"reason": arguments.reason, "actor": arguments.actor, "final": True, **run}
     return append(path, ledger, kind="rolled_back", version=to, champion=served[-1], **said)
 
 
@@ -79,7 +82,10 @@ def main() -> None:
         command = commands.add_parser(run.__name__.replace("_", "-"))
         command.add_argument("--json", action="store_true", required=True)
         command.set_defaults(run=run)
-        for name in {"verdict": ("--dag-id", "--run-id"), "roll_back": ("--reason", "--actor")}.get(run.__name__, ()):
+        for name in {
+            "verdict": ("--dag-id", "--run-id"),
+            "roll_back": ("--reason", "--actor", "--dag-id", "--run-id"),
+        }.get(run.__name__, ()):
             command.add_argument(name, required=True)
         if run is roll_back:
             command.add_argument("--to", type=int)
