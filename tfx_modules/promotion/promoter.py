@@ -202,16 +202,17 @@ def _rule(
     """Decide; the first that applies of: objections, the same bytes, worse, older, good."""
     if candidate.objections:
         return Kind.BLOCKED, "; ".join(candidate.objections), {}
+    newest = data_date(service.live) if service.live else None
+    is_older = newest is not None and candidate.run.data_date < newest
     same = service.version_of(digest)
-    if same is not None and same == service.live:
+    if same is not None and same == service.live and (is_older or candidate.run.data_date == newest):
         return Kind.UNCHANGED, f"the model is the same, byte for byte, as {same}, which is in service", {}
     if same in service.barred:
         return Kind.BLOCKED, f"the model is the same, byte for byte, as {same}, which was rolled back", {}
     judgement = judged()
     if not judgement.passed:
         return Kind.BLOCKED, judgement.told, judgement.metrics
-    newest = data_date(service.live) if service.live else None
-    if newest and candidate.run.data_date < newest and not candidate.older:
+    if is_older and not candidate.older:
         told = f"data date {candidate.run.data_date} is before {newest} of {service.live} in service; {judgement.told}"
         return Kind.SUPERSEDED, told, judgement.metrics
     return Kind.PROMOTED, judgement.told, judgement.metrics

@@ -84,6 +84,12 @@ def test_the_same_bytes_as_in_service_change_nothing(site: Site) -> None:
     assert event.reason == "the model is the same, byte for byte, as 2026110501, which is in service"
 
 
+def test_the_same_bytes_trained_on_newer_data_are_promoted_like_others(site: Site) -> None:
+    site.promote(site.candidate(5, content="same"))
+
+    assert told(site.promote(site.candidate(6, content="same"))) == ("promoted", 2026110601)
+
+
 def test_the_same_bytes_as_what_was_rolled_back_do_not_come_back(site: Site) -> None:
     site.promote(site.candidate(4))
     site.promote(site.candidate(5, content="rude"))

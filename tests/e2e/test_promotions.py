@@ -1,0 +1,238 @@
+"""Promotions in a real Airflow: backfills, runs at the same time, pushes that are killed. Only training takes no time.
+
+The Pusher, its judge, the ledger, the node server and all of Airflow are the real ones.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bert_service.sources import sources_digest
+
+from scripts.stack.api import AirflowApi
+from scripts.stack.credentials import USER, ensure_credentials
+from scripts.stack.database import ensure_database
+from scripts.stack.environment import Choices, airflow_environment, plain_environment, write_session
+from scripts.stack.lock import only_stack
+from scripts.stack.parts import airflow_parts, node_server
+from scripts.stack.place import make_private_folder, socket_path
+from scripts.stack.processes import Processes
+from scripts.stack.waiting import Pulse, wait_until
+from tests.e2e.conftest import DAG, ROOT, Site, new_site
+
+pytestmark = pytest.mark.slow
+
+PIPELINE = ROOT / "tests" / "tfx_modules" / "promotion"
+WAIT: Any = {"seconds": 300.0, "pulse": Pulse(print)}
+ENDED = ("success", "failed")
+
+
+@dataclass(frozen=True)
+class Running:
+    """Airflow and the node server, with the DAG of tests/support/dags/promotions_dag.py."""
+
+    site: Site
+    api: AirflowApi
+
+    def command(self, *words: str) -> str:
+        """Run a command of the project's as a user does; return what it prints."""
+        done = subprocess.run(
+            [str(ROOT / words[0]), *words[1:]], env=dict(self.site.environ), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def ledger(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.command("scripts/models", "history", "--limit", "0", "--json"))
+        return found
+
+    def errors(self) -> str:
+        """Return the errors in the tasks' logs."""
+        logs = (self.site.place.logs / "tasks").rglob("*.log")
+        lines = [line for path in sorted(logs) for line in path.read_text().splitlines() if '"error"' in line]
+        return "\n".join(line[:600] for line in lines)
+
+    def served(self) -> int:
+        """What a server takes that takes the largest number."""
+        return max(int(path.name) for path in self.site.place.models.iterdir())
+
+    def wait(self, count: int) -> dict[str, str]:
+        """Wait until that many runs have ended; return their states by id."""
+        wait_until(lambda: "" if len(self._ended()) >= count else f"{count} runs", **WAIT)
+        return self._ended()
+
+    def _ended(self) -> dict[str, str]:
+        return {str(run["dag_run_id"]): run["state"] for run in self.api.runs(DAG) if run["state"] in ENDED}
+
+
+def compile_pipeline(root: Path) -> None:
+    """Make a folder as a snapshot of the DAG bundle is one."""
+    compiled = root / "dags" / "compiled" / "bert_sentiment.json"
+    compiled.parent.mkdir(parents=True)
+    shutil.copytree(ROOT / "tfx_modules", root / "tfx_modules", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("steps.py", "pipeline/promotion_pipeline.py"):
+        shutil.copy(PIPELINE / name, root)
+    environment = {**plain_environment(os.environ), "PYTHONPATH": str(root)}
+    code = f"import pathlib, promotion_pipeline; promotion_pipeline.compile_to(pathlib.Path({str(compiled)!r}))"
+    python = ROOT / ".venv" / "tfx" / "bin" / "python"
+    subprocess.run([python, "-c", code], cwd=root, env=environment, check=True, capture_output=True)
+    # What `make compile` leaves beside a pipeline.
+    compiled.with_suffix(".sha256").write_text(sources_digest(root / "tfx_modules"))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    root = tmp_path_factory.mktemp("snapshot")
+    compile_pipeline(root)
+    (root / "files").mkdir()
+    shutil.copy(ROOT / "tests" / "support" / "dags" / "promotions_dag.py", root / "files")
+    bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    bundles = [{"name": "promotions", "classpath": bundle, "kwargs": {"path": str(root / "files")}}]
+    with new_site() as site:
+        place = site.place
+        socket = socket_path(place, site.environ)
+        make_private_folder(socket.parent)
+        settings = {
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+            "TEST_MODULE_ROOT": str(root),
+        }
+        choices = Choices(ports=site.ports, node_socket=str(socket), settings=settings)
+        credentials = ensure_credentials(place.secrets)
+        environment = airflow_environment(place, credentials, choices.environment(), site.environ)
+        processes = Processes()
+        with only_stack(place):
+            ensure_database(place, environment)
+            write_session(place, choices)
+            try:
+                for part in [
+                    node_server(place, socket, plain_environment(site.environ)),
+                    *airflow_parts(place, environment),
+                ]:
+                    processes.start(part)
+                url = choices.environment()["AIRFLOW__API__BASE_URL"]
+                with AirflowApi(url, user=USER, password=credentials.password) as api:
+                    wait_until(lambda: "" if api.health().get("scheduler") == "healthy" else "Airflow", **WAIT)
+                    wait_until(lambda: "" if api.is_paused(DAG) is not None else str(api.import_errors()), **WAIT)
+                    wait_until(lambda: "" if socket.exists() else "the node server", **WAIT)
+                    api.set_paused(DAG, paused=False)
+                    # The schedule makes a run for the day before the last one, which is a promotion like others.
+                    yield Running(site, api)
+            finally:
+                processes.stop()
+
+
+def verdicts(running: Running, *runs: str) -> dict[str, dict[str, Any]]:
+    """Return the one verdict of each run, by data date."""
+    found = [event for event in running.ledger() if event["final"] and event["run_id"] in runs]
+    assert len(found) == len(runs)
+    return {event["data_date"]: event for event in found}
+
+
+def trigger(running: Running, run_id: str, day: str, **conf: str) -> None:
+    running.api.trigger(DAG, run_id, {"data_date": day, **conf})
+
+
+def task_state(running: Running, run_id: str, task_id: str) -> str:
+    return next(task.state for task in running.api.tasks(DAG, run_id) if task.task_id == task_id)
+
+
+def backfill(running: Running, first: str, last: str, *options: str) -> dict[str, dict[str, Any]]:
+    """Run a backfill of three days to its end; return its runs' verdicts by data date."""
+    before = set(running.wait(0))
+    days = ("--from-date", first, "--to-date", last, "--max-active-runs", "3")
+    command = ("scripts/airflow", "backfill", "create", "--dag-id", DAG, *days, *options)
+
+    def refused() -> str:
+        try:
+            running.command(*command)
+        except AssertionError as error:
+            # Airflow closes the backfill before at its leisure, and refuses another until then.
+            return str(error)
+        return ""
+
+    wait_until(refused, **WAIT)
+    ended = running.wait(len(before) + 3)
+    runs = set(ended) - before
+    assert {ended[run] for run in runs} == {"success"}, running.errors()
+    return verdicts(running, *runs)
+
+
+def test_after_backfills_of_either_direction_the_newest_date_is_live(running: Running) -> None:
+    forward = backfill(running, "2026-11-03", "2026-11-05")
+
+    assert sorted(forward) == ["2026-11-03", "2026-11-04", "2026-11-05"]
+    assert forward["2026-11-05"]["version"] == running.served() == 2026110501
+
+    backwards = backfill(running, "2026-11-08", "2026-11-10", "--run-backwards")
+
+    assert backwards["2026-11-10"]["version"] == running.served() == 2026111001
+    everything = {**forward, **backwards}
+    assert {event["kind"] for event in everything.values()} <= {"promoted", "superseded"}
+    for event in everything.values():
+        if event["kind"] == "superseded":
+            assert event["reason"].startswith(f"data date {event['data_date']} is before ")
+        run = next(run for run in running.api.runs(DAG) if run["dag_run_id"] == event["run_id"])
+        assert event["reason"] in run["note"]
+        state = "success" if event["kind"] == "promoted" else "skipped"
+        assert task_state(running, event["run_id"], "Pusher") == state
+        assert task_state(running, event["run_id"], "promoted_model") == state
+
+
+def test_of_two_runs_at_the_same_time_the_worse_is_blocked_by_the_better_although_it_ends_last(
+    running: Running, tmp_path: Path
+) -> None:
+    before = running.served()
+    trigger(running, "worse", "2026-11-12", word="poor", wait_for=str(tmp_path / "go"))
+    wait_until(lambda: "" if task_state(running, "worse", "Resolver") == "success" else "the baseline", **WAIT)
+    (baseline,) = running.api.xcom(DAG, "worse", "Resolver")["outputs"]["model"]
+    trigger(running, "better", "2026-11-11")
+    wait_until(lambda: "" if running.api.run_state(DAG, "better") in ENDED else "the better one", **WAIT)
+    assert running.served() == 2026111101 > before
+
+    (tmp_path / "go").touch()
+    wait_until(lambda: "" if running.api.run_state(DAG, "worse") in ENDED else "the worse one", **WAIT)
+
+    better, worse = verdicts(running, "better", "worse").values()
+    assert better["model_uri"].startswith(baseline["uri"]) is False
+    assert (better["version"], better["champion"]) == (2026111101, before)
+    assert (worse["kind"], worse["champion"]) == ("blocked", 2026111101)
+    assert "accuracy 0.000 < 0.700, the floor" in worse["reason"]
+    assert running.served() == 2026111101
+
+
+def test_a_push_that_is_killed_at_any_step_is_tried_again_and_has_one_outcome(running: Running) -> None:
+    runs = {f"kill-{step}": f"2026-11-{13 + number % 2}" for number, step in enumerate(range(0, 16, 2))}
+    for run_id, day in runs.items():
+        trigger(running, run_id, day)
+    for run_id in runs:
+        wait_until(lambda: "" if running.api.run_state(DAG, run_id) in ENDED else run_id, **WAIT)  # noqa: B023
+
+    assert {running.api.run_state(DAG, run_id) for run_id in runs} == {"success"}
+    tries = [next(task for task in running.api.tasks(DAG, run_id) if task.task_id == "Pusher") for run_id in runs]
+    assert [task.try_number for task in tries] == [2] * len(runs)
+    found = [event for event in running.ledger() if event["run_id"] in runs]
+    assert sorted(event["run_id"] for event in found) == sorted(runs)
+    assert all(event["final"] for event in found)
+    live = json.loads(running.command("scripts/models", "live", "--json"))[0]["version"]
+    assert (running.served(), live // 100) == (live, 20261114)
+    withdrawn = running.site.place.models.with_name("bert_sentiment.withdrawn")
+    assert not list(withdrawn.glob(".*"))
+
+
+def test_a_new_user_s_two_questions_have_a_command_each(running: Running) -> None:
+    live = running.command("scripts/models", "live", "--at", "today")
+    why = running.command("scripts/models", "why", "2026-11-12")
+
+    assert f"{running.served()}  " in live
+    assert "until now UTC" in live
+    assert "  worse  blocked: accuracy 0.000 < 0.700, the floor" in why
+
+
+def test_dags_that_wait_for_the_model_have_run(running: Running) -> None:
+    wait_until(lambda: "" if running.api.runs("after_promotion", "success") else "the waiting DAG", **WAIT)
