@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bert_service.compilation import Compilation, compile_pipeline, digest_file, ir_file, is_fresh
@@ -108,7 +109,11 @@ def test_the_compiler_ends_with_the_process_that_started_it(project: ToyProject,
         f"compile_pipeline(Path({str(project.root)!r}), Path({str(ir_file(project.root))!r}), Path({sys.executable!r}))"
     )
     environment = {**os.environ, **mark, "PYTHONPATH": str(PROJECT_ROOT / "plugins")}
-    with subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL) as parent:
+    # A shell has its background jobs ignore SIGINT, and so would the parent, where the tests are one.
+    usual: Any = {"preexec_fn": lambda: signal.signal(number, signal.SIG_DFL)} if number != signal.SIGKILL else {}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL, **usual
+    ) as parent:
         wait_until(lambda: project.compiler_runs == 1)
         assert len(marked(mark)) == 2
         parent.send_signal(number)

@@ -61,6 +61,12 @@ def test_a_rollback(tmp_path: Path) -> None:
     assert hook(tmp_path).roll_back(rollback("again")) == back
 
 
+def test_the_newest_event(tmp_path: Path) -> None:
+    assert hook(tmp_path).newest() is None
+    recorded = hook(tmp_path).record(FAILED)
+    assert hook(tmp_path).newest() == recorded
+
+
 def test_what_the_command_refuses_is_told_in_its_own_words(tmp_path: Path) -> None:
     told = r"promotion roll-back: there is no version to roll back to; promote one first \(exit code 1\)"
     with pytest.raises(PromotionCommandError, match=told):

@@ -63,6 +63,13 @@ class PromotionHook:
         found = self._ask("verdict", f"--dag-id={dag_id}", f"--run-id={run_id}")
         return None if found is None else event_from(found)
 
+    def newest(self) -> PromotionEvent | None:
+        """Return the ledger's newest event; None: there is none."""
+        found = self._ask("history", "--limit=1")
+        if not isinstance(found, list):
+            raise self._not_an_answer("history", "a list of events")
+        return event_from(found[-1]) if found else None
+
     def record(self, end: RunEnd) -> PromotionEvent:
         """Write down how a run ended that has no verdict.
 

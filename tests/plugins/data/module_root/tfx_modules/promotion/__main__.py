@@ -60,6 +60,11 @@ def deliver(arguments: argparse.Namespace) -> Any:
     return arguments.channel
 
 
+def history(arguments: argparse.Namespace) -> Any:
+    _, ledger = read()
+    return ledger["events"][-arguments.limit :]
+
+
 def roll_back(arguments: argparse.Namespace) -> Any:
     path, ledger = read()
     if arguments.reason == "hang":
@@ -78,7 +83,7 @@ def roll_back(arguments: argparse.Namespace) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(required=True)
-    for run in (verdict, record, delivered, deliver, roll_back):
+    for run in (verdict, record, delivered, deliver, history, roll_back):
         command = commands.add_parser(run.__name__.replace("_", "-"))
         command.add_argument("--json", action="store_true", required=True)
         command.set_defaults(run=run)
@@ -87,6 +92,8 @@ def main() -> None:
             "roll_back": ("--reason", "--actor", "--dag-id", "--run-id"),
         }.get(run.__name__, ()):
             command.add_argument(name, required=True)
+        if run is history:
+            command.add_argument("--limit", type=int, required=True)
         if run is roll_back:
             command.add_argument("--to", type=int)
         if run in (delivered, deliver):
