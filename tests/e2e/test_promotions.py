@@ -3,6 +3,7 @@
 The Pusher, its judge, the ledger, the node server and all of Airflow are the real ones.
 """
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -234,5 +235,13 @@ def test_a_new_user_s_two_questions_have_a_command_each(running: Running) -> Non
     assert "  worse  blocked: accuracy 0.000 < 0.700, the floor" in why
 
 
-def test_dags_that_wait_for_the_model_have_run(running: Running) -> None:
+def test_dags_that_wait_for_the_model_run_for_the_last_complete_day(running: Running) -> None:
+    today = dt.datetime.now(dt.timezone.utc).date()
     wait_until(lambda: "" if running.api.runs("after_promotion", "success") else "the waiting DAG", **WAIT)
+
+    run = running.api.runs("after_promotion", "success")[0]
+    day = dt.date.fromisoformat(running.api.xcom("after_promotion", run["dag_run_id"], "day_of_run"))
+
+    assert run["run_type"] == "asset_triggered"
+    # The tests may have run over midnight.
+    assert dt.timedelta(days=1) <= today - day <= dt.timedelta(days=2)

@@ -5,8 +5,10 @@ import json
 import os
 from pathlib import Path
 
-from airflow.sdk import DAG, Param
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG, Param, get_current_context
 from bert_service.config import AirflowPipelineConfig
+from bert_service.dates import data_date, facts_from
 from bert_service.model_asset import model_asset
 from bert_service.operators.asset import PromotedModelOperator
 from bert_service.operators.promotion import PromotionNotifyOperator
@@ -53,5 +55,10 @@ with AirflowDagRunner(config).run(plan) as dag:
     for task in (promoted, notify):
         task.as_teardown().set_upstream(dag.get_task("Pusher"))
 
+
+def day_of_run() -> str:
+    return str(data_date(facts_from(get_current_context())))
+
+
 with DAG("after_promotion", schedule=[model_asset(plan.id)], is_paused_upon_creation=False) as waiting:
-    pass
+    PythonOperator(task_id="day_of_run", python_callable=day_of_run)
