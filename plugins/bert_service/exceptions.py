@@ -11,6 +11,7 @@
     ├── NodeCancelledError       a node was stopped because its task was cancelled
     ├── DataDateError            no data date can be made of what the run was given
     ├── ReportError              a report is not where reports may be
+    ├── RetentionError           the retention command failed or was cancelled, or cannot be understood
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
         └── BadInputError        too many of a day's rows cannot be used
@@ -51,6 +52,10 @@ class DataDateError(BertServiceError):
 
 class ReportError(BertServiceError):
     """A report is not to be shown: it is not a report in the folder that they are in."""
+
+
+class RetentionError(BertServiceError):
+    """The retention command failed, was cancelled, or printed something else than an answer."""
 
 
 class FeedError(BertServiceError):

@@ -8,15 +8,12 @@ from pathlib import Path
 from tfx_modules.retention.disk import moment, size_of
 from tfx_modules.retention.plan import Item, Kind
 
-_DEPTH = 2
-"""Folders that a line of the plan is about: Airflow's ``dag_id=.../run_id=...``."""
-
 
 class Logs:
     """The files below some folders.
 
     Args:
-        folders: logs of tasks and of parsed DAG files, say.
+        folders: Airflow's ``dag_id=...``, say; none below another.
         days: ``keep_log_days``.
         now: the time.
     """
@@ -51,7 +48,7 @@ class Logs:
         groups: dict[str, list[Path]] = {}
         for path in sorted(folder.rglob("*")):
             if self._days and (path.is_file() or path.is_symlink()) and self._is_old(path):
-                name = "/".join(path.relative_to(folder).parts[:-1][:_DEPTH])
+                name = "/".join(path.relative_to(folder).parts[:-1][:1])  # a line of the plan for a folder
                 groups.setdefault(name, []).append(path)
         for name, paths in groups.items():
             yield Item(
