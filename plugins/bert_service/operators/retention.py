@@ -41,7 +41,7 @@ class RetentionOperator(BaseOperator):
         super().__init__(**kwargs)
         self.settings = settings
         self.module_root = module_root
-        self.is_dry_run = dry_run
+        self.is_dry_run = is_dry_run
         self._hook: RetentionHook | None = None
 
     def execute(self, context: Context) -> dict[str, object]:
