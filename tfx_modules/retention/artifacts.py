@@ -137,7 +137,7 @@ class Artifacts:
         return [
             Item(
                 kind=Kind.LEFTOVER,
-                what=f"{len(paths)} folders",
+                what=f"{len(paths)} folder{'s' if len(paths) > 1 else ''}",
                 age=self._now - min(map(changed_at, paths)),
                 size=sum(map(size_of, paths)),
                 why="no execution in ML Metadata has made them; left by a kill",

@@ -56,7 +56,7 @@ class Logs:
                 what=f"{folder.name}/{name}".rstrip("/"),
                 age=self._now - max(map(_written_at, paths)),
                 size=sum(map(size_of, paths)),
-                why=f"{len(paths)} files without a line for {self._days} days",
+                why=f"{len(paths)} file{'s' if len(paths) > 1 else ''} without a line for {self._days} days",
                 paths=tuple(paths),
             )
 

@@ -44,8 +44,8 @@ class Database:
         Raises:
             RetentionError: the database cannot be used, or has a schema of a version that is not known here.
         """
-        begin = ("BEGIN",) if self._file else ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",)
-        with self._transaction(*begin) as connection:
+        snapshot = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._transaction(*((self._engine, "BEGIN") if self._file else (snapshot,))) as connection:
             yield connection
 
     @contextmanager
@@ -56,16 +56,16 @@ class Database:
             RetentionError: as for :meth:`reading`, or nodes wrote for too long.
         """
         locks = (f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'", f"LOCK TABLE {_LOCKED} IN SHARE ROW EXCLUSIVE MODE")
-        with self._transaction(*(("BEGIN IMMEDIATE",) if self._file else locks)) as connection:
+        with self._transaction(self._engine, *(("BEGIN IMMEDIATE",) if self._file else locks)) as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self, *begin: str) -> Iterator[sa.Connection | None]:
+    def _transaction(self, engine: sa.Engine, *begin: str) -> Iterator[sa.Connection | None]:
         if self._file and not self._file.exists():
             yield None
             return
         try:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 # Looked at first: the tables to lock may not be there.
                 known = self._file is not None or _is_known(connection)
                 for statement in begin if known else ():
