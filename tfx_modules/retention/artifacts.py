@@ -91,7 +91,7 @@ class Artifacts:
             empty_trash(self._root)
             gone = self._mark(sources)
             self._take_back(sources)
-            self._remove_files(sources)
+            self._remove_files(sources, gone)
             self._forget()
         return [item for item in items if item.kind is Kind.LEFTOVER or not gone.isdisjoint(item.ids)]
 
@@ -145,19 +145,24 @@ class Artifacts:
             )
         ]
 
-    def _left(self, found: Found) -> list[Path]:
-        """Return what is marked as deleted and still there, and what no execution that is there works with."""
+    def _left(self, found: Found, gone: frozenset[int] = frozenset()) -> list[Path]:
+        """Return what is marked as deleted and still there, and what no execution that is there works with.
+
+        Args:
+            found: what there is.
+            gone: executions that have just been deleted.
+        """
         artifacts = found.graph.artifacts.values()
         marked = [Path(item.uri) for item in artifacts if item.gone and item.id not in found.choice.held]
         last = max(found.graph.executions, default=0)
         orphans = [
             path
             for number, folders in found.folders.items()
-            if number <= last and number not in found.graph.executions
+            if number not in found.graph.executions
             for path in folders
-            if str(path) not in found.held_uris and self._age(path) > UNFINISHED
+            if number in gone or (number <= last and self._age(path) > UNFINISHED)
         ]
-        paths = {*marked, *orphans, *self._working()}
+        paths = {path for path in (*marked, *orphans, *self._working()) if str(path) not in found.held_uris}
         return sorted(path for path in paths if self._is_ours(path) and os.path.lexists(path))
 
     def _working(self) -> list[Path]:
@@ -186,8 +191,8 @@ class Artifacts:
             marked = [item for item in graph.artifacts.values() if item.gone and item.id in held]
             rows.mark(connection, [item.id for item in marked if os.path.lexists(item.uri)], LIVE)
 
-    def _remove_files(self, sources: Sources) -> None:
-        for path in self._left(self._find(sources)):
+    def _remove_files(self, sources: Sources, gone: frozenset[int]) -> None:
+        for path in self._left(self._find(sources), gone):
             remove(path, self._root)
 
     def _forget(self) -> None:
