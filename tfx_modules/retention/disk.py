@@ -5,28 +5,42 @@ import fcntl
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _TRASH = ".trash"
+_END_OF_TIME = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a folder; 0 where there is nothing."""
+    """Return the bytes of a file, or of all files below a folder; 0 where there is nothing, or nothing any longer."""
     if path.is_dir() and not path.is_symlink():
         return sum(size_of(Path(folder, name)) for folder, _, names in os.walk(path) for name in names)
-    return path.lstat().st_size if os.path.lexists(path) else 0
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def changed_at(path: Path) -> dt.datetime:
-    """Return when a file or folder was made, renamed or changed last; copies keep the modification time, not this."""
-    return moment(path.lstat().st_ctime)
+    """Return when a file or folder was made, renamed or changed last; copies keep the modification time, not this.
+
+    What somebody else has removed meanwhile will only change at the end of time: it is never old.
+    """
+    return _moment_of(path, lambda found: found.st_ctime)
 
 
-def moment(seconds: float) -> dt.datetime:
-    """Return the moment, UTC, that is so many seconds after 1970 began."""
-    return dt.datetime.fromtimestamp(seconds, tz=dt.timezone.utc)
+def written_at(path: Path) -> dt.datetime:
+    """Return when a file was written to last, or a folder got or lost an entry; likewise for what is gone."""
+    return _moment_of(path, lambda found: found.st_mtime)
+
+
+def _moment_of(path: Path, take: Callable[[os.stat_result], float]) -> dt.datetime:
+    try:
+        return dt.datetime.fromtimestamp(take(path.lstat()), tz=dt.timezone.utc)
+    except FileNotFoundError:
+        return _END_OF_TIME
 
 
 @contextmanager

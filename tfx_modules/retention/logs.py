@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from tfx_modules.retention.disk import moment, size_of
+from tfx_modules.retention.disk import size_of, written_at
 from tfx_modules.retention.plan import Item, Kind
 
 
@@ -54,18 +54,14 @@ class Logs:
             yield Item(
                 kind=Kind.LOG,
                 what=f"{folder.name}/{name}".rstrip("/"),
-                age=self._now - max(map(_written_at, paths)),
+                age=self._now - max(map(written_at, paths)),
                 size=sum(map(size_of, paths)),
                 why=f"{len(paths)} file{'s' if len(paths) > 1 else ''} without a line for {self._days} days",
                 paths=tuple(paths),
             )
 
     def _is_old(self, path: Path) -> bool:
-        return os.path.lexists(path) and self._now - _written_at(path) > dt.timedelta(days=self._days)
-
-
-def _written_at(path: Path) -> dt.datetime:
-    return moment(path.lstat().st_mtime)
+        return os.path.lexists(path) and self._now - written_at(path) > dt.timedelta(days=self._days)
 
 
 def _parents(paths: Iterable[Path], roots: Collection[Path]) -> list[Path]:

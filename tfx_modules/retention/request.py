@@ -89,4 +89,5 @@ def _places(fields: dict[str, Any]) -> Places:
 def _has_places(fields: dict[str, Any]) -> bool:
     paths = [*(fields[name] for name in _PATHS), *fields[_LOGS]]
     texts = [*paths, *(fields[name] for name in _ADDRESSES)]
-    return all(isinstance(text, str) for text in texts) and all(Path(path).is_absolute() for path in paths)
+    good = isinstance(fields[_LOGS], list) and all(isinstance(text, str) for text in texts)
+    return good and all(Path(path).is_absolute() for path in paths)

@@ -82,7 +82,12 @@ class Versions:
         Raises:
             RetentionError: versions are served, and the ledger says that none is in service.
         """
-        events = self._ledger.events() if self._ledger else []
+        if self._ledger is None:
+            return self._plan([])
+        with self._ledger.exclusive() as held:  # or a rollback might move folders from under the eyes
+            return self._plan(held.events())
+
+    def _plan(self, events: Sequence[Event]) -> tuple[list[Item], Sources]:
         service = history.service(events)
         self._check(service)
         going = self._doomed(service)

@@ -3,6 +3,10 @@
 import dataclasses
 import datetime as dt
 import json
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +58,29 @@ def test_a_node_that_would_be_cached_runs_again_after_its_outputs_went(nodes: No
     (written,) = again.outputs["written"]
     assert Path(written["uri"], "text").read_text() == "a"
     assert nodes.run("Writer", "run-4", text="a").state == "cached"
+
+
+def test_a_node_that_takes_something_from_the_cache_as_it_goes_has_it_or_makes_it_anew(nodes: Nodes) -> None:
+    now, states = dt.datetime.now(dt.timezone.utc), set()
+    nodes.run("Writer", "run-0", text="a")
+    with ThreadPoolExecutor() as pool:
+        for number in range(1, 7):
+            _grow_old(nodes)
+            running = pool.submit(nodes.run, "Writer", f"run-{number}", text="a")
+            while not running.done():
+                _retain(nodes, now=now)
+                time.sleep(0.1)
+            ended = running.result()
+            states.add(ended.state)
+            (written,) = ended.outputs["written"]
+            assert Path(written["uri"], "text").read_text() == "a"
+    assert states <= {"cached", "complete"}
+
+
+def _grow_old(nodes: Nodes) -> None:
+    with closing(sqlite3.connect(nodes.state / "metadata" / "mlmd.db", timeout=60)) as connection:
+        connection.execute("UPDATE Execution SET last_update_time_since_epoch = 0")
+        connection.commit()
 
 
 def test_a_cleared_task_of_a_run_that_went_runs_again(nodes: Nodes) -> None:
