@@ -15,6 +15,7 @@
     ├── PromotionCommandError    the promotion command refused or failed, or cannot be understood
     ├── NotificationError        somebody was not told of a promotion; trying again may help
     │   └── NotificationRefusedError    trying again cannot help
+    ├── RetentionError           the retention command failed or was cancelled, or cannot be understood
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
         └── BadInputError        too many of a day's rows cannot be used
@@ -71,6 +72,10 @@ class NotificationError(BertServiceError):
 
 class NotificationRefusedError(NotificationError):
     """A channel cannot be told as it is set up; the same message again would be refused again."""
+
+
+class RetentionError(BertServiceError):
+    """The retention command failed, was cancelled, or printed something else than an answer."""
 
 
 class FeedError(BertServiceError):

@@ -16,6 +16,7 @@ from pathlib import Path
 from bert_service import values as read
 from bert_service.channels import Channel, read_channels
 from bert_service.exceptions import SettingsError
+from bert_service.retention import Retention, retention_from
 from bert_service.rules import Rules, rules_from
 from bert_service.source_settings import SourceSettings, source_settings_from
 from bert_service.values import SECTION
@@ -25,7 +26,7 @@ PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.
 PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 """Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
-_PARTS: Mapping[str, type] = {"source": SourceSettings, "rules": Rules}
+_PARTS: Mapping[str, type] = {"source": SourceSettings, "rules": Rules, "retention": Retention}
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://")
 
 
@@ -83,6 +84,8 @@ class Settings:
     holdout: Path | None = None
     """CSV file (columns ``review``, ``sentiment``) of reviews that are never trained on, and that candidates are judged
     by; its name without ending names it. Empty: the feed's own, which ``files``, ``sql`` and ``http`` do not have."""
+    retention: Retention = field(default_factory=Retention)
+    """How much is kept of what runs leave behind: the keys ``keep_*``."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
@@ -97,6 +100,7 @@ class Settings:
         """Check the values that have a limit."""
         self.source.require(self.feed.value)
         read.at_least("window_days", self.window_days, 1)
+        self.retention.check(self.window_days)
         read.at_least("imdb_days", self.imdb_days, 1)
         read.at_least("imdb_reviews_per_day", self.imdb_reviews_per_day, 0)
         if self.imdb_sha256 and not SHA256.fullmatch(self.imdb_sha256):
@@ -221,6 +225,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         source=source_settings_from(given, root),
         rules=rules_from(given),
         holdout=_path(given["holdout"], root) if "holdout" in given else None,
+        retention=retention_from(given),
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
         model_servers=read.addresses("model_servers", given.get("model_servers", "")),

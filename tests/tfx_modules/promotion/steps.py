@@ -1,4 +1,4 @@
-"""Ends a process by SIGKILL before one of its steps: a change of the file system, or a commit of the ledger."""
+"""Ends a process by SIGKILL before one of its steps: a change of the file system, or a commit of a database."""
 
 import os
 import shutil
@@ -8,7 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-_CHANGES = ((Path, "rename"), (Path, "mkdir"), (shutil, "copytree"), (shutil, "rmtree"), (os, "fsync"))
+_CHANGES = (
+    *((Path, name) for name in ("rename", "mkdir", "unlink")),
+    *((shutil, name) for name in ("copytree", "rmtree")),
+    *((os, name) for name in ("fsync", "unlink", "rmdir")),
+)
 
 
 def kill_before(number: int) -> None:

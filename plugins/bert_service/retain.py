@@ -1,0 +1,34 @@
+"""`python -m bert_service.retain [--dry-run]`, which is `scripts/retention`: removes what has had its time, now."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bert_service.exceptions import BertServiceError
+from bert_service.hooks.retention import RetentionHook
+from bert_service.log_folders import log_folders
+from bert_service.retention import RetentionReport, RetentionRequest
+from bert_service.settings import load_settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Remove it, and print what it was; return the exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/retention", description="Removes what has had its time.")
+    parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
+    options = parser.parse_args(arguments)
+    try:
+        print(_retain(dry_run=options.dry_run).table)
+    except BertServiceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _retain(*, dry_run: bool) -> RetentionReport:
+    settings = load_settings()
+    hook = RetentionHook(tfx_python=settings.tfx_python, module_root=settings.root)
+    return hook.run(RetentionRequest.of(settings, log_folders(settings)), dry_run=dry_run)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,75 @@
+"""Retention killed by SIGKILL before each of its steps, and then done again."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from ml_metadata.proto import metadata_store_pb2 as proto
+
+from tests.tfx_modules.promotion.conftest import Site
+from tests.tfx_modules.retention import retaining
+from tests.tfx_modules.retention.records import DAY, NOW, Records, tree
+from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.promotion.shelf import Shelf
+
+ROOT = Path(__file__).parents[3]
+MOST_STEPS = 80
+
+
+def run(folder: Path, kill_at: int) -> int:
+    command = [sys.executable, retaining.__file__, str(folder), str(kill_at)]
+    done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
+
+
+def fill(folder: Path) -> None:
+    """Some of all that goes, and of what stays."""
+    site = Site(folder, open_ledger(f"sqlite:///{folder}/ledger.db"), Shelf(folder / "models" / "bert"))
+    records = Records(f"sqlite:///{folder}/mlmd.db", folder / "pipeline")
+    for day in (1, 2, 3, 4):
+        trained = records.node("Trainer", f"run-{day}-a", age=40)
+        records.node("Pusher", f"run-{day}-a", age=40, inputs=trained.artifacts)
+        site.promote(site.candidate(day))
+    log = folder / "logs" / "dag_id=bert" / "run_id=old" / "attempt=1.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("a line")
+    os.utime(log, ((NOW - 40 * DAY).timestamp(),) * 2)
+
+
+def handed_out_but_missing(records: Records) -> list[int]:
+    """Artifacts of executions that succeeded, as the cache, resolvers and cleared tasks find them, without files."""
+    found = records.store.get_executions()
+    done = [item.id for item in found if item.last_known_state == proto.Execution.COMPLETE]
+    events = records.store.get_events_by_execution_ids(done) if done else []
+    outputs = {event.artifact_id for event in events if event.type == proto.Event.OUTPUT}
+    live = {item.id for item in records.store.get_artifacts() if item.state == proto.Artifact.LIVE}
+    offered = records.store.get_artifacts_by_id(sorted(outputs | live)) if outputs | live else []
+    return [item.id for item in offered if not Path(item.uri, "file").exists()]
+
+
+def test_killed_anywhere_it_hands_out_nothing_that_is_missing_and_the_next_one_finishes(tmp_path: Path) -> None:
+    fill(tmp_path / "site")
+    for kill_at in range(MOST_STEPS):
+        folder = tmp_path / "site"
+        if kill_at:
+            shutil.rmtree(folder)
+            fill(folder)
+        code = run(folder, kill_at)
+        records = Records(f"sqlite:///{folder}/mlmd.db", folder / "pipeline")
+        assert handed_out_but_missing(records) == []
+
+        retaining.retain_all(folder)
+
+        assert handed_out_but_missing(records) == []
+        assert retaining.retain_all(folder) == []
+        assert Shelf(folder / "models" / "bert").versions() == {2026110201, 2026110301, 2026110401}
+        assert len(records.executions()) == len(records.states()) == 6
+        assert len([path for path in tree(folder / "pipeline") if path.endswith("/file")]) == 6
+        if code == 0:
+            break
+    assert code == 0
+    assert kill_at > 10

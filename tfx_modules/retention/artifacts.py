@@ -1,0 +1,219 @@
+"""What runs have made: files in the pipeline's folder, and rows in ML Metadata.
+
+In this order, so that no row ever hands out what is not there:
+
+1. One transaction, in which no node writes: artifacts are marked as deleted, and the executions that made them are
+   deleted. From then on neither the cache nor a resolver nor a cleared task finds them.
+2. What a node has taken from the cache at that very moment is marked as live again.
+3. Files go, each folder by one rename.
+4. The rows of artifacts whose files are gone go.
+
+A kill in between leaves artifacts that are marked; the next retention goes on with 2.
+"""
+
+import dataclasses
+import datetime as dt
+import functools
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from tfx_modules.retention.disk import changed_at, empty_trash, locked, remove, size_of
+from tfx_modules.retention.plan import Item, Kind
+from tfx_modules.retention.store import rows
+from tfx_modules.retention.store.database import Database
+from tfx_modules.retention.store.graph import STALE, Choice, Graph, Wanted, choose, makers_of, spans_read
+from tfx_modules.retention.store.tables import DELETED, LIVE
+from tfx_modules.retention.versions import UNFINISHED, Sources
+
+_SCRATCH = ".system"
+_LOCK = ".retention.lock"
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What there is, and what goes of it."""
+
+    graph: Graph
+    choice: Choice
+    folders: dict[int, list[Path]]
+    """Folders below the pipeline's that are named after an execution, by its id."""
+
+    @functools.cached_property
+    def held_uris(self) -> frozenset[str]:
+        """Addresses of artifacts that stay."""
+        return frozenset(item.uri for item in self.graph.artifacts.values() if item.id in self.choice.held)
+
+    @functools.cached_property
+    def made(self) -> dict[int, list[int]]:
+        """Artifacts by the execution that made them, which is not one that took them from the cache."""
+        found: dict[int, list[int]] = {}
+        for artifact, execution in makers_of(self.graph).items():
+            found.setdefault(execution, []).append(artifact)
+        return found
+
+
+class Artifacts:
+    """The artifacts of one store and folder.
+
+    Args:
+        address: the store's.
+        root: the pipeline's folder.
+        days: ``keep_artifact_days``.
+        now: the time.
+    """
+
+    def __init__(self, address: str, root: Path, days: int, now: dt.datetime) -> None:
+        self._database = Database(address)
+        self._root = root
+        self._days = days
+        self._now = now
+
+    def plan(self, sources: Sources) -> tuple[list[Item], frozenset[tuple[dt.date, int]]]:
+        """Say what would go, and which days and versions of spans the runs that stay have read.
+
+        Args:
+            sources: what the versions that stay came from.
+        """
+        found = self._find(sources)
+        read = spans_read(found.graph, found.choice.runs)
+        return [*self._of_runs(found), *self._leftovers(found)], read
+
+    def carry_out(self, items: Collection[Item], sources: Sources) -> list[Item]:
+        """Remove what is still to go.
+
+        Returns:
+            What has gone.
+        """
+        if not self._root.is_dir():
+            return []
+        with locked(self._root / _LOCK):
+            empty_trash(self._root)
+            gone = self._mark(sources)
+            self._take_back(sources)
+            self._remove_files(sources, gone)
+            self._forget()
+        return [item for item in items if item.kind is Kind.LEFTOVER or not gone.isdisjoint(item.ids)]
+
+    def _find(self, sources: Sources) -> Found:
+        folders = _numbered(self._root)  # before the rows: an execution is there before its folder
+        graph = self._read()
+        return Found(graph, choose(graph, self._wanted(sources)), folders)
+
+    def _read(self) -> Graph:
+        with self._database.reading() as connection:
+            return rows.read_graph(connection) if connection else Graph()
+
+    def _wanted(self, sources: Sources) -> Wanted:
+        since = self._now - dt.timedelta(days=self._days) if self._days else None
+        return Wanted(runs=sources.runs, models=sources.models, since=since, now=self._now, root=str(self._root))
+
+    def _of_runs(self, found: Found) -> Iterator[Item]:
+        by_run: dict[str, list[int]] = {}
+        for number in sorted(found.choice.executions):
+            by_run.setdefault(str(found.graph.executions[number].run), []).append(number)
+        for run, numbers in by_run.items():
+            executions = [found.graph.executions[number] for number in numbers]
+            paths = {path for number in numbers for path in self._paths(found, number)}
+            yield Item(
+                kind=Kind.RUN,
+                what=run,
+                age=self._now - max(item.updated for item in executions),
+                size=sum(map(size_of, paths)),
+                why=f"older than {self._days} days; no version that stays came from it",
+                paths=tuple(sorted(paths)),
+                ids=tuple(numbers),
+            )
+
+    def _paths(self, found: Found, execution: int) -> Iterator[Path]:
+        """Yield the folders of an execution and of what it made."""
+        yield from (Path(found.graph.artifacts[number].uri) for number in found.made.get(execution, ()))
+        yield from (path for path in found.folders.get(execution, ()) if str(path) not in found.held_uris)
+
+    def _leftovers(self, found: Found) -> list[Item]:
+        paths = self._left(found)
+        if not paths:
+            return []
+        return [
+            Item(
+                kind=Kind.LEFTOVER,
+                what=f"{len(paths)} folder{'s' if len(paths) > 1 else ''}",
+                age=self._now - min(map(changed_at, paths)),
+                size=sum(map(size_of, paths)),
+                why="no execution in ML Metadata has made them; left by a kill",
+                paths=tuple(paths),
+            )
+        ]
+
+    def _left(self, found: Found, gone: frozenset[int] = frozenset()) -> list[Path]:
+        """Return what is marked as deleted and still there, and what no execution that is there works with.
+
+        Args:
+            found: what there is.
+            gone: executions that have just been deleted.
+        """
+        artifacts = found.graph.artifacts.values()
+        marked = [Path(item.uri) for item in artifacts if item.gone and item.id not in found.choice.held]
+        last = max(found.graph.executions, default=0)
+        orphans = [
+            path
+            for number, folders in found.folders.items()
+            if number not in found.graph.executions
+            for path in folders
+            if number in gone or (number <= last and self._age(path) > UNFINISHED)
+        ]
+        paths = {path for path in (*marked, *orphans, *self._working()) if str(path) not in found.held_uris}
+        return sorted(path for path in paths if self._is_ours(path) and os.path.lexists(path))
+
+    def _working(self) -> list[Path]:
+        """Return working folders of nodes that were killed; TFX names them at random."""
+        folders = self._root.glob(f"*/{_SCRATCH}/stateful_working_dir/*")
+        longest = dt.timedelta(days=self._days)
+        return [path for path in folders if self._days and self._age(path) > max(longest, STALE)]
+
+    def _mark(self, sources: Sources) -> frozenset[int]:
+        with self._database.exclusive() as connection:
+            if connection is None:
+                return frozenset()
+            graph = rows.read_graph(connection)
+            choice = choose(graph, self._wanted(sources))
+            made = frozenset(number for number, maker in makers_of(graph).items() if maker in choice.executions)
+            rows.mark(connection, made, DELETED)
+            rows.delete_executions(connection, choice.executions)
+        return choice.executions
+
+    def _take_back(self, sources: Sources) -> None:
+        with self._database.exclusive() as connection:
+            if connection is None:
+                return
+            graph = rows.read_graph(connection)
+            held = choose(graph, self._wanted(sources)).held
+            marked = [item for item in graph.artifacts.values() if item.gone and item.id in held]
+            rows.mark(connection, [item.id for item in marked if os.path.lexists(item.uri)], LIVE)
+
+    def _remove_files(self, sources: Sources, gone: frozenset[int]) -> None:
+        for path in self._left(self._find(sources), gone):
+            remove(path, self._root)
+
+    def _forget(self) -> None:
+        with self._database.exclusive() as connection:
+            if connection is not None:
+                unused = rows.unused_deleted(connection)
+                rows.delete_artifacts(
+                    connection, [number for number, uri in unused.items() if not os.path.lexists(uri)]
+                )
+
+    def _age(self, path: Path) -> dt.timedelta:
+        return self._now - changed_at(path)
+
+    def _is_ours(self, path: Path) -> bool:
+        return self._root in path.parents and ".." not in path.parts
+
+
+def _numbered(root: Path) -> dict[int, list[Path]]:
+    """Find ``NODE/OUTPUT/7`` and ``NODE/.system/executor_execution/7``."""
+    found: dict[int, list[Path]] = {}
+    for path in (*root.glob("[!.]*/[!.]*/*"), *root.glob(f"[!.]*/{_SCRATCH}/executor_execution/*")):
+        if path.name.isascii() and path.name.isdecimal() and path.is_dir():
+            found.setdefault(int(path.name), []).append(path)
+    return found

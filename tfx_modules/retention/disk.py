@@ -1,0 +1,72 @@
+"""Files and folders: how large, how old, and away with them."""
+
+import datetime as dt
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_TRASH = ".trash"
+_END_OF_TIME = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder; 0 where there is nothing, or nothing any longer."""
+    if path.is_dir() and not path.is_symlink():
+        return sum(size_of(Path(folder, name)) for folder, _, names in os.walk(path) for name in names)
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def changed_at(path: Path) -> dt.datetime:
+    """Return when a file or folder was made, renamed or changed last; copies keep the modification time, not this.
+
+    What somebody else has removed meanwhile will only change at the end of time: it is never old.
+    """
+    return _moment_of(path, lambda found: found.st_ctime)
+
+
+def written_at(path: Path) -> dt.datetime:
+    """Return when a file was written to last, or a folder got or lost an entry; likewise for what is gone."""
+    return _moment_of(path, lambda found: found.st_mtime)
+
+
+def _moment_of(path: Path, take: Callable[[os.stat_result], float]) -> dt.datetime:
+    try:
+        return dt.datetime.fromtimestamp(take(path.lstat()), tz=dt.timezone.utc)
+    except FileNotFoundError:
+        return _END_OF_TIME
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold a lock that one process has at a time; others wait. The kernel frees the lock of a process that dies."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def remove(path: Path, folder: Path) -> None:
+    """Have a file or folder vanish in one step, and then delete it.
+
+    Args:
+        path: what goes; harmless where it is gone.
+        folder: where it may lie meanwhile; on the same file system.
+    """
+    if not os.path.lexists(path):
+        return
+    trash = folder / _TRASH
+    trash.mkdir(parents=True, exist_ok=True)
+    path.rename(trash / uuid.uuid4().hex)
+    empty_trash(folder)
+
+
+def empty_trash(folder: Path) -> None:
+    """Delete what lies in a folder's trash, also when somebody was killed while deleting it."""
+    shutil.rmtree(folder / _TRASH, ignore_errors=True)

@@ -1,0 +1,98 @@
+"""What would go and why, as data, and as a table for people."""
+
+import dataclasses
+import datetime as dt
+import enum
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+_COLUMNS = ("KIND", "WHAT", "AGE", "SIZE", "WHY")
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+_ONE_DAY = dt.timedelta(days=1)
+
+
+class Kind(str, enum.Enum):
+    """What something is."""
+
+    VERSION = "version"
+    """A model's folder, served or withdrawn."""
+    STAGING = "staging"
+    """A copy that a push has left."""
+    RUN = "run"
+    """A run's artifacts, and its rows in ML Metadata."""
+    LEFTOVER = "leftover"
+    """Files in the pipeline's folder that no execution in ML Metadata has made."""
+    SPAN = "span"
+    """A day of reviews, or a version of one."""
+    REFUSED = "refused"
+    """The list of rows of a day that was refused."""
+    LOG = "log"
+    """Log files of one folder."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Item:
+    """Something that goes."""
+
+    kind: Kind
+    what: str
+    """Its name, which tells it from others of its kind."""
+    age: dt.timedelta
+    size: int
+    """Bytes."""
+    why: str
+    paths: tuple[Path, ...] = ()
+    """Its files and folders."""
+    ids: tuple[int, ...] = ()
+    """Of a version: its number; of a run: its executions."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is told of it, as JSON values."""
+        told = {"kind": self.kind.value, "what": self.what, "age_days": round(self.age / _ONE_DAY, 2)}
+        return {**told, "bytes": self.size, "why": self.why}
+
+
+def totals(items: Iterable[Item]) -> dict[str, dict[str, int]]:
+    """Count by kind, and all together (``all``): how many (``count``) and ``bytes``."""
+    found: dict[str, dict[str, int]] = {}
+    for item in items:
+        for name in (item.kind.value, "all"):
+            total = found.setdefault(name, {"count": 0, "bytes": 0})
+            total["count"] += 1
+            total["bytes"] += item.size
+    every = found.pop("all", {"count": 0, "bytes": 0})
+    return {**found, "all": every}
+
+
+def table(items: Sequence[Item], *, dry_run: bool) -> str:
+    """Write a line an item, and the totals below."""
+    if not items:
+        return "Nothing is to go." if dry_run else "Nothing was to go."
+    rows = [_COLUMNS, *map(_row, items)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
+    # The last column is as wide as it is.
+    cells = [[cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)] for row in rows]
+    lines = ["  ".join([*line, row[-1]]) for line, row in zip(cells, rows, strict=True)]
+    return "\n".join([*lines, "", _summary(items, dry_run=dry_run)])
+
+
+def _summary(items: Sequence[Item], *, dry_run: bool) -> str:
+    found = totals(items)
+    every = found.pop("all")
+    parts = [f"{name} {total['count']} ({size_text(total['bytes'])})" for name, total in found.items()]
+    word = "Would go" if dry_run else "Gone"
+    return f"{word}: {', '.join(parts)}; together {size_text(every['bytes'])}."
+
+
+def _row(item: Item) -> tuple[str, ...]:
+    return (item.kind.value, item.what, f"{item.age / _ONE_DAY:.1f} d", size_text(item.size), item.why)
+
+
+def size_text(size: int) -> str:
+    """Write bytes for people: ``86.9 MB`` (1 MB is a million bytes)."""
+    number, units = float(size), iter(_UNITS)
+    unit = next(units)
+    while number >= 1000 and unit != _UNITS[-1]:
+        number, unit = number / 1000, next(units)
+    return f"{size} B" if unit == "B" else f"{number:.1f} {unit}"

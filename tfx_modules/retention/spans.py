@@ -1,0 +1,138 @@
+"""Reviews by day: which days and versions of days go. ``plugins/bert_service/spans.py`` has their layout."""
+
+import datetime as dt
+import re
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tfx_modules.retention.disk import changed_at, locked, size_of
+from tfx_modules.retention.plan import Item, Kind
+from tfx_modules.retention.versions import UNFINISHED
+
+_VERSION = re.compile(r"v([1-9][0-9]*)")
+_STAGING = ".staging"
+_REFUSED = "refused"
+_REMOVED = "old-"
+"""The store's next writer removes what has a dash in its name from the staging folder."""
+
+Version = tuple[dt.date, int]
+
+
+def doomed_days(days: Iterable[dt.date], keep_days: int, today: dt.date) -> frozenset[dt.date]:
+    """Choose days by their date; pure.
+
+    Args:
+        days: those that are there.
+        keep_days: how many days back a date may be; 0: any.
+        today: the UTC day.
+    """
+    return frozenset(day for day in days if keep_days and (today - day).days > keep_days)
+
+
+def doomed_versions(
+    versions: Mapping[dt.date, Collection[int]], keep: int, read: Collection[Version]
+) -> frozenset[Version]:
+    """Choose versions of days; pure.
+
+    Args:
+        versions: the numbers that are there, by day.
+        keep: how many of the newest of each day stay; 0: all. The newest always does: numbers go on from it.
+        read: days and versions that runs have read which stay.
+    """
+    old = {(day, number) for day, numbers in versions.items() if keep for number in sorted(numbers)[:-keep]}
+    return frozenset(old - set(read))
+
+
+class Spans:
+    """The spans of one store.
+
+    Args:
+        folder: the store's.
+        keep_days: ``keep_span_days``.
+        keep_versions: ``keep_span_versions``.
+        now: the time.
+    """
+
+    def __init__(self, folder: Path, keep_days: int, keep_versions: int, now: dt.datetime) -> None:
+        self._folder = folder
+        self._keep_days = keep_days
+        self._keep_versions = keep_versions
+        self._now = now
+
+    def plan(self, read: Collection[Version]) -> list[Item]:
+        """Say what would go; never what was written in the last day, which a run may be about to read.
+
+        Args:
+            read: days and versions that runs have read which stay.
+        """
+        days = doomed_days(self._versions(), self._keep_days, self._today)
+        return [*self._of_days(days), *self._of_versions(days, read), *self._refused()]
+
+    def carry_out(self, items: Collection[Item]) -> list[Item]:
+        """Remove what is still to go.
+
+        Returns:
+            What has gone.
+        """
+        if not items:
+            return []
+        with locked(self._folder / _STAGING / "lock"):  # which the store's writers take as well
+            done = [item for item in items if self._is_old(item.paths[0])]
+            for item in done:
+                self._remove(item.paths[0])
+        return done
+
+    @property
+    def _today(self) -> dt.date:
+        return self._now.astimezone(dt.timezone.utc).date()
+
+    def _versions(self) -> dict[dt.date, list[int]]:
+        found = {}
+        for path in self._folder.glob("*-*-*"):
+            if (day := _day(path.name)) and path.is_dir():
+                names = (_VERSION.fullmatch(version.name) for version in path.iterdir())
+                found[day] = sorted(int(name[1]) for name in names if name)
+        return found
+
+    def _of_days(self, days: Collection[dt.date]) -> Iterator[Item]:
+        for day in sorted(days):
+            yield from self._item(
+                Kind.SPAN, str(day), day, f"older than {self._keep_days} days", self._folder / str(day)
+            )
+
+    def _of_versions(self, days: Collection[dt.date], read: Collection[Version]) -> Iterator[Item]:
+        there = {day: numbers for day, numbers in self._versions().items() if day not in days}
+        for day, number in sorted(doomed_versions(there, self._keep_versions, read)):
+            why = f"not among the newest {self._keep_versions} of its day; no run that stays has read it"
+            yield from self._item(Kind.SPAN, f"{day} v{number}", day, why, self._folder / str(day) / f"v{number}")
+
+    def _refused(self) -> Iterator[Item]:
+        for path in sorted((self._folder / _REFUSED).glob("*.jsonl")):
+            if (day := _day(path.stem)) and doomed_days([day], self._keep_days, self._today):
+                yield from self._item(Kind.REFUSED, path.stem, day, f"older than {self._keep_days} days", path)
+
+    def _item(self, kind: Kind, what: str, day: dt.date, why: str, path: Path) -> Iterator[Item]:
+        if self._is_old(path):
+            age = self._now - dt.datetime.combine(day, dt.time.min, dt.timezone.utc)
+            yield Item(kind=kind, what=what, age=age, size=size_of(path), why=why, paths=(path,))
+
+    def _is_old(self, path: Path) -> bool:
+        return path.exists() and self._now - changed_at(path) > UNFINISHED
+
+    def _remove(self, path: Path) -> None:
+        if path.is_file():
+            path.unlink()
+            return
+        away = self._folder / _STAGING / f"{_REMOVED}{path.parent.name}-{path.name}"
+        shutil.rmtree(away, ignore_errors=True)  # of a retention that was killed
+        path.rename(away)
+        shutil.rmtree(away)
+
+
+def _day(name: str) -> dt.date | None:
+    try:
+        day = dt.date.fromisoformat(name)
+    except ValueError:
+        return None
+    return day if str(day) == name else None

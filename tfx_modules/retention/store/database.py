@@ -1,0 +1,119 @@
+"""The database behind an ML Metadata store: its address, its transactions, its schema's version."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from tfx_modules.retention.exceptions import RetentionError
+from tfx_modules.retention.store import tables
+
+LOCK_SECONDS = 60
+"""How long somebody waits for nodes that write; they do so for moments."""
+
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+_LOCKED = "artifact, execution, context, event, association, attribution"
+
+
+class Database:
+    """Transactions on a store that nodes write to at the same time."""
+
+    def __init__(self, address: str) -> None:
+        """Prepare; connects to nothing.
+
+        Args:
+            address: as the node command takes it: ``sqlite:////absolute/path`` or
+                ``postgresql://user:password@host:port/name``.
+
+        Raises:
+            RetentionError: it is neither.
+        """
+        url, kind = _parse(address)
+        self._engine = sa.create_engine(url.set(drivername=_DRIVERS[kind]), poolclass=NullPool)
+        self._file = Path(str(url.database)) if kind == "sqlite" else None
+        if self._file:
+            sa.event.listen(self._engine, "connect", _leave_transactions_to_us)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection | None]:
+        """Have one state of the store to read; None: there is no store yet.
+
+        Raises:
+            RetentionError: the database cannot be used, or has a schema of a version that is not known here.
+        """
+        snapshot = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._transaction(*((self._engine, "BEGIN") if self._file else (snapshot,))) as connection:
+            yield connection
+
+    @contextmanager
+    def exclusive(self) -> Iterator[sa.Connection | None]:
+        """Have the store alone; what was changed is kept at the end, or not at all when an error leaves this.
+
+        Raises:
+            RetentionError: as for :meth:`reading`, or nodes wrote for too long.
+        """
+        locks = (f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'", f"LOCK TABLE {_LOCKED} IN SHARE ROW EXCLUSIVE MODE")
+        with self._transaction(self._engine, *(("BEGIN IMMEDIATE",) if self._file else locks)) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: sa.Engine, *begin: str) -> Iterator[sa.Connection | None]:
+        if self._file and not self._file.exists():
+            yield None
+            return
+        try:
+            with engine.begin() as connection:
+                # Looked at first: the tables to lock may not be there.
+                known = self._file is not None or _is_known(connection)
+                for statement in begin if known else ():
+                    connection.exec_driver_sql(statement)
+                yield connection if known and _is_known(connection) else None
+        except sa.exc.DBAPIError as error:
+            reason = " ".join(str(error.orig).split())
+            raise RetentionError(
+                f"the ML Metadata store at {self._engine.url!r} cannot be used: {reason}. Look at the database, and "
+                "at [bert_service] metadata."
+            ) from error
+
+
+def _is_known(connection: sa.Connection) -> bool:
+    """Whether there is a store.
+
+    Raises:
+        RetentionError: there is one, of a schema that is not known.
+    """
+    names = sa.inspect(connection).get_table_names()
+    if not any(name.lower() == tables.env.name for name in names):
+        return False
+    versions = list(connection.execute(sa.select(tables.env.c.schema_version)).scalars())
+    if len(versions) != 1 or versions[0] not in tables.SCHEMA_VERSIONS:
+        known = ", ".join(map(str, sorted(tables.SCHEMA_VERSIONS)))
+        raise RetentionError(
+            f"the ML Metadata store has schema version {', '.join(map(str, versions)) or 'none'}; known: {known}, of "
+            "ml_metadata 1.16. Nothing was removed. Set keep_artifact_days to 0, or use a retention that knows it."
+        )
+    return True
+
+
+def _parse(address: str) -> tuple[sa.URL, str]:
+    try:
+        url = sa.make_url(address)
+        kind = url.get_backend_name()
+    except sa.exc.ArgumentError:
+        kind = ""
+    if kind not in _DRIVERS or (kind == "sqlite" and not Path(url.database or "").is_absolute()):
+        # Not the address itself: it may have a password.
+        raise RetentionError(
+            f"the address of the ML Metadata store begins with {address.partition(':')[0][:20]!r}, or has no absolute "
+            "path; allowed: sqlite:////absolute/path and postgresql://user:password@host:port/name. Set [bert_service] "
+            "metadata to one of these."
+        )
+    return url, kind
+
+
+def _leave_transactions_to_us(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # Python's module would begin transactions late, and without the lock
+    connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")

@@ -1,0 +1,139 @@
+"""What ML Metadata knows, as data, and which of it goes. Pure."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Mapping
+
+STALE = dt.timedelta(days=7)
+"""A node that has been running for so long without a word was killed: tasks here may take hours."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """One try of one node in one run."""
+
+    id: int
+    type: int
+    """Nodes of one class have the same."""
+    run: str | None
+    """Id of the run; None: of none."""
+    running: bool
+    updated: dt.datetime
+    """When it changed last."""
+    reads: frozenset[tuple[dt.date, int]] = frozenset()
+    """Days and versions of the spans that it has read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """Something that an execution has made."""
+
+    id: int
+    uri: str
+    gone: bool = False
+    """Whether it is marked as deleted."""
+    tuned: bool = False
+    """Whether these are hyperparameters that a search found."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """Executions, artifacts, and the events between them."""
+
+    executions: Mapping[int, Execution] = dataclasses.field(default_factory=dict)
+    artifacts: Mapping[int, Artifact] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[int, frozenset[int]] = dataclasses.field(default_factory=dict)
+    """Artifacts by the execution that made them or took them from the cache."""
+    touched: Mapping[int, frozenset[int]] = dataclasses.field(default_factory=dict)
+    """Artifacts by execution: its inputs, its outputs, and what a resolver resolved to."""
+
+    def all_touched(self, executions: Iterable[int]) -> frozenset[int]:
+        """Return what any of some executions has touched."""
+        return frozenset().union(*(self.touched.get(number, frozenset()) for number in executions))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What must stay."""
+
+    runs: frozenset[str]
+    """Runs of versions that stay."""
+    models: tuple[str, ...]
+    """Addresses of the models of versions that stay; an artifact's own, or below it."""
+    since: dt.datetime | None
+    """Runs that have changed since then stay; None: all do."""
+    now: dt.datetime
+    root: str
+    """The pipeline's folder. A run that made something outside of it is not touched."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What goes and what stays."""
+
+    executions: frozenset[int]
+    """Executions that go, with what they have made."""
+    held: frozenset[int]
+    """Artifacts that stay."""
+    runs: frozenset[str]
+    """Runs of which all stays."""
+
+
+def choose(graph: Graph, wanted: Wanted) -> Choice:
+    """Choose what goes.
+
+    A run stays that is young, is running, or promoted a version that stays. What its executions have touched stays, and
+    whatever was made together with something that stays: an execution has all of its outputs or is not there, so
+    that neither the cache nor a cleared task hands out a part of them.
+    """
+    runs = _kept_runs(graph, wanted)
+    busy = {item.type for item in graph.executions.values() if _is_running(item, wanted)}
+    stay = {item.id for item in graph.executions.values() if item.run is None or item.run in runs}
+    held = graph.all_touched(stay) | _needed(graph, wanted)
+    # One of these may be about to take something from the cache that another execution of its class has made.
+    stay |= {item.id for item in graph.executions.values() if item.type in busy}
+    makers = makers_of(graph)
+    while True:
+        held |= frozenset().union(*(graph.outputs.get(number, frozenset()) for number in stay))
+        more = {makers[number] for number in held if number in makers} - stay
+        if not more:
+            return Choice(frozenset(graph.executions.keys() - stay), held, runs)
+        stay |= more
+
+
+def spans_read(graph: Graph, runs: Iterable[str]) -> frozenset[tuple[dt.date, int]]:
+    """Return the days and versions that some runs have read."""
+    wanted = frozenset(runs)
+    return frozenset().union(*(item.reads for item in graph.executions.values() if item.run in wanted))
+
+
+def _kept_runs(graph: Graph, wanted: Wanted) -> frozenset[str]:
+    found = {item.run for item in graph.executions.values() if _keeps_run(graph, item, wanted)}
+    return frozenset(run for run in found if run is not None)
+
+
+def _keeps_run(graph: Graph, item: Execution, wanted: Wanted) -> bool:
+    if wanted.since is None or item.updated >= wanted.since or _is_running(item, wanted) or item.run in wanted.runs:
+        return True
+    made = graph.outputs.get(item.id, frozenset())
+    return any(not graph.artifacts[number].uri.startswith(f"{wanted.root}/") for number in made)
+
+
+def _is_running(item: Execution, wanted: Wanted) -> bool:
+    return item.running and item.updated >= wanted.now - STALE
+
+
+def _needed(graph: Graph, wanted: Wanted) -> frozenset[int]:
+    """Return what later runs look for in the whole store."""
+    living = [item for item in graph.artifacts.values() if not item.gone]
+    tuned = [item.id for item in living if item.tuned]
+    models = [item.id for item in living if any(f"{uri}/".startswith(f"{item.uri}/") for uri in wanted.models)]
+    return frozenset([*sorted(tuned)[-1:], *models])
+
+
+def makers_of(graph: Graph) -> dict[int, int]:
+    """Return the execution that made each artifact; later ones only took it from the cache."""
+    found: dict[int, int] = {}
+    for execution in sorted(graph.outputs, reverse=True):
+        found.update(dict.fromkeys(graph.outputs[execution], execution))
+    return found

@@ -1,0 +1,146 @@
+"""The folders of a model's versions: which go, and which stay whatever the rules say."""
+
+import dataclasses
+import datetime as dt
+import shutil
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tfx_modules.promotion import history
+from tfx_modules.promotion.events import Event
+from tfx_modules.promotion.history import Service
+from tfx_modules.promotion.ledger import Ledger
+from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.retention.disk import changed_at, size_of
+from tfx_modules.retention.exceptions import RetentionError
+from tfx_modules.retention.plan import Item, Kind
+
+UNFINISHED = dt.timedelta(days=1)
+"""How long something that a push has begun may still be in the making."""
+_STAGING = ".staging-*"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """What the versions that stay came from; later runs look for it."""
+
+    runs: frozenset[str]
+    """Ids of the runs that promoted them."""
+    models: tuple[str, ...]
+    """Addresses of the models that they are copies of."""
+
+
+def doomed(service: Service, ages: Mapping[int, dt.timedelta], keep: int) -> dict[int, str]:
+    """Choose; pure.
+
+    Args:
+        service: what the ledger's events come to.
+        ages: time since the last change of each version's folder.
+        keep: how many stay beside those that always do; 0: all.
+
+    Returns:
+        The versions that go, with the reason.
+    """
+    always = {service.live, service.previous} | service.pinned
+    counted = sorted((number for number in ages if number in service.past and number not in always), reverse=True)
+    old = counted[keep:] if keep else []
+    told = f"beyond the newest {keep} beside the live, the previous and the pinned versions"
+    found = dict.fromkeys(old, told)
+    for number, age in ages.items():
+        unknown = number not in service.past and number not in always
+        if unknown and service.live is not None and number < service.live and age > UNFINISHED:
+            found[number] = "never in service; left by a push that was killed"
+    return found
+
+
+def sources(events: Sequence[Event], numbers: Iterable[int]) -> Sources:
+    """Tell what versions came from."""
+    found = [event for event in (history.promotion_of(events, number) for number in numbers) if event]
+    runs = frozenset(event.run.run_id for event in found if event.run)
+    return Sources(runs, tuple(event.model_uri for event in found if event.model_uri))
+
+
+class Versions:
+    """The versions of one shelf and ledger.
+
+    Args:
+        ledger: None: there is none yet, and nothing was ever in service.
+        shelf: the versions' folders.
+        keep: ``keep_versions``.
+        now: the time.
+    """
+
+    def __init__(self, ledger: Ledger | None, shelf: Shelf, keep: int, now: dt.datetime) -> None:
+        self._ledger = ledger
+        self._shelf = shelf
+        self._keep = keep
+        self._now = now
+
+    def plan(self) -> tuple[list[Item], Sources]:
+        """Say what would go, and what the versions that stay came from.
+
+        Raises:
+            RetentionError: versions are served, and the ledger says that none is in service.
+        """
+        if self._ledger is None:
+            return self._plan([])
+        with self._ledger.exclusive() as held:  # or a rollback might move folders from under the eyes
+            return self._plan(held.events())
+
+    def _plan(self, events: Sequence[Event]) -> tuple[list[Item], Sources]:
+        service = history.service(events)
+        self._check(service)
+        going = self._doomed(service)
+        stay = (self._shelf.versions() | set(service.pinned) | {service.live, service.previous}) - going.keys()
+        items = [self._version(number, why) for number, why in sorted(going.items())]
+        return [*items, *self._staged()], sources(events, sorted(number for number in stay if number is not None))
+
+    def carry_out(self, items: Collection[Item]) -> list[Item]:
+        """Remove what is still to go.
+
+        Returns:
+            What has gone.
+        """
+        done = []
+        if self._ledger and any(item.kind is Kind.VERSION for item in items):
+            with self._ledger.exclusive() as held:
+                going = self._doomed(held.service())
+                for item in items:
+                    if item.kind is Kind.VERSION and item.ids[0] in going:
+                        self._shelf.remove(item.ids[0])
+                        done.append(item)
+        for item in items:
+            if item.kind is Kind.STAGING:
+                shutil.rmtree(item.paths[0], ignore_errors=True)  # the push that it was of may discard it as well
+                done.append(item)
+        return done
+
+    def _check(self, service: Service) -> None:
+        served = self._shelf.served_versions()
+        if service.live is None and served:
+            raise RetentionError(
+                f"the ledger says that nothing is in service, and {self._shelf.served} has versions "
+                f"{', '.join(map(str, sorted(served)))}; allowed: a ledger that knows what is served. Correct "
+                "[bert_service] ledger, or promote a model first."
+            )
+
+    def _doomed(self, service: Service) -> dict[int, str]:
+        ages = {number: self._age(self._shelf.folder(number)) for number in self._shelf.versions()}
+        return doomed(service, ages, self._keep)
+
+    def _version(self, number: int, why: str) -> Item:
+        folder = self._shelf.folder(number)
+        return self._item(Kind.VERSION, str(number), folder, why, ids=(number,))
+
+    def _staged(self) -> list[Item]:
+        found = sorted(self._shelf.withdrawn.glob(_STAGING))
+        old = [folder for folder in found if self._age(folder) > UNFINISHED]
+        return [self._item(Kind.STAGING, folder.name, folder, "left by a push that was killed") for folder in old]
+
+    def _item(self, kind: Kind, what: str, folder: Path, why: str, ids: tuple[int, ...] = ()) -> Item:
+        return Item(
+            kind=kind, what=what, age=self._age(folder), size=size_of(folder), why=why, paths=(folder,), ids=ids
+        )
+
+    def _age(self, folder: Path) -> dt.timedelta:
+        return self._now - changed_at(folder)
