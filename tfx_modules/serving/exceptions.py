@@ -11,6 +11,10 @@
     └── RequestError                what a client is told; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
+        │   └── LabelNotFoundError  no such label
+        ├── ModelConfigError        which models to serve is not said in a way that is understood
+        ├── LabelError              a label is given to a version that is not available
+        ├── ModelsUnavailableError  models of a new config could not be loaded
         ├── SignatureNotFoundError  the model has no such signature
         ├── UnsupportedMethodError  TensorFlow Serving has it, this server does not
         ├── DrainingError           the server is stopping
@@ -54,6 +58,22 @@ class NotServedError(RequestError):
     """The model or the version is not served (yet, or any more)."""
 
 
+class LabelNotFoundError(NotServedError):
+    """The model has no such version label; TensorFlow Serving calls that an invalid argument."""
+
+
+class ModelConfigError(RequestError):
+    """A model server config cannot be read, contradicts itself, or asks for what is not supported."""
+
+
+class LabelError(RequestError):
+    """A config gives a label to a version that is not available."""
+
+
+class ModelsUnavailableError(RequestError):
+    """A config was taken, but new models in it have no version that can be loaded."""
+
+
 class SignatureNotFoundError(RequestError):
     """The model has no signature of that name."""
 
@@ -88,6 +108,10 @@ UNKNOWN = Status("UNKNOWN", 500)
 _STATUSES: dict[type[ServingError], Status] = {
     InvalidRequestError: Status("INVALID_ARGUMENT", 400),
     NotServedError: Status("NOT_FOUND", 404),
+    LabelNotFoundError: Status("INVALID_ARGUMENT", 400),
+    ModelConfigError: Status("INVALID_ARGUMENT", 400),
+    LabelError: Status("FAILED_PRECONDITION", 400),
+    ModelsUnavailableError: Status("UNKNOWN", 500),
     SignatureNotFoundError: Status("FAILED_PRECONDITION", 400),
     UnsupportedMethodError: Status("UNIMPLEMENTED", 501),
     DrainingError: Status("UNAVAILABLE", 503),

@@ -5,13 +5,18 @@ one stays in memory until the last request that holds a lease on it is done. Use
 never waits, so that no two look-ups can disagree about what is served.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tfx_modules.serving.exceptions import NotServedError
+from tfx_modules.serving.exceptions import LabelError, LabelNotFoundError, NotServedError
 from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.specs import ModelSpec, VersionState, VersionStatus
+
+_WAY_OUT = {
+    True: "load that version first, beside the one that the label names now",
+    False: "load that version first, or start with --allow_version_labels_for_unavailable_models",
+}
 
 
 @dataclass
@@ -38,6 +43,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._models: dict[str, dict[int, _Entry]] = {}
+        self._labels: dict[str, dict[str, int]] = {}
 
     def available(self, name: str) -> list[int]:
         """Return the versions that answer requests, newest first."""
@@ -58,6 +64,38 @@ class Registry:
         if not entries:
             raise NotServedError(f"Could not find any versions of model {spec.name}")
         return [entries[version].status for version in sorted(entries, reverse=True)]
+
+    def resolve_label(self, name: str, label: str) -> int:
+        """Return the version that a label of a model stands for, available or not.
+
+        Raises:
+            NotServedError: the model has no such label.
+        """
+        if label not in self._labels.get(name, {}):
+            raise LabelNotFoundError(f"Unrecognized servable version label: {label}")
+        return self._labels[name][label]
+
+    def relabel(self, labels: Mapping[str, Mapping[str, int]], *, allow_unavailable: bool) -> None:
+        """Replace all labels of all models, or, on an error, none.
+
+        Args:
+            labels: versions by model and label.
+            allow_unavailable: let new labels name versions that are not available yet. A label that is in use may
+                never move to one, so that requests with it go on being answered.
+
+        Raises:
+            LabelError: a version is not available.
+        """
+        for name, versions in labels.items():
+            for label, version in versions.items():
+                in_use_elsewhere = self._labels.get(name, {}).get(label, version) != version
+                allowed = allow_unavailable and not in_use_elsewhere
+                if not allowed and version not in self.available(name):
+                    raise LabelError(
+                        f"Request to assign label to version {version} of model {name}, which is not currently "
+                        f"available for inference: label {label!r}; {_WAY_OUT[in_use_elsewhere]}"
+                    )
+        self._labels = {name: dict(versions) for name, versions in labels.items()}
 
     @contextmanager
     def lease(self, spec: ModelSpec) -> Iterator[Lease]:
