@@ -11,6 +11,7 @@
     └── RequestError                what a client is told; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
+        │   └── UnknownLabelError   no version has that label
         ├── SignatureNotFoundError  the model has no such signature
         ├── UnsupportedMethodError  TensorFlow Serving has it, this server does not
         ├── DrainingError           the server is stopping
@@ -54,6 +55,10 @@ class NotServedError(RequestError):
     """The model or the version is not served (yet, or any more)."""
 
 
+class UnknownLabelError(NotServedError):
+    """No version of the model has that label."""
+
+
 class SignatureNotFoundError(RequestError):
     """The model has no signature of that name."""
 
@@ -88,6 +93,7 @@ UNKNOWN = Status("UNKNOWN", 500)
 _STATUSES: dict[type[ServingError], Status] = {
     InvalidRequestError: Status("INVALID_ARGUMENT", 400),
     NotServedError: Status("NOT_FOUND", 404),
+    UnknownLabelError: Status("INVALID_ARGUMENT", 400),  # there too, and not NOT_FOUND
     SignatureNotFoundError: Status("FAILED_PRECONDITION", 400),
     UnsupportedMethodError: Status("UNIMPLEMENTED", 501),
     DrainingError: Status("UNAVAILABLE", 503),
