@@ -8,6 +8,7 @@ Layers, each knowing only those below it::
     dataplane.py       predict, status and metadata, in no protocol's terms
     config_file.py     TensorFlow Serving's model config: as proto, text and file
     catalogue.py       a watcher for each model of the config
+    labels.py          which version a label may name
     watcher.py         keeps the registry in step with a model's folders on disk
     registry.py        which version of which model is in which state; leases
     model.py           a SavedModel in memory

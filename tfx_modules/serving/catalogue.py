@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from tfx_modules.serving.config import ModelConfig, ServerConfig
+from tfx_modules.serving.labels import check_labels
 from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.watcher import ModelWatcher
@@ -53,11 +54,14 @@ class Catalogue:
             LabelError: a label is given to a version that is not available; nothing is changed then.
         """
         async with self._one_at_a_time:
-            self._registry.relabel(config.labels, allow_unavailable=self._allow)
+            check_labels(self._registry, config.models, allow_unavailable=self._allow)
             before, self.config = self._watchers, config
             self._watchers = {model.name: self._watch(model) for model in config.models}
             logger.info("models: %s", ", ".join(self._watchers) or "none")
+            for model in config.models:
+                self._registry.set_labels(model.name, model.labels)
             for name in before.keys() - self._watchers.keys():
+                self._registry.set_labels(name, {})
                 await before[name].give_up()
             await self._look()
             new = [name for name in self._watchers if name not in before]

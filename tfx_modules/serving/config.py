@@ -77,8 +77,3 @@ class ServerConfig:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ModelConfigError(f"Illegal to list model {twice[0]} multiple times in config list")
-
-    @property
-    def labels(self) -> dict[str, Mapping[str, int]]:
-        """Labels by the name of the model that they are for."""
-        return {model.name: model.labels for model in self.models}

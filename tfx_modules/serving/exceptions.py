@@ -11,7 +11,7 @@
     └── RequestError                what a client is told; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
-        │   └── LabelNotFoundError  no such label
+        │   └── UnknownLabelError   no version has that label
         ├── ModelConfigError        which models to serve is not said in a way that is understood
         ├── LabelError              a label is given to a version that is not available
         ├── ModelsUnavailableError  models of a new config could not be loaded
@@ -58,8 +58,8 @@ class NotServedError(RequestError):
     """The model or the version is not served (yet, or any more)."""
 
 
-class LabelNotFoundError(NotServedError):
-    """The model has no such version label; TensorFlow Serving calls that an invalid argument."""
+class UnknownLabelError(NotServedError):
+    """No version of the model has that label."""
 
 
 class ModelConfigError(RequestError):
@@ -108,7 +108,7 @@ UNKNOWN = Status("UNKNOWN", 500)
 _STATUSES: dict[type[ServingError], Status] = {
     InvalidRequestError: Status("INVALID_ARGUMENT", 400),
     NotServedError: Status("NOT_FOUND", 404),
-    LabelNotFoundError: Status("INVALID_ARGUMENT", 400),
+    UnknownLabelError: Status("INVALID_ARGUMENT", 400),  # there too, and not NOT_FOUND
     ModelConfigError: Status("INVALID_ARGUMENT", 400),
     LabelError: Status("FAILED_PRECONDITION", 400),
     ModelsUnavailableError: Status("UNKNOWN", 500),

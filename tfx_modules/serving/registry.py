@@ -9,14 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tfx_modules.serving.exceptions import LabelError, LabelNotFoundError, NotServedError
+from tfx_modules.serving.exceptions import NotServedError, UnknownLabelError
 from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.specs import ModelSpec, VersionState, VersionStatus
-
-_WAY_OUT = {
-    True: "load that version first, beside the one that the label names now",
-    False: "load that version first, or start with --allow_version_labels_for_unavailable_models",
-}
 
 
 @dataclass
@@ -45,6 +40,24 @@ class Registry:
         self._models: dict[str, dict[int, _Entry]] = {}
         self._labels: dict[str, dict[str, int]] = {}
 
+    def set_labels(self, name: str, labels: Mapping[str, int]) -> None:
+        """Let a model's labels stand for these versions, and no others any more."""
+        self._labels[name] = dict(labels)
+
+    def resolve_label(self, name: str, label: str) -> int:
+        """Return the version that a label stands for; it need not be available.
+
+        Raises:
+            UnknownLabelError: the model has no such label.
+        """
+        labels = self._labels.get(name, {})
+        if label not in labels:
+            raise UnknownLabelError(
+                f"Unrecognized servable version label: {label}; "
+                f"model {name} has {', '.join(sorted(labels)) or 'no labels, give a version'}"
+            )
+        return labels[label]
+
     def available(self, name: str) -> list[int]:
         """Return the versions that answer requests, newest first."""
         entries = self._models.get(name, {})
@@ -54,8 +67,9 @@ class Registry:
         """Return the state of the version, or of all that were ever seen, newest first.
 
         Raises:
-            NotServedError: no such model or version was ever seen.
+            NotServedError: no such model, version or label was ever seen.
         """
+        spec = self._resolved(spec)
         entries = self._models.get(spec.name, {})
         if spec.version is not None:
             if spec.version not in entries:
@@ -65,45 +79,14 @@ class Registry:
             raise NotServedError(f"Could not find any versions of model {spec.name}")
         return [entries[version].status for version in sorted(entries, reverse=True)]
 
-    def resolve_label(self, name: str, label: str) -> int:
-        """Return the version that a label of a model stands for, available or not.
-
-        Raises:
-            NotServedError: the model has no such label.
-        """
-        if label not in self._labels.get(name, {}):
-            raise LabelNotFoundError(f"Unrecognized servable version label: {label}")
-        return self._labels[name][label]
-
-    def relabel(self, labels: Mapping[str, Mapping[str, int]], *, allow_unavailable: bool) -> None:
-        """Replace all labels of all models, or, on an error, none.
-
-        Args:
-            labels: versions by model and label.
-            allow_unavailable: let new labels name versions that are not available yet. A label that is in use may
-                never move to one, so that requests with it go on being answered.
-
-        Raises:
-            LabelError: a version is not available.
-        """
-        for name, versions in labels.items():
-            for label, version in versions.items():
-                in_use_elsewhere = self._labels.get(name, {}).get(label, version) != version
-                allowed = allow_unavailable and not in_use_elsewhere
-                if not allowed and version not in self.available(name):
-                    raise LabelError(
-                        f"Request to assign label to version {version} of model {name}, which is not currently "
-                        f"available for inference: label {label!r}; {_WAY_OUT[in_use_elsewhere]}"
-                    )
-        self._labels = {name: dict(versions) for name, versions in labels.items()}
-
     @contextmanager
     def lease(self, spec: ModelSpec) -> Iterator[Lease]:
-        """Hold a version while it is used; without a version in the spec, the newest that is available.
+        """Hold a version while it is used; without version and label in the spec, the newest that is available.
 
         Raises:
-            NotServedError: the version, or any version of the model, is not available.
+            NotServedError: the version, or any version of the model, is not available, or the label unknown.
         """
+        spec = self._resolved(spec)
         newest = self.available(spec.name)[:1] if spec.version is None else [spec.version]
         entry = self._models.get(spec.name, {}).get(newest[0]) if newest else None
         if entry is None or entry.model is None or not _is(entry, VersionState.AVAILABLE):
@@ -114,6 +97,9 @@ class Registry:
         finally:
             entry.leases -= 1
             _unload_if_unused(entry)
+
+    def _resolved(self, spec: ModelSpec) -> ModelSpec:
+        return spec if spec.label is None else ModelSpec(spec.name, self.resolve_label(spec.name, spec.label))
 
     def begin(self, name: str, version: int) -> None:
         """Note that a version is being loaded."""

@@ -42,12 +42,20 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model is meant; ``version`` None is the newest that is available."""
+    """Which model is meant.
+
+    Attributes:
+        version: None is the newest that is available, unless there is a label.
+        label: a name that stands for a version; not beside a version.
+    """
 
     name: str
     version: int | None = None
+    label: str | None = None
 
     def __str__(self) -> str:
+        if self.label is not None:
+            return f"Label({self.name}, {self.label})"
         return f"Latest({self.name})" if self.version is None else f"Specific({self.name}, {self.version})"
 
 

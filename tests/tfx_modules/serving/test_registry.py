@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfx_modules.serving.exceptions import LabelError, NotServedError, status_of
+from tfx_modules.serving.exceptions import NotServedError, UnknownLabelError
 from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.specs import ModelSpec, VersionState, VersionStatus
@@ -104,46 +104,23 @@ def test_a_model_or_version_that_was_never_seen_has_no_status(registry: Registry
         registry.statuses(ModelSpec(NAME, 3))
 
 
-def test_a_label_stands_for_a_version_that_is_available(registry: Registry, served_model: ServedModel) -> None:
+def test_a_label_stands_for_a_version(registry: Registry, served_model: ServedModel) -> None:
     for version in (9, 10):
         serve(registry, version, served_model)
-    registry.relabel({NAME: {"stable": 9, "canary": 10}}, allow_unavailable=False)
-    assert [registry.resolve_label(NAME, label) for label in ("stable", "canary")] == [9, 10]
-    registry.relabel({NAME: {"stable": 10}}, allow_unavailable=False)
-    assert registry.resolve_label(NAME, "stable") == 10
-    with pytest.raises(NotServedError, match="Unrecognized servable version label: canary") as caught:
-        registry.resolve_label(NAME, "canary")
-    assert status_of(caught.value).code == "INVALID_ARGUMENT"
+    registry.set_labels(NAME, {"stable": 9, "canary": 10})
+    assert registry.resolve_label(NAME, "canary") == 10
+    with registry.lease(ModelSpec(NAME, label="stable")) as lease:
+        assert lease.spec == ModelSpec(NAME, 9)
+    assert registry.statuses(ModelSpec(NAME, label="stable")) == [VersionStatus(9, VersionState.AVAILABLE)]
 
 
-def test_a_label_of_one_model_is_none_of_another(registry: Registry, served_model: ServedModel) -> None:
+def test_an_unknown_label_is_refused_with_those_that_there_are(registry: Registry, served_model: ServedModel) -> None:
     serve(registry, 1, served_model)
-    registry.relabel({NAME: {"stable": 1}}, allow_unavailable=False)
-    with pytest.raises(NotServedError, match="Unrecognized servable version label: stable"):
-        registry.resolve_label("other", "stable")
-
-
-def test_a_version_that_is_not_available_gets_no_label_and_the_others_stay(
-    registry: Registry, served_model: ServedModel
-) -> None:
-    serve(registry, 1, served_model)
-    registry.relabel({NAME: {"stable": 1}}, allow_unavailable=False)
-    with pytest.raises(LabelError, match="to version 2 of model reviews, which is not currently available") as caught:
-        registry.relabel({NAME: {"stable": 1, "canary": 2}}, allow_unavailable=False)
-    assert "or start with --allow_version_labels_for_unavailable_models" in str(caught.value)
-    assert status_of(caught.value).code == "FAILED_PRECONDITION"
-    assert registry.resolve_label(NAME, "stable") == 1
-    with pytest.raises(NotServedError):
-        registry.resolve_label(NAME, "canary")
-
-
-def test_where_it_is_allowed_a_new_label_may_be_ahead_of_its_version_but_none_in_use_may_move_there(
-    registry: Registry, served_model: ServedModel
-) -> None:
-    registry.relabel({NAME: {"stable": 1}}, allow_unavailable=True)
-    assert registry.resolve_label(NAME, "stable") == 1
-    with pytest.raises(LabelError, match="load that version first, beside the one that the label names now"):
-        registry.relabel({NAME: {"stable": 2}}, allow_unavailable=True)
-    serve(registry, 2, served_model)
-    registry.relabel({NAME: {"stable": 2}}, allow_unavailable=True)
-    assert registry.resolve_label(NAME, "stable") == 2
+    with pytest.raises(UnknownLabelError, match="label: stable; model reviews has no labels, give a version"):
+        registry.resolve_label(NAME, "stable")
+    registry.set_labels(NAME, {"canary": 1})
+    with (
+        pytest.raises(UnknownLabelError, match="label: stable; model reviews has canary"),
+        registry.lease(ModelSpec(NAME, label="stable")),
+    ):
+        pass
