@@ -11,6 +11,7 @@ Layers, each knowing only those below it::
     labels.py          which version a label may name
     watcher.py         keeps the registry in step with a model's folders on disk
     registry.py        which version of which model is in which state; leases
+    warmup.py          replays the requests that a version brings along
     model.py           a SavedModel in memory
     specs.py config.py the frozen data that the layers pass
 

@@ -6,6 +6,7 @@
     ├── FlagError                   the command line
     ├── PortError                   a port cannot be had
     ├── ModelLoadError              a version's folder holds no model that can be loaded
+    │   └── WarmupError             a model fails on the requests that it brings along
     ├── ServerProcessError          a server run as a child process did not start
     ├── AskError                    the client got no answer
     └── RequestError                what a client is told; has a status
@@ -36,6 +37,10 @@ class PortError(ServingError):
 
 class ModelLoadError(ServingError):
     """A version's folder does not hold a model that can be loaded."""
+
+
+class WarmupError(ModelLoadError):
+    """A version's warm-up requests cannot be read, or its model does not answer them."""
 
 
 class ServerProcessError(ServingError):

@@ -21,6 +21,7 @@ from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.rest.app import create_app
 from tfx_modules.serving.rest.server import RestServer
 from tfx_modules.serving.settings import ServerSettings
+from tfx_modules.serving.warmup import load_warm
 
 HEALTH_SECONDS = 0.25  # how long a health check may be behind
 
@@ -38,7 +39,7 @@ class ModelServer:
         self._catalogue = Catalogue(
             registry=self._registry,
             loader=self._loader,
-            load=load_model,
+            load=load_warm if settings.enable_model_warmup else load_model,
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
         self._data_plane = DataPlane(self._registry)

@@ -29,6 +29,7 @@ class ServerSettings:
         stop_when_stdin_closes: stop when the other end of standard input goes away, so that a server started by
             another process never outlives it.
         drain_seconds: how long requests that are under way may take once the server is told to stop.
+        enable_model_warmup: replay the requests that a version brings along before it becomes available.
     """
 
     model_name: str
@@ -42,6 +43,7 @@ class ServerSettings:
     model_config_file: Path | None = None
     model_config_file_poll_wait_seconds: float = 0.0
     allow_version_labels_for_unavailable_models: bool = False
+    enable_model_warmup: bool = True
 
     def __post_init__(self) -> None:
         for flag, port in (("--port", self.port), ("--rest_api_port", self.rest_api_port)):
@@ -113,6 +115,13 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "type": float,
         "default": 1.0,
         "help": "pause between looks at the base path, 0 = look once",
+    },
+    "--enable_model_warmup": {
+        "type": _boolean,
+        "nargs": "?",
+        "const": True,
+        "default": True,
+        "help": "replay a version's assets.extra/tf_serving_warmup_requests before it becomes available",
     },
     "--host": {"default": "127.0.0.1", "help": "address to bind to"},
     "--stop_when_stdin_closes": {
