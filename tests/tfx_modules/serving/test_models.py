@@ -1,5 +1,6 @@
 """A server process with several models: a config file that changes, and configs over gRPC, under load."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,25 @@ def fixed(tmp_path_factory: pytest.TempPathFactory, publish: Publish) -> Iterato
     made.server = ModelServerProcess(model_base_path=made.folder / MODEL, model_name=MODEL, poll_seconds=0.1)
     with made.server:
         yield made
+
+
+def test_a_version_that_is_copied_file_by_file_is_served_when_it_is_complete(
+    fixed: Site, exported: dict[int, Path]
+) -> None:
+    with Load(fixed.server) as load:
+        target = fixed.folder / MODEL / "9"
+        for path in sorted(exported[9].rglob("*"), key=lambda path: path.name != "saved_model.pb"):
+            if path.is_file():
+                copied = target / path.relative_to(exported[9])
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copied)
+                time.sleep(0.3)
+        until(lambda: fixed.available(MODEL) == {"9"})
+        until(lambda: load.versions[-1] == 9)
+        shutil.rmtree(target)
+        until(lambda: fixed.available(MODEL) == {"2"})
+    assert load.failures == []
+    assert "version 9: cannot load" in fixed.server.logs()
 
 
 def test_a_config_over_grpc_is_answered_when_its_models_are_loaded(fixed: Site) -> None:
