@@ -7,7 +7,7 @@
     ├── PortError                   a port cannot be had
     ├── ModelLoadError              a version's folder holds no model that can be loaded
     ├── ServerProcessError          a server run as a child process did not start
-    ├── AskError                    the client got no answer
+    ├── ClientError                 the client got no answer
     └── RequestError                what a client is told; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
@@ -38,8 +38,16 @@ class ServerProcessError(ServingError):
     """A model server that runs as a child process did not become ready."""
 
 
-class AskError(ServingError):
-    """The client got no answer that it can use."""
+class ClientError(ServingError):
+    """The client got no answer that it can use, or cannot ask.
+
+    Attributes:
+        code: the answer's status as gRPC's ``StatusCode`` names it; empty where there was no status.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RequestError(ServingError):
