@@ -14,6 +14,9 @@
         ├── SignatureNotFoundError  the model has no such signature
         ├── UnsupportedMethodError  TensorFlow Serving has it, this server does not
         ├── DrainingError           the server is stopping
+        ├── OverloadedError         more, or larger, requests than the server takes on
+        ├── DeadlineError           the request's time is over
+        ├── UnauthenticatedError    no API key, or a wrong one
         └── InferenceError          the model itself failed
 """
 
@@ -74,6 +77,18 @@ class DrainingError(RequestError):
     """The server takes no more requests because it is about to stop."""
 
 
+class OverloadedError(RequestError):
+    """The request is one too many, or too large."""
+
+
+class DeadlineError(RequestError):
+    """The request's time was over before it was answered."""
+
+
+class UnauthenticatedError(RequestError):
+    """The request has no API key, or a wrong one."""
+
+
 class InferenceError(RequestError):
     """The model failed on a request that had the right form."""
 
@@ -99,6 +114,9 @@ _STATUSES: dict[type[ServingError], Status] = {
     SignatureNotFoundError: Status("FAILED_PRECONDITION", 400),
     UnsupportedMethodError: Status("UNIMPLEMENTED", 501),
     DrainingError: Status("UNAVAILABLE", 503),
+    OverloadedError: Status("RESOURCE_EXHAUSTED", 429),
+    DeadlineError: Status("DEADLINE_EXCEEDED", 504),
+    UnauthenticatedError: Status("UNAUTHENTICATED", 401),
     InferenceError: Status("INTERNAL", 500),
     ModelLoadError: Status("INVALID_ARGUMENT", 400),
 }

@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.operations.settings import OPERATIONS_FLAGS, OperationsSettings, boolean, take_operations
 
 MAX_PORT = 65535
 
@@ -25,6 +26,7 @@ class ServerSettings:
         stop_when_stdin_closes: stop when the other end of standard input goes away, so that a server started by
             another process never outlives it.
         drain_seconds: how long requests that are under way may take once the server is told to stop.
+        operations: limits, keys, TLS, metrics, the prediction log.
     """
 
     model_name: str
@@ -35,6 +37,7 @@ class ServerSettings:
     file_system_poll_wait_seconds: float = 1.0
     stop_when_stdin_closes: bool = False
     drain_seconds: float = 10.0
+    operations: OperationsSettings = field(default_factory=OperationsSettings)
 
     def __post_init__(self) -> None:
         for flag, port in (("--port", self.port), ("--rest_api_port", self.rest_api_port)):
@@ -58,14 +61,6 @@ class _Parser(argparse.ArgumentParser):
         raise FlagError(message)
 
 
-def _boolean(text: str) -> bool:
-    """Read a flag's value as TensorFlow Serving does."""
-    values = {"true": True, "1": True, "false": False, "0": False}
-    if text.lower() not in values:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return values[text.lower()]
-
-
 _FLAGS: dict[str, dict[str, Any]] = {
     "--port": {"type": int, "default": 8500, "help": "gRPC port, 0 = any free one"},
     "--rest_api_port": {"type": int, "default": 8501, "help": "REST port, 0 = any free one"},
@@ -78,12 +73,13 @@ _FLAGS: dict[str, dict[str, Any]] = {
     },
     "--host": {"default": "127.0.0.1", "help": "address to bind to"},
     "--stop_when_stdin_closes": {
-        "type": _boolean,
+        "type": boolean,
         "nargs": "?",
         "const": True,
         "default": False,
         "help": "stop when standard input reaches its end",
     },
+    **OPERATIONS_FLAGS,
 }
 
 
@@ -107,4 +103,6 @@ def parse_flags(arguments: Sequence[str]) -> ServerSettings:
     if known.model_base_path is None:
         raise FlagError("--model_base_path is missing; give the folder that holds the model's version folders")
     values = vars(known)
-    return ServerSettings(**{**values, "model_base_path": values["model_base_path"].absolute()})
+    operations = take_operations(values)
+    base_path = values["model_base_path"].absolute()
+    return ServerSettings(**{**values, "model_base_path": base_path, "operations": operations})
