@@ -52,9 +52,9 @@ class Edges:
         self._keys = None if security.api_key_file is None else read_api_keys(security.api_key_file)
         tls = None if security.ssl_config_file is None else read_ssl_config(security.ssl_config_file)
         _check_certificate(security)
-        _warn_if_open(grpc_claim, "gRPC", "--ssl_config_file", tls=tls is not None, keys=self._keys)
+        warn_if_open(grpc_claim, "gRPC", "--ssl_config_file", tls=tls is not None, keys=self._keys)
         certificate = "--rest_ssl_cert and --rest_ssl_key"
-        _warn_if_open(rest_claim, "REST", certificate, tls=security.rest_ssl_cert is not None, keys=self._keys)
+        warn_if_open(rest_claim, "REST", certificate, tls=security.rest_ssl_cert is not None, keys=self._keys)
         self.grpc = GrpcServer(
             data_plane,
             grpc_claim,
@@ -111,7 +111,8 @@ def _check_certificate(security: SecuritySettings) -> None:
         raise FlagError(f"{files} cannot be used: {error}; give a certificate and its key, as PEM files") from error
 
 
-def _warn_if_open(claim: Claim, protocol: str, flags: str, *, tls: bool, keys: ApiKeys | None) -> None:
+def warn_if_open(claim: Claim, protocol: str, flags: str, *, tls: bool, keys: ApiKeys | None) -> None:
+    """Log a warning for each thing that should protect an address that others can reach, and does not."""
     if ipaddress.ip_address(claim.held.getsockname()[0].partition("%")[0]).is_loopback:
         return
     if not tls:

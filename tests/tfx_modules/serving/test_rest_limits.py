@@ -44,7 +44,7 @@ class Tiny:
 
 
 def run(scenario: Callable[[], Awaitable[Any]]) -> None:
-    asyncio.run(asyncio.wait_for(scenario(), 10))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(scenario(), 10))
 
 
 def test_a_request_that_takes_too_long_is_ended() -> None:
@@ -101,7 +101,7 @@ def test_a_client_that_leaves_ends_its_request() -> None:
             sent.append(message)
 
         scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "headers": [], "query_string": b""}
-        request = asyncio.create_task(tiny.app(scope, receive, send))  # type: ignore[arg-type]
+        request = asyncio.create_task(tiny.app(scope, receive, send))
         while not tiny.under_way:
             await asyncio.sleep(0)
         left.set()

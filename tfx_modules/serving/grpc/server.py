@@ -7,7 +7,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from tfx_modules.serving.dataplane import DataPlane
-from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.exceptions import FlagError, PortError
 from tfx_modules.serving.grpc.services import ModelService, PredictionService
 from tfx_modules.serving.ports import Claim
 
@@ -55,11 +55,17 @@ class GrpcServer:
 
         Raises:
             PortError: another process took the port in the moment between its release and this.
+            FlagError: the credentials are none.
         """
         self._claim.release()
         try:
             self._bind()
         except RuntimeError as error:
+            if self._credentials is not None:
+                raise FlagError(
+                    f"gRPC cannot listen on {self._address} with TLS: --ssl_config_file has a key or certificates that "
+                    "are no PEM texts or do not go together (or the port was taken meanwhile)"
+                ) from error
             raise PortError(f"{self._address} was taken meanwhile; give another with {self._claim.flag}") from error
         await self._server.start()
 
