@@ -13,7 +13,8 @@
         ├── NotServedError          no such model or version
         │   └── UnknownLabelError   no version has that label
         ├── SignatureNotFoundError  the model has no such signature
-        ├── UnsupportedMethodError  TensorFlow Serving has it, this server does not
+        ├── SignatureFormError      the signature lacks what the method needs
+        ├── UnsupportedMethodError  a method that this server does not have
         ├── DrainingError           the server is stopping
         └── InferenceError          the model itself failed
 """
@@ -63,8 +64,12 @@ class SignatureNotFoundError(RequestError):
     """The model has no signature of that name."""
 
 
+class SignatureFormError(RequestError):
+    """The signature does not have the inputs or outputs that the method needs."""
+
+
 class UnsupportedMethodError(RequestError):
-    """A method of TensorFlow Serving's that this server does not have."""
+    """A method that this server does not have."""
 
 
 class DrainingError(RequestError):
@@ -95,6 +100,7 @@ _STATUSES: dict[type[ServingError], Status] = {
     NotServedError: Status("NOT_FOUND", 404),
     UnknownLabelError: Status("INVALID_ARGUMENT", 400),  # there too, and not NOT_FOUND
     SignatureNotFoundError: Status("FAILED_PRECONDITION", 400),
+    SignatureFormError: Status("FAILED_PRECONDITION", 400),
     UnsupportedMethodError: Status("UNIMPLEMENTED", 501),
     DrainingError: Status("UNAVAILABLE", 503),
     InferenceError: Status("INTERNAL", 500),

@@ -128,6 +128,7 @@ def _signature(name: str, definition: meta_graph_pb2.SignatureDef) -> Signature:
         name=name,
         inputs={key: _tensor_info(info) for key, info in definition.inputs.items()},
         outputs={key: _tensor_info(info) for key, info in definition.outputs.items()},
+        method=definition.method_name,
     )
 
 

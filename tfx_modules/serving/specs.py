@@ -88,11 +88,16 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function of a model: named tensors in, named tensors out."""
+    """A function of a model: named tensors in, named tensors out.
+
+    Attributes:
+        method: the SignatureDef's ``method_name``, as ``tensorflow/serving/predict``.
+    """
 
     name: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+    method: str = ""
 
     def check(self, arrays: Arrays) -> None:
         """See that the inputs have this signature's names and shapes.
