@@ -6,6 +6,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.grpc.parsing import ParsingInterceptor
 from tfx_modules.serving.grpc.services import ModelService, PredictionService
 from tfx_modules.serving.ports import Claim
 
@@ -29,7 +30,7 @@ class GrpcServer:
         self._claim = claim
         self._address = claim.address
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=[ParsingInterceptor()], options=_OPTIONS)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(data_plane), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

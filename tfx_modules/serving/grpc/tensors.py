@@ -41,19 +41,20 @@ def read_tensors(protos: Any, signature: Signature) -> dict[str, Array]:
 
     Args:
         protos: a map from name to TensorProto.
-        signature: what the inputs are for; names that it does not have are converted too, and refused later.
+        signature: what the inputs are for.
 
     Raises:
-        InvalidRequestError: a tensor has another type than the signature's, or is malformed.
+        InvalidRequestError: names or types are not the signature's, or a tensor is malformed.
     """
+    signature.check_names(protos)
     # Sorted, for a map has no order and the same request should always get the same error.
     return {name: _read(name, protos[name], signature) for name in sorted(protos)}
 
 
 def _read(name: str, proto: tensor_pb2.TensorProto, signature: Signature) -> Array:
     dtype = _dtype_name(proto.dtype)
-    expected = signature.inputs.get(name)
-    if expected is not None and dtype != expected.dtype:
+    expected = signature.inputs[name]
+    if dtype != expected.dtype:
         raise InvalidRequestError(f"input {name!r} is {dtype}; signature {signature.name!r} takes {expected}")
     _check_size(name, proto)
     try:
