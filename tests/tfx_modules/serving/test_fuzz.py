@@ -175,7 +175,7 @@ def test_any_path_method_and_encoding(
 @given(sent=st.binary(min_size=1, max_size=200))
 def test_any_bytes_on_the_rest_port(server: ModelServerProcess, sent: bytes) -> None:
     parts = urlsplit(server.rest_url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as opened:
+    with socket.create_connection((parts.hostname, parts.port or 80), timeout=10) as opened:
         opened.sendall(sent + b"\r\n\r\n")
         opened.shutdown(socket.SHUT_WR)
         answer = opened.recv(4096)
