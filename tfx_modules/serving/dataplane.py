@@ -1,9 +1,9 @@
-"""Predict, status and metadata, in no protocol's terms. Protocol edges call this and nothing below it."""
+"""What clients can ask, in no protocol's terms. Protocol edges call this and nothing below it."""
 
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from tfx_modules.serving.exceptions import DrainingError
 from tfx_modules.serving.registry import Lease, Registry
 from tfx_modules.serving.specs import Arrays, Computed, ModelSpec, PredictCall, VersionStatus
+from tfx_modules.serving.structured import Result, Task, conclude, prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,6 +82,17 @@ class DataPlane:
         if self._observe is not None:
             self._observe(Computed(lease.spec, call, outputs, time.perf_counter() - began))
         return outputs
+
+    async def infer(self, lease: Lease, tasks: Sequence[Task], examples: Sequence[bytes]) -> list[Result]:
+        """Return each task's answer about the same serialised tf.Examples.
+
+        Raises:
+            RequestError: a task does not fit the model (then nothing is computed), or as ``predict``.
+            DrainingError: as ``predict``.
+        """
+        calls = [prepare(task, lease.model.signatures, examples) for task in tasks]
+        outputs = [await self.predict(lease, call) for call in calls]
+        return [conclude(task, arrays, len(examples)) for task, arrays in zip(tasks, outputs, strict=True)]
 
     async def convert(self, size: int, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         """Run an edge's conversion of ``size`` bytes: here when it is small, else in a thread."""

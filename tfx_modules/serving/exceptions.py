@@ -11,8 +11,10 @@
     └── RequestError                what a client is told; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
+        │   └── UnknownLabelError   no version has that label
         ├── SignatureNotFoundError  the model has no such signature
-        ├── UnsupportedMethodError  TensorFlow Serving has it, this server does not
+        ├── SignatureFormError      the signature lacks what the method needs
+        ├── UnsupportedMethodError  a method that this server does not have
         ├── DrainingError           the server is stopping
         ├── OverloadedError         more, or larger, requests than the server takes on
         ├── DeadlineError           the request's time is over
@@ -65,12 +67,20 @@ class NotServedError(RequestError):
     """The model or the version is not served (yet, or any more)."""
 
 
+class UnknownLabelError(NotServedError):
+    """No version of the model has that label."""
+
+
 class SignatureNotFoundError(RequestError):
     """The model has no signature of that name."""
 
 
+class SignatureFormError(RequestError):
+    """The signature does not have the inputs or outputs that the method needs."""
+
+
 class UnsupportedMethodError(RequestError):
-    """A method of TensorFlow Serving's that this server does not have."""
+    """A method that this server does not have."""
 
 
 class DrainingError(RequestError):
@@ -111,7 +121,9 @@ UNKNOWN = Status("UNKNOWN", 500)
 _STATUSES: dict[type[ServingError], Status] = {
     InvalidRequestError: Status("INVALID_ARGUMENT", 400),
     NotServedError: Status("NOT_FOUND", 404),
+    UnknownLabelError: Status("INVALID_ARGUMENT", 400),  # there too, and not NOT_FOUND
     SignatureNotFoundError: Status("FAILED_PRECONDITION", 400),
+    SignatureFormError: Status("FAILED_PRECONDITION", 400),
     UnsupportedMethodError: Status("UNIMPLEMENTED", 501),
     DrainingError: Status("UNAVAILABLE", 503),
     OverloadedError: Status("RESOURCE_EXHAUSTED", 429),

@@ -8,6 +8,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import FlagError, PortError
+from tfx_modules.serving.grpc.parsing import ParsingInterceptor
 from tfx_modules.serving.grpc.services import ModelService, PredictionService
 from tfx_modules.serving.ports import Claim
 
@@ -43,7 +44,7 @@ class GrpcServer:
         self._credentials = credentials
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=interceptors,
+            interceptors=[ParsingInterceptor(), *interceptors],  # the others see messages
             options=[*_OPTIONS, ("grpc.max_receive_message_length", max_request_bytes)],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
