@@ -5,7 +5,8 @@ Layers, each knowing only those below it::
     __main__.py        the command
     server.py          puts the parts together; start, drain, stop
     rest/  grpc/       the protocol edges
-    dataplane.py       predict, status and metadata, in no protocol's terms
+    dataplane.py       what clients can ask, in no protocol's terms
+    structured.py      what Classify and Regress want of a signature
     watcher.py         keeps the registry in step with the folders on disk
     registry.py        which version of which model is in which state; leases
     model.py           a SavedModel in memory
