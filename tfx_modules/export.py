@@ -6,8 +6,11 @@ Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
     ``text`` string [batch] -> ``score`` float32 [batch], the probability of positive; ``label`` string [batch].
 ``serving_examples``
     ``examples`` string [batch], serialised tf.Examples with the feature ``review`` -> the same.
+
+Beside them are requests of each length for the server to warm up with (``warmup.py``).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,7 +18,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
-from tfx_modules import features
+from tfx_modules import features, warmup
 from tfx_modules.config import EncoderConfig
 from tfx_modules.exceptions import ConfigError
 
@@ -63,7 +66,14 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
         return self._transform.apply_transform_model(raw)[features.INPUT_IDS]
 
 
-def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: EncoderConfig, folder: str) -> None:
+def save(
+    classifier: keras.Model,
+    transform: tft.TFTransformOutput,
+    encoder: EncoderConfig,
+    folder: str,
+    *,
+    lengths: Sequence[int],
+) -> None:
     """Write the servable.
 
     Args:
@@ -71,6 +81,7 @@ def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: Enc
         transform: Transform's output, with the tokenizer in its graph.
         encoder: tells the greatest input length, checked against the graph.
         folder: a version folder in TensorFlow Serving's form is written here.
+        lengths: texts of these many WordPieces are what a server warms up with.
 
     Raises:
         ConfigError: the graph was made with another input length.
@@ -88,3 +99,4 @@ def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: Enc
         EXAMPLES: servable.serve_examples.get_concrete_function(),
     }
     tf.saved_model.save(servable, folder, signatures=signatures)
+    warmup.write(folder, signature=TEXTS, argument="text", lengths=lengths, token_ids=servable.token_ids)

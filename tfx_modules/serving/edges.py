@@ -7,6 +7,7 @@ import ssl
 import grpc
 from starlette.types import ASGIApp
 
+from tfx_modules.serving.catalogue import Catalogue
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import FlagError, NotServedError
 from tfx_modules.serving.grpc.authentication import AuthenticationInterceptor
@@ -40,7 +41,9 @@ class Edges:
         self,
         settings: OperationsSettings,
         data_plane: DataPlane,
+        catalogue: Catalogue,
         metrics: Metrics,
+        *,
         grpc_claim: Claim,
         rest_claim: Claim,
     ) -> None:
@@ -57,6 +60,7 @@ class Edges:
         warn_if_open(rest_claim, "REST", certificate, tls=security.rest_ssl_cert is not None, keys=self._keys)
         self.grpc = GrpcServer(
             data_plane,
+            catalogue,
             grpc_claim,
             interceptors=self._interceptors(),
             credentials=None if tls is None else _credentials(tls),

@@ -6,8 +6,12 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tfx_modules.serving.catalogue import Catalogue
+from tfx_modules.serving.config import ModelConfig, ServerConfig
+from tfx_modules.serving.config_file import ConfigFile
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.edges import Edges
 from tfx_modules.serving.exceptions import FlagError
@@ -16,7 +20,9 @@ from tfx_modules.serving.operations.observation import Observation
 from tfx_modules.serving.ports import Claim
 from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.settings import ServerSettings
-from tfx_modules.serving.watcher import ModelWatcher
+from tfx_modules.serving.warmup import load_warm
+
+HEALTH_SECONDS = 0.25  # how long a health check may be behind
 
 logger = logging.getLogger(__name__)
 
@@ -29,15 +35,21 @@ class ModelServer:
         self._observation = Observation(settings.operations.prediction_log)
         self._registry = Registry()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self._watcher = ModelWatcher(
-            name=settings.model_name,
-            base_path=settings.model_base_path,
+        self._catalogue = Catalogue(
             registry=self._registry,
             loader=self._loader,
-            load=self._observation.loading(load_model),
+            load=self._observation.loading(load_warm if settings.enable_model_warmup else load_model),
+            allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
         self._data_plane = DataPlane(self._registry, observe=self._observation.computed)
-        edges = Edges(settings.operations, self._data_plane, self._observation.metrics, grpc_claim, rest_claim)
+        edges = Edges(
+            settings.operations,
+            self._data_plane,
+            self._catalogue,
+            self._observation.metrics,
+            grpc_claim=grpc_claim,
+            rest_claim=rest_claim,
+        )
         self._rest, self._grpc, self._ready_line = edges.rest, edges.grpc, edges.ready_line
         self._told_to_stop = asyncio.Event()
 
@@ -47,6 +59,7 @@ class ModelServer:
         Raises:
             FlagError: standard input cannot be watched although a flag asks for it.
             PortError: a port was taken after it had been checked.
+            ModelConfigError, LabelError: the model config file is wrong.
         """
         self._listen_for_the_end()
         serving = asyncio.create_task(self._serve())
@@ -78,20 +91,41 @@ class ModelServer:
         gc.collect()
         gc.freeze()  # the imported modules never go away: collections after an unload need not look at them
         self._observation.start()
-        await self._watcher.look()
+        config_file = await self._first_config()
         await self._grpc.start()
         await self._rest.start()
         await self._report_health()
         # The line that whoever started the server waits for.
         print(self._ready_line, flush=True)
-        while self._settings.file_system_poll_wait_seconds:
-            await asyncio.sleep(self._settings.file_system_poll_wait_seconds)
-            await self._watcher.look()
-            await self._report_health()
+        looks = [
+            self._repeat(self._catalogue.look, self._settings.file_system_poll_wait_seconds),
+            self._repeat(self._report_health, HEALTH_SECONDS),
+        ]
+        if config_file is not None:
+            looks.append(self._repeat(config_file.look, self._settings.model_config_file_poll_wait_seconds))
+        await asyncio.gather(*looks)
+
+    async def _first_config(self) -> ConfigFile | None:
+        """Have the models served that the flags name; return the file that they come from, if one is given."""
+        if self._settings.model_config_file is not None:
+            if self._settings.model_base_path is not None:
+                logger.warning("--model_config_file is given: --model_base_path and --model_name are ignored")
+            config_file = ConfigFile(self._settings.model_config_file, self._catalogue)
+            await config_file.load()
+            return config_file
+        if self._settings.model_base_path is not None:
+            model = ModelConfig(self._settings.model_name, self._settings.model_base_path)
+            await self._catalogue.apply(ServerConfig((model,)))
+        return None
+
+    async def _repeat(self, look: Callable[[], Awaitable[None]], pause: float) -> None:
+        while pause:
+            await asyncio.sleep(pause)
+            await look()
         await self._told_to_stop.wait()
 
     async def _report_health(self) -> None:
-        await self._grpc.report_health(serving=bool(self._registry.available(self._settings.model_name)))
+        await self._grpc.report_health(serving=self._catalogue.is_serving)
 
     async def _stop(self) -> None:
         seconds = self._settings.drain_seconds

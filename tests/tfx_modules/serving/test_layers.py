@@ -10,7 +10,7 @@ import pytest
 from tfx_modules.serving import exceptions
 
 FOLDER = Path(exceptions.__file__).parent
-CORE = ["dataplane", "disk", "exceptions", "model", "registry", "specs", "watcher"]
+CORE = ["catalogue", "config", "dataplane", "disk", "exceptions", "labels", "model", "registry", "specs", "watcher"]
 
 
 def imported(module: str) -> set[str]:

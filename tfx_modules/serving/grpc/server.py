@@ -6,6 +6,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from tfx_modules.serving.catalogue import Catalogue
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import FlagError, PortError
 from tfx_modules.serving.grpc.parsing import ParsingInterceptor
@@ -24,6 +25,7 @@ class GrpcServer:
     def __init__(
         self,
         data_plane: DataPlane,
+        catalogue: Catalogue,
         claim: Claim,
         *,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
@@ -34,6 +36,7 @@ class GrpcServer:
 
         Args:
             data_plane: what answers.
+            catalogue: what takes new configs.
             claim: the port, released at the start.
             interceptors: what is between a call and its method; the first is outermost.
             credentials: for TLS; None = no encryption.
@@ -48,7 +51,8 @@ class GrpcServer:
             options=[*_OPTIONS, ("grpc.max_receive_message_length", max_request_bytes)],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(data_plane), self._server)
+        models = ModelService(data_plane, catalogue)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
     async def start(self) -> None:
