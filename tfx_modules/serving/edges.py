@@ -43,6 +43,7 @@ class Edges:
         data_plane: DataPlane,
         catalogue: Catalogue,
         metrics: Metrics,
+        *,
         grpc_claim: Claim,
         rest_claim: Claim,
     ) -> None:

@@ -47,8 +47,8 @@ class ModelServer:
             self._data_plane,
             self._catalogue,
             self._observation.metrics,
-            grpc_claim,
-            rest_claim,
+            grpc_claim=grpc_claim,
+            rest_claim=rest_claim,
         )
         self._rest, self._grpc, self._ready_line = edges.rest, edges.grpc, edges.ready_line
         self._told_to_stop = asyncio.Event()
