@@ -45,7 +45,8 @@ class Catalogue:
     async def apply(self, config: ServerConfig) -> tuple[str, ...]:
         """Serve what the config asks for and nothing else, and wait until that is loaded.
 
-        Models that were there before, and versions that stay, answer requests all the while.
+        Models that were there before, and versions that stay, answer requests all the while. Who is cancelled while
+        waiting (a client's deadline has passed) gets no answer, but the config is realised to its end.
 
         Returns:
             Names of models that are new and have no available version.
@@ -53,6 +54,19 @@ class Catalogue:
         Raises:
             LabelError: a label is given to a version that is not available; nothing is changed then.
         """
+        return await asyncio.shield(asyncio.create_task(self._apply(config)))
+
+    async def look(self) -> None:
+        """Bring the registry in step with all models' folders."""
+        async with self._one_at_a_time:
+            await self._look()
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether there are models, and each has an available version."""
+        return bool(self._watchers) and all(self._registry.available(name) for name in self._watchers)
+
+    async def _apply(self, config: ServerConfig) -> tuple[str, ...]:
         async with self._one_at_a_time:
             check_labels(self._registry, config.models, allow_unavailable=self._allow)
             before, self.config = self._watchers, config
@@ -66,16 +80,6 @@ class Catalogue:
             await self._look()
             new = [name for name in self._watchers if name not in before]
             return tuple(name for name in new if not self._registry.available(name))
-
-    async def look(self) -> None:
-        """Bring the registry in step with all models' folders."""
-        async with self._one_at_a_time:
-            await self._look()
-
-    @property
-    def is_serving(self) -> bool:
-        """Whether there are models, and each has an available version."""
-        return bool(self._watchers) and all(self._registry.available(name) for name in self._watchers)
 
     def _watch(self, model: ModelConfig) -> ModelWatcher:
         watcher = self._watchers.get(model.name)

@@ -151,3 +151,21 @@ def test_a_label_is_taken_once_its_version_is_available(served: Served, tmp_path
     assert served.look(config(model("a", tmp_path / "a", policy)))["a"] == [2, 1]
     served.load(labelled)
     assert served.registry.resolve_label("a", "stable") == 1
+
+
+def test_a_config_is_realised_although_nobody_waits_for_it_any_more(served: Served, tmp_path: Path) -> None:
+    served.look(config(model("a", tmp_path / "a"), model("c", tmp_path / "a")))
+
+    async def give_up_waiting() -> None:
+        wanted = parse_config(config(model("b", tmp_path / "b")), "x")
+        assert wanted is not None
+        waiting = asyncio.create_task(served.catalogue.apply(wanted))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await served.catalogue.look()  # comes after what is under way
+
+    asyncio.run(give_up_waiting())
+    assert {name: served.registry.available(name) for name in "abc"} == {"a": [], "b": [9], "c": []}
