@@ -6,6 +6,10 @@ Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
     ``text`` string [batch] -> ``score`` float32 [batch], the probability of positive; ``label`` string [batch].
 ``serving_examples``
     ``examples`` string [batch], serialised tf.Examples with the feature ``review`` -> the same.
+``classify``
+    ``inputs`` string [batch], the same examples -> ``classes`` string [batch, 2], ``scores`` float32 [batch, 2].
+``regress``
+    ``inputs`` string [batch], the same examples -> ``outputs`` float32 [batch], the probability of positive.
 
 Beside them are requests of each length for the server to warm up with (``warmup.py``).
 """
@@ -24,6 +28,8 @@ from tfx_modules.exceptions import ConfigError
 
 TEXTS = "serving_default"
 EXAMPLES = "serving_examples"
+CLASSIFY = "classify"
+REGRESS = "regress"
 SCORE = "score"
 LABEL = "label"
 
@@ -47,6 +53,18 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
         """Judge reviews given as serialised tf.Examples; a missing review counts as empty."""
         spec = {features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value="")}
         return self._judge(tf.io.parse_example(examples, spec)[features.REVIEW])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
+    def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Give each serialised tf.Example every label with its probability."""
+        score = self.serve_examples(inputs)[SCORE]
+        classes = [tf.fill(tf.shape(score), label) for label in features.SENTIMENTS]
+        return {"classes": tf.stack(classes, axis=1), "scores": tf.stack([1.0 - score, score], axis=1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
+    def regress_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Give each serialised tf.Example the probability of positive."""
+        return {"outputs": self.serve_examples(inputs)[SCORE]}
 
     def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = self.token_ids(texts)
@@ -97,6 +115,17 @@ def save(
     signatures = {
         TEXTS: servable.serve_texts.get_concrete_function(),
         EXAMPLES: servable.serve_examples.get_concrete_function(),
+        CLASSIFY: servable.classify_examples.get_concrete_function(),
+        REGRESS: servable.regress_examples.get_concrete_function(),
     }
     tf.saved_model.save(servable, folder, signatures=signatures)
+    _name_methods(folder)
     warmup.write(folder, signature=TEXTS, argument="text", lengths=lengths, token_ids=servable.token_ids)
+
+
+def _name_methods(folder: str) -> None:
+    """Say which signatures TensorFlow Serving's Classify and Regress may use; TensorFlow 2 saves all for Predict."""
+    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
+    updater.replace_method_name(CLASSIFY, tf.saved_model.CLASSIFY_METHOD_NAME)
+    updater.replace_method_name(REGRESS, tf.saved_model.REGRESS_METHOD_NAME)
+    updater.save()

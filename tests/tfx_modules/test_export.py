@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow.core.example import example_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
@@ -22,6 +24,7 @@ from tfx_modules.model import Hyperparameters, compile_classifier
 from tfx_modules.promotion import manifest
 from tfx_modules.serving import warmup as serving_warmup
 from tfx_modules.serving.model import load_model
+from tfx_modules.serving.structured import CLASSIFY, REGRESS, Classifications, Task, conclude, prepare
 
 # Ops of TensorFlow Text that the exported graph may have. Before another is added, look whether TF Serving links it.
 ALLOWED_TEXT_OPS = {"FastWordpieceTokenizeWithOffsets", "NormalizeUTF8", "RegexSplitWithOffsets"}
@@ -104,6 +107,11 @@ def test_the_signatures(answers: dict[str, Any]) -> None:
     assert answers["signatures"] == {
         "serving_default": [{"text": ["string", [None]]}, outputs],
         "serving_examples": [{"examples": ["string", [None]]}, outputs],
+        "classify": [
+            {"inputs": ["string", [None]]},
+            {"classes": ["string", [None, 2]], "scores": ["float32", [None, 2]]},
+        ],
+        "regress": [{"inputs": ["string", [None]]}, {"outputs": ["float32", [None]]}],
     }
 
 
@@ -125,6 +133,25 @@ def test_both_signatures_judge_alike(answers: dict[str, Any]) -> None:
 
 def test_a_missing_review_counts_as_an_empty_one(answers: dict[str, Any]) -> None:
     assert answers["missing"]["score"] == pytest.approx([answers["alone"][TEXTS.index("")]], abs=1e-6)
+
+
+def test_a_server_classifies_and_regresses_with_it(exported: Path, answers: dict[str, Any]) -> None:
+    served, examples = load_model(exported), [example(text) for text in TEXTS]
+    for task in (Task(CLASSIFY, "classify"), Task(REGRESS, "regress")):
+        result = conclude(task, served.predict(prepare(task, served.signatures, examples)), len(examples))
+        if isinstance(result, Classifications):
+            assert result.labels.tolist() == [[b"negative", b"positive"]] * len(TEXTS)
+            np.testing.assert_allclose(result.scores.sum(axis=1), 1, atol=1e-6)
+            np.testing.assert_allclose(result.scores[:, 1], answers["texts"]["score"], atol=1e-5)
+        else:
+            np.testing.assert_allclose(result.values, answers["texts"]["score"], atol=1e-5)
+
+
+def example(review: str) -> bytes:
+    made = example_pb2.Example()
+    made.features.feature["review"].bytes_list.value.append(review.encode())
+    serialised: bytes = made.SerializeToString()
+    return serialised
 
 
 def test_loading_needs_nothing_of_the_pipeline(answers: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ Layers, each knowing only those below it::
     __main__.py        the command
     server.py          puts the parts together; start, drain, stop
     rest/  grpc/       the protocol edges
-    dataplane.py       predict, status and metadata, in no protocol's terms
+    dataplane.py       what clients can ask, in no protocol's terms
+    structured.py      what Classify and Regress want of a signature
     config_file.py     TensorFlow Serving's model config: as proto, text and file
     catalogue.py       a watcher for each model of the config
     labels.py          which version a label may name

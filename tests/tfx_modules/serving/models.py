@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow.python.saved_model.method_name_updater import MethodNameUpdater
 
 MODEL = "reviews"  # the name that tests serve it under
 
@@ -86,7 +85,7 @@ def export(folder: Path, version: int) -> None:
     }
     tf.saved_model.save(model, str(folder), signatures=signatures)
     # The only way to another method name than predict's; meant for TensorFlow Serving.
-    updater = MethodNameUpdater(str(folder))
+    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
     updater.replace_method_name("judge", "tensorflow/serving/classify")
     updater.replace_method_name("rate", "tensorflow/serving/regress")
     updater.save()
