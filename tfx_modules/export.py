@@ -10,8 +10,11 @@ Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
     ``inputs`` string [batch], the same examples -> ``classes`` string [batch, 2], ``scores`` float32 [batch, 2].
 ``regress``
     ``inputs`` string [batch], the same examples -> ``outputs`` float32 [batch], the probability of positive.
+
+Beside them are requests of each length for the server to warm up with (``warmup.py``).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -19,7 +22,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
-from tfx_modules import features
+from tfx_modules import features, warmup
 from tfx_modules.config import EncoderConfig
 from tfx_modules.exceptions import ConfigError
 
@@ -81,7 +84,14 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
         return self._transform.apply_transform_model(raw)[features.INPUT_IDS]
 
 
-def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: EncoderConfig, folder: str) -> None:
+def save(
+    classifier: keras.Model,
+    transform: tft.TFTransformOutput,
+    encoder: EncoderConfig,
+    folder: str,
+    *,
+    lengths: Sequence[int],
+) -> None:
     """Write the servable.
 
     Args:
@@ -89,6 +99,7 @@ def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: Enc
         transform: Transform's output, with the tokenizer in its graph.
         encoder: tells the greatest input length, checked against the graph.
         folder: a version folder in TensorFlow Serving's form is written here.
+        lengths: texts of these many WordPieces are what a server warms up with.
 
     Raises:
         ConfigError: the graph was made with another input length.
@@ -109,6 +120,7 @@ def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: Enc
     }
     tf.saved_model.save(servable, folder, signatures=signatures)
     _name_methods(folder)
+    warmup.write(folder, signature=TEXTS, argument="text", lengths=lengths, token_ids=servable.token_ids)
 
 
 def _name_methods(folder: str) -> None:

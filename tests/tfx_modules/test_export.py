@@ -11,14 +11,18 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow.core.example import example_pb2
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from tfx_modules import export
+from tfx_modules import export, warmup
 from tfx_modules.config import EncoderConfig, TrainingConfig
 from tfx_modules.exceptions import ConfigError
 from tfx_modules.model import Hyperparameters, compile_classifier
+from tfx_modules.promotion import manifest
+from tfx_modules.serving import warmup as serving_warmup
 from tfx_modules.serving.model import load_model
 from tfx_modules.serving.structured import CLASSIFY, REGRESS, Classifications, Task, conclude, prepare
 
@@ -27,6 +31,7 @@ ALLOWED_TEXT_OPS = {"FastWordpieceTokenizeWithOffsets", "NormalizeUTF8", "RegexS
 # Ops of TensorFlow Text that stock TF Serving images up to 2.19 do not link.
 UNSERVABLE_OPS = {"TFText>RoundRobinTrim", "TFText>Utf8Binarize"}
 
+LENGTHS = (8, 32)
 TEXTS = ["A fine film.", "Dull, and far too long!", "", "été 电影 😀"]
 
 # Runs in a process of its own, which imports no more than a server has.
@@ -77,7 +82,7 @@ def exported(
     folder = tmp_path_factory.mktemp("exported") / "1"
     trained = keras.models.clone_model(classifier)
     compile_classifier(trained, Hyperparameters(1e-3, 0.1, 0.1), TrainingConfig(jit_compile=False), steps=10)
-    export.save(trained, transform, encoder_config, str(folder))
+    export.save(trained, transform, encoder_config, str(folder), lengths=LENGTHS)
     return folder
 
 
@@ -194,4 +199,45 @@ def test_a_graph_of_another_input_length_is_refused(
 ) -> None:
     other = dataclasses.replace(encoder_config, max_tokens=16)
     with pytest.raises(ConfigError, match=r"graph gives 32 tokens; allowed: .*settings, 16\. Run Transform again"):
-        export.save(classifier, transform, other, str(tmp_path / "1"))
+        export.save(classifier, transform, other, str(tmp_path / "1"), lengths=(16,))
+
+
+def requests(exported: Path) -> list[Any]:
+    records = tf.data.TFRecordDataset(str(exported / warmup.FOLDER / warmup.FILE)).as_numpy_iterator()
+    return [PredictionLog.FromString(record).predict_log.request for record in records]
+
+
+def test_it_brings_along_a_request_of_each_length_to_warm_up_with(
+    exported: Path, classifier: keras.Model, transform: tft.TFTransformOutput
+) -> None:
+    assert {request.model_spec.signature_name for request in requests(exported)} == {"serving_default"}
+    texts = [tf.make_ndarray(request.inputs["text"]) for request in requests(exported)]
+    assert [text.shape for text in texts] == [(1,)] * len(LENGTHS)
+    ids = export.ServableSentiment(classifier, transform).token_ids(tf.constant([text[0] for text in texts]))
+    assert tf.math.count_nonzero(ids, axis=1).numpy().tolist() == list(LENGTHS)
+
+
+def test_a_server_warms_up_with_them(exported: Path) -> None:
+    assert f"{warmup.FOLDER}/{warmup.FILE}" == serving_warmup.PLACE
+    assert serving_warmup.warm_up(load_model(exported), exported) == len(LENGTHS)
+
+
+def test_the_same_lengths_give_the_same_bytes_in_the_manifest(exported: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; import tensorflow as tf; from tfx_modules import warmup\n"
+        "ids = lambda texts: tf.strings.split('[CLS] ' + texts + ' [SEP]').to_tensor(shape=[None, 32])\n"
+        "warmup.write(sys.argv[1], signature='serving_default', argument='text', lengths=(8, 32),\n"
+        "    token_ids=lambda texts: tf.cast(ids(texts) != '', tf.int64))"
+    )
+    listed = manifest.describe(exported).files[serving_warmup.PLACE]
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / seed)], check=True, env=environment, timeout=120)
+        assert manifest.describe(tmp_path / seed).files[serving_warmup.PLACE] == listed
+
+
+def test_a_length_that_the_model_cannot_have_is_refused(
+    tmp_path: Path, classifier: keras.Model, transform: tft.TFTransformOutput, encoder_config: EncoderConfig
+) -> None:
+    with pytest.raises(ConfigError, match=r"cuts texts of \[8, 64\] WordPieces to \[8, 32\]; allowed: training\."):
+        export.save(classifier, transform, encoder_config, str(tmp_path / "1"), lengths=(8, 64))

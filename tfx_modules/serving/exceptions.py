@@ -6,12 +6,16 @@
     ├── FlagError                   the command line
     ├── PortError                   a port cannot be had
     ├── ModelLoadError              a version's folder holds no model that can be loaded
+    │   └── WarmupError             a model fails on the requests that it brings along
     ├── ServerProcessError          a server run as a child process did not start
     ├── AskError                    the client got no answer
     └── RequestError                what a client is told; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
         │   └── UnknownLabelError   no version has that label
+        ├── ModelConfigError        which models to serve is not said in a way that is understood
+        ├── LabelError              a label is given to a version that is not available
+        ├── ModelsUnavailableError  models of a new config could not be loaded
         ├── SignatureNotFoundError  the model has no such signature
         ├── SignatureFormError      the signature lacks what the method needs
         ├── UnsupportedMethodError  a method that this server does not have
@@ -36,6 +40,10 @@ class ModelLoadError(ServingError):
     """A version's folder does not hold a model that can be loaded."""
 
 
+class WarmupError(ModelLoadError):
+    """A version's warm-up requests cannot be read, or its model does not answer them."""
+
+
 class ServerProcessError(ServingError):
     """A model server that runs as a child process did not become ready."""
 
@@ -58,6 +66,18 @@ class NotServedError(RequestError):
 
 class UnknownLabelError(NotServedError):
     """No version of the model has that label."""
+
+
+class ModelConfigError(RequestError):
+    """A model server config cannot be read, contradicts itself, or asks for what is not supported."""
+
+
+class LabelError(RequestError):
+    """A config gives a label to a version that is not available."""
+
+
+class ModelsUnavailableError(RequestError):
+    """A config was taken, but new models in it have no version that can be loaded."""
 
 
 class SignatureNotFoundError(RequestError):
@@ -99,6 +119,9 @@ _STATUSES: dict[type[ServingError], Status] = {
     InvalidRequestError: Status("INVALID_ARGUMENT", 400),
     NotServedError: Status("NOT_FOUND", 404),
     UnknownLabelError: Status("INVALID_ARGUMENT", 400),  # there too, and not NOT_FOUND
+    ModelConfigError: Status("INVALID_ARGUMENT", 400),
+    LabelError: Status("FAILED_PRECONDITION", 400),
+    ModelsUnavailableError: Status("UNKNOWN", 500),
     SignatureNotFoundError: Status("FAILED_PRECONDITION", 400),
     SignatureFormError: Status("FAILED_PRECONDITION", 400),
     UnsupportedMethodError: Status("UNIMPLEMENTED", 501),

@@ -10,6 +10,7 @@ from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
+    model_management_pb2,
     model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
@@ -17,8 +18,16 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from tfx_modules.serving.catalogue import Catalogue
+from tfx_modules.serving.config_file import read_config
 from tfx_modules.serving.dataplane import DataPlane
-from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, status_of
+from tfx_modules.serving.exceptions import (
+    InvalidRequestError,
+    ModelsUnavailableError,
+    RequestError,
+    UnsupportedMethodError,
+    status_of,
+)
 from tfx_modules.serving.grpc.examples import read_examples, write_classifications, write_regressions
 from tfx_modules.serving.grpc.tensors import read_tensors, write_tensor
 from tfx_modules.serving.registry import Lease
@@ -142,10 +151,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
-    """Answers GetModelStatus."""
+    """Answers GetModelStatus and takes new configs."""
 
-    def __init__(self, data_plane: DataPlane) -> None:
+    def __init__(self, data_plane: DataPlane, catalogue: Catalogue) -> None:
         self._data_plane = data_plane
+        self._catalogue = catalogue
 
     async def GetModelStatus(  # noqa: N802 - the proto's name
         self, request: get_model_status_pb2.GetModelStatusRequest, context: "grpc.aio.ServicerContext"
@@ -158,6 +168,22 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
                 entry.status.error_code = grpc.StatusCode[status.error_code].value[0]
                 entry.status.error_message = status.error_message
             return response
+
+    async def HandleReloadConfigRequest(  # noqa: N802 - the proto's name
+        self, request: model_management_pb2.ReloadConfigRequest, context: "grpc.aio.ServicerContext"
+    ) -> model_management_pb2.ReloadConfigResponse:
+        """Serve what the config asks for and nothing else; answer when that is loaded."""
+        async with _refusals(context):
+            if request.metric_names:
+                raise UnsupportedMethodError(
+                    "metric_names is not supported; leave it out and read the metrics' own URL"
+                )
+            missing = await self._catalogue.apply(read_config(request.config))
+            if missing:
+                raise ModelsUnavailableError(
+                    f"{len(missing)} model(s) did not become available: {', '.join(missing)}; their status says why"
+                )
+            return model_management_pb2.ReloadConfigResponse()
 
 
 def _write_result(result: Result) -> Any:
