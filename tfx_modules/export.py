@@ -6,8 +6,15 @@ Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
     ``text`` string [batch] -> ``score`` float32 [batch], the probability of positive; ``label`` string [batch].
 ``serving_examples``
     ``examples`` string [batch], serialised tf.Examples with the feature ``review`` -> the same.
+``classify``
+    ``inputs`` string [batch], the same examples -> ``classes`` string [batch, 2], ``scores`` float32 [batch, 2].
+``regress``
+    ``inputs`` string [batch], the same examples -> ``outputs`` float32 [batch], the probability of positive.
+
+Beside them are requests of each length for the server to warm up with (``warmup.py``).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,12 +22,14 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
-from tfx_modules import features
+from tfx_modules import features, warmup
 from tfx_modules.config import EncoderConfig
 from tfx_modules.exceptions import ConfigError
 
 TEXTS = "serving_default"
 EXAMPLES = "serving_examples"
+CLASSIFY = "classify"
+REGRESS = "regress"
 SCORE = "score"
 LABEL = "label"
 
@@ -45,6 +54,18 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
         spec = {features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value="")}
         return self._judge(tf.io.parse_example(examples, spec)[features.REVIEW])
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
+    def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Give each serialised tf.Example every label with its probability."""
+        score = self.serve_examples(inputs)[SCORE]
+        classes = [tf.fill(tf.shape(score), label) for label in features.SENTIMENTS]
+        return {"classes": tf.stack(classes, axis=1), "scores": tf.stack([1.0 - score, score], axis=1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
+    def regress_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Give each serialised tf.Example the probability of positive."""
+        return {"outputs": self.serve_examples(inputs)[SCORE]}
+
     def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = self.token_ids(texts)
         longest = tf.reduce_max(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
@@ -63,7 +84,14 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
         return self._transform.apply_transform_model(raw)[features.INPUT_IDS]
 
 
-def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: EncoderConfig, folder: str) -> None:
+def save(
+    classifier: keras.Model,
+    transform: tft.TFTransformOutput,
+    encoder: EncoderConfig,
+    folder: str,
+    *,
+    lengths: Sequence[int],
+) -> None:
     """Write the servable.
 
     Args:
@@ -71,6 +99,7 @@ def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: Enc
         transform: Transform's output, with the tokenizer in its graph.
         encoder: tells the greatest input length, checked against the graph.
         folder: a version folder in TensorFlow Serving's form is written here.
+        lengths: texts of these many WordPieces are what a server warms up with.
 
     Raises:
         ConfigError: the graph was made with another input length.
@@ -86,5 +115,17 @@ def save(classifier: keras.Model, transform: tft.TFTransformOutput, encoder: Enc
     signatures = {
         TEXTS: servable.serve_texts.get_concrete_function(),
         EXAMPLES: servable.serve_examples.get_concrete_function(),
+        CLASSIFY: servable.classify_examples.get_concrete_function(),
+        REGRESS: servable.regress_examples.get_concrete_function(),
     }
     tf.saved_model.save(servable, folder, signatures=signatures)
+    _name_methods(folder)
+    warmup.write(folder, signature=TEXTS, argument="text", lengths=lengths, token_ids=servable.token_ids)
+
+
+def _name_methods(folder: str) -> None:
+    """Say which signatures TensorFlow Serving's Classify and Regress may use; TensorFlow 2 saves all for Predict."""
+    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
+    updater.replace_method_name(CLASSIFY, tf.saved_model.CLASSIFY_METHOD_NAME)
+    updater.replace_method_name(REGRESS, tf.saved_model.REGRESS_METHOD_NAME)
+    updater.save()

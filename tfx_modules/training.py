@@ -49,10 +49,11 @@ def run_fn(fn_args: FnArgs) -> None:
     values = _hyperparameters(fn_args.hyperparameters, training)
     keras.utils.set_random_seed(training.seed)
     transform = tft.TFTransformOutput(fn_args.transform_output)
+    shape = batch_shape(training, encoder)
     with strategy().scope():
         classifier = model.build_classifier(load_backbone(encoder), values.dropout)
-        _fit(classifier, fn_args, values, training, batch_shape(training, encoder), transform)
-    export.save(classifier, transform, encoder, fn_args.serving_model_dir)
+        _fit(classifier, fn_args, values, training, shape, transform)
+    export.save(classifier, transform, encoder, fn_args.serving_model_dir, lengths=shape.lengths)
 
 
 def _hyperparameters(tuned: dict[str, Any] | None, training: TrainingConfig) -> model.Hyperparameters:

@@ -9,20 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow.core.example import example_pb2
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from tfx_modules import export
+from tfx_modules import export, warmup
 from tfx_modules.config import EncoderConfig, TrainingConfig
 from tfx_modules.exceptions import ConfigError
 from tfx_modules.model import Hyperparameters, compile_classifier
+from tfx_modules.promotion import manifest
+from tfx_modules.serving import warmup as serving_warmup
+from tfx_modules.serving.model import load_model
+from tfx_modules.serving.structured import CLASSIFY, REGRESS, Classifications, Task, conclude, prepare
 
 # Ops of TensorFlow Text that the exported graph may have. Before another is added, look whether TF Serving links it.
 ALLOWED_TEXT_OPS = {"FastWordpieceTokenizeWithOffsets", "NormalizeUTF8", "RegexSplitWithOffsets"}
 # Ops of TensorFlow Text that stock TF Serving images up to 2.19 do not link.
 UNSERVABLE_OPS = {"TFText>RoundRobinTrim", "TFText>Utf8Binarize"}
 
+LENGTHS = (8, 32)
 TEXTS = ["A fine film.", "Dull, and far too long!", "", "été 电影 😀"]
 
 # Runs in a process of its own, which imports no more than a server has.
@@ -73,7 +82,7 @@ def exported(
     folder = tmp_path_factory.mktemp("exported") / "1"
     trained = keras.models.clone_model(classifier)
     compile_classifier(trained, Hyperparameters(1e-3, 0.1, 0.1), TrainingConfig(jit_compile=False), steps=10)
-    export.save(trained, transform, encoder_config, str(folder))
+    export.save(trained, transform, encoder_config, str(folder), lengths=LENGTHS)
     return folder
 
 
@@ -98,6 +107,11 @@ def test_the_signatures(answers: dict[str, Any]) -> None:
     assert answers["signatures"] == {
         "serving_default": [{"text": ["string", [None]]}, outputs],
         "serving_examples": [{"examples": ["string", [None]]}, outputs],
+        "classify": [
+            {"inputs": ["string", [None]]},
+            {"classes": ["string", [None, 2]], "scores": ["float32", [None, 2]]},
+        ],
+        "regress": [{"inputs": ["string", [None]]}, {"outputs": ["float32", [None]]}],
     }
 
 
@@ -119,6 +133,25 @@ def test_both_signatures_judge_alike(answers: dict[str, Any]) -> None:
 
 def test_a_missing_review_counts_as_an_empty_one(answers: dict[str, Any]) -> None:
     assert answers["missing"]["score"] == pytest.approx([answers["alone"][TEXTS.index("")]], abs=1e-6)
+
+
+def test_a_server_classifies_and_regresses_with_it(exported: Path, answers: dict[str, Any]) -> None:
+    served, examples = load_model(exported), [example(text) for text in TEXTS]
+    for task in (Task(CLASSIFY, "classify"), Task(REGRESS, "regress")):
+        result = conclude(task, served.predict(prepare(task, served.signatures, examples)), len(examples))
+        if isinstance(result, Classifications):
+            assert result.labels.tolist() == [[b"negative", b"positive"]] * len(TEXTS)
+            np.testing.assert_allclose(result.scores.sum(axis=1), 1, atol=1e-6)
+            np.testing.assert_allclose(result.scores[:, 1], answers["texts"]["score"], atol=1e-5)
+        else:
+            np.testing.assert_allclose(result.values, answers["texts"]["score"], atol=1e-5)
+
+
+def example(review: str) -> bytes:
+    made = example_pb2.Example()
+    made.features.feature["review"].bytes_list.value.append(review.encode())
+    serialised: bytes = made.SerializeToString()
+    return serialised
 
 
 def test_loading_needs_nothing_of_the_pipeline(answers: dict[str, Any]) -> None:
@@ -166,4 +199,45 @@ def test_a_graph_of_another_input_length_is_refused(
 ) -> None:
     other = dataclasses.replace(encoder_config, max_tokens=16)
     with pytest.raises(ConfigError, match=r"graph gives 32 tokens; allowed: .*settings, 16\. Run Transform again"):
-        export.save(classifier, transform, other, str(tmp_path / "1"))
+        export.save(classifier, transform, other, str(tmp_path / "1"), lengths=(16,))
+
+
+def requests(exported: Path) -> list[Any]:
+    records = tf.data.TFRecordDataset(str(exported / warmup.FOLDER / warmup.FILE)).as_numpy_iterator()
+    return [PredictionLog.FromString(record).predict_log.request for record in records]
+
+
+def test_it_brings_along_a_request_of_each_length_to_warm_up_with(
+    exported: Path, classifier: keras.Model, transform: tft.TFTransformOutput
+) -> None:
+    assert {request.model_spec.signature_name for request in requests(exported)} == {"serving_default"}
+    texts = [tf.make_ndarray(request.inputs["text"]) for request in requests(exported)]
+    assert [text.shape for text in texts] == [(1,)] * len(LENGTHS)
+    ids = export.ServableSentiment(classifier, transform).token_ids(tf.constant([text[0] for text in texts]))
+    assert tf.math.count_nonzero(ids, axis=1).numpy().tolist() == list(LENGTHS)
+
+
+def test_a_server_warms_up_with_them(exported: Path) -> None:
+    assert f"{warmup.FOLDER}/{warmup.FILE}" == serving_warmup.PLACE
+    assert serving_warmup.warm_up(load_model(exported), exported) == len(LENGTHS)
+
+
+def test_the_same_lengths_give_the_same_bytes_in_the_manifest(exported: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; import tensorflow as tf; from tfx_modules import warmup\n"
+        "ids = lambda texts: tf.strings.split('[CLS] ' + texts + ' [SEP]').to_tensor(shape=[None, 32])\n"
+        "warmup.write(sys.argv[1], signature='serving_default', argument='text', lengths=(8, 32),\n"
+        "    token_ids=lambda texts: tf.cast(ids(texts) != '', tf.int64))"
+    )
+    listed = manifest.describe(exported).files[serving_warmup.PLACE]
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / seed)], check=True, env=environment, timeout=120)
+        assert manifest.describe(tmp_path / seed).files[serving_warmup.PLACE] == listed
+
+
+def test_a_length_that_the_model_cannot_have_is_refused(
+    tmp_path: Path, classifier: keras.Model, transform: tft.TFTransformOutput, encoder_config: EncoderConfig
+) -> None:
+    with pytest.raises(ConfigError, match=r"cuts texts of \[8, 64\] WordPieces to \[8, 32\]; allowed: training\."):
+        export.save(classifier, transform, encoder_config, str(tmp_path / "1"), lengths=(8, 64))

@@ -1,8 +1,8 @@
-"""Predict, status and metadata, in no protocol's terms. Protocol edges call this and nothing below it."""
+"""What clients can ask, in no protocol's terms. Protocol edges call this and nothing below it."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 from tfx_modules.serving.exceptions import DrainingError
 from tfx_modules.serving.registry import Lease, Registry
 from tfx_modules.serving.specs import Arrays, ModelSpec, PredictCall, VersionStatus
+from tfx_modules.serving.structured import Result, Task, conclude, prepare
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +73,17 @@ class DataPlane:
             if not self._draining:
                 raise
             raise DrainingError("the server had to stop before this request was done; ask another one") from None
+
+    async def infer(self, lease: Lease, tasks: Sequence[Task], examples: Sequence[bytes]) -> list[Result]:
+        """Return each task's answer about the same serialised tf.Examples.
+
+        Raises:
+            RequestError: a task does not fit the model (then nothing is computed), or as ``predict``.
+            DrainingError: as ``predict``.
+        """
+        calls = [prepare(task, lease.model.signatures, examples) for task in tasks]
+        outputs = [await self.predict(lease, call) for call in calls]
+        return [conclude(task, arrays, len(examples)) for task, arrays in zip(tasks, outputs, strict=True)]
 
     async def convert(self, size: int, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         """Run an edge's conversion of ``size`` bytes: here when it is small, else in a thread."""

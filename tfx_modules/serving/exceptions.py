@@ -6,13 +6,19 @@
     ├── FlagError                   the command line
     ├── PortError                   a port cannot be had
     ├── ModelLoadError              a version's folder holds no model that can be loaded
+    │   └── WarmupError             a model fails on the requests that it brings along
     ├── ServerProcessError          a server run as a child process did not start
     ├── AskError                    the client got no answer
     └── RequestError                what a client is told; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
+        │   └── UnknownLabelError   no version has that label
+        ├── ModelConfigError        which models to serve is not said in a way that is understood
+        ├── LabelError              a label is given to a version that is not available
+        ├── ModelsUnavailableError  models of a new config could not be loaded
         ├── SignatureNotFoundError  the model has no such signature
-        ├── UnsupportedMethodError  TensorFlow Serving has it, this server does not
+        ├── SignatureFormError      the signature lacks what the method needs
+        ├── UnsupportedMethodError  a method that this server does not have
         ├── DrainingError           the server is stopping
         └── InferenceError          the model itself failed
 """
@@ -32,6 +38,10 @@ class PortError(ServingError):
 
 class ModelLoadError(ServingError):
     """A version's folder does not hold a model that can be loaded."""
+
+
+class WarmupError(ModelLoadError):
+    """A version's warm-up requests cannot be read, or its model does not answer them."""
 
 
 class ServerProcessError(ServingError):
@@ -54,12 +64,32 @@ class NotServedError(RequestError):
     """The model or the version is not served (yet, or any more)."""
 
 
+class UnknownLabelError(NotServedError):
+    """No version of the model has that label."""
+
+
+class ModelConfigError(RequestError):
+    """A model server config cannot be read, contradicts itself, or asks for what is not supported."""
+
+
+class LabelError(RequestError):
+    """A config gives a label to a version that is not available."""
+
+
+class ModelsUnavailableError(RequestError):
+    """A config was taken, but new models in it have no version that can be loaded."""
+
+
 class SignatureNotFoundError(RequestError):
     """The model has no signature of that name."""
 
 
+class SignatureFormError(RequestError):
+    """The signature does not have the inputs or outputs that the method needs."""
+
+
 class UnsupportedMethodError(RequestError):
-    """A method of TensorFlow Serving's that this server does not have."""
+    """A method that this server does not have."""
 
 
 class DrainingError(RequestError):
@@ -88,7 +118,12 @@ UNKNOWN = Status("UNKNOWN", 500)
 _STATUSES: dict[type[ServingError], Status] = {
     InvalidRequestError: Status("INVALID_ARGUMENT", 400),
     NotServedError: Status("NOT_FOUND", 404),
+    UnknownLabelError: Status("INVALID_ARGUMENT", 400),  # there too, and not NOT_FOUND
+    ModelConfigError: Status("INVALID_ARGUMENT", 400),
+    LabelError: Status("FAILED_PRECONDITION", 400),
+    ModelsUnavailableError: Status("UNKNOWN", 500),
     SignatureNotFoundError: Status("FAILED_PRECONDITION", 400),
+    SignatureFormError: Status("FAILED_PRECONDITION", 400),
     UnsupportedMethodError: Status("UNIMPLEMENTED", 501),
     DrainingError: Status("UNAVAILABLE", 503),
     InferenceError: Status("INTERNAL", 500),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops that a model with its tokenizer inside uses
 from google.protobuf import text_format
@@ -17,7 +18,7 @@ from tfx_modules.serving.exceptions import (
     ModelLoadError,
     SignatureNotFoundError,
 )
-from tfx_modules.serving.specs import Array, PredictCall, Signature, TensorInfo
+from tfx_modules.serving.specs import Array, PredictCall, Signature, TensorInfo, bytes_array
 
 SERVING_TAG = "serve"
 
@@ -128,6 +129,7 @@ def _signature(name: str, definition: meta_graph_pb2.SignatureDef) -> Signature:
         name=name,
         inputs={key: _tensor_info(info) for key, info in definition.inputs.items()},
         outputs={key: _tensor_info(info) for key, info in definition.outputs.items()},
+        method=definition.method_name,
     )
 
 
@@ -149,8 +151,9 @@ def _tensor(name: str, array: Array, info: TensorInfo) -> tf.Tensor:
 
 
 def _array(tensor: tf.Tensor) -> Array:
-    array: Array = tensor.numpy()
-    return array
+    value = tensor.numpy()
+    # A string without dimensions comes as bytes, from which numpy would make an array that drops zero bytes.
+    return bytes_array([value], ()) if isinstance(value, bytes) else np.asarray(value)
 
 
 def _reason(error: tf.errors.OpError) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -35,6 +36,7 @@ class ModelServerProcess:
         poll_seconds: float = 1.0,
         ready_seconds: float = 120.0,
         python: str = sys.executable,
+        flags: Sequence[str] = (),
     ) -> None:
         """Prepare; starts nothing.
 
@@ -44,12 +46,14 @@ class ModelServerProcess:
             poll_seconds: the pause between looks at the base path.
             ready_seconds: how long entering the context may take.
             python: an interpreter that has TensorFlow.
+            flags: further flags of the server.
         """
         self._model_base_path = model_base_path.absolute()
         self._model_name = model_name
         self._poll_seconds = poll_seconds
         self._ready_seconds = ready_seconds
         self._python = python
+        self._flags = flags
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
@@ -90,6 +94,7 @@ class ModelServerProcess:
                 f"--model_base_path={self._model_base_path}",
                 f"--file_system_poll_wait_seconds={self._poll_seconds}",
                 "--stop_when_stdin_closes",
+                *self._flags,
             ],
             cwd=MODULE_ROOT,
             stdin=subprocess.PIPE,

@@ -5,11 +5,11 @@ one stays in memory until the last request that holds a lease on it is done. Use
 never waits, so that no two look-ups can disagree about what is served.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tfx_modules.serving.exceptions import NotServedError
+from tfx_modules.serving.exceptions import NotServedError, UnknownLabelError
 from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.specs import ModelSpec, VersionState, VersionStatus
 
@@ -38,6 +38,25 @@ class Registry:
 
     def __init__(self) -> None:
         self._models: dict[str, dict[int, _Entry]] = {}
+        self._labels: dict[str, dict[str, int]] = {}
+
+    def set_labels(self, name: str, labels: Mapping[str, int]) -> None:
+        """Let a model's labels stand for these versions, and no others any more."""
+        self._labels[name] = dict(labels)
+
+    def resolve_label(self, name: str, label: str) -> int:
+        """Return the version that a label stands for; it need not be available.
+
+        Raises:
+            UnknownLabelError: the model has no such label.
+        """
+        labels = self._labels.get(name, {})
+        if label not in labels:
+            raise UnknownLabelError(
+                f"Unrecognized servable version label: {label}; "
+                f"model {name} has {', '.join(sorted(labels)) or 'no labels, give a version'}"
+            )
+        return labels[label]
 
     def available(self, name: str) -> list[int]:
         """Return the versions that answer requests, newest first."""
@@ -48,8 +67,9 @@ class Registry:
         """Return the state of the version, or of all that were ever seen, newest first.
 
         Raises:
-            NotServedError: no such model or version was ever seen.
+            NotServedError: no such model, version or label was ever seen.
         """
+        spec = self._resolved(spec)
         entries = self._models.get(spec.name, {})
         if spec.version is not None:
             if spec.version not in entries:
@@ -61,11 +81,12 @@ class Registry:
 
     @contextmanager
     def lease(self, spec: ModelSpec) -> Iterator[Lease]:
-        """Hold a version while it is used; without a version in the spec, the newest that is available.
+        """Hold a version while it is used; without version and label in the spec, the newest that is available.
 
         Raises:
-            NotServedError: the version, or any version of the model, is not available.
+            NotServedError: the version, or any version of the model, is not available, or the label unknown.
         """
+        spec = self._resolved(spec)
         newest = self.available(spec.name)[:1] if spec.version is None else [spec.version]
         entry = self._models.get(spec.name, {}).get(newest[0]) if newest else None
         if entry is None or entry.model is None or not _is(entry, VersionState.AVAILABLE):
@@ -76,6 +97,9 @@ class Registry:
         finally:
             entry.leases -= 1
             _unload_if_unused(entry)
+
+    def _resolved(self, spec: ModelSpec) -> ModelSpec:
+        return spec if spec.label is None else ModelSpec(spec.name, self.resolve_label(spec.name, spec.label))
 
     def begin(self, name: str, version: int) -> None:
         """Note that a version is being loaded."""

@@ -6,8 +6,12 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tfx_modules.serving.catalogue import Catalogue
+from tfx_modules.serving.config import ModelConfig, ServerConfig
+from tfx_modules.serving.config_file import ConfigFile
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.grpc.server import GrpcServer
@@ -17,7 +21,9 @@ from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.rest.app import create_app
 from tfx_modules.serving.rest.server import RestServer
 from tfx_modules.serving.settings import ServerSettings
-from tfx_modules.serving.watcher import ModelWatcher
+from tfx_modules.serving.warmup import load_warm
+
+HEALTH_SECONDS = 0.25  # how long a health check may be behind
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +36,15 @@ class ModelServer:
         self._ready_line = f"model server: gRPC on {grpc_claim.address}, REST on http://{rest_claim.address}"
         self._registry = Registry()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self._watcher = ModelWatcher(
-            name=settings.model_name,
-            base_path=settings.model_base_path,
+        self._catalogue = Catalogue(
             registry=self._registry,
             loader=self._loader,
-            load=load_model,
+            load=load_warm if settings.enable_model_warmup else load_model,
+            allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
         self._data_plane = DataPlane(self._registry)
         self._rest = RestServer(create_app(self._data_plane), rest_claim.held)
-        self._grpc = GrpcServer(self._data_plane, grpc_claim)
+        self._grpc = GrpcServer(self._data_plane, self._catalogue, grpc_claim)
         self._told_to_stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -48,6 +53,7 @@ class ModelServer:
         Raises:
             FlagError: standard input cannot be watched although a flag asks for it.
             PortError: a port was taken after it had been checked.
+            ModelConfigError, LabelError: the model config file is wrong.
         """
         self._listen_for_the_end()
         serving = asyncio.create_task(self._serve())
@@ -78,20 +84,41 @@ class ModelServer:
     async def _serve(self) -> None:
         gc.collect()
         gc.freeze()  # the imported modules never go away: collections after an unload need not look at them
-        await self._watcher.look()
+        config_file = await self._first_config()
         await self._grpc.start()
         await self._rest.start()
         await self._report_health()
         # The line that whoever started the server waits for.
         print(self._ready_line, flush=True)
-        while self._settings.file_system_poll_wait_seconds:
-            await asyncio.sleep(self._settings.file_system_poll_wait_seconds)
-            await self._watcher.look()
-            await self._report_health()
+        looks = [
+            self._repeat(self._catalogue.look, self._settings.file_system_poll_wait_seconds),
+            self._repeat(self._report_health, HEALTH_SECONDS),
+        ]
+        if config_file is not None:
+            looks.append(self._repeat(config_file.look, self._settings.model_config_file_poll_wait_seconds))
+        await asyncio.gather(*looks)
+
+    async def _first_config(self) -> ConfigFile | None:
+        """Have the models served that the flags name; return the file that they come from, if one is given."""
+        if self._settings.model_config_file is not None:
+            if self._settings.model_base_path is not None:
+                logger.warning("--model_config_file is given: --model_base_path and --model_name are ignored")
+            config_file = ConfigFile(self._settings.model_config_file, self._catalogue)
+            await config_file.load()
+            return config_file
+        if self._settings.model_base_path is not None:
+            model = ModelConfig(self._settings.model_name, self._settings.model_base_path)
+            await self._catalogue.apply(ServerConfig((model,)))
+        return None
+
+    async def _repeat(self, look: Callable[[], Awaitable[None]], pause: float) -> None:
+        while pause:
+            await asyncio.sleep(pause)
+            await look()
         await self._told_to_stop.wait()
 
     async def _report_health(self) -> None:
-        await self._grpc.report_health(serving=bool(self._registry.available(self._settings.model_name)))
+        await self._grpc.report_health(serving=self._catalogue.is_serving)
 
     async def _stop(self) -> None:
         seconds = self._settings.drain_seconds

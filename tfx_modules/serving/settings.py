@@ -17,7 +17,11 @@ class ServerSettings:
 
     Attributes:
         model_name: the name that requests carry.
-        model_base_path: the folder whose sub-folders are the model's versions; it may come into being later.
+        model_base_path: the folder whose sub-folders are the model's versions; it may come into being later. None
+            with a config file, which has names and folders of its own: the two above are ignored then.
+        model_config_file: a ``ModelServerConfig`` in protobuf's text form.
+        model_config_file_poll_wait_seconds: the pause between two readings of that file; 0 = read once, at the start.
+        allow_version_labels_for_unavailable_models: let new labels name versions that are not available yet.
         host: the address that both ports are bound to. Loopback unless said otherwise.
         port: gRPC; 0 = any free port.
         rest_api_port: REST; 0 = any free port. (``tensorflow_model_server`` takes 0 for "no REST".)
@@ -25,16 +29,21 @@ class ServerSettings:
         stop_when_stdin_closes: stop when the other end of standard input goes away, so that a server started by
             another process never outlives it.
         drain_seconds: how long requests that are under way may take once the server is told to stop.
+        enable_model_warmup: replay the requests that a version brings along before it becomes available.
     """
 
     model_name: str
-    model_base_path: Path
+    model_base_path: Path | None
     host: str = "127.0.0.1"
     port: int = 8500
     rest_api_port: int = 8501
     file_system_poll_wait_seconds: float = 1.0
     stop_when_stdin_closes: bool = False
     drain_seconds: float = 10.0
+    model_config_file: Path | None = None
+    model_config_file_poll_wait_seconds: float = 0.0
+    allow_version_labels_for_unavailable_models: bool = False
+    enable_model_warmup: bool = True
 
     def __post_init__(self) -> None:
         for flag, port in (("--port", self.port), ("--rest_api_port", self.rest_api_port)):
@@ -47,6 +56,21 @@ class ServerSettings:
                 f"--file_system_poll_wait_seconds={self.file_system_poll_wait_seconds} is negative; "
                 "give seconds, or 0 to look at the base path once"
             )
+        self._check_models()
+
+    def _check_models(self) -> None:
+        if self.model_base_path is None and self.model_config_file is None:
+            raise FlagError(
+                "--model_base_path is missing; give the folder that holds the model's version folders, or several "
+                "models with --model_config_file"
+            )
+        if self.model_config_file_poll_wait_seconds < 0:
+            raise FlagError(
+                f"--model_config_file_poll_wait_seconds={self.model_config_file_poll_wait_seconds} is negative; "
+                "give seconds, or 0 to read the file once"
+            )
+        if self.model_config_file_poll_wait_seconds and self.model_config_file is None:
+            raise FlagError("--model_config_file_poll_wait_seconds is given without --model_config_file; give both")
         if not self.model_name or "/" in self.model_name or ":" in self.model_name:
             raise FlagError(f"--model_name={self.model_name!r} cannot be part of a URL; leave out '/' and ':'")
 
@@ -70,11 +94,34 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--port": {"type": int, "default": 8500, "help": "gRPC port, 0 = any free one"},
     "--rest_api_port": {"type": int, "default": 8501, "help": "REST port, 0 = any free one"},
     "--model_name": {"default": "default", "help": "the model's name in requests"},
-    "--model_base_path": {"type": Path, "help": "folder of the model's version folders; has to be given"},
+    "--model_base_path": {"type": Path, "help": "folder of the model's version folders"},
+    "--model_config_file": {
+        "type": Path,
+        "help": "models to serve, a ModelServerConfig as text; --model_name and --model_base_path are then ignored",
+    },
+    "--model_config_file_poll_wait_seconds": {
+        "type": float,
+        "default": 0.0,
+        "help": "pause between readings of the config file, 0 = read once",
+    },
+    "--allow_version_labels_for_unavailable_models": {
+        "type": _boolean,
+        "nargs": "?",
+        "const": True,
+        "default": False,
+        "help": "let new labels name versions that are not loaded yet",
+    },
     "--file_system_poll_wait_seconds": {
         "type": float,
         "default": 1.0,
         "help": "pause between looks at the base path, 0 = look once",
+    },
+    "--enable_model_warmup": {
+        "type": _boolean,
+        "nargs": "?",
+        "const": True,
+        "default": True,
+        "help": "replay a version's assets.extra/tf_serving_warmup_requests before it becomes available",
     },
     "--host": {"default": "127.0.0.1", "help": "address to bind to"},
     "--stop_when_stdin_closes": {
@@ -104,7 +151,6 @@ def parse_flags(arguments: Sequence[str]) -> ServerSettings:
     known, unknown = parser.parse_known_args(arguments)
     if unknown:
         raise FlagError(f"not supported: {' '.join(unknown)}; supported flags: {', '.join(sorted(_FLAGS))}")
-    if known.model_base_path is None:
-        raise FlagError("--model_base_path is missing; give the folder that holds the model's version folders")
     values = vars(known)
-    return ServerSettings(**{**values, "model_base_path": values["model_base_path"].absolute()})
+    paths = {name: path.absolute() for name, path in values.items() if isinstance(path, Path)}
+    return ServerSettings(**{**values, **paths})

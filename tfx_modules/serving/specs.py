@@ -1,7 +1,7 @@
 """The frozen data that the layers pass to each other. Knows no protocol and no TensorFlow."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,12 +42,20 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model is meant; ``version`` None is the newest that is available."""
+    """Which model is meant.
+
+    Attributes:
+        version: None is the newest that is available, unless there is a label.
+        label: a name that stands for a version; not beside a version.
+    """
 
     name: str
     version: int | None = None
+    label: str | None = None
 
     def __str__(self) -> str:
+        if self.label is not None:
+            return f"Label({self.name}, {self.label})"
         return f"Latest({self.name})" if self.version is None else f"Specific({self.name}, {self.version})"
 
 
@@ -80,11 +88,16 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function of a model: named tensors in, named tensors out."""
+    """A function of a model: named tensors in, named tensors out.
+
+    Attributes:
+        method: the SignatureDef's ``method_name``, as ``tensorflow/serving/predict``.
+    """
 
     name: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+    method: str = ""
 
     def check(self, arrays: Arrays) -> None:
         """See that the inputs have this signature's names and shapes.
@@ -92,17 +105,25 @@ class Signature:
         Raises:
             InvalidRequestError: they do not; says which are too many, missing or of another shape.
         """
-        if set(arrays) != set(self.inputs):
-            extra, missing = sorted(set(arrays) - set(self.inputs)), sorted(set(self.inputs) - set(arrays))
-            raise InvalidRequestError(
-                f"input size does not match signature: {len(arrays)}!={len(self.inputs)}. "
-                f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
-            )
+        self.check_names(arrays)
         for name, info in self.inputs.items():
             if not info.accepts(arrays[name].shape):
                 raise InvalidRequestError(
                     f"input {name!r} has shape {list(arrays[name].shape)}; signature {self.name!r} takes {info}"
                 )
+
+    def check_names(self, names: Collection[str]) -> None:
+        """See that these are the names of the inputs.
+
+        Raises:
+            InvalidRequestError: they are not; says which are too many or missing.
+        """
+        if set(names) != set(self.inputs):
+            extra, missing = sorted(set(names) - set(self.inputs)), sorted(set(self.inputs) - set(names))
+            raise InvalidRequestError(
+                f"input size does not match signature: {len(names)}!={len(self.inputs)}. "
+                f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+            )
 
     def check_filter(self, output_filter: tuple[str, ...]) -> None:
         """See that a choice of outputs names each once, and only ones that there are.

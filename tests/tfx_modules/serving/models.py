@@ -28,6 +28,14 @@ class TinyModel(tf.Module):  # type: ignore[misc]
         parsed = tf.io.parse_example(examples, {"text": tf.io.FixedLenFeature([], tf.string)})
         return self.review(parsed["text"])
 
+    def judge(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        score = self.examples(inputs)["score"]
+        classes = tf.tile([["negative", "positive"]], [tf.size(score), 1])
+        return {"classes": classes, "scores": tf.stack([tf.where(score > 0.5, 0.1, 0.9), score], axis=1)}
+
+    def rate(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"outputs": self.examples(inputs)["score"]}
+
     def which_version(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"version": tf.fill(tf.shape(text), self.version)}
 
@@ -54,6 +62,8 @@ class TinyModel(tf.Module):  # type: ignore[misc]
 SIGNATURES: dict[str, tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]] = {
     "serving_default": (TinyModel.review, [TEXT]),
     "serving_examples": (TinyModel.examples, [tf.TensorSpec([None], tf.string, "examples")]),
+    "judge": (TinyModel.judge, [tf.TensorSpec([None], tf.string, "inputs")]),
+    "rate": (TinyModel.rate, [tf.TensorSpec([None], tf.string, "inputs")]),
     "which_version": (TinyModel.which_version, [TEXT]),
     "arithmetic": (
         TinyModel.arithmetic,
@@ -74,3 +84,8 @@ def export(folder: Path, version: int) -> None:
         for name, (method, inputs) in SIGNATURES.items()
     }
     tf.saved_model.save(model, str(folder), signatures=signatures)
+    # The only way to another method name than predict's; meant for TensorFlow Serving.
+    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
+    updater.replace_method_name("judge", "tensorflow/serving/classify")
+    updater.replace_method_name("rate", "tensorflow/serving/regress")
+    updater.save()

@@ -10,7 +10,10 @@ import pytest
 from tfx_modules.serving import exceptions
 
 FOLDER = Path(exceptions.__file__).parent
-CORE = ["dataplane", "disk", "exceptions", "model", "registry", "specs", "watcher"]
+CORE = [
+    *("catalogue", "config", "dataplane", "disk", "exceptions", "labels"),
+    *("model", "registry", "specs", "structured", "watcher"),
+]
 
 
 def imported(module: str) -> set[str]:

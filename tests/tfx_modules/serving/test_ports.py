@@ -4,13 +4,16 @@ import asyncio
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tfx_modules.serving.catalogue import Catalogue
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import PortError
 from tfx_modules.serving.grpc.server import GrpcServer
+from tfx_modules.serving.model import load_model
 from tfx_modules.serving.ports import claim_ports
 from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.rest.app import create_app
@@ -54,9 +57,11 @@ def test_a_port_that_is_taken_after_all_is_named_too(flag: str) -> None:
     claim = grpc_claim if flag == "--port" else rest_claim
 
     async def start() -> None:
-        data_plane = DataPlane(Registry())
+        registry, loader = Registry(), ThreadPoolExecutor(1)
+        data_plane = DataPlane(registry)
         if flag == "--port":
-            await GrpcServer(data_plane, grpc_claim).start()
+            catalogue = Catalogue(registry=registry, loader=loader, load=load_model)
+            await GrpcServer(data_plane, catalogue, grpc_claim).start()
         else:
             await RestServer(create_app(data_plane), rest_claim.held).start()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfx_modules.serving.exceptions import NotServedError
+from tfx_modules.serving.exceptions import NotServedError, UnknownLabelError
 from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.specs import ModelSpec, VersionState, VersionStatus
@@ -102,3 +102,25 @@ def test_a_model_or_version_that_was_never_seen_has_no_status(registry: Registry
     serve(registry, 1, served_model)
     with pytest.raises(NotServedError, match="Could not find version 3 of model reviews"):
         registry.statuses(ModelSpec(NAME, 3))
+
+
+def test_a_label_stands_for_a_version(registry: Registry, served_model: ServedModel) -> None:
+    for version in (9, 10):
+        serve(registry, version, served_model)
+    registry.set_labels(NAME, {"stable": 9, "canary": 10})
+    assert registry.resolve_label(NAME, "canary") == 10
+    with registry.lease(ModelSpec(NAME, label="stable")) as lease:
+        assert lease.spec == ModelSpec(NAME, 9)
+    assert registry.statuses(ModelSpec(NAME, label="stable")) == [VersionStatus(9, VersionState.AVAILABLE)]
+
+
+def test_an_unknown_label_is_refused_with_those_that_there_are(registry: Registry, served_model: ServedModel) -> None:
+    serve(registry, 1, served_model)
+    with pytest.raises(UnknownLabelError, match="label: stable; model reviews has no labels, give a version"):
+        registry.resolve_label(NAME, "stable")
+    registry.set_labels(NAME, {"canary": 1})
+    with (
+        pytest.raises(UnknownLabelError, match="label: stable; model reviews has canary"),
+        registry.lease(ModelSpec(NAME, label="stable")),
+    ):
+        pass

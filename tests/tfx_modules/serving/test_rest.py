@@ -1,6 +1,7 @@
 """The REST API of a real server process."""
 
 import base64
+import gzip
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -65,6 +66,49 @@ def test_a_large_request_is_answered(client: httpx.Client) -> None:
     assert len(predict(client, {"instances": rows})["predictions"]) == 500
 
 
+EXAMPLES = [{"text": "so good"}, {"text": ["bad"]}]
+
+
+def test_classify_answers_pairs_of_label_and_score(client: httpx.Client) -> None:
+    body = {"signature_name": "judge", "examples": EXAMPLES}
+    assert predict(client, body, path=f"/v1/models/{MODEL}:classify") == {
+        "results": [[["negative", 0.1], ["positive", 0.9]], [["negative", 0.9], ["positive", 0.1]]]
+    }
+
+
+def test_regress_answers_a_number_per_example(client: httpx.Client) -> None:
+    body = {"signature_name": "rate", "examples": EXAMPLES}
+    assert predict(client, body, path=f"/v1/models/{MODEL}/versions/1:regress") == {"results": [0.9, 0.1]}
+
+
+def test_examples_share_a_context(client: httpx.Client) -> None:
+    body = {"signature_name": "rate", "context": {"text": "good"}, "examples": [{}, {"other": 1.5}]}
+    assert predict(client, body, path=f"/v1/models/{MODEL}:regress") == {"results": [0.9, 0.9]}
+
+
+def test_a_body_may_be_compressed(client: httpx.Client) -> None:
+    body = gzip.compress(b'{"instances": ["a good film"], "signature_name": "as_bytes"}')
+    response = client.post(f"/v1/models/{MODEL}:predict", content=body, headers={"content-encoding": "gzip"})
+    assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "message"),
+    [
+        ("gzip", b"{}", "the body is not valid gzip"),
+        ("gzip", gzip.compress(b"{}" * 9000)[:-9], "cut off before its end"),
+        ("gzip", gzip.compress(bytes(101 * 1024 * 1024), 1), "more than 104857600 bytes when uncompressed"),
+        ("br", b"{}", "Content-Encoding 'br' is not supported; allowed: gzip"),
+    ],
+)
+def test_a_compressed_body_that_cannot_be_read_is_refused(
+    client: httpx.Client, encoding: str, body: bytes, message: str
+) -> None:
+    response = client.post(f"/v1/models/{MODEL}:predict", content=body, headers={"content-encoding": encoding})
+    assert response.status_code == 400
+    assert message in response.json()["error"]
+
+
 def test_a_version_can_be_named(client: httpx.Client) -> None:
     body = {"signature_name": "which_version", "instances": ["x"]}
     assert predict(client, body, path=f"/v1/models/{MODEL}/versions/1:predict") == {"predictions": [1]}
@@ -107,7 +151,12 @@ GOOD = b'{"instances": ["a"]}'
         ("POST", "/v1/models/reviews", GOOD, 400, "Malformed request: POST"),
         ("POST", "/v1/models/reviews:guess", GOOD, 400, "Malformed request"),
         ("GET", "/v1/models/%FF/x", b"", 400, "Malformed request"),
-        ("POST", "/v1/models/reviews:classify", GOOD, 501, ":classify is not served; use :predict"),
+        ("POST", "/v1/models/reviews:classify", GOOD, 400, "lacks the key 'examples'"),
+        ("POST", "/v1/models/reviews:classify", b'{"examples": [{}]}', 400, "Was: tensorflow/serving/predict"),
+        ("POST", "/v1/models/reviews/labels/stable:predict", GOOD, 400, "Unrecognized servable version label: stable"),
+        ("GET", "/v1/models/reviews/labels/stable", b"", 400, "Unrecognized servable version label: stable"),
+        ("GET", "/v1/models", b"", 400, "Missing model name in request."),
+        ("BREW", "/v1/models/reviews", b"", 400, "Malformed request: BREW"),
         ("GET", "/", b"", 404, "the API is under /v1/models/"),
     ],
 )

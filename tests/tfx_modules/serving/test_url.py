@@ -16,6 +16,9 @@ from tfx_modules.serving.specs import ModelSpec
         ("/v1/models/reviews:predict", Target(ModelSpec("reviews"), ":predict")),
         ("/V1/Models/Reviews:Predict", Target(ModelSpec("Reviews"), ":predict")),
         ("/v1/models/reviews/versions/010:predict", Target(ModelSpec("reviews", 10), ":predict")),
+        ("/v1/models/reviews/labels/a%20b", Target(ModelSpec("reviews", label="a b"), "")),
+        ("/v1/models/reviews/labels/stable:regress", Target(ModelSpec("reviews", label="stable"), ":regress")),
+        ("/v1/models/reviews/Labels/stable/Metadata", Target(ModelSpec("reviews", label="stable"), "/metadata")),
         ("/v1/models/my%20reviews", Target(ModelSpec("my reviews"), "")),
     ],
 )
@@ -32,6 +35,13 @@ def test_any_other_path_is_malformed(path: str) -> None:
         parse_path("POST", path)
 
 
-def test_a_version_beyond_64_bits_is_no_number() -> None:
-    with pytest.raises(InvalidRequestError, match="Failed to convert version: 9223372036854775808 to numeric"):
-        parse_path("GET", "/v1/models/a/versions/9223372036854775808")
+@pytest.mark.parametrize("digits", ["9223372036854775808", "9" * 5000])
+def test_a_version_beyond_64_bits_is_no_number(digits: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"Failed to convert version: {digits} to numeric"):
+        parse_path("GET", f"/v1/models/a/versions/{digits}")
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/versions/1"])
+def test_a_status_needs_a_name(path: str) -> None:
+    with pytest.raises(InvalidRequestError, match="Missing model name in request"):
+        parse_path("GET", path)

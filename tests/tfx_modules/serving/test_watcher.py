@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.tfx_modules.serving.models import Publish
+from tfx_modules.serving.config import ALL, LATEST, ModelConfig, VersionPolicy, latest, specific
 from tfx_modules.serving.disk import find_versions
 from tfx_modules.serving.model import ServedModel, load_model
 from tfx_modules.serving.registry import Registry
@@ -21,11 +22,12 @@ NAME = "reviews"
 class Watched:
     """A watcher over a real folder, that remembers what was available each time a model was loaded."""
 
-    def __init__(self, base_path: Path, loader: ThreadPoolExecutor) -> None:
+    def __init__(self, base_path: Path, loader: ThreadPoolExecutor, policy: VersionPolicy = LATEST) -> None:
         self.registry = Registry()
         self.while_loading: dict[str, list[int]] = {}
+        self._base_path = base_path
         self._watcher = ModelWatcher(
-            name=NAME, base_path=base_path, registry=self.registry, loader=loader, load=self._load
+            config=ModelConfig(NAME, base_path, policy), registry=self.registry, loader=loader, load=self._load
         )
 
     def _load(self, folder: Path) -> ServedModel:
@@ -35,6 +37,9 @@ class Watched:
     def look(self) -> list[int]:
         asyncio.run(self._watcher.look())
         return self.registry.available(NAME)
+
+    def follow(self, policy: VersionPolicy) -> None:
+        self._watcher.follow(ModelConfig(NAME, self._base_path, policy))
 
     def status(self, version: int) -> VersionStatus:
         return self.registry.statuses(ModelSpec(NAME, version))[0]
@@ -146,3 +151,65 @@ def test_names_that_are_not_positive_integers_are_not_versions(tmp_path: Path, e
         shutil.copytree(exported[1], tmp_path / name)
     (tmp_path / "6").write_text("a file")
     assert [folder.version for folder in find_versions(tmp_path)] == [5, 4]
+
+
+@pytest.mark.parametrize(
+    ("policy", "served"),
+    [(LATEST, [10]), (latest(0), [10]), (latest(2), [10, 9]), (ALL, [10, 9, 2, 1]), (specific(9, 1), [9, 1])],
+)
+def test_exactly_the_versions_of_the_policy_are_served(
+    tmp_path: Path, loader: ThreadPoolExecutor, publish: Publish, policy: VersionPolicy, served: list[int]
+) -> None:
+    for version in (1, 2, 9, 10):
+        publish(tmp_path, version)
+    assert Watched(tmp_path, loader, policy).look() == served
+
+
+def test_of_the_newest_two_a_broken_one_does_not_count(
+    tmp_path: Path, loader: ThreadPoolExecutor, publish: Publish
+) -> None:
+    for version in (1, 2, 9):
+        publish(tmp_path, version)
+    shutil.rmtree(tmp_path / "9" / "variables")
+    watched = Watched(tmp_path, loader, latest(2))
+    assert watched.look() == [2, 1]
+    newest = publish(tmp_path, 10)
+    assert watched.look() == [10, 2]
+    assert watched.while_loading["10"] == [2, 1]
+    shutil.rmtree(newest)
+    assert watched.look() == [2, 1]
+
+
+def test_another_policy_is_followed_and_what_it_asks_for_is_loaded_first(
+    tmp_path: Path, watched: Watched, publish: Publish
+) -> None:
+    for version in (1, 2, 9):
+        publish(tmp_path, version)
+    assert watched.look() == [9]
+    watched.follow(specific(1))
+    assert watched.look() == [1]
+    assert watched.while_loading["1"] == [9]
+    watched.follow(ALL)
+    assert watched.look() == [9, 2, 1]
+
+
+def test_a_pinned_version_that_cannot_be_loaded_leaves_what_is_served(
+    tmp_path: Path, watched: Watched, publish: Publish
+) -> None:
+    for version in (1, 2):
+        publish(tmp_path, version)
+    assert watched.look() == [2]
+    shutil.rmtree(tmp_path / "1" / "variables")
+    watched.follow(specific(1))
+    assert watched.look() == [2]
+
+
+def test_a_pinned_version_that_is_not_there_is_told_of_once(
+    tmp_path: Path, watched: Watched, publish: Publish, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(tmp_path, 1)
+    watched.follow(specific(1, 7))
+    assert watched.look() == watched.look() == [1]
+    assert [record.message for record in caplog.records if "asked for" in record.message] == [
+        "model reviews: versions that are asked for are not there: [7]"
+    ]

@@ -4,8 +4,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from tfx_modules.serving.catalogue import Catalogue
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.grpc.parsing import ParsingInterceptor
 from tfx_modules.serving.grpc.services import ModelService, PredictionService
 from tfx_modules.serving.ports import Claim
 
@@ -19,19 +21,21 @@ _OPTIONS = [
 class GrpcServer:
     """The gRPC edge as something that can be started and stopped."""
 
-    def __init__(self, data_plane: DataPlane, claim: Claim) -> None:
+    def __init__(self, data_plane: DataPlane, catalogue: Catalogue, claim: Claim) -> None:
         """Prepare; must be called in the event loop that it will run in.
 
         Args:
             data_plane: what answers.
+            catalogue: what takes new configs.
             claim: the port, released at the start.
         """
         self._claim = claim
         self._address = claim.address
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=[ParsingInterceptor()], options=_OPTIONS)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(data_plane), self._server)
+        models = ModelService(data_plane, catalogue)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
     async def start(self) -> None:

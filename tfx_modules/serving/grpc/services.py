@@ -1,22 +1,42 @@
 """TensorFlow Serving's PredictionService and ModelService. Methods that are not here answer UNIMPLEMENTED."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
     get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
     model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
+from tfx_modules.serving.catalogue import Catalogue
+from tfx_modules.serving.config_file import read_config
 from tfx_modules.serving.dataplane import DataPlane
-from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, status_of
+from tfx_modules.serving.exceptions import (
+    InvalidRequestError,
+    ModelsUnavailableError,
+    RequestError,
+    UnsupportedMethodError,
+    status_of,
+)
+from tfx_modules.serving.grpc.examples import read_examples, write_classifications, write_regressions
 from tfx_modules.serving.grpc.tensors import read_tensors, write_tensor
+from tfx_modules.serving.registry import Lease
 from tfx_modules.serving.specs import DEFAULT_SIGNATURE, ModelSpec, PredictCall
+from tfx_modules.serving.structured import CLASSIFY, REGRESS, Classifications, Result, Task
+
+# Details travel in a header, for which clients allow some kilobytes.
+MAX_DETAILS = 2048
+SIGNATURES = "signature_def"  # the only kind of metadata that TensorFlow Serving knows
 
 
 @asynccontextmanager
@@ -25,20 +45,30 @@ async def _refusals(context: "grpc.aio.ServicerContext") -> AsyncIterator[None]:
     try:
         yield
     except RequestError as error:
-        await context.abort(grpc.StatusCode[status_of(error).code], str(error))
+        await context.abort(grpc.StatusCode[status_of(error).code], str(error)[:MAX_DETAILS])
 
 
 def _model_spec(request: Any) -> ModelSpec:
     if not request.HasField("model_spec"):
         raise InvalidRequestError("Missing ModelSpec")
     spec = request.model_spec
-    if spec.WhichOneof("version_choice") == "version_label":
-        raise InvalidRequestError(f"Unrecognized servable version label: {spec.version_label}; give a version")
-    return ModelSpec(spec.name, spec.version.value if spec.HasField("version") else None)
+    choice = spec.WhichOneof("version_choice")
+    return ModelSpec(
+        spec.name,
+        version=spec.version.value if choice == "version" else None,
+        label=spec.version_label if choice == "version_label" else None,
+    )
+
+
+def _named_spec(request: Any) -> ModelSpec:
+    spec = _model_spec(request)
+    if not spec.name:
+        raise InvalidRequestError("ModelSpec has no name specified.")
+    return spec
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
-    """Answers Predict."""
+    """Answers Predict, Classify, Regress, MultiInference and GetModelMetadata."""
 
     def __init__(self, data_plane: DataPlane) -> None:
         self._data_plane = data_plane
@@ -47,7 +77,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         self, request: predict_pb2.PredictRequest, context: "grpc.aio.ServicerContext"
     ) -> predict_pb2.PredictResponse:
         """Run a signature on the request's tensors."""
-        async with _refusals(context), self._data_plane.lease(_model_spec(request)) as lease:
+        async with _refusals(context), self._data_plane.lease(_named_spec(request)) as lease:
             signature = lease.model.signature(request.model_spec.signature_name or DEFAULT_SIGNATURE)
             size = request.ByteSize()
             inputs = await self._data_plane.convert(size, read_tensors, request.inputs, signature)
@@ -60,12 +90,72 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
                 response.outputs[name].CopyFrom(tensor)
             return response
 
+    async def Classify(  # noqa: N802 - the proto's name
+        self, request: classification_pb2.ClassificationRequest, context: "grpc.aio.ServicerContext"
+    ) -> classification_pb2.ClassificationResponse:
+        """Give each example classes with scores."""
+        async with _refusals(context):
+            return await self._answer_one(request, CLASSIFY, classification_pb2.ClassificationResponse())
+
+    async def Regress(  # noqa: N802 - the proto's name
+        self, request: regression_pb2.RegressionRequest, context: "grpc.aio.ServicerContext"
+    ) -> regression_pb2.RegressionResponse:
+        """Give each example a number."""
+        async with _refusals(context):
+            return await self._answer_one(request, REGRESS, regression_pb2.RegressionResponse())
+
+    async def MultiInference(  # noqa: N802 - the proto's name
+        self, request: inference_pb2.MultiInferenceRequest, context: "grpc.aio.ServicerContext"
+    ) -> inference_pb2.MultiInferenceResponse:
+        """Give the same examples to several signatures of one version."""
+        async with _refusals(context):
+            tasks = _read_tasks(request)
+            async with self._data_plane.lease(_named_spec(request.tasks[0])) as lease:
+                results = await self._infer(lease, tasks, request)
+                response = inference_pb2.MultiInferenceResponse()
+                for task, result in zip(tasks, results, strict=True):
+                    entry = response.results.add()
+                    _fill_spec(entry.model_spec, lease.spec, task.signature_name)
+                    field = "classification_result" if task.method == CLASSIFY else "regression_result"
+                    getattr(entry, field).CopyFrom(result)
+                return response
+
+    async def GetModelMetadata(  # noqa: N802 - the proto's name
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: "grpc.aio.ServicerContext"
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """Tell a version's signatures."""
+        async with _refusals(context):
+            spec = _named_spec(request)
+            _check_fields(request.metadata_field)
+            async with self._data_plane.lease(spec) as lease:
+                response = get_model_metadata_pb2.GetModelMetadataResponse()
+                _fill_spec(response.model_spec, lease.spec, "")
+                signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=lease.model.signature_defs)
+                response.metadata[SIGNATURES].Pack(signatures)
+                return response
+
+    async def _answer_one(self, request: Any, method: str, response: Any) -> Any:
+        """Fill the response of Classify or Regress, which have the same fields."""
+        task = Task(method, request.model_spec.signature_name or DEFAULT_SIGNATURE)
+        async with self._data_plane.lease(_named_spec(request)) as lease:
+            (result,) = await self._infer(lease, [task], request)
+            response.result.CopyFrom(result)
+            _fill_spec(response.model_spec, lease.spec, task.signature_name)
+            return response
+
+    async def _infer(self, lease: Lease, tasks: list[Task], request: Any) -> list[Any]:
+        size = request.ByteSize()
+        examples = await self._data_plane.convert(size, read_examples, request.input)
+        results = await self._data_plane.infer(lease, tasks, examples)
+        return [await self._data_plane.convert(size, _write_result, result) for result in results]
+
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
-    """Answers GetModelStatus."""
+    """Answers GetModelStatus and takes new configs."""
 
-    def __init__(self, data_plane: DataPlane) -> None:
+    def __init__(self, data_plane: DataPlane, catalogue: Catalogue) -> None:
         self._data_plane = data_plane
+        self._catalogue = catalogue
 
     async def GetModelStatus(  # noqa: N802 - the proto's name
         self, request: get_model_status_pb2.GetModelStatusRequest, context: "grpc.aio.ServicerContext"
@@ -78,6 +168,54 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
                 entry.status.error_code = grpc.StatusCode[status.error_code].value[0]
                 entry.status.error_message = status.error_message
             return response
+
+    async def HandleReloadConfigRequest(  # noqa: N802 - the proto's name
+        self, request: model_management_pb2.ReloadConfigRequest, context: "grpc.aio.ServicerContext"
+    ) -> model_management_pb2.ReloadConfigResponse:
+        """Serve what the config asks for and nothing else; answer when that is loaded."""
+        async with _refusals(context):
+            if request.metric_names:
+                raise UnsupportedMethodError(
+                    "metric_names is not supported; leave it out and read the metrics' own URL"
+                )
+            missing = await self._catalogue.apply(read_config(request.config))
+            if missing:
+                raise ModelsUnavailableError(
+                    f"{len(missing)} model(s) did not become available: {', '.join(missing)}; their status says why"
+                )
+            return model_management_pb2.ReloadConfigResponse()
+
+
+def _write_result(result: Result) -> Any:
+    return write_classifications(result) if isinstance(result, Classifications) else write_regressions(result)
+
+
+def _read_tasks(request: inference_pb2.MultiInferenceRequest) -> list[Task]:
+    """Read what MultiInference is asked; all tasks must mean the same version, and each another signature."""
+    if not request.tasks:
+        raise InvalidRequestError("the request has no tasks; give one per signature")
+    specs = {_named_spec(task) for task in request.tasks}
+    if len(specs) > 1:
+        raise InvalidRequestError(
+            "All ModelSpecs in a MultiInferenceRequest must access the same model name and version; "
+            f"got {', '.join(sorted(map(str, specs)))}"
+        )
+    tasks = [Task(task.method_name, task.model_spec.signature_name or DEFAULT_SIGNATURE) for task in request.tasks]
+    names = [task.signature_name for task in tasks]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InvalidRequestError(f"Duplicate evaluation of signature: {twice[0]}")
+    return tasks
+
+
+def _check_fields(fields: Sequence[str]) -> None:
+    if not fields:
+        raise InvalidRequestError(
+            f"GetModelMetadataRequest must specify at least one metadata_field; allowed: {SIGNATURES}"
+        )
+    unknown = [field for field in fields if field != SIGNATURES]
+    if unknown:
+        raise InvalidRequestError(f"Metadata field {unknown[0]} is not supported; allowed: {SIGNATURES}")
 
 
 def _fill_spec(proto: model_pb2.ModelSpec, spec: ModelSpec, signature_name: str) -> None:

@@ -1,5 +1,6 @@
 """Between TensorProto and arrays."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -31,30 +32,46 @@ _FIELDS: dict[int, tuple[str, Callable[[Array], Array]]] = {
 }
 
 
+# A tensor may repeat its last value to fill its shape: some bytes could ask for any amount of memory.
+MAX_REPEATED = 2**20
+
+
 def read_tensors(protos: Any, signature: Signature) -> dict[str, Array]:
     """Convert a request's inputs.
 
     Args:
         protos: a map from name to TensorProto.
-        signature: what the inputs are for; names that it does not have are converted too, and refused later.
+        signature: what the inputs are for.
 
     Raises:
-        InvalidRequestError: a tensor has another type than the signature's, or is malformed.
+        InvalidRequestError: names or types are not the signature's, or a tensor is malformed.
     """
+    signature.check_names(protos)
     # Sorted, for a map has no order and the same request should always get the same error.
     return {name: _read(name, protos[name], signature) for name in sorted(protos)}
 
 
 def _read(name: str, proto: tensor_pb2.TensorProto, signature: Signature) -> Array:
     dtype = _dtype_name(proto.dtype)
-    expected = signature.inputs.get(name)
-    if expected is not None and dtype != expected.dtype:
+    expected = signature.inputs[name]
+    if dtype != expected.dtype:
         raise InvalidRequestError(f"input {name!r} is {dtype}; signature {signature.name!r} takes {expected}")
+    _check_size(name, proto)
     try:
         array: Array = tf.make_ndarray(proto)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidRequestError(f"input {name!r} is not a valid {dtype} tensor: {error}") from error
     return array
+
+
+def _check_size(name: str, proto: tensor_pb2.TensorProto) -> None:
+    sizes = [dim.size for dim in proto.tensor_shape.dim]
+    if proto.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
+        raise InvalidRequestError(f"input {name!r} has shape {sizes}; every size must be known")
+    if math.prod(sizes) > max(MAX_REPEATED, proto.ByteSize()):
+        raise InvalidRequestError(
+            f"input {name!r} has shape {sizes} but is sent in {proto.ByteSize()} bytes; send all of its values"
+        )
 
 
 def _dtype_name(number: int) -> str:

@@ -9,16 +9,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from tfx_modules.serving.dataplane import DataPlane
-from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, UnsupportedMethodError, status_of
+from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, status_of
+from tfx_modules.serving.rest.body import read_body
+from tfx_modules.serving.rest.json_examples import read_examples, write_result
 from tfx_modules.serving.rest.json_input import parse_document, read_inputs
 from tfx_modules.serving.rest.json_output import write_json, write_outputs
 from tfx_modules.serving.rest.url import Target, parse_path
 from tfx_modules.serving.specs import PredictCall
+from tfx_modules.serving.structured import CLASSIFY, REGRESS, Task
 
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 INTERNAL_ERROR = 500
 CLIENT_CLOSED_REQUEST = 499
 
@@ -27,12 +30,8 @@ Handler = Callable[[DataPlane, Target, Request], Awaitable[Response]]
 
 def create_app(data_plane: DataPlane) -> Starlette:
     """Return the application that answers from a data plane."""
-
-    async def endpoint(request: Request) -> Response:
-        return await _dispatch(data_plane, request)
-
     return Starlette(
-        routes=[Route("/{path:path}", endpoint, methods=METHODS)],
+        routes=[Route("/{path:path}", _Endpoint(data_plane))],
         exception_handlers={
             RequestError: _refuse,
             HTTPException: _not_found,
@@ -42,6 +41,17 @@ def create_app(data_plane: DataPlane) -> Starlette:
     )
 
 
+class _Endpoint:
+    """Takes every method, also those that HTTP does not know; a function would let Starlette answer them with 405."""
+
+    def __init__(self, data_plane: DataPlane) -> None:
+        self._data_plane = data_plane
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await _dispatch(self._data_plane, Request(scope, receive))
+        await response(scope, receive, send)
+
+
 async def _dispatch(data_plane: DataPlane, request: Request) -> Response:
     path = request.scope["raw_path"].decode("latin-1")
     if not path.lower().startswith("/v1/"):
@@ -49,22 +59,29 @@ async def _dispatch(data_plane: DataPlane, request: Request) -> Response:
     target = parse_path(request.method, path)
     handler = _HANDLERS.get((request.method, target.action))
     if handler is None:
-        if request.method == "POST" and target.action in _NOT_HERE:
-            raise UnsupportedMethodError(f"{target.action} is not served; use :predict")
         # Also for a wrong method: TensorFlow Serving knows no 405.
         raise InvalidRequestError(f"Malformed request: {request.method} {path}")
     return await handler(data_plane, target, request)
 
 
 async def _predict(data_plane: DataPlane, target: Target, request: Request) -> Response:
-    body = await request.body()
+    body = await read_body(data_plane, request)
+    document = await data_plane.convert(len(body), parse_document, body)
     async with data_plane.lease(target.spec) as lease:
-        document = await data_plane.convert(len(body), parse_document, body)
         signature = lease.model.signature(document.signature_name)
         call = PredictCall(signature.name, await data_plane.convert(len(body), read_inputs, document, signature))
         outputs = await data_plane.predict(lease, call)
         size = sum(array.nbytes for array in outputs.values())
         return _json(await data_plane.convert(size, write_outputs, outputs, rows=document.rows))
+
+
+async def _infer(data_plane: DataPlane, target: Target, request: Request) -> Response:
+    body = await read_body(data_plane, request)
+    document = await data_plane.convert(len(body), read_examples, body)
+    task = Task(_METHOD_NAMES[target.action], document.signature_name)
+    async with data_plane.lease(target.spec) as lease:
+        (result,) = await data_plane.infer(lease, [task], document.examples)
+        return _json(await data_plane.convert(len(body), write_result, result))
 
 
 async def _status(data_plane: DataPlane, target: Target, request: Request) -> Response:
@@ -91,12 +108,14 @@ async def _metadata(data_plane: DataPlane, target: Target, request: Request) -> 
         return _json(write_json({"model_spec": spec, "metadata": {"signature_def": document}}))
 
 
+_METHOD_NAMES = {":classify": CLASSIFY, ":regress": REGRESS}
 _HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", ":predict"): _predict,
+    ("POST", ":classify"): _infer,
+    ("POST", ":regress"): _infer,
     ("GET", ""): _status,
     ("GET", "/metadata"): _metadata,
 }
-_NOT_HERE = frozenset({":classify", ":regress"})  # TensorFlow Serving's other verbs
 
 
 def _json(body: bytes, status: int = 200) -> Response:

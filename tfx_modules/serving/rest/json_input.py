@@ -33,24 +33,44 @@ def parse_document(body: bytes) -> PredictDocument:
     Raises:
         InvalidRequestError: it is not JSON, not an object, or does not have exactly one of ``instances``, ``inputs``.
     """
-    document = _parse_json(body)
-    if not isinstance(document, dict):
-        raise InvalidRequestError(f"JSON Value: {shown(document)} Is not object")
-    signature_name = document.get("signature_name", "")
-    if not isinstance(signature_name, str):
-        raise InvalidRequestError(
-            f"JSON Value: {shown(document)} not formatted correctly. 'signature_name' key must be a string value."
-        )
+    document = parse_object(body)
+    signature_name = read_signature_name(document)
     if "instances" in document and "inputs" in document:
         raise InvalidRequestError("the request has both 'instances' and 'inputs'; give one of the two")
     if "inputs" in document:
-        return PredictDocument(signature_name or DEFAULT_SIGNATURE, rows=False, values=document["inputs"])
+        return PredictDocument(signature_name, rows=False, values=document["inputs"])
     if "instances" not in document:
         raise InvalidRequestError("Missing 'inputs' or 'instances' key")
     rows = document["instances"]
     if not isinstance(rows, list) or not rows:
         raise InvalidRequestError(f"'instances' must be a list of at least one value, got {shown(rows)}")
-    return PredictDocument(signature_name or DEFAULT_SIGNATURE, rows=True, values=rows)
+    return PredictDocument(signature_name, rows=True, values=rows)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Read a body that has to be a JSON object.
+
+    Raises:
+        InvalidRequestError: it is not.
+    """
+    document = _parse_json(body)
+    if not isinstance(document, dict):
+        raise InvalidRequestError(f"JSON Value: {shown(document)} Is not object")
+    return document
+
+
+def read_signature_name(document: dict[str, Any]) -> str:
+    """Return which signature a request is for; the default where it does not say.
+
+    Raises:
+        InvalidRequestError: it is not a string.
+    """
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise InvalidRequestError(
+            f"JSON Value: {shown(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name or DEFAULT_SIGNATURE
 
 
 def read_inputs(document: PredictDocument, signature: Signature) -> Arrays:

@@ -27,6 +27,8 @@ def write_outputs(outputs: Arrays, *, rows: bool) -> bytes:
         InvalidRequestError: rows are wanted and the outputs do not have one value per row, or JSON has no form for
             a type.
     """
+    if not outputs:
+        raise InvalidRequestError("Cannot convert empty tensor map to JSON; the signature has no outputs")
     return write_json({"predictions": _rows(outputs)} if rows else {"outputs": _columns(outputs)})
 
 
@@ -36,7 +38,7 @@ def _rows(outputs: Arrays) -> list[Any]:
         raise InvalidRequestError(
             f"the outputs differ in their first dimension ({sizes}); send 'inputs' to get them by column"
         )
-    columns = {name: _listed(name, array) for name, array in outputs.items()}
+    columns = {name: listed(name, array) for name, array in outputs.items()}
     if len(columns) == 1:
         (only,) = columns.values()
         return list(only)
@@ -44,11 +46,16 @@ def _rows(outputs: Arrays) -> list[Any]:
 
 
 def _columns(outputs: Arrays) -> Any:
-    columns = {name: _listed(name, array) for name, array in outputs.items()}
+    columns = {name: listed(name, array) for name, array in outputs.items()}
     return columns if len(columns) > 1 else next(iter(columns.values()))
 
 
-def _listed(name: str, array: Array) -> Any:
+def listed(name: str, array: Array) -> Any:
+    """Return an array as nested lists that JSON can carry.
+
+    Raises:
+        InvalidRequestError: JSON has no form for its type.
+    """
     if array.dtype == np.object_:
         return _nested(array.tolist(), _encoded if name.endswith(BYTES_SUFFIX) else _text)
     if array.dtype in (np.float32, np.float16):

@@ -45,7 +45,7 @@ def read_tensor(value: Any, info: TensorInfo, where: str) -> Array:
         raise InvalidRequestError(f"{where}: lists are nested deeper than {MAX_RANK} levels")
     leaves = list(_leaves(value, shape, 0, where))
     if info.dtype == "DT_STRING":
-        return bytes_array([_string(leaf, where) for leaf in leaves], shape)
+        return bytes_array([read_bytes(leaf, where) for leaf in leaves], shape)
     if info.dtype == "DT_BOOL":
         return np.array([_boolean(leaf, where) for leaf in leaves], dtype=np.bool_).reshape(shape)
     if info.dtype in _INTEGERS:
@@ -79,7 +79,12 @@ def _leaves(value: Any, shape: tuple[int, ...], level: int, where: str) -> Itera
         yield from _leaves(element, shape, level + 1, where)
 
 
-def _string(value: Any, where: str) -> bytes:
+def read_bytes(value: Any, where: str) -> bytes:
+    """Convert a string, or an object that stands for bytes.
+
+    Raises:
+        InvalidRequestError: it is neither, or damaged.
+    """
     try:
         if isinstance(value, str):
             return value.encode("utf-8")

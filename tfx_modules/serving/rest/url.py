@@ -10,7 +10,9 @@ from tfx_modules.serving.specs import ModelSpec
 
 # Upper and lower case are the same, there and here.
 _PATTERN = re.compile(
-    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+))?(?:(?P<verb>:[a-z]+)|(?P<part>/metadata))?",
+    r"/v1/models(?:/(?P<name>[^/:]+))?"
+    r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+    r"(?:(?P<verb>:[a-z]+)|(?P<part>/metadata))?",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -34,9 +36,18 @@ def parse_path(method: str, path: str) -> Target:
         InvalidRequestError: it is none of TensorFlow Serving's.
     """
     match = _PATTERN.fullmatch(path)
-    if match is None:
+    if match is not None and method == "GET" and not (match["name"] or match["verb"]):
+        raise InvalidRequestError("Missing model name in request.")
+    if match is None or not match["name"]:
         raise InvalidRequestError(f"Malformed request: {method} {path}")
-    version = int(match["version"]) if match["version"] else None
-    if version is not None and version > MAX_VERSION:
-        raise InvalidRequestError(f"Failed to convert version: {match['version']} to numeric.")
-    return Target(ModelSpec(unquote(match["name"]), version), (match["verb"] or match["part"] or "").lower())
+    spec = ModelSpec(unquote(match["name"]), _version(match["version"]), match["label"] and unquote(match["label"]))
+    return Target(spec, (match["verb"] or match["part"] or "").lower())
+
+
+def _version(digits: str | None) -> int | None:
+    if digits is None:
+        return None
+    # Compared by length first: Python refuses to convert thousands of digits.
+    if len(digits.lstrip("0")) > len(str(MAX_VERSION)) or int(digits) > MAX_VERSION:
+        raise InvalidRequestError(f"Failed to convert version: {digits} to numeric.")
+    return int(digits)

@@ -1,0 +1,127 @@
+"""Replays the requests that a version brings along, before it answers any other (TensorFlow Serving's warm-up).
+
+The first request of a length costs a multiple of the later ones: TensorFlow prepares its kernels then. The requests are
+``assets.extra/tf_serving_warmup_requests``, a TFRecord file of ``PredictionLog``, as ``saved_model_warmup.md`` has it.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.example import example_pb2
+from tensorflow_serving.apis import input_pb2, predict_pb2, prediction_log_pb2
+
+from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, WarmupError
+from tfx_modules.serving.grpc.tensors import read_tensors
+from tfx_modules.serving.model import ServedModel, load_model
+from tfx_modules.serving.specs import DEFAULT_SIGNATURE, PredictCall, bytes_array
+
+PLACE = "assets.extra/tf_serving_warmup_requests"
+MAX_RECORDS = 1000
+
+logger = logging.getLogger(__name__)
+
+
+def load_warm(folder: Path) -> ServedModel:
+    """Load a version and replay its warm-up requests.
+
+    Raises:
+        ModelLoadError: it cannot be loaded.
+        WarmupError: it can, but does not answer its own requests.
+    """
+    model = load_model(folder)
+    warm_up(model, folder)
+    return model
+
+
+def warm_up(model: ServedModel, folder: Path) -> int:
+    """Replay the requests of a version's folder.
+
+    Returns:
+        How many there were; 0 where there is no file.
+
+    Raises:
+        WarmupError: the file is damaged or has too many records, or the model fails on one of them.
+    """
+    path = folder / PLACE
+    if not path.is_file():
+        return 0
+    start, count = time.monotonic(), 0
+    for count, log in enumerate(_read(path), 1):
+        if count > MAX_RECORDS:
+            raise WarmupError(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}; keep fewer")
+        try:
+            _replay(model, log)
+        except RequestError as error:
+            raise WarmupError(f"the model fails on warm-up record {count} of {path}: {error}") from error
+    logger.info("%d warm-up requests of %s took %.2f s", count, folder, time.monotonic() - start)
+    return count
+
+
+def _read(path: Path) -> Iterator[prediction_log_pb2.PredictionLog]:
+    try:
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            yield prediction_log_pb2.PredictionLog.FromString(record)
+    except tf.errors.DataLossError as error:
+        raise WarmupError(f"the warm-up file {path} is damaged, or not in TFRecord format: {error.message}") from error
+    except DecodeError as error:
+        raise WarmupError(f"Failed to parse warmup record: {path} holds one that is not a PredictionLog") from error
+
+
+def _replay(model: ServedModel, log: prediction_log_pb2.PredictionLog) -> None:
+    kind = log.WhichOneof("log_type")
+    if kind in _REPLAYS:
+        _REPLAYS[kind](model, getattr(log, kind).request)
+    elif kind == "session_run_log":
+        raise InvalidRequestError(f"Unsupported log_type for warmup: {kind}; allowed: {', '.join(_REPLAYS)}")
+    else:  # TensorFlow Serving passes these over, too
+        logger.warning("a warm-up record with %s is passed over", kind or "no request")
+
+
+def _predict(model: ServedModel, request: predict_pb2.PredictRequest) -> None:
+    signature = model.signature(request.model_spec.signature_name or DEFAULT_SIGNATURE)
+    call = PredictCall(signature.name, read_tensors(request.inputs, signature), tuple(request.output_filter))
+    model.predict(call)
+
+
+def _examples(model: ServedModel, request: Any) -> None:
+    """Classify and Regress: a signature with one input, for serialised examples."""
+    _ask_examples(model, request.model_spec.signature_name, request.input)
+
+
+def _multi_inference(model: ServedModel, request: Any) -> None:
+    for task in request.tasks:
+        _ask_examples(model, task.model_spec.signature_name, request.input)
+
+
+def _ask_examples(model: ServedModel, signature_name: str, given: input_pb2.Input) -> None:
+    signature = model.signature(signature_name or DEFAULT_SIGNATURE)
+    if len(signature.inputs) != 1:
+        raise InvalidRequestError(f"signature {signature.name!r} has {len(signature.inputs)} inputs; examples need 1")
+    examples = [example.SerializeToString() for example in _whole_examples(given)]
+    model.predict(PredictCall(signature.name, {next(iter(signature.inputs)): bytes_array(examples, (len(examples),))}))
+
+
+def _whole_examples(given: input_pb2.Input) -> list[example_pb2.Example]:
+    """Return the examples, each with the features of the context that it does not have itself."""
+    if given.WhichOneof("kind") == "example_list":
+        return list(given.example_list.examples)
+    whole = []
+    for example in given.example_list_with_context.examples:
+        merged = example_pb2.Example()
+        merged.CopyFrom(given.example_list_with_context.context)
+        merged.MergeFrom(example)
+        whole.append(merged)
+    return whole
+
+
+_REPLAYS: dict[str, Callable[[ServedModel, Any], None]] = {
+    "predict_log": _predict,
+    "classify_log": _examples,
+    "regress_log": _examples,
+    "multi_inference_log": _multi_inference,
+}
