@@ -52,7 +52,7 @@ test: setup  ## Run all tests: both environments side by side, then the whole st
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-tfx-rest test-airflow test-tfx-nodes
 	@$(MAKE) --no-print-directory test-e2e
 
-test-airflow: setup  ## Run the Airflow side's tests
+test-airflow: compile  ## Run the Airflow side's tests
 	$(AIRFLOW)/python -m pytest $(AIRFLOW_TESTS)
 
 test-tfx: setup  ## Run the TFX side's tests

@@ -101,7 +101,6 @@ def test_any_other_json_is_refused(value: object) -> None:
         parse_ir(json.dumps(value), "x.json")
 
 
-@pytest.mark.skipif(not REAL_IR.exists(), reason="the pipeline has not been compiled; `make compile` does it")
 def test_the_projects_own_pipeline() -> None:
     pipeline_id, nodes = parse_ir(REAL_IR.read_text(), REAL_IR.name)
     assert pipeline_id == "bert_sentiment"

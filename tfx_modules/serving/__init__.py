@@ -4,7 +4,8 @@ Layers, each knowing only those below it::
 
     __main__.py        the command
     server.py          puts the parts together; start, drain, stop
-    rest/  grpc/       the protocol edges
+    edges.py           the protocol edges, with what operations put around them
+    rest/  grpc/       the protocol edges themselves
     dataplane.py       what clients can ask, in no protocol's terms
     structured.py      what Classify and Regress want of a signature
     config_file.py     TensorFlow Serving's model config: as proto, text and file
@@ -15,6 +16,7 @@ Layers, each knowing only those below it::
     warmup.py          replays the requests that a version brings along
     model.py           a SavedModel in memory
     specs.py config.py the frozen data that the layers pass
+    operations/        limits, keys, TLS, metrics, the prediction log, in no protocol's terms
 
 Beside them, for those who only want to use a server, and without TensorFlow: ``process.py`` runs one as a child
 process, ``client/`` asks one. Importing this package imports nothing.

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tfx_modules.serving.catalogue import Catalogue
 from tfx_modules.serving.config import ModelConfig, ServerConfig
@@ -15,12 +16,12 @@ from tfx_modules.serving.config_file import ConfigFile
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.edges import Edges
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.model import load_model
+from tfx_modules.serving.model import ServedModel, load_model
 from tfx_modules.serving.operations.observation import Observation
 from tfx_modules.serving.ports import Claim
 from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.settings import ServerSettings
-from tfx_modules.serving.warmup import load_warm
+from tfx_modules.serving.warmup import load_warm, warm_up
 
 HEALTH_SECONDS = 0.25  # how long a health check may be behind
 
@@ -38,7 +39,7 @@ class ModelServer:
         self._catalogue = Catalogue(
             registry=self._registry,
             loader=self._loader,
-            load=self._observation.loading(load_warm if settings.enable_model_warmup else load_model),
+            load=self._observation.loading(self._load if settings.enable_model_warmup else load_model),
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
         self._data_plane = DataPlane(self._registry, observe=self._observation.computed)
@@ -52,6 +53,9 @@ class ModelServer:
         )
         self._rest, self._grpc, self._ready_line = edges.rest, edges.grpc, edges.ready_line
         self._told_to_stop = asyncio.Event()
+
+    def _load(self, folder: Path) -> ServedModel:
+        return load_warm(folder, self._observation.warming(warm_up))
 
     async def run(self) -> None:
         """Serve until a signal arrives, then let requests under way finish, up to the deadline.

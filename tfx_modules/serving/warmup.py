@@ -26,15 +26,19 @@ MAX_RECORDS = 1000
 logger = logging.getLogger(__name__)
 
 
-def load_warm(folder: Path) -> ServedModel:
+def load_warm(folder: Path, replay: Callable[[ServedModel, Path], int] | None = None) -> ServedModel:
     """Load a version and replay its warm-up requests.
+
+    Args:
+        folder: the version's.
+        replay: ``warm_up``, or something around it.
 
     Raises:
         ModelLoadError: it cannot be loaded.
         WarmupError: it can, but does not answer its own requests.
     """
     model = load_model(folder)
-    warm_up(model, folder)
+    (replay or warm_up)(model, folder)
     return model
 
 

@@ -1,9 +1,9 @@
-import json
 from typing import Any
 
 import pytest
 
 from tests.tfx_modules.node.conftest import Ended, Nodes
+from tests.tfx_modules.node.pushing import push, train
 
 
 def _validate(nodes: Nodes, run_id: str, words: str) -> Ended:
@@ -38,19 +38,8 @@ def test_anomalies_block_however_often_the_node_is_run_and_from_the_cache_too(no
 
 
 def _judge(nodes: Nodes, accuracy: float, served: int) -> tuple[Ended, Ended, Ended]:
-    nodes.run("Writer", text="model")
-    nodes.run("Reader")
-    evaluated = nodes.run("Evaluator", accuracy=accuracy, baseline=0)
-    validated = nodes.run("InfraValidator", served=served)
-    return evaluated, validated, _push(nodes)
-
-
-def _push(nodes: Nodes, run_id: str = "run-1", day: int = 5, **changes: Any) -> Ended:
-    about = {"dag_id": "tiny", "run_id": run_id, "data_date": f"2026-11-{day:02}", "first_day": "2026-10-23"}
-    promotion = json.dumps({**about, "older": "no", "actor": "somebody", **changes})
-    destination = json.dumps({"filesystem": {"base_directory": str(nodes.state / "served")}})
-    nodes.run("Reviews", run_id)
-    return nodes.run("Pusher", run_id, push_destination=destination, promotion=promotion, holdout="{}")
+    *_, evaluated, validated = train(nodes, accuracy=accuracy, served=served)
+    return evaluated, validated, push(nodes)
 
 
 def test_a_model_that_is_blessed_twice_is_promoted(nodes: Nodes) -> None:
@@ -96,7 +85,7 @@ def test_a_model_that_lacks_a_blessing_is_not_pushed_and_the_reason_says_why(
 def test_a_push_that_was_skipped_is_skipped_again(nodes: Nodes) -> None:
     *_, pushed = _judge(nodes, accuracy=0.6, served=1)
 
-    again = _push(nodes)
+    again = push(nodes)
 
     assert (again.state, again.reason) == ("skipped", pushed.reason)
 
@@ -104,17 +93,17 @@ def test_a_push_that_was_skipped_is_skipped_again(nodes: Nodes) -> None:
 def test_the_numbers_are_found_where_the_evaluation_came_from_the_cache(nodes: Nodes) -> None:
     _judge(nodes, accuracy=0.6, served=1)
 
-    states = _repeat(nodes, "run-2", accuracy=0.6)
+    states = [ended.state for ended in train(nodes, "run-2", accuracy=0.6)]
 
-    assert states == ["cached"] * 4
-    assert _push(nodes, "run-2").reason == "blocked: accuracy 0.600 < floor 0.700"
+    assert states == ["cached"] * 5
+    assert push(nodes, "run-2").reason == "blocked: accuracy 0.600 < floor 0.700"
 
 
 def test_a_push_is_never_taken_from_the_cache(nodes: Nodes) -> None:
     _judge(nodes, accuracy=0.91, served=1)
-    _repeat(nodes, "run-2", accuracy=0.91)
+    train(nodes, "run-2", accuracy=0.91)
 
-    pushed = _push(nodes, "run-2")
+    pushed = push(nodes, "run-2")
 
     assert pushed.state == "skipped"
     assert pushed.reason == "unchanged: the model is the same, byte for byte, as 2026110501, which is in service"
@@ -123,8 +112,8 @@ def test_a_push_is_never_taken_from_the_cache(nodes: Nodes) -> None:
 def test_the_model_in_service_is_the_baseline_and_not_the_one_blessed_last(nodes: Nodes) -> None:
     _judge(nodes, accuracy=0.91, served=1)
     served = nodes.run("Champion").outputs["model"]
-    _repeat(nodes, "run-2", accuracy=0.95, text="newer")
-    pushed = _push(nodes, "run-2", day=4)
+    train(nodes, "run-2", accuracy=0.95, text="newer")
+    pushed = push(nodes, "run-2", day=4)
 
     assert pushed.reason == (
         "superseded: data date 2026-11-04 is before 2026-11-05 of 2026110501 in service; accuracy 1.000 vs 1.000 of "
@@ -143,20 +132,10 @@ def test_before_a_model_is_promoted_there_is_no_baseline(nodes: Nodes) -> None:
 
 @pytest.mark.parametrize("changes", [{"older": "perhaps"}, {"data_date": "yesterday"}, {"colour": "blue"}])
 def test_a_run_that_does_not_say_what_it_is_about_is_refused(nodes: Nodes, changes: dict[str, Any]) -> None:
-    _repeat(nodes, "run-1", accuracy=0.9)
+    train(nodes, "run-1", accuracy=0.9)
 
-    pushed = _push(nodes, **changes)
+    pushed = push(nodes, **changes)
 
     assert pushed.state == "failed"
     assert "parameter promotion is" in pushed.reason
     assert "allowed: a JSON object of the texts dag_id, run_id" in pushed.reason
-
-
-def _repeat(nodes: Nodes, run_id: str, *, accuracy: float, text: str = "model") -> list[str]:
-    steps: list[tuple[str, dict[str, Any]]] = [
-        ("Writer", {"text": text}),
-        ("Reader", {}),
-        ("Evaluator", {"accuracy": accuracy, "baseline": 0}),
-        ("InfraValidator", {"served": 1}),
-    ]
-    return [nodes.run(node, run_id, **parameters).state for node, parameters in steps]

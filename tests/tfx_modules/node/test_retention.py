@@ -2,15 +2,14 @@
 
 import dataclasses
 import datetime as dt
-import json
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from tests.tfx_modules.node.conftest import Ended, Nodes
+from tests.tfx_modules.node.pushing import push, train
 from tfx_modules.retention.plan import Item
 from tfx_modules.retention.request import Places, Rules
 from tfx_modules.retention.retention import retain
@@ -32,18 +31,8 @@ def _retain(nodes: Nodes, now: dt.datetime = LATER, **rules: int) -> list[Item]:
 
 
 def _push(nodes: Nodes, run_id: str, text: str, day: int) -> Ended:
-    steps: list[tuple[str, dict[str, Any]]] = [
-        ("Writer", {"text": text}),
-        ("Reader", {}),
-        ("Evaluator", {"accuracy": 0.9, "baseline": 0}),
-        ("InfraValidator", {"served": 1}),
-    ]
-    for node, parameters in steps:
-        nodes.run(node, run_id, **parameters)
-    about = {"dag_id": "tiny", "run_id": run_id, "data_date": f"2026-11-{day:02}", "first_day": "2026-10-23"}
-    promotion = json.dumps({**about, "older": "no", "actor": "somebody"})
-    destination = json.dumps({"filesystem": {"base_directory": str(nodes.state / "served")}})
-    return nodes.run("Pusher", run_id, push_destination=destination, promotion=promotion)
+    train(nodes, run_id, text=text)
+    return push(nodes, run_id, day)
 
 
 def test_a_node_that_would_be_cached_runs_again_after_its_outputs_went(nodes: Nodes) -> None:
@@ -113,7 +102,7 @@ def test_the_model_in_service_is_still_the_baseline_of_later_runs(nodes: Nodes) 
         "2026110101"
     ]
     assert [item.what for item in _retain(nodes, keep_versions=1)] == ["run-1"]
-    assert Path(served[0]["uri"], "Format-Serving", "saved_model.pb").read_text() == "model 3"
+    assert Path(served[0]["uri"], "Format-Serving", "text").read_text() == "model 3"
     assert nodes.run("Champion", "run-5").outputs["model"] != served
     assert nodes.run("Champion", "run-3").outputs["model"] == served
 

@@ -84,11 +84,12 @@ def test_the_status_is_told(server: ModelServerProcess, protocol: str, capsys: p
     assert json.loads(capsys.readouterr().out) == {"version": 1, "state": "AVAILABLE", "error": ""}
 
 
-def test_the_metadata_are_told(server: ModelServerProcess, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["metadata", *flags(server, "rest")]) == 0
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_metadata_are_told(server: ModelServerProcess, protocol: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["metadata", *flags(server, protocol)]) == 0
     expected = "serving_default: text DT_STRING [-1] -> label DT_STRING [-1], score DT_FLOAT [-1]"
     assert expected in capsys.readouterr().out.splitlines()
-    assert main(["metadata", "--json", *flags(server, "rest")]) == 0
+    assert main(["metadata", "--json", *flags(server, protocol)]) == 0
     assert "serving_default" in json.loads(capsys.readouterr().out)
 
 

@@ -11,17 +11,9 @@ from tfx_modules.serving import exceptions
 
 FOLDER = Path(exceptions.__file__).parent
 CORE = [
-    "catalogue",
-    "config",
-    "dataplane",
-    "disk",
-    "exceptions",
-    "labels",
-    "model",
-    "registry",
-    "specs",
-    "structured",
-    "watcher",
+    *("catalogue", "config", "dataplane", "disk", "exceptions", "labels"),
+    *("model", "registry", "specs", "structured", "watcher"),
+    *(f"operations/{name}" for name in ("admission", "configs", "keys", "metrics", "observation", "prediction_log")),
 ]
 
 

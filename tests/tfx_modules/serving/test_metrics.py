@@ -4,14 +4,17 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
+from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.tfx_modules.serving.models import MODEL, Publish
 from tfx_modules.serving.client import ClientError, Model, ModelClient, Patience, Server
 from tfx_modules.serving.operations.metrics import LIMITS, Metrics
 from tfx_modules.serving.process import ModelServerProcess
+from tfx_modules.serving.warmup import PLACE
 
 PATH = "/monitoring/prometheus/metrics"
 
@@ -21,7 +24,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory, publish: Publish) -> Itera
     folder = tmp_path_factory.mktemp("watched")
     config = folder / "monitoring.config"
     config.write_text(f'prometheus_config {{ enable: true, path: "{PATH}" }}')
-    publish(folder, 1)
+    warm_up = publish(folder, 1) / PLACE
+    warm_up.parent.mkdir()
+    request = prediction_log_pb2.PredictionLog()
+    request.predict_log.request.inputs["text"].CopyFrom(tf.make_tensor_proto(["good"]))
+    with tf.io.TFRecordWriter(str(warm_up)) as file:
+        file.write(request.SerializeToString())
     (folder / "2").mkdir()
     (folder / "2" / "saved_model.pb").write_bytes(b"not a model")
     flags = [f"--monitoring_config_file={config}"]
@@ -68,6 +76,7 @@ def test_latency_is_told_by_version_and_loading_by_folder(watched: ModelServerPr
     assert f':bert_service:serving:version_latency_count{{model_name="{MODEL}",model_version="1"}} ' in text
     assert '/1",status="success"} 1' in text
     assert '/2",status="fail"} 1' in text
+    assert '/1",status="OK",le="+Inf"} 1' in text, "the warm-up of version 1"
 
 
 def test_a_refusal_by_the_model_is_counted_with_its_code(watched: ModelServerProcess) -> None:

@@ -11,6 +11,7 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
 from tests.tfx_modules.serving.certificates import Authority, Pair
 from tests.tfx_modules.serving.models import MODEL, Publish
@@ -73,6 +74,12 @@ def trusting(secured: Secured) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=secured.tls.ca_file)
 
 
+def channel(secured: Secured) -> grpc.Channel:
+    files = (secured.tls.ca_file, secured.tls.key_file, secured.tls.cert_file)
+    credentials = grpc.ssl_channel_credentials(*(file.read_bytes() for file in files if file))
+    return grpc.secure_channel(secured.process.grpc_address, credentials)
+
+
 PROTOCOLS: list[Callable[[Secured, str], Server]] = [Secured.rest, Secured.grpc]
 
 
@@ -109,15 +116,19 @@ def test_the_status_is_told_without_a_key_where_a_flag_says_so(
 
 
 def test_so_are_health_and_metrics(secured: Secured) -> None:
-    ca, cert, key = (
-        file.read_bytes() for file in (secured.tls.ca_file, secured.tls.cert_file, secured.tls.key_file) if file
-    )
-    credentials = grpc.ssl_channel_credentials(ca, key, cert)
-    with grpc.secure_channel(secured.process.grpc_address, credentials) as channel:
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    with channel(secured) as opened:
+        answer = health_pb2_grpc.HealthStub(opened).Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
     url = f"{secured.process.rest_url}/monitoring/prometheus/metrics"
     assert httpx.get(url, verify=trusting(secured), trust_env=False).status_code == 200
+
+
+def test_models_are_never_changed_without_a_key(secured: Secured) -> None:
+    with channel(secured) as opened:
+        stub = model_service_pb2_grpc.ModelServiceStub(opened)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest())
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_refused_over_rest_is_tensorflow_servings_error_with_a_challenge(secured: Secured) -> None:

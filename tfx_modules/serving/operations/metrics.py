@@ -79,6 +79,7 @@ class Metrics:
         self._latency = Histogram(":tensorflow:serving:request_latency", "model_name", "API", "entrypoint")
         self._versions = Histogram(":bert_service:serving:version_latency", "model_name", "model_version")
         self._loads = Counter(":tensorflow:cc:saved_model:load_attempt_count", "model_path", "status")
+        self._warm_ups = Histogram(":tensorflow:serving:model_warmup_latency", "model_path", "status")
 
     def answered(self, model: str, api: str, entrypoint: str, code: str, seconds: float) -> None:
         """Count a request; of its time, only when all was well, as TensorFlow Serving does.
@@ -105,11 +106,16 @@ class Metrics:
         with self._lock:
             self._loads.add(path, "success" if success else "fail")
 
+    def warmed(self, path: str, code: str, seconds: float) -> None:
+        """Note how long the warm-up of a version's folder took, and how it ended: ``OK``, or the error's code."""
+        with self._lock:
+            self._warm_ups.observe(seconds, path, code)
+
     def page(self) -> str:
         """Return all of it as Prometheus reads it."""
         with self._lock:
             lines: list[str] = []
-            for metric in (self._requests, self._latency, self._versions, self._loads):
+            for metric in (self._requests, self._latency, self._versions, self._loads, self._warm_ups):
                 lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
         if self._dropped is not None:
             name = ":bert_service:serving:prediction_log_dropped_count"

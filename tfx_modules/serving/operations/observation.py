@@ -1,10 +1,12 @@
 """What a server notes of its work: metrics, and the prediction log where there is one."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tfx_modules.serving.exceptions import ModelLoadError
+from tfx_modules.exceptions import ServingError
+from tfx_modules.serving.exceptions import ModelLoadError, status_of
 from tfx_modules.serving.operations.metrics import Metrics
 from tfx_modules.serving.operations.prediction_log import PredictionLog
 from tfx_modules.serving.operations.settings import PredictionLogSettings
@@ -39,6 +41,22 @@ class Observation:
         self.metrics.computed(done.spec.name, done.spec.version or 0, done.seconds)
         if self._log is not None:
             self._log.add(done)
+
+    def warming(self, warm_up: Callable[[T, Path], int]) -> Callable[[T, Path], int]:
+        """Return a function that replays warm-up requests as ``warm_up`` does, and notes how long that took."""
+
+        def noted(model: T, path: Path) -> int:
+            began = time.perf_counter()
+            try:
+                count = warm_up(model, path)
+            except ServingError as error:
+                self.metrics.warmed(str(path), status_of(error).code, time.perf_counter() - began)
+                raise
+            if count:  # else there was nothing to replay
+                self.metrics.warmed(str(path), "OK", time.perf_counter() - began)
+            return count
+
+        return noted
 
     def loading(self, load: Callable[[Path], T]) -> Callable[[Path], T]:
         """Return a function that loads a version's folder as ``load`` does, and notes whether it could."""

@@ -24,8 +24,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     if rest or address:
         pytest.fail("set both CONFORMANCE_REST=http://host:port and CONFORMANCE_GRPC=host:port, or neither")
     base_path = tmp_path_factory.mktemp("conformance")
-    export(base_path)
-    with ModelServerProcess(model_base_path=base_path, model_name=NAME) as process:
+    flags = [f"--model_config_file={export(base_path)}", "--allow_version_labels_for_unavailable_models"]
+    with ModelServerProcess(model_base_path=base_path, model_name=NAME, flags=flags) as process:
         yield Target(process.rest_url, process.grpc_address)
 
 

@@ -2,9 +2,9 @@
 
     .venv/tfx/bin/python -m tests.tfx_modules.serving.conformance.model FOLDER
 
-writes it as ``FOLDER/123``; a server is then started with ``--model_name=conformance --model_base_path=FOLDER``. It has
-the form of TensorFlow Serving's own test model ``half_plus_two``: one graph, with signatures of every method that share
-their inputs.
+writes it as ``FOLDER/123``, and ``FOLDER/models.config``, with which a server is then started, for it gives the version
+a label. The model has the form of TensorFlow Serving's own test model ``half_plus_two``: one graph, with signatures of
+every method that share their inputs.
 """
 
 import sys
@@ -16,6 +16,7 @@ import tensorflow as tf
 
 NAME = "conformance"
 VERSION = 123
+LABEL = "Version_Label"
 MODEL_NAME_IN_PERCENT = "%63onformance"
 
 PREDICT = "tensorflow/serving/predict"
@@ -37,8 +38,19 @@ _v1 = tf.compat.v1
 _Signatures = dict[str, Any]
 
 
+CONFIG = f"""
+model_config_list {{
+  config {{
+    name: "{NAME}" base_path: "%s" model_platform: "tensorflow" version_labels {{ key: "{LABEL}" value: {VERSION} }}
+  }}
+}}
+"""
+
+
 def export(base_path: Path) -> Path:
-    """Write the model under a base path; returns the version's folder."""
+    """Write the model under a base path; returns the configuration file that a server needs."""
+    config = base_path / "models.config"
+    config.write_text(CONFIG % base_path.absolute())
     folder = base_path / str(VERSION)
     with _v1.Graph().as_default(), _v1.Session() as session:
         x = _v1.placeholder(tf.float32, None, "x")
@@ -52,7 +64,7 @@ def export(base_path: Path) -> Path:
         builder = _v1.saved_model.Builder(str(folder))
         builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=signatures)
         builder.save()
-    return folder
+    return config
 
 
 def _signature(inputs: Mapping[str, Any], outputs: Mapping[str, Any], method: str = PREDICT) -> Any:

@@ -20,7 +20,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tests.tfx_modules.serving.conformance.model import CLASSIFY, NAME, REGRESS, VERSION
+from tests.tfx_modules.serving.conformance.model import CLASSIFY, LABEL, NAME, REGRESS, VERSION
 from tests.tfx_modules.serving.conformance.protos import (
     classify,
     examples,
@@ -106,6 +106,15 @@ ANSWERED = [
     GrpcCase("packed content", "tensor.proto", predict({"x": packed(2.0, 4.0)}), output("y", "float_val"), [3.0, 4.0]),
     GrpcCase("who answered", UTIL, predict(), read_spec, (NAME, VERSION, "serving_default")),
     GrpcCase("by version", CORE, predict(of=spec(version=VERSION)), read_spec, (NAME, VERSION, "serving_default")),
+    GrpcCase("by label", CORE, predict(of=spec(label=LABEL)), read_spec, (NAME, VERSION, "serving_default")),
+    GrpcCase(
+        "by label",
+        CORE,
+        classify("classify_labels", examples(1.0), label=LABEL),
+        read_spec,
+        (NAME, VERSION, "classify_labels"),
+    ),
+    GrpcCase("by label", CORE, metadata("signature_def", of=spec(label=LABEL)), read_spec, (NAME, VERSION, "")),
     GrpcCase(
         "several outputs",
         PREDICT_UTIL,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.tfx_modules.serving.conformance.conftest import Ask
-from tests.tfx_modules.serving.conformance.model import VERSION
+from tests.tfx_modules.serving.conformance.model import LABEL, VERSION
 from tests.tfx_modules.serving.conformance.target import MODEL, RestCase
 
 DOC, TENSOR, HANDLER = "api_rest.md", "json_tensor.cc", "http_rest_api_handler_test.cc"
@@ -26,6 +26,9 @@ def regress(shows: str, source: str, body: Any, answer: Any, path: str = f"{MODE
 
 IMAGE = {"b64": "aW1hZ2UgYnl0ZXM="}  # 11 bytes
 
+BY_LABEL = examples("regress_x_to_y", {"x": 80.0})
+CLASSIFIED = examples("classify_x_to_y", {"x": 10.0})
+
 ANSWERED = [
     classify("scores without labels", HANDLER, examples("classify_x_to_y", {"x": 20.0}), [[["", 12.0]]]),
     classify(
@@ -42,6 +45,8 @@ ANSWERED = [
     regress(
         "by version", HANDLER, examples("regress_x_to_y", {"x": 80.0}), [42.0], f"{MODEL}/versions/{VERSION}:regress"
     ),
+    regress("by label", HANDLER, BY_LABEL, [42.0], f"{MODEL}/labels/{LABEL}:regress"),
+    RestCase("by label", HANDLER, CLASSIFIED, f"{MODEL}/labels/{LABEL}:classify", answer={"results": [[["", 7.0]]]}),
     regress("a list of one value", DOC, examples("regress_x_to_y", {"x": [80.0]}), [42.0]),
     regress("a context for all examples", DOC, examples("regress_x_to_y", {}, {}, context={"x": 2.0}), [3.0, 3.0]),
     regress("a context beside a feature", DOC, examples("regress_size", {"count": 3}, context={"x": 2.0}), [3.0]),

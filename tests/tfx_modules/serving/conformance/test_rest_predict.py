@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.tfx_modules.serving.conformance.conftest import Ask
-from tests.tfx_modules.serving.conformance.model import MODEL_NAME_IN_PERCENT, VERSION
+from tests.tfx_modules.serving.conformance.model import LABEL, MODEL_NAME_IN_PERCENT, VERSION
 from tests.tfx_modules.serving.conformance.target import MODEL, RestCase
 
 DOC, TENSOR, HANDLER = "api_rest.md", "json_tensor.cc", "http_rest_api_handler_test.cc"
@@ -97,6 +97,7 @@ ANSWERED = [
     RestCase("base64 without padding", TENSOR, rows([{"b64": "AQ"}], "image"), answer={"predictions": [b64(b"\x01")]}),
     RestCase("a large body", DOC, rows(["x" * 5 * 2**20], "same_text"), answer={"predictions": ["x" * 5 * 2**20]}),
     RestCase("by version", DOC, rows([1.0]), f"{MODEL}/versions/{VERSION}:predict", answer={"predictions": [2.5]}),
+    RestCase("by label", HANDLER, rows([1.0]), f"{MODEL}/labels/{LABEL}:predict", answer={"predictions": [2.5]}),
     RestCase("a version with zeros before it", UTIL, rows([1.0]), f"{MODEL}/versions/0{VERSION}:predict"),
     RestCase("case does not count", UTIL, rows([1.0]), MODEL.replace("v1/models", "V1/Models") + ":Predict"),
     RestCase("percent signs in the name", UTIL, rows([1.0]), f"/v1/models/{MODEL_NAME_IN_PERCENT}:predict"),

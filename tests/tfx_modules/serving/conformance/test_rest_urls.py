@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.tfx_modules.serving.conformance.conftest import Ask
-from tests.tfx_modules.serving.conformance.model import CLASSIFY, NAME, PREDICT, REGRESS, VERSION
+from tests.tfx_modules.serving.conformance.model import CLASSIFY, LABEL, NAME, PREDICT, REGRESS, VERSION
 from tests.tfx_modules.serving.conformance.target import MODEL, RestCase, Target
 
 DOC, HANDLER, STATUS = "api_rest.md", "http_rest_api_handler_test.cc", "get_model_status_impl.cc"
@@ -26,6 +26,7 @@ def malformed(method: str, path: str, source: str = HANDLER, error: str = MALFOR
 
 CASES = [
     RestCase("the status of all versions", DOC, path=MODEL, method="GET", answer=AVAILABLE),
+    RestCase("the status of a label", HANDLER, path=f"{MODEL}/labels/{LABEL}", method="GET", answer=AVAILABLE),
     RestCase("the status of a version", DOC, path=f"{MODEL}/versions/{VERSION}", method="GET", answer=AVAILABLE),
     RestCase(
         "no status of a model",
@@ -108,7 +109,9 @@ def test_urls(check: Ask, case: RestCase) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [MODEL, f"{MODEL}/versions/{VERSION}"], ids=["newest (api_rest.md)", "version (api_rest.md)"]
+    "path",
+    [MODEL, f"{MODEL}/versions/{VERSION}", f"{MODEL}/labels/{LABEL}"],
+    ids=[f"{which} ({DOC})" for which in ("newest", "version", "label")],
 )
 def test_metadata(target: Target, path: str) -> None:
     document = httpx.get(f"{target.rest}{path}/metadata", trust_env=False).json()
