@@ -15,7 +15,7 @@ from scripts.stack.command import run_command, say
 from scripts.stack.environment import feed_settings
 from scripts.stack.parts import MODEL
 from scripts.stack.place import find_place
-from scripts.stack.ports import read_ports
+from scripts.stack.ports import LOOPBACK, read_ports
 from scripts.stack.signals import Interrupts
 from scripts.stack.stack import Stack, running_stack
 from scripts.stack.tail import last_lines
@@ -115,11 +115,11 @@ def ask_both(stack: Stack, pulse: Pulse, environ: Mapping[str, str]) -> None:
         RunFailedError: No answer, or a wrong one to an obvious review.
     """
     edges = {
-        "REST": (("--rest_api_port", str(stack.ports.rest)), REST_QUESTIONS),
-        "gRPC": (("--port", str(stack.ports.grpc)), GRPC_QUESTIONS),
+        "REST": (("--rest", f"{LOOPBACK}:{stack.ports.rest}"), REST_QUESTIONS),
+        "gRPC": (("--grpc", f"{LOOPBACK}:{stack.ports.grpc}"), GRPC_QUESTIONS),
     }
-    for name, (port, questions) in edges.items():
-        for line in ask(stack.place, port, questions, environ):
+    for name, (server, questions) in edges.items():
+        for line in ask(stack.place, server, questions, environ):
             pulse.say(f"  {name}  {line}")
 
 

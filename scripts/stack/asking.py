@@ -51,12 +51,12 @@ def missing_version(ports: Ports, version: int) -> str:
     return "" if str(version) in served else f"the model server to load version {version}"
 
 
-def ask(place: Place, port: Sequence[str], questions: Sequence[Question], environ: Mapping[str, str]) -> list[str]:
+def ask(place: Place, server: Sequence[str], questions: Sequence[Question], environ: Mapping[str, str]) -> list[str]:
     """Ask the served model with the project's own client.
 
     Args:
         place: Where the stack lives.
-        port: The client's flag for protocol and port.
+        server: The client's flag for protocol and address.
         questions: What to ask.
         environ: The environment to build on.
 
@@ -66,7 +66,8 @@ def ask(place: Place, port: Sequence[str], questions: Sequence[Question], enviro
     Raises:
         RunFailedError: The client failed, or an obvious review was misjudged.
     """
-    command = [str(place.tfx_python), "-m", "tfx_modules.serving.ask", *port, "--model_name", MODEL, "--"]
+    client = [str(place.tfx_python), "-m", "tfx_modules.serving.client", "predict"]
+    command = [*client, *server, "--model_name", MODEL, "--"]
     done = subprocess.run(
         [*command, *(question.text for question in questions)],
         env=plain_environment(environ),
@@ -78,7 +79,7 @@ def ask(place: Place, port: Sequence[str], questions: Sequence[Question], enviro
         check=False,
     )
     if done.returncode != 0:
-        raise RunFailedError(f"The model server did not answer ({' '.join(port)}): {done.stderr.strip()}")
+        raise RunFailedError(f"The model server did not answer ({' '.join(server)}): {done.stderr.strip()}")
     lines = done.stdout.splitlines()
     check_answers(questions, lines)
     return lines

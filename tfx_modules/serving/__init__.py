@@ -17,5 +17,5 @@ Layers, each knowing only those below it::
     specs.py config.py the frozen data that the layers pass
 
 Beside them, for those who only want to use a server, and without TensorFlow: ``process.py`` runs one as a child
-process, ``ask.py`` asks one. Importing this package imports nothing.
+process, ``client/`` asks one. Importing this package imports nothing.
 """

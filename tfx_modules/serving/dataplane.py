@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from tfx_modules.serving.exceptions import DrainingError
 from tfx_modules.serving.registry import Lease, Registry
-from tfx_modules.serving.specs import Arrays, ModelSpec, PredictCall, VersionStatus
+from tfx_modules.serving.specs import Arrays, Computed, ModelSpec, PredictCall, VersionStatus
 from tfx_modules.serving.structured import Result, Task, conclude, prepare
 
 P = ParamSpec("P")
@@ -26,14 +27,18 @@ WORKERS = max(2, os.cpu_count() or 1)
 class DataPlane:
     """Answers what clients ask, on a bounded number of threads, so that the event loop stays free."""
 
-    def __init__(self, registry: Registry, *, workers: int = WORKERS) -> None:
+    def __init__(
+        self, registry: Registry, *, workers: int = WORKERS, observe: Callable[[Computed], None] | None = None
+    ) -> None:
         """Prepare.
 
         Args:
             registry: the versions that there are.
             workers: how many requests are computed at the same time; the others wait in order of arrival.
+            observe: is told of each call that was answered; must return at once.
         """
         self._registry = registry
+        self._observe = observe
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="predict")
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -67,12 +72,16 @@ class DataPlane:
             RequestError: see ``ServedModel.predict``.
             DrainingError: the server's deadline for stopping passed before the model was done.
         """
+        began = time.perf_counter()
         try:
-            return await self._in_pool(lease.model.predict, call)
+            outputs = await self._in_pool(lease.model.predict, call)
         except asyncio.CancelledError:
             if not self._draining:
                 raise
             raise DrainingError("the server had to stop before this request was done; ask another one") from None
+        if self._observe is not None:
+            self._observe(Computed(lease.spec, call, outputs, time.perf_counter() - began))
+        return outputs
 
     async def infer(self, lease: Lease, tasks: Sequence[Task], examples: Sequence[bytes]) -> list[Result]:
         """Return each task's answer about the same serialised tf.Examples.

@@ -8,7 +8,7 @@
     ├── ModelLoadError              a version's folder holds no model that can be loaded
     │   └── WarmupError             a model fails on the requests that it brings along
     ├── ServerProcessError          a server run as a child process did not start
-    ├── AskError                    the client got no answer
+    ├── ClientError                 the client got no answer
     └── RequestError                what a client is told; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
@@ -20,6 +20,9 @@
         ├── SignatureFormError      the signature lacks what the method needs
         ├── UnsupportedMethodError  a method that this server does not have
         ├── DrainingError           the server is stopping
+        ├── OverloadedError         more, or larger, requests than the server takes on
+        ├── DeadlineError           the request's time is over
+        ├── UnauthenticatedError    no API key, or a wrong one
         └── InferenceError          the model itself failed
 """
 
@@ -48,8 +51,16 @@ class ServerProcessError(ServingError):
     """A model server that runs as a child process did not become ready."""
 
 
-class AskError(ServingError):
-    """The client got no answer that it can use."""
+class ClientError(ServingError):
+    """The client got no answer that it can use, or cannot ask.
+
+    Attributes:
+        code: the answer's status as gRPC's ``StatusCode`` names it; empty where there was no status.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RequestError(ServingError):
@@ -96,6 +107,18 @@ class DrainingError(RequestError):
     """The server takes no more requests because it is about to stop."""
 
 
+class OverloadedError(RequestError):
+    """The request is one too many, or too large."""
+
+
+class DeadlineError(RequestError):
+    """The request's time was over before it was answered."""
+
+
+class UnauthenticatedError(RequestError):
+    """The request has no API key, or a wrong one."""
+
+
 class InferenceError(RequestError):
     """The model failed on a request that had the right form."""
 
@@ -126,6 +149,9 @@ _STATUSES: dict[type[ServingError], Status] = {
     SignatureFormError: Status("FAILED_PRECONDITION", 400),
     UnsupportedMethodError: Status("UNIMPLEMENTED", 501),
     DrainingError: Status("UNAVAILABLE", 503),
+    OverloadedError: Status("RESOURCE_EXHAUSTED", 429),
+    DeadlineError: Status("DEADLINE_EXCEEDED", 504),
+    UnauthenticatedError: Status("UNAUTHENTICATED", 401),
     InferenceError: Status("INTERNAL", 500),
     ModelLoadError: Status("INVALID_ARGUMENT", 400),
 }

@@ -46,14 +46,14 @@ class ModelServerProcess:
             poll_seconds: the pause between looks at the base path.
             ready_seconds: how long entering the context may take.
             python: an interpreter that has TensorFlow.
-            flags: further flags of the server.
+            flags: more flags for the server.
         """
         self._model_base_path = model_base_path.absolute()
         self._model_name = model_name
         self._poll_seconds = poll_seconds
         self._ready_seconds = ready_seconds
         self._python = python
-        self._flags = flags
+        self._flags = tuple(flags)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
@@ -135,7 +135,7 @@ class ModelServerProcess:
 
     @property
     def rest_url(self) -> str:
-        """``http://host:port`` of REST; there once the server is ready."""
+        """``http://host:port`` of REST, https with TLS; there once the server is ready."""
         return self._endpoint("rest")
 
     def logs(self) -> str:

@@ -13,13 +13,12 @@ from tfx_modules.serving.catalogue import Catalogue
 from tfx_modules.serving.config import ModelConfig, ServerConfig
 from tfx_modules.serving.config_file import ConfigFile
 from tfx_modules.serving.dataplane import DataPlane
+from tfx_modules.serving.edges import Edges
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.grpc.server import GrpcServer
 from tfx_modules.serving.model import load_model
+from tfx_modules.serving.operations.observation import Observation
 from tfx_modules.serving.ports import Claim
 from tfx_modules.serving.registry import Registry
-from tfx_modules.serving.rest.app import create_app
-from tfx_modules.serving.rest.server import RestServer
 from tfx_modules.serving.settings import ServerSettings
 from tfx_modules.serving.warmup import load_warm
 
@@ -33,18 +32,25 @@ class ModelServer:
 
     def __init__(self, settings: ServerSettings, grpc_claim: Claim, rest_claim: Claim) -> None:
         self._settings = settings
-        self._ready_line = f"model server: gRPC on {grpc_claim.address}, REST on http://{rest_claim.address}"
+        self._observation = Observation(settings.operations.prediction_log)
         self._registry = Registry()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._catalogue = Catalogue(
             registry=self._registry,
             loader=self._loader,
-            load=load_warm if settings.enable_model_warmup else load_model,
+            load=self._observation.loading(load_warm if settings.enable_model_warmup else load_model),
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
-        self._data_plane = DataPlane(self._registry)
-        self._rest = RestServer(create_app(self._data_plane), rest_claim.held)
-        self._grpc = GrpcServer(self._data_plane, self._catalogue, grpc_claim)
+        self._data_plane = DataPlane(self._registry, observe=self._observation.computed)
+        edges = Edges(
+            settings.operations,
+            self._data_plane,
+            self._catalogue,
+            self._observation.metrics,
+            grpc_claim=grpc_claim,
+            rest_claim=rest_claim,
+        )
+        self._rest, self._grpc, self._ready_line = edges.rest, edges.grpc, edges.ready_line
         self._told_to_stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -84,6 +90,7 @@ class ModelServer:
     async def _serve(self) -> None:
         gc.collect()
         gc.freeze()  # the imported modules never go away: collections after an unload need not look at them
+        self._observation.start()
         config_file = await self._first_config()
         await self._grpc.start()
         await self._rest.start()
@@ -127,6 +134,7 @@ class ModelServer:
             self._data_plane.drain(seconds), self._rest.stop(seconds), self._grpc.stop(seconds)
         )
         self._data_plane.close()
+        self._observation.stop()
         self._loader.shutdown(wait=False, cancel_futures=True)
         logger.info("stopped" if drained else "stopped; some requests were not finished in time")
 

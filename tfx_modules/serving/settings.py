@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.operations.settings import OPERATIONS_FLAGS, OperationsSettings, boolean, take_operations
 
 MAX_PORT = 65535
 
@@ -30,6 +31,7 @@ class ServerSettings:
             another process never outlives it.
         drain_seconds: how long requests that are under way may take once the server is told to stop.
         enable_model_warmup: replay the requests that a version brings along before it becomes available.
+        operations: limits, keys, TLS, metrics, the prediction log.
     """
 
     model_name: str
@@ -44,6 +46,7 @@ class ServerSettings:
     model_config_file_poll_wait_seconds: float = 0.0
     allow_version_labels_for_unavailable_models: bool = False
     enable_model_warmup: bool = True
+    operations: OperationsSettings = field(default_factory=OperationsSettings)
 
     def __post_init__(self) -> None:
         for flag, port in (("--port", self.port), ("--rest_api_port", self.rest_api_port)):
@@ -82,14 +85,6 @@ class _Parser(argparse.ArgumentParser):
         raise FlagError(message)
 
 
-def _boolean(text: str) -> bool:
-    """Read a flag's value as TensorFlow Serving does."""
-    values = {"true": True, "1": True, "false": False, "0": False}
-    if text.lower() not in values:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return values[text.lower()]
-
-
 _FLAGS: dict[str, dict[str, Any]] = {
     "--port": {"type": int, "default": 8500, "help": "gRPC port, 0 = any free one"},
     "--rest_api_port": {"type": int, "default": 8501, "help": "REST port, 0 = any free one"},
@@ -105,7 +100,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "help": "pause between readings of the config file, 0 = read once",
     },
     "--allow_version_labels_for_unavailable_models": {
-        "type": _boolean,
+        "type": boolean,
         "nargs": "?",
         "const": True,
         "default": False,
@@ -117,7 +112,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "help": "pause between looks at the base path, 0 = look once",
     },
     "--enable_model_warmup": {
-        "type": _boolean,
+        "type": boolean,
         "nargs": "?",
         "const": True,
         "default": True,
@@ -125,12 +120,13 @@ _FLAGS: dict[str, dict[str, Any]] = {
     },
     "--host": {"default": "127.0.0.1", "help": "address to bind to"},
     "--stop_when_stdin_closes": {
-        "type": _boolean,
+        "type": boolean,
         "nargs": "?",
         "const": True,
         "default": False,
         "help": "stop when standard input reaches its end",
     },
+    **OPERATIONS_FLAGS,
 }
 
 
@@ -152,5 +148,6 @@ def parse_flags(arguments: Sequence[str]) -> ServerSettings:
     if unknown:
         raise FlagError(f"not supported: {' '.join(unknown)}; supported flags: {', '.join(sorted(_FLAGS))}")
     values = vars(known)
+    operations = take_operations(values)
     paths = {name: path.absolute() for name, path in values.items() if isinstance(path, Path)}
-    return ServerSettings(**{**values, **paths})
+    return ServerSettings(**{**values, **paths, "operations": operations})

@@ -154,6 +154,20 @@ class PredictCall:
     output_filter: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class Computed:
+    """A call that a model has answered.
+
+    Attributes:
+        seconds: how long that took, waiting for a thread included.
+    """
+
+    spec: ModelSpec
+    call: PredictCall
+    outputs: Arrays
+    seconds: float
+
+
 def bytes_array(values: list[bytes], shape: tuple[int, ...]) -> Array:
     """Return strings as an array of the shape; numpy's own conversion would cut trailing zero bytes off."""
     array = np.empty(len(values), dtype=object)

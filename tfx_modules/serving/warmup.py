@@ -12,10 +12,10 @@ from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.example import example_pb2
 from tensorflow_serving.apis import input_pb2, predict_pb2, prediction_log_pb2
 
 from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, WarmupError
+from tfx_modules.serving.grpc.examples import read_examples
 from tfx_modules.serving.grpc.tensors import read_tensors
 from tfx_modules.serving.model import ServedModel, load_model
 from tfx_modules.serving.specs import DEFAULT_SIGNATURE, PredictCall, bytes_array
@@ -102,21 +102,8 @@ def _ask_examples(model: ServedModel, signature_name: str, given: input_pb2.Inpu
     signature = model.signature(signature_name or DEFAULT_SIGNATURE)
     if len(signature.inputs) != 1:
         raise InvalidRequestError(f"signature {signature.name!r} has {len(signature.inputs)} inputs; examples need 1")
-    examples = [example.SerializeToString() for example in _whole_examples(given)]
+    examples = read_examples(given)
     model.predict(PredictCall(signature.name, {next(iter(signature.inputs)): bytes_array(examples, (len(examples),))}))
-
-
-def _whole_examples(given: input_pb2.Input) -> list[example_pb2.Example]:
-    """Return the examples, each with the features of the context that it does not have itself."""
-    if given.WhichOneof("kind") == "example_list":
-        return list(given.example_list.examples)
-    whole = []
-    for example in given.example_list_with_context.examples:
-        merged = example_pb2.Example()
-        merged.CopyFrom(given.example_list_with_context.context)
-        merged.MergeFrom(example)
-        whole.append(merged)
-    return whole
 
 
 _REPLAYS: dict[str, Callable[[ServedModel, Any], None]] = {

@@ -13,6 +13,7 @@ FOLDER = Path(exceptions.__file__).parent
 CORE = [
     *("catalogue", "config", "dataplane", "disk", "exceptions", "labels"),
     *("model", "registry", "specs", "structured", "watcher"),
+    *(f"operations/{name}" for name in ("admission", "configs", "keys", "metrics", "observation", "prediction_log")),
 ]
 
 
@@ -44,7 +45,7 @@ def test_the_server_imports_none_of_the_pipelines_libraries() -> None:
 
 
 def test_those_who_only_use_a_server_do_not_import_tensorflow() -> None:
-    statement = "import tfx_modules.serving.ask, tfx_modules.serving.process, tfx_modules.serving.settings"
+    statement = "import tfx_modules.serving.client.command, tfx_modules.serving.process, tfx_modules.serving.settings"
     assert not {"tensorflow", "grpc", "numpy", "starlette"} & modules_after(statement)
 
 

@@ -1,19 +1,20 @@
 """Runs the gRPC services."""
 
+from collections.abc import Sequence
+
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from tfx_modules.serving.catalogue import Catalogue
 from tfx_modules.serving.dataplane import DataPlane
-from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.exceptions import FlagError, PortError
 from tfx_modules.serving.grpc.parsing import ParsingInterceptor
 from tfx_modules.serving.grpc.services import ModelService, PredictionService
 from tfx_modules.serving.ports import Claim
 
 _OPTIONS = [
     ("grpc.so_reuseport", 0),  # else a second server on the same port would get half of the requests
-    ("grpc.max_receive_message_length", -1),  # gRPC's default of 4 MiB is less than TensorFlow Serving takes
     ("grpc.max_send_message_length", -1),
 ]
 
@@ -21,18 +22,34 @@ _OPTIONS = [
 class GrpcServer:
     """The gRPC edge as something that can be started and stopped."""
 
-    def __init__(self, data_plane: DataPlane, catalogue: Catalogue, claim: Claim) -> None:
+    def __init__(
+        self,
+        data_plane: DataPlane,
+        catalogue: Catalogue,
+        claim: Claim,
+        *,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+        credentials: grpc.ServerCredentials | None = None,
+        max_request_bytes: int = -1,
+    ) -> None:
         """Prepare; must be called in the event loop that it will run in.
 
         Args:
             data_plane: what answers.
             catalogue: what takes new configs.
             claim: the port, released at the start.
+            interceptors: what is between a call and its method; the first is outermost.
+            credentials: for TLS; None = no encryption.
+            max_request_bytes: size of a request; -1 = no limit. (gRPC's default is 4 MiB.)
         """
         self._claim = claim
         self._address = claim.address
+        self._credentials = credentials
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(interceptors=[ParsingInterceptor()], options=_OPTIONS)
+        self._server = grpc.aio.server(
+            interceptors=[ParsingInterceptor(), *interceptors],  # the others see messages
+            options=[*_OPTIONS, ("grpc.max_receive_message_length", max_request_bytes)],
+        )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
         models = ModelService(data_plane, catalogue)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, self._server)
@@ -43,13 +60,25 @@ class GrpcServer:
 
         Raises:
             PortError: another process took the port in the moment between its release and this.
+            FlagError: the credentials are none.
         """
         self._claim.release()
         try:
-            self._server.add_insecure_port(self._address)
+            self._bind()
         except RuntimeError as error:
+            if self._credentials is not None:
+                raise FlagError(
+                    f"gRPC cannot listen on {self._address} with TLS: --ssl_config_file has a key or certificates that "
+                    "are no PEM texts or do not go together (or the port was taken meanwhile)"
+                ) from error
             raise PortError(f"{self._address} was taken meanwhile; give another with {self._claim.flag}") from error
         await self._server.start()
+
+    def _bind(self) -> None:
+        if self._credentials is None:
+            self._server.add_insecure_port(self._address)
+        else:
+            self._server.add_secure_port(self._address, self._credentials)
 
     async def report_health(self, *, serving: bool) -> None:
         """Answer health checks with SERVING or NOT_SERVING."""

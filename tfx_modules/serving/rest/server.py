@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import PortError
 
@@ -22,14 +23,31 @@ class _Embedded(uvicorn.Server):
 class RestServer:
     """The REST edge as something that can be started and stopped."""
 
-    def __init__(self, app: Starlette, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        certificate: Path | None = None,
+        key: Path | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             app: what answers.
             listener: a bound socket; closed when the server stops.
+            certificate: for TLS, with ``key``; PEM.
+            key: the certificate's.
         """
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none")
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ws="none",
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
         self._server = _Embedded(config)
         self._listener = listener
         self._task: asyncio.Task[None] | None = None

@@ -1,0 +1,66 @@
+"""Who may be answered now, who waits, and who is refused. Knows no protocol."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from tfx_modules.serving.exceptions import DeadlineError, OverloadedError
+
+T = TypeVar("T")
+
+
+class Admission:
+    """A bounded number of places, and a bounded queue for them, in order of arrival.
+
+    Whoever is cancelled while waiting leaves the queue.
+    """
+
+    def __init__(self, places: int, queued: int) -> None:
+        """Prepare.
+
+        Args:
+            places: how many may be in at the same time; 0 = any number.
+            queued: how many may wait.
+        """
+        self._places = places
+        self._queued = queued
+        self._waiting = 0
+        self._free = asyncio.Semaphore(places)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place.
+
+        Raises:
+            OverloadedError: all places are taken, and as many wait as may.
+        """
+        if not self._places:
+            yield
+            return
+        if self._free.locked() and self._waiting >= self._queued:
+            raise OverloadedError(
+                f"the server is answering {self._places} requests and {self._waiting} wait, which is as many as may; "
+                "ask again in a moment"
+            )
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+async def within(seconds: float | None, work: Awaitable[T]) -> T:
+    """Await for so long; None is for ever.
+
+    Raises:
+        DeadlineError: the time is over; the work has been cancelled.
+    """
+    try:
+        return await asyncio.wait_for(work, seconds)
+    except asyncio.TimeoutError as error:
+        raise DeadlineError("the request's time was over before it was answered; give it more, or ask less") from error

@@ -1,0 +1,125 @@
+"""Counts and latencies in Prometheus' text form, with TensorFlow Serving's names, labels and buckets.
+
+Names: ``/tensorflow/serving/request_count`` in its sources is ``:tensorflow:serving:request_count`` on its page
+(``servables/tensorflow/util.cc``, ``util/prometheus_exporter.cc``). Those that begin with ``:bert_service:`` are this
+server's own.
+"""
+
+import bisect
+import threading
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+LabelValues = tuple[str, ...]
+
+# Microseconds: 33 limits from 10, each 1.8 times the one before (about 20 minutes), and what is above.
+LIMITS = tuple(10 * 1.8**power for power in range(33))
+
+
+class Counter:
+    """How often something happened, by label values."""
+
+    kind = "counter"
+
+    def __init__(self, name: str, *labels: str) -> None:
+        self.name = name
+        self._labels = labels
+        self._counts: dict[LabelValues, int] = {}
+
+    def add(self, *values: str) -> None:
+        """Count one."""
+        self._counts[values] = self._counts.get(values, 0) + 1
+
+    def lines(self) -> Iterator[str]:
+        """Yield the samples."""
+        for values, count in sorted(self._counts.items()):
+            yield f"{self.name}{{{_pairs(self._labels, values)}}} {count}"
+
+
+class Histogram:
+    """How long something took, by label values."""
+
+    kind = "histogram"
+
+    def __init__(self, name: str, *labels: str) -> None:
+        self.name = name
+        self._labels = labels
+        self._buckets: dict[LabelValues, list[int]] = {}
+        self._sums: dict[LabelValues, float] = {}
+
+    def observe(self, seconds: float, *values: str) -> None:
+        """Count one that took so long."""
+        microseconds = seconds * 1e6
+        buckets = self._buckets.setdefault(values, [0] * (len(LIMITS) + 1))
+        buckets[bisect.bisect_left(LIMITS, microseconds)] += 1
+        self._sums[values] = self._sums.get(values, 0.0) + microseconds
+
+    def lines(self) -> Iterator[str]:
+        """Yield the samples."""
+        for values, buckets in sorted(self._buckets.items()):
+            pairs = _pairs(self._labels, values)
+            limits = [f"{limit:g}" for limit in LIMITS] + ["+Inf"]
+            for limit, count in zip(limits, accumulate(buckets), strict=True):
+                yield f'{self.name}_bucket{{{pairs},le="{limit}"}} {count}'
+            yield f"{self.name}_sum{{{pairs}}} {self._sums[values]:.0f}"
+            yield f"{self.name}_count{{{pairs}}} {sum(buckets)}"
+
+
+class Metrics:
+    """What this server counts. May be used from several threads.
+
+    Args:
+        dropped: how many lines the prediction log has dropped so far; None where there is no log.
+    """
+
+    def __init__(self, dropped: Callable[[], int] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._dropped = dropped
+        self._requests = Counter(":tensorflow:serving:request_count", "model_name", "status")
+        self._latency = Histogram(":tensorflow:serving:request_latency", "model_name", "API", "entrypoint")
+        self._versions = Histogram(":bert_service:serving:version_latency", "model_name", "model_version")
+        self._loads = Counter(":tensorflow:cc:saved_model:load_attempt_count", "model_path", "status")
+
+    def answered(self, model: str, api: str, entrypoint: str, code: str, seconds: float) -> None:
+        """Count a request; of its time, only when all was well, as TensorFlow Serving does.
+
+        Args:
+            model: a model's name; empty for one that this server does not have.
+            api: ``predict`` over REST, ``Predict`` over gRPC, and so on.
+            entrypoint: ``REST`` or ``GRPC``.
+            code: ``OK``, ``NOT_FOUND`` and so on.
+            seconds: from the request's arrival to its answer.
+        """
+        with self._lock:
+            self._requests.add(model, code)
+            if code == "OK":
+                self._latency.observe(seconds, model, api, entrypoint)
+
+    def computed(self, model: str, version: int, seconds: float) -> None:
+        """Note how long a version took for a request, waiting included."""
+        with self._lock:
+            self._versions.observe(seconds, model, str(version))
+
+    def loaded(self, path: str, *, success: bool) -> None:
+        """Count an attempt to load a version's folder."""
+        with self._lock:
+            self._loads.add(path, "success" if success else "fail")
+
+    def page(self) -> str:
+        """Return all of it as Prometheus reads it."""
+        with self._lock:
+            lines: list[str] = []
+            for metric in (self._requests, self._latency, self._versions, self._loads):
+                lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
+        if self._dropped is not None:
+            name = ":bert_service:serving:prediction_log_dropped_count"
+            lines += [f"# TYPE {name} counter", f"{name} {self._dropped()}"]
+        return "\n".join(lines) + "\n"
+
+
+def _pairs(names: tuple[str, ...], values: LabelValues) -> str:
+    return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True))
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,55 @@
+"""What a server notes of its work: metrics, and the prediction log where there is one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from tfx_modules.serving.exceptions import ModelLoadError
+from tfx_modules.serving.operations.metrics import Metrics
+from tfx_modules.serving.operations.prediction_log import PredictionLog
+from tfx_modules.serving.operations.settings import PredictionLogSettings
+from tfx_modules.serving.specs import Computed
+
+T = TypeVar("T")
+
+
+class Observation:
+    """Is told what happens; returns at once.
+
+    Raises:
+        FlagError: the prediction log cannot be written.
+    """
+
+    def __init__(self, settings: PredictionLogSettings) -> None:
+        self._log = None if settings.file is None else PredictionLog(settings)
+        self.metrics = Metrics(None if self._log is None else self._log.count_dropped)
+
+    def start(self) -> None:
+        """Begin to write the prediction log."""
+        if self._log is not None:
+            self._log.start()
+
+    def stop(self) -> None:
+        """Write the rest of the prediction log."""
+        if self._log is not None:
+            self._log.stop()
+
+    def computed(self, done: Computed) -> None:
+        """Note a call that a model has answered."""
+        self.metrics.computed(done.spec.name, done.spec.version or 0, done.seconds)
+        if self._log is not None:
+            self._log.add(done)
+
+    def loading(self, load: Callable[[Path], T]) -> Callable[[Path], T]:
+        """Return a function that loads a version's folder as ``load`` does, and notes whether it could."""
+
+        def noted(path: Path) -> T:
+            try:
+                model = load(path)
+            except ModelLoadError:
+                self.metrics.loaded(str(path), success=False)
+                raise
+            self.metrics.loaded(str(path), success=True)
+            return model
+
+        return noted
