@@ -131,6 +131,18 @@ def test_a_config_over_grpc_is_answered_when_its_models_are_loaded(fixed: Site) 
     assert load.failures == []
 
 
+def test_a_label_moves_from_one_version_to_another(fixed: Site) -> None:
+    url = f"{fixed.server.rest_url}/v1/models/{MODEL}/labels/stable:predict"
+    body = {"signature_name": "which_version", "instances": ["x"]}
+    answers = []
+    fixed.reload(fixed.config(**{MODEL: "model_version_policy { all {} }"}))
+    for version in (1, 2, 1):
+        label = f"model_version_policy {{ all {{}} }} version_labels {{ key: 'stable' value: {version} }}"
+        fixed.reload(fixed.config(**{MODEL: label}))
+        answers.append(httpx.post(url, json=body, trust_env=False).json())
+    assert answers == [{"predictions": [1]}, {"predictions": [2]}, {"predictions": [1]}]
+
+
 @pytest.mark.parametrize(
     ("policies", "code", "message"),
     [
