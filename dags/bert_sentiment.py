@@ -71,7 +71,6 @@ with AirflowDagRunner(config).run(plan) as dag:
         settings=settings,
         module_root=plan.module_root,
         asset=model_asset(plan.id),
-        pre_execute=full_only,
     )
     notify = PromotionNotifyOperator(
         task_id="notify_promotion",
@@ -80,7 +79,8 @@ with AirflowDagRunner(config).run(plan) as dag:
         refresh_task_id=refresh.task_id,
         pre_execute=full_only,
     )
-    # Teardown tasks run whatever came before, and their end does not change the run's.
-    promoted.as_teardown().set_upstream(dag.get_task("Pusher"))
-    # Of the gate on the data too: when Transform fails beside it, the Pusher is over before its verdict is there.
-    notify.as_teardown().set_upstream([dag.get_task("Pusher"), dag.get_task("ExampleValidator")])
+    # Teardown tasks run whatever came before. The first fails where the run has, the other changes nothing. They wait
+    # for the gate on the data too: where Transform fails or is skipped, the Pusher is over before that gate's verdict.
+    for told, counts in ((promoted, True), (notify, False)):
+        told.as_teardown(on_failure_fail_dagrun=counts)
+        told.set_upstream([dag.get_task("Pusher"), dag.get_task("ExampleValidator")])

@@ -95,17 +95,17 @@ def test_tasks_and_edges(project: Path) -> None:
     assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
         **EDGES,
         "refresh_data": roots,
-        "ExampleValidator": {*EDGES["ExampleValidator"], "notify_promotion"},
+        "ExampleValidator": {*EDGES["ExampleValidator"], "promoted_model", "notify_promotion"},
         "Pusher": {"promoted_model", "notify_promotion"},
         "promoted_model": set(),
         "notify_promotion": set(),
     }
 
 
-@pytest.mark.parametrize("task_id", ["promoted_model", "notify_promotion"])
-def test_what_a_run_came_to_is_told_whatever_came_before_and_does_not_change_it(project: Path, task_id: str) -> None:
+@pytest.mark.parametrize(("task_id", "counts"), [("promoted_model", True), ("notify_promotion", False)])
+def test_what_a_run_came_to_is_told_whatever_came_before(project: Path, task_id: str, counts: bool) -> None:
     told = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project))).get_task(task_id)
-    assert (told.is_teardown, told.on_failure_fail_dagrun) == (True, False)
+    assert (told.is_teardown, told.on_failure_fail_dagrun) == (True, counts)
 
 
 def test_a_promotion_changes_the_asset_of_the_model(project: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_model_that_was_not_promoted(tmp_path: Path) -> None:
 def test_a_run_whose_trainer_failed_stays_failed_and_says_so(tmp_path: Path) -> None:
     ended = run(tmp_path, trainer="failed")
     assert ended.state == "failed"
-    assert (ended.tasks["Pusher"], ended.tasks["promoted_model"]) == ("upstream_failed", "skipped")
+    assert (ended.tasks["Pusher"], ended.tasks["promoted_model"]) == ("upstream_failed", "failed")
     assert ended.tasks["notify_promotion"] == "success"
     assert ended.news == [("notify_promotion", "failed: task Trainer failed: out of memory")]
     (event,) = ended.ledger

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Asset, BaseOperator, Context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from bert_service.config import PromotionEnvironment
 from bert_service.hooks.promotion import PromotionHook
 from bert_service.model_asset import promotions_of
 from bert_service.promotion import Kind, PromotionEvent
 from bert_service.settings import Settings
+from bert_service.task_states import states_of
 
 IN_SERVICE = frozenset({Kind.PROMOTED, Kind.ROLLED_BACK})
 """Kinds of events after which another version is in service."""
@@ -27,6 +28,10 @@ class PromotedModelOperator(BaseOperator):
     transaction in which the task succeeds, and has the task look for it here: so there is one for each promotion,
     also when the task is cleared, or killed at any moment. It tells nobody; :class:`PromotionNotifyOperator
     <bert_service.operators.promotion.PromotionNotifyOperator>` does.
+
+    Make it a teardown task that counts (``.as_teardown(on_failure_fail_dagrun=True)``): it fails where a task before it
+    has. Airflow looks at a run's last tasks alone, and would end some failed runs as a success: one that somebody marks
+    failed while it runs, whose other tasks are skipped; one for the data only whose gate has blocked it.
 
     Args:
         settings: The Airflow side's settings.
@@ -52,10 +57,13 @@ class PromotedModelOperator(BaseOperator):
 
         Raises:
             AirflowSkipException: The run put no model in service.
+            AirflowFailException: A task before this one has failed.
             PromotionCommandError: The ledger cannot be used.
         """
         hook = PromotionHook(PromotionEnvironment.of(self.module_root, self.settings))
         event = hook.verdict(dag_id=self.dag_id, run_id=context["run_id"])
+        if event is None and (failed := self._failed(context)):
+            raise AirflowFailException(f"the run has failed: {', '.join(failed)}")
         if event is None or event.kind not in IN_SERVICE:
             raise AirflowSkipException(event.line if event else "the run has no verdict: it ended before")
         if self._has_told(event, context):
@@ -69,3 +77,7 @@ class PromotedModelOperator(BaseOperator):
         mark = (event.position, event.at.isoformat())
         events = context["inlet_events"][self.asset].after((event.at - CLOCKS_DIFFER).isoformat())
         return mark in [(extra.get("position"), extra.get("at")) for extra in (told.extra or {} for told in events)]
+
+    def _failed(self, context: Context) -> list[str]:
+        states = states_of(context)
+        return sorted(name for name in self.get_flat_relative_ids(upstream=True) if states.get(name) == "failed")

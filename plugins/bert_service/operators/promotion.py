@@ -13,6 +13,7 @@ from bert_service.hooks.promotion import PromotionHook
 from bert_service.promotion import Kind, RunEnd
 from bert_service.run_end import TaskEnd, explain
 from bert_service.settings import Settings
+from bert_service.task_states import states_of
 from bert_service.xcoms import FAILURE, VERDICT, push_news
 
 
@@ -88,9 +89,7 @@ class PromotionNotifyOperator(BaseOperator):
         )
 
     def _tasks(self, context: Context) -> list[TaskEnd]:
-        task = context["ti"]
-        found = task.get_task_states(dag_id=self.dag_id, run_ids=[context["run_id"]])
-        states = {str(name): state for name, state in found.get(context["run_id"], {}).items()}
+        task, states = context["ti"], states_of(context)
         upstream = self.get_flat_relative_ids(upstream=True)
         ends = [TaskEnd(task_id=name, state=states.get(name)) for name in self.dag.task_ids if name in upstream]
         return [self._with_news(task, end) if end.failed else end for end in ends]

@@ -91,7 +91,7 @@ with DAG("promotion", schedule=None, params=PARAMS) as dag:
     notify = PromotionNotifyOperator(task_id="notify_promotion", patience=Patience(tries=2, pause=0.01), **told)
     validator.set_downstream(trainer)
     trainer.set_downstream(pushed)
-    promoted.as_teardown().set_upstream([pushed])
+    promoted.as_teardown(on_failure_fail_dagrun=True).set_upstream([pushed, validator])
     notify.as_teardown().set_upstream([pushed, validator])
 
 with DAG("after_promotion", schedule=[model_asset("bert_sentiment")], is_paused_upon_creation=False) as waiting:
