@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from bert_service.config import PromotionEnvironment
 from bert_service.hooks.promotion import PromotionHook
 from bert_service.model_asset import promotions_of
+from bert_service.modes import MODE, Mode
 from bert_service.promotion import Kind, PromotionEvent
 from bert_service.settings import Settings
 from bert_service.task_states import states_of
@@ -29,9 +30,9 @@ class PromotedModelOperator(BaseOperator):
     also when the task is cleared, or killed at any moment. It tells nobody; :class:`PromotionNotifyOperator
     <bert_service.operators.promotion.PromotionNotifyOperator>` does.
 
-    Make it a teardown task that counts (``.as_teardown(on_failure_fail_dagrun=True)``): it fails where a task before it
-    has. Airflow looks at a run's last tasks alone, and would end some failed runs as a success: one that somebody marks
-    failed while it runs, whose other tasks are skipped; one for the data only whose gate has blocked it.
+    Make it a teardown task that counts (``.as_teardown(on_failure_fail_dagrun=True)``): it fails where the run should
+    have come to a verdict and has not. Airflow looks at a run's last tasks alone, and would end some failed runs as a
+    success: one that somebody marks failed, whose other tasks are skipped; one for the data only that its gate blocked.
 
     Args:
         settings: The Airflow side's settings.
@@ -57,13 +58,13 @@ class PromotedModelOperator(BaseOperator):
 
         Raises:
             AirflowSkipException: The run put no model in service.
-            AirflowFailException: A task before this one has failed.
+            AirflowFailException: The run came to no verdict, and is none for the data only that came to its end.
             PromotionCommandError: The ledger cannot be used.
         """
         hook = PromotionHook(PromotionEnvironment.of(self.module_root, self.settings))
         event = hook.verdict(dag_id=self.dag_id, run_id=context["run_id"])
-        if event is None and (failed := self._failed(context)):
-            raise AirflowFailException(f"the run has failed: {', '.join(failed)}")
+        if event is None and not self._has_brought_data(context):
+            raise AirflowFailException(f"the run ended without a verdict; failed: {self._failed(context) or 'no task'}")
         if event is None or event.kind not in IN_SERVICE:
             raise AirflowSkipException(event.line if event else "the run has no verdict: it ended before")
         if self._has_told(event, context):
@@ -78,6 +79,14 @@ class PromotedModelOperator(BaseOperator):
         events = context["inlet_events"][self.asset].after((event.at - CLOCKS_DIFFER).isoformat())
         return mark in [(extra.get("position"), extra.get("at")) for extra in (told.extra or {} for told in events)]
 
-    def _failed(self, context: Context) -> list[str]:
+    def _has_brought_data(self, context: Context) -> bool:
+        """Tell whether this is a run for the data only whose data have passed."""
         states = states_of(context)
-        return sorted(name for name in self.get_flat_relative_ids(upstream=True) if states.get(name) == "failed")
+        passed = any(states.get(name) == "success" for name in self.upstream_task_ids)
+        return context["params"].get(MODE) == Mode.DATA_ONLY.value and passed and not self._failed(context)
+
+    def _failed(self, context: Context) -> str:
+        states = states_of(context)
+        return ", ".join(
+            sorted(name for name in self.get_flat_relative_ids(upstream=True) if states.get(name) == "failed")
+        )
