@@ -22,9 +22,6 @@ ROOT = Path(__file__).parents[2]
 DAG = "bert_sentiment"
 READY_SECONDS = 300.0
 STOP_SECONDS = 30.0
-QUIET_SECONDS = 20.0
-"""After so long without a change Airflow's scheduler has written what it had to. `airflow backfill create` reads first and
-then writes, in a savepoint, which SQLite refuses at once ("database is locked") where the scheduler has written in between."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from scripts.stack.parts import airflow_parts, node_server
 from scripts.stack.place import make_private_folder, socket_path
 from scripts.stack.processes import Processes
 from scripts.stack.waiting import Pulse, wait_until
-from tests.e2e.conftest import DAG, QUIET_SECONDS, ROOT, Site, new_site
+from tests.e2e.conftest import DAG, ROOT, Site, new_site
 
 pytestmark = pytest.mark.slow
 
@@ -147,7 +146,6 @@ def task_state(running: Running, run_id: str, task_id: str) -> str:
 def backfill(running: Running, first: str, last: str, *options: str) -> dict[str, dict[str, Any]]:
     """Run a backfill of three days to its end; return its runs' verdicts by data date."""
     before = set(running.wait(0))
-    time.sleep(QUIET_SECONDS)
     days = ("--from-date", first, "--to-date", last, "--max-active-runs", "3")
     command = ("scripts/airflow", "backfill", "create", "--dag-id", DAG, *days, *options)
 
