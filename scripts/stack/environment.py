@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scripts.stack.credentials import Credentials
+from scripts.stack.credentials import Credentials, ensure_credentials
 from scripts.stack.lock import is_running
 from scripts.stack.place import Place
 from scripts.stack.ports import LOOPBACK, Ports
@@ -74,6 +74,22 @@ def airflow_environment(
         **chosen,
         **credentials.environment(),
     }
+
+
+def command_environment(place: Place, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a command beside the stack: where that runs, its settings apply, else the defaults.
+
+    What is not there yet is made: the state's folder, and the secrets.
+
+    Args:
+        place: Where the stack lives.
+        environ: The environment to build on.
+
+    Raises:
+        StackError: The folder of the secrets is open to other users.
+    """
+    place.state.mkdir(parents=True, exist_ok=True)
+    return airflow_environment(place, ensure_credentials(place.secrets), read_session(place), environ)
 
 
 def write_session(place: Place, choices: Choices) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from scripts.errors import ScriptError
-from scripts.stack.credentials import ensure_credentials
 from scripts.stack.database import ensure_database
-from scripts.stack.environment import airflow_environment, read_session
+from scripts.stack.environment import command_environment
 from scripts.stack.place import find_place
 
 
@@ -19,8 +18,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """Run Airflow's command in this process's stead; where that cannot be done, say why and exit with 1."""
     place = find_place(os.environ)
     try:
-        place.state.mkdir(parents=True, exist_ok=True)
-        environment = airflow_environment(place, ensure_credentials(place.secrets), read_session(place), os.environ)
+        environment = command_environment(place, os.environ)
         ensure_database(place, environment)
     except ScriptError as error:
         sys.exit(str(error))

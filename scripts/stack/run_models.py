@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scripts.errors import ScriptError
-from scripts.stack.credentials import ensure_credentials
 from scripts.stack.database import ensure_database
-from scripts.stack.environment import airflow_environment, plain_environment, read_session
+from scripts.stack.environment import command_environment, plain_environment
 from scripts.stack.place import Place, find_place
 
 if TYPE_CHECKING:
@@ -27,8 +26,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """Run the promotion command, in this process's stead where nothing comes after it; exit as it does."""
     place = find_place(os.environ)
     try:
-        place.state.mkdir(parents=True, exist_ok=True)
-        environment = airflow_environment(place, ensure_credentials(place.secrets), read_session(place), os.environ)
+        environment = command_environment(place, os.environ)
         if ANNOUNCED in arguments:
             ensure_database(place, environment)  # Airflow's connections are there
     except ScriptError as error:

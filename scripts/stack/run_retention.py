@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from scripts.errors import ScriptError
-from scripts.stack.credentials import ensure_credentials
-from scripts.stack.environment import airflow_environment, read_session
+from scripts.stack.environment import command_environment
 from scripts.stack.place import find_place
 
 
@@ -18,8 +17,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """Run the command in this process's stead; where that cannot be done, say why and exit with 1."""
     place = find_place(os.environ)
     try:
-        place.state.mkdir(parents=True, exist_ok=True)
-        environment = airflow_environment(place, ensure_credentials(place.secrets), read_session(place), os.environ)
+        environment = command_environment(place, os.environ)
     except ScriptError as error:
         sys.exit(str(error))
     command = [str(place.airflow_python), "-m", "bert_service.retain", *arguments]

@@ -13,7 +13,6 @@ class Service:
 
     live: int | None = None
     """The version in service; None: none yet."""
-    since: dt.datetime | None = None
     past: tuple[int, ...] = ()
     """Versions in the order in which they came into service; the last one is ``live``."""
     barred: frozenset[int] = frozenset()
@@ -21,6 +20,11 @@ class Service:
     pinned: frozenset[int] = frozenset()
     digests: frozenset[tuple[int, str]] = frozenset()
     """Version and digest of every model that ever was in service."""
+
+    @property
+    def known(self) -> str:
+        """The versions that ever were in service, for people."""
+        return ", ".join(map(str, sorted(set(self.past)))) or "none"
 
     @property
     def previous(self) -> int | None:
@@ -51,9 +55,7 @@ class Service:
             left = frozenset() if undone or self.live is None else frozenset({self.live})
             barred = (barred - {version}) | left
         digests = self.digests | {(version, event.model_digest)} if event.model_digest else self.digests
-        return dataclasses.replace(
-            self, live=version, since=event.at, past=(*self.past, version), barred=barred, digests=digests
-        )
+        return dataclasses.replace(self, live=version, past=(*self.past, version), barred=barred, digests=digests)
 
 
 def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
@@ -99,7 +101,12 @@ def promotion_of(events: Iterable[Event], version: int) -> Event | None:
 
 def verdict_of(events: Iterable[Event], dag_id: str, run_id: str) -> Event | None:
     """Return the one verdict of a run; None: it has none yet."""
-    return next((event for event in events if event.final and _is_of(event, dag_id, run_id)), None)
+    return next((event for event in events_of_run(events, dag_id, run_id) if event.final), None)
+
+
+def events_of_run(events: Iterable[Event], dag_id: str, run_id: str) -> list[Event]:
+    """Return the events of a run, oldest first."""
+    return [event for event in events if event.run and (event.run.dag_id, event.run.run_id) == (dag_id, run_id)]
 
 
 def events_of(events: Iterable[Event], wanted: str) -> Sequence[Event]:
@@ -112,7 +119,3 @@ def _names(event: Event) -> set[str]:
     if event.kind is Kind.ROLLED_BACK:
         names.add(str(event.champion))  # the version that was left
     return names | {str(event.run.data_date), event.run.run_id} if event.run else names
-
-
-def _is_of(event: Event, dag_id: str, run_id: str) -> bool:
-    return event.run is not None and (event.run.dag_id, event.run.run_id) == (dag_id, run_id)

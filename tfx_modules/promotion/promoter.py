@@ -119,9 +119,10 @@ class Promoter:
             service = self._ledger.service()
             ruling = self._ruling(candidate, described, service, judge)
             with self._ledger.exclusive() as held:
-                if found := history.verdict_of(held.events(), candidate.run.dag_id, candidate.run.run_id):
+                events = held.events()
+                if found := history.verdict_of(events, candidate.run.dag_id, candidate.run.run_id):
                     return found  # by another try of the same run
-                if (now := held.service()).live == service.live:
+                if (now := history.service(events)).live == service.live:
                     return self._append(held, ruling, now, staged)
             _logger.info("version %s went into service meanwhile; judging against it", now.live)
         raise PromotionError(

@@ -42,7 +42,8 @@ def roll_back(ledger: Ledger, shelf: Shelf, request: RollbackRequest) -> Event:
         ManifestError: its files have changed.
     """
     with ledger.exclusive() as held:
-        event = _earlier(held.events(), request) or held.append(_draft(held.events(), shelf, request))
+        events = held.events()
+        event = _earlier(events, request) or held.append(_draft(events, shelf, request))
     settle(ledger, shelf)
     return event
 
@@ -76,15 +77,23 @@ def _run(events: Sequence[Event], version: int, request: RollbackRequest) -> Run
 
 
 def _target(service: Service, asked: int | None) -> int:
-    known = ", ".join(map(str, sorted(set(service.past)))) or "none"
     version = service.previous if asked is None else asked
     if version is None:
         raise RefusedError(
             f"there is no version to go back to from {service.live or 'none'} that was not left by a rollback itself; "
-            f"were in service: {known}. Name one of them."
+            f"were in service: {service.known}. Name one of them."
         )
-    if version not in service.past:
-        raise RefusedError(f"version {version} was never in service; were: {known}. Name one of them.")
+    require_known(service, version)
     if version == service.live:
-        raise RefusedError(f"version {version} is in service already; were: {known}. Name another one.")
+        raise RefusedError(f"version {version} is in service already; were: {service.known}. Name another one.")
     return version
+
+
+def require_known(service: Service, version: int) -> None:
+    """See that a version was in service once.
+
+    Raises:
+        RefusedError: it never was.
+    """
+    if version not in service.past:
+        raise RefusedError(f"version {version} was never in service; were: {service.known}. Name one of them.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ShelfError
 
+_STAGING = ".staging-"
 _logger = logging.getLogger(__name__)
 
 
@@ -57,6 +58,10 @@ class Shelf:
         """Remove all that was staged under a key, also by those who were killed; harmless when there is nothing."""
         for staged in self.withdrawn.glob(f"{_staging(key)}*"):
             shutil.rmtree(staged, ignore_errors=True)  # by somebody else at the same time
+
+    def staged(self) -> list[Path]:
+        """Return all that is staged, under whatever key."""
+        return sorted(self.withdrawn.glob(f"{_STAGING}*"))
 
     def shelve(self, staged: Path, version: int) -> None:
         """Give what was staged its number; it is not served yet."""
@@ -119,7 +124,7 @@ class Shelf:
 
 
 def _staging(key: str) -> str:
-    return f".staging-{hashlib.sha256(key.encode()).hexdigest()[:16]}-"
+    return f"{_STAGING}{hashlib.sha256(key.encode()).hexdigest()[:16]}-"
 
 
 def _numbers(folder: Path) -> frozenset[int]:

@@ -1,10 +1,8 @@
 """All rooms in their order: what stays of the versions decides what stays of the artifacts, and that of the spans."""
 
 import datetime as dt
-import re
-from pathlib import Path
 
-from tfx_modules.promotion.ledger import Ledger, open_ledger
+from tfx_modules.promotion.ledger import find_ledger
 from tfx_modules.promotion.shelf import Shelf
 from tfx_modules.retention.artifacts import Artifacts
 from tfx_modules.retention.logs import Logs
@@ -12,8 +10,6 @@ from tfx_modules.retention.plan import Item
 from tfx_modules.retention.request import Places, Rules
 from tfx_modules.retention.spans import Spans
 from tfx_modules.retention.versions import Versions
-
-_SQLITE = re.compile(r"sqlite:///(?P<path>/[^?]*)")
 
 
 def retain(rules: Rules, places: Places, *, dry_run: bool, now: dt.datetime) -> list[Item]:
@@ -32,7 +28,7 @@ def retain(rules: Rules, places: Places, *, dry_run: bool, now: dt.datetime) -> 
         PipelineError: the ledger or ML Metadata cannot be used, or contradicts what is there.
         OSError: something cannot be removed; what has gone before is gone.
     """
-    versions = Versions(_ledger(places.ledger), Shelf(places.models), rules.keep_versions, now)
+    versions = Versions(find_ledger(places.ledger), Shelf(places.models), rules.keep_versions, now)
     artifacts = Artifacts(places.metadata, places.pipeline, rules.keep_artifact_days, now)
     spans = Spans(places.spans, rules.keep_span_days, rules.keep_span_versions, now)
     logs = Logs(places.logs, rules.keep_log_days, now)
@@ -48,9 +44,3 @@ def retain(rules: Rules, places: Places, *, dry_run: bool, now: dt.datetime) -> 
         *spans.carry_out(of_spans),
         *logs.carry_out(of_logs),
     ]
-
-
-def _ledger(address: str) -> Ledger | None:
-    """Open the ledger; None: there is none yet, and asking is no reason to make one."""
-    file = _SQLITE.fullmatch(address)
-    return None if file and not Path(file["path"]).exists() else open_ledger(address)

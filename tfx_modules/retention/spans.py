@@ -66,8 +66,10 @@ class Spans:
         Args:
             read: days and versions that runs have read which stay.
         """
-        days = doomed_days(self._versions(), self._keep_days, self._today)
-        return [*self._of_days(days), *self._of_versions(days, read), *self._refused()]
+        versions = self._versions()
+        days = doomed_days(versions, self._keep_days, self._today)
+        stay = {day: numbers for day, numbers in versions.items() if day not in days}
+        return [*self._of_days(days), *self._of_versions(stay, read), *self._refused()]
 
     def carry_out(self, items: Collection[Item]) -> list[Item]:
         """Remove what is still to go.
@@ -101,9 +103,8 @@ class Spans:
                 Kind.SPAN, str(day), day, f"older than {self._keep_days} days", self._folder / str(day)
             )
 
-    def _of_versions(self, days: Collection[dt.date], read: Collection[Version]) -> Iterator[Item]:
-        there = {day: numbers for day, numbers in self._versions().items() if day not in days}
-        for day, number in sorted(doomed_versions(there, self._keep_versions, read)):
+    def _of_versions(self, versions: Mapping[dt.date, Collection[int]], read: Collection[Version]) -> Iterator[Item]:
+        for day, number in sorted(doomed_versions(versions, self._keep_versions, read)):
             why = f"not among the newest {self._keep_versions} of its day; no run that stays has read it"
             yield from self._item(Kind.SPAN, f"{day} v{number}", day, why, self._folder / str(day) / f"v{number}")
 

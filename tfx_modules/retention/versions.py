@@ -17,7 +17,6 @@ from tfx_modules.retention.plan import Item, Kind
 
 UNFINISHED = dt.timedelta(days=1)
 """How long something that a push has begun may still be in the making."""
-_STAGING = ".staging-*"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +132,7 @@ class Versions:
         return self._item(Kind.VERSION, str(number), folder, why, ids=(number,))
 
     def _staged(self) -> list[Item]:
-        found = sorted(self._shelf.withdrawn.glob(_STAGING))
-        old = [folder for folder in found if self._age(folder) > UNFINISHED]
+        old = [folder for folder in self._shelf.staged() if self._age(folder) > UNFINISHED]
         return [self._item(Kind.STAGING, folder.name, folder, "left by a push that was killed") for folder in old]
 
     def _item(self, kind: Kind, what: str, folder: Path, why: str, ids: tuple[int, ...] = ()) -> Item:

@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags import FlagParser
 from tfx_modules.serving.operations.settings import OPERATIONS_FLAGS, OperationsSettings, boolean, take_operations
 
 MAX_PORT = 65535
@@ -78,13 +79,6 @@ class ServerSettings:
             raise FlagError(f"--model_name={self.model_name!r} cannot be part of a URL; leave out '/' and ':'")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises where argparse would print and exit."""
-
-    def error(self, message: str) -> NoReturn:
-        raise FlagError(message)
-
-
 _FLAGS: dict[str, dict[str, Any]] = {
     "--port": {"type": int, "default": 8500, "help": "gRPC port, 0 = any free one"},
     "--rest_api_port": {"type": int, "default": 8501, "help": "REST port, 0 = any free one"},
@@ -136,7 +130,7 @@ def parse_flags(arguments: Sequence[str]) -> ServerSettings:
     Raises:
         FlagError: a flag is not supported (the message lists those that are), is missing, or has a wrong value.
     """
-    parser = _Parser(
+    parser = FlagParser(
         prog="python -m tfx_modules.serving",
         description="Serve a SavedModel over REST and gRPC as tensorflow_model_server does.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bert_service.config import PromotionEnvironment
-from bert_service.exceptions import PromotionCommandError, SettingsError
+from bert_service.exceptions import PromotionCommandError
 from bert_service.hooks.process import node_environment
+from bert_service.hooks.tfx_command import last_words, not_there
 from bert_service.promotion import PromotionEvent, RunEnd, event_from
 from bert_service.settings import Settings
 
@@ -123,23 +124,16 @@ class PromotionHook:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise SettingsError(
-                f"[bert_service] tfx_python is {str(python)!r}, or its tfx_modules are in "
-                f"{str(self._environment.module_root)!r}; one of them is not there. Run `make setup`, or set it."
-            ) from error
+            raise not_there(python, self._environment.module_root) from error
         except subprocess.TimeoutExpired:
             raise PromotionCommandError(
                 f"tfx_modules.promotion {command} took longer than {timeout:g} s and was killed. Is the ledger's "
                 "database there, and does somebody hold its lock?"
             ) from None
         if done.returncode != 0:
-            told = self._last_line(done.stderr) or "it wrote nothing to standard error"
+            told = last_words(done.stderr, hidden={self._environment.ledger: "the ledger"})
             raise PromotionCommandError(f"tfx_modules.promotion {command}: {told} (exit code {done.returncode})")
         return done.stdout
-
-    def _last_line(self, text: str) -> str:
-        lines = text.replace(self._environment.ledger, "the ledger").strip().splitlines()
-        return lines[-1].strip() if lines else ""
 
     def _not_an_answer(self, command: str, allowed: str) -> PromotionCommandError:
         return PromotionCommandError(

@@ -6,8 +6,9 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from bert_service.exceptions import RetentionError, SettingsError
+from bert_service.exceptions import RetentionError
 from bert_service.hooks.process import node_environment
+from bert_service.hooks.tfx_command import last_words, not_there
 from bert_service.retention import RetentionReport, RetentionRequest, read_report
 
 
@@ -49,8 +50,7 @@ class RetentionHook:
         if self._cancelled:
             raise RetentionError("retention was stopped: its task was cancelled. The next one goes on where it was.")
         if process.returncode != 0:
-            lines = _without_addresses(said, request).strip().splitlines()
-            told = lines[-1].strip() if lines else "it wrote nothing to standard error"
+            told = last_words(said, hidden={request.ledger: "the ledger", request.metadata: "the ML Metadata store"})
             raise RetentionError(f"tfx_modules.retention: {told} (exit code {process.returncode})")
         return read_report(printed)
 
@@ -75,11 +75,4 @@ class RetentionHook:
                 start_new_session=True,
             )
         except FileNotFoundError as error:
-            raise SettingsError(
-                f"[bert_service] tfx_python is {str(self._python)!r}, or its tfx_modules are in "
-                f"{str(self._module_root)!r}; one of them is not there. Run `make setup`, or set it."
-            ) from error
-
-
-def _without_addresses(text: str, request: RetentionRequest) -> str:
-    return text.replace(request.ledger, "the ledger").replace(request.metadata, "the ML Metadata store")
+            raise not_there(self._python, self._module_root) from error

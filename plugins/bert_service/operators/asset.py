@@ -63,8 +63,8 @@ class PromotedModelOperator(BaseOperator):
         """
         hook = PromotionHook(PromotionEnvironment.of(self.module_root, self.settings))
         event = hook.verdict(dag_id=self.dag_id, run_id=context["run_id"])
-        if event is None and not self._has_brought_data(context):
-            raise AirflowFailException(f"the run ended without a verdict; failed: {self._failed(context) or 'no task'}")
+        if event is None:
+            self._see_that_data_was_all(context)
         if event is None or event.kind not in IN_SERVICE:
             raise AirflowSkipException(event.line if event else "the run has no verdict: it ended before")
         if self._has_told(event, context):
@@ -79,14 +79,10 @@ class PromotedModelOperator(BaseOperator):
         events = context["inlet_events"][self.asset].after((event.at - CLOCKS_DIFFER).isoformat())
         return mark in [(extra.get("position"), extra.get("at")) for extra in (told.extra or {} for told in events)]
 
-    def _has_brought_data(self, context: Context) -> bool:
-        """Tell whether this is a run for the data only whose data have passed."""
+    def _see_that_data_was_all(self, context: Context) -> None:
+        """Fail a run without a verdict, unless it is one for the data only whose data have passed."""
         states = states_of(context)
         passed = any(states.get(name) == "success" for name in self.upstream_task_ids)
-        return context["params"].get(MODE) == Mode.DATA_ONLY.value and passed and not self._failed(context)
-
-    def _failed(self, context: Context) -> str:
-        states = states_of(context)
-        return ", ".join(
-            sorted(name for name in self.get_flat_relative_ids(upstream=True) if states.get(name) == "failed")
-        )
+        failed = sorted(name for name in self.get_flat_relative_ids(upstream=True) if states.get(name) == "failed")
+        if context["params"].get(MODE) != Mode.DATA_ONLY.value or failed or not passed:
+            raise AirflowFailException(f"the run ended without a verdict; failed: {', '.join(failed) or 'no task'}")

@@ -9,7 +9,6 @@ from tfx_modules.promotion import rollback
 from tfx_modules.promotion.command.answers import Answer, Desk, line
 from tfx_modules.promotion.command.server import wait_until_served
 from tfx_modules.promotion.events import Draft, Event, Kind
-from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.promotion.promoter import settle
 
 SERVERS = "BERT_SERVICE_SERVERS"
@@ -63,10 +62,7 @@ def roll_back(desk: Desk, options: argparse.Namespace) -> Answer:
 def pin(desk: Desk, options: argparse.Namespace) -> Answer:
     """Pin or unpin a version."""
     with desk.ledger.exclusive() as held:
-        known = held.service().past
-        if options.version not in known:
-            allowed = ", ".join(map(str, sorted(set(known)))) or "none"
-            raise RefusedError(f"version {options.version} was never in service; were: {allowed}. Name one of them.")
+        rollback.require_known(held.service(), options.version)
         event = held.append(
             Draft(kind=options.kind, reason=options.reason, actor=_actor(options), version=options.version)
         )

@@ -65,8 +65,7 @@ def deliver(desk: Desk, options: argparse.Namespace) -> Answer:
 
 def _known(events: list[Event], draft: Draft) -> Event | None:
     run = draft.run
-    of_run = [event for event in events if event.run and run and event.run.run_id == run.run_id]
-    of_run = [event for event in of_run if event.run and run and event.run.dag_id == run.dag_id]
+    of_run = history.events_of_run(events, run.dag_id, run.run_id) if run else []
     final = next((event for event in of_run if event.final), None)
     newest = of_run[-1] if of_run else None
     same = newest if newest and (newest.kind, newest.reason) == (draft.kind, draft.reason) else None

@@ -1,5 +1,5 @@
 """The ledger: events in a database, appended under a lock that holds across processes and machines."""
 
-from tfx_modules.promotion.ledger.ledger import Ledger, Writing, open_ledger
+from tfx_modules.promotion.ledger.ledger import Ledger, Writing, find_ledger, open_ledger
 
-__all__ = ["Ledger", "Writing", "open_ledger"]
+__all__ = ["Ledger", "Writing", "find_ledger", "open_ledger"]

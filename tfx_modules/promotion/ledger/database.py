@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from tfx_modules import database_address
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger.tables import HEAD
 
@@ -17,7 +18,6 @@ LOCK_SECONDS = 300
 _LOCK = 7_310_579_264_011_001
 """Key of PostgreSQL's advisory lock; any number that others do not use."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
-_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
 class Database:
@@ -36,12 +36,17 @@ class Database:
         Raises:
             LedgerError: it is neither.
         """
-        url, kind = _parse(address)
-        self._engine = sa.create_engine(url.set(drivername=_DRIVERS[kind]), poolclass=NullPool)
-        self._is_sqlite = kind == "sqlite"
-        if self._is_sqlite:
+        parsed = database_address.parse(address, what="the ledger's address", setting="ledger", error=LedgerError)
+        self._engine = sa.create_engine(parsed.url, poolclass=NullPool)
+        self._file = parsed.file
+        if self._file:
             sa.event.listen(self._engine, "connect", _leave_transactions_to_us)
             sa.event.listen(self._engine, "begin", _lock_file)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it is a file that is not there; of a server's database, only the server knows."""
+        return self._file is not None and not self._file.exists()
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -51,10 +56,10 @@ class Database:
             LedgerError: the database cannot be reached, or the lock was not to be had in time.
         """
         try:
-            if self._is_sqlite:
-                Path(str(self._engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+            if self._file:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._engine.begin() as connection:
-                if not self._is_sqlite:
+                if not self._file:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 yield connection
@@ -74,22 +79,6 @@ class Database:
         with self.transaction() as connection:
             if _revision(connection) < HEAD:
                 _upgrade(connection)
-
-
-def _parse(address: str) -> tuple[sa.URL, str]:
-    try:
-        url = sa.make_url(address)
-        kind = url.get_backend_name()
-    except sa.exc.ArgumentError:
-        kind = ""
-    if kind not in _DRIVERS or (kind == "sqlite" and not Path(url.database or "").is_absolute()):
-        # Not the address itself: it may have a password.
-        raise LedgerError(
-            f"the ledger's address begins with {address.partition(':')[0][:20]!r}, or has no absolute path; allowed: "
-            "sqlite:////absolute/path and postgresql://user:password@host:port/name. Set [bert_service] ledger to one "
-            "of these."
-        )
-    return url, kind
 
 
 def _revision(connection: sa.Connection) -> str:

@@ -109,7 +109,23 @@ def open_ledger(address: str, clock: Clock = utc_now) -> Ledger:
     Raises:
         LedgerError: the address is neither, or the database cannot be used.
     """
+    return _open(Database(address), clock)
+
+
+def find_ledger(address: str) -> Ledger | None:
+    """Open a ledger for somebody who only asks, which is no reason to make one.
+
+    Returns:
+        The ledger; None: there is none yet.
+
+    Raises:
+        LedgerError: as for :func:`open_ledger`.
+    """
     database = Database(address)
+    return None if database.is_missing else _open(database, utc_now)
+
+
+def _open(database: Database, clock: Clock) -> Ledger:
     database.migrate()
     return Ledger(database, clock)
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
+from tfx_modules import database_address
 from tfx_modules.retention.exceptions import RetentionError
 from tfx_modules.retention.store import tables
 
 LOCK_SECONDS = 60
 """How long somebody waits for nodes that write; they do so for moments."""
 
-_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 _LOCKED = "artifact, execution, context, event, association, attribution"
 
 
@@ -31,9 +30,10 @@ class Database:
         Raises:
             RetentionError: it is neither.
         """
-        url, kind = _parse(address)
-        self._engine = sa.create_engine(url.set(drivername=_DRIVERS[kind]), poolclass=NullPool)
-        self._file = Path(str(url.database)) if kind == "sqlite" else None
+        what = "the address of the ML Metadata store"
+        parsed = database_address.parse(address, what=what, setting="metadata", error=RetentionError)
+        self._engine = sa.create_engine(parsed.url, poolclass=NullPool)
+        self._file = parsed.file
         if self._file:
             sa.event.listen(self._engine, "connect", _leave_transactions_to_us)
 
@@ -96,22 +96,6 @@ def _is_known(connection: sa.Connection) -> bool:
             "ml_metadata 1.16. Nothing was removed. Set keep_artifact_days to 0, or use a retention that knows it."
         )
     return True
-
-
-def _parse(address: str) -> tuple[sa.URL, str]:
-    try:
-        url = sa.make_url(address)
-        kind = url.get_backend_name()
-    except sa.exc.ArgumentError:
-        kind = ""
-    if kind not in _DRIVERS or (kind == "sqlite" and not Path(url.database or "").is_absolute()):
-        # Not the address itself: it may have a password.
-        raise RetentionError(
-            f"the address of the ML Metadata store begins with {address.partition(':')[0][:20]!r}, or has no absolute "
-            "path; allowed: sqlite:////absolute/path and postgresql://user:password@host:port/name. Set [bert_service] "
-            "metadata to one of these."
-        )
-    return url, kind
 
 
 def _leave_transactions_to_us(connection: Any, _: object) -> None:

@@ -5,10 +5,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from tfx_modules.serving.client.specs import Model, Patience, Server, Tls
 from tfx_modules.serving.exceptions import ClientError, FlagError
+from tfx_modules.serving.flags import FlagParser
 
 DEFAULT_ADDRESS = "127.0.0.1:8501"
 
@@ -36,20 +36,13 @@ class Given:
     batch_size: int = 32
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises where argparse would print and exit."""
-
-    def error(self, message: str) -> NoReturn:
-        raise FlagError(message)
-
-
 def parse(arguments: Sequence[str]) -> Given:
     """Read the command line.
 
     Raises:
         FlagError: a flag is unknown, missing, or has a wrong value.
     """
-    parser = _Parser(
+    parser = FlagParser(
         prog="python -m tfx_modules.serving.client",
         description="Ask this project's model server, or any TensorFlow Serving.",
         allow_abbrev=False,
