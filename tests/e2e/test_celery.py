@@ -6,7 +6,6 @@ its own.
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,6 +60,13 @@ class Workers:
         environment = {**self.running.environment, **named}
         self.running.processes.start(Part(name, command, environment, place.root, place.logs / f"{name}.log"))
 
+    def kill(self, name: str) -> None:
+        """Kill a worker and all that it has started, as when its machine loses power."""
+        pid = self.running.processes.pid(name)
+        for victim in (pid, *descendants(pid)):
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+
     def trigger(self, run_id: str, day: str, **conf: str) -> None:
         self.running.api.trigger(DAG, run_id, {"data_date": day, **conf})
 
@@ -99,3 +105,32 @@ def test_two_runs_at_once_train_on_the_gpu_worker_one_after_the_other_and_do_the
         assert (trainer.queue, trainer.pool, trainer.hostname) == ("gpu", "gpu", "gpu-worker")
         assert {(task.queue, task.pool) for task in tasks.values()} == {("default", "default_pool")}
         assert {task.hostname for task in tasks.values()} == {"cpu-worker"}
+
+
+def test_metadata_and_ledger_of_the_runs_are_in_postgresql(workers: Workers) -> None:
+    names = workers.cluster.rows("mlmd", "SELECT name FROM context")
+    events = workers.cluster.rows("ledger", "SELECT run_id, kind FROM events WHERE final")
+
+    assert {("first",), ("second",)} <= set(names)
+    # Whichever came last found the other in service already.
+    assert ("second", "promoted") in events
+    assert {kind for run_id, kind in events if run_id == "first"} <= {"promoted", "superseded"}
+    assert not list(workers.running.site.place.state.rglob("*.db"))
+
+
+def test_a_run_whose_gpu_worker_is_killed_while_it_trains_ends_well_on_the_next_one(
+    workers: Workers, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    workers.trigger("killed", "2026-11-05", wait_for=str(go))
+    wait_until(lambda: "" if workers.tasks("killed")["Trainer"].state == "running" else "the Trainer", **WAIT)
+
+    workers.kill("gpu-worker")
+    workers.start("gpu", "gpu-worker-2", 1)
+    go.touch()
+
+    assert workers.wait("killed") == "success", workers.running.errors()
+    trainer = workers.tasks("killed")["Trainer"]
+    assert (trainer.try_number, trainer.hostname) == (2, "gpu-worker-2")
+    # The first try left nothing that counts: one model, one promotion.
+    assert workers.cluster.rows("ledger", "SELECT kind FROM events WHERE run_id = 'killed'") == [("promoted",)]
