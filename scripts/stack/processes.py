@@ -56,6 +56,10 @@ class Processes:
             )
         self._running.append((part, process))
 
+    def pid(self, name: str) -> int:
+        """Return the process of the part that was started last under this name."""
+        return next(process.pid for part, process in reversed(self._running) if part.name == name)
+
     def check(self) -> None:
         """Check that every part still runs.
 

@@ -11,6 +11,7 @@ from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.operator import BeamOperator
+from tfx_modules.devices import preflight
 from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import gates, ir
 from tfx_modules.node.connection import connection_config
@@ -64,6 +65,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         # artifacts that this very run has made.
         _logger.info("node %s has succeeded in run %s before (execution %d)", request.node, request.run_id, earlier.id)
         return _judged(bound, State.REUSED, earlier)
+    preflight(request.node, request.gpu)
     failure = _launch(bound, metadata, forker)
     return _launched(bound, lineage, failure)
 
