@@ -20,12 +20,12 @@ class UnhealthyError(Exception):
     """The part is not well; the text says why."""
 
 
-def api_server(environ: Mapping[str, str]) -> None:
+def api_server(_environ: Mapping[str, str]) -> None:
     """Ask the API server whether it answers, and reaches its database."""
     _require(_airflow_health("127.0.0.1"), "metadatabase")
 
 
-def scheduler(environ: Mapping[str, str]) -> None:
+def scheduler(_environ: Mapping[str, str]) -> None:
     """Ask the scheduler's own health page ([scheduler] enable_health_check)."""
     _require(json.loads(_get("http://127.0.0.1:8974/health")), "scheduler")
 

@@ -8,7 +8,18 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-USER = ("--username", "admin", "--role", "Admin", "--firstname", "Admin", "--lastname", "Admin", "--email", "admin@localhost")
+USER = (
+    "--username",
+    "admin",
+    "--role",
+    "Admin",
+    "--firstname",
+    "Admin",
+    "--lastname",
+    "Admin",
+    "--email",
+    "admin@localhost",
+)
 
 
 def main(environ: Mapping[str, str]) -> int:

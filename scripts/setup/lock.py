@@ -1,6 +1,6 @@
 """`python3 -m scripts.setup.lock [--upgrade]`: turns requirements/*.in into lock files that pin every package.
 
-Those of the container images in docker/requirements/ follow: the same versions, without what only checks and tests need.
+Those of the container images in docker/requirements/ follow: the same versions, without what checks and tests need.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
         print(lock, flush=True)
         source = root / "requirements" / Path(lock).with_suffix(".in").name
         text = source.read_text().partition(NOT_IN_IMAGES)[0] if "-" in command else ""
-        if subprocess.run(command, cwd=str(root), input=text, universal_newlines=True, check=False).returncode != 0:
+        if subprocess.run(command, cwd=str(root), input=text, text=True, check=False).returncode != 0:
             return 1
     return 0
 
@@ -53,7 +53,7 @@ def _command(uv: Path, name: str, python: str, arguments: Sequence[str]) -> list
 
 
 def _image_command(uv: Path, name: str, python: str, source: Sequence[str]) -> list[str]:
-    """An image's lock names no reasons, which would be other files' paths; CUDA's packages depend on each other only."""
+    """An image's lock names no reasons, which would be other files' paths."""
     return [*_compile(uv, python), "--no-annotate", *source, "--output-file", f"{IMAGES}/{name}.txt"]
 
 
