@@ -107,6 +107,11 @@ def test_two_runs_at_once_train_on_the_gpu_worker_one_after_the_other_and_do_the
         assert {task.hostname for task in tasks.values()} == {"cpu-worker"}
 
 
+def test_the_trainer_says_before_it_begins_whether_there_is_a_gpu(workers: Workers) -> None:
+    log = workers.running.site.place.logs / "tasks" / f"dag_id={DAG}" / "run_id=first" / "task_id=Trainer"
+    assert "Trainer: TensorFlow sees " in (log / "attempt=1.log").read_text()
+
+
 def test_metadata_and_ledger_of_the_runs_are_in_postgresql(workers: Workers) -> None:
     names = workers.cluster.rows("mlmd", "SELECT name FROM context")
     events = workers.cluster.rows("ledger", "SELECT run_id, kind FROM events WHERE final")

@@ -58,7 +58,17 @@ def running_postgres(port: int | None = None) -> Iterator[Path]:
             )
 
         run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        run(binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"{OPTIONS} {listen} -k {folder}", "start")
+        run(
+            binaries / "pg_ctl",
+            "-D",
+            data,
+            "-w",
+            "-l",
+            folder / "log",
+            "-o",
+            f"{OPTIONS} {listen} -k {folder}",
+            "start",
+        )
         try:
             yield folder
         finally:
