@@ -41,7 +41,7 @@ class Processes:
         self._running: list[tuple[Part, subprocess.Popen[bytes]]] = []
 
     def start(self, part: Part) -> int:
-        """Start a part in a session of its own, where the terminal's Ctrl-C does not reach it; return its process id."""
+        """Start a part in a session of its own, where the terminal's Ctrl-C does not reach it; return its process."""
         part.log.parent.mkdir(parents=True, exist_ok=True)
         with part.log.open("wb") as log:
             process = subprocess.Popen(
