@@ -5,7 +5,7 @@ them. ``docs/cluster.md`` tells how workers and the pool are set up.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 
 from bert_service import values as read
@@ -72,11 +72,9 @@ def gpu_settings_from(given: Mapping[str, str]) -> GpuSettings:
     Raises:
         SettingsError: A value is not allowed.
     """
-    readers = {
-        "gpu_nodes": lambda text: tuple(filter(None, (name.strip() for name in text.split(",")))),
-        "gpu_queue": str,
-        "gpu_pool": str,
-        "require_gpu": lambda text: read.boolean("require_gpu", text),
-    }
-    names = [setting.name for setting in fields(GpuSettings) if setting.name in given]
-    return GpuSettings(**{name: readers[name](given[name]) for name in names})
+    return GpuSettings(
+        gpu_nodes=tuple(filter(None, (name.strip() for name in given.get("gpu_nodes", "").split(",")))),
+        gpu_queue=given.get("gpu_queue", ""),
+        gpu_pool=given.get("gpu_pool", ""),
+        require_gpu=read.boolean("require_gpu", given.get("require_gpu", "false")),
+    )

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -40,16 +40,12 @@ class Workers:
 
     running: Running
     cluster: Cluster
+    pids: dict[str, int] = field(default_factory=dict)
 
     def start(self, queue: str, name: str, concurrency: int) -> None:
         """Start a worker as docs/cluster.md shows."""
         place = self.running.site.place
-        flags = {
-            "--queues": queue,
-            "--celery-hostname": name,
-            "--concurrency": str(concurrency),
-            "--pid": str(place.airflow_home / f"{name}.pid"),
-        }
+        flags = {"--queues": queue, "--celery-hostname": name, "--concurrency": str(concurrency)}
         words = [word for flag in flags.items() for word in flag]
         command = [str(place.airflow), "celery", "worker", *words, "--skip-serve-logs"]
         named = {
@@ -58,12 +54,13 @@ class Workers:
             "PYTHONPATH": str(ROOT),
         }
         environment = {**self.running.environment, **named}
-        self.running.processes.start(Part(name, command, environment, place.root, place.logs / f"{name}.log"))
+        self.pids[name] = self.running.processes.start(
+            Part(name, command, environment, place.root, place.logs / f"{name}.log")
+        )
 
     def kill(self, name: str) -> None:
         """Kill a worker and all that it has started, as when its machine loses power."""
-        pid = self.running.processes.pid(name)
-        for victim in (pid, *descendants(pid)):
+        for victim in (self.pids[name], *descendants(self.pids[name])):
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
 
@@ -107,6 +104,11 @@ def test_two_runs_at_once_train_on_the_gpu_worker_one_after_the_other_and_do_the
         assert {task.hostname for task in tasks.values()} == {"cpu-worker"}
 
 
+def test_the_trainer_says_before_it_begins_whether_there_is_a_gpu(workers: Workers) -> None:
+    log = workers.running.site.place.logs / "tasks" / f"dag_id={DAG}" / "run_id=first" / "task_id=Trainer"
+    assert "Trainer: TensorFlow sees " in (log / "attempt=1.log").read_text()
+
+
 def test_metadata_and_ledger_of_the_runs_are_in_postgresql(workers: Workers) -> None:
     names = workers.cluster.rows("mlmd", "SELECT name FROM context")
     events = workers.cluster.rows("ledger", "SELECT run_id, kind FROM events WHERE final")
@@ -127,7 +129,13 @@ def test_a_run_whose_gpu_worker_is_killed_while_it_trains_ends_well_on_the_next_
 
     workers.kill("gpu-worker")
     workers.start("gpu", "gpu-worker-2", 1)
-    go.touch()
+
+    def not_tried_again() -> str:
+        trainer = workers.tasks("killed")["Trainer"]
+        return "" if (trainer.state, trainer.try_number) == ("running", 2) else "the second try"
+
+    wait_until(not_tried_again, **WAIT)
+    go.touch()  # the first try has not seen it
 
     assert workers.wait("killed") == "success", workers.running.errors()
     trainer = workers.tasks("killed")["Trainer"]
