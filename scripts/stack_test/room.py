@@ -59,8 +59,6 @@ def make_room(root: Path, state: Path, environ: Mapping[str, str]) -> Room:
         "BERT_UI_PORT": str(ui),
         "BERT_EMBEDDED_REST_PORT": str(rest),
         "BERT_EMBEDDED_GRPC_PORT": str(grpc),
-        # A dead worker is noticed sooner than by default, since the test waits for it.
-        "BERT_HEARTBEAT_TIMEOUT": "30",
         "BERT_WORKER_GRACE": "10m",
     }
     engine = Engine(root, {**environ, **variables}, find_compose(), profiles=(MODEL_SERVER,))

@@ -127,6 +127,7 @@ def restart_all(room: Room, api: AirflowApi, figures: Figures) -> None:
     wait_for_health(room, SERVICES, figures.pulse)
     for service in ("postgres", "redis", MODEL_SERVER, "worker-cpu", "worker-gpu"):
         restart(room, service, figures)
+    wait_for_health(room, SERVICES, figures.pulse)
     run_id = trigger(api, DATES[2], LONG_STEPS)
     wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
     for service in (*AIRFLOW, "redis", "worker-cpu"):
