@@ -1,6 +1,7 @@
 """`python -m scripts.container.init`: Airflow's database, the GPU's pool and the first user; safe to repeat.
 
-Reads ADMIN_PASSWORD for the user `admin`, who is made where there is none; a password changed in the UI stays.
+Reads ADMIN_PASSWORD for the user `admin`, who is made where there is none; a password changed in the UI stays. And
+GPU_SLOTS, the number of slots of the pool `gpu`, one for each GPU.
 """
 
 import os
@@ -30,7 +31,7 @@ def main(environ: Mapping[str, str]) -> int:
         return 1
     steps: Sequence[tuple[Sequence[str], str]] = (
         (("airflow", "db", "migrate"), ""),
-        (("airflow", "pools", "set", "gpu", "1", "One job at a time on a GPU"), ""),
+        (("airflow", "pools", "set", "gpu", environ.get("GPU_SLOTS", "1"), "One job for each GPU"), ""),
         # Asked for twice, and read from standard input: command lines can be read by others.
         (("airflow", "users", "create", *USER), f"{password}\n{password}\n"),
     )
