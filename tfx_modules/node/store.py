@@ -1,8 +1,8 @@
 """ML Metadata in PostgreSQL, with what MLMD 1.16 lacks there made up for.
 
 - **Backslashes.** MLMD escapes a text with a backslash as ``E'...'``, and puts that into quotes: a syntax error. TFX
-  stores such texts: how a node failed is JSON, with escaped line ends in it. They are sent with a character in its stead that no
-  text has, from Unicode's private use area, and it is changed back in answers.
+  stores such texts: how a node failed is JSON, with escaped line ends in it. They are sent with a character in its
+  stead that no text has, from Unicode's private use area, and it is changed back in answers.
 - **Types.** MLMD looks whether a type is there and inserts it otherwise, in a transaction that does not keep others
   from doing the same, and its tables allow two types of a name (their versions are NULL). Runs that are the first at
   the same time would then look for artifacts under each other's type, and find none. So writers take turns, by an

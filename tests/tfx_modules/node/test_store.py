@@ -1,6 +1,7 @@
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from threading import Barrier
 
 import psycopg
 import pytest
@@ -55,16 +56,23 @@ def test_names_with_a_backslash_are_found(config: ConnectionConfig) -> None:
     assert rows(config, "SELECT name FROM context") == [(f"by{STAND_IN}hand",)]
 
 
+def write(config: ConnectionConfig, begin: Barrier, answers: "Queue[int]") -> None:
+    begin.wait()
+    store = PostgresStore(config)  # one of them makes the tables
+    answers.put(store.put_context_type(ContextType(name="pipeline_run")))
+
+
 def test_nodes_that_are_the_first_at_the_same_time_make_one_type_of_a_name(config: ConnectionConfig) -> None:
-    begin = Barrier(WRITERS)
+    # In processes, as nodes are: of threads, MLMD lets one in at a time. By itself it makes several in half of the cases.
+    forking = multiprocessing.get_context("fork")
+    begin, answers = forking.Barrier(WRITERS), forking.Queue()
+    writers = [forking.Process(target=write, args=(config, begin, answers)) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
 
-    def write(_: int) -> int:
-        begin.wait()
-        store = PostgresStore(config)  # one of them makes the tables
-        return int(store.put_context_type(ContextType(name="pipeline_run")))
+    ids = {answers.get(timeout=60) for _ in writers}
 
-    with ThreadPoolExecutor(WRITERS) as pool:
-        ids = set(pool.map(write, range(WRITERS)))
-
+    for writer in writers:
+        writer.join()
     assert len(ids) == 1
     assert rows(config, "SELECT count(*) FROM type WHERE name = 'pipeline_run'") == [(1,)]
