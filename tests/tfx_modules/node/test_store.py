@@ -63,7 +63,7 @@ def write(config: ConnectionConfig, begin: Barrier, answers: "Queue[int]") -> No
 
 
 def test_nodes_that_are_the_first_at_the_same_time_make_one_type_of_a_name(config: ConnectionConfig) -> None:
-    # In processes, as nodes are: of threads, MLMD lets one in at a time. By itself it makes several in half of the cases.
+    # In processes, as nodes are: MLMD lets one thread in at a time. By itself it makes several in half of the cases.
     forking = multiprocessing.get_context("fork")
     begin, answers = forking.Barrier(WRITERS), forking.Queue()
     writers = [forking.Process(target=write, args=(config, begin, answers)) for _ in range(WRITERS)]
