@@ -24,7 +24,7 @@ class Cluster:
     def rows(self, database: str, query: str) -> list[tuple[object, ...]]:
         """Return what a query finds."""
         with psycopg.connect(self.databases[database]) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]  # psycopg wants literals
+            return connection.execute(query).fetchall()
 
     def settings(self) -> dict[str, str]:
         """Return what Airflow and the project need to know of them."""
@@ -45,5 +45,5 @@ def running_cluster() -> Iterator[Cluster]:
     with running_redis(free_port()) as broker, running_postgres(port):
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
             for name in DATABASES:
-                connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+                connection.execute(f"CREATE DATABASE {name}")
         yield Cluster(broker, {name: f"{server}/{name}" for name in DATABASES})

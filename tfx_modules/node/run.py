@@ -18,6 +18,7 @@ from tfx_modules.node.connection import connection_config
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import NodeRequest
+from tfx_modules.node.store import metadata_of
 from tfx_modules.promotion import current
 
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
@@ -57,7 +58,7 @@ def _run(request: NodeRequest) -> Outcome:
 
 
 def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:
-    metadata = Metadata(connection_config(request.metadata))
+    metadata = metadata_of(connection_config(request.metadata))
     lineage = Lineage(metadata)
     earlier = lineage.of_run(bound.node)
     if earlier and earlier.succeeded:
