@@ -6,7 +6,7 @@ create() {
     # By standard input: command lines can be read by others.
     psql --username "$POSTGRES_USER" --dbname postgres --set ON_ERROR_STOP=1 --quiet <<SQL
 CREATE ROLE $1 LOGIN PASSWORD '$2';
-CREATE DATABASE $1 OWNER $1;
+CREATE DATABASE $1 OWNER $1 ENCODING 'UTF8' TEMPLATE template0;
 REVOKE CONNECT ON DATABASE $1 FROM PUBLIC;
 SQL
 }
