@@ -1,6 +1,7 @@
 """The metrics page, with TensorFlow Serving's names, of a real server and as text."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -48,6 +49,19 @@ def clients(server: ModelServerProcess, model: Model) -> Iterator[ModelClient]:
     for where in (Server.rest(server.rest_url.removeprefix("http://")), Server.grpc(server.grpc_address)):
         with ModelClient(where, model, Patience(retries=0)) as client:
             yield client
+
+
+def test_batches_are_counted_by_their_rows(tmp_path: Path, publish: Publish) -> None:
+    publish(tmp_path, 1)
+    config = tmp_path / "monitoring.config"
+    config.write_text("prometheus_config { enable: true }")
+    flags = [f"--monitoring_config_file={config}", "--enable_batching"]
+    with ModelServerProcess(model_base_path=tmp_path, model_name=MODEL, flags=flags) as server:
+        for client in clients(server, Model(MODEL)):
+            client.predict(["good", "bad", "good"])
+        lines = page(server).splitlines()
+    name = ":tensorflow:serving:batching_session:processed_batch_size"
+    assert {f'{name}_bucket{{le="2"}} 0', f'{name}_bucket{{le="4"}} 2', f"{name}_sum{{}} 6"} <= set(lines)
 
 
 def test_requests_are_counted_by_model_and_status_and_timed_by_method(watched: ModelServerProcess) -> None:
