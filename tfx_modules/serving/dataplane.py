@@ -76,7 +76,7 @@ class DataPlane:
                 if not self._under_way:
                     self._idle.set()
 
-    async def predict(self, lease: Lease, call: PredictCall) -> Arrays:
+    async def predict(self, lease: Lease, call: PredictCall, *, api: str = "Predict") -> Arrays:
         """Return the outputs of a signature.
 
         Raises:
@@ -91,7 +91,7 @@ class DataPlane:
                 raise
             raise DrainingError("the server had to stop before this request was done; ask another one") from None
         if self._observe is not None:
-            self._observe(Computed(lease.spec, call, outputs, time.perf_counter() - began))
+            self._observe(Computed(lease.spec, call, outputs, time.perf_counter() - began, api))
         return outputs
 
     async def infer(self, lease: Lease, tasks: Sequence[Task], examples: Sequence[bytes]) -> list[Result]:
@@ -102,7 +102,8 @@ class DataPlane:
             DrainingError: as ``predict``.
         """
         calls = [prepare(task, lease.model.signatures, examples) for task in tasks]
-        outputs = [await self.predict(lease, call) for call in calls]
+        api = tasks[0].api if len(tasks) == 1 else "MultiInference"
+        outputs = [await self.predict(lease, call, api=api) for call in calls]
         return [conclude(task, arrays, len(examples)) for task, arrays in zip(tasks, outputs, strict=True)]
 
     async def convert(self, size: int, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:

@@ -88,6 +88,8 @@ def test_latency_is_told_by_version_and_loading_by_folder(watched: ModelServerPr
         client.predict(["good"])
     text = page(watched)
     assert f':bert_service:serving:version_latency_count{{model_name="{MODEL}",model_version="1"}} ' in text
+    labels = f'model_name="{MODEL}",API="Predict",runtime="TF2"'
+    assert f":tensorflow:serving:runtime_latency_count{{{labels}}} " in text
     assert '/1",status="success"} 1' in text
     assert '/2",status="fail"} 1' in text
     assert '/1",status="OK",le="+Inf"} 1' in text, "the warm-up of version 1"

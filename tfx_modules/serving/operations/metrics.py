@@ -14,6 +14,7 @@ LabelValues = tuple[str, ...]
 
 # Microseconds: 33 limits from 10, each 1.8 times the one before (about 20 minutes), and what is above.
 LIMITS = tuple(10 * 1.8**power for power in range(33))
+RUNTIME = "TF2"  # TensorFlow Serving's own are TF1, its session, and TFRT
 BATCH_LIMITS = tuple(2.0**power for power in range(14))  # rows; ``batching_util.h``
 
 
@@ -82,6 +83,7 @@ class Metrics:
         self._dropped = dropped
         self._requests = Counter(":tensorflow:serving:request_count", "model_name", "status")
         self._latency = Histogram(":tensorflow:serving:request_latency", "model_name", "API", "entrypoint")
+        self._runtime = Histogram(":tensorflow:serving:runtime_latency", "model_name", "API", "runtime")
         self._versions = Histogram(":bert_service:serving:version_latency", "model_name", "model_version")
         self._loads = Counter(":tensorflow:cc:saved_model:load_attempt_count", "model_path", "status")
         self._warm_ups = Histogram(":tensorflow:serving:model_warmup_latency", "model_path", "status")
@@ -102,9 +104,17 @@ class Metrics:
             if code == "OK":
                 self._latency.observe(seconds, model, api, entrypoint)
 
-    def computed(self, model: str, version: int, seconds: float) -> None:
-        """Note how long a version took for a request, waiting included."""
+    def computed(self, model: str, version: int, api: str, seconds: float) -> None:
+        """Note how long a version took for a request, waiting for its turn included.
+
+        Args:
+            model: its name.
+            version: its number.
+            api: ``Predict``, ``Classify`` and so on.
+            seconds: from when its inputs were there to its outputs.
+        """
         with self._lock:
+            self._runtime.observe(seconds, model, api, RUNTIME)
             self._versions.observe(seconds, model, str(version))
 
     def loaded(self, path: str, *, success: bool) -> None:
@@ -127,7 +137,7 @@ class Metrics:
         with self._lock:
             lines: list[str] = []
             for metric in (
-                *(self._requests, self._latency, self._versions),
+                *(self._requests, self._latency, self._runtime, self._versions),
                 *(self._loads, self._warm_ups, self._batches),
             ):
                 lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
