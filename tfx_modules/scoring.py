@@ -1,7 +1,7 @@
 """Scores exported models on reviews, as the server would: through the signature that takes texts.
 
-A review takes the processor some milliseconds, and there are two models to score. So models are scored on no more reviews
-than tell them apart (``gate.max_compared``).
+A review takes the processor some milliseconds, and there are two models to score. So models are scored on no more
+reviews than tell them apart (``gate.max_compared``).
 """
 
 import hashlib
