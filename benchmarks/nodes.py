@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfx_modules.node.outcome import Outcome
-from tfx_modules.node.request import NodeRequest
+from tfx_modules.node.request import GpuUse, NodeRequest
 from tfx_modules.node.run import run_node
 
 _EPOCH = dt.date(1970, 1, 1)
@@ -55,6 +55,7 @@ def run(root: Path, node: str, parameters: Mapping[str, str]) -> Outcome:
             ledger=f"sqlite:///{root}/ledger.sqlite",
             parameters=parameters,
             use_cache=False,
+            gpu=GpuUse.NONE,
             code_version="benchmark",
             outcome=root / "outcome.json",
         )

@@ -2,12 +2,13 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bert_service.exceptions import SettingsError
-from bert_service.plan import PipelinePlan
+from bert_service.gpu import GpuUse
+from bert_service.plan import NodePlan, PipelinePlan
 from bert_service.settings import Settings
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class AirflowPipelineConfig:
             SettingsError: It names a node or parameter that the plan does not have, or lacks a template for a parameter
                 that has no default.
         """
+        self.settings.gpu.check(plan)
         declared = [parameter for node in plan.nodes for parameter in node.parameters]
         _check_known("nodes", self.nodes, [node.id for node in plan.nodes], plan)
         _check_known("parameters", self.parameters, [parameter.name for parameter in declared], plan)
@@ -93,6 +95,17 @@ class AirflowPipelineConfig:
                 f"parameters of the pipeline {plan.id!r} has no template for {', '.join(missing)}, and these have "
                 f"no default; given: {', '.join(self.parameters) or 'none'}. Add one for each."
             )
+
+    def node_settings(self, node: NodePlan) -> NodeSettings:
+        """Return what was set for a node; where it is for a GPU, with the settings' queue and pool unless it has own.
+
+        Args:
+            node: One of the plan's.
+        """
+        given, gpu = self.nodes.get(node.id, NodeSettings()), self.settings.gpu
+        if gpu.use_of(node) is GpuUse.NONE:
+            return given
+        return replace(given, queue=given.queue or gpu.gpu_queue or None, pool=given.pool or gpu.gpu_pool or None)
 
 
 @dataclass(frozen=True, kw_only=True)

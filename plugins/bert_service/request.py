@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bert_service.gpu import GpuUse
+
 FORMAT = 1
 """Version of the request's form; the node command refuses others."""
 
@@ -29,6 +31,8 @@ class NodeRequest:
     """Values of the node's runtime parameters as text."""
     use_cache: bool
     """Whether the outputs of an earlier execution with the same inputs may be taken."""
+    gpu: GpuUse
+    """Whether the node looks for a GPU before it runs, and must find one."""
     code_version: str
     """Digest of the sources; the cache holds for one version."""
     outcome: Path
@@ -38,7 +42,7 @@ class NodeRequest:
         """Return the request as JSON values."""
         values = asdict(self)
         paths = {name: str(value) for name, value in values.items() if isinstance(value, Path)}
-        return {"format": FORMAT, **values, **paths, "parameters": dict(self.parameters)}
+        return {"format": FORMAT, **values, **paths, "parameters": dict(self.parameters), "gpu": self.gpu.value}
 
     def write(self, path: Path) -> None:
         """Write the request to a file."""

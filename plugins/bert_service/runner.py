@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG
 
-from bert_service.config import AirflowPipelineConfig, NodeEnvironment, NodeSettings
+from bert_service.config import AirflowPipelineConfig, NodeEnvironment
 from bert_service.operators.node import TfxNodeOperator
 from bert_service.plan import NodePlan, PipelinePlan
 
@@ -57,14 +57,14 @@ class AirflowDagRunner:
 
     def _task(self, node: NodePlan, environment: NodeEnvironment) -> TfxNodeOperator:
         templates = self._config.parameters
-        settings = self._config.nodes.get(node.id, NodeSettings())
         return TfxNodeOperator(
             task_id=node.id,
             tfx_node=node.id,
             environment=environment,
             parameters={p.name: templates[p.name] for p in node.parameters if p.name in templates},
             use_cache=self._config.use_cache,
+            gpu=self._config.settings.gpu.use_of(node),
             report_output=REPORTS.get(node.short_type, ""),
             doc_md=NODE_DOCS.get(node.short_type, f"Runs the TFX node `{node.id}` of type `{node.type}`."),
-            **settings.task_arguments(),
+            **self._config.node_settings(node).task_arguments(),
         )

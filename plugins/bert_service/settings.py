@@ -15,7 +15,9 @@ from pathlib import Path
 
 from bert_service import values as read
 from bert_service.channels import Channel, read_channels
+from bert_service.databases import check_databases
 from bert_service.exceptions import SettingsError
+from bert_service.gpu import GpuSettings, gpu_settings_from
 from bert_service.retention import Retention, retention_from
 from bert_service.rules import Rules, rules_from
 from bert_service.source_settings import SourceSettings, source_settings_from
@@ -26,7 +28,7 @@ PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.
 PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 """Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
-_PARTS: Mapping[str, type] = {"source": SourceSettings, "rules": Rules, "retention": Retention}
+_PARTS: Mapping[str, type] = {"source": SourceSettings, "rules": Rules, "retention": Retention, "gpu": GpuSettings}
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://")
 
 
@@ -86,6 +88,8 @@ class Settings:
     by; its name without ending names it. Empty: the feed's own, which ``files``, ``sql`` and ``http`` do not have."""
     retention: Retention = field(default_factory=Retention)
     """How much is kept of what runs leave behind: the keys ``keep_*``."""
+    gpu: GpuSettings = field(default_factory=GpuSettings)
+    """Which nodes are for a GPU, and where they run: the keys ``gpu_*`` and ``require_gpu``."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
@@ -177,13 +181,22 @@ def load_settings() -> Settings:
         The settings, with the environment's overrides.
 
     Raises:
-        SettingsError: A value is not allowed, or the section has a key that is none of the settings.
+        SettingsError: A value is not allowed, the section has a key that is none of the settings, or a database does
+            not fit Airflow's executor.
     """
     # Imported here: a module that only takes Settings needs no Airflow.
     from airflow.configuration import conf
 
     keys = set(conf.getsection(SECTION) or {}) | _keys_in_environment()
-    return settings_from({key: str(conf.get(SECTION, key)) for key in keys})
+    settings = settings_from({key: str(conf.get(SECTION, key)) for key in keys})
+    databases = {
+        f"[{SECTION}] metadata": settings.metadata,
+        f"[{SECTION}] ledger": settings.ledger,
+        # Hidden from tasks, which do not open it.
+        "[database] sql_alchemy_conn": str(conf.get("database", "sql_alchemy_conn", fallback="")),
+    }
+    check_databases(str(conf.get("core", "executor")), databases)
+    return settings
 
 
 def settings_from(values: Mapping[str, str]) -> Settings:
@@ -226,6 +239,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         rules=rules_from(given),
         holdout=_path(given["holdout"], root) if "holdout" in given else None,
         retention=retention_from(given),
+        gpu=gpu_settings_from(given),
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
         model_servers=read.addresses("model_servers", given.get("model_servers", "")),

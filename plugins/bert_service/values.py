@@ -82,6 +82,17 @@ def number(key: str, value: str) -> float:
     return _converted(float, key, value, "a number like 0.05. Write it so")
 
 
+def boolean(key: str, value: str) -> bool:
+    """Read ``true`` or ``false``, in upper or lower case.
+
+    Raises:
+        SettingsError: It is neither.
+    """
+    if value.lower() not in ("true", "false"):
+        raise SettingsError(f"[{SECTION}] {key} is {value!r}; allowed: true, false. Set it to one, or leave it out.")
+    return value.lower() == "true"
+
+
 def choice(choices: type[Choice], key: str, value: str) -> Choice:
     """Read one of a few names.
 

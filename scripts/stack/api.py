@@ -25,6 +25,11 @@ class TaskState:
     seconds: float
     """How long it has run; 0 where it has not."""
     try_number: int
+    queue: str = ""
+    """Of the executor."""
+    pool: str = ""
+    hostname: str = ""
+    """Where it runs or ran, as that machine calls itself; empty where it has not."""
 
     @property
     def ended(self) -> bool:
@@ -95,7 +100,15 @@ class AirflowApi:
         """Return the tasks of a DAG run."""
         found = self._ask("GET", f"{_run(dag_id, run_id)}/taskInstances", params={"limit": 100}).json()
         return [
-            TaskState(task["task_id"], task["state"] or "none", _seconds(task), task["try_number"])
+            TaskState(
+                task["task_id"],
+                task["state"] or "none",
+                _seconds(task),
+                task["try_number"],
+                queue=task["queue"] or "",
+                pool=task["pool"],
+                hostname=task["hostname"] or "",
+            )
             for task in found["task_instances"]
         ]
 

@@ -40,8 +40,8 @@ class Processes:
     def __init__(self) -> None:
         self._running: list[tuple[Part, subprocess.Popen[bytes]]] = []
 
-    def start(self, part: Part) -> None:
-        """Start a part in a session of its own, where the terminal's Ctrl-C does not reach it."""
+    def start(self, part: Part) -> int:
+        """Start a part in a session of its own, where the terminal's Ctrl-C does not reach it; return its process."""
         part.log.parent.mkdir(parents=True, exist_ok=True)
         with part.log.open("wb") as log:
             process = subprocess.Popen(
@@ -55,6 +55,7 @@ class Processes:
                 preexec_fn=end_with_parent,
             )
         self._running.append((part, process))
+        return process.pid
 
     def check(self) -> None:
         """Check that every part still runs.

@@ -5,127 +5,25 @@ The Pusher, its judge, the ledger, the node server and all of Airflow are the re
 
 import datetime as dt
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bert_service.sources import sources_digest
 
-from scripts.stack.api import AirflowApi
-from scripts.stack.credentials import USER, ensure_credentials
-from scripts.stack.database import ensure_database
-from scripts.stack.environment import Choices, airflow_environment, plain_environment, write_session
-from scripts.stack.lock import only_stack
-from scripts.stack.parts import airflow_parts, node_server
-from scripts.stack.place import make_private_folder, socket_path
-from scripts.stack.processes import Processes
-from scripts.stack.waiting import Pulse, wait_until
-from tests.e2e.conftest import DAG, ROOT, Site, new_site
+from scripts.stack.waiting import wait_until
+from tests.e2e.conftest import DAG, new_site
+from tests.e2e.promotions import ENDED, WAIT, Running, pipeline_settings, running_airflow
 
 pytestmark = pytest.mark.slow
-
-PIPELINE = ROOT / "tests" / "tfx_modules" / "promotion"
-WAIT: Any = {"seconds": 300.0, "pulse": Pulse(print)}
-ENDED = ("success", "failed")
-
-
-@dataclass(frozen=True)
-class Running:
-    """Airflow and the node server, with the DAG of tests/support/dags/promotions_dag.py."""
-
-    site: Site
-    api: AirflowApi
-
-    def command(self, *words: str) -> str:
-        """Run a command of the project's as a user does; return what it prints."""
-        done = subprocess.run(
-            [str(ROOT / words[0]), *words[1:]], env=dict(self.site.environ), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def ledger(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.command("scripts/models", "history", "--limit", "0", "--json"))
-        return found
-
-    def errors(self) -> str:
-        """Return the errors in the tasks' logs."""
-        logs = (self.site.place.logs / "tasks").rglob("*.log")
-        lines = [line for path in sorted(logs) for line in path.read_text().splitlines() if '"error"' in line]
-        return "\n".join(line[:600] for line in lines)
-
-    def served(self) -> int:
-        """What a server takes that takes the largest number."""
-        return max(int(path.name) for path in self.site.place.models.iterdir())
-
-    def wait(self, count: int) -> dict[str, str]:
-        """Wait until that many runs have ended; return their states by id."""
-        wait_until(lambda: "" if len(self._ended()) >= count else f"{count} runs", **WAIT)
-        return self._ended()
-
-    def _ended(self) -> dict[str, str]:
-        return {str(run["dag_run_id"]): run["state"] for run in self.api.runs(DAG) if run["state"] in ENDED}
-
-
-def compile_pipeline(root: Path) -> None:
-    """Make a folder as a snapshot of the DAG bundle is one."""
-    compiled = root / "dags" / "compiled" / "bert_sentiment.json"
-    compiled.parent.mkdir(parents=True)
-    shutil.copytree(ROOT / "tfx_modules", root / "tfx_modules", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("steps.py", "pipeline/promotion_pipeline.py"):
-        shutil.copy(PIPELINE / name, root)
-    environment = {**plain_environment(os.environ), "PYTHONPATH": str(root)}
-    code = f"import pathlib, promotion_pipeline; promotion_pipeline.compile_to(pathlib.Path({str(compiled)!r}))"
-    python = ROOT / ".venv" / "tfx" / "bin" / "python"
-    subprocess.run([python, "-c", code], cwd=root, env=environment, check=True, capture_output=True)
-    # What `make compile` leaves beside a pipeline.
-    compiled.with_suffix(".sha256").write_text(sources_digest(root / "tfx_modules"))
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    root = tmp_path_factory.mktemp("snapshot")
-    compile_pipeline(root)
-    (root / "files").mkdir()
-    shutil.copy(ROOT / "tests" / "support" / "dags" / "promotions_dag.py", root / "files")
-    bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
-    bundles = [{"name": "promotions", "classpath": bundle, "kwargs": {"path": str(root / "files")}}]
-    with new_site() as site:
-        place = site.place
-        socket = socket_path(place, site.environ)
-        make_private_folder(socket.parent)
-        settings = {
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
-            "TEST_MODULE_ROOT": str(root),
-        }
-        choices = Choices(ports=site.ports, node_socket=str(socket), settings=settings)
-        credentials = ensure_credentials(place.secrets)
-        environment = airflow_environment(place, credentials, choices.environment(), site.environ)
-        processes = Processes()
-        with only_stack(place):
-            ensure_database(place, environment)
-            write_session(place, choices)
-            try:
-                for part in [
-                    node_server(place, socket, plain_environment(site.environ)),
-                    *airflow_parts(place, environment),
-                ]:
-                    processes.start(part)
-                url = choices.environment()["AIRFLOW__API__BASE_URL"]
-                with AirflowApi(url, user=USER, password=credentials.password) as api:
-                    wait_until(lambda: "" if api.health().get("scheduler") == "healthy" else "Airflow", **WAIT)
-                    wait_until(lambda: "" if api.is_paused(DAG) is not None else str(api.import_errors()), **WAIT)
-                    wait_until(lambda: "" if socket.exists() else "the node server", **WAIT)
-                    api.set_paused(DAG, paused=False)
-                    # The schedule makes a run for the day before the last one, which is a promotion like others.
-                    yield Running(site, api)
-            finally:
-                processes.stop()
+    settings = pipeline_settings(tmp_path_factory.mktemp("snapshot"))
+    # The schedule makes a run for the day before the last one, which is a promotion like others.
+    with new_site() as site, running_airflow(site, settings) as started:
+        yield started
 
 
 def verdicts(running: Running, *runs: str) -> dict[str, dict[str, Any]]:

@@ -97,6 +97,7 @@ def test_request_and_surroundings(place: NodeEnvironment) -> None:
         "ledger": place.ledger,
         "parameters": {"act": "echo"},
         "use_cache": True,
+        "gpu": "none",
         "code_version": "c0de",
     }
     assert seen["cwd"] == str(MODULE_ROOT)

@@ -1,4 +1,4 @@
-"""A PostgreSQL that runs here, on a unix socket in a folder of its own, for the tests of one session."""
+"""A PostgreSQL that runs here, in a folder of its own, for as long as a test or a session needs it."""
 
 import os
 import pwd
@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 BINARIES = (*map(Path, os.environ.get("PATH", "").split(os.pathsep)), *Path("/usr/lib/postgresql").glob("*/bin"))
-OPTIONS = "-c listen_addresses='' -c fsync=off -c timezone=America/New_York"
+OPTIONS = "-c fsync=off -c timezone=America/New_York"
 
 
 def _binaries() -> Path:
@@ -32,15 +33,23 @@ def _user() -> str | None:
         pytest.skip("PostgreSQL does not run as root, and there is no user postgres; run the tests as another user")
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Path]:
-    """Folder of the server's unix socket; user and database are both called postgres. Its time zone is not UTC."""
+@contextmanager
+def running_postgres(port: int | None = None) -> Iterator[Path]:
+    """Run a server; user and database are both called postgres, and nobody needs a password. Its time zone is not UTC.
+
+    Args:
+        port: Where it listens on loopback; None: on its unix socket alone.
+
+    Yields:
+        The folder of its unix socket.
+    """
     binaries, user = _binaries(), _user()
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # the path of a socket is 107 bytes at most
     try:
         if user:
             shutil.chown(folder, user)
         data = folder / "data"
+        listen = f"-h 127.0.0.1 -p {port}" if port else "-c listen_addresses=''"
 
         def run(*command: str | Path) -> None:
             quiet = subprocess.DEVNULL
@@ -49,10 +58,27 @@ def postgres() -> Iterator[Path]:
             )
 
         run(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        run(binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"{OPTIONS} -k {folder}", "start")
+        run(
+            binaries / "pg_ctl",
+            "-D",
+            data,
+            "-w",
+            "-l",
+            folder / "log",
+            "-o",
+            f"{OPTIONS} {listen} -k {folder}",
+            "start",
+        )
         try:
             yield folder
         finally:
             run(binaries / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Path]:
+    """Folder of a server's unix socket, see :func:`running_postgres`."""
+    with running_postgres() as folder:
+        yield folder

@@ -2,12 +2,14 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tfx_modules.exceptions import NodeError
 from tfx_modules.node import logs
+from tfx_modules.node.kernel import die_with
 from tfx_modules.node.request import NodeRequest, parse_request, read_request
 
 _logger = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("request", type=Path, help="JSON file that says what to run, and where the outcome goes")
     options = parser.parse_args(arguments)
+    # It leads a session of its own. Where its task is killed without a word, another try must not find it at work.
+    die_with(os.getppid())
     logs.configure()
     try:
         request = read_request(options.request)

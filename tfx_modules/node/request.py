@@ -1,6 +1,7 @@
 """What the node command is asked to do."""
 
 import dataclasses
+import enum
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,17 @@ FORMAT = 1
 """Version of the request's form."""
 
 ParameterValue = str | int | float
+
+
+class GpuUse(str, enum.Enum):
+    """What a node has to do with GPUs."""
+
+    NONE = "none"
+    """It does not ask for one."""
+    WANTED = "wanted"
+    """Its log says whether TensorFlow sees one; without one it runs on the CPU."""
+    REQUIRED = "required"
+    """It fails where TensorFlow sees none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +46,8 @@ class NodeRequest:
     """Values of runtime parameters by name, as text or as what they are."""
     use_cache: bool
     """Whether outputs of an earlier execution with the same inputs may be taken."""
+    gpu: GpuUse
+    """Whether it looks for a GPU before the node runs, and must find one."""
     code_version: str
     """Digest of the sources; the cache holds within one version."""
     outcome: Path
@@ -89,6 +103,7 @@ def parse_request(fields: object) -> NodeRequest:
         ledger=_text(fields, "ledger"),
         parameters=_parameters(fields["parameters"]),
         use_cache=fields["use_cache"],
+        gpu=_gpu(fields["gpu"]),
         code_version=_text(fields, "code_version"),
         outcome=_path(fields, "outcome"),
     )
@@ -115,6 +130,13 @@ def _parameters(value: object) -> dict[str, ParameterValue]:
         if isinstance(given, bool) or not isinstance(given, ParameterValue):
             raise _wrong(f"parameters.{name}", given, "a text or a number")
     return dict(value)
+
+
+def _gpu(value: object) -> GpuUse:
+    try:
+        return GpuUse(value)
+    except ValueError:
+        raise _wrong("gpu", value, ", ".join(use.value for use in GpuUse)) from None
 
 
 def _wrong(name: str, got: object, allowed: str) -> NodeError:

@@ -11,12 +11,14 @@ from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.operator import BeamOperator
+from tfx_modules.devices import preflight
 from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import gates, ir
 from tfx_modules.node.connection import connection_config
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import NodeRequest
+from tfx_modules.node.store import metadata_of
 from tfx_modules.promotion import current
 
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
@@ -56,7 +58,7 @@ def _run(request: NodeRequest) -> Outcome:
 
 
 def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:
-    metadata = Metadata(connection_config(request.metadata))
+    metadata = metadata_of(connection_config(request.metadata))
     lineage = Lineage(metadata)
     earlier = lineage.of_run(bound.node)
     if earlier and earlier.succeeded:
@@ -64,6 +66,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         # artifacts that this very run has made.
         _logger.info("node %s has succeeded in run %s before (execution %d)", request.node, request.run_id, earlier.id)
         return _judged(bound, State.REUSED, earlier)
+    preflight(request.node, request.gpu)
     failure = _launch(bound, metadata, forker)
     return _launched(bound, lineage, failure)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bert_service.config import NodeEnvironment
 from bert_service.exceptions import NodeCancelledError, OutcomeError
+from bert_service.gpu import GpuUse
 from bert_service.hooks.process import FreshProcess
 from bert_service.hooks.server import ServedNode
 from bert_service.outcome import NodeOutcome, NodeState, read_outcome
@@ -27,6 +28,7 @@ class NodeRun:
     run_id: str
     parameters: Mapping[str, str]
     use_cache: bool
+    gpu: GpuUse = GpuUse.NONE
 
 
 class NodeTransport(Protocol):
@@ -96,6 +98,7 @@ class NodeHook:
             ledger=self._environment.ledger,
             parameters=run.parameters,
             use_cache=run.use_cache,
+            gpu=run.gpu,
             code_version=self._environment.code_version,
             outcome=outcome,
         )

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from bert_service.config import NodeEnvironment
 from bert_service.exceptions import SettingsError
+from bert_service.gpu import GpuUse
 from bert_service.hooks.node import NodeHook, NodeRun
 from bert_service.operators.links import ReportLink
 from bert_service.outcome import NodeOutcome, NodeState
@@ -37,6 +38,7 @@ class TfxNodeOperator(BaseOperator):
         parameters: Values of the node's runtime parameters, templated.
         use_cache: ``True`` or ``False`` as text, templated: whether outputs of an earlier run with the same inputs may
             be taken.
+        gpu: What the node is told of GPUs.
         report_output: Key of the output whose artifact has a report for people in its folder
             (:mod:`bert_service.reports`); the task gets a link to it. Empty: the node makes none.
     """
@@ -52,6 +54,7 @@ class TfxNodeOperator(BaseOperator):
         environment: NodeEnvironment,
         parameters: Mapping[str, str],
         use_cache: str = "True",
+        gpu: GpuUse = GpuUse.NONE,
         report_output: str = "",
         **kwargs: Any,
     ) -> None:
@@ -60,6 +63,7 @@ class TfxNodeOperator(BaseOperator):
         self.environment = environment
         self.parameters = parameters
         self.use_cache = use_cache
+        self.gpu = gpu
         self.report_output = report_output
         self.operator_extra_links = (ReportLink(),) if report_output else ()
         self._hook: NodeHook | None = None
@@ -85,6 +89,7 @@ class TfxNodeOperator(BaseOperator):
             run_id=context["run_id"],
             parameters=_checked_parameters(self.parameters),
             use_cache=_checked_boolean("use_cache", self.use_cache),
+            gpu=self.gpu,
         )
         self._hook = NodeHook(self.environment)
         outcome = self._hook.run(run, lambda line: self.log.info("%s", line))

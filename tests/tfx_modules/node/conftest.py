@@ -146,6 +146,7 @@ class Nodes:
             "ledger": f"sqlite:///{self.state}/ledger/ledger.db",
             "parameters": parameters,
             "use_cache": True,
+            "gpu": "none",
             "code_version": "1",
             "outcome": str(self.state / "outcomes" / f"{node}-{run_id}.json"),
         }

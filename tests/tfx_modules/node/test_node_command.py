@@ -245,6 +245,38 @@ def test_a_request_that_cannot_be_read_ends_the_command_before_anything_is_impor
     assert "tensorflow" not in done.stderr
 
 
+def test_the_command_ends_with_a_task_that_is_killed(tmp_path: Path) -> None:
+    request = tmp_path / "request.json"
+    os.mkfifo(request)
+    node = [sys.executable, "-m", "tfx_modules.node", str(request)]
+    task = (
+        f"import subprocess; p = subprocess.Popen({node!r}, start_new_session=True); print(p.pid, flush=True); p.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", task], stdout=subprocess.PIPE, text=True, env=environment()) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        with request.open("w", encoding="utf-8"):  # once the command reads its request
+            assert is_alive(pid)
+            parent.kill()
+            wait_until(lambda: not is_alive(pid))
+
+
+def test_a_node_that_must_have_a_gpu_fails_before_it_is_launched_where_there_is_none(nodes: Nodes) -> None:
+    if Path("/dev/nvidia0").exists():
+        pytest.skip("there is a GPU here")
+    ended = nodes.run("Writer", text="hello", changes={"gpu": "required"})
+
+    assert (ended.state, ended.execution_id) == ("failed", None)
+    assert ended.reason.startswith("Writer: TensorFlow sees no GPU, and [bert_service] require_gpu is true; allowed: ")
+
+
+def test_a_node_that_wants_a_gpu_says_what_it_runs_on(nodes: Nodes) -> None:
+    ended = nodes.run("Writer", text="hello", changes={"gpu": "wanted"})
+
+    assert ended.state == "complete"
+    assert any("INFO Writer: TensorFlow sees " in line for line in ended.log)
+
+
 def session_of_child(server: int) -> list[int]:
     """The living processes of the session of the server's one node; none before it has one."""
     sessions = {}

@@ -17,6 +17,7 @@ GOOD: dict[str, Any] = {
     "ledger": "postgresql://tfx:secret@db:5432/ledger",
     "parameters": {"train_args": "{}", "steps": 3, "rate": 0.5},
     "use_cache": True,
+    "gpu": "wanted",
     "code_version": "abc",
     "outcome": "/state/outcome.json",
 }
@@ -46,6 +47,7 @@ def test_a_password_is_not_in_the_request_s_text() -> None:
         ({"run_id": 7}, r"field run_id is 7; allowed: a text"),
         ({"outcome": "outcome.json"}, r"field outcome is 'outcome.json'; allowed: an absolute path"),
         ({"use_cache": "yes"}, r"field use_cache is 'yes'; allowed: true, false"),
+        ({"gpu": "yes"}, r"field gpu is 'yes'; allowed: none, wanted, required"),
         ({"parameters": ["tune"]}, r"field parameters is \['tune'\]; allowed: a JSON object"),
         ({"parameters": {"tune": True}}, r"field parameters.tune is True; allowed: a text or a number"),
         ({"parameters": {"tune": None}}, r"field parameters.tune is None; allowed: a text or a number"),

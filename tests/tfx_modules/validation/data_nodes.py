@@ -18,7 +18,7 @@ from tfx_modules.compile import to_json
 from tfx_modules.config import PipelineConfig, ValidationConfig
 from tfx_modules.node.connection import connection_config
 from tfx_modules.node.outcome import Outcome, State
-from tfx_modules.node.request import NodeRequest
+from tfx_modules.node.request import GpuUse, NodeRequest
 from tfx_modules.node.run import run_node
 from tfx_modules.pipeline import create_pipeline
 from tfx_modules.promotion.events import Draft, Kind
@@ -81,6 +81,7 @@ class DataNodes:
             ledger=self.ledger,
             parameters=parameters,
             use_cache=True,
+            gpu=GpuUse.NONE,
             code_version="1",
             outcome=self.folder / "outcome.json",
         )
