@@ -67,6 +67,33 @@ class TrainingConfig:
     seed: int = 20261105
 
 
+class Precision(str, enum.Enum):
+    """What the exported model computes in."""
+
+    AUTO = "auto"
+    """bfloat16 where the machine that trains is faster with it and the holdout's accuracy stays; else float32."""
+    FLOAT32 = "float32"
+    """Exact, and the same everywhere."""
+    BFLOAT16 = "bfloat16"
+    """Several times as fast on processors with matrix units for it (AMX, AVX512-BF16); slower on others."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """How the trained model is written for serving."""
+
+    precision: str = "auto"
+    """``auto``, ``float32`` or ``bfloat16`` (see Precision). With ``auto``, train on a processor like the servers'."""
+    max_accuracy_loss: float = 0.003
+    """How much lower than float32's the accuracy on the holdout may be with ``auto``: 0.003 is 0.3 points."""
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        choices = [item.value for item in Precision]
+        _check("export.precision", self.precision, ", ".join(choices), good=self.precision in choices)
+        _check("export.max_accuracy_loss", self.max_accuracy_loss, "0 to 1", good=0 <= self.max_accuracy_loss <= 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class TuningConfig:
     """The search that a run with ``tune`` does."""
@@ -224,6 +251,7 @@ class PipelineConfig:
     encoder: EncoderConfig = EncoderConfig()
     training: TrainingConfig = TrainingConfig()
     tuning: TuningConfig = TuningConfig()
+    export: ExportConfig = ExportConfig()
     gate: GateConfig = GateConfig()
     validation: ValidationConfig = ValidationConfig()
     serving_check: ServingCheckConfig = ServingCheckConfig()

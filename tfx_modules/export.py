@@ -23,7 +23,8 @@ import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from tfx_modules import features, warmup
-from tfx_modules.config import EncoderConfig
+from tfx_modules.bert_graph import BertGraph
+from tfx_modules.config import EncoderConfig, Precision
 from tfx_modules.exceptions import ConfigError
 
 TEXTS = "serving_default"
@@ -37,10 +38,11 @@ LABEL = "label"
 class ServableSentiment(tf.Module):  # type: ignore[misc]
     """Transform graph and classifier as one callable; not for training."""
 
-    def __init__(self, classifier: keras.Model, transform: tft.TFTransformOutput) -> None:
+    def __init__(
+        self, classifier: keras.Model, transform: tft.TFTransformOutput, precision: Precision = Precision.FLOAT32
+    ) -> None:
         super().__init__()
-        # A model of its own, since the compiled one would bring its optimizer's state, twice the weights, along.
-        self._classifier = keras.Model(classifier.inputs, classifier.outputs)
+        self._graph = BertGraph(classifier, tf.as_dtype(precision.value))
         self._transform = saved_transform_io_v2.SavedModelLoader(transform.transform_savedmodel_dir)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[untyped-decorator]
@@ -68,9 +70,7 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
 
     def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = self.token_ids(texts)
-        longest = tf.reduce_max(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32))
-        logits = self._classifier(tf.cast(ids[:, :longest], tf.int32), training=False)
-        scores = tf.sigmoid(tf.squeeze(logits, axis=1))
+        scores = tf.sigmoid(self._graph.logits(tf.cast(ids, tf.int32)))
         labels = tf.gather(tf.constant(features.SENTIMENTS), tf.cast(scores >= 0.5, tf.int32))
         return {SCORE: scores, LABEL: labels}
 
@@ -91,6 +91,7 @@ def save(
     folder: str,
     *,
     lengths: Sequence[int],
+    precision: Precision = Precision.FLOAT32,
 ) -> None:
     """Write the servable.
 
@@ -100,11 +101,12 @@ def save(
         encoder: tells the greatest input length, checked against the graph.
         folder: a version folder in TensorFlow Serving's form is written here.
         lengths: texts of these many WordPieces are what a server warms up with.
+        precision: what the model computes in, float32 or bfloat16.
 
     Raises:
         ConfigError: the graph was made with another input length.
     """
-    servable = ServableSentiment(classifier, transform)
+    servable = ServableSentiment(classifier, transform, precision)
     tokens = servable.token_ids(tf.constant([""])).shape[1]
     if tokens != encoder.max_tokens:
         msg = (

@@ -4,9 +4,8 @@ import dataclasses
 
 from tfx import types
 from tfx import v1 as tfx
-from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.proto import example_gen_pb2, infra_validator_pb2, trainer_pb2
+from tfx.proto import example_gen_pb2, infra_validator_pb2
 
 from tfx_modules import evaluation, export, parameters
 from tfx_modules.components import champion
@@ -16,6 +15,7 @@ from tfx_modules.components.infra_validator import InfraValidator
 from tfx_modules.components.pusher import Pusher
 from tfx_modules.components.schema_gen import SchemaGen
 from tfx_modules.components.statistics_gen import StatisticsGen
+from tfx_modules.components.trainer import Trainer
 from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
 from tfx_modules.config import PipelineConfig, ServingCheckConfig
 
@@ -153,10 +153,11 @@ def _trainer(config: PipelineConfig, data: _Data, hyperparameters: types.BaseCha
         hyperparameters=hyperparameters,
         run_fn=_RUN_FN,
         train_args=parameters.train_args(),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        holdout=parameters.holdout(),
         custom_config={
             "encoder": dataclasses.asdict(config.encoder),
             "training": dataclasses.asdict(config.training),
+            "export": dataclasses.asdict(config.export),
         },
     )
 

@@ -1,7 +1,7 @@
 """Scores exported models on reviews, as the server would: through the signature that takes texts.
 
-The pipeline's encoder scores 60 to 80 reviews of the sample feed a second on two cores, in the exported graph and with
-TensorFlow's own threads. So models are scored on no more reviews than tell them apart (``gate.max_compared``).
+A review takes the processor some milliseconds, and there are two models to score. So models are scored on no more
+reviews than tell them apart (``gate.max_compared``).
 """
 
 import hashlib

@@ -12,8 +12,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from tfx_modules import batches, export, model
-from tfx_modules.config import EncoderConfig, TrainingConfig, build
+from tfx_modules import batches, export, holdout, model, precision
+from tfx_modules.config import EncoderConfig, ExportConfig, Precision, TrainingConfig, build
 from tfx_modules.encoder import load_backbone
 from tfx_modules.exceptions import GateError
 
@@ -39,10 +39,12 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
         fn_args: ``train_steps`` is the number of batches, 0 for the settings' epochs; ``custom_config`` has
-            ``encoder`` and ``training``; ``hyperparameters`` is what the Tuner put out.
+            ``encoder``, ``training`` and ``export``, and the run's ``holdout``; ``hyperparameters`` is what the Tuner
+            put out.
 
     Raises:
         GateError: a split has no labelled example.
+        HoldoutError: the holdout is not the file that the run names.
     """
     encoder = build(EncoderConfig, fn_args.custom_config["encoder"])
     training = build(TrainingConfig, fn_args.custom_config["training"])
@@ -53,7 +55,19 @@ def run_fn(fn_args: FnArgs) -> None:
     with strategy().scope():
         classifier = model.build_classifier(load_backbone(encoder), values.dropout)
         _fit(classifier, fn_args, values, training, shape, transform)
-    export.save(classifier, transform, encoder, fn_args.serving_model_dir, lengths=shape.lengths)
+    chosen = _precision(classifier, transform, fn_args.custom_config)
+    export.save(classifier, transform, encoder, fn_args.serving_model_dir, lengths=shape.lengths, precision=chosen)
+
+
+def _precision(classifier: keras.Model, transform: tft.TFTransformOutput, custom_config: dict[str, Any]) -> Precision:
+    named = holdout.parse(custom_config["holdout"])
+
+    def score_in(kind: Precision) -> precision.Score:
+        servable = export.ServableSentiment(classifier, transform, kind)
+        return lambda texts: servable.serve_texts(texts)[export.SCORE]
+
+    settings = build(ExportConfig, custom_config["export"])
+    return precision.choose(score_in, settings, None if named is None else holdout.read(named))
 
 
 def _hyperparameters(tuned: dict[str, Any] | None, training: TrainingConfig) -> model.Hyperparameters:

@@ -108,6 +108,6 @@ def test_the_projects_own_pipeline() -> None:
     assert {node: names for node, names in parameters.items() if names} == {
         "CsvExampleGen": {"input_base", "range_config", "span_versions", "holdout"},
         "Tuner": {"tune"},
-        "Trainer": {"train_args"},
+        "Trainer": {"holdout", "train_args"},
         "Pusher": {"holdout", "promotion", "push_destination"},
     }

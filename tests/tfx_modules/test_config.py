@@ -67,7 +67,10 @@ def test_a_configuration_survives_the_way_through_custom_config() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nmae = 'x'", r"unknown setting nmae; known: beam_pipeline_args, encoder, gate, name, .*Correct or remove"),
+        (
+            "nmae = 'x'",
+            r"unknown setting nmae; known: beam_pipeline_args, encoder, export, gate, name, .*Correct or remove",
+        ),
         ("[training]\nepoch = 1", r"unknown setting training\.epoch; known: batch_size, .*epochs"),
         ("[training]\nepochs = 'two'", r"training\.epochs is 'two'; allowed: a value of type int"),
         ("[training]\nepochs = 1.5", r"training\.epochs is 1\.5; allowed: a value of type int"),

@@ -52,7 +52,7 @@ class ChampionStatisticsStrategy(resolver.ResolverStrategy):  # type: ignore[mis
         if not pushed:
             return {PUSHED: [], STATISTICS: []}
         champion = max(pushed, key=lambda item: int(item.id))
-        wanted = _outputs_of_run(store, _producer(store, champion.id))
+        wanted = _statistics_of_run(store, _producer(store, champion.id))
         found = [item for item in input_dict[STATISTICS] if item.id in wanted]
         return {PUSHED: [champion], STATISTICS: sorted(found, key=lambda item: int(item.id))[-1:]}
 
@@ -76,8 +76,8 @@ def _producer(store: MetadataStore, artifact: int) -> int:
     return min(int(event.execution_id) for event in events if event.type == Event.OUTPUT)
 
 
-def _outputs_of_run(store: MetadataStore, execution: int) -> frozenset[int]:
-    """Return the outputs of all nodes of the run that an execution belongs to, those from the cache too."""
+def _statistics_of_run(store: MetadataStore, execution: int) -> frozenset[int]:
+    """Return what StatisticsGen made, or took from the cache, in the run that an execution belongs to."""
     found: set[int] = set()
     for context in store.get_contexts_by_execution(execution):
         if context.type == constants.PIPELINE_RUN_CONTEXT_TYPE_NAME:
@@ -93,4 +93,9 @@ def _is_done(execution: Any) -> bool:
 
 def _outputs(store: MetadataStore, executions: list[int]) -> set[int]:
     events = store.get_events_by_execution_ids(executions)
-    return {int(event.artifact_id) for event in events if event.type == Event.OUTPUT}
+    return {int(event.artifact_id) for event in events if event.type == Event.OUTPUT and _key(event) == STATISTICS}
+
+
+def _key(event: Any) -> str:
+    """Return the name that a node gives its output: Transform makes ExampleStatistics too, under other names."""
+    return next((str(step.key) for step in event.path.steps if step.HasField("key")), "")

@@ -1,7 +1,6 @@
 """What clients can ask, in no protocol's terms. Protocol edges call this and nothing below it."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +8,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from tfx_modules.serving.batching.batcher import Batcher
+from tfx_modules.serving.batching.settings import BatchingParameters, cores
 from tfx_modules.serving.exceptions import DrainingError
+from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.registry import Lease, Registry
 from tfx_modules.serving.specs import Arrays, Computed, ModelSpec, PredictCall, VersionStatus
 from tfx_modules.serving.structured import Result, Task, conclude, prepare
@@ -21,25 +23,34 @@ T = TypeVar("T")
 INLINE_BYTES = 64 * 1024
 # A thread per core keeps the cores busy, since TensorFlow releases the GIL; two at least, for a short request beside
 # a long one.
-WORKERS = max(2, os.cpu_count() or 1)
+WORKERS = max(2, cores())
 
 
 class DataPlane:
     """Answers what clients ask, on a bounded number of threads, so that the event loop stays free."""
 
     def __init__(
-        self, registry: Registry, *, workers: int = WORKERS, observe: Callable[[Computed], None] | None = None
+        self,
+        registry: Registry,
+        *,
+        workers: int = WORKERS,
+        batching: BatchingParameters | None = None,
+        observe: Callable[[Computed], None] | None = None,
+        observe_batch: Callable[[int], None] | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             registry: the versions that there are.
             workers: how many requests are computed at the same time; the others wait in order of arrival.
+            batching: how requests are computed together, on threads of their own; None = each by itself.
             observe: is told of each call that was answered; must return at once.
+            observe_batch: is told the rows of each batch; must return at once.
         """
         self._registry = registry
         self._observe = observe
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="predict")
+        self._batcher = None if batching is None else Batcher(batching, observe_batch)
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -65,7 +76,7 @@ class DataPlane:
                 if not self._under_way:
                     self._idle.set()
 
-    async def predict(self, lease: Lease, call: PredictCall) -> Arrays:
+    async def predict(self, lease: Lease, call: PredictCall, *, api: str = "Predict") -> Arrays:
         """Return the outputs of a signature.
 
         Raises:
@@ -74,13 +85,13 @@ class DataPlane:
         """
         began = time.perf_counter()
         try:
-            outputs = await self._in_pool(lease.model.predict, call)
+            outputs = await self._compute(lease.model, call)
         except asyncio.CancelledError:
             if not self._draining:
                 raise
             raise DrainingError("the server had to stop before this request was done; ask another one") from None
         if self._observe is not None:
-            self._observe(Computed(lease.spec, call, outputs, time.perf_counter() - began))
+            self._observe(Computed(lease.spec, call, outputs, time.perf_counter() - began, api))
         return outputs
 
     async def infer(self, lease: Lease, tasks: Sequence[Task], examples: Sequence[bytes]) -> list[Result]:
@@ -91,7 +102,8 @@ class DataPlane:
             DrainingError: as ``predict``.
         """
         calls = [prepare(task, lease.model.signatures, examples) for task in tasks]
-        outputs = [await self.predict(lease, call) for call in calls]
+        api = tasks[0].api if len(tasks) == 1 else "MultiInference"
+        outputs = [await self.predict(lease, call, api=api) for call in calls]
         return [conclude(task, arrays, len(examples)) for task, arrays in zip(tasks, outputs, strict=True)]
 
     async def convert(self, size: int, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
@@ -120,6 +132,13 @@ class DataPlane:
     def close(self) -> None:
         """Let the threads end; does not wait for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._batcher is not None:
+            self._batcher.close()
+
+    async def _compute(self, model: ServedModel, call: PredictCall) -> Arrays:
+        if self._batcher is not None:
+            return await self._batcher.compute(model, call)
+        return await self._in_pool(model.predict, call)
 
     async def _in_pool(self, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *arguments, **options))

@@ -5,6 +5,7 @@ import logging
 import ssl
 
 import grpc
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tfx_modules.serving.catalogue import Catalogue
@@ -79,16 +80,19 @@ class Edges:
         return [*made, LimitInterceptor(self._admission)]
 
     def _rest_app(self) -> ASGIApp:
+        security = self._settings.security
         app: ASGIApp = LimitedApp(create_app(self._data_plane), self._settings.limits, self._admission)
         config = self._settings.monitoring_config_file
         path = None if config is None else read_metrics_path(config)
         if path is not None:
             app = MetricsPage(app, self._metrics, path)
         if self._keys is not None:
-            open_status = self._settings.security.status_without_api_key
+            open_status = security.status_without_api_key
             open_paths = frozenset({path} if path is not None and open_status else ())
             app = AuthenticatedApp(app, self._keys, open_status=open_status, open_paths=open_paths)
-        return CountedApp(app, self._metrics, self._has_model)
+        app = CountedApp(app, self._metrics, self._has_model)
+        # Outermost, for browsers ask first whether they may ask, without a key.
+        return CORSMiddleware(app, ("*",), ("GET", "POST"), ("*",)) if security.enable_cors_support else app
 
     def _has_model(self, name: str) -> bool:
         try:

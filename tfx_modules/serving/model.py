@@ -55,6 +55,17 @@ class ServedModel:
             )
         return self.signatures[name]
 
+    def check(self, call: PredictCall) -> Signature:
+        """See that a call fits the model; return its signature.
+
+        Raises:
+            SignatureNotFoundError, InvalidRequestError: it does not.
+        """
+        signature = self.signature(call.signature_name)
+        signature.check(call.inputs)
+        signature.check_filter(call.output_filter)
+        return signature
+
     def predict(self, call: PredictCall) -> dict[str, Array]:
         """Compute a signature's outputs.
 
@@ -62,9 +73,7 @@ class ServedModel:
             SignatureNotFoundError, InvalidRequestError: the call does not fit the model.
             InferenceError: the model failed.
         """
-        signature = self.signature(call.signature_name)
-        signature.check(call.inputs)
-        signature.check_filter(call.output_filter)
+        signature = self.check(call)
         tensors = {name: _tensor(name, array, signature.inputs[name]) for name, array in call.inputs.items()}
         outputs = self._run(signature.name, tensors)
         wanted = call.output_filter or tuple(sorted(signature.outputs))

@@ -10,6 +10,10 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import tensorflow as tf
+
+from tfx_modules.serving.batching.parameters_file import read_parameters
+from tfx_modules.serving.batching.settings import cores
 from tfx_modules.serving.catalogue import Catalogue
 from tfx_modules.serving.config import ModelConfig, ServerConfig
 from tfx_modules.serving.config_file import ConfigFile
@@ -42,7 +46,12 @@ class ModelServer:
             load=self._observation.loading(self._load if settings.enable_model_warmup else load_model),
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
-        self._data_plane = DataPlane(self._registry, observe=self._observation.computed)
+        self._data_plane = DataPlane(
+            self._registry,
+            batching=read_parameters(settings.batching),
+            observe=self._observation.computed,
+            observe_batch=self._observation.metrics.batched,
+        )
         edges = Edges(
             settings.operations,
             self._data_plane,
@@ -145,4 +154,7 @@ class ModelServer:
 
 async def serve(settings: ServerSettings, grpc_claim: Claim, rest_claim: Claim) -> None:
     """Make a server and run it; see ``ModelServer.run``."""
+    # TensorFlow counts the machine's cores, not those that this process, or its container, may use.
+    tf.config.threading.set_intra_op_parallelism_threads(settings.tensorflow_intra_op_parallelism or cores())
+    tf.config.threading.set_inter_op_parallelism_threads(settings.tensorflow_inter_op_parallelism or cores())
     await ModelServer(settings, grpc_claim, rest_claim).run()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tfx_modules.serving.batching.settings import BatchingSettings
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags import FlagParser
 from tfx_modules.serving.operations.settings import OPERATIONS_FLAGS, OperationsSettings, boolean, take_operations
@@ -32,6 +33,9 @@ class ServerSettings:
             another process never outlives it.
         drain_seconds: how long requests that are under way may take once the server is told to stop.
         enable_model_warmup: replay the requests that a version brings along before it becomes available.
+        tensorflow_intra_op_parallelism: threads for one operation; 0 = a thread per core.
+        tensorflow_inter_op_parallelism: operations at the same time; 0 = as many as cores.
+        batching: whether requests are computed together.
         operations: limits, keys, TLS, metrics, the prediction log.
     """
 
@@ -47,6 +51,9 @@ class ServerSettings:
     model_config_file_poll_wait_seconds: float = 0.0
     allow_version_labels_for_unavailable_models: bool = False
     enable_model_warmup: bool = True
+    tensorflow_intra_op_parallelism: int = 0
+    tensorflow_inter_op_parallelism: int = 0
+    batching: BatchingSettings = field(default_factory=BatchingSettings)
     operations: OperationsSettings = field(default_factory=OperationsSettings)
 
     def __post_init__(self) -> None:
@@ -60,6 +67,9 @@ class ServerSettings:
                 f"--file_system_poll_wait_seconds={self.file_system_poll_wait_seconds} is negative; "
                 "give seconds, or 0 to look at the base path once"
             )
+        for name in ("tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism"):
+            if getattr(self, name) < 0:
+                raise FlagError(f"--{name}={getattr(self, name)} is negative; give threads, or 0 for one per core")
         self._check_models()
 
     def _check_models(self) -> None:
@@ -112,6 +122,16 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "default": True,
         "help": "replay a version's assets.extra/tf_serving_warmup_requests before it becomes available",
     },
+    "--enable_batching": {
+        "type": boolean,
+        "nargs": "?",
+        "const": True,
+        "default": False,
+        "help": "compute requests of several clients together",
+    },
+    "--batching_parameters_file": {"type": Path, "help": "how, a BatchingParameters as text"},
+    "--tensorflow_intra_op_parallelism": {"type": int, "default": 0, "help": "threads for one operation, 0 = per core"},
+    "--tensorflow_inter_op_parallelism": {"type": int, "default": 0, "help": "operations at once, 0 = per core"},
     "--host": {"default": "127.0.0.1", "help": "address to bind to"},
     "--stop_when_stdin_closes": {
         "type": boolean,
@@ -144,4 +164,6 @@ def parse_flags(arguments: Sequence[str]) -> ServerSettings:
     values = vars(known)
     operations = take_operations(values)
     paths = {name: path.absolute() for name, path in values.items() if isinstance(path, Path)}
-    return ServerSettings(**{**values, **paths, "operations": operations})
+    values = {**values, **paths}
+    batching = BatchingSettings(**{name: values.pop(name) for name in ("enable_batching", "batching_parameters_file")})
+    return ServerSettings(**values, batching=batching, operations=operations)

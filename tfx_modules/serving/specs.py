@@ -160,12 +160,14 @@ class Computed:
 
     Attributes:
         seconds: how long that took, waiting for a thread included.
+        api: what was asked for, in TensorFlow Serving's word: ``Predict``, ``Classify`` and so on.
     """
 
     spec: ModelSpec
     call: PredictCall
     outputs: Arrays
     seconds: float
+    api: str = "Predict"
 
 
 def bytes_array(values: list[bytes], shape: tuple[int, ...]) -> Array:

@@ -29,6 +29,11 @@ class Task:
     method: str
     signature_name: str = DEFAULT_SIGNATURE
 
+    @property
+    def api(self) -> str:
+        """``Classify`` or ``Regress``."""
+        return self.method.rpartition("/")[2].capitalize()
+
 
 @dataclass(frozen=True)
 class Classifications:

@@ -1,4 +1,4 @@
-"""Links of tasks, shown as buttons on their pages in Airflow."""
+"""Links of tasks, shown in Airflow as buttons on their tab *Details*."""
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.types import TaskInstanceKey

@@ -13,6 +13,7 @@ from bert_service.hooks.node import NodeHook, NodeRun
 from bert_service.operators.links import ReportLink
 from bert_service.outcome import NodeOutcome, NodeState
 from bert_service.reports import report_uri
+from bert_service.run_end import BLOCKED
 from bert_service.xcoms import REPORT, VERDICT, failure_told, push_news
 
 _BOOLEANS = {"True": True, "False": False}
@@ -105,7 +106,8 @@ class TfxNodeOperator(BaseOperator):
         if artifacts := outcome.outputs.get(self.report_output):
             push_news(context, REPORT, report_uri(artifacts[0].uri))
         if outcome.state is NodeState.BLOCKED:
-            push_news(context, VERDICT, f"blocked: {outcome.reason}")
+            # Ours begin with the word already, and the note has it once; a node of somebody else need not say it.
+            push_news(context, VERDICT, f"{BLOCKED}{outcome.reason.removeprefix(BLOCKED)}")
 
     def on_kill(self) -> None:
         """Kill the node's whole process group; ``execute`` resumes after it, and raises."""

@@ -13,6 +13,8 @@ FOLDER = Path(exceptions.__file__).parent
 CORE = [
     *("catalogue", "config", "dataplane", "disk", "exceptions", "labels"),
     *("model", "registry", "specs", "structured", "watcher"),
+    "text_protos",
+    *(f"batching/{name}" for name in ("batcher", "merging", "parameters_file", "queues", "settings")),
     *(f"operations/{name}" for name in ("admission", "configs", "keys", "metrics", "observation", "prediction_log")),
 ]
 

@@ -1,6 +1,7 @@
 """The metrics page, with TensorFlow Serving's names, of a real server and as text."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -50,6 +51,19 @@ def clients(server: ModelServerProcess, model: Model) -> Iterator[ModelClient]:
             yield client
 
 
+def test_batches_are_counted_by_their_rows(tmp_path: Path, publish: Publish) -> None:
+    publish(tmp_path, 1)
+    config = tmp_path / "monitoring.config"
+    config.write_text("prometheus_config { enable: true }")
+    flags = [f"--monitoring_config_file={config}", "--enable_batching"]
+    with ModelServerProcess(model_base_path=tmp_path, model_name=MODEL, flags=flags) as server:
+        for client in clients(server, Model(MODEL)):
+            client.predict(["good", "bad", "good"])
+        lines = page(server).splitlines()
+    name = ":tensorflow:serving:batching_session:processed_batch_size"
+    assert {f'{name}_bucket{{le="2"}} 0', f'{name}_bucket{{le="4"}} 2', f"{name}_sum{{}} 6"} <= set(lines)
+
+
 def test_requests_are_counted_by_model_and_status_and_timed_by_method(watched: ModelServerProcess) -> None:
     for client in clients(watched, Model(MODEL)):
         client.predict(["good"])
@@ -74,6 +88,8 @@ def test_latency_is_told_by_version_and_loading_by_folder(watched: ModelServerPr
         client.predict(["good"])
     text = page(watched)
     assert f':bert_service:serving:version_latency_count{{model_name="{MODEL}",model_version="1"}} ' in text
+    labels = f'model_name="{MODEL}",API="Predict",runtime="TF2"'
+    assert f":tensorflow:serving:runtime_latency_count{{{labels}}} " in text
     assert '/1",status="success"} 1' in text
     assert '/2",status="fail"} 1' in text
     assert '/1",status="OK",le="+Inf"} 1' in text, "the warm-up of version 1"

@@ -64,6 +64,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory, publish: Publish) -> Itera
         f"--api_key_file={folder / 'keys'}",
         f"--monitoring_config_file={folder / 'monitoring.config'}",
         "--status_without_api_key",
+        "--enable_cors_support",
     ]
     tls = Tls(authority.file, ours.certificate, ours.key)
     with ModelServerProcess(model_base_path=folder, model_name=MODEL, flags=flags) as process:
@@ -140,6 +141,21 @@ def test_refused_over_rest_is_tensorflow_servings_error_with_a_challenge(secured
     body = {"instances": ["good"]}
     answer = httpx.post(url, json=body, headers=headers, verify=trusting(secured), trust_env=False)
     assert answer.status_code == 200
+
+
+def test_pages_of_other_origins_may_ask_where_a_flag_says_so(secured: Secured, server: ModelServerProcess) -> None:
+    url = f"{secured.process.rest_url}/v1/models/{MODEL}:predict"
+    asking = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+    asking["Access-Control-Request-Headers"] = "authorization,content-type"
+    allowed = httpx.options(url, headers=asking, verify=trusting(secured), trust_env=False)
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, "*")
+    page = {"Origin": "https://shop.example"}
+    for headers, status in ((page, 401), ({**page, "X-API-Key": KEY}, 200)):
+        body = {"instances": ["good"]}
+        answer = httpx.post(url, json=body, headers=headers, verify=trusting(secured), trust_env=False)
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
+    elsewhere = httpx.get(f"{server.rest_url}/v1/models/{MODEL}", headers=page, trust_env=False)
+    assert "access-control-allow-origin" not in elsewhere.headers
 
 
 def test_the_command_takes_its_key_from_the_environment(

@@ -43,9 +43,9 @@ def test_a_config_file_stands_in_for_name_and_base_path() -> None:
 
 def test_a_flag_that_is_not_supported_is_refused_with_those_that_are() -> None:
     with pytest.raises(
-        FlagError, match=r"not supported: --enable_batching=true; supported flags: .*--file_system_poll_"
+        FlagError, match=r"not supported: --enable_profiler=true; supported flags: .*--file_system_poll_"
     ):
-        parse_flags(["--enable_batching=true"])
+        parse_flags(["--enable_profiler=true"])
 
 
 @pytest.mark.parametrize(

@@ -29,20 +29,21 @@ class Runs:
         self._node = store.put_execution_type(metadata_store_pb2.ExecutionType(name="node"))
         self._run = store.put_context_type(metadata_store_pb2.ContextType(name="pipeline_run"))
 
-    def output(self, run: str, artifact: Artifact, state: int = Execution.COMPLETE) -> int:
+    def output(self, run: str, artifact: Artifact, key: str, state: int = Execution.COMPLETE) -> int:
         """Have a node of a run make an artifact, or take it from the cache; return the artifact's id."""
+        path = Event.Path(steps=[Event.Path.Step(key=key), Event.Path.Step(index=0)])
         execution = Execution(type_id=self._node, last_known_state=state)
         context = metadata_store_pb2.Context(type_id=self._run, name=run)
-        pair = (artifact, Event(type=Event.OUTPUT))
+        pair = (artifact, Event(type=Event.OUTPUT, path=path))
         _, (made,), _ = self.store.put_execution(execution, [pair], [context], reuse_context_if_already_exist=True)
         return int(made)
 
-    def statistics(self, run: str) -> int:
-        return self.output(run, self._artifact("ExampleStatistics"))
+    def statistics(self, run: str, key: str = "statistics") -> int:
+        return self.output(run, self._artifact("ExampleStatistics"), key)
 
     def cached(self, run: str, artifact: int) -> None:
         (found,) = self.store.get_artifacts_by_id([artifact])
-        self.output(run, found, Execution.CACHED)
+        self.output(run, found, "statistics", Execution.CACHED)
 
     def push(self, run: str, version: int = 0) -> int:
         """Have a Pusher of a run promote a version, or none."""
@@ -50,7 +51,7 @@ class Runs:
         if version:
             artifact.custom_properties["pushed_version"].string_value = str(version)
             self.put_in_service(version)
-        return self.output(run, artifact)
+        return self.output(run, artifact, "pushed_model")
 
     def put_in_service(self, version: int) -> None:
         with open_ledger(self.ledger).exclusive() as held:
@@ -109,6 +110,14 @@ def test_statistics_from_the_cache_count_for_the_run_that_took_them(runs: Runs) 
     runs.cached("pushing", statistics)
     pushed = runs.push("pushing", 2026110501)
     runs.statistics("later")
+    assert runs.champion() == ([pushed], [statistics])
+
+
+def test_transforms_statistics_are_not_those_of_the_reviews(runs: Runs) -> None:
+    statistics = runs.statistics("pushing")
+    for key in ("pre_transform_stats", "post_transform_stats"):
+        runs.statistics("pushing", key)
+    pushed = runs.push("pushing", 2026110501)
     assert runs.champion() == ([pushed], [statistics])
 
 

@@ -9,6 +9,7 @@ import pytest
 from tfx_modules.config import Severity, ValidationConfig
 from tfx_modules.validation import comparison, profile
 from tfx_modules.validation.profile import EMPTY, Days, Profile
+from tfx_modules.validation.report import pictures
 from tfx_modules.validation.report.page import Champion, Report, render
 from tfx_modules.validation.verdict import Anomaly, Finding, Verdict
 
@@ -83,6 +84,17 @@ def test_numbers_are_there_without_the_pictures() -> None:
     assert page.count('<td data-label="Limit"') == 12
     assert "2026-11-01 to 2026-11-14, 14 days" in page
     assert f"{sum(item.rows for item in DAYS.values()):,} reviews" in page
+
+
+def test_the_newest_day_is_drawn_in_front_of_days_that_are_alike() -> None:
+    drawn = pictures.distribution("tags", [("newest", day(60)), ("day before", day(60))])
+    curves = drawn.partition('id="legend')[0]
+    assert 0 < curves.index("stroke: #c2570c") < curves.index("stroke: #0b5394")
+
+
+def test_the_hidden_heads_of_tables_make_a_narrow_screen_no_wider() -> None:
+    # Out of sight is not out of the way: at its full size it could be scrolled to.
+    assert re.search(r"thead \{ position: absolute; width: 1px; height: 1px; overflow: hidden;", render(report()))
 
 
 def test_a_page_is_small() -> None:

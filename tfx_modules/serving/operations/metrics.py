@@ -14,6 +14,8 @@ LabelValues = tuple[str, ...]
 
 # Microseconds: 33 limits from 10, each 1.8 times the one before (about 20 minutes), and what is above.
 LIMITS = tuple(10 * 1.8**power for power in range(33))
+RUNTIME = "TF2"  # TensorFlow Serving's own are TF1, its session, and TFRT
+BATCH_LIMITS = tuple(2.0**power for power in range(14))  # rows; ``batching_util.h``
 
 
 class Counter:
@@ -37,30 +39,34 @@ class Counter:
 
 
 class Histogram:
-    """How long something took, by label values."""
+    """How long something took, or how large it was, by label values."""
 
     kind = "histogram"
 
-    def __init__(self, name: str, *labels: str) -> None:
+    def __init__(self, name: str, *labels: str, limits: tuple[float, ...] = LIMITS) -> None:
         self.name = name
         self._labels = labels
+        self._limits = limits
         self._buckets: dict[LabelValues, list[int]] = {}
         self._sums: dict[LabelValues, float] = {}
 
     def observe(self, seconds: float, *values: str) -> None:
         """Count one that took so long."""
-        microseconds = seconds * 1e6
-        buckets = self._buckets.setdefault(values, [0] * (len(LIMITS) + 1))
-        buckets[bisect.bisect_left(LIMITS, microseconds)] += 1
-        self._sums[values] = self._sums.get(values, 0.0) + microseconds
+        self.count(seconds * 1e6, *values)
+
+    def count(self, size: float, *values: str) -> None:
+        """Count one that was so large."""
+        buckets = self._buckets.setdefault(values, [0] * (len(self._limits) + 1))
+        buckets[bisect.bisect_left(self._limits, size)] += 1
+        self._sums[values] = self._sums.get(values, 0.0) + size
 
     def lines(self) -> Iterator[str]:
         """Yield the samples."""
         for values, buckets in sorted(self._buckets.items()):
             pairs = _pairs(self._labels, values)
-            limits = [f"{limit:g}" for limit in LIMITS] + ["+Inf"]
+            limits = [f"{limit:g}" for limit in self._limits] + ["+Inf"]
             for limit, count in zip(limits, accumulate(buckets), strict=True):
-                yield f'{self.name}_bucket{{{pairs},le="{limit}"}} {count}'
+                yield f'{self.name}_bucket{{{pairs}{"," if pairs else ""}le="{limit}"}} {count}'
             yield f"{self.name}_sum{{{pairs}}} {self._sums[values]:.0f}"
             yield f"{self.name}_count{{{pairs}}} {sum(buckets)}"
 
@@ -77,9 +83,11 @@ class Metrics:
         self._dropped = dropped
         self._requests = Counter(":tensorflow:serving:request_count", "model_name", "status")
         self._latency = Histogram(":tensorflow:serving:request_latency", "model_name", "API", "entrypoint")
+        self._runtime = Histogram(":tensorflow:serving:runtime_latency", "model_name", "API", "runtime")
         self._versions = Histogram(":bert_service:serving:version_latency", "model_name", "model_version")
         self._loads = Counter(":tensorflow:cc:saved_model:load_attempt_count", "model_path", "status")
         self._warm_ups = Histogram(":tensorflow:serving:model_warmup_latency", "model_path", "status")
+        self._batches = Histogram(":tensorflow:serving:batching_session:processed_batch_size", limits=BATCH_LIMITS)
 
     def answered(self, model: str, api: str, entrypoint: str, code: str, seconds: float) -> None:
         """Count a request; of its time, only when all was well, as TensorFlow Serving does.
@@ -96,9 +104,17 @@ class Metrics:
             if code == "OK":
                 self._latency.observe(seconds, model, api, entrypoint)
 
-    def computed(self, model: str, version: int, seconds: float) -> None:
-        """Note how long a version took for a request, waiting included."""
+    def computed(self, model: str, version: int, api: str, seconds: float) -> None:
+        """Note how long a version took for a request, waiting for its turn included.
+
+        Args:
+            model: its name.
+            version: its number.
+            api: ``Predict``, ``Classify`` and so on.
+            seconds: from when its inputs were there to its outputs.
+        """
         with self._lock:
+            self._runtime.observe(seconds, model, api, RUNTIME)
             self._versions.observe(seconds, model, str(version))
 
     def loaded(self, path: str, *, success: bool) -> None:
@@ -111,11 +127,19 @@ class Metrics:
         with self._lock:
             self._warm_ups.observe(seconds, path, code)
 
+    def batched(self, rows: int) -> None:
+        """Count a batch that is computed."""
+        with self._lock:
+            self._batches.count(rows)
+
     def page(self) -> str:
         """Return all of it as Prometheus reads it."""
         with self._lock:
             lines: list[str] = []
-            for metric in (self._requests, self._latency, self._versions, self._loads, self._warm_ups):
+            for metric in (
+                *(self._requests, self._latency, self._runtime, self._versions),
+                *(self._loads, self._warm_ups, self._batches),
+            ):
                 lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
         if self._dropped is not None:
             name = ":bert_service:serving:prediction_log_dropped_count"

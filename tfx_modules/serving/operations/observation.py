@@ -38,7 +38,7 @@ class Observation:
 
     def computed(self, done: Computed) -> None:
         """Note a call that a model has answered."""
-        self.metrics.computed(done.spec.name, done.spec.version or 0, done.seconds)
+        self.metrics.computed(done.spec.name, done.spec.version or 0, done.api, done.seconds)
         if self._log is not None:
             self._log.add(done)
 

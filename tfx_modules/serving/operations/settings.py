@@ -47,6 +47,7 @@ class SecuritySettings:
         rest_ssl_key: its private key (PEM).
         api_key_file: keys, one a line; requests must carry one of them.
         status_without_api_key: status, health and metrics are told without one.
+        enable_cors_support: let pages of any origin ask over REST.
     """
 
     ssl_config_file: Path | None = None
@@ -54,6 +55,7 @@ class SecuritySettings:
     rest_ssl_key: Path | None = None
     api_key_file: Path | None = None
     status_without_api_key: bool = False
+    enable_cors_support: bool = False
 
     def __post_init__(self) -> None:
         if (self.rest_ssl_cert is None) != (self.rest_ssl_key is None):
@@ -134,6 +136,12 @@ OPERATIONS_FLAGS: dict[str, dict[str, Any]] = {
         "nargs": "?",
         "const": True,
         "help": "tell status, health and metrics without a key",
+    },
+    "--enable_cors_support": {
+        "type": boolean,
+        "nargs": "?",
+        "const": True,
+        "help": "let pages of any origin ask over REST",
     },
     "--monitoring_config_file": {"type": Path, "help": "TensorFlow Serving's MonitoringConfig as text"},
     "--prediction_log_file": {"type": Path, "help": "file that predictions are added to, as JSON lines"},

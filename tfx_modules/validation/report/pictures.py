@@ -88,9 +88,10 @@ def distribution(name: str, sets: Sequence[tuple[str, Profile]]) -> str:
     used = [n for n in range(profile.SIZES[name]) if any(item.counts[name][n] for _, item in sets)]
     places = range(min(used, default=0), max(used, default=0) + 1)
     with _drawing() as (axes, made):
-        for (label, item), style in zip(sets, _STYLES, strict=False):
+        for place, ((label, item), style) in enumerate(zip(sets, _STYLES, strict=False)):
             shares = item.shares(name)
-            axes.plot([shares[n] for n in places], label=label, markersize=4, **style)
+            # The newest in front: where all sets are alike, it is the one to be seen.
+            axes.plot([shares[n] for n in places], label=label, markersize=4, zorder=3 - 0.1 * place, **style)
         _name_places(axes, [profile.class_name(name, n) for n in places])
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.set_ylim(bottom=0)

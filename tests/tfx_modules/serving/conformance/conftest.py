@@ -15,16 +15,20 @@ from tfx_modules.serving.process import ModelServerProcess
 Ask = Callable[[RestCase], None]
 
 
-@pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+@pytest.fixture(scope="session", params=["alone", "batched"])
+def target(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Target]:
+    """The server; the project's own with and without batching, which may change nothing."""
     rest, address = os.environ.get("CONFORMANCE_REST"), os.environ.get("CONFORMANCE_GRPC")
     if rest and address:
+        if request.param == "batched":
+            pytest.skip("the server that is asked was started as it is")
         yield Target(rest.rstrip("/"), address)
         return
     if rest or address:
         pytest.fail("set both CONFORMANCE_REST=http://host:port and CONFORMANCE_GRPC=host:port, or neither")
     base_path = tmp_path_factory.mktemp("conformance")
     flags = [f"--model_config_file={export(base_path)}", "--allow_version_labels_for_unavailable_models"]
+    flags += ["--enable_batching"] if request.param == "batched" else []
     with ModelServerProcess(model_base_path=base_path, model_name=NAME, flags=flags) as process:
         yield Target(process.rest_url, process.grpc_address)
 

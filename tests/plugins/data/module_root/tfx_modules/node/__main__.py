@@ -13,7 +13,7 @@ from typing import Any
 EXIT_CODES = {"complete": 0, "cached": 0, "reused": 0, "skipped": 0, "blocked": 1, "failed": 1}
 REASONS = {
     "skipped": "the model is not blessed: accuracy 0.612 < floor 0.7",
-    "blocked": "split train: review has 3 missing values",
+    "blocked": "blocked: split train: review has 3 missing values",
     "failed": "out of memory",
 }
 

@@ -1,0 +1,149 @@
+"""Compare the model server with FastAPI and PyTorch, and FastAPI and ONNX Runtime.
+
+    python3.11 -m venv /tmp/peers && /tmp/peers/bin/pip install -r benchmarks/serving/requirements.txt
+    .venv/tfx/bin/python -m benchmarks.serving --peers /tmp/peers/bin/python --reviews imdb_test_2k.csv.gz
+
+The same encoder and head everywhere, texts from the same reviews, cut at the same number of WordPieces, one after the
+other on the same cores, each server by itself. Workloads: reviews of at least 128 WordPieces cut to 128; of at least
+256, cut to 256; and reviews as they are, up to the encoder's 512. One text a request: first one client, then many at
+the same time. The clients share the machine with the server, and are the same for all.
+"""
+
+import argparse
+import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from benchmarks.serving import models
+from benchmarks.serving.load import Ask, Measured, grpc_asker, measure, rest_asker
+from tfx_modules.config import Precision
+from tfx_modules.serving.process import ModelServerProcess
+
+LENGTHS = (128, 256, 512)
+MIX = 512
+PEER = Path(__file__).with_name("peer.py")
+BATCHING = "max_batch_size { value: 32 } num_batch_threads { value: 2 }"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every server is measured with."""
+
+    folder: Path
+    texts: Mapping[int, Sequence[str]]
+    """By the number of WordPieces that they are cut at."""
+    clients: int
+    seconds: float
+
+
+def workloads(reviews: Sequence[str]) -> dict[int, list[str]]:
+    """Choose reviews by length; for the mix, all."""
+    counts = models.count_tokens(reviews, MIX)
+    chosen = {
+        tokens: [text for text, count in zip(reviews, counts, strict=True) if count >= tokens] for tokens in LENGTHS
+    }
+    return {**chosen, MIX: list(reviews)}
+
+
+def ours(setting: Setting, precision: Precision, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
+    """Measure this server over both protocols."""
+    flags = [f"--model_config_file={setting.folder / precision.value / models.CONFIG}"]
+    if batching:
+        parameters = setting.folder / "batching.config"
+        parameters.write_text(BATCHING)
+        flags += ["--enable_batching", f"--batching_parameters_file={parameters}"]
+    name = f"this server, {precision.value}, {'batching' if batching else 'no batching'}"
+    with ModelServerProcess(model_base_path=setting.folder, model_name="unused", flags=flags) as server:
+        rest = server.rest_url.removeprefix("http://")
+        for tokens, texts in setting.texts.items():
+            model = f"tokens{tokens}"
+            path = f"/v1/models/{model}:predict"
+            by_rest = rest_asker(rest, path, lambda prediction: float(prediction["score"]))
+            for protocol, connect in (("REST", by_rest), ("gRPC", grpc_asker(server.grpc_address, model))):
+                yield f"{name}, {protocol}", tokens, _measure(connect, texts, setting)
+
+
+def peer(setting: Setting, python: str, kind: str, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
+    """Measure a peer over REST."""
+    name = f"FastAPI, {kind}, {'batching' if batching else 'no batching'}, REST"
+    with _peer_process(setting, python, kind, batching=batching) as address:
+        for tokens, texts in setting.texts.items():
+            connect = rest_asker(address, f"/{tokens}", float)
+            yield name, tokens, _measure(connect, texts, setting)
+
+
+def _measure(connect: Callable[[], Ask], texts: Sequence[str], setting: Setting) -> Measured:
+    return measure(connect, texts, clients=setting.clients, seconds=setting.seconds)
+
+
+@contextlib.contextmanager
+def _peer_process(setting: Setting, python: str, kind: str, *, batching: bool) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [python, str(PEER), kind, str(port), str(models.encoder_folder()), str(setting.folder / "head.npz")]
+    process = subprocess.Popen([*command, *(["--batch"] if batching else [])])
+    try:
+        _wait(f"http://127.0.0.1:{port}/docs", process)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(url, trust_env=False, timeout=5)
+            return
+        time.sleep(0.2)
+    sys.exit(f"the peer did not start: {process.args!r}")
+
+
+def main() -> None:
+    """Measure all, and print a line as soon as it is known."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", required=True, help="Python of the peers' environment")
+    parser.add_argument("--reviews", type=Path, required=True, help="CSV, gzipped, with the column review")
+    parser.add_argument("--clients", type=int, default=16, help="at saturation (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=8, help="for each figure (default: %(default)s)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        models.write_head(folder / "head.npz")
+        for precision in (Precision.FLOAT32, Precision.BFLOAT16):
+            (folder / precision.value).mkdir()
+            models.write(folder / precision.value, LENGTHS, precision)
+        texts = workloads(models.read_reviews(options.reviews))
+        setting = Setting(folder, texts, options.clients, options.seconds)
+        print("server | tokens | p50 ms | p95 | p99 | texts/s | p99 ms at saturation | first scores", flush=True)
+        for name, tokens, measured in _all(setting, options.peers):
+            times = " | ".join(f"{value:.1f}" for value in measured.percentiles)
+            scores = " ".join(f"{score:.3f}" for score in measured.scores[:4])
+            length = "mix" if tokens == MIX else tokens
+            print(
+                f"{name} | {length} | {times} | {measured.throughput:.1f} | {measured.slowest:.0f} | {scores}",
+                flush=True,
+            )
+
+
+def _all(setting: Setting, python: str) -> Iterator[tuple[str, int, Measured]]:
+    for kind in ("onnx", "torch", "onnx-int8", "torch-bfloat16"):
+        for batching in (False, True):
+            yield from peer(setting, python, kind, batching=batching)
+    for precision in (Precision.BFLOAT16, Precision.FLOAT32):
+        for batching in (False, True):
+            yield from ours(setting, precision, batching=batching)
+
+
+if __name__ == "__main__":
+    main()

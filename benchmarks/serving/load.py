@@ -1,0 +1,112 @@
+"""Clients that ask for one text at a time, each on a connection of its own, as soon as they have the last answer."""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import numpy as np
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+Ask = Callable[[str], float]
+"""Sends one text, returns its score."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a workload gave.
+
+    Attributes:
+        percentiles: milliseconds of one client's requests: half, 95 and 99 of 100 take no longer.
+        throughput: texts a second of many clients together.
+        slowest: milliseconds that 99 of 100 of their requests take at most.
+        scores: the first texts' scores.
+    """
+
+    percentiles: tuple[float, float, float]
+    throughput: float
+    slowest: float
+    scores: tuple[float, ...]
+
+
+def rest_asker(address: str, path: str, score: Callable[[Any], float]) -> Callable[[], Ask]:
+    """Return what opens a REST connection; ``score`` reads the first of the answer's ``predictions``."""
+
+    def connect() -> Ask:
+        connection = http.client.HTTPConnection(address, timeout=120)
+
+        def ask(text: str) -> float:
+            connection.request("POST", path, json.dumps({"instances": [text]}), {"Content-Type": "application/json"})
+            answer = json.load(connection.getresponse())
+            return score(answer["predictions"][0])
+
+        return ask
+
+    return connect
+
+
+def grpc_asker(address: str, model: str) -> Callable[[], Ask]:
+    """Return what opens a channel of its own to a TensorFlow Serving."""
+
+    def connect() -> Ask:
+        channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+
+        def ask(text: str) -> float:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = model
+            request.inputs["text"].dtype = 7  # DT_STRING
+            request.inputs["text"].string_val.append(text.encode())
+            request.inputs["text"].tensor_shape.dim.add(size=1)
+            answer: float = predict(request, timeout=120).outputs["score"].float_val[0]
+            return answer
+
+        return ask
+
+    return connect
+
+
+def measure(connect: Callable[[], Ask], texts: Sequence[str], *, clients: int, seconds: float) -> Measured:
+    """Ask with one client, then with many.
+
+    Args:
+        connect: opens a connection.
+        texts: asked in turns.
+        clients: how many there are the second time.
+        seconds: for how long, each time.
+    """
+    ask = connect()
+    scores = tuple(ask(text) for text in texts[:8])
+    _repeat(ask, texts, seconds / 4)  # shapes that were not there before are prepared now
+    alone = np.array(_repeat(ask, texts, seconds))
+    found: list[list[float]] = []
+    askers = [connect() for _ in range(clients)]
+    for asker in askers:
+        asker(texts[0])
+    threads = [
+        threading.Thread(target=lambda n=n: found.append(_repeat(askers[n], texts[n * 7 :], seconds)))
+        for n in range(clients)
+    ]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.perf_counter() - began
+    many = np.concatenate(found)
+    p50, p95, p99 = (float(np.percentile(alone, share)) * 1000 for share in (50, 95, 99))
+    return Measured((p50, p95, p99), len(many) / took, float(np.percentile(many, 99)) * 1000, scores)
+
+
+def _repeat(ask: Ask, texts: Sequence[str], seconds: float) -> list[float]:
+    """Ask for so long; return the seconds that each answer took."""
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while (began := time.perf_counter()) < end:
+        ask(texts[len(times) % len(texts)])
+        times.append(time.perf_counter() - began)
+    return times

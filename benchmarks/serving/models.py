@@ -1,0 +1,98 @@
+"""The model that all servers have: the project's encoder, and a head of fixed random weights."""
+
+import csv
+import dataclasses
+import functools
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+
+import apache_beam as beam
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform import beam as tft_beam
+
+from tfx_modules import export, features, model
+from tfx_modules.beam.runner import pipeline_of
+from tfx_modules.config import EncoderConfig, Precision
+from tfx_modules.encoder import load_backbone, resolve
+from tfx_modules.preprocessing import preprocessing_fn
+
+SEED = 20261105
+CONFIG = "models.config"
+
+
+def encoder(tokens: int) -> EncoderConfig:
+    """The default encoder; texts are cut at their end, as Hugging Face's tokenizer does."""
+    return EncoderConfig(max_tokens=tokens, head_tokens=tokens)
+
+
+def encoder_folder() -> Path:
+    """Where the encoder's Hugging Face files are."""
+    return resolve(EncoderConfig().source)
+
+
+def write(folder: Path, lengths: Sequence[int], precision: Precision) -> Path:
+    """Export a model for each input length, as the Trainer does.
+
+    Returns:
+        A configuration file with which a server serves all of them, ``tokens128`` and so on.
+    """
+    entries = ""
+    for tokens in lengths:
+        base = folder / f"tokens{tokens}"
+        classifier = _classifier(tokens)
+        export.save(
+            classifier,
+            _transform(folder, tokens),
+            encoder(tokens),
+            str(base / "1"),
+            lengths=[32, tokens],
+            precision=precision,
+        )
+        entries += f"config {{ name: '{base.name}' base_path: '{base}' model_platform: 'tensorflow' }}\n"
+    config = folder / CONFIG
+    config.write_text(f"model_config_list {{\n{entries}}}\n")
+    return config
+
+
+def write_head(file: Path) -> None:
+    """Write the head's weights for the peers: ``kernel`` [width, 1], ``bias`` [1]."""
+    kernel, bias = (variable.numpy() for variable in _classifier(2).get_layer("logit").weights)
+    np.savez(file, kernel=kernel, bias=bias)
+
+
+def read_reviews(file: Path) -> list[str]:
+    """Read the column ``review`` of a gzipped CSV file."""
+    with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
+        return [row["review"] for row in csv.DictReader(lines)]
+
+
+def count_tokens(reviews: Sequence[str], most: int) -> list[int]:
+    """Count each review's WordPieces, up to ``most``."""
+    config = dataclasses.asdict(encoder(most))
+    rows = tf.constant([review.encode() for review in reviews])
+    sparse = tf.sparse.from_dense(rows[:, tf.newaxis])
+    labels = tf.sparse.from_dense(tf.ones([len(reviews), 1], tf.int64))
+    made = preprocessing_fn({features.REVIEW: sparse, features.LABEL: labels}, {"encoder": config})
+    found: list[int] = tf.math.count_nonzero(made[features.INPUT_IDS], axis=1).numpy().tolist()
+    return found
+
+
+def _classifier(tokens: int) -> model.SentimentClassifier:
+    backbone = load_backbone(encoder(tokens))
+    keras.utils.set_random_seed(SEED)
+    return model.build_classifier(backbone, 0.1)
+
+
+def _transform(folder: Path, tokens: int) -> tft.TFTransformOutput:
+    kinds = {features.REVIEW: tf.io.VarLenFeature(tf.string), features.LABEL: tf.io.VarLenFeature(tf.int64)}
+    function = functools.partial(preprocessing_fn, custom_config={"encoder": dataclasses.asdict(encoder(tokens))})
+    out = folder / f"transform{tokens}"
+    with pipeline_of(()) as pipeline, tft_beam.Context(temp_dir=str(folder / "work")):
+        rows = pipeline | beam.Create([{features.REVIEW: [b"A fine film."], features.LABEL: [1]}])
+        analysed = (rows, tft.DatasetMetadata.from_feature_spec(kinds)) | tft_beam.AnalyzeDataset(function)
+        analysed | tft_beam.WriteTransformFn(str(out))
+    return tft.TFTransformOutput(str(out))

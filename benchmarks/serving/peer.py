@@ -1,0 +1,173 @@
+"""A server as an engineer would write it without this project; runs in the peers' environment, and imports no other.
+
+    python benchmarks/serving/peer.py KIND PORT ENCODER_FOLDER HEAD.npz [--batch]
+
+KIND is ``torch``, ``torch-bfloat16``, ``onnx`` or ``onnx-int8``. ``POST /TOKENS`` with ``{"instances": [text, ...]}``
+answers ``{"predictions": [score, ...]}``; texts are cut at TOKENS WordPieces. Texts of one request are padded to their
+longest. With ``--batch``, requests that arrive while the model computes are computed together, up to 32.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import fastapi
+import numpy as np
+import torch
+import transformers
+import uvicorn
+
+MOST = 32
+CORES = torch.get_num_threads()
+
+Encode = Callable[[dict[str, Any]], Any]
+"""From ids, mask and types [rows, tokens] to the [CLS] vectors [rows, width]."""
+
+
+def torch_encoder(folder: str, *, bfloat16: bool) -> Encode:
+    """Hugging Face's model, in PyTorch."""
+    model = transformers.BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+
+    def encode(inputs: dict[str, Any]) -> Any:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            made = model(**{name: torch.from_numpy(values) for name, values in inputs.items()})
+        return made.last_hidden_state[:, 0].float().numpy()
+
+    return encode
+
+
+def onnx_encoder(folder: str, *, int8: bool) -> Encode:
+    """The same model in ONNX Runtime, its graph optimised, its threads bounded to the cores."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as work:
+        path = _exported(folder, Path(work))
+        if int8:
+            from onnxruntime.quantization import quantize_dynamic
+
+            quantize_dynamic(path, path := Path(work) / "int8.onnx")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = CORES
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def encode(inputs: dict[str, Any]) -> Any:
+        return session.run(["hidden"], inputs)[0][:, 0]
+
+    return encode
+
+
+def _exported(folder: str, work: Path) -> Path:
+    model = transformers.BertModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="eager").eval()
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    sample = tuple(torch.ones((2, 16), dtype=torch.int64) for _ in names)
+    axes = {name: {0: "rows", 1: "tokens"} for name in [*names, "hidden"]}
+    path = work / "encoder.onnx"
+    torch.onnx.export(
+        _Hidden(model), sample, str(path), input_names=names, output_names=["hidden"], dynamic_axes=axes, dynamo=False
+    )
+    return path
+
+
+class _Hidden(torch.nn.Module):  # type: ignore[misc]
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
+        """Return the last layer's vectors."""
+        found = self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        return found.last_hidden_state
+
+
+ENCODERS: dict[str, Callable[[str], Encode]] = {
+    "torch": lambda folder: torch_encoder(folder, bfloat16=False),
+    "torch-bfloat16": lambda folder: torch_encoder(folder, bfloat16=True),
+    "onnx": lambda folder: onnx_encoder(folder, int8=False),
+    "onnx-int8": lambda folder: onnx_encoder(folder, int8=True),
+}
+
+
+class Scorer:
+    """Tokenizer, encoder and head."""
+
+    def __init__(self, kind: str, folder: str, head: str) -> None:
+        self._encode = ENCODERS[kind](folder)
+        self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        weights = np.load(head)
+        self._kernel, self._bias = weights["kernel"][:, 0], weights["bias"][0]
+
+    def score(self, texts: Sequence[str], tokens: int) -> list[float]:
+        """Return the probabilities of positive."""
+        inputs = dict(
+            self._tokenizer(list(texts), truncation=True, max_length=tokens, padding=True, return_tensors="np")
+        )
+        logits = self._encode({name: values.astype(np.int64) for name, values in inputs.items()}) @ self._kernel
+        found: list[float] = (1 / (1 + np.exp(-(logits + self._bias)))).tolist()
+        return found
+
+
+class Together:
+    """Computes requests that wait together; one batch at a time, which uses all cores."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._waiting: list[tuple[list[str], int, asyncio.Future[list[float]]]] = []
+        self._pool = ThreadPoolExecutor(1)
+        self._running = False
+
+    async def score(self, texts: list[str], tokens: int) -> list[float]:
+        """Wait for the texts' scores."""
+        answer: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((texts, tokens, answer))
+        if not self._running:
+            self._running = True
+            asyncio.get_running_loop().create_task(self._run())
+        return await answer
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            texts = [text for entry in batch for text in entry[0]]
+            scores = iter(await loop.run_in_executor(self._pool, self._scorer.score, texts, batch[0][1]))
+            for asked, _, answer in batch:
+                answer.set_result([next(scores) for _ in asked])
+        self._running = False
+
+
+def make_app(scorer: Scorer, *, batch: bool) -> Any:
+    """Make the application."""
+    together = Together(scorer)
+
+    async def predict_together(tokens: int, body: dict[str, Any]) -> Any:
+        return {"predictions": await together.score(body["instances"], tokens)}
+
+    def predict(tokens: int, body: dict[str, Any]) -> Any:
+        return {"predictions": scorer.score(body["instances"], tokens)}
+
+    app = fastapi.FastAPI()
+    app.add_api_route("/{tokens}", predict_together if batch else predict, methods=["POST"])
+    return app
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=ENCODERS)
+    parser.add_argument("port", type=int)
+    parser.add_argument("encoder")
+    parser.add_argument("head")
+    parser.add_argument("--batch", action="store_true")
+    options = parser.parse_args()
+    scorer = Scorer(options.kind, options.encoder, options.head)
+    scorer.score(["warm up"], 128)
+    app = make_app(scorer, batch=options.batch)
+    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()
