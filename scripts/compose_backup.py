@@ -42,13 +42,13 @@ def save(folder: Path, environ: Mapping[str, str]) -> None:
     except FileExistsError:
         raise StackError(f"{folder} exists; a backup gets a folder of its own. Name another one.") from None
     for name in DATABASES:
-        dump = ["exec", "-T", "postgres", "pg_dump", "--username=postgres", "--format=custom", name]
+        dump = ["pg_dump", "--username=postgres", "--format=custom", name]
         with (folder / f"{name}.dump").open("wb") as file:
-            _run(dump, environ, stdout=file)
+            _run([*_inside("postgres", environ), *dump], environ, stdout=file)
     with (folder / FILES).open("wb") as file:
         # Logs and artifacts grow meanwhile: tar says so by exit code 1.
         tar = "tar --create --gzip --directory /state . || [ $? = 1 ]"
-        _run(["exec", "-T", "dag-processor", "sh", "-c", tar], environ, stdout=file)
+        _run([*_inside("dag-processor", environ), "sh", "-c", tar], environ, stdout=file)
 
 
 def restore(folder: Path, environ: Mapping[str, str]) -> None:
@@ -63,14 +63,38 @@ def restore(folder: Path, environ: Mapping[str, str]) -> None:
     for name in DATABASES:
         load = ["pg_restore", "--username=postgres", "--clean", "--if-exists", "--exit-on-error", f"--dbname={name}"]
         with (folder / f"{name}.dump").open("rb") as file:
-            _run(["exec", "-T", "postgres", *load], environ, stdin=file)
+            _run([*_inside("postgres", environ), *load], environ, stdin=file)
+    # Made, not started: for its volumes and image.
+    _run([*compose_command(), "up", "--no-start", "--no-deps", "dag-processor"], environ, stdout=subprocess.DEVNULL)
+    container = _container("dag-processor", environ)
+    image = _said(["docker", "inspect", "--format", "{{.Config.Image}}", container], environ)
+    tar = ["tar", "--extract", "--gzip", "--directory", "/state", "--no-overwrite-dir"]
     with (folder / FILES).open("rb") as file:
-        tar = ["tar", "--extract", "--gzip", "--directory", "/state", "--no-overwrite-dir"]
-        _run(["run", "--rm", "--no-deps", "-T", "--entrypoint", tar[0], "dag-processor", *tar[1:]], environ, stdin=file)
+        _run(["docker", "run", "--rm", "--interactive", "--volumes-from", container, image, *tar], environ, stdin=file)
 
 
-def _run(arguments: Sequence[str], environ: Mapping[str, str], **streams: object) -> None:
-    command = [*compose_command(), *arguments]
+def _inside(service: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the beginning of a command in a service's container; Compose's own `exec` may lose what it is sent."""
+    return ["docker", "exec", "--interactive", _container(service, environ)]
+
+
+def _container(service: str, environ: Mapping[str, str]) -> str:
+    # The plugin lists containers that do not run only when told to; the older client always does.
+    everything = ["--all"] if compose_command()[0] == "docker" else []
+    found = _said([*compose_command(), "ps", *everything, "-q", service], environ).split()
+    if len(found) != 1:
+        raise StackError(f"{service} has {len(found)} containers; exactly one is needed. Look at: docker compose ps")
+    return found[0]
+
+
+def _said(command: Sequence[str], environ: Mapping[str, str]) -> str:
+    done = subprocess.run(command, cwd=str(ROOT), env=dict(environ), stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise StackError(f"`{' '.join(command[:6])} ...` exited with {done.returncode}.")
+    return done.stdout.decode().strip()
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], **streams: object) -> None:
     done = subprocess.run(command, cwd=str(ROOT), env=dict(environ), stderr=subprocess.PIPE, check=False, **streams)  # type: ignore[call-overload]
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip()

@@ -21,7 +21,7 @@ ROUND_SECONDS = 2.0
 # By database: what must never become less.
 COUNTS = {
     "airflow": ("dag_run", "task_instance", "task_instance_history", "xcom", "ab_user", "slot_pool"),
-    "mlmd": ('"Execution"', '"Artifact"', '"Event"'),
+    "mlmd": ("execution", "artifact", "event"),
     "ledger": ("events",),
 }
 REVIEWS = {"A wonderful film. I laughed, I cried.": "positive", "Two dull hours. The acting is awful.": "negative"}
@@ -86,10 +86,8 @@ def counts(room: Room) -> dict[str, int]:
     found: dict[str, int] = {}
     for database, tables in COUNTS.items():
         query = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)  # noqa: S608 (our own names)
-        answer = room.engine.compose(
-            *("exec", "-T", "postgres", "psql", "--username=postgres", f"--dbname={database}", "-tA"),
-            text=f"SELECT {query};\n",
-        )
+        psql = ["psql", "--username=postgres", f"--dbname={database}", "-tA", "-c", f"SELECT {query}"]
+        answer = room.engine.compose("exec", "-T", "postgres", *psql)
         numbers = answer.strip().splitlines()[-1].split("|")
         found |= {f"{database}.{table}": int(number) for table, number in zip(tables, numbers, strict=True)}
     return found
