@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e check format compile lock clean
+.PHONY: help setup demo up stack-test test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e check format compile lock clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -66,6 +66,9 @@ test-tfx-rest: setup  ## Run the other half
 
 test-e2e: setup  ## Run the tests that start the whole stack and train
 	$(AIRFLOW)/python -m pytest $(E2E_TESTS)
+
+stack-test: setup  ## Build the images, run the container stack, harm it and see that nothing is lost (needs Docker, root)
+	@exec $(AIRFLOW)/python -m scripts.stack_test
 
 lock:  ## Write the lock files anew from requirements/*.in (UPGRADE=1 takes newer versions)
 	@$(PYTHON) -m scripts.setup.lock $(if $(UPGRADE),--upgrade)

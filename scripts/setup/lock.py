@@ -1,4 +1,7 @@
-"""`python3 -m scripts.setup.lock [--upgrade]`: turns requirements/*.in into lock files that pin every package."""
+"""`python3 -m scripts.setup.lock [--upgrade]`: turns requirements/*.in into lock files that pin every package.
+
+Those of the container images in docker/requirements/ follow: the same versions, without what checks and tests need.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from scripts.setup.uv import find_or_fetch_uv
 # A lock names packages and hashes, not where they were fetched from: everybody's index is their own.
 OPTIONS = ["--quiet", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
 UV_PYTHON = "3.8"  # the oldest that set-up itself runs on
+NOT_IN_IMAGES = "# Checks and tests"  # what follows it in an .in file
+IMAGES = Path("docker/requirements")
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -25,9 +30,17 @@ def main(arguments: Sequence[str], root: Path) -> int:
         print(error, file=sys.stderr)
         return 1
     versions = {environment.name: environment.python for environment in all_environments(root)}
-    for name, python in {**versions, "uv": UV_PYTHON}.items():
-        print(f"requirements/{name}.txt", flush=True)
-        if subprocess.run(_command(uv, name, python, arguments), cwd=str(root), check=False).returncode != 0:
+    commands = {f"requirements/{name}.txt": _command(uv, name, python, arguments) for name, python in versions.items()}
+    commands["requirements/uv.txt"] = _command(uv, "uv", UV_PYTHON, arguments)
+    for name, python in versions.items():
+        commands[f"{IMAGES}/{name}.txt"] = _image_command(uv, name, python, ["-", "-c", f"requirements/{name}.txt"])
+    for name in ("serving", "cuda"):
+        commands[f"{IMAGES}/{name}.txt"] = _image_command(uv, name, versions["tfx"], [f"{IMAGES}/{name}.in"])
+    for lock, command in commands.items():
+        print(lock, flush=True)
+        source = root / "requirements" / Path(lock).with_suffix(".in").name
+        text = source.read_text().partition(NOT_IN_IMAGES)[0] if "-" in command else ""
+        if subprocess.run(command, cwd=str(root), input=text, text=True, check=False).returncode != 0:
             return 1
     return 0
 
@@ -36,8 +49,17 @@ def _command(uv: Path, name: str, python: str, arguments: Sequence[str]) -> list
     """The dependency metadata in pyproject.toml is read here, so configuration is not switched off."""
     upgrade = ["--upgrade"] if "--upgrade" in arguments else []
     files = [f"requirements/{name}.in", "--output-file", f"requirements/{name}.txt"]
+    return [*_compile(uv, python), *upgrade, *files]
+
+
+def _image_command(uv: Path, name: str, python: str, source: Sequence[str]) -> list[str]:
+    """An image's lock names no reasons, which would be other files' paths."""
+    return [*_compile(uv, python), "--no-annotate", *source, "--output-file", f"{IMAGES}/{name}.txt"]
+
+
+def _compile(uv: Path, python: str) -> list[str]:
     header = ["--custom-compile-command", "make lock"]
-    return [str(uv), "pip", "compile", "--python-version", python, *OPTIONS, *header, *upgrade, *files]
+    return [str(uv), "pip", "compile", "--python-version", python, *OPTIONS, *header]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,121 @@
+"""`python3 -m scripts.compose_backup save FOLDER` and `restore FOLDER`: the container stack's data, while it runs.
+
+`save` takes the databases first and the files after them, so that what a database names is among the files; runs may go
+on. `restore` puts them into a new, empty stack: `docker compose up -d postgres` and nothing else, then restore, then
+`up -d`. Secrets are not in it: keep `secrets/` elsewhere, for connections are encrypted with a key of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Mapping, Sequence
+
+from scripts.errors import StackError
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASES = ("airflow", "mlmd", "ledger")
+FILES = "state.tar.gz"  # the volume `models` is mounted inside the volume `state`
+USAGE = "usage: python3 -m scripts.compose_backup save|restore FOLDER"
+
+
+def compose_command() -> list[str]:
+    """Return the Compose client's command: Docker's plugin (2 and later), or docker-compose (1.29)."""
+    plugin = ["docker", "compose"]
+    quiet = subprocess.DEVNULL
+    if shutil.which("docker") and subprocess.run([*plugin, "version"], stdout=quiet, stderr=quiet).returncode == 0:
+        return plugin
+    return ["docker-compose"]
+
+
+def save(folder: Path, environ: Mapping[str, str]) -> None:
+    """Write a backup of a stack that runs into a new folder.
+
+    Raises:
+        StackError: The folder exists, or a command failed.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise StackError(f"{folder} exists; a backup gets a folder of its own. Name another one.") from None
+    for name in DATABASES:
+        dump = ["pg_dump", "--username=postgres", "--format=custom", name]
+        with (folder / f"{name}.dump").open("wb") as file:
+            _run([*_inside("postgres", environ), *dump], environ, stdout=file)
+    with (folder / FILES).open("wb") as file:
+        # Logs and artifacts grow meanwhile: tar says so by exit code 1.
+        tar = "tar --create --gzip --directory /state . || [ $? = 1 ]"
+        _run([*_inside("dag-processor", environ), "sh", "-c", tar], environ, stdout=file)
+
+
+def restore(folder: Path, environ: Mapping[str, str]) -> None:
+    """Put a backup into a stack of which only PostgreSQL runs.
+
+    Raises:
+        StackError: A file is missing, or a command failed.
+    """
+    wanted = [*(f"{name}.dump" for name in DATABASES), FILES]
+    if missing := [name for name in wanted if not (folder / name).exists()]:
+        raise StackError(f"{folder} lacks {', '.join(missing)}; it is no backup, or an unfinished one.")
+    for name in DATABASES:
+        load = ["pg_restore", "--username=postgres", "--clean", "--if-exists", "--exit-on-error", f"--dbname={name}"]
+        with (folder / f"{name}.dump").open("rb") as file:
+            _run([*_inside("postgres", environ), *load], environ, stdin=file)
+    # Made, not started: for its volumes and image.
+    _run([*compose_command(), "up", "--no-start", "--no-deps", "dag-processor"], environ, stdout=subprocess.DEVNULL)
+    container = _container("dag-processor", environ)
+    image = _said(["docker", "inspect", "--format", "{{.Config.Image}}", container], environ)
+    tar = ["tar", "--extract", "--gzip", "--directory", "/state", "--no-overwrite-dir"]
+    with (folder / FILES).open("rb") as file:
+        _run(["docker", "run", "--rm", "--interactive", "--volumes-from", container, image, *tar], environ, stdin=file)
+
+
+def _inside(service: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the beginning of a command in a service's container; Compose's own `exec` may lose what it is sent."""
+    return ["docker", "exec", "--interactive", _container(service, environ)]
+
+
+def _container(service: str, environ: Mapping[str, str]) -> str:
+    # The plugin lists containers that do not run only when told to; the older client always does.
+    everything = ["--all"] if compose_command()[0] == "docker" else []
+    found = _said([*compose_command(), "ps", *everything, "-q", service], environ).split()
+    if len(found) != 1:
+        raise StackError(f"{service} has {len(found)} containers; exactly one is needed. Look at: docker compose ps")
+    return found[0]
+
+
+def _said(command: Sequence[str], environ: Mapping[str, str]) -> str:
+    done = subprocess.run(command, cwd=str(ROOT), env=dict(environ), stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise StackError(f"`{' '.join(command[:6])} ...` exited with {done.returncode}.")
+    return done.stdout.decode().strip()
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], **streams: object) -> None:
+    done = subprocess.run(command, cwd=str(ROOT), env=dict(environ), stderr=subprocess.PIPE, check=False, **streams)  # type: ignore[call-overload]
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise StackError(f"`{' '.join(command[:6])} ...` exited with {done.returncode}:\n{said}")
+
+
+COMMANDS = {"save": save, "restore": restore}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name."""
+    if len(arguments) != 2 or arguments[0] not in COMMANDS:
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        COMMANDS[arguments[0]](Path(arguments[1]), os.environ)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,109 @@
+"""`python -m scripts.container.health`: whether the part in this container is well; the images' HEALTHCHECK.
+
+The variable BERT_SERVICE_PART says which part that is. Exit code 0: healthy; else 1, and a line says why. The checks
+are cheap, for they run all the time: none of them imports Airflow or TensorFlow.
+"""
+
+import json
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+
+SECONDS = 15.0
+API = "http://{host}:8080/api/v2/monitor/health"
+
+
+class UnhealthyError(Exception):
+    """The part is not well; the text says why."""
+
+
+def api_server(_environ: Mapping[str, str]) -> None:
+    """Ask the API server whether it answers, and reaches its database."""
+    _require(_airflow_health("127.0.0.1"), "metadatabase")
+
+
+def scheduler(_environ: Mapping[str, str]) -> None:
+    """Ask the scheduler's own health page ([scheduler] enable_health_check), which has a status and no text."""
+    _get("http://127.0.0.1:8974/health")
+
+
+def dag_processor(environ: Mapping[str, str]) -> None:
+    """Ask the API server for the DAG processor's heartbeat: it has no page of its own."""
+    _require(_airflow_health(environ.get("BERT_SERVICE_API_HOST", "api-server")), "dag_processor")
+
+
+def triggerer(environ: Mapping[str, str]) -> None:
+    """Ask the API server for the triggerer's heartbeat: it has no page of its own."""
+    _require(_airflow_health(environ.get("BERT_SERVICE_API_HOST", "api-server")), "triggerer")
+
+
+def worker(environ: Mapping[str, str]) -> None:
+    """Ping this container's Celery worker through the broker, and its node server's socket."""
+    from celery import Celery
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(environ["AIRFLOW__BERT_SERVICE__NODE_SOCKET"]) != 0:
+            raise UnhealthyError("the node server does not listen")
+    name = f"celery@{socket.gethostname()}"
+    app = Celery(broker=environ["AIRFLOW__CELERY__BROKER_URL"])
+    if not app.control.ping(destination=[name], timeout=SECONDS / 2):
+        raise UnhealthyError(f"{name} does not answer")
+
+
+def model_server(environ: Mapping[str, str]) -> None:
+    """Ask the model server about its model. Before the first promotion there is none: 404 is well, too."""
+    name = environ.get("MODEL_NAME", "bert_sentiment")
+    try:
+        _get(f"http://127.0.0.1:8501/v1/models/{name}")
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+
+
+CHECKS: Mapping[str, Callable[[Mapping[str, str]], None]] = {
+    "api-server": api_server,
+    "scheduler": scheduler,
+    "dag-processor": dag_processor,
+    "triggerer": triggerer,
+    "worker": worker,
+    "model-server": model_server,
+}
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Check the part that the environment names; return the exit code."""
+    part = environ.get("BERT_SERVICE_PART", "")
+    if part not in CHECKS:
+        print(f"BERT_SERVICE_PART is {part!r}; allowed: {', '.join(CHECKS)}. Set it for the container.")
+        return 1
+    try:
+        CHECKS[part](environ)
+    except (UnhealthyError, OSError, ValueError) as error:
+        print(f"{part}: {error}")
+        return 1
+    return 0
+
+
+def _airflow_health(host: str) -> object:
+    return json.loads(_get(API.format(host=host)))
+
+
+def _get(url: str) -> bytes:
+    # Without the proxies that the environment may name: these are the stack's own addresses.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=SECONDS) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def _require(found: object, part: str) -> None:
+    status = found.get(part, {}).get("status") if isinstance(found, dict) else None
+    if status != "healthy":
+        raise UnhealthyError(f"{part} is {status}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

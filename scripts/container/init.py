@@ -1,0 +1,47 @@
+"""`python -m scripts.container.init`: Airflow's database, the GPU's pool and the first user; safe to repeat.
+
+Reads ADMIN_PASSWORD for the user `admin`, who is made where there is none; a password changed in the UI stays. And
+GPU_SLOTS, the number of slots of the pool `gpu`, one for each GPU.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+USER = (
+    "--username",
+    "admin",
+    "--role",
+    "Admin",
+    "--firstname",
+    "Admin",
+    "--lastname",
+    "Admin",
+    "--email",
+    "admin@localhost",
+)
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Run the steps; return the exit code of the first that failed, else 0."""
+    password = environ.get("ADMIN_PASSWORD", "")
+    if not password:
+        print("ADMIN_PASSWORD is not set. Run: python3 -m scripts.compose_secrets", file=sys.stderr)
+        return 1
+    steps: Sequence[tuple[Sequence[str], str]] = (
+        (("airflow", "db", "migrate"), ""),
+        (("airflow", "pools", "set", "gpu", environ.get("GPU_SLOTS", "1"), "One job for each GPU"), ""),
+        # Asked for twice, and read from standard input: command lines can be read by others.
+        (("airflow", "users", "create", *USER), f"{password}\n{password}\n"),
+    )
+    for command, text in steps:
+        print(f"init: {' '.join(command[:3])}", flush=True)
+        code = subprocess.run(command, input=text, text=True, check=False).returncode
+        if code != 0:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

@@ -1,0 +1,52 @@
+"""`python -m scripts.stack_test`: the whole test; exit code 0 when all of it went as it should.
+
+The figures go to `var/stack-test/figures.json`. STACK_TEST_KEEP=1 leaves the stack running at the end, for a look.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+from scripts.stack.command import run_command, say
+from scripts.stack.place import find_place
+from scripts.stack.signals import Interrupts
+from scripts.stack.waiting import Pulse
+from scripts.stack_test import steps
+from scripts.stack_test.bases import ensure_bases
+from scripts.stack_test.figures import Figures
+from scripts.stack_test.room import make_room
+
+
+def stack_test(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
+    """Run all steps; take everything down at the end, in whichever way it comes.
+
+    Raises:
+        StackError: A step failed.
+    """
+    started = time.monotonic()
+    place, pulse = find_place(environ), Pulse(say)
+    room = make_room(place.root, place.state, environ)
+    figures = Figures(room.folder / "figures.json", pulse)
+    room.engine.compose("down", "--volumes")  # what an interrupted test left
+    try:
+        with figures.timed("base images"):
+            ensure_bases(room.engine, room.folder, environ)
+        steps.build(room, figures)
+        with steps.start(room, figures) as api:
+            for step in (steps.run, steps.kill_worker, steps.restart_all, steps.upgrade):
+                pulse.say(f"{step.__name__}: {(step.__doc__ or '').splitlines()[0]}")
+                step(room, api, figures)
+        with steps.back_up_and_restore(room, figures):
+            pass
+    finally:
+        interrupts.hold()
+        if not environ.get("STACK_TEST_KEEP"):
+            pulse.say("Taking the stack down.")
+            with figures.timed("taking all down"):
+                room.engine.compose("down", "--volumes", "--timeout", "10")
+    say(f"Done after {time.monotonic() - started:.0f} s.")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(lambda interrupts: stack_test(interrupts, os.environ)))

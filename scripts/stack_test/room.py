@@ -1,0 +1,76 @@
+"""Where the test's stack lives: a project of its own, free ports, images and secrets of its own."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.compose_secrets import ensure_secrets
+from scripts.stack.ports import LOOPBACK
+from scripts.stack_test.bases import image_of
+from scripts.stack_test.engine import Engine, find_compose
+
+PROJECT = "bert-service-test"
+MODEL_SERVER = "embedded-server"
+DATA = ("postgres", "redis")
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer")
+WORKERS = ("worker-cpu", "worker-gpu")
+SERVICES = (*DATA, *AIRFLOW, *WORKERS, MODEL_SERVER)
+"""All but tf-serving, whose image comes from a registry: the project's own server stands in for it."""
+STAND_INS = {"postgres": "bert-service-test/postgres", "redis": "bert-service-test/redis"}
+
+
+@dataclass(frozen=True)
+class Room:
+    """The test's place."""
+
+    engine: Engine
+    folder: Path
+    """Secrets, backups and the figures; not in git."""
+    ui_port: int
+    rest_port: int
+
+    @property
+    def password(self) -> str:
+        """Of the user admin."""
+        text = (self.folder / "secrets" / "login.env").read_text()
+        return text.partition("=")[2].strip()
+
+
+def make_room(root: Path, state: Path, environ: Mapping[str, str]) -> Room:
+    """Choose ports, make secrets, and find the Compose client.
+
+    Raises:
+        StackError: There is no Compose client.
+    """
+    folder = state / "stack-test"
+    ensure_secrets(folder / "secrets")
+    ui, rest, grpc = (_free_port() for _ in range(3))
+    variables = {
+        "COMPOSE_PROJECT_NAME": PROJECT,
+        "BERT_SECRETS": str(folder / "secrets"),
+        "BERT_SERVING_CONFIG": str(folder / "serving"),
+        "BERT_PYTHON_IMAGE": image_of("3.12"),
+        "BERT_TFX_PYTHON_IMAGE": image_of("3.10"),
+        **{f"BERT_{name.upper()}_IMAGE": f"bert-service-test/{name}" for name in ("airflow", "worker", "serving")},
+        **{f"BERT_{name.upper()}_IMAGE": image for name, image in STAND_INS.items()},
+        "BERT_MODEL_SERVERS": f"http://{MODEL_SERVER}:8501/v1/models/bert_sentiment",
+        "BERT_UI_PORT": str(ui),
+        "BERT_EMBEDDED_REST_PORT": str(rest),
+        "BERT_EMBEDDED_GRPC_PORT": str(grpc),
+        "BERT_WORKER_GRACE": "10m",
+    }
+    engine = Engine(root, {**environ, **variables}, find_compose(), profiles=(MODEL_SERVER,))
+    return Room(engine, folder, ui, rest)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def root_needed() -> bool:
+    """Whether this process lacks the rights that debootstrap wants."""
+    return os.geteuid() != 0

@@ -1,0 +1,235 @@
+"""The test's steps, in their order; each leaves a stack that the next can use."""
+
+import datetime as dt
+import shutil
+import time
+
+from scripts import compose_backup
+from scripts.errors import StackError
+from scripts.stack.api import AirflowApi, TaskState
+from scripts.stack.credentials import USER
+from scripts.stack.parts import MODEL
+from scripts.stack.ports import LOOPBACK
+from scripts.stack.waiting import wait_until
+from scripts.stack_test.bases import image_of
+from scripts.stack_test.figures import Figures
+from scripts.stack_test.room import AIRFLOW, MODEL_SERVER, SERVICES, STAND_INS, Room
+from scripts.stack_test.watching import (
+    REVIEWS,
+    ask,
+    counts,
+    require_no_less,
+    served_versions,
+    wait_for_health,
+    wait_for_run,
+    wait_for_task,
+)
+
+DATES = ("2026-11-03", "2026-11-04", "2026-11-05", "2026-11-06")
+STEPS = 16
+"""Batches that a run trains on: enough for the gate on the sample feed, and for a kill in the middle."""
+LONG_STEPS = 40
+LOAD_SECONDS = 180.0
+BUILT = {"airflow": "api-server", "worker": "worker-cpu", "serving": MODEL_SERVER}
+
+
+def build(room: Room, figures: Figures) -> None:
+    """Build the images, and again after a change of code."""
+    for name, image in STAND_INS.items():
+        base = f"BASE_IMAGE={image_of('3.12')}"
+        room.engine.docker("build", "-q", "-t", image, "-f", f"docker/test/Dockerfile.{name}", "--build-arg", base, ".")
+    for name, service in BUILT.items():
+        with figures.timed(f"build of the {name} image"):
+            room.engine.compose("build", service)
+        figures.note(f"{name} image, MB", room.engine.bytes_of(f"bert-service-test/{name}") // 1_000_000)
+
+
+def start(room: Room, figures: Figures) -> AirflowApi:
+    """Bring the stack up from nothing."""
+    shutil.copytree(room.engine.root / "docker" / "serving", room.folder / "serving", dirs_exist_ok=True)
+    with figures.timed("from nothing to all healthy"):
+        room.engine.compose("up", "-d", *SERVICES)
+        wait_for_health(room, SERVICES, figures.pulse)
+    return open_api(room, figures)
+
+
+def open_api(room: Room, figures: Figures) -> AirflowApi:
+    """Log in, wait for the DAG, and switch it on."""
+    api = AirflowApi(f"http://{LOOPBACK}:{room.ui_port}", user=USER, password=room.password)
+    wait_until(
+        lambda: "" if api.is_paused(MODEL) is not None else "the DAG (the pipeline is compiled first)",
+        seconds=LOAD_SECONDS * 2,
+        pulse=figures.pulse,
+    )
+    api.set_paused(MODEL, paused=False)
+    return api
+
+
+def run(room: Room, api: AirflowApi, figures: Figures) -> None:
+    """A run through the API goes through, over both queues, and its model is served over REST and gRPC."""
+    with figures.timed(f"a run with {STEPS} batches"):
+        tasks = wait_for_run(api, trigger(api, DATES[0], STEPS), figures.pulse)
+    for task in tasks:
+        figures.pulse.say(f"    {task.state:<10} {task.seconds:>6.1f}  {task.task_id} ({task.queue}, {task.hostname})")
+    trainer = next(task for task in tasks if task.task_id == "Trainer")
+    figures.note("Trainer's queue and pool", f"{trainer.queue}, {trainer.pool}")
+    wait_for_model(room, 1, figures)
+    figures.note("served versions", served_versions(room))
+    figures.note("answers over REST", check(ask(room)))
+    client = [".venv/tfx/bin/python", "-m", "tfx_modules.serving.client", "predict", "--grpc", f"{MODEL_SERVER}:8500"]
+    lines = room.engine.compose("exec", "-T", "worker-cpu", *client, *REVIEWS).splitlines()
+    figures.note("answers over gRPC", check(dict(zip(REVIEWS, [line.split()[0] for line in lines], strict=True))))
+    label(room, figures)
+
+
+def label(room: Room, figures: Figures) -> None:
+    """A label in the config file is taken over while the server runs."""
+    version = served_versions(room)[-1]
+    config = room.folder / "serving" / "models.config"
+    text = config.read_text()
+    policy = "model_version_policy { latest { num_versions: 1 } }"
+    config.write_text(text.replace(policy, f"{policy} version_labels {{ key: 'stable' value: {version} }}"))
+
+    def missing() -> str:
+        try:
+            ask(room, "/labels/stable")
+        except StackError:
+            return "the label"
+        return ""
+
+    wait_until(missing, seconds=LOAD_SECONDS, pulse=figures.pulse)
+    figures.note("asked by a label from the polled config file", check(ask(room, "/labels/stable")))
+    config.write_text(text)
+
+
+def kill_worker(room: Room, api: AirflowApi, figures: Figures) -> None:
+    """A worker that is killed in the middle of training costs a try, not the run."""
+    run_id = trigger(api, DATES[1], LONG_STEPS)
+    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
+    container = room.engine.container("worker-gpu")
+    killed = time.monotonic()
+    room.engine.docker("kill", container)
+    figures.pulse.say("  the GPU worker is killed")
+    wait_for_task(api, run_id, "Trainer", lambda task: task.state != "running", figures.pulse)
+    figures.note("a killed worker's task is given back after, s", round(time.monotonic() - killed, 1))
+    room.engine.docker("start", container)
+    tasks = {task.task_id: task for task in wait_for_run(api, run_id, figures.pulse)}
+    figures.note("the run has ended well after the kill, s", round(time.monotonic() - killed, 1))
+    figures.note("Trainer's tries", tasks["Trainer"].try_number)
+    if tasks["Trainer"].try_number != 2:
+        raise StackError(f"The worker was killed, but Trainer had {tasks['Trainer'].try_number} tries.")
+
+
+def restart_all(room: Room, api: AirflowApi, figures: Figures) -> None:
+    """Every service is restarted in turn, Airflow's parts in the middle of a run; nothing is lost."""
+    before = counts(room)
+    figures.note("rows before the restarts", before)
+    wait_for_health(room, SERVICES, figures.pulse)
+    for service in ("postgres", "redis", MODEL_SERVER, "worker-cpu", "worker-gpu"):
+        restart(room, service, figures)
+    wait_for_health(room, SERVICES, figures.pulse)
+    run_id = trigger(api, DATES[2], LONG_STEPS)
+    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
+    for service in (*AIRFLOW, "redis", "worker-cpu"):
+        restart(room, service, figures)
+    wait_for_run(api, run_id, figures.pulse)
+    after = counts(room)
+    require_no_less(before, after, "Restarting every service")
+    figures.note("rows after the restarts and a run", after)
+    figures.note("answers after the restarts", check(ask(room)))
+
+
+def restart(room: Room, service: str, figures: Figures) -> None:
+    """Restart one service and wait until it is healthy."""
+    with figures.timed(f"restart of {service}"):
+        room.engine.compose("restart", service)
+        wait_for_health(room, [service], figures.pulse)
+
+
+def upgrade(room: Room, api: AirflowApi, figures: Figures) -> None:
+    """New code in the middle of a run: it ends with the code that it began with, and the next run has the new one."""
+    before = bundles(room)
+    run_id = trigger(api, DATES[3], LONG_STEPS)
+    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
+    settings = room.engine.root / "tfx_modules" / "settings.toml"
+    text = settings.read_text()
+    settings.write_text(f"{text}\n# {dt.datetime.now(dt.timezone.utc).isoformat()}\n")
+    try:
+        with figures.timed("build after a change of code"):
+            for service in BUILT.values():
+                room.engine.compose("build", service)
+    finally:
+        settings.write_text(text)
+    with figures.timed("upgrade, warm shutdown of the busy workers included"):
+        room.engine.compose("up", "-d", *SERVICES)
+    wait_for_health(room, SERVICES, figures.pulse)
+    wait_for_run(api, run_id, figures.pulse)
+    version = next(item for item in api.runs(MODEL) if item["dag_run_id"] == run_id)["bundle_version"]
+    figures.note("bundle versions before", before)
+    figures.note("bundle version of the run that was there", version)
+    wait_until(
+        lambda: "" if set(bundles(room)) - set(before) else "the new version",
+        seconds=LOAD_SECONDS * 2,
+        pulse=figures.pulse,
+    )
+    figures.note("bundle versions after", bundles(room))
+    if version not in before:
+        raise StackError(f"The run has version {version}; it began with one of {before}.")
+
+
+def back_up_and_restore(room: Room, figures: Figures) -> AirflowApi:
+    """All volumes are thrown away; the backup brings everything back."""
+    folder = room.folder / "backup"
+    shutil.rmtree(folder, ignore_errors=True)
+    before = counts(room)
+    with figures.timed("backup"):
+        compose_backup.save(folder, room.engine.environ)
+    figures.note("backup, MB", sum(file.stat().st_size for file in folder.iterdir()) // 1_000_000)
+    room.engine.compose("down", "--volumes")
+    with figures.timed("restore into a new stack"):
+        room.engine.compose("up", "-d", "postgres")
+        wait_for_health(room, ["postgres"], figures.pulse)
+        compose_backup.restore(folder, room.engine.environ)
+        room.engine.compose("up", "-d", *SERVICES)
+        wait_for_health(room, SERVICES, figures.pulse)
+    require_no_less(before, counts(room), "The restore")
+    wait_for_model(room, 1, figures)
+    figures.note("answers after the restore", check(ask(room)))
+    shutil.rmtree(folder)
+    return open_api(room, figures)
+
+
+def wait_for_model(room: Room, number: int, figures: Figures) -> None:
+    """Wait until the model server serves as many versions."""
+    wait_until(
+        lambda: "" if len(served_versions(room)) >= number else "the model server to load a version",
+        seconds=LOAD_SECONDS,
+        pulse=figures.pulse,
+    )
+
+
+def trigger(api: AirflowApi, date: str, steps: int) -> str:
+    """Start a run that takes nothing from the cache; return its id."""
+    run_id = f"stack_test__{date}__{dt.datetime.now(dt.timezone.utc):%H%M%S}"
+    api.trigger(MODEL, run_id, {"data_date": date, "train_steps": steps, "use_cache": False})
+    return run_id
+
+
+def bundles(room: Room) -> list[str]:
+    """Return the versions of the DAG bundle that there are."""
+    return room.engine.compose("exec", "-T", "dag-processor", "ls", "/state/bundles/bert-sentiment/versions").split()
+
+
+def check(labels: dict[str, str]) -> dict[str, str]:
+    """Check the labels of the obvious reviews.
+
+    Raises:
+        StackError: One is wrong.
+    """
+    if labels != REVIEWS:
+        raise StackError(f"The model misjudges obvious reviews: {labels}")
+    return labels
+
+
+def _in_the_middle(task: TaskState) -> bool:
+    return task.state == "running" and task.seconds > 20

@@ -1,0 +1,172 @@
+"""Compose takes every combination of files and profiles, and what it makes of them is safe by default."""
+
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.compose_backup import compose_command
+from scripts.compose_secrets import FILES, MADE, ensure_secrets
+from scripts.container.health import CHECKS
+from scripts.errors import StackError
+
+ROOT = Path(__file__).parents[2]
+OVERRIDES = ((), ("docker-compose.gpu.yaml",))
+PROFILES = ("embedded-server", "monitoring")
+COMBINATIONS = [
+    (overrides, profiles)
+    for overrides in OVERRIDES
+    for count in range(len(PROFILES) + 1)
+    for profiles in itertools.combinations(PROFILES, count)
+]
+METRIC = re.compile(r"(?::[a-z_]+){3,}")
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compose") / "secrets"
+    ensure_secrets(folder)
+    return folder
+
+
+def config(secrets: Path, overrides: tuple[str, ...], profiles: tuple[str, ...]) -> dict[str, Any]:
+    if shutil.which(compose_command()[0]) is None:
+        pytest.skip("there is no Compose client")
+    files = [word for file in ("docker-compose.yaml", *overrides) for word in ("-f", file)]
+    chosen = [word for profile in profiles for word in ("--profile", profile)]
+    done = subprocess.run(
+        [*compose_command(), *files, *chosen, "config"],
+        cwd=ROOT,
+        env={**os.environ, "BERT_SECRETS": str(secrets)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = yaml.safe_load(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(("overrides", "profiles"), COMBINATIONS)
+def test_every_combination_is_valid_and_safe(
+    secrets: Path, overrides: tuple[str, ...], profiles: tuple[str, ...]
+) -> None:
+    services = config(secrets, overrides, profiles)["services"]
+
+    # The old client prints those of other profiles, too.
+    assert set(services) >= {"postgres", "init", "worker-gpu", "tf-serving"}
+    assert "grafana" in services or "monitoring" not in profiles
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        for port in service.get("ports", ()):
+            published = port if isinstance(port, str) else port["host_ip"]
+            assert published.startswith("127.0.0.1"), name
+
+
+def test_the_model_server_reaches_neither_databases_nor_state(secrets: Path) -> None:
+    whole = config(secrets, (), PROFILES)
+
+    assert whole["networks"]["backend"]["internal"]
+    for name in ("tf-serving", "embedded-server"):
+        service = whole["services"][name]
+        assert list(service["networks"]) == ["serving"]
+        sources = [v.partition(":")[0] if isinstance(v, str) else v["source"] for v in service["volumes"]]
+        assert sorted(Path(source).name for source in sources) == ["models", "serving"]
+    with_it = {name for name, service in whole["services"].items() if "serving" in service["networks"]}
+    assert with_it == {"tf-serving", "embedded-server", "worker-cpu", "prometheus"}
+
+
+def test_workers_have_no_key_of_airflows(secrets: Path) -> None:
+    services = config(secrets, (), ())["services"]
+
+    for name in ("worker-cpu", "worker-gpu"):
+        environment = services[name]["environment"]
+        assert not {"AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__FERNET_KEY"} & set(environment)
+        assert "nobody@" in environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+
+
+def test_the_gpu_is_the_gpu_workers_alone(secrets: Path) -> None:
+    services = config(secrets, ("docker-compose.gpu.yaml",), ())["services"]
+
+    assert [name for name, service in services.items() if "deploy" in service] == ["worker-gpu"]
+    assert services["worker-gpu"]["environment"]["AIRFLOW__BERT_SERVICE__REQUIRE_GPU"] == "true"
+    assert services["worker-gpu"]["image"] != services["worker-cpu"]["image"]
+
+
+def test_every_part_of_ours_has_a_health_check() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    parts = {s["environment"].get("BERT_SERVICE_PART") for s in services.values() if "environment" in s}
+
+    assert parts - {None} <= set(CHECKS)
+    assert {"api-server", "scheduler", "dag-processor", "triggerer", "worker"} <= parts
+
+
+def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    ensure_secrets(folder)
+    first = {file.name: file.read_text() for file in folder.iterdir()}
+    (folder / "redis.env").unlink()
+    ensure_secrets(folder)
+
+    assert set(first) == set(FILES)
+    assert (folder / "postgres.env").read_text() == first["postgres.env"]
+    assert (folder / "redis.env").read_text() != first["redis.env"]
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+    values = [line.partition("=")[2] for line in first["postgres.env"].splitlines()]
+    assert len(set(values)) == 4
+    assert all(len(value) >= 20 for value in values)
+    assert set(MADE) >= {line.partition("=")[0] for line in first["postgres.env"].splitlines()}
+
+
+def test_a_folder_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+
+    with pytest.raises(StackError, match="open to other users"):
+        ensure_secrets(tmp_path)
+
+
+def test_the_dashboard_asks_for_documented_metrics() -> None:
+    dashboard = json.loads((ROOT / "docker/grafana/dashboards/model-serving.json").read_text())
+    documented = set(METRIC.findall((ROOT / "docs/serving.md").read_text()))
+    asked = {
+        name.removesuffix("_bucket")
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in METRIC.findall(target["expr"])
+    }
+
+    assert asked <= documented
+    assert len(asked) >= 6
+
+
+@pytest.mark.parametrize("name", ["airflow", "tfx", "serving"])
+def test_images_have_the_locked_versions_and_no_test_tools(name: str) -> None:
+    side = "airflow" if name == "airflow" else "tfx"
+    locked = _versions(ROOT / "requirements" / f"{side}.txt")
+    image = _versions(ROOT / "docker" / "requirements" / f"{name}.txt")
+
+    assert image.items() <= locked.items()
+    assert not {"pytest", "mypy", "hypothesis", "moto"} & set(image)
+
+
+@pytest.mark.parametrize("name", ["airflow", "worker", "serving"])
+def test_every_from_is_an_argument_or_a_stage(name: str) -> None:
+    lines = (ROOT / "docker" / f"Dockerfile.{name}").read_text().splitlines()
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+
+    assert bases
+    assert all(re.fullmatch(r"\$\{\w+_IMAGE\}", base) for base in bases)
+
+
+def _versions(lock: Path) -> dict[str, str]:
+    pairs = [line.split()[0].split("==") for line in lock.read_text().splitlines() if re.match(r"[a-z0-9].*==", line)]
+    return dict(pairs)
