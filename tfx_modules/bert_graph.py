@@ -24,10 +24,16 @@ MOST_TOKENS = 4096
 # Lengths are rounded up: the processor's matrix units take 16 rows at a time, and TensorFlow prepares for each shape.
 LENGTH_STEP = 16
 _MASKED = -1e9
+_WORDS = "token_embedding/embeddings"
 
 
 class BertGraph:
-    """A classifier of ``model.build_classifier`` with its weights as constants. Cannot be trained."""
+    """A classifier of ``model.build_classifier`` with its weights as constants. Cannot be trained.
+
+    Attributes:
+        words: the words' vectors, a variable, which whoever saves the graph has to hold: they are half of all weights,
+            are looked up and not multiplied, and TensorFlow makes many copies of a constant.
+    """
 
     def __init__(self, classifier: keras.Model, dtype: tf.DType) -> None:
         """Copy the weights.
@@ -43,6 +49,7 @@ class BertGraph:
         self._layers: int = backbone.num_layers
         self._epsilon: float = backbone.get_layer("embeddings_layer_norm").epsilon
         self._weights: dict[str, Array] = {variable.path: variable.numpy() for variable in classifier.weights}
+        self.words = tf.Variable(tf.cast(self._weights.pop(_WORDS), dtype), trainable=False, name="words")
         # A function of its own, traced once: each signature then refers to one copy of the weights. Put into the body
         # of a loop, they would not be seen to be constant, nor the operations on them be fused.
         self._pass = tf.function(self._logits, experimental_attributes={"_noinline": True}).get_concrete_function(
@@ -80,10 +87,10 @@ class BertGraph:
         rows, tokens = tf.unstack(tf.shape(ids))
         mask = tf.where(ids == 0, tf.constant(_MASKED, self._dtype), tf.constant(0.0, self._dtype))
         mask = mask[:, tf.newaxis, tf.newaxis, :]
-        words, places, segments = (
-            self._constant(self._weights[f"{kind}_embedding/embeddings"]) for kind in ("token", "position", "segment")
+        places, segments = (
+            self._constant(self._weights[f"{kind}_embedding/embeddings"]) for kind in ("position", "segment")
         )
-        hidden = tf.reshape(tf.gather(words, ids) + places[:tokens] + segments[0], [-1, self._width])
+        hidden = tf.reshape(tf.gather(self.words, ids) + places[:tokens] + segments[0], [-1, self._width])
         hidden = self._norm(hidden, "embeddings_layer_norm")
         for number in range(self._layers):
             hidden = self._layer(hidden, mask, rows, tokens, f"transformer_layer_{number}")

@@ -43,6 +43,7 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._graph = BertGraph(classifier, tf.as_dtype(precision.value))
+        self._words = self._graph.words  # saved with this module
         self._transform = saved_transform_io_v2.SavedModelLoader(transform.transform_savedmodel_dir)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[untyped-decorator]

@@ -29,6 +29,8 @@ from tfx_modules.serving.process import ModelServerProcess
 
 LENGTHS = (128, 256, 512)
 MIX = 512
+PEERS = ("onnx", "torch", "onnx-int8", "torch-bfloat16")
+SERVERS = (*PEERS, Precision.BFLOAT16.value, Precision.FLOAT32.value)
 PEER = Path(__file__).with_name("peer.py")
 BATCHING = "max_batch_size { value: 32 } num_batch_threads { value: 2 }"
 
@@ -115,18 +117,19 @@ def main() -> None:
     parser.add_argument("--peers", required=True, help="Python of the peers' environment")
     parser.add_argument("--reviews", type=Path, required=True, help="CSV, gzipped, with the column review")
     parser.add_argument("--clients", type=int, default=16, help="at saturation (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", default=list(SERVERS), choices=SERVERS, help="servers (default: all)")
     parser.add_argument("--seconds", type=float, default=8, help="for each figure (default: %(default)s)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models.write_head(folder / "head.npz")
-        for precision in (Precision.FLOAT32, Precision.BFLOAT16):
+        for precision in (Precision(name) for name in options.only if name not in PEERS):
             (folder / precision.value).mkdir()
             models.write(folder / precision.value, LENGTHS, precision)
         texts = workloads(models.read_reviews(options.reviews))
         setting = Setting(folder, texts, options.clients, options.seconds)
         print("server | tokens | p50 ms | p95 | p99 | texts/s | p99 ms at saturation | first scores", flush=True)
-        for name, tokens, measured in _all(setting, options.peers):
+        for name, tokens, measured in _all(setting, options.peers, options.only):
             times = " | ".join(f"{value:.1f}" for value in measured.percentiles)
             scores = " ".join(f"{score:.3f}" for score in measured.scores[:4])
             length = "mix" if tokens == MIX else tokens
@@ -136,13 +139,13 @@ def main() -> None:
             )
 
 
-def _all(setting: Setting, python: str) -> Iterator[tuple[str, int, Measured]]:
-    for kind in ("onnx", "torch", "onnx-int8", "torch-bfloat16"):
+def _all(setting: Setting, python: str, only: Sequence[str]) -> Iterator[tuple[str, int, Measured]]:
+    for server in only:
         for batching in (False, True):
-            yield from peer(setting, python, kind, batching=batching)
-    for precision in (Precision.BFLOAT16, Precision.FLOAT32):
-        for batching in (False, True):
-            yield from ours(setting, precision, batching=batching)
+            if server in PEERS:
+                yield from peer(setting, python, server, batching=batching)
+            else:
+                yield from ours(setting, Precision(server), batching=batching)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
 """A SavedModel in memory: its signatures, and arrays in, arrays out. Knows no protocol and no other version."""
 
-from collections.abc import Mapping
+import ctypes
+import ctypes.util
+import gc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,27 +26,40 @@ from tfx_modules.serving.exceptions import (
 from tfx_modules.serving.specs import Array, PredictCall, Signature, TensorInfo, bytes_array
 
 SERVING_TAG = "serve"
+# TensorFlow's own signatures, which nobody may call: what initialises a model, and what trains it.
+_INTERNAL = "__saved_model_"
+
+_v1: Any = tf.compat.v1
+
+
+@dataclass(frozen=True)
+class Threads:
+    """How many threads TensorFlow computes with; 0 = one for each of the machine's cores.
+
+    All models of a process share them: the first that is loaded decides.
+    """
+
+    intra_op: int = 0
+    inter_op: int = 0
 
 
 class ServedModel:
     """A loaded version. Safe to call from several threads at once; TensorFlow releases the GIL while it computes.
+
+    It is a graph in a session, as in TensorFlow Serving. Functions of TensorFlow 2, which are the other way, hold many
+    copies of a graph's constants, and are never freed as a whole.
 
     Attributes:
         signatures: what it can be asked, by name.
         signature_defs: the same as TensorFlow's own protos, for the metadata.
     """
 
-    def __init__(
-        self,
-        functions: Mapping[str, tf.types.experimental.ConcreteFunction],
-        signature_defs: Mapping[str, meta_graph_pb2.SignatureDef],
-        owner: tf.Module,
-    ) -> None:
+    def __init__(self, session: Any, signature_defs: Mapping[str, meta_graph_pb2.SignatureDef]) -> None:
         self.signature_defs = signature_defs
-        # The protos also list TensorFlow's own initialisers, which nobody may call.
-        self.signatures = {name: _signature(name, signature_defs[name]) for name in functions}
-        self._functions = functions
-        self._owner = owner  # holds the variables, which the functions only refer to
+        callable_ = {name: proto for name, proto in signature_defs.items() if not name.startswith(_INTERNAL)}
+        self.signatures = {name: _signature(name, proto) for name, proto in callable_.items()}
+        self._runs = {name: _run_of(session, proto) for name, proto in callable_.items()}
+        self._session = session  # holds the graph and the variables
 
     def signature(self, name: str) -> Signature:
         """Return a signature.
@@ -74,14 +92,14 @@ class ServedModel:
             InferenceError: the model failed.
         """
         signature = self.check(call)
-        tensors = {name: _tensor(name, array, signature.inputs[name]) for name, array in call.inputs.items()}
-        outputs = self._run(signature.name, tensors)
+        given = [_fitting(name, call.inputs[name], info) for name, info in sorted(signature.inputs.items())]
+        outputs = dict(zip(sorted(signature.outputs), self._run(signature.name, given), strict=True))
         wanted = call.output_filter or tuple(sorted(signature.outputs))
         return {name: _array(outputs[name]) for name in wanted}
 
-    def _run(self, name: str, tensors: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+    def _run(self, name: str, given: list[Array]) -> list[Array | bytes]:
         try:
-            result: Mapping[str, tf.Tensor] = self._functions[name](**tensors)
+            result: list[Array | bytes] = self._runs[name](*given)
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
             raise InvalidRequestError(f"signature {name!r} rejects the input: {_reason(error)}") from error
         except tf.errors.OpError as error:
@@ -89,8 +107,12 @@ class ServedModel:
         return result
 
 
-def load_model(folder: Path) -> ServedModel:
+def load_model(folder: Path, threads: Threads = Threads()) -> ServedModel:
     """Load a SavedModel; where it has a manifest, its files are compared with that first.
+
+    Args:
+        folder: a version's.
+        threads: how many there are to compute with, where this is the process' first model.
 
     Raises:
         ModelLoadError: the folder is incomplete, damaged, other than its manifest says, or uses ops that neither
@@ -102,13 +124,41 @@ def load_model(folder: Path) -> ServedModel:
         raise ModelLoadError(str(error)) from error
     try:
         definitions = _signature_defs(folder)
-        loaded = tf.saved_model.load(str(folder), tags=[SERVING_TAG])
+        session = _session(folder, threads)
     # Which exceptions a damaged SavedModel raises is not documented: file, proto, key, attribute and value errors do.
     except Exception as error:
         raise ModelLoadError(f"cannot load {folder}: {type(error).__name__}: {_first_line(error)}") from error
-    if not loaded.signatures:
+    model = ServedModel(session, definitions)
+    if not model.signatures:
         raise ModelLoadError(f"cannot load {folder}: it has no signatures; export with signatures={{...}}")
-    return ServedModel(loaded.signatures, definitions, loaded)
+    return model
+
+
+def release_memory() -> None:
+    """Give back what loading and unloading left: graphs are full of reference cycles, and the C library keeps much."""
+    gc.collect()
+    library = ctypes.util.find_library("c")
+    trim = getattr(ctypes.CDLL(library), "malloc_trim", None) if library else None
+    if trim is not None:  # glibc's
+        trim(0)
+
+
+def _session(folder: Path, threads: Threads) -> Any:
+    config = _v1.ConfigProto(
+        intra_op_parallelism_threads=threads.intra_op, inter_op_parallelism_threads=threads.inter_op
+    )
+    graph = tf.Graph()
+    with graph.as_default():
+        session = _v1.Session(graph=graph, config=config)
+        _v1.saved_model.loader.load(session, [SERVING_TAG], str(folder))
+    return session
+
+
+def _run_of(session: Any, signature: meta_graph_pb2.SignatureDef) -> Callable[..., Any]:
+    """Return what takes a signature's inputs and gives its outputs, each in the order of their names."""
+    inputs, outputs = ([infos[name].name for name in sorted(infos)] for infos in (signature.inputs, signature.outputs))
+    run: Callable[..., Any] = session.make_callable(outputs, feed_list=inputs)
+    return run
 
 
 def _signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
@@ -152,15 +202,18 @@ def _shape(shape: tensor_shape_pb2.TensorShapeProto) -> tuple[int | None, ...] |
     return tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
 
 
-def _tensor(name: str, array: Array, info: TensorInfo) -> tf.Tensor:
+def _fitting(name: str, array: Array, info: TensorInfo) -> Array:
+    """Return an input in the type that the signature has; text as it is."""
+    dtype = tf.as_dtype(types_pb2.DataType.Value(info.dtype))
+    if dtype == tf.string and array.dtype == object:
+        return array
     try:
-        return tf.constant(array, dtype=tf.as_dtype(types_pb2.DataType.Value(info.dtype)))
+        return np.asarray(tf.constant(array, dtype=dtype))
     except (TypeError, ValueError) as error:
         raise InvalidRequestError(f"input {name!r} cannot be made {info}: {_first_line(error)}") from error
 
 
-def _array(tensor: tf.Tensor) -> Array:
-    value = tensor.numpy()
+def _array(value: Array | bytes) -> Array:
     # A string without dimensions comes as bytes, from which numpy would make an array that drops zero bytes.
     return bytes_array([value], ()) if isinstance(value, bytes) else np.asarray(value)
 

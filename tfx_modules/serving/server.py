@@ -20,12 +20,12 @@ from tfx_modules.serving.config_file import ConfigFile
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.edges import Edges
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.model import ServedModel, load_model
+from tfx_modules.serving.model import ServedModel, Threads, load_model, release_memory
 from tfx_modules.serving.operations.observation import Observation
 from tfx_modules.serving.ports import Claim
 from tfx_modules.serving.registry import Registry
 from tfx_modules.serving.settings import ServerSettings
-from tfx_modules.serving.warmup import load_warm, warm_up
+from tfx_modules.serving.warmup import warm_up
 
 HEALTH_SECONDS = 0.25  # how long a health check may be behind
 
@@ -43,7 +43,7 @@ class ModelServer:
         self._catalogue = Catalogue(
             registry=self._registry,
             loader=self._loader,
-            load=self._observation.loading(self._load if settings.enable_model_warmup else load_model),
+            load=self._observation.loading(self._load),
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
         )
         self._data_plane = DataPlane(
@@ -64,7 +64,11 @@ class ModelServer:
         self._told_to_stop = asyncio.Event()
 
     def _load(self, folder: Path) -> ServedModel:
-        return load_warm(folder, self._observation.warming(warm_up))
+        model = load_model(folder, _threads(self._settings))
+        if self._settings.enable_model_warmup:
+            self._observation.warming(warm_up)(model, folder)
+        release_memory()
+        return model
 
     async def run(self) -> None:
         """Serve until a signal arrives, then let requests under way finish, up to the deadline.
@@ -152,9 +156,16 @@ class ModelServer:
         logger.info("stopped" if drained else "stopped; some requests were not finished in time")
 
 
+def _threads(settings: ServerSettings) -> Threads:
+    """TensorFlow counts the machine's cores, not those that this process, or its container, may use."""
+    return Threads(
+        settings.tensorflow_intra_op_parallelism or cores(), settings.tensorflow_inter_op_parallelism or cores()
+    )
+
+
 async def serve(settings: ServerSettings, grpc_claim: Claim, rest_claim: Claim) -> None:
     """Make a server and run it; see ``ModelServer.run``."""
-    # TensorFlow counts the machine's cores, not those that this process, or its container, may use.
-    tf.config.threading.set_intra_op_parallelism_threads(settings.tensorflow_intra_op_parallelism or cores())
-    tf.config.threading.set_inter_op_parallelism_threads(settings.tensorflow_inter_op_parallelism or cores())
+    threads = _threads(settings)
+    tf.config.threading.set_intra_op_parallelism_threads(threads.intra_op)
+    tf.config.threading.set_inter_op_parallelism_threads(threads.inter_op)
     await ModelServer(settings, grpc_claim, rest_claim).run()

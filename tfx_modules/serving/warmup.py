@@ -17,29 +17,13 @@ from tensorflow_serving.apis import input_pb2, predict_pb2, prediction_log_pb2
 from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, WarmupError
 from tfx_modules.serving.grpc.examples import read_examples
 from tfx_modules.serving.grpc.tensors import read_tensors
-from tfx_modules.serving.model import ServedModel, load_model
+from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.specs import DEFAULT_SIGNATURE, PredictCall, bytes_array
 
 PLACE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000
 
 logger = logging.getLogger(__name__)
-
-
-def load_warm(folder: Path, replay: Callable[[ServedModel, Path], int] | None = None) -> ServedModel:
-    """Load a version and replay its warm-up requests.
-
-    Args:
-        folder: the version's.
-        replay: ``warm_up``, or something around it.
-
-    Raises:
-        ModelLoadError: it cannot be loaded.
-        WarmupError: it can, but does not answer its own requests.
-    """
-    model = load_model(folder)
-    (replay or warm_up)(model, folder)
-    return model
 
 
 def warm_up(model: ServedModel, folder: Path) -> int:

@@ -1,7 +1,6 @@
 """Keeps the registry in step with the version folders on disk, by the model's version policy."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -12,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from tfx_modules.serving.config import ModelConfig
 from tfx_modules.serving.disk import Fingerprint, VersionFolder, find_versions
 from tfx_modules.serving.exceptions import ModelLoadError, status_of
-from tfx_modules.serving.model import ServedModel
+from tfx_modules.serving.model import ServedModel, release_memory
 from tfx_modules.serving.registry import Registry
 
 P = ParamSpec("P")
@@ -133,8 +132,7 @@ class ModelWatcher:
             self._registry.retire(self.name, version)
             logger.info("model %s: version %d is retired", self.name, version)
         if retired:
-            # A loaded SavedModel is full of reference cycles: without this its weights stay for a long while.
-            await self._in_loader(gc.collect)
+            await self._in_loader(release_memory)
 
     async def _in_loader(self, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._loader, partial(work, *arguments, **options))

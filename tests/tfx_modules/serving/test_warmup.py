@@ -13,10 +13,10 @@ from tests.tfx_modules.serving.load import Load, status, until
 from tests.tfx_modules.serving.models import MODEL, Publish
 from tfx_modules.promotion import manifest
 from tfx_modules.serving.exceptions import ModelLoadError, WarmupError
-from tfx_modules.serving.model import ServedModel
+from tfx_modules.serving.model import ServedModel, load_model
 from tfx_modules.serving.process import ModelServerProcess
 from tfx_modules.serving.specs import Array, PredictCall
-from tfx_modules.serving.warmup import PLACE, load_warm, warm_up
+from tfx_modules.serving.warmup import PLACE, warm_up
 
 
 class Recorded(ServedModel):
@@ -135,7 +135,7 @@ def test_a_record_that_cannot_be_replayed_keeps_the_model_from_being_loaded(
     folder = publish(tmp_path, 1)
     write(folder, [record])
     with pytest.raises(ModelLoadError, match=message):
-        load_warm(folder)
+        warm_up(load_model(folder), folder)
 
 
 def test_a_file_of_another_format_is_told_apart(tmp_path: Path, model: Recorded) -> None:
@@ -148,10 +148,10 @@ def test_a_changed_byte_of_the_file_is_found_by_the_manifest(tmp_path: Path, pub
     folder = publish(tmp_path, 1)
     path = write(folder, [predict("a good film").SerializeToString()])
     assert PLACE in manifest.write(folder).files
-    load_warm(folder)
+    warm_up(load_model(folder), folder)
     path.write_bytes(b"")
     with pytest.raises(ModelLoadError, match=r"tf_serving_warmup_requests \(changed\)"):
-        load_warm(folder)
+        warm_up(load_model(folder), folder)
 
 
 @pytest.mark.parametrize("flag", ["--enable_model_warmup=true", "--enable_model_warmup=false"])
