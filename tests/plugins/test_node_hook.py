@@ -35,7 +35,7 @@ def run_of(act: str, *, node: str = "Trainer", **parameters: str) -> NodeRun:
 def is_alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
 
