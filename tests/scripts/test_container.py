@@ -59,8 +59,8 @@ def running(room: Path) -> Iterator[subprocess.Popen[bytes]]:
         wait_for(room, "worker celery")
         yield process
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # killed, it would leave the node server behind
+        process.wait(SECONDS)
 
 
 def journal(room: Path) -> list[str]:
