@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops that a model with its tokenizer inside uses
-from google.protobuf import text_format
 from tensorflow.core.framework import tensor_shape_pb2, types_pb2
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ManifestError
@@ -123,12 +122,10 @@ def load_model(folder: Path, threads: Threads = Threads()) -> ServedModel:
     except ManifestError as error:
         raise ModelLoadError(str(error)) from error
     try:
-        definitions = _signature_defs(folder)
-        session = _session(folder, threads)
+        model = _load(folder, threads)
     # Which exceptions a damaged SavedModel raises is not documented: file, proto, key, attribute and value errors do.
     except Exception as error:
         raise ModelLoadError(f"cannot load {folder}: {type(error).__name__}: {_first_line(error)}") from error
-    model = ServedModel(session, definitions)
     if not model.signatures:
         raise ModelLoadError(f"cannot load {folder}: it has no signatures; export with signatures={{...}}")
     return model
@@ -143,38 +140,27 @@ def release_memory() -> None:
         trim(0)
 
 
-def _session(folder: Path, threads: Threads) -> Any:
+def _load(folder: Path, threads: Threads) -> ServedModel:
     config = _v1.ConfigProto(
         intra_op_parallelism_threads=threads.intra_op, inter_op_parallelism_threads=threads.inter_op
     )
     graph = tf.Graph()
     with graph.as_default():
         session = _v1.Session(graph=graph, config=config)
-        _v1.saved_model.loader.load(session, [SERVING_TAG], str(folder))
-    return session
+        loaded = _v1.saved_model.loader.load(session, [SERVING_TAG], str(folder))
+    # Copies, for the originals would keep the whole graph in memory once more.
+    return ServedModel(session, {name: _copy(definition) for name, definition in loaded.signature_def.items()})
 
 
 def _run_of(session: Any, signature: meta_graph_pb2.SignatureDef) -> Callable[..., Any]:
     """Return what takes a signature's inputs and gives its outputs, each in the order of their names."""
-    inputs, outputs = ([infos[name].name for name in sorted(infos)] for infos in (signature.inputs, signature.outputs))
+    # Looked up now: names that the graph lacks are the model's fault, and not each request's.
+    inputs, outputs = (
+        [session.graph.get_tensor_by_name(infos[name].name) for name in sorted(infos)]
+        for infos in (signature.inputs, signature.outputs)
+    )
     run: Callable[..., Any] = session.make_callable(outputs, feed_list=inputs)
     return run
-
-
-def _signature_defs(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
-    """Read the signatures of the graph that is meant for serving, as the exporter wrote them."""
-    saved_model = saved_model_pb2.SavedModel()
-    binary = folder / "saved_model.pb"
-    if binary.is_file():
-        saved_model.ParseFromString(binary.read_bytes())
-    else:
-        text_format.Parse((folder / "saved_model.pbtxt").read_text(), saved_model)
-    for graph in saved_model.meta_graphs:
-        if SERVING_TAG in graph.meta_info_def.tags:
-            # Copies, for the originals would keep the whole graph in memory.
-            return {name: _copy(definition) for name, definition in graph.signature_def.items()}
-    tags = [list(graph.meta_info_def.tags) for graph in saved_model.meta_graphs]
-    raise ModelLoadError(f"no graph tagged {SERVING_TAG!r}, only {tags}")
 
 
 def _copy(definition: meta_graph_pb2.SignatureDef) -> meta_graph_pb2.SignatureDef:

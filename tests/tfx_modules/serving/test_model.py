@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.tfx_modules.serving.models import Publish
 from tfx_modules.promotion import manifest
@@ -73,6 +74,17 @@ def test_a_model_without_signatures_cannot_be_served(tmp_path: Path) -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(ModelLoadError, match="it has no signatures; export with signatures"):
         load_model(tmp_path)
+
+
+def test_a_signature_with_a_tensor_that_the_graph_lacks_is_an_error_of_the_model(
+    tmp_path: Path, publish: Publish
+) -> None:
+    definition = publish(tmp_path, 1) / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(definition.read_bytes())
+    saved.meta_graphs[0].signature_def["serving_default"].outputs["label"].name = "nowhere:0"
+    definition.write_bytes(saved.SerializeToString())
+    with pytest.raises(ModelLoadError, match=r"cannot load .*nowhere"):
+        load_model(tmp_path / "1")
 
 
 def test_a_model_with_one_changed_byte_is_not_loaded(tmp_path: Path, publish: Publish) -> None:
