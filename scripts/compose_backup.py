@@ -23,12 +23,17 @@ USAGE = "usage: python3 -m scripts.compose_backup save|restore FOLDER"
 
 
 def compose_command() -> list[str]:
-    """Return the Compose client's command: Docker's plugin (2 and later), or docker-compose (1.29)."""
-    plugin = ["docker", "compose"]
+    """Return the Compose client's command: Docker's plugin (2 and later), or docker-compose (1.29).
+
+    Raises:
+        StackError: There is neither.
+    """
     quiet = subprocess.DEVNULL
-    if shutil.which("docker") and subprocess.run([*plugin, "version"], stdout=quiet, stderr=quiet).returncode == 0:
-        return plugin
-    return ["docker-compose"]
+    for command in (["docker", "compose"], ["docker-compose"]):
+        asked = [*command, "version"]
+        if shutil.which(command[0]) and subprocess.run(asked, stdout=quiet, stderr=quiet).returncode == 0:
+            return command
+    raise StackError("There is no Compose client. Install docker-compose-plugin, or docker-compose 1.29 or newer.")
 
 
 def save(folder: Path, environ: Mapping[str, str]) -> None:
@@ -80,8 +85,9 @@ def _inside(service: str, environ: Mapping[str, str]) -> list[str]:
 
 def _container(service: str, environ: Mapping[str, str]) -> str:
     # The plugin lists containers that do not run only when told to; the older client always does.
-    everything = ["--all"] if compose_command()[0] == "docker" else []
-    found = _said([*compose_command(), "ps", *everything, "-q", service], environ).split()
+    compose = compose_command()
+    everything = ["--all"] if compose[0] == "docker" else []
+    found = _said([*compose, "ps", *everything, "-q", service], environ).split()
     if len(found) != 1:
         raise StackError(f"{service} has {len(found)} containers; exactly one is needed. Look at: docker compose ps")
     return found[0]

@@ -1,29 +1,12 @@
 """The Docker engine and the Compose client, as commands."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.errors import StackError
-
-
-def find_compose() -> list[str]:
-    """Return the Compose client's command: Docker's plugin (2 and later), or docker-compose (1.29).
-
-    Raises:
-        StackError: There is neither.
-    """
-    for command in (["docker", "compose"], ["docker-compose"]):
-        if shutil.which(command[0]) and _succeeds([*command, "version"]):
-            return command
-    raise StackError("There is no Compose client. Install docker-compose-plugin, or docker-compose 1.29 or newer.")
-
-
-def _succeeds(command: Sequence[str]) -> bool:
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,14 @@
 """Where the test's stack lives: a project of its own, free ports, images and secrets of its own."""
 
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.compose_backup import compose_command
 from scripts.compose_secrets import ensure_secrets
-from scripts.stack.ports import LOOPBACK
+from scripts.stack.ports import free_port
 from scripts.stack_test.bases import image_of
-from scripts.stack_test.engine import Engine, find_compose
+from scripts.stack_test.engine import Engine
 
 PROJECT = "bert-service-test"
 MODEL_SERVER = "embedded-server"
@@ -46,7 +45,7 @@ def make_room(root: Path, state: Path, environ: Mapping[str, str]) -> Room:
     """
     folder = state / "stack-test"
     ensure_secrets(folder / "secrets")
-    ui, rest, grpc = (_free_port() for _ in range(3))
+    ui, rest, grpc = (free_port() for _ in range(3))
     variables = {
         "COMPOSE_PROJECT_NAME": PROJECT,
         "BERT_SECRETS": str(folder / "secrets"),
@@ -61,16 +60,5 @@ def make_room(root: Path, state: Path, environ: Mapping[str, str]) -> Room:
         "BERT_EMBEDDED_GRPC_PORT": str(grpc),
         "BERT_WORKER_GRACE": "10m",
     }
-    engine = Engine(root, {**environ, **variables}, find_compose(), profiles=(MODEL_SERVER,))
+    engine = Engine(root, {**environ, **variables}, compose_command(), profiles=(MODEL_SERVER,))
     return Room(engine, folder, ui, rest)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def root_needed() -> bool:
-    """Whether this process lacks the rights that debootstrap wants."""
-    return os.geteuid() != 0

@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -37,12 +36,14 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(secrets: Path, overrides: tuple[str, ...], profiles: tuple[str, ...]) -> dict[str, Any]:
-    if shutil.which(compose_command()[0]) is None:
-        pytest.skip("there is no Compose client")
+    try:
+        compose = compose_command()
+    except StackError as error:
+        pytest.skip(str(error))
     files = [word for file in ("docker-compose.yaml", *overrides) for word in ("-f", file)]
     chosen = [word for profile in profiles for word in ("--profile", profile)]
     done = subprocess.run(
-        [*compose_command(), *files, *chosen, "config"],
+        [*compose, *files, *chosen, "config"],
         cwd=ROOT,
         env={**os.environ, "BERT_SECRETS": str(secrets)},
         capture_output=True,

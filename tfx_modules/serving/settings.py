@@ -9,7 +9,7 @@ from typing import Any
 from tfx_modules.serving.batching.settings import BatchingSettings
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags import FlagParser
-from tfx_modules.serving.operations.settings import OPERATIONS_FLAGS, OperationsSettings, boolean, take_operations
+from tfx_modules.serving.operations.settings import OPERATIONS_FLAGS, SWITCH, OperationsSettings, take_operations
 
 MAX_PORT = 65535
 
@@ -104,9 +104,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "help": "pause between readings of the config file, 0 = read once",
     },
     "--allow_version_labels_for_unavailable_models": {
-        "type": boolean,
-        "nargs": "?",
-        "const": True,
+        **SWITCH,
         "default": False,
         "help": "let new labels name versions that are not loaded yet",
     },
@@ -116,16 +114,12 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "help": "pause between looks at the base path, 0 = look once",
     },
     "--enable_model_warmup": {
-        "type": boolean,
-        "nargs": "?",
-        "const": True,
+        **SWITCH,
         "default": True,
         "help": "replay a version's assets.extra/tf_serving_warmup_requests before it becomes available",
     },
     "--enable_batching": {
-        "type": boolean,
-        "nargs": "?",
-        "const": True,
+        **SWITCH,
         "default": False,
         "help": "compute requests of several clients together",
     },
@@ -134,9 +128,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--tensorflow_inter_op_parallelism": {"type": int, "default": 0, "help": "operations at once, 0 = per core"},
     "--host": {"default": "127.0.0.1", "help": "address to bind to"},
     "--stop_when_stdin_closes": {
-        "type": boolean,
-        "nargs": "?",
-        "const": True,
+        **SWITCH,
         "default": False,
         "help": "stop when standard input reaches its end",
     },

@@ -2,12 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import grpc
 import httpx
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from typing_extensions import Self
 
 from tests.tfx_modules.serving.models import MODEL
 from tfx_modules.serving.process import ModelServerProcess
@@ -27,25 +29,32 @@ def status(server: ModelServerProcess) -> dict[str, Any]:
     return {entry["version"]: entry["state"] for entry in response.json()["model_version_status"]}
 
 
-class Load:
-    """Clients that ask over both protocols without a pause and remember every answer."""
+class Clients:
+    """Threads that ask for as long as the block lasts; each of these functions watches ``stop``."""
 
-    def __init__(self, server: ModelServerProcess) -> None:
-        self._server = server
-        self._stop = threading.Event()
-        self.versions: list[int] = []
+    def __init__(self, asking: Iterable[Callable[[], None]]) -> None:
+        self.stop = threading.Event()
         self.failures: list[str] = []
-        self._threads = [threading.Thread(target=self._repeat, args=(ask,)) for ask in (self._rest, self._grpc)]
+        self._threads = [threading.Thread(target=ask) for ask in asking]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stop.set()
+        self.stop.set()
         for thread in self._threads:
             thread.join()
+
+
+class Load(Clients):
+    """Clients that ask over both protocols without a pause and remember every answer."""
+
+    def __init__(self, server: ModelServerProcess) -> None:
+        super().__init__(partial(self._repeat, ask) for ask in (self._rest, self._grpc))
+        self._server = server
+        self.versions: list[int] = []
 
     def _repeat(self, ask: Callable[[Callable[[int], None]], None]) -> None:
         try:
@@ -56,7 +65,7 @@ class Load:
     def _rest(self, answered: Callable[[int], None]) -> None:
         body = {"signature_name": "which_version", "instances": ["x"]}
         with httpx.Client(base_url=self._server.rest_url, trust_env=False, timeout=30) as client:
-            while not self._stop.is_set():
+            while not self.stop.is_set():
                 response = client.post(f"/v1/models/{MODEL}:predict", json=body)
                 assert response.status_code == 200, response.text
                 answered(response.json()["predictions"][0])
@@ -69,5 +78,5 @@ class Load:
         request.inputs["text"].tensor_shape.dim.add(size=1)
         with grpc.insecure_channel(self._server.grpc_address) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            while not self._stop.is_set():
+            while not self.stop.is_set():
                 answered(stub.Predict(request, timeout=30).outputs["version"].int64_val[0])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tfx_modules.serving.load import status, until
+from tests.tfx_modules.serving.load import Clients, status, until
 from tests.tfx_modules.serving.models import MODEL
 from tfx_modules.serving.client import ClientError, Model, ModelClient, Patience, Server
 from tfx_modules.serving.process import ModelServerProcess
@@ -39,30 +39,18 @@ def resident(server: ModelServerProcess) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-class Saturation:
+class Saturation(Clients):
     """Clients that ask without a pause; remembers how many were answered, and what failed."""
 
     def __init__(self, server: ModelServerProcess) -> None:
-        self._stop = threading.Event()
-        self.answered = 0
-        self.failures: list[str] = []
-        self._lock = threading.Lock()
         kinds = (Server.rest(server.rest_url.removeprefix("http://")), Server.grpc(server.grpc_address))
-        self._threads = [threading.Thread(target=self._ask, args=(kind,)) for kind in kinds for _ in range(CLIENTS)]
-
-    def __enter__(self) -> "Saturation":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__(partial(self._ask, kind) for kind in kinds for _ in range(CLIENTS))
+        self.answered = 0
+        self._lock = threading.Lock()
 
     def _ask(self, server: Server) -> None:
         with ModelClient(server, Model(MODEL), Patience(retries=0)) as client:
-            while not self._stop.is_set():
+            while not self.stop.is_set():
                 try:
                     client.predict([TEXTS[self.answered % len(TEXTS)]])
                 except ClientError as error:

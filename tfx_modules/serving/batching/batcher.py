@@ -76,8 +76,8 @@ class Batcher:
             return join([await task.answer for task in tasks])
         finally:  # whoever has gone away, or failed in one part, does not need the others
             for task in tasks:
-                self._queues.remove(kind, task)
-                task.answer.cancel()
+                if task.answer.cancel() or task.answer.cancelled():
+                    self._queues.remove(kind, task)
 
     def _start_what_is_ready(self) -> None:
         loop = asyncio.get_running_loop()

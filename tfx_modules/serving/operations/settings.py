@@ -2,7 +2,7 @@
 
 import argparse
 import enum
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,10 @@ def boolean(text: str) -> bool:
     return values[text.lower()]
 
 
+# `--flag`, `--flag=true` and `--flag=false`.
+SWITCH: Mapping[str, Any] = {"type": boolean, "nargs": "?", "const": True}
+
+
 def _logged_text(text: str) -> LoggedText:
     try:
         return LoggedText(text)
@@ -132,15 +136,11 @@ OPERATIONS_FLAGS: dict[str, dict[str, Any]] = {
     "--rest_ssl_key": {"type": Path, "help": "REST's TLS: its key (PEM)"},
     "--api_key_file": {"type": Path, "help": "keys, one a line, of which requests must carry one"},
     "--status_without_api_key": {
-        "type": boolean,
-        "nargs": "?",
-        "const": True,
+        **SWITCH,
         "help": "tell status, health and metrics without a key",
     },
     "--enable_cors_support": {
-        "type": boolean,
-        "nargs": "?",
-        "const": True,
+        **SWITCH,
         "help": "let pages of any origin ask over REST",
     },
     "--monitoring_config_file": {"type": Path, "help": "TensorFlow Serving's MonitoringConfig as text"},
