@@ -44,6 +44,8 @@ class Setting:
     """By the number of WordPieces that they are cut at."""
     clients: int
     seconds: float
+    threads: int
+    """That an operation computes with; 0: as many as there are cores."""
 
 
 def workloads(reviews: Sequence[str]) -> dict[int, list[str]]:
@@ -62,6 +64,8 @@ def ours(setting: Setting, precision: Precision, *, batching: bool) -> Iterator[
         parameters = setting.folder / "batching.config"
         parameters.write_text(BATCHING)
         flags += ["--enable_batching", f"--batching_parameters_file={parameters}"]
+    if setting.threads:
+        flags.append(f"--tensorflow_intra_op_parallelism={setting.threads}")
     name = f"this server, {precision.value}, {'batching' if batching else 'no batching'}"
     with ModelServerProcess(model_base_path=setting.folder, model_name="unused", flags=flags) as server:
         rest = server.rest_url.removeprefix("http://")
@@ -92,7 +96,8 @@ def _peer_process(setting: Setting, python: str, kind: str, *, batching: bool) -
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [python, str(PEER), kind, str(port), str(models.encoder_folder()), str(setting.folder / "head.npz")]
-    process = subprocess.Popen([*command, *(["--batch"] if batching else [])])
+    options = [*(["--batch"] if batching else []), *([f"--threads={setting.threads}"] if setting.threads else [])]
+    process = subprocess.Popen([*command, *options])
     try:
         _wait(f"http://127.0.0.1:{port}/docs", process)
         yield f"127.0.0.1:{port}"
@@ -119,6 +124,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=16, help="at saturation (default: %(default)s)")
     parser.add_argument("--only", nargs="+", default=list(SERVERS), choices=SERVERS, help="servers (default: all)")
     parser.add_argument("--seconds", type=float, default=8, help="for each figure (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="of an operation (default: one for each core)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -127,7 +133,7 @@ def main() -> None:
             (folder / precision.value).mkdir()
             models.write(folder / precision.value, LENGTHS, precision)
         texts = workloads(models.read_reviews(options.reviews))
-        setting = Setting(folder, texts, options.clients, options.seconds)
+        setting = Setting(folder, texts, options.clients, options.seconds, options.threads)
         print("server | tokens | p50 ms | p95 | p99 | texts/s | p99 ms at saturation | first scores", flush=True)
         for name, tokens, measured in _all(setting, options.peers, options.only):
             times = " | ".join(f"{value:.1f}" for value in measured.percentiles)

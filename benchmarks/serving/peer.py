@@ -1,6 +1,6 @@
 """A server as an engineer would write it without this project; runs in the peers' environment, and imports no other.
 
-    python benchmarks/serving/peer.py KIND PORT ENCODER_FOLDER HEAD.npz [--batch]
+    python benchmarks/serving/peer.py KIND PORT ENCODER_FOLDER HEAD.npz [--batch] [--threads N]
 
 KIND is ``torch``, ``torch-bfloat16``, ``onnx`` or ``onnx-int8``. ``POST /TOKENS`` with ``{"instances": [text, ...]}``
 answers ``{"predictions": [score, ...]}``; texts are cut at TOKENS WordPieces. Texts of one request are padded to their
@@ -22,7 +22,6 @@ import transformers
 import uvicorn
 
 MOST = 32
-CORES = torch.get_num_threads()
 
 Encode = Callable[[dict[str, Any]], Any]
 """From ids, mask and types [rows, tokens] to the [CLS] vectors [rows, width]."""
@@ -41,7 +40,7 @@ def torch_encoder(folder: str, *, bfloat16: bool) -> Encode:
 
 
 def onnx_encoder(folder: str, *, int8: bool) -> Encode:
-    """The same model in ONNX Runtime, its graph optimised, its threads bounded to the cores."""
+    """The same model in ONNX Runtime, its graph optimised, with as many threads as PyTorch has."""
     import onnxruntime
 
     with tempfile.TemporaryDirectory() as work:
@@ -51,7 +50,7 @@ def onnx_encoder(folder: str, *, int8: bool) -> Encode:
 
             quantize_dynamic(path, path := Path(work) / "int8.onnx")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = CORES
+        options.intra_op_num_threads = torch.get_num_threads()
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def encode(inputs: dict[str, Any]) -> Any:
@@ -162,7 +161,9 @@ def main() -> None:
     parser.add_argument("encoder")
     parser.add_argument("head")
     parser.add_argument("--batch", action="store_true")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="that an operation computes with")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     scorer = Scorer(options.kind, options.encoder, options.head)
     scorer.score(["warm up"], 128)
     app = make_app(scorer, batch=options.batch)

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from tfx_modules.exceptions import ServingError
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.memory import bound_arenas
 from tfx_modules.serving.ports import claim_ports
 from tfx_modules.serving.settings import parse_flags
 
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> NoReturn:
     settings = parse_flags(arguments)
+    bound_arenas()
     claims = claim_ports(settings)  # now, and not after TensorFlow's seconds of import
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # until the event loop takes over

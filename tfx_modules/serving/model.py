@@ -1,8 +1,5 @@
 """A SavedModel in memory: its signatures, and arrays in, arrays out. Knows no protocol and no other version."""
 
-import ctypes
-import ctypes.util
-import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,15 +126,6 @@ def load_model(folder: Path, threads: Threads = Threads()) -> ServedModel:
     if not model.signatures:
         raise ModelLoadError(f"cannot load {folder}: it has no signatures; export with signatures={{...}}")
     return model
-
-
-def release_memory() -> None:
-    """Give back what loading and unloading left: graphs are full of reference cycles, and the C library keeps much."""
-    gc.collect()
-    library = ctypes.util.find_library("c")
-    trim = getattr(ctypes.CDLL(library), "malloc_trim", None) if library else None
-    if trim is not None:  # glibc's
-        trim(0)
 
 
 def _load(folder: Path, threads: Threads) -> ServedModel:

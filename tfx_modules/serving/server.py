@@ -20,7 +20,8 @@ from tfx_modules.serving.config_file import ConfigFile
 from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.edges import Edges
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.model import ServedModel, Threads, load_model, release_memory
+from tfx_modules.serving.memory import release_memory
+from tfx_modules.serving.model import ServedModel, Threads, load_model
 from tfx_modules.serving.operations.observation import Observation
 from tfx_modules.serving.ports import Claim
 from tfx_modules.serving.registry import Registry

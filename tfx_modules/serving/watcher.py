@@ -11,7 +11,8 @@ from typing import ParamSpec, TypeVar
 from tfx_modules.serving.config import ModelConfig
 from tfx_modules.serving.disk import Fingerprint, VersionFolder, find_versions
 from tfx_modules.serving.exceptions import ModelLoadError, status_of
-from tfx_modules.serving.model import ServedModel, release_memory
+from tfx_modules.serving.memory import release_memory
+from tfx_modules.serving.model import ServedModel
 from tfx_modules.serving.registry import Registry
 
 P = ParamSpec("P")
