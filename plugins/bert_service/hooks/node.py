@@ -42,14 +42,18 @@ class NodeTransport(Protocol):
 
 
 class NodeHook:
-    """Runs nodes in one environment, by whichever transport its settings ask for.
+    """Runs nodes in one environment.
 
     It needs no Airflow, and is no connection of Airflow's. One object runs one node at a time.
+
+    Args:
+        environment: Where nodes run.
+        transport: How the node command is run; None: as the environment's settings ask for.
     """
 
-    def __init__(self, environment: NodeEnvironment) -> None:
+    def __init__(self, environment: NodeEnvironment, transport: NodeTransport | None = None) -> None:
         self._environment = environment
-        self._transport = transport_for(environment)
+        self._transport = transport or transport_for(environment)
         self._cancelled = False
 
     def run(self, run: NodeRun, log: Callable[[str], None]) -> NodeOutcome:
@@ -65,6 +69,7 @@ class NodeHook:
         Raises:
             NodeCancelledError: :meth:`cancel` was called meanwhile.
             NodeServerError: The node server failed.
+            ContainerError: The Docker engine failed, or cannot make the node's container.
             OutcomeError: The node's process ended without saying how.
             SettingsError: The TFX environment is not where the settings say.
         """

@@ -4,24 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from bert_service.config import NodeEnvironment
-from bert_service.exceptions import SettingsError
 from bert_service.gpu import GpuUse
-from bert_service.hooks.node import NodeHook, NodeRun
+from bert_service.hooks.node import NodeHook
 from bert_service.operators.links import ReportLink
-from bert_service.outcome import NodeOutcome, NodeState
-from bert_service.reports import report_uri
-from bert_service.run_end import BLOCKED
-from bert_service.xcoms import REPORT, VERDICT, failure_told, push_news
-
-_BOOLEANS = {"True": True, "False": False}
-_ERRORS: Mapping[NodeState, type[AirflowException]] = {
-    NodeState.SKIPPED: AirflowSkipException,
-    NodeState.BLOCKED: AirflowFailException,  # not tried again
-    NodeState.FAILED: AirflowException,
-}
+from bert_service.operators.node_task import run_node
 
 
 class TfxNodeOperator(BaseOperator):
@@ -80,54 +68,10 @@ class TfxNodeOperator(BaseOperator):
             AirflowException: The node failed.
             BertServiceError: The node could not be run, crashed, or was cancelled.
         """
-        with failure_told(context):
-            return self._run(context)
-
-    def _run(self, context: Context) -> dict[str, object]:
-        run = NodeRun(
-            node=self.tfx_node,
-            run_id=context["run_id"],
-            parameters=_checked_parameters(self.parameters),
-            use_cache=_checked_boolean("use_cache", self.use_cache),
-            gpu=self.gpu,
-        )
         self._hook = NodeHook(self.environment)
-        outcome = self._hook.run(run, lambda line: self.log.info("%s", line))
-        self._push_news(context, outcome)
-        self.log.info("%s: %s", self.tfx_node, outcome.state.value)
-        if outcome.reason:
-            self.log.info("%s", outcome.reason)
-        if outcome.state in _ERRORS:
-            raise _ERRORS[outcome.state](outcome.reason or f"node {self.tfx_node!r} is {outcome.state.value}")
-        return outcome.to_xcom()
-
-    def _push_news(self, context: Context, outcome: NodeOutcome) -> None:
-        """Push what is told of the task elsewhere: a node that is blocked returns nothing."""
-        if artifacts := outcome.outputs.get(self.report_output):
-            push_news(context, REPORT, report_uri(artifacts[0].uri))
-        if outcome.state is NodeState.BLOCKED:
-            # Ours begin with the word already, and the note has it once; a node of somebody else need not say it.
-            push_news(context, VERDICT, f"{BLOCKED}{outcome.reason.removeprefix(BLOCKED)}")
+        return run_node(self, self._hook, context)
 
     def on_kill(self) -> None:
         """Kill the node's whole process group; ``execute`` resumes after it, and raises."""
         if self._hook is not None:
             self._hook.cancel()
-
-
-def _checked_parameters(parameters: Mapping[str, object]) -> dict[str, str]:
-    for name, value in parameters.items():
-        if not isinstance(value, str) or not value:
-            raise SettingsError(
-                f"parameter {name!r} of the node became {value!r}; allowed: a text that is not empty. Correct its "
-                "template in AirflowPipelineConfig.parameters, or the task whose result it takes."
-            )
-    return {name: str(value) for name, value in parameters.items()}
-
-
-def _checked_boolean(name: str, value: str) -> bool:
-    if value not in _BOOLEANS:
-        raise SettingsError(
-            f"{name} became {value!r}; allowed: {', '.join(_BOOLEANS)}. Correct its template in AirflowPipelineConfig."
-        )
-    return _BOOLEANS[value]
