@@ -86,6 +86,7 @@ class AirflowPipelineConfig:
                 that has no default.
         """
         self.settings.gpu.check(plan)
+        self.settings.containers.check(plan, self.settings)
         declared = [parameter for node in plan.nodes for parameter in node.parameters]
         _check_known("nodes", self.nodes, [node.id for node in plan.nodes], plan)
         _check_known("parameters", self.parameters, [parameter.name for parameter in declared], plan)

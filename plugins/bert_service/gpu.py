@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bert_service import values as read
-from bert_service.exceptions import SettingsError
 from bert_service.plan import NodePlan, PipelinePlan
-from bert_service.values import SECTION
 
 GPU_TYPES = frozenset({"Trainer", "Tuner"})
 
@@ -55,12 +53,7 @@ class GpuSettings:
         Raises:
             SettingsError: The pipeline has no such node.
         """
-        known = [node.id for node in plan.nodes]
-        if unknown := [name for name in self.gpu_nodes if name not in known]:
-            raise SettingsError(
-                f"[{SECTION}] gpu_nodes has {', '.join(unknown)}; allowed: nodes of the pipeline {plan.id!r}, which "
-                f"are {', '.join(known)}. Correct it, or leave it out."
-            )
+        read.known_nodes("gpu_nodes", self.gpu_nodes, plan)
 
 
 def gpu_settings_from(given: Mapping[str, str]) -> GpuSettings:
@@ -73,7 +66,7 @@ def gpu_settings_from(given: Mapping[str, str]) -> GpuSettings:
         SettingsError: A value is not allowed.
     """
     return GpuSettings(
-        gpu_nodes=tuple(filter(None, (name.strip() for name in given.get("gpu_nodes", "").split(",")))),
+        gpu_nodes=read.names(given.get("gpu_nodes", "")),
         gpu_queue=given.get("gpu_queue", ""),
         gpu_pool=given.get("gpu_pool", ""),
         require_gpu=read.boolean("require_gpu", given.get("require_gpu", "false")),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bert_service import values as read
 from bert_service.channels import Channel, read_channels
+from bert_service.containers import ContainerSettings, container_settings_from
 from bert_service.databases import check_databases
 from bert_service.exceptions import SettingsError
 from bert_service.gpu import GpuSettings, gpu_settings_from
@@ -28,7 +29,13 @@ PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.
 PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 """Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
-_PARTS: Mapping[str, type] = {"source": SourceSettings, "rules": Rules, "retention": Retention, "gpu": GpuSettings}
+_PARTS: Mapping[str, type] = {
+    "source": SourceSettings,
+    "rules": Rules,
+    "retention": Retention,
+    "gpu": GpuSettings,
+    "containers": ContainerSettings,
+}
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://")
 
 
@@ -90,6 +97,8 @@ class Settings:
     """How much is kept of what runs leave behind: the keys ``keep_*``."""
     gpu: GpuSettings = field(default_factory=GpuSettings)
     """Which nodes are for a GPU, and where they run: the keys ``gpu_*`` and ``require_gpu``."""
+    containers: ContainerSettings = field(default_factory=ContainerSettings)
+    """Which nodes run in a container of their own, and what it is made of: the keys ``container_*``."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
@@ -240,6 +249,7 @@ def settings_from(values: Mapping[str, str]) -> Settings:
         holdout=_path(given["holdout"], root) if "holdout" in given else None,
         retention=retention_from(given),
         gpu=gpu_settings_from(given),
+        containers=container_settings_from(given),
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
         model_servers=read.addresses("model_servers", given.get("model_servers", "")),

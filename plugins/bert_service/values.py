@@ -4,9 +4,12 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterator
 from enum import Enum
 from string import Formatter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bert_service.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from bert_service.plan import PipelinePlan
 
 SECTION = "bert_service"
 T = TypeVar("T")
@@ -62,6 +65,25 @@ def addresses(key: str, value: str) -> tuple[str, ...]:
                 "between them. Write it so, or leave it out."
             )
     return found
+
+
+def names(value: str) -> tuple[str, ...]:
+    """Read names with commas between them; none for an empty text."""
+    return tuple(filter(None, (name.strip() for name in value.split(","))))
+
+
+def known_nodes(key: str, given: Collection[str], plan: "PipelinePlan") -> None:
+    """Check ids of nodes.
+
+    Raises:
+        SettingsError: The pipeline does not have one of them.
+    """
+    known = [node.id for node in plan.nodes]
+    if unknown := [name for name in given if name not in known]:
+        raise SettingsError(
+            f"[{SECTION}] {key} has {', '.join(unknown)}; allowed: nodes of the pipeline {plan.id!r}, which "
+            f"are {', '.join(known)}. Correct it, or leave it out."
+        )
 
 
 def integer(key: str, value: str) -> int:
