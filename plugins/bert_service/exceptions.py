@@ -8,6 +8,7 @@
     ├── CompileError             compiling the pipeline in the TFX environment failed
     ├── OutcomeError             a node's process ended without a readable outcome
     ├── NodeServerError          the node server cannot be reached or answers something else
+    ├── ContainerError           the Docker engine cannot be reached, or cannot run a node's container
     ├── NodeCancelledError       a node was stopped because its task was cancelled
     ├── DataDateError            no data date can be made of what the run was given
     ├── ReportError              a report is not where reports may be
@@ -44,6 +45,10 @@ class OutcomeError(BertServiceError):
 
 class NodeServerError(BertServiceError):
     """The node server is not there, or does not speak its protocol."""
+
+
+class ContainerError(BertServiceError):
+    """The Docker engine is not there, or cannot make or run a node's container."""
 
 
 class NodeCancelledError(BertServiceError):

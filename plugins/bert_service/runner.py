@@ -1,6 +1,8 @@
 """Makes an Airflow DAG of a compiled TFX pipeline."""
 
-from airflow.sdk import DAG
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator
 
 from bert_service.config import AirflowPipelineConfig, NodeEnvironment
 from bert_service.operators.node import TfxNodeOperator
@@ -50,21 +52,27 @@ class AirflowDagRunner:
         self._config.check(plan)
         environment = NodeEnvironment.of(plan, self._config.settings)
         with DAG(dag_id=plan.id, **self._config.airflow_dag_config) as dag:
-            tasks = {node.id: self._task(node, environment) for node in plan.nodes}
+            tasks = {node.id: self._task(node, plan, environment) for node in plan.nodes}
         for node in plan.nodes:
             tasks[node.id].set_upstream([tasks[upstream] for upstream in node.upstream])
         return dag
 
-    def _task(self, node: NodePlan, environment: NodeEnvironment) -> TfxNodeOperator:
+    def _task(self, node: NodePlan, plan: PipelinePlan, environment: NodeEnvironment) -> BaseOperator:
         templates = self._config.parameters
-        return TfxNodeOperator(
-            task_id=node.id,
-            tfx_node=node.id,
-            environment=environment,
-            parameters={p.name: templates[p.name] for p in node.parameters if p.name in templates},
-            use_cache=self._config.use_cache,
-            gpu=self._config.settings.gpu.use_of(node),
-            report_output=REPORTS.get(node.short_type, ""),
-            doc_md=NODE_DOCS.get(node.short_type, f"Runs the TFX node `{node.id}` of type `{node.type}`."),
+        arguments: dict[str, Any] = {
+            "task_id": node.id,
+            "tfx_node": node.id,
+            "parameters": {p.name: templates[p.name] for p in node.parameters if p.name in templates},
+            "use_cache": self._config.use_cache,
+            "gpu": self._config.settings.gpu.use_of(node),
+            "report_output": REPORTS.get(node.short_type, ""),
+            "doc_md": NODE_DOCS.get(node.short_type, f"Runs the TFX node `{node.id}` of type `{node.type}`."),
             **self._config.node_settings(node).task_arguments(),
-        )
+        }
+        container = self._config.settings.containers.container_of(node, plan, self._config.settings)
+        if container is None:
+            return TfxNodeOperator(environment=environment, **arguments)
+        # Imported here: without such nodes, parsing a DAG file needs neither Docker's client nor its provider.
+        from bert_service.operators.node_container import TfxNodeDockerOperator
+
+        return TfxNodeDockerOperator(node_environment=environment, node_container=container, **arguments)

@@ -1,0 +1,140 @@
+"""The operator that runs one TFX node in a container of its own."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from airflow.providers.docker.exceptions import DockerContainerFailedException
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.sdk import Context
+from docker.types import DeviceRequest, Mount
+
+from bert_service.config import NodeEnvironment
+from bert_service.containers import ContainerMount, NodeContainer, mount_of
+from bert_service.gpu import GpuUse
+from bert_service.hooks.container import ContainerNode, EngineClient
+from bert_service.hooks.node import NodeHook
+from bert_service.operators.links import ReportLink
+from bert_service.operators.node_task import run_node
+
+LABEL = "bert-service"
+"""What the names of the containers' labels begin with."""
+VARIABLES = {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108 (the container's own)
+"""What nodes in containers get beside the image's own: none of Airflow's. The user need not be one that the
+image knows, and has no home then."""
+
+
+class TfxNodeDockerOperator(DockerOperator):
+    """Runs one node of a compiled pipeline in a container of its own; is :class:`TfxNodeOperator` in all else.
+
+    How the node ended is what it wrote to its outcome file, never its exit code or the end of its log. The container
+    runs as the task's own user, and is removed when it has ended.
+
+    Args:
+        tfx_node: The node's id in the compiled pipeline.
+        node_environment: Where nodes run; its Python and node server are for nodes without a container.
+        node_container: What the container is made of.
+        parameters: As of :class:`~bert_service.operators.node.TfxNodeOperator`, like all below.
+        use_cache: Likewise.
+        gpu: Likewise.
+        report_output: Likewise.
+    """
+
+    template_fields: Sequence[str] = ("parameters", "use_cache")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
+    template_ext: Sequence[str] = ()
+    ui_color = "#f0e4d4"
+
+    def __init__(
+        self,
+        *,
+        tfx_node: str,
+        node_environment: NodeEnvironment,
+        node_container: NodeContainer,
+        parameters: Mapping[str, str],
+        use_cache: str = "True",
+        gpu: GpuUse = GpuUse.NONE,
+        report_output: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            image=node_container.image,
+            mounts=[_docker_mount(mount) for mount in node_container.mounts],
+            network_mode=node_container.network or None,
+            mem_limit=node_container.memory or None,
+            device_requests=_device_requests(node_container.gpus),
+            working_dir=str(node_environment.module_root),
+            environment=dict(VARIABLES),
+            mount_tmp_dir=False,
+            auto_remove="force",
+            **kwargs,
+        )
+        self.tfx_node = tfx_node
+        self.node_environment = node_environment
+        self.node_container = node_container
+        self.parameters = parameters
+        self.use_cache = use_cache
+        self.gpu = gpu
+        self.report_output = report_output
+        self.operator_extra_links = (ReportLink(),) if report_output else ()
+        self._hook: NodeHook | None = None
+        self._client: EngineClient | None = None
+
+    @property
+    def cli(self) -> EngineClient | None:
+        """The engine's client; None before the node runs."""
+        return self._client
+
+    def execute(self, context: Context) -> dict[str, object]:  # type: ignore[override] # the outcome, not log lines
+        """Run the node.
+
+        Returns:
+            The outcome as JSON values.
+
+        Raises:
+            AirflowSkipException: The node had nothing to do.
+            AirflowFailException: A gate on the data stopped the run.
+            AirflowException: The node failed.
+            BertServiceError: The node could not be run, crashed, or was cancelled.
+        """
+        known_by = self._labels(context)
+        self.labels = {**known_by, f"{LABEL}.try-number": str(context["ti"].try_number)}
+        self.user = f"{os.getuid()}:{os.getgid()}"
+
+        def operate(client: EngineClient, command: list[str]) -> None:
+            self._client, self.command = client, command
+            # Its exit code is the client's to keep, and its outcome decides.
+            with suppress(DockerContainerFailedException):
+                super(TfxNodeDockerOperator, self).execute(context)
+
+        transport = ContainerNode(container=self.node_container, labels=known_by, operate=operate)
+        self._hook = NodeHook(self.node_environment, transport)
+        return run_node(self, self._hook, context)
+
+    def on_kill(self) -> None:
+        """Stop the node's container; ``execute`` resumes after it, and raises."""
+        if self._hook is not None:
+            self._hook.cancel()
+
+    def _labels(self, context: Context) -> dict[str, str]:
+        task = context["ti"]
+        # An engine may be several installations'; where their state is tells them apart.
+        state = mount_of(self.node_environment.outcomes, self.node_container.mounts)
+        values = {
+            "state": state,
+            "dag-id": task.dag_id,
+            "run-id": task.run_id,
+            "task-id": task.task_id,
+            "map-index": task.map_index,
+        }
+        return {f"{LABEL}.{name}": str(value) for name, value in values.items()}
+
+
+def _docker_mount(mount: ContainerMount) -> Mount:
+    kind = "bind" if mount.source.startswith("/") else "volume"
+    return Mount(target=str(mount.target), source=mount.source, type=kind, read_only=mount.read_only)
+
+
+def _device_requests(gpus: int) -> list[DeviceRequest] | None:
+    return [DeviceRequest(count=gpus, capabilities=[["gpu"]])] if gpus else None
