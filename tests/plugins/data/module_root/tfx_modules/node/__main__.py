@@ -74,6 +74,11 @@ def crash(_request: dict[str, Any]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def eat(_request: dict[str, Any]) -> None:
+    """Take more and more memory, 4 GB at most."""
+    print(len([b"x" * (16 << 20) for _ in range(256)]))
+
+
 def end_badly_after_the_work(request: dict[str, Any]) -> None:
     write_outcome(request, "complete")
     sys.exit(134)
@@ -96,6 +101,7 @@ ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "daemon": leave_a_daemon,
     "echo": echo,
     "crash": crash,
+    "eat": eat,
     "bad end": end_badly_after_the_work,
     "report": report,
     "quit": lambda _request: sys.exit(3),

@@ -1,0 +1,31 @@
+"""A DAG file: one node of the stand-in `tfx_modules`, made by `AirflowDagRunner`, where the settings say.
+
+As a script it runs once in this process: `python container_dag.py STATE`, with the state that the node ends in.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from bert_service.config import AirflowPipelineConfig
+from bert_service.plan import NodePlan, ParameterPlan, ParameterType, PipelinePlan
+from bert_service.runner import AirflowDagRunner
+from bert_service.settings import load_settings
+
+module_root = Path(os.environ["TEST_MODULE_ROOT"])
+plan = PipelinePlan(
+    id="container",
+    nodes=(NodePlan("Trainer", "Trainer", (), (ParameterPlan("act", ParameterType.STRING, has_default=False),)),),
+    path=module_root / "small.json",
+    module_root=module_root,
+    code_version="c0de",
+)
+config = AirflowPipelineConfig(
+    {"schedule": None, "params": {"act": "complete"}},
+    parameters={"act": "{{ params.act }}"},
+    settings=load_settings(),
+)
+dag = AirflowDagRunner(config).run(plan)
+
+if __name__ == "__main__":
+    print(dag.test(run_conf={"act": sys.argv[1]}).run_id)
