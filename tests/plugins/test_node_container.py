@@ -50,7 +50,10 @@ def engine() -> Iterator[Engine]:
 def _nothing_is_left(engine: Engine) -> Iterator[None]:
     yield
     gc.collect()  # here, where the warning of it is passed over
-    assert engine.containers() == []
+    left = engine.containers()
+    for container in left:
+        engine.client.remove_container(container, force=True)
+    assert left == []
 
 
 class Task:

@@ -49,9 +49,9 @@ def host_mounts(*folders: Path) -> tuple[ContainerMount, ...]:
 
 @contextmanager
 def running_engine() -> Iterator[Engine]:
-    """Run an engine without network, which knows one image; a machine where none can run skips the test.
+    """Run an engine without network, which has one image; where none can run, skip the test and say why.
 
-    The engine's own client library asks it; nothing of an engine that runs here already is touched.
+    Nothing of an engine that runs here already is touched.
     """
     binary = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if binary is None:
@@ -96,9 +96,7 @@ def _wait(server: subprocess.Popen[bytes], folder: Path) -> Engine:
         if server.poll() is not None or time.monotonic() > deadline:
             pytest.skip(f"no Docker engine can run here: {said[-500:]}")
         time.sleep(0.1)
-    client = APIClient(base_url=address)
-    client.import_image_from_data(_empty_archive(), repository=IMAGE.partition(":")[0], tag="test")
-    return Engine(address, client)
+    return Engine(address, APIClient(base_url=address))
 
 
 def _empty_archive() -> bytes:
@@ -117,6 +115,7 @@ def _try_out(engine: Engine) -> None:
     mounts = [f"{mount.source}:{mount.target}:ro" for mount in host_mounts()]
     host = client.create_host_config(network_mode="none", binds=mounts, init=True)
     try:
+        client.import_image_from_data(_empty_archive(), repository=IMAGE.partition(":")[0], tag="test")
         container = client.create_container(IMAGE, [str(PYTHON), "-c", "print('hello')"], host_config=host)["Id"]
         client.start(container)
         code = client.wait(container)["StatusCode"]
