@@ -8,6 +8,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ def running_engine() -> Iterator[Engine]:
 
 
 def _command(binary: str, folder: Path) -> list[str]:
+    namespace = f"tests{uuid.uuid4().hex}"
     flags = {
         "--data-root": folder / "data",
         "--exec-root": folder / "run",
@@ -83,8 +85,8 @@ def _command(binary: str, folder: Path) -> list[str]:
         "--host": f"unix://{folder}/docker.sock",
         "--bridge": "none",
         "--storage-driver": "vfs",
-        "--containerd-namespace": folder.name,
-        "--containerd-plugins-namespace": f"{folder.name}-plugins",
+        "--containerd-namespace": namespace,
+        "--containerd-plugins-namespace": f"{namespace}-plugins",
     }
     return [binary, "--iptables=false", *(str(word) for flag in flags.items() for word in flag)]
 

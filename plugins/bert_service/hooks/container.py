@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _SIGNALLED = 128  # a code above: the signal that ended the node, as shells coun
 _NOT_STARTED = frozenset({126, 127})
 _CANCELLED = "the task was cancelled before the container was started"
 _NO_IMAGE = "no such image, and it cannot be pulled"
+_GONE = frozenset({404, 409})
 _FAULTS = (DockerException, RequestException)
 _REMEDIES: Mapping[str, str] = {
     "could not select device driver": "Install NVIDIA's container toolkit on the engine's machine, or empty "
@@ -42,13 +44,12 @@ class EngineClient(APIClient):  # type: ignore[misc]
     """The client of a Docker engine, for one node's container.
 
     It adds what Airflow's DockerOperator has no argument for: an init process (without one the node is the first
-    process, which the kernel spares signals), no new privileges, how the container ended, and not to start it when the
+    process, which the kernel spares signals), no new privileges, the exit code, and not to start it when the
     task was cancelled meanwhile.
     """
 
     cancelled = False
     exit_code = 0
-    out_of_memory = False
 
     def pull(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         """Pull an image; yield what the engine says of it.
@@ -77,10 +78,9 @@ class EngineClient(APIClient):  # type: ignore[misc]
         super().start(*args, **kwargs)
 
     def wait(self, container: Any, *args: Any, **kwargs: Any) -> Any:
-        """Wait for a container's end, and keep how it ended."""
+        """Wait for a container's end, and keep its exit code."""
         answer = super().wait(container, *args, **kwargs)
         self.exit_code = int(answer["StatusCode"])
-        self.out_of_memory = bool(self.inspect_container(container)["State"]["OOMKilled"])
         return answer
 
     def _go_on(self) -> None:
@@ -156,7 +156,8 @@ class ContainerNode:
             # A client of its own: the other one may have been interrupted while it held its lock.
             with _connect(self._container) as client:
                 for container in self._found(client):
-                    client.stop(container, timeout=int(KILL_AFTER_SECONDS))
+                    with suppress(NotFound):  # it ended, and is gone by now
+                        client.stop(container, timeout=int(KILL_AFTER_SECONDS))
                     if not self._running:
                         _remove(client, container)
         except _FAULTS as error:
@@ -176,9 +177,9 @@ class ContainerNode:
 
     def _code(self, client: EngineClient, request: NodeRequest, log: Callable[[str], None]) -> int:
         code = client.exit_code
-        if client.out_of_memory:
-            limit = self._container.memory or "none of its own"
-            log(f"the kernel has killed processes of the container, for want of memory; its limit: {limit}")
+        if code == _SIGNALLED + signal.SIGKILL and self._container.memory and not self._cancelled:
+            # The engine knows whether it was that, but not always by now.
+            log(f"the node was killed; container_memory is {self._container.memory}, and ends who takes more")
         if code in _NOT_STARTED and not request.outcome.exists():
             raise ContainerError(
                 f"the container could not start {self._container.python} (exit code {code}); allowed: the Python of "
@@ -205,9 +206,7 @@ def _connect(container: NodeContainer) -> EngineClient:
 def _remove(client: EngineClient, container: str) -> None:
     try:
         client.remove_container(container, force=True)
-    except NotFound:
-        return
     except APIError as error:
-        # Somebody is removing it already: what was asked for happens.
-        if error.status_code != 409:
+        # It is gone, or is being removed: what was asked for happens.
+        if error.status_code not in _GONE:
             raise
