@@ -97,9 +97,12 @@ class ServedModel:
         try:
             result: list[Array | bytes] = self._runs[name](*given)
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
-            raise InvalidRequestError(f"signature {name!r} rejects the input: {_reason(error)}") from error
+            raise InvalidRequestError(f"signature {name!r} rejects the input: {_reason(error.message)}") from error
+        except UnicodeDecodeError as error:  # an op quotes bytes of the input
+            said = error.object.decode(errors="backslashreplace")
+            raise InvalidRequestError(f"signature {name!r} rejects the input: {_reason(said)}") from error
         except tf.errors.OpError as error:
-            raise InferenceError(f"signature {name!r} failed: {_reason(error)}") from error
+            raise InferenceError(f"signature {name!r} failed: {_reason(error.message)}") from error
         return result
 
 
@@ -192,10 +195,11 @@ def _array(value: Array | bytes) -> Array:
     return bytes_array([value], ()) if isinstance(value, bytes) else np.asarray(value)
 
 
-def _reason(error: tf.errors.OpError) -> str:
-    """Return what the op said, without the traceback before it and the node's name after it."""
-    said: str = error.message.partition("\n\t [[")[0].strip()
-    return said.splitlines()[-1] if said else type(error).__name__
+def _reason(message: str) -> str:
+    """Return what an op said, on one line, without the traceback before it and the node's name after it."""
+    said = message.partition("\n\t [[")[0]
+    _, traced, after = said.rpartition("\nNode: ")
+    return " ".join((after.partition("\n")[2] if traced else said).split()) or "TensorFlow gave no reason"
 
 
 def _first_line(error: BaseException) -> str:

@@ -51,7 +51,11 @@ def test_only_the_outputs_that_are_wanted_are_given(served_model: ServedModel) -
         (PredictCall("not_empty", texts(b"a", b"")), "rejects the input: .*a review may not be empty"),
         (
             PredictCall("serving_examples", {"examples": bytes_array([b"no proto"], (1,))}),
-            "Could not parse example input",
+            "Could not parse example input, value: 'no proto'",
+        ),
+        (  # TensorFlow's reason quotes it, and is no UTF-8 then
+            PredictCall("serving_examples", {"examples": bytes_array([b"two\nlines \x80"], (1,))}),
+            r"Could not parse example input, value: 'two lines \\x80'",
         ),
     ],
 )
