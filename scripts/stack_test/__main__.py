@@ -34,7 +34,7 @@ def stack_test(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
             ensure_bases(room.engine, room.folder, environ)
         steps.build(room, figures)
         with steps.start(room, figures) as api:
-            for step in (steps.run, steps.kill_worker, steps.restart_all, steps.upgrade):
+            for step in (steps.run, steps.node_in_container, steps.kill_worker, steps.restart_all, steps.upgrade):
                 pulse.say(f"{step.__name__}: {(step.__doc__ or '').splitlines()[0]}")
                 step(room, api, figures)
         with steps.back_up_and_restore(room, figures):

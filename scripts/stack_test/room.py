@@ -1,7 +1,7 @@
 """Where the test's stack lives: a project of its own, free ports, images and secrets of its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.compose_backup import compose_command
@@ -62,3 +62,16 @@ def make_room(root: Path, state: Path, environ: Mapping[str, str]) -> Room:
     }
     engine = Engine(root, {**environ, **variables}, compose_command(), profiles=(MODEL_SERVER,))
     return Room(engine, folder, ui, rest)
+
+
+def with_node_containers(room: Room) -> Room:
+    """Return the same place with ``docker-compose.node-containers.yaml`` on top."""
+    environ = room.engine.environ
+    socket = environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+    variables = {
+        "COMPOSE_FILE": "docker-compose.yaml:docker-compose.node-containers.yaml",
+        "BERT_CONTAINER_IMAGE": environ["BERT_WORKER_IMAGE"],
+        "BERT_DOCKER_SOCKET": socket,
+        "BERT_DOCKER_GROUP": str(Path(socket).stat().st_gid),
+    }
+    return replace(room, engine=replace(room.engine, environ={**environ, **variables}))

@@ -13,7 +13,7 @@ from scripts.stack.ports import LOOPBACK
 from scripts.stack.waiting import wait_until
 from scripts.stack_test.bases import image_of
 from scripts.stack_test.figures import Figures
-from scripts.stack_test.room import AIRFLOW, MODEL_SERVER, SERVICES, STAND_INS, Room
+from scripts.stack_test.room import AIRFLOW, MODEL_SERVER, SERVICES, STAND_INS, Room, with_node_containers
 from scripts.stack_test.watching import (
     REVIEWS,
     ask,
@@ -25,7 +25,7 @@ from scripts.stack_test.watching import (
     wait_for_task,
 )
 
-DATES = ("2026-11-03", "2026-11-04", "2026-11-05", "2026-11-06")
+DATES = ("2026-11-03", "2026-11-04", "2026-11-05", "2026-11-06", "2026-11-07")
 STEPS = 16
 """Batches that a run trains on: enough for the gate on the sample feed, and for a kill in the middle."""
 LONG_STEPS = 40
@@ -102,9 +102,44 @@ def label(room: Room, figures: Figures) -> None:
     config.write_text(text)
 
 
+def node_in_container(room: Room, api: AirflowApi, figures: Figures) -> None:
+    """Trainer in a container of its own: one that the GPU worker's engine starts, and that is gone in the end."""
+    inside = with_node_containers(room)
+    with figures.timed("to node containers"):
+        inside.engine.compose("up", "-d", *SERVICES)
+        wait_for_health(inside, SERVICES, figures.pulse)
+    run_id = trigger(api, DATES[1], STEPS)
+    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
+    figures.note("Trainer's container while it trains", the_container(room, "Trainer"))
+    tasks = {task.task_id: task for task in wait_for_run(api, run_id, figures.pulse)}
+    figures.note("Trainer in a container, s", tasks["Trainer"].seconds)
+    if left := containers(room, "Trainer"):
+        raise StackError(f"The run has ended, and Trainer's container is still there: {left}")
+    with figures.timed("back to nodes in the worker"):
+        room.engine.compose("up", "-d", *SERVICES)
+        wait_for_health(room, SERVICES, figures.pulse)
+
+
+def the_container(room: Room, task_id: str) -> str:
+    """Return the image and the user of a task's container.
+
+    Raises:
+        StackError: It has none, or more than one.
+    """
+    found = containers(room, task_id)
+    if len(found) != 1:
+        raise StackError(f"{task_id} has {len(found)} containers; exactly one was expected.")
+    return room.engine.docker("inspect", "--format", "{{.Config.Image}}, user {{.Config.User}}", found[0]).strip()
+
+
+def containers(room: Room, task_id: str) -> list[str]:
+    """Return the ids of a task's containers, be they running or not."""
+    return room.engine.docker("ps", "-aq", "--filter", f"label=bert-service.task-id={task_id}").split()
+
+
 def kill_worker(room: Room, api: AirflowApi, figures: Figures) -> None:
     """A worker that is killed in the middle of training costs a try, not the run."""
-    run_id = trigger(api, DATES[1], LONG_STEPS)
+    run_id = trigger(api, DATES[2], LONG_STEPS)
     wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
     container = room.engine.container("worker-gpu")
     killed = time.monotonic()
@@ -128,7 +163,7 @@ def restart_all(room: Room, api: AirflowApi, figures: Figures) -> None:
     for service in ("postgres", "redis", MODEL_SERVER, "worker-cpu", "worker-gpu"):
         restart(room, service, figures)
     wait_for_health(room, SERVICES, figures.pulse)
-    run_id = trigger(api, DATES[2], LONG_STEPS)
+    run_id = trigger(api, DATES[3], LONG_STEPS)
     wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
     for service in (*AIRFLOW, "redis", "worker-cpu"):
         restart(room, service, figures)
@@ -149,7 +184,7 @@ def restart(room: Room, service: str, figures: Figures) -> None:
 def upgrade(room: Room, api: AirflowApi, figures: Figures) -> None:
     """New code in the middle of a run: it ends with the code that it began with, and the next run has the new one."""
     before = bundles(room)
-    run_id = trigger(api, DATES[3], LONG_STEPS)
+    run_id = trigger(api, DATES[4], LONG_STEPS)
     wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
     settings = room.engine.root / "tfx_modules" / "settings.toml"
     text = settings.read_text()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from bert_service.containers import container_settings_from
 
 from scripts.compose_backup import compose_command
 from scripts.compose_secrets import FILES, MADE, ensure_secrets
@@ -17,7 +18,8 @@ from scripts.container.health import CHECKS
 from scripts.errors import StackError
 
 ROOT = Path(__file__).parents[2]
-OVERRIDES = ((), ("docker-compose.gpu.yaml",))
+FILES_ON_TOP = ("docker-compose.gpu.yaml", "docker-compose.node-containers.yaml")
+OVERRIDES = [files for count in range(3) for files in itertools.combinations(FILES_ON_TOP, count)]
 PROFILES = ("embedded-server", "monitoring")
 COMBINATIONS = [
     (overrides, profiles)
@@ -45,7 +47,7 @@ def config(secrets: Path, overrides: tuple[str, ...], profiles: tuple[str, ...])
     done = subprocess.run(
         [*compose, *files, *chosen, "config"],
         cwd=ROOT,
-        env={**os.environ, "BERT_SECRETS": str(secrets)},
+        env={**os.environ, "BERT_SECRETS": str(secrets), "COMPOSE_PROJECT_NAME": "here", "BERT_DOCKER_GROUP": "999"},
         capture_output=True,
         text=True,
         check=False,
@@ -101,6 +103,31 @@ def test_the_gpu_is_the_gpu_workers_alone(secrets: Path) -> None:
     assert [name for name, service in services.items() if "deploy" in service] == ["worker-gpu"]
     assert services["worker-gpu"]["environment"]["AIRFLOW__BERT_SERVICE__REQUIRE_GPU"] == "true"
     assert services["worker-gpu"]["image"] != services["worker-cpu"]["image"]
+
+
+def test_the_engine_is_the_gpu_workers_alone(secrets: Path) -> None:
+    whole = config(secrets, ("docker-compose.node-containers.yaml",), PROFILES)
+
+    assert [name for name, service in whole["services"].items() if "docker.sock" in str(service)] == ["worker-gpu"]
+    assert whole["services"]["worker-gpu"]["group_add"] == ["999"]
+    values = {
+        name.removeprefix("AIRFLOW__BERT_SERVICE__").lower(): value
+        for name, value in whole["services"]["dag-processor"]["environment"].items()
+        if name.startswith("AIRFLOW__BERT_SERVICE__CONTAINER_")
+    }
+    made = container_settings_from({name: value for name, value in values.items() if value})
+    assert made.container_nodes == ("Trainer",)
+    for mount in made.container_mounts:
+        assert mount.source.removeprefix("here_") in whole["volumes"]
+    assert made.container_network.removeprefix("here_") in whole["networks"]
+    for name in ("worker-cpu", "worker-gpu"):
+        assert (
+            values.items()
+            <= {
+                key.removeprefix("AIRFLOW__BERT_SERVICE__").lower(): value
+                for key, value in whole["services"][name]["environment"].items()
+            }.items()
+        )
 
 
 def test_every_part_of_ours_has_a_health_check() -> None:
