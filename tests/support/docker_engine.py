@@ -52,7 +52,8 @@ def host_mounts(*folders: Path) -> tuple[ContainerMount, ...]:
 def running_engine() -> Iterator[Engine]:
     """Run an engine without network, which has one image; where none can run, skip the test and say why.
 
-    Nothing of an engine that runs here already is touched.
+    Nothing of an engine that runs here already is touched: one without a bridge would delete `docker0`, so this one has
+    a network namespace of its own.
     """
     binary = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if binary is None:
@@ -88,7 +89,7 @@ def _command(binary: str, folder: Path) -> list[str]:
         "--containerd-namespace": namespace,
         "--containerd-plugins-namespace": f"{namespace}-plugins",
     }
-    return [binary, "--iptables=false", *(str(word) for flag in flags.items() for word in flag)]
+    return ["unshare", "--net", binary, "--iptables=false", *(str(word) for flag in flags.items() for word in flag)]
 
 
 def _wait(server: subprocess.Popen[bytes], folder: Path) -> Engine:
