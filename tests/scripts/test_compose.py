@@ -105,29 +105,25 @@ def test_the_gpu_is_the_gpu_workers_alone(secrets: Path) -> None:
     assert services["worker-gpu"]["image"] != services["worker-cpu"]["image"]
 
 
+def container_keys(service: dict[str, Any]) -> dict[str, str]:
+    beginning = "AIRFLOW__BERT_SERVICE__"
+    keys = {name.removeprefix(beginning).lower(): value for name, value in service["environment"].items()}
+    return {key: value for key, value in keys.items() if key.startswith("container_")}
+
+
 def test_the_engine_is_the_gpu_workers_alone(secrets: Path) -> None:
     whole = config(secrets, ("docker-compose.node-containers.yaml",), PROFILES)
 
     assert [name for name, service in whole["services"].items() if "docker.sock" in str(service)] == ["worker-gpu"]
     assert whole["services"]["worker-gpu"]["group_add"] == ["999"]
-    values = {
-        name.removeprefix("AIRFLOW__BERT_SERVICE__").lower(): value
-        for name, value in whole["services"]["dag-processor"]["environment"].items()
-        if name.startswith("AIRFLOW__BERT_SERVICE__CONTAINER_")
-    }
+    values = container_keys(whole["services"]["dag-processor"])
     made = container_settings_from({name: value for name, value in values.items() if value})
     assert made.container_nodes == ("Trainer",)
     for mount in made.container_mounts:
         assert mount.source.removeprefix("here_") in whole["volumes"]
     assert made.container_network.removeprefix("here_") in whole["networks"]
     for name in ("worker-cpu", "worker-gpu"):
-        assert (
-            values.items()
-            <= {
-                key.removeprefix("AIRFLOW__BERT_SERVICE__").lower(): value
-                for key, value in whole["services"][name]["environment"].items()
-            }.items()
-        )
+        assert container_keys(whole["services"][name]) == values
 
 
 def test_every_part_of_ours_has_a_health_check() -> None:

@@ -1,9 +1,9 @@
 """The operator that runs one TFX node in a container of its own."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.providers.docker.operators.docker import DockerOperator
@@ -12,11 +12,9 @@ from docker.types import DeviceRequest, Mount
 
 from bert_service.config import NodeEnvironment
 from bert_service.containers import ContainerMount, NodeContainer, mount_of
-from bert_service.gpu import GpuUse
 from bert_service.hooks.container import ContainerNode, EngineClient
 from bert_service.hooks.node import NodeHook
-from bert_service.operators.links import ReportLink
-from bert_service.operators.node_task import run_node
+from bert_service.operators.node_task import NodeTask
 
 LABEL = "bert-service"
 """What the names of the containers' labels begin with."""
@@ -25,39 +23,21 @@ VARIABLES = {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108 (the contain
 image knows, and has no home then."""
 
 
-class TfxNodeDockerOperator(DockerOperator):
+class TfxNodeDockerOperator(NodeTask, DockerOperator):
     """Runs one node of a compiled pipeline in a container of its own; is :class:`TfxNodeOperator` in all else.
 
     How the node ended is what it wrote to its outcome file, never its exit code or the end of its log. The container
     runs as the task's own user, and is removed when it has ended.
 
     Args:
-        tfx_node: The node's id in the compiled pipeline.
         node_environment: Where nodes run; its Python and node server are for nodes without a container.
         node_container: What the container is made of.
-        parameters: As of :class:`~bert_service.operators.node.TfxNodeOperator`, like all below.
-        use_cache: Likewise.
-        gpu: Likewise.
-        report_output: Likewise.
+        kwargs: Arguments of :class:`~bert_service.operators.node_task.NodeTask`, and of Airflow's operators.
     """
 
-    template_fields: Sequence[str] = ("parameters", "use_cache")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
     template_ext: Sequence[str] = ()
-    ui_color = "#f0e4d4"
 
-    def __init__(
-        self,
-        *,
-        tfx_node: str,
-        node_environment: NodeEnvironment,
-        node_container: NodeContainer,
-        parameters: Mapping[str, str],
-        use_cache: str = "True",
-        gpu: GpuUse = GpuUse.NONE,
-        report_output: str = "",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, node_environment: NodeEnvironment, node_container: NodeContainer, **kwargs: Any) -> None:
         super().__init__(
             image=node_container.image,
             mounts=[_docker_mount(mount) for mount in node_container.mounts],
@@ -70,15 +50,8 @@ class TfxNodeDockerOperator(DockerOperator):
             auto_remove="force",
             **kwargs,
         )
-        self.tfx_node = tfx_node
         self.node_environment = node_environment
         self.node_container = node_container
-        self.parameters = parameters
-        self.use_cache = use_cache
-        self.gpu = gpu
-        self.report_output = report_output
-        self.operator_extra_links = (ReportLink(),) if report_output else ()
-        self._hook: NodeHook | None = None
         self._client: EngineClient | None = None
 
     @property
@@ -87,17 +60,7 @@ class TfxNodeDockerOperator(DockerOperator):
         return self._client
 
     def execute(self, context: Context) -> dict[str, object]:  # type: ignore[override] # the outcome, not log lines
-        """Run the node.
-
-        Returns:
-            The outcome as JSON values.
-
-        Raises:
-            AirflowSkipException: The node had nothing to do.
-            AirflowFailException: A gate on the data stopped the run.
-            AirflowException: The node failed.
-            BertServiceError: The node could not be run, crashed, or was cancelled.
-        """
+        """Run the node; return and errors are those of :meth:`run_node`."""
         known_by = self._labels(context)
         self.labels = {**known_by, f"{LABEL}.try-number": str(context["ti"].try_number)}
         self.user = f"{os.getuid()}:{os.getgid()}"
@@ -109,13 +72,7 @@ class TfxNodeDockerOperator(DockerOperator):
                 super(TfxNodeDockerOperator, self).execute(context)
 
         transport = ContainerNode(container=self.node_container, labels=known_by, operate=operate)
-        self._hook = NodeHook(self.node_environment, transport)
-        return run_node(self, self._hook, context)
-
-    def on_kill(self) -> None:
-        """Stop the node's container; ``execute`` resumes after it, and raises."""
-        if self._hook is not None:
-            self._hook.cancel()
+        return self.run_node(NodeHook(self.node_environment, transport), context)
 
     def _labels(self, context: Context) -> dict[str, str]:
         task = context["ti"]

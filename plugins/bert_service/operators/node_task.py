@@ -1,21 +1,19 @@
-"""What the operators of nodes have in common: what a task makes of its node's outcome."""
+"""What the operators of nodes have in common: arguments, and what a task makes of its node's outcome."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from airflow.sdk import Context
+from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from bert_service.exceptions import SettingsError
 from bert_service.gpu import GpuUse
 from bert_service.hooks.node import NodeHook, NodeRun
+from bert_service.operators.links import ReportLink
 from bert_service.outcome import NodeOutcome, NodeState
 from bert_service.reports import report_uri
 from bert_service.run_end import BLOCKED
 from bert_service.xcoms import REPORT, VERDICT, failure_told, push_news
-
-if TYPE_CHECKING:
-    from airflow.sdk.types import Logger
 
 _BOOLEANS = {"True": True, "False": False}
 _ERRORS: Mapping[NodeState, type[AirflowException]] = {
@@ -25,66 +23,95 @@ _ERRORS: Mapping[NodeState, type[AirflowException]] = {
 }
 
 
-class NodeOperator(Protocol):
-    """An operator that runs one node, wherever it does; see :class:`~bert_service.operators.node.TfxNodeOperator`."""
+class NodeTask(BaseOperator):
+    """What an operator that runs one node is, wherever the node runs: the base of such operators, and none by itself.
 
-    tfx_node: str
-    parameters: Mapping[str, str]
-    use_cache: str
-    gpu: GpuUse
-    report_output: str
-
-    @property
-    def log(self) -> "Logger":
-        """The task's log."""
-
-
-def run_node(operator: NodeOperator, hook: NodeHook, context: Context) -> dict[str, object]:
-    """Run an operator's node, and end its task as the node ended.
+    The task is skipped when the node was, fails for good when a gate on the data stopped the run, and fails with
+    retries when the node failed; the node's reason is the last line of its log. Where a gate stopped the run, the
+    reason goes on the run's note too.
 
     Args:
-        operator: Its templates are rendered.
-        hook: What runs the node.
-        context: The running task's.
-
-    Returns:
-        The outcome as JSON values.
-
-    Raises:
-        AirflowSkipException: The node had nothing to do.
-        AirflowFailException: A gate on the data stopped the run.
-        AirflowException: The node failed.
-        BertServiceError: The node could not be run, crashed, or was cancelled.
+        tfx_node: The node's id in the compiled pipeline.
+        parameters: Values of the node's runtime parameters, templated.
+        use_cache: ``True`` or ``False`` as text, templated: whether outputs of an earlier run with the same inputs may
+            be taken.
+        gpu: What the node is told of GPUs.
+        report_output: Key of the output whose artifact has a report for people in its folder
+            (:mod:`bert_service.reports`); the task gets a link to it. Empty: the node makes none.
     """
-    with failure_told(context):
-        return _run(operator, hook, context)
 
+    template_fields: Sequence[str] = ("parameters", "use_cache")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
+    ui_color = "#f0e4d4"
 
-def _run(operator: NodeOperator, hook: NodeHook, context: Context) -> dict[str, object]:
-    run = NodeRun(
-        node=operator.tfx_node,
-        run_id=context["run_id"],
-        parameters=_checked_parameters(operator.parameters),
-        use_cache=_checked_boolean("use_cache", operator.use_cache),
-        gpu=operator.gpu,
-    )
-    outcome = hook.run(run, lambda line: operator.log.info("%s", line))
-    _push_news(operator, context, outcome)
-    operator.log.info("%s: %s", operator.tfx_node, outcome.state.value)
-    if outcome.reason:
-        operator.log.info("%s", outcome.reason)
-    if outcome.state in _ERRORS:
-        raise _ERRORS[outcome.state](outcome.reason or f"node {operator.tfx_node!r} is {outcome.state.value}")
-    return outcome.to_xcom()
+    def __init__(
+        self,
+        *,
+        tfx_node: str,
+        parameters: Mapping[str, str],
+        use_cache: str = "True",
+        gpu: GpuUse = GpuUse.NONE,
+        report_output: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tfx_node = tfx_node
+        self.parameters = parameters
+        self.use_cache = use_cache
+        self.gpu = gpu
+        self.report_output = report_output
+        self.operator_extra_links = (ReportLink(),) if report_output else ()
+        self._hook: NodeHook | None = None
 
+    def run_node(self, hook: NodeHook, context: Context) -> dict[str, object]:
+        """Run the node, and end the task as the node ended.
 
-def _push_news(operator: NodeOperator, context: Context, outcome: NodeOutcome) -> None:
-    """Push what is told of the task elsewhere: a node that is blocked returns nothing."""
-    if artifacts := outcome.outputs.get(operator.report_output):
-        push_news(context, REPORT, report_uri(artifacts[0].uri))
-    if outcome.state is NodeState.BLOCKED:
-        # Ours begin with the word already, and the note has it once; a node of somebody else need not say it.
-        push_news(context, VERDICT, f"{BLOCKED}{outcome.reason.removeprefix(BLOCKED)}")
+        Args:
+            hook: What runs the node; :meth:`on_kill` cancels it.
+            context: The running task's.
+
+        Returns:
+            The outcome as JSON values.
+
+        Raises:
+            AirflowSkipException: The node had nothing to do.
+            AirflowFailException: A gate on the data stopped the run.
+            AirflowException: The node failed.
+            BertServiceError: The node could not be run, crashed, or was cancelled.
+        """
+        self._hook = hook
+        with failure_told(context):
+            return self._run(hook, context)
+
+    def on_kill(self) -> None:
+        """Kill the node and all that it started; ``execute`` resumes after it, and raises."""
+        if self._hook is not None:
+            self._hook.cancel()
+
+    def _run(self, hook: NodeHook, context: Context) -> dict[str, object]:
+        run = NodeRun(
+            node=self.tfx_node,
+            run_id=context["run_id"],
+            parameters=_checked_parameters(self.parameters),
+            use_cache=_checked_boolean("use_cache", self.use_cache),
+            gpu=self.gpu,
+        )
+        outcome = hook.run(run, lambda line: self.log.info("%s", line))
+        self._push_news(context, outcome)
+        self.log.info("%s: %s", self.tfx_node, outcome.state.value)
+        if outcome.reason:
+            self.log.info("%s", outcome.reason)
+        if outcome.state in _ERRORS:
+            raise _ERRORS[outcome.state](outcome.reason or f"node {self.tfx_node!r} is {outcome.state.value}")
+        return outcome.to_xcom()
+
+    def _push_news(self, context: Context, outcome: NodeOutcome) -> None:
+        """Push what is told of the task elsewhere: a node that is blocked returns nothing."""
+        if artifacts := outcome.outputs.get(self.report_output):
+            push_news(context, REPORT, report_uri(artifacts[0].uri))
+        if outcome.state is NodeState.BLOCKED:
+            # Ours begin with the word already, and the note has it once; a node of somebody else need not say it.
+            push_news(context, VERDICT, f"{BLOCKED}{outcome.reason.removeprefix(BLOCKED)}")
 
 
 def _checked_parameters(parameters: Mapping[str, object]) -> dict[str, str]:
