@@ -15,6 +15,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PROC = Path("/proc")
+NUM_THREADS = 20 - 3  # proc_pid_stat(5) counts from the process id, we from the state
 ROUND_SECONDS = 0.05
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -31,7 +32,7 @@ def end_with_parent() -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the living processes below `pid`, parents before children; zombies do not count."""
+    """Return the living processes below `pid`, parents before children; what only waits to be reaped does not count."""
     children: dict[int, list[int]] = {}
     for child, parent in _parents():
         children.setdefault(parent, []).append(child)
@@ -76,9 +77,11 @@ def _parents() -> Iterator[tuple[int, int]]:
             continue
         with suppress(FileNotFoundError, ProcessLookupError):
             # The name, in parentheses, may hold spaces and parentheses; state and parent follow the last one.
-            state, parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-            if state not in ("Z", "X"):
-                yield int(entry.name), int(parent)
+            fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            state, parent, threads = fields[0], int(fields[1]), int(fields[NUM_THREADS])
+            # A zombie with other threads still runs: it may start processes, and cannot be reaped.
+            if state not in ("Z", "X") or threads > 1:
+                yield int(entry.name), parent
 
 
 def _prctl(option: int, value: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.stack.descendants import descendants
 from tests.support.survivors import marked, marked_after, new_mark
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,15 @@ DAEMON = (
     "os.wait()\n"
     "print('ready', flush=True)\n"
     "time.sleep(600)"
+)
+ONE_THREAD_LEFT = (
+    "import ctypes, os, threading, time\n"
+    "def after_main():\n"
+    "    while ') Z ' not in open('/proc/self/stat').read(): time.sleep(0.01)\n"
+    "    print('ready', flush=True)\n"
+    "    time.sleep(600)\n"
+    "threading.Thread(target=after_main).start()\n"
+    "ctypes.CDLL(None).pthread_exit(None)"
 )
 
 Keeper = subprocess.Popen[str]
@@ -122,6 +132,18 @@ def test_nothing_is_left_of_parts_that_are_hard_to_end(
 
     assert keeper.wait(10) == 128 + signal.SIGTERM
     assert marked(mark) == {}
+
+
+def test_a_process_whose_main_thread_alone_has_ended_counts_until_it_can_be_reaped() -> None:
+    with subprocess.Popen([sys.executable, "-c", ONE_THREAD_LEFT], stdout=subprocess.PIPE, text=True) as process:
+        wait_for_line(process, "ready")
+        counted = process.pid in descendants(os.getpid())
+
+        process.kill()
+        assert counted
+        while process.pid in descendants(os.getpid()):
+            time.sleep(0.001)
+        assert process.poll() == -signal.SIGKILL
 
 
 def test_more_signals_do_not_disturb_the_stopping(start: Start, mark: dict[str, str], tmp_path: Path) -> None:
