@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stack-test test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e check format compile lock clean
+.PHONY: help setup demo up stack-test test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile lock clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,6 +18,8 @@ TFX_TESTS := tests/tfx_modules
 # Those that start processes of their own; they wait a lot.
 TFX_NODE_TESTS := $(TFX_TESTS)/node $(TFX_TESTS)/serving
 E2E_TESTS := tests/e2e
+# Those with a pipeline that trains in no time; the others start the stack as a user does.
+E2E_RUN_TESTS := $(addprefix $(E2E_TESTS)/,test_celery.py test_promotions.py test_gate.py)
 
 help:  ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -46,11 +48,14 @@ format: setup  ## Format the code, and mend what lint can mend
 	$(AIRFLOW)/ruff format .
 	$(AIRFLOW)/ruff check --fix .
 
-# The two environments' own tests share the two cores that a small machine has; each prints when it is done.
+# Tests wait for processes more than they compute: three parts at a time keep two cores busy. Each prints when it is done;
+# those that take longest come first. Set-up and compiling are done by then (--old-file), so that no part waits for them.
 # pytest's exit codes count as they are: no room may be without tests, so "no tests ran" (5) is a failure too.
-test: setup  ## Run all tests: both environments side by side, then the whole stack
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-tfx-rest test-airflow test-tfx-nodes
-	@$(MAKE) --no-print-directory test-e2e
+TEST_JOBS ?= 3
+TEST_PARTS := test-e2e-stack test-e2e-runs test-airflow test-tfx-nodes test-tfx-rest
+
+test: setup compile  ## Run all tests, TEST_JOBS=3 parts of them at a time
+	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --output-sync=target --old-file=setup --old-file=compile $(TEST_PARTS)
 
 test-airflow: compile  ## Run the Airflow side's tests
 	$(AIRFLOW)/python -m pytest $(AIRFLOW_TESTS)
@@ -66,6 +71,12 @@ test-tfx-rest: setup  ## Run the other half
 
 test-e2e: setup  ## Run the tests that start the whole stack and train
 	$(AIRFLOW)/python -m pytest $(E2E_TESTS)
+
+test-e2e-stack: setup  ## Run the half of them that starts it as a user does
+	$(AIRFLOW)/python -m pytest $(E2E_TESTS) $(addprefix --ignore=,$(E2E_RUN_TESTS))
+
+test-e2e-runs: setup  ## Run the other half, where training takes no time
+	$(AIRFLOW)/python -m pytest $(E2E_RUN_TESTS)
 
 stack-test: setup  ## Build the images, run the container stack, harm it and see that nothing is lost (needs Docker, root)
 	@exec $(AIRFLOW)/python -m scripts.stack_test

@@ -133,3 +133,4 @@ def running_airflow(site: Site, settings: Mapping[str, str]) -> Iterator[Running
                 yield Running(site, api, processes, environment)
         finally:
             processes.stop()
+            shutil.rmtree(socket.parent)
