@@ -52,7 +52,7 @@ format: setup  ## Format the code, and mend what lint can mend
 # those that take longest come first. Set-up and compiling are done by then (--old-file), so that no part waits for them.
 # pytest's exit codes count as they are: no room may be without tests, so "no tests ran" (5) is a failure too.
 TEST_JOBS ?= 3
-TEST_PARTS := test-e2e-stack test-e2e-runs test-airflow test-tfx-nodes test-tfx-rest
+TEST_PARTS := test-e2e-stack test-e2e-runs test-tfx-rest test-airflow test-tfx-nodes
 
 test: setup compile  ## Run all tests, TEST_JOBS=3 parts of them at a time
 	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --output-sync=target --old-file=setup --old-file=compile $(TEST_PARTS)

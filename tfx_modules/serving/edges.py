@@ -18,7 +18,7 @@ from tfx_modules.serving.grpc.server import GrpcServer
 from tfx_modules.serving.operations.admission import Admission
 from tfx_modules.serving.operations.configs import GrpcTls, read_metrics_path, read_ssl_config
 from tfx_modules.serving.operations.keys import ApiKeys, read_api_keys
-from tfx_modules.serving.operations.metrics import Metrics
+from tfx_modules.serving.operations.metrics import Metrics, Reading
 from tfx_modules.serving.operations.settings import OperationsSettings, SecuritySettings
 from tfx_modules.serving.ports import Claim
 from tfx_modules.serving.rest.app import create_app
@@ -51,7 +51,12 @@ class Edges:
         self._settings = settings
         self._data_plane = data_plane
         self._metrics = metrics
-        self._admission = Admission(settings.limits.max_concurrent_requests, settings.limits.max_queued_requests)
+        admission = Admission(settings.limits.max_concurrent_requests, settings.limits.max_queued_requests)
+        metrics.show(
+            Reading(":bert_service:serving:requests_running", "gauge", lambda: admission.running),
+            Reading(":bert_service:serving:requests_waiting", "gauge", lambda: admission.waiting),
+        )
+        self._admission = admission
         security = settings.security
         self._keys = None if security.api_key_file is None else read_api_keys(security.api_key_file)
         tls = None if security.ssl_config_file is None else read_ssl_config(security.ssl_config_file)

@@ -23,6 +23,7 @@ FLAGS = [
     "--max_concurrent_requests=2",
     "--max_queued_requests=1",
 ]
+PLACES = (":bert_service:serving:requests_running", ":bert_service:serving:requests_waiting")
 
 Ask = Callable[[int], str]  # how many rounds -> the code of the answer
 
@@ -31,18 +32,21 @@ Ask = Callable[[int], str]  # how many rounds -> the code of the answer
 def limited(tmp_path_factory: pytest.TempPathFactory, publish: Publish) -> Iterator[ModelServerProcess]:
     base_path = tmp_path_factory.mktemp("limited")
     publish(base_path, 1)
-    with ModelServerProcess(model_base_path=base_path, model_name=MODEL, flags=FLAGS) as process:
+    monitoring = base_path / "monitoring.config"
+    monitoring.write_text("prometheus_config { enable: true }")
+    flags = [*FLAGS, f"--monitoring_config_file={monitoring}"]
+    with ModelServerProcess(model_base_path=base_path, model_name=MODEL, flags=flags) as process:
         yield process
 
 
 @pytest.fixture(scope="module")
 def long(limited: ModelServerProcess) -> int:
-    """How many rounds of the signature "slow" take about a second: longer than it takes to send a few requests."""
+    """How many rounds of the signature "slow" take some two seconds: longer than it takes to send a few requests."""
     trial = 300
     for _ in range(2):  # the first one also makes the graph
         began = time.monotonic()
         httpx.post(url(limited), json=slow(trial), timeout=60, trust_env=False).raise_for_status()
-    return round(trial / (time.monotonic() - began))
+    return round(2 * trial / (time.monotonic() - began))
 
 
 def url(server: ModelServerProcess) -> str:
@@ -83,30 +87,39 @@ def rpc(stub: prediction_service_pb2_grpc.PredictionServiceStub) -> Ask:
     return ask
 
 
+def taken(server: ModelServerProcess) -> tuple[int, int]:
+    """How many requests the server is answering now, and how many wait."""
+    page = httpx.get(f"{server.rest_url}/monitoring/prometheus/metrics", trust_env=False).text
+    samples = dict(line.split(" ") for line in page.splitlines() if line.startswith(PLACES))
+    return int(samples[PLACES[0]]), int(samples[PLACES[1]])
+
+
 @contextmanager
-def under_way(rounds: int, *asks: Ask) -> Iterator[list["Future[str]"]]:
+def under_way(server: ModelServerProcess, rounds: int, *asks: Ask) -> Iterator[list["Future[str]"]]:
     """Requests that are being answered, or wait, in this order."""
+    until(lambda: taken(server) == (0, 0))
     with ThreadPoolExecutor(len(asks)) as pool:
-        futures = []
+        futures: list[Future[str]] = []
         for ask in asks:
             futures.append(pool.submit(ask, rounds))
-            time.sleep(0.1)
+            until(lambda: sum(taken(server)) == len(futures))
         yield futures
 
 
 @pytest.mark.parametrize("refused", ["rest", "rpc"])
 def test_one_request_may_wait_for_the_two_and_the_next_is_refused(
-    refused: str, rest: Ask, rpc: Ask, long: int, request: pytest.FixtureRequest
+    refused: str, limited: ModelServerProcess, rest: Ask, rpc: Ask, long: int, request: pytest.FixtureRequest
 ) -> None:
     ask: Ask = request.getfixturevalue(refused)
-    with under_way(long, rest, rpc, rest) as futures:
+    with under_way(limited, long, rest, rpc, rest) as futures:
+        assert taken(limited) == (2, 1)
         assert ask(1) == "RESOURCE_EXHAUSTED"
     assert [future.result() for future in futures] == ["OK", "OK", "OK"]
     assert ask(1) == "OK"
 
 
 def test_the_refusal_says_what_to_do(limited: ModelServerProcess, rest: Ask, rpc: Ask, long: int) -> None:
-    with under_way(long, rest, rpc, rest):
+    with under_way(limited, long, rest, rpc, rest):
         answer = httpx.post(url(limited), json=slow(1), trust_env=False)
         status = httpx.get(f"{limited.rest_url}/v1/models/{MODEL}", trust_env=False)
     assert answer.json()["error"].startswith("the server is answering 2 requests and 1 wait, which is as many as may")
@@ -122,15 +135,14 @@ def abandon_rest(
     with socket.create_connection((host, int(port))) as client:
         head = f"POST /v1/models/{MODEL}:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
         client.sendall(head.encode() + body)
-        time.sleep(0.1)
+        until(lambda: taken(limited) == (2, 1))
 
 
 def abandon_grpc(
     limited: ModelServerProcess, stub: prediction_service_pb2_grpc.PredictionServiceStub, rounds: int
 ) -> None:
-    del limited
     call = stub.Predict.future(grpc_request(rounds))
-    time.sleep(0.1)
+    until(lambda: taken(limited) == (2, 1))
     call.cancel()
 
 
@@ -143,9 +155,9 @@ def test_the_request_of_a_client_that_has_left_does_not_wait_any_more(
     long: int,
     abandon: Callable[[ModelServerProcess, prediction_service_pb2_grpc.PredictionServiceStub, int], None],
 ) -> None:
-    with under_way(long, rest, rpc) as futures:
+    with under_way(limited, long, rest, rpc) as futures:
         abandon(limited, stub, long)
-        time.sleep(0.1)
+        until(lambda: taken(limited) == (2, 0))
         assert rest(1) == "OK", "its place in the queue is free"
     assert [future.result() for future in futures] == ["OK", "OK"]
 

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.tfx_modules.serving.models import MODEL, Publish
 from tfx_modules.serving.client import ClientError, Model, ModelClient, Patience, Server
-from tfx_modules.serving.operations.metrics import LIMITS, Metrics
+from tfx_modules.serving.operations.metrics import LIMITS, Metrics, Reading
 from tfx_modules.serving.process import ModelServerProcess
 from tfx_modules.serving.warmup import PLACE
 
@@ -110,11 +110,12 @@ def test_without_the_flag_there_is_no_page(server: ModelServerProcess) -> None:
 
 @given(st.lists(st.floats(0, 3000)), st.text())
 def test_what_is_written_is_what_prometheus_reads(times: list[float], model: str) -> None:
-    metrics = Metrics(lambda: 7)
+    metrics = Metrics()
+    metrics.show(Reading(":bert_service:serving:requests_running", "gauge", lambda: 7))
     for seconds in times:
         metrics.answered(model, "predict", "REST", "OK", seconds)
     families = {family.name: family for family in text_string_to_metric_families(metrics.page())}
-    assert families[":bert_service:serving:prediction_log_dropped_count"].samples[0].value == 7
+    assert families[":bert_service:serving:requests_running"].samples[0].value == 7
     latency = families[":tensorflow:serving:request_latency"].samples
     if not times:
         assert latency == []

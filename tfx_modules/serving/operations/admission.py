@@ -23,9 +23,12 @@ class Admission:
             places: how many may be in at the same time; 0 = any number.
             queued: how many may wait.
         """
+        self.running = 0
+        """How many are in."""
+        self.waiting = 0
+        """How many wait."""
         self._places = places
         self._queued = queued
-        self._waiting = 0
         self._free = asyncio.Semaphore(places)
 
     @asynccontextmanager
@@ -35,23 +38,27 @@ class Admission:
         Raises:
             OverloadedError: all places are taken, and as many wait as may.
         """
-        if not self._places:
+        if self._places:
+            await self._take()
+        self.running += 1
+        try:
             yield
-            return
-        if self._free.locked() and self._waiting >= self._queued:
+        finally:
+            self.running -= 1
+            if self._places:
+                self._free.release()
+
+    async def _take(self) -> None:
+        if self._free.locked() and self.waiting >= self._queued:
             raise OverloadedError(
-                f"the server is answering {self._places} requests and {self._waiting} wait, which is as many as may; "
+                f"the server is answering {self._places} requests and {self.waiting} wait, which is as many as may; "
                 "ask again in a moment"
             )
-        self._waiting += 1
+        self.waiting += 1
         try:
             await self._free.acquire()
         finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
+            self.waiting -= 1
 
 
 async def within(seconds: float | None, work: Awaitable[T]) -> T:

@@ -38,6 +38,25 @@ class Counter:
             yield f"{self.name}{{{_pairs(self._labels, values)}}} {count}"
 
 
+class Reading:
+    """A number that is asked for when somebody wants to see it.
+
+    Args:
+        name: Prometheus' name of it.
+        kind: ``gauge`` or ``counter``.
+        read: returns it; called from the thread of the metrics page.
+    """
+
+    def __init__(self, name: str, kind: str, read: Callable[[], int]) -> None:
+        self.name = name
+        self.kind = kind
+        self._read = read
+
+    def lines(self) -> Iterator[str]:
+        """Yield the sample."""
+        yield f"{self.name} {self._read()}"
+
+
 class Histogram:
     """How long something took, or how large it was, by label values."""
 
@@ -72,15 +91,11 @@ class Histogram:
 
 
 class Metrics:
-    """What this server counts. May be used from several threads.
+    """What this server counts. May be used from several threads."""
 
-    Args:
-        dropped: how many lines the prediction log has dropped so far; None where there is no log.
-    """
-
-    def __init__(self, dropped: Callable[[], int] | None = None) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._dropped = dropped
+        self._readings: list[Reading] = []
         self._requests = Counter(":tensorflow:serving:request_count", "model_name", "status")
         self._latency = Histogram(":tensorflow:serving:request_latency", "model_name", "API", "entrypoint")
         self._runtime = Histogram(":tensorflow:serving:runtime_latency", "model_name", "API", "runtime")
@@ -132,18 +147,18 @@ class Metrics:
         with self._lock:
             self._batches.count(rows)
 
+    def show(self, *readings: Reading) -> None:
+        """Show these on the page too."""
+        self._readings += readings
+
     def page(self) -> str:
         """Return all of it as Prometheus reads it."""
         with self._lock:
             lines: list[str] = []
-            for metric in (
-                *(self._requests, self._latency, self._runtime, self._versions),
-                *(self._loads, self._warm_ups, self._batches),
-            ):
+            counted = (self._requests, self._latency, self._runtime, self._versions, self._loads, self._warm_ups)
+            metrics: list[Counter | Histogram | Reading] = [*counted, self._batches, *self._readings]
+            for metric in metrics:
                 lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
-        if self._dropped is not None:
-            name = ":bert_service:serving:prediction_log_dropped_count"
-            lines += [f"# TYPE {name} counter", f"{name} {self._dropped()}"]
         return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tfx_modules.exceptions import ServingError
 from tfx_modules.serving.exceptions import ModelLoadError, status_of
-from tfx_modules.serving.operations.metrics import Metrics
+from tfx_modules.serving.operations.metrics import Metrics, Reading
 from tfx_modules.serving.operations.prediction_log import PredictionLog
 from tfx_modules.serving.operations.settings import PredictionLogSettings
 from tfx_modules.serving.specs import Computed
@@ -24,7 +24,10 @@ class Observation:
 
     def __init__(self, settings: PredictionLogSettings) -> None:
         self._log = None if settings.file is None else PredictionLog(settings)
-        self.metrics = Metrics(None if self._log is None else self._log.count_dropped)
+        self.metrics = Metrics()
+        if self._log is not None:
+            dropped = self._log.count_dropped
+            self.metrics.show(Reading(":bert_service:serving:prediction_log_dropped_count", "counter", dropped))
 
     def start(self) -> None:
         """Begin to write the prediction log."""
