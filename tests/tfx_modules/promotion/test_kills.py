@@ -1,8 +1,10 @@
 """A push, and a rollback, killed by SIGKILL before each of its steps, and then done again: exactly one outcome."""
 
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.tfx_modules.promotion import pushing
@@ -22,13 +24,21 @@ def run(folder: Path, what: str, kill_at: int = NEVER) -> int:
     return subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False).returncode
 
 
-def site(folder: Path) -> Path:
-    """Two versions in service, the later one of them of an older date; and a model of the 5th to push."""
+def steps(folder: Path) -> Iterator[int]:
+    """Yield the steps to be killed before; each finds the folder as it was at first.
+
+    Two versions are in service, the later one of them of an older date; and there is a model of the 5th to push.
+    """
     for day in (3, 4, 5):
         (folder / str(day)).mkdir(parents=True)
         (folder / str(day) / "saved_model.pb").write_text(f"model of {day}")
     assert [run(folder, day) for day in ("4", "3")] == [0, 0]
-    return folder
+    first = folder.with_name("first")
+    shutil.copytree(folder, first, symlinks=True)
+    for step in range(MOST_STEPS):
+        shutil.rmtree(folder)
+        shutil.copytree(first, folder, symlinks=True)
+        yield step
 
 
 def events(folder: Path) -> list[Event]:
@@ -44,8 +54,8 @@ def served(folder: Path) -> int:
 
 
 def test_a_push_that_was_killed_anywhere_and_tried_again(tmp_path: Path) -> None:
-    for kill_at in range(MOST_STEPS):
-        folder = site(tmp_path / str(kill_at))
+    folder = tmp_path / "site"
+    for kill_at in steps(folder):
         code = run(folder, "5", kill_at)
         assert served(folder) // 100 in (20261103, 20261105)
         assert run(folder, "5") == 0
@@ -62,8 +72,8 @@ def test_a_push_that_was_killed_anywhere_and_tried_again(tmp_path: Path) -> None
 
 
 def test_a_rollback_that_was_killed_anywhere_and_settled(tmp_path: Path) -> None:
-    for kill_at in range(MOST_STEPS):
-        folder = site(tmp_path / str(kill_at))
+    folder = tmp_path / "site"
+    for kill_at in steps(folder):
         code = run(folder, "roll-back", kill_at)
         assert served(folder) in (2026110301, 2026110401)
         rolled_back = len(events(folder)) == 3

@@ -52,12 +52,12 @@ def handed_out_but_missing(records: Records) -> list[int]:
 
 
 def test_killed_anywhere_it_hands_out_nothing_that_is_missing_and_the_next_one_finishes(tmp_path: Path) -> None:
-    fill(tmp_path / "site")
+    folder, first = tmp_path / "site", tmp_path / "first"
+    fill(folder)
+    shutil.copytree(folder, first, symlinks=True)
     for kill_at in range(MOST_STEPS):
-        folder = tmp_path / "site"
-        if kill_at:
-            shutil.rmtree(folder)
-            fill(folder)
+        shutil.rmtree(folder)
+        shutil.copytree(first, folder, symlinks=True)
         code = run(folder, kill_at)
         records = Records(f"sqlite:///{folder}/mlmd.db", folder / "pipeline")
         assert handed_out_but_missing(records) == []
