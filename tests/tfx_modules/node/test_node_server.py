@@ -70,7 +70,7 @@ def answers(client: socket.socket) -> list[dict[str, Any]]:
 
 def family(client: socket.socket) -> list[int]:
     """The process ids that FAMILY prints."""
-    with client.makefile("rb") as lines:
+    with client.makefile("rb", buffering=0) as lines:  # what comes after them is for the next reader
         return [int(word) for word in json.loads(lines.readline())["log"].split()]
 
 
