@@ -49,7 +49,7 @@ format: setup  ## Format the code, and mend what lint can mend
 	$(AIRFLOW)/ruff check --fix .
 
 # Tests wait for processes more than they compute: three parts at a time keep two cores busy. Each prints when it is done;
-# those that take longest come first. Set-up and compiling are done by then (--old-file), so that no part waits for them.
+# those of the whole stack, which wait most, come first. Set-up and compiling are done by then (--old-file), so that no part waits for them.
 # pytest's exit codes count as they are: no room may be without tests, so "no tests ran" (5) is a failure too.
 TEST_JOBS ?= 3
 TEST_PARTS := test-e2e-stack test-e2e-runs test-tfx-rest test-airflow test-tfx-nodes

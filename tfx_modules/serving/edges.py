@@ -51,12 +51,11 @@ class Edges:
         self._settings = settings
         self._data_plane = data_plane
         self._metrics = metrics
-        admission = Admission(settings.limits.max_concurrent_requests, settings.limits.max_queued_requests)
+        self._admission = Admission(settings.limits.max_concurrent_requests, settings.limits.max_queued_requests)
         metrics.show(
-            Reading(":bert_service:serving:requests_running", "gauge", lambda: admission.running),
-            Reading(":bert_service:serving:requests_waiting", "gauge", lambda: admission.waiting),
+            Reading(":bert_service:serving:requests_running", "gauge", lambda: self._admission.running),
+            Reading(":bert_service:serving:requests_waiting", "gauge", lambda: self._admission.waiting),
         )
-        self._admission = admission
         security = settings.security
         self._keys = None if security.api_key_file is None else read_api_keys(security.api_key_file)
         tls = None if security.ssl_config_file is None else read_ssl_config(security.ssl_config_file)

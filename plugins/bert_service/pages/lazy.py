@@ -1,10 +1,10 @@
 """A web app that is made when it is first asked for something."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-Message = MutableMapping[str, Any]
-ASGIApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class LazyApp:
@@ -17,23 +17,18 @@ class LazyApp:
         make: Makes the app.
     """
 
-    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+    def __init__(self, make: "Callable[[], ASGIApp]") -> None:
         self._make = make
         self._app: ASGIApp | None = None
 
-    async def __call__(
-        self,
-        scope: Message,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a request (ASGI)."""
         if self._app is None:
             self._app = self._make()
         await self._app(scope, receive, send)
 
 
-def make_reports() -> ASGIApp:
+def make_reports() -> "ASGIApp":
     """Make the app that shows reports, from Airflow's configuration."""
     from bert_service.pages.reports import reports_app
     from bert_service.settings import load_settings

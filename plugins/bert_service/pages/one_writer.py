@@ -1,11 +1,12 @@
 """One writing request at a time in Airflow's API server, where its database is SQLite."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
 
-from bert_service.pages.lazy import ASGIApp, Message
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -21,16 +22,11 @@ class OneWriter:
         app: The API server (ASGI).
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: "ASGIApp") -> None:
         self._app = app
         self._lock = asyncio.Lock() if conf.get("database", "sql_alchemy_conn").startswith("sqlite") else None
 
-    async def __call__(
-        self,
-        scope: Message,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a request (ASGI)."""
         if self._lock is None or scope["type"] != "http" or scope["method"] in _READING:
             await self._app(scope, receive, send)
