@@ -6,24 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.app import create_app, get_auth_manager
-from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from bert_service.pages.lazy import ASGIApp
 from bert_service.pages.one_writer import OneWriter
 from fastapi.testclient import TestClient
+from starlette.types import ASGIApp
 
-from tests.plugins.gate_run import migrate
+from tests.plugins.api_server import api_server, login
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    migrate()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "s" * 64)
-        with TestClient(create_app(apps="core")) as client:
-            token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="anna", role="admin"))
-            client.headers["Authorization"] = f"Bearer {token}"
-            yield client
+    with api_server() as client:
+        client.headers.update(login("admin"))
+        yield client
 
 
 @pytest.mark.slow

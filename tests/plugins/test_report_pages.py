@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from airflow.api_fastapi.app import create_app, get_auth_manager
-from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from bert_service.pages.reports import HEADERS
@@ -15,7 +13,8 @@ from bert_service.xcoms import REPORT
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from tests.plugins.gate_run import migrate, run_gate
+from tests.plugins.api_server import api_server, login
+from tests.plugins.gate_run import run_gate
 
 pytestmark = pytest.mark.slow
 
@@ -37,13 +36,9 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     state = tmp_path_factory.mktemp("state")
-    migrate()
-    run_id = run_gate("blocked", state=state)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, api_server() as client:
         patch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(state))
-        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "s" * 64)  # as long as the stack's; Airflow's own is shorter
-        with TestClient(create_app(apps="core")) as client:
-            yield Server(client, run_id, state)
+        yield Server(client, run_gate("blocked", state=state), state)
 
 
 @contextmanager
@@ -56,12 +51,6 @@ def report_at(server: Server, uri: str) -> Iterator[None]:
     yield
     with create_session() as session:
         session.execute(update(XComModel).where(*row).values(value=before))
-
-
-def login(role: str | None) -> dict[str, str]:
-    """Return the header that a user of that role sends; None: one who may see nothing."""
-    token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="anna", role=role))
-    return {"Authorization": f"Bearer {token}"}
 
 
 def test_a_user_who_may_read_the_dag_sees_the_report(server: Server) -> None:

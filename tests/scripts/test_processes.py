@@ -45,7 +45,7 @@ DAEMON = (
     "time.sleep(600)"
 )
 ONE_THREAD_LEFT = (
-    "import ctypes, os, threading, time\n"
+    "import ctypes, threading, time\n"
     "def after_main():\n"
     "    while ') Z ' not in open('/proc/self/stat').read(): time.sleep(0.01)\n"
     "    print('ready', flush=True)\n"

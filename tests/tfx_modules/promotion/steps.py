@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,16 @@ _CHANGES = (
     *((shutil, name) for name in ("copytree", "rmtree")),
     *((os, name) for name in ("fsync", "unlink", "rmdir")),
 )
+
+
+def begun_anew(folder: Path, most: int) -> Iterator[int]:
+    """Yield the numbers of steps, `most` at most; each time the folder is as it was at first."""
+    first = folder.with_name("first")
+    shutil.copytree(folder, first, symlinks=True)
+    for step in range(most):
+        shutil.rmtree(folder)
+        shutil.copytree(first, folder, symlinks=True)
+        yield step
 
 
 def kill_before(number: int) -> None:

@@ -1,6 +1,5 @@
 """A push, and a rollback, killed by SIGKILL before each of its steps, and then done again: exactly one outcome."""
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.tfx_modules.promotion import pushing
+from tests.tfx_modules.promotion.steps import begun_anew
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.events import Event, Kind
 from tfx_modules.promotion.ledger import open_ledger
@@ -25,7 +25,7 @@ def run(folder: Path, what: str, kill_at: int = NEVER) -> int:
 
 
 def steps(folder: Path) -> Iterator[int]:
-    """Yield the steps to be killed before; each finds the folder as it was at first.
+    """Return the steps to be killed before; each finds the folder as it was at first.
 
     Two versions are in service, the later one of them of an older date; and there is a model of the 5th to push.
     """
@@ -33,12 +33,7 @@ def steps(folder: Path) -> Iterator[int]:
         (folder / str(day)).mkdir(parents=True)
         (folder / str(day) / "saved_model.pb").write_text(f"model of {day}")
     assert [run(folder, day) for day in ("4", "3")] == [0, 0]
-    first = folder.with_name("first")
-    shutil.copytree(folder, first, symlinks=True)
-    for step in range(MOST_STEPS):
-        shutil.rmtree(folder)
-        shutil.copytree(first, folder, symlinks=True)
-        yield step
+    return begun_anew(folder, MOST_STEPS)
 
 
 def events(folder: Path) -> list[Event]:

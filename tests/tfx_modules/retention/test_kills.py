@@ -1,7 +1,6 @@
 """Retention killed by SIGKILL before each of its steps, and then done again."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2 as proto
 
 from tests.tfx_modules.promotion.conftest import Site
+from tests.tfx_modules.promotion.steps import begun_anew
 from tests.tfx_modules.retention import retaining
 from tests.tfx_modules.retention.records import DAY, NOW, Records, tree
 from tfx_modules.promotion.ledger import open_ledger
@@ -52,12 +52,9 @@ def handed_out_but_missing(records: Records) -> list[int]:
 
 
 def test_killed_anywhere_it_hands_out_nothing_that_is_missing_and_the_next_one_finishes(tmp_path: Path) -> None:
-    folder, first = tmp_path / "site", tmp_path / "first"
+    folder = tmp_path / "site"
     fill(folder)
-    shutil.copytree(folder, first, symlinks=True)
-    for kill_at in range(MOST_STEPS):
-        shutil.rmtree(folder)
-        shutil.copytree(first, folder, symlinks=True)
+    for kill_at in begun_anew(folder, MOST_STEPS):
         code = run(folder, kill_at)
         records = Records(f"sqlite:///{folder}/mlmd.db", folder / "pipeline")
         assert handed_out_but_missing(records) == []

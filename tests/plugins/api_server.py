@@ -1,0 +1,27 @@
+"""Airflow's real API server in this process, on the database of the tests' own Airflow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from airflow.api_fastapi.app import create_app, get_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from fastapi.testclient import TestClient
+
+from tests.plugins.gate_run import migrate
+
+
+@contextmanager
+def api_server() -> Iterator[TestClient]:
+    """Run the API server of the UI, with its plugins; its variables hold as long as the block."""
+    migrate()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "s" * 64)  # as long as the stack's; Airflow's own is shorter
+        with TestClient(create_app(apps="core")) as client:
+            yield client
+
+
+def login(role: str | None) -> dict[str, str]:
+    """Return the header that a user of that role sends; None: one who may see nothing."""
+    token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="anna", role=role))
+    return {"Authorization": f"Bearer {token}"}
