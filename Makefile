@@ -36,7 +36,7 @@ up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501
 	@exec $(AIRFLOW)/python -m scripts.up
 
 compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
-	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m bert_service.compile
+	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m airflow_bert_service.cli.compile
 
 check: setup  ## Check format, lint, complexity and types
 	$(AIRFLOW)/ruff format --check .

@@ -3,7 +3,7 @@
 ::
 
     PipelineError
-    ├── ConfigError          the settings file, a setting or a command-line value
+    ├── SettingsError          the settings file, a setting or a command-line value
     ├── EncoderError         the pretrained encoder: missing, of another kind, other bytes
     ├── MissingSpanError     a day that a run should read is not there
     ├── HoldoutError         the holdout's file is not the one that the run names, or no holdout
@@ -21,7 +21,7 @@ class PipelineError(Exception):
     """Base of every error that this side raises on purpose."""
 
 
-class ConfigError(PipelineError):
+class SettingsError(PipelineError):
     """A setting has a value that is not allowed."""
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bert_service.publisher import Publisher
-from bert_service.snapshots import SnapshotStore, Version
+from airflow_bert_service.bundle.publisher import Publisher
+from airflow_bert_service.bundle.snapshots import SnapshotStore, Version
 
 TFX_PYTHON = Path(sys.executable)
 
@@ -15,7 +15,7 @@ _DAG_FILE = """\
 from pathlib import Path
 
 from airflow.sdk import DAG
-from bert_service.plan import load_plan
+from airflow_bert_service.pipeline.plan import load_plan
 
 plan = load_plan(Path(__file__).parent / "compiled" / "bert_sentiment.json")
 with DAG(dag_id=plan.id):
@@ -31,7 +31,7 @@ output = parser.parse_args().output
 with open({runs!r}, "a") as runs:
     runs.write(f"{{os.getpid()}}\\n")
 
-from tfx_modules import pipeline
+from tfx_modules.pipeline import pipeline
 
 print("the toy compiler says hello")
 output.write_text(json.dumps({{"pipeline_info": {{"id": pipeline.NAME}}, "nodes": []}}))
@@ -58,22 +58,25 @@ class ToyProject:
     @classmethod
     def lay_out(cls, folder: Path) -> "ToyProject":
         project = cls(folder / "project", folder / "state", folder / "gate", folder / "runs")
-        for name in ("dags", "tfx_modules"):
+        for name in ("dags", "tfx_modules/pipeline"):
             (project.root / name).mkdir(parents=True)
         (project.root / "dags" / "toy.py").write_text(_DAG_FILE)
         (project.root / "tfx_modules" / "__init__.py").write_text("")
-        (project.root / "tfx_modules" / "compile.py").write_text(_COMPILER.format(runs=str(project.runs_file)))
+        (project.root / "tfx_modules" / "pipeline" / "__init__.py").write_text("")
+        (project.root / "tfx_modules" / "pipeline" / "compile.py").write_text(
+            _COMPILER.format(runs=str(project.runs_file))
+        )
         project.write_pipeline("toy")
         return project
 
     def write_pipeline(self, name: str, *, waiting: bool = False) -> None:
         """Change the sources: a pipeline of this name, whose DAG has that name too."""
         text = _WAITING.format(gate=str(self.gate)) if waiting else ""
-        (self.root / "tfx_modules" / "pipeline.py").write_text(f"{text}NAME = {name!r}\n")
+        (self.root / "tfx_modules" / "pipeline" / "pipeline.py").write_text(f"{text}NAME = {name!r}\n")
 
     def break_pipeline(self, error: str) -> None:
         """Change the sources into ones that do not compile."""
-        (self.root / "tfx_modules" / "pipeline.py").write_text(f"raise ValueError({error!r})\n")
+        (self.root / "tfx_modules" / "pipeline" / "pipeline.py").write_text(f"raise ValueError({error!r})\n")
 
     @property
     def compiler_runs(self) -> int:

@@ -15,8 +15,8 @@ PROMOTE = """
 import datetime as dt, pathlib, sys
 from tfx_modules.promotion.events import Run
 from tfx_modules.promotion.ledger import open_ledger
-from tfx_modules.promotion.promoter import Candidate, Judgement, Promoter
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.promoter import Candidate, GateResult, Promoter
+from tfx_modules.promotion.repository import ModelRepository
 state = pathlib.Path(sys.argv[1])
 for day in (4, 5):
     model = state / f"model-{day}"
@@ -24,10 +24,10 @@ for day in (4, 5):
     (model / "saved_model.pb").write_text(str(day))
     date = dt.date(2026, 11, day)
     run = Run(dag_id="bert_sentiment", run_id=f"run-{day}", data_date=date, first_day=date)
-    shelf = Shelf(state / "models" / "bert_sentiment")
+    repository = ModelRepository(state / "models" / "bert_sentiment")
     ledger = open_ledger(f"sqlite:///{state}/ledger/ledger.db")
-    Promoter(ledger, shelf).promote(
-        Candidate(run=run, model=model, actor="anna"), lambda champion: Judgement(passed=True, told="accuracy 0.9")
+    Promoter(ledger, repository).promote(
+        Candidate(run=run, model=model, actor="anna"), lambda champion: GateResult(passed=True, told="accuracy 0.9")
     )
 """
 

@@ -70,9 +70,9 @@ def mark() -> Iterator[dict[str, str]]:
 def start(tmp_path: Path, mark: dict[str, str]) -> Iterator[Start]:
     started: list[Keeper] = []
 
-    def start(**parts: str) -> Keeper:
+    def start(**services: str) -> Keeper:
         keeper = subprocess.Popen(
-            [sys.executable, str(KEEPER), str(tmp_path), json.dumps(parts)],
+            [sys.executable, str(KEEPER), str(tmp_path), json.dumps(services)],
             env={**os.environ, **mark, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -111,21 +111,21 @@ def test_a_signal_ends_every_part(start: Start, mark: dict[str, str], number: si
 
 
 def test_a_part_may_put_things_away_before_it_ends(start: Start, tmp_path: Path) -> None:
-    keeper = start(part=POLITE)
-    wait_for_log(tmp_path / "part.log", "ready")
+    keeper = start(service=POLITE)
+    wait_for_log(tmp_path / "service.log", "ready")
 
     keeper.terminate()
 
     keeper.wait(10)
-    assert "put away" in (tmp_path / "part.log").read_text()
+    assert "put away" in (tmp_path / "service.log").read_text()
 
 
 @pytest.mark.parametrize("code", [STUBBORN, WITH_OWN_SESSION, DAEMON], ids=["stubborn", "own session", "daemon"])
 def test_nothing_is_left_of_parts_that_are_hard_to_end(
     start: Start, mark: dict[str, str], tmp_path: Path, code: str
 ) -> None:
-    keeper = start(part=code)
-    wait_for_log(tmp_path / "part.log", "ready")
+    keeper = start(service=code)
+    wait_for_log(tmp_path / "service.log", "ready")
     assert len(marked(mark)) >= 2
 
     keeper.terminate()
@@ -147,8 +147,8 @@ def test_a_process_whose_main_thread_alone_has_ended_counts_until_it_can_be_reap
 
 
 def test_more_signals_do_not_disturb_the_stopping(start: Start, mark: dict[str, str], tmp_path: Path) -> None:
-    keeper = start(part=STUBBORN)
-    wait_for_log(tmp_path / "part.log", "ready")
+    keeper = start(service=STUBBORN)
+    wait_for_log(tmp_path / "service.log", "ready")
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
         keeper.send_signal(number)
@@ -170,8 +170,8 @@ def test_a_signal_at_any_moment_of_the_start_leaves_nothing(start: Start, mark: 
 
 
 def test_parts_end_when_their_keeper_is_killed(start: Start, mark: dict[str, str], tmp_path: Path) -> None:
-    keeper = start(part=POLITE)
-    wait_for_log(tmp_path / "part.log", "ready")
+    keeper = start(service=POLITE)
+    wait_for_log(tmp_path / "service.log", "ready")
 
     keeper.kill()
     keeper.wait(10)

@@ -5,7 +5,7 @@
     PromotionError
     ├── VersionsExhaustedError   a data date has had all the versions that its numbers can tell apart
     ├── LedgerError              the ledger's address or its database
-    ├── ShelfError               a model's folder is not where it should be, or cannot be put there
+    ├── ModelRepositoryError               a model's folder is not where it should be, or cannot be put there
     ├── ManifestError            a model's files are not those that its manifest lists
     ├── ChampionUnusableError    the model in service cannot be compared with
     └── RefusedError             what somebody asked for cannot be done
@@ -26,7 +26,7 @@ class LedgerError(PromotionError):
     """The ledger cannot be read or written."""
 
 
-class ShelfError(PromotionError):
+class ModelRepositoryError(PromotionError):
     """A model's folder is not where it should be, or cannot be put there."""
 
 

@@ -4,19 +4,15 @@ Layers, each knowing only those below it::
 
     __main__.py        the command
     server.py          puts the parts together; start, drain, stop
-    edges.py           the protocol edges, with what operations put around them
-    rest/  grpc/       the protocol edges themselves
-    dataplane.py       what clients can ask, in no protocol's terms
-    structured.py      what Classify and Regress want of a signature
-    config_file.py     TensorFlow Serving's model config: as proto, text and file
-    catalogue.py       a watcher for each model of the config
-    labels.py          which version a label may name
-    watcher.py         keeps the registry in step with a model's folders on disk
-    registry.py        which version of which model is in which state; leases
+    frontends.py       the protocol frontends, with limits, keys and metrics around them
+    rest/  grpc/       the protocol frontends themselves
     warmup.py          replays the requests that a version brings along
-    model.py           a SavedModel in memory
-    specs.py config.py the frozen data that the layers pass
-    operations/        limits, keys, TLS, metrics, the prediction log, in no protocol's terms
+    inference/         what clients can ask, in no protocol's terms
+    batching/          calls of several clients, computed together
+    models/            model config, version folders, watchers, registry, SavedModels
+    observability/  security/    metrics and prediction log; API keys and admission
+    flags/             the command line, and TensorFlow Serving's configuration files
+    specs.py           the frozen data that the layers pass
 
 Beside them, for those who only want to use a server, and without TensorFlow: ``process.py`` runs one as a child
 process, ``client/`` asks one. Importing this package imports nothing.

@@ -11,11 +11,14 @@ from tfx_modules.serving import exceptions
 
 FOLDER = Path(exceptions.__file__).parent
 CORE = [
-    *("catalogue", "config", "dataplane", "disk", "exceptions", "labels"),
-    *("model", "registry", "specs", "structured", "watcher"),
-    "text_protos",
+    "exceptions",
+    "specs",
+    *(f"models/{name}" for name in ("disk", "labels", "manager", "model", "model_config", "registry", "watcher")),
+    *(f"inference/{name}" for name in ("classify_regress", "dataplane")),
     *(f"batching/{name}" for name in ("batcher", "merging", "parameters_file", "queues", "settings")),
-    *(f"operations/{name}" for name in ("admission", "configs", "keys", "metrics", "observation", "prediction_log")),
+    *(f"observability/{name}" for name in ("metrics", "observation", "prediction_log")),
+    *(f"security/{name}" for name in ("admission", "api_keys")),
+    *(f"flags/{name}" for name in ("config_files", "text_protos")),
 ]
 
 
@@ -47,7 +50,9 @@ def test_the_server_imports_none_of_the_pipelines_libraries() -> None:
 
 
 def test_those_who_only_use_a_server_do_not_import_tensorflow() -> None:
-    statement = "import tfx_modules.serving.client.command, tfx_modules.serving.process, tfx_modules.serving.settings"
+    statement = (
+        "import tfx_modules.serving.client.command, tfx_modules.serving.process, tfx_modules.serving.flags.server_flags"
+    )
     assert not {"tensorflow", "grpc", "numpy", "starlette"} & modules_after(statement)
 
 

@@ -1,0 +1,8 @@
+"""The DAG bundle: every run keeps one version of DAG file, compiled pipeline and ``tfx_modules`` to its end.
+
+Layers, each knowing only those below it::
+
+    dag_bundle.py  the bundle that Airflow loads
+    publisher.py   compiles changed sources in the background, and publishes the result
+    snapshots.py   the published versions on disk
+"""

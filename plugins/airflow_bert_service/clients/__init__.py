@@ -1,0 +1,12 @@
+"""Clients of commands and servers outside Airflow: they need no Airflow, and are no Airflow hooks.
+
+Layers, each knowing only those below it::
+
+    node.py          runs one node by a transport
+    container.py     transport: a container
+    node_server.py   transport: a fork of the node server
+    process.py       transport: a fresh process
+    ledger.py        the promotion command
+    retention.py     the retention command
+    tfx_command.py   errors of commands that cannot be started, or fail
+"""

@@ -1,0 +1,156 @@
+"""Runs the retention command, which lives in the TFX environment."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from airflow_bert_service.clients.process import node_environment
+from airflow_bert_service.clients.tfx_command import last_words, not_there
+from airflow_bert_service.exceptions import RetentionError
+from airflow_bert_service.settings.retention import RetentionSettings
+from airflow_bert_service.settings.settings import Settings
+
+FORMAT = 1
+"""Version of the request's form; the retention command refuses others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionRequest:
+    """What the command is asked for; it goes to its standard input."""
+
+    rules: RetentionSettings
+    ledger: str = field(repr=False)  # may hold a password
+    metadata: str = field(repr=False)  # likewise
+    models: Path
+    pipeline: Path
+    spans: Path
+    logs: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, logs: Iterable[Path]) -> "RetentionRequest":
+        """Take from the settings what concerns retention.
+
+        Args:
+            settings: The Airflow side's settings.
+            logs: Folders of logs (:func:`airflow_bert_service.settings.log_folders.log_folders`).
+        """
+        return cls(
+            rules=settings.retention,
+            ledger=settings.ledger,
+            metadata=settings.metadata,
+            models=settings.models,
+            pipeline=settings.pipeline_root,
+            spans=settings.spans,
+            logs=tuple(logs),
+        )
+
+    def to_json(self) -> str:
+        """Return the request's text."""
+        places = {name: str(getattr(self, name)) for name in ("ledger", "metadata", "models", "pipeline", "spans")}
+        return json.dumps({"format": FORMAT, "rules": asdict(self.rules), **places, "logs": list(map(str, self.logs))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionReport:
+    """What has gone; after a dry run, what would go."""
+
+    dry_run: bool
+    table: str
+    """A line for each thing, with its kind, age, size and the reason; and the totals."""
+    totals: Mapping[str, Mapping[str, int]]
+    """``count`` and ``bytes`` by kind, and of ``all``."""
+
+    def to_xcom(self) -> dict[str, object]:
+        """Return the totals as JSON values, and whether it was a dry run."""
+        return {"dry_run": self.dry_run, **{kind: dict(total) for kind, total in self.totals.items()}}
+
+
+class RetentionClient:
+    """One run of ``python -m tfx_modules.retention``. It needs no Airflow, and is no connection of Airflow's.
+
+    Killing it at any moment is harmless: the next run goes on.
+
+    Args:
+        tfx_python: The TFX environment's Python.
+        module_root: The folder that holds ``tfx_modules``.
+    """
+
+    def __init__(self, *, tfx_python: Path, module_root: Path) -> None:
+        self._python = tfx_python
+        self._module_root = module_root
+        self._process: subprocess.Popen[str] | None = None
+        self._cancelled = False
+
+    def run(self, request: RetentionRequest, *, dry_run: bool) -> RetentionReport:
+        """Remove what has had its time.
+
+        Args:
+            request: Rules and places.
+            dry_run: Whether only to tell what would go.
+
+        Returns:
+            What has gone, or would.
+
+        Raises:
+            RetentionError: The command failed, was cancelled, or printed something else than an answer.
+            SettingsError: The TFX environment has no Python where the settings say.
+        """
+        process = self._process = self._start(dry_run=dry_run)
+        if self._cancelled:
+            self.cancel()  # the signal came while the process was being started
+        # Addresses may hold passwords: command lines and environments can be read by others, a pipe cannot.
+        printed, said = process.communicate(request.to_json())
+        if self._cancelled:
+            raise RetentionError("retention was stopped: its task was cancelled. The next one goes on where it was.")
+        if process.returncode != 0:
+            told = last_words(said, hidden={request.ledger: "the ledger", request.metadata: "the ML Metadata store"})
+            raise RetentionError(f"tfx_modules.retention: {told} (exit code {process.returncode})")
+        return read_report(printed)
+
+    def cancel(self) -> None:
+        """Stop the command's process group. It may be called from a signal handler in the middle of :meth:`run`."""
+        self._cancelled = True
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+
+    def _start(self, *, dry_run: bool) -> "subprocess.Popen[str]":
+        try:
+            return subprocess.Popen(
+                [str(self._python), "-m", "tfx_modules.retention", "--json", *(["--dry-run"] if dry_run else [])],
+                cwd=self._module_root,
+                env=node_environment(os.environ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="backslashreplace",
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise not_there(self._python, self._module_root) from error
+
+
+def read_report(text: str) -> RetentionReport:
+    """Read what the command printed.
+
+    Raises:
+        RetentionError: It is no report.
+    """
+    try:
+        found = json.loads(text)
+        totals = {
+            str(kind): {name: int(total[name]) for name in ("count", "bytes")}
+            for kind, total in found["totals"].items()
+        }
+        return RetentionReport(dry_run=bool(found["dry_run"]), table=str(found["table"]), totals=totals)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RetentionError(
+            f"tfx_modules.retention printed something else than a report ({type(error).__name__}: {error}). Use a "
+            "tfx_modules of the same version as the plugin."
+        ) from error

@@ -1,0 +1,10 @@
+"""Reads rows from files that may hold anything, and tells rows that can be used from others.
+
+Layers, each knowing only those below it::
+
+    screening.py    a row becomes a review, or is rejected with a reason
+    row_files.py    rows of one CSV or JSON Lines file
+    csv_records.py  records of a CSV file; csv_grammar.py: where a record ends
+    tar_members.py  members of a tar.gz
+    rows.py reviews.py   the frozen data that these pass on
+"""

@@ -1,0 +1,10 @@
+"""Reviews and their features.
+
+Layers, each knowing only those below it::
+
+    holdout.py          reviews that no model is trained on
+    review_set.py       labelled reviews in memory
+    text_statistics.py  statistics of a review's text
+    tokenizer.py        WordPiece ids, inside the TensorFlow graph
+    features.py         names and values of the features
+"""

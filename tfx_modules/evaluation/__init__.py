@@ -1,0 +1,10 @@
+"""Whether a model is good enough to be promoted.
+
+Layers, each knowing only those below it::
+
+    promotion_gate.py  compares a candidate with the model in service
+    scoring.py         scores exported models on reviews
+    tfma_summary.py    a TFMA validation in one line
+    eval_config.py     what the Evaluator measures
+    mcnemar.py         which of two models is better: the exact McNemar test
+"""

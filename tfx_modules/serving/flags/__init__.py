@@ -1,0 +1,9 @@
+"""The command line of the server, and the configuration files that flags name. Imports no TensorFlow.
+
+Layers, each knowing only those below it::
+
+    server_flags.py       all flags of the server
+    operations_flags.py   flags of limits, keys, TLS and logs
+    config_files.py       TensorFlow Serving's files for TLS and monitoring; text_protos.py: protos in text form
+    parser.py             what the command lines of server and client share
+"""

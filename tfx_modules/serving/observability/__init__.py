@@ -1,0 +1,7 @@
+"""Metrics and the prediction log.
+
+Layers, each knowing only those below it::
+
+    observation.py      notes each request
+    metrics.py prediction_log.py    Prometheus metrics; a sample of the predictions
+"""
