@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stack-test test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile lock clean
+.PHONY: help setup docs demo up stack-test test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile lock clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,10 +35,14 @@ demo: setup  ## Run the whole way once: DATE=2026-11-05 FEED=sample|imdb IMDB_AR
 up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501 GRPC_PORT=8500, FEED as for demo
 	@exec $(AIRFLOW)/python -m scripts.up
 
+docs:  ## Build the docs site into site/; a dead link, a dead anchor or a page without a place in it is an error
+	@$(PYTHON) -m scripts.setup docs
+	.venv/docs/bin/mkdocs build --strict --quiet
+
 compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
 	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m bert_service.compile
 
-check: setup  ## Check format, lint, complexity and types
+check: setup docs  ## Check format, lint, complexity, types and the docs
 	$(AIRFLOW)/ruff format --check .
 	$(AIRFLOW)/ruff check .
 	$(AIRFLOW)/mypy $(AIRFLOW_CODE) $(AIRFLOW_TESTS) $(E2E_TESTS)
@@ -85,5 +89,5 @@ lock:  ## Write the lock files anew from requirements/*.in (UPGRADE=1 takes newe
 	@$(PYTHON) -m scripts.setup.lock $(if $(UPGRADE),--upgrade)
 
 clean:  ## Remove environments, state and caches
-	rm -rf .venv var dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv var site dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,8 @@
 """Which nodes run in a container of their own, and what it is made of: keys of ``[bert_service]``.
 
 :mod:`bert_service.settings` reads them with the others; :class:`~bert_service.config.AirflowPipelineConfig` applies
-them. Nothing here needs a Docker engine, or Airflow's provider for it. ``docs/cluster.md`` tells when to use which.
+them. Nothing here needs a Docker engine, or Airflow's provider for it. ``docs/how-to/node-containers.md`` tells when to
+use which.
 """
 
 import re

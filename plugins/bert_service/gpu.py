@@ -1,7 +1,7 @@
 """Which nodes are for a GPU, and where the executor takes them: keys of ``[bert_service]``.
 
 :mod:`bert_service.settings` reads them with the others; :class:`~bert_service.config.AirflowPipelineConfig` applies
-them. ``docs/cluster.md`` tells how workers and the pool are set up.
+them. ``docs/how-to/cluster.md`` tells how workers and the pool are set up.
 """
 
 from collections.abc import Mapping

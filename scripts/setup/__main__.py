@@ -1,4 +1,7 @@
-"""`python3 -m scripts.setup`: builds what is missing, and nothing when nothing is."""
+"""`python3 -m scripts.setup [docs]`: builds what is missing, and nothing when nothing is.
+
+Without an argument, the two environments that the project runs in; with `docs`, the one that builds the docs site.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,22 @@ from pathlib import Path
 from typing import Sequence
 
 from scripts.errors import SetupError
-from scripts.setup.environments import Environment, all_environments, build
+from scripts.setup.environments import Environment, all_environments, build, docs_environment
 from scripts.setup.pythons import find_python
 from scripts.setup.uv import ask_uv_for_python, find_or_fetch_uv
 
 
-def main(root: Path) -> int:
+def main(root: Path, arguments: Sequence[str] = ()) -> int:
     """Build the environments that are not ready; return the exit code."""
+    if list(arguments) not in ([], ["docs"]):
+        print(f"Set-up got {' '.join(arguments)}; allowed: nothing, or docs.", file=sys.stderr)
+        return 2
     folder = root / ".venv"
     folder.mkdir(exist_ok=True)
     with (folder / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make demo` and `make test` may be started together
-        wanted = [environment for environment in all_environments(root) if not environment.is_ready()]
+        asked_for = (docs_environment(root),) if arguments else all_environments(root)
+        wanted = [environment for environment in asked_for if not environment.is_ready()]
         try:
             if wanted:
                 _build_all(wanted, root)
@@ -64,4 +71,4 @@ def _build(environment: Environment, uv: Path, python: Path, environ: dict[str, 
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).resolve().parent.parent.parent))
+    sys.exit(main(Path(__file__).resolve().parent.parent.parent, sys.argv[1:]))

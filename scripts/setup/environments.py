@@ -1,4 +1,4 @@
-"""The two environments: what they are made of, whether they are ready, and building them."""
+"""The project's environments: what they are made of, whether they are ready, and building them."""
 
 from __future__ import annotations
 
@@ -56,8 +56,13 @@ class Environment:
 
 
 def all_environments(root: Path) -> tuple[Environment, ...]:
-    """The project's environments, the slower to build first."""
+    """The environments that the project runs in, the slower to build first."""
     return (Environment("tfx", "3.10", root), Environment("airflow", "3.12", root))
+
+
+def docs_environment(root: Path) -> Environment:
+    """The environment that builds the docs site. Nothing that runs needs it, so only `make docs` builds it."""
+    return Environment("docs", "3.12", root)
 
 
 def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str, str]) -> None:

@@ -43,7 +43,7 @@ class Workers:
     pids: dict[str, int] = field(default_factory=dict)
 
     def start(self, queue: str, name: str, concurrency: int) -> None:
-        """Start a worker as docs/cluster.md shows."""
+        """Start a worker as docs/how-to/cluster.md shows."""
         place = self.running.site.place
         flags = {"--queues": queue, "--celery-hostname": name, "--concurrency": str(concurrency)}
         words = [word for flag in flags.items() for word in flag]

@@ -25,7 +25,10 @@ def test_what_is_left_out_has_its_default() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"first_day": ""}, r"feed files needs files_pattern, first_day; missing: first_day\. Set them; docs/sources"),
+        (
+            {"first_day": ""},
+            r"feed files needs files_pattern, first_day; missing: first_day\. Set them; docs/how-to/feeds\.md",
+        ),
         ({"files_pattern": ""}, r"missing: files_pattern"),
         ({"files_pattern": "/data/x.csv"}, r"files_pattern is '/data/x\.csv'; allowed: a text with \{date\} in it"),
         ({"files_pattern": "/{date}/{hour}.csv"}, r"in braces may stand \{date\}"),
