@@ -37,7 +37,7 @@ up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501
 
 docs:  ## Build the docs site into site/; a dead link, a dead anchor or a page without a place in it is an error
 	@$(PYTHON) -m scripts.setup docs
-	.venv/docs/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
 
 compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
 	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m bert_service.compile
