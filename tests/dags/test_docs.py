@@ -22,6 +22,8 @@ TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
 MAKE = re.compile(r"\bmake ([a-z][a-z0-9-]*)")
 RECORD = re.compile(r"# (?P<number>\d+)\. .+\n\n## Context\n.*", re.DOTALL)
 SECTIONS = (["Context", "Decision", "Consequences"], ["Context", "Decision", "Alternatives", "Consequences"])
+NAMED_PAGE = re.compile(r"\bdocs/[\w./-]+\.md")
+CODE = ("plugins", "dags", "scripts", "tfx_modules", "benchmarks", "data", "docker", "tests")
 GENERATED = re.compile(r"^<!-- generated: (.+?) -->\n.+?\n<!-- end -->$", re.MULTILINE | re.DOTALL)
 # Pages that a document names as files, and does not link: the rule is about the file, or the page is not its subject.
 NAMED_AS_FILES = {("docs/decisions/0023-docs-site.md", "docs/architecture.md")}
@@ -128,6 +130,16 @@ def test_every_name_of_a_page_is_a_link(document: Path) -> None:
         name for name in paths(text_of(document)) if name.startswith("docs/") and (own, name) not in NAMED_AS_FILES
     }
     assert named == set()
+
+
+def test_every_page_that_code_or_configuration_names_exists() -> None:
+    files = [
+        path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".toml", ".config"}
+    ]
+    files += [*(ROOT / "docker").glob("*.yaml"), *ROOT.glob("*.yaml"), *ROOT.glob("*.cfg"), ROOT / "Makefile"]
+    named = {(str(path.relative_to(ROOT)), page) for path in files for page in NAMED_PAGE.findall(text_of(path))}
+    assert len(named) >= 10
+    assert {(path, page) for path, page in named if not (ROOT / page).is_file()} == set()
 
 
 def test_every_page_has_a_place_in_the_navigation() -> None:
