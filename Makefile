@@ -40,7 +40,7 @@ docs:  ## Build the docs site into site/; a dead link, a dead anchor or a page w
 	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
 
 compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
-	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m bert_service.compile
+	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m airflow_bert_service.cli.compile
 
 check: setup docs  ## Check format, lint, complexity, types and the docs
 	$(AIRFLOW)/ruff format --check .

@@ -11,18 +11,18 @@ from typing import NoReturn
 from scripts.errors import ScriptError
 from scripts.stack.database import ensure_database
 from scripts.stack.environment import command_environment
-from scripts.stack.place import find_place
+from scripts.stack.paths import find_paths
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Run Airflow's command in this process's stead; where that cannot be done, say why and exit with 1."""
-    place = find_place(os.environ)
+    paths = find_paths(os.environ)
     try:
-        environment = command_environment(place, os.environ)
-        ensure_database(place, environment)
+        environment = command_environment(paths, os.environ)
+        ensure_database(paths, environment)
     except ScriptError as error:
         sys.exit(str(error))
-    os.execve(place.airflow, [str(place.airflow), *arguments], environment)  # noqa: S606 (no shell on purpose)
+    os.execve(paths.airflow, [str(paths.airflow), *arguments], environment)  # noqa: S606 (no shell on purpose)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from scripts.errors import ScriptError
 from scripts.stack.database import ensure_database
 from scripts.stack.environment import command_environment, plain_environment
-from scripts.stack.place import Place, find_place
+from scripts.stack.paths import StackPaths, find_paths
 
 if TYPE_CHECKING:
-    from bert_service.settings import Settings
+    from airflow_bert_service.settings.settings import Settings
 
 ANNOUNCED = "roll-back"
 """The command whose event the channels of the setting ``notifications`` are told of."""
@@ -24,27 +24,27 @@ ANNOUNCED = "roll-back"
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Run the promotion command, in this process's stead where nothing comes after it; exit as it does."""
-    place = find_place(os.environ)
+    paths = find_paths(os.environ)
     try:
-        environment = command_environment(place, os.environ)
+        environment = command_environment(paths, os.environ)
         if ANNOUNCED in arguments:
-            ensure_database(place, environment)  # Airflow's connections are there
+            ensure_database(paths, environment)  # Airflow's connections are there
     except ScriptError as error:
         sys.exit(str(error))
     os.environ.update(environment)  # Airflow reads its configuration when it is imported
-    settings = _settings(place)
+    settings = _settings(paths)
     command = _command(settings, arguments)
     if ANNOUNCED not in arguments or not settings.notifications:
-        os.chdir(place.root)
+        os.chdir(paths.root)
         os.execve(command[0], command, _environment(settings))  # noqa: S606 (no shell on purpose)
-    code = subprocess.run(command, cwd=place.root, env=_environment(settings), check=False).returncode
-    sys.exit(_announce(place, settings) or code)
+    code = subprocess.run(command, cwd=paths.root, env=_environment(settings), check=False).returncode
+    sys.exit(_announce(paths, settings) or code)
 
 
-def _settings(place: Place) -> "Settings":
-    sys.path.insert(0, str(place.root / "plugins"))
-    from bert_service.exceptions import SettingsError
-    from bert_service.settings import load_settings
+def _settings(paths: StackPaths) -> "Settings":
+    sys.path.insert(0, str(paths.root / "plugins"))
+    from airflow_bert_service.exceptions import SettingsError
+    from airflow_bert_service.settings.settings import load_settings
 
     try:
         return load_settings()
@@ -59,25 +59,25 @@ def _command(settings: "Settings", arguments: Sequence[str]) -> list[str]:
 
 
 def _environment(settings: "Settings") -> dict[str, str]:
-    from bert_service.hooks.promotion import promotion_environment
+    from airflow_bert_service.clients.ledger import promotion_environment
 
     return {**plain_environment(os.environ), **promotion_environment(settings)}
 
 
-def _announce(place: Place, settings: "Settings") -> int:
+def _announce(paths: StackPaths, settings: "Settings") -> int:
     """Tell the channels of a rollback that they have not been told of, also where a server has not followed yet."""
-    from bert_service.announcing import Announcer
-    from bert_service.config import PromotionEnvironment
-    from bert_service.exceptions import BertServiceError
-    from bert_service.hooks.promotion import PromotionHook
-    from bert_service.promotion import Kind
+    from airflow_bert_service.clients.ledger import LedgerClient
+    from airflow_bert_service.dag.config import PromotionEnvironment
+    from airflow_bert_service.exceptions import BertServiceError
+    from airflow_bert_service.notifiers.dispatcher import NotificationDispatcher
+    from airflow_bert_service.promotion.events import EventKind
 
-    hook = PromotionHook(PromotionEnvironment.of(place.root, settings))
+    client = LedgerClient(PromotionEnvironment.of(paths.root, settings))
     try:
-        event = hook.newest()
-        if event is not None and event.kind is Kind.ROLLED_BACK:
+        event = client.newest()
+        if event is not None and event.kind is EventKind.ROLLED_BACK:
             no_task: Any = {}
-            Announcer(hook, settings.notifications).announce(event, no_task)
+            NotificationDispatcher(client, settings.notifications).announce(event, no_task)
     except BertServiceError as error:
         print(error, file=sys.stderr)
         return 1

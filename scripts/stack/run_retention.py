@@ -10,19 +10,19 @@ from typing import NoReturn
 
 from scripts.errors import ScriptError
 from scripts.stack.environment import command_environment
-from scripts.stack.place import find_place
+from scripts.stack.paths import find_paths
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Run the command in this process's stead; where that cannot be done, say why and exit with 1."""
-    place = find_place(os.environ)
+    paths = find_paths(os.environ)
     try:
-        environment = command_environment(place, os.environ)
+        environment = command_environment(paths, os.environ)
     except ScriptError as error:
         sys.exit(str(error))
-    command = [str(place.airflow_python), "-m", "bert_service.retain", *arguments]
-    environment["PYTHONPATH"] = str(place.root / "plugins")
-    os.execve(place.airflow_python, command, environment)  # noqa: S606 (no shell on purpose)
+    command = [str(paths.airflow_python), "-m", "airflow_bert_service.cli.retention", *arguments]
+    environment["PYTHONPATH"] = str(paths.root / "plugins")
+    os.execve(paths.airflow_python, command, environment)  # noqa: S606 (no shell on purpose)
 
 
 if __name__ == "__main__":
