@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stack-test test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile lock clean
+.PHONY: help setup demo up stack-test test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,7 +36,10 @@ up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501
 	@exec $(AIRFLOW)/python -m scripts.up
 
 compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
-	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m bert_service.compile
+	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m bert_service.cli compile
+
+wheel: setup  ## Build the wheel for somebody's own Airflow into dist/
+	@exec $(AIRFLOW)/python -m scripts.wheel
 
 check: setup  ## Check format, lint, complexity and types
 	$(AIRFLOW)/ruff format --check .
@@ -85,5 +88,5 @@ lock:  ## Write the lock files anew from requirements/*.in (UPGRADE=1 takes newe
 	@$(PYTHON) -m scripts.setup.lock $(if $(UPGRADE),--upgrade)
 
 clean:  ## Remove environments, state and caches
-	rm -rf .venv var dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv var dist dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,22 +1,5 @@
-"""The Airflow plugin: what Airflow has to know beforehand. A declaration; the code is in `bert_service`."""
+"""Where Airflow finds the plugin in a plugins folder; an installed wheel announces it by an entry point instead."""
 
-from airflow.plugins_manager import AirflowPlugin
-from bert_service import listener
-from bert_service.pages.lazy import LazyApp, make_reports
-from bert_service.pages.one_writer import OneWriter
-from bert_service.reports import URL_PREFIX
-from bert_service.timetables import DailyUntil
+from bert_service.plugin import BertServicePlugin
 
-
-class BertServicePlugin(AirflowPlugin):
-    """Registers the timetable, without which Airflow refuses DAGs that use it, the listener, and web pages.
-
-    And for Airflow's own API server, an order of the requests that write.
-    """
-
-    # Declared by Airflow as attributes of instances.
-    name = "bert_service"
-    timetables = [DailyUntil]  # noqa: RUF012
-    listeners = [listener]  # noqa: RUF012
-    fastapi_apps = [{"app": LazyApp(make_reports), "url_prefix": URL_PREFIX, "name": "Reports of tasks"}]  # noqa: RUF012
-    fastapi_root_middlewares = [{"middleware": OneWriter, "name": "One writing request at a time"}]  # noqa: RUF012
+__all__ = ["BertServicePlugin"]

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from bert_service.exceptions import SettingsError
 
+CONNECTION = "conn:"
+"""What an address begins with that is the id of an Airflow connection."""
 _LOCAL = "LocalExecutor"
 
 

@@ -21,11 +21,11 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import TextIOWrapper
-from itertools import batched, compress
+from itertools import compress, islice
 from pathlib import Path
 
 from bert_service.feeds.reviews import Review, Sentiment
@@ -88,7 +88,7 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> Intake:
     scratch.mkdir()
     with _Quarantine(folder / QUARANTINE) as quarantine:
         with _Writer(reviews, scratch, quarantine) as writer:
-            for batch in batched(rows, _BATCH):
+            for batch in _batches(rows):
                 writer.add(batch)
         count = writer.count
         if contradicted := writer.contradicted():
@@ -96,6 +96,12 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> Intake:
     shutil.rmtree(scratch)
     sync(reviews)
     return Intake(count, quarantine.counts(), tuple(quarantine.first), sha256(reviews), quarantine.digest())
+
+
+def _batches(rows: Iterable[Review | Rejected]) -> Iterator[tuple[Review | Rejected, ...]]:
+    remaining = iter(rows)
+    while batch := tuple(islice(remaining, _BATCH)):
+        yield batch
 
 
 class _Quarantine:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bert_service import values as read
+from bert_service.database_url import database_url
 from bert_service.exceptions import RetentionError, SettingsError
 from bert_service.values import SECTION
 
@@ -84,11 +85,14 @@ class RetentionRequest:
         Args:
             settings: The Airflow side's settings.
             logs: Folders of logs (:func:`bert_service.log_folders.log_folders`).
+
+        Raises:
+            SettingsError: A database is a connection that Airflow does not have.
         """
         return cls(
             rules=settings.retention,
-            ledger=settings.ledger,
-            metadata=settings.metadata,
+            ledger=database_url(settings.ledger),
+            metadata=database_url(settings.metadata),
             models=settings.models,
             pipeline=settings.pipeline_root,
             spans=settings.spans,

@@ -24,8 +24,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bert_service.compilation import COMPILED, MODULES, digest_file, ir_file
+from bert_service.compilation import COMPILED, digest_file, ir_file
 from bert_service.files import publishing, sync
+from bert_service.installation import MODULES
 from bert_service.sources import source_files, sources_digest
 
 DAGS = "dags"

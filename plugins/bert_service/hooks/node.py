@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bert_service.config import NodeEnvironment
+from bert_service.database_url import database_url
 from bert_service.exceptions import NodeCancelledError, OutcomeError
 from bert_service.gpu import GpuUse
 from bert_service.hooks.process import FreshProcess
@@ -99,8 +100,8 @@ class NodeHook:
             node=run.node,
             run_id=run.run_id,
             pipeline_root=self._environment.pipeline_root,
-            metadata=self._environment.metadata,
-            ledger=self._environment.ledger,
+            metadata=database_url(self._environment.metadata),
+            ledger=database_url(self._environment.ledger),
             parameters=run.parameters,
             use_cache=run.use_cache,
             gpu=run.gpu,

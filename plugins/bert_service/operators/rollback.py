@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from bert_service.config import PromotionEnvironment
 from bert_service.hooks.promotion import PromotionHook, Rollback
+from bert_service.installation import command
 from bert_service.settings import Settings
 
 _NO_VERSION = ("", "None")
@@ -66,6 +67,6 @@ class RollbackOperator(BaseOperator):
         if not self.version.isdecimal():
             raise AirflowFailException(
                 f"version is {self.version!r}; allowed: a number like 2026110501, or nothing for the version before. "
-                "Trigger again with one of these; `scripts/models history` lists them."
+                f"Trigger again with one of these; `{command('models history')}` lists them."
             )
         return int(self.version)
