@@ -28,7 +28,10 @@ def _in_package(name: str) -> Path:
     package, _, inside = name.partition("/")
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise EncoderError(f"the Python package {package!r} is not installed; run `make setup` or change [encoder].")
+        raise EncoderError(
+            f"the Python package {package!r} is not installed; run `make setup` (of an installed wheel: "
+            "`bert-service setup-tfx`) or change [encoder]."
+        )
     return Path(spec.origin).parent / inside
 
 

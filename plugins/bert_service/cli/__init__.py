@@ -6,7 +6,7 @@
     setup_tfx  init          before the first run: the TFX environment, the DAG files and the pipeline's settings
     compile                  the pipeline, for a plain DAGs folder
     models  retention        the ledger and the served folder; what is removed after a while
-    serve                    the model server
+    serve  node_server       the model server; the server that runs nodes
     doctor                   what is missing or does not fit; its checks are in ``checks``
     places                   where DAG files are, and the environment that the TFX side's commands get
 """

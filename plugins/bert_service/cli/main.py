@@ -26,6 +26,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "models": SubCommand("models", "ask which model is in service and why; roll back to another version"),
     "retention": SubCommand("retention", "remove old versions, artifacts, reviews and logs"),
     "serve": SubCommand("serve", "start the model server over REST and gRPC"),
+    "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
     "doctor": SubCommand("doctor", "say what is missing or does not fit; exit code 1 where something is wrong"),
 }
 _AIRFLOW = "airflow"
@@ -72,7 +73,7 @@ def names() -> list[str]:
 def usage() -> str:
     """Return the help text."""
     helps = {**{name: item.help for name, item in SUB_COMMANDS.items()}, _AIRFLOW: _AIRFLOW_HELP}
-    lines = [f"  {name:<10} {helps[name]}" for name in names()]
+    lines = [f"  {name:<11} {helps[name]}" for name in names()]
     return "\n".join(
         [
             f"usage: {program()} SUB-COMMAND [ARGUMENTS]",

@@ -31,9 +31,8 @@ def plugin() -> Finding:
     if get_timetables_plugins().get(f"{DailyUntil.__module__}.{DailyUntil.__qualname__}") is DailyUntil:
         return Finding("plugin", "loaded")
     errors = "; ".join(f"{source}: {error}" for source, error in get_import_errors().items())
-    return Finding(
-        "plugin", f"not loaded ({errors or 'Airflow has not found it'})", "run `airflow plugins`, mend its error"
-    )
+    got = f"not loaded ({errors or 'Airflow has not found it'})"
+    return Finding("plugin", got, "run `airflow plugins`, and mend what it shows")
 
 
 def airflow_database() -> Finding:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bert_service.cli.checks.finding import Finding
+from bert_service.installation import program
 from bert_service.settings import FeedName, Settings
 
 _SECONDS = 5.0
@@ -57,7 +58,7 @@ def node_socket(settings: Settings) -> Iterator[Finding]:
         try:
             probe.connect(str(path))
         except OSError as error:
-            start = f"start `{settings.tfx_python} -m tfx_modules.node.server --socket {path}` in {settings.root}"
+            start = f"start `{program()} node-server`"
             yield Finding("node_socket", f"{path}: {error.strerror or error}", f"{start}, or empty node_socket")
             return
     yield Finding("node_socket", f"{path} answers")
