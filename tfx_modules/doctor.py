@@ -64,7 +64,9 @@ def packages(lock: Path) -> Finding:
 
 
 def _installed(pinned: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    found = {_plain(item.name): item.version for item in importlib.metadata.distributions()}
+    found: dict[str, str] = {}
+    for item in importlib.metadata.distributions():
+        found.setdefault(_plain(item.name), item.version)  # as an import takes the first one on the path
     return ((name, version, found.get(_plain(name), "")) for name, version in pinned.items())
 
 

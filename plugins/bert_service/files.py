@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16
 
 
 @contextmanager

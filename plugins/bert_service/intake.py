@@ -100,8 +100,8 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> Intake:
 
 def _batches(rows: Iterable[Review | Rejected]) -> Iterator[tuple[Review | Rejected, ...]]:
     remaining = iter(rows)
-    while batch := tuple(islice(remaining, _BATCH)):
-        yield batch
+    # Python 3.10 and 3.11 have no itertools.batched. This way nobody holds a batch that the caller is done with.
+    return iter(lambda: tuple(islice(remaining, _BATCH)), ())
 
 
 class _Quarantine:

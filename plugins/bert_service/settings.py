@@ -134,8 +134,8 @@ class Settings:
     def _check_scheme(self, name: str, address: str) -> None:
         if not address.startswith(DATABASE_SCHEMES):
             raise SettingsError(
-                f"[{SECTION}] {name} has the scheme {address.partition(':')[0]!r}; allowed: sqlite:///PATH, "
-                "postgresql://user:password@host:port/name, and conn:ID for an Airflow connection. Set it to one of "
+                f"[{SECTION}] {name} has the scheme {address.partition(':')[0]!r}; allowed: sqlite:///PATH and "
+                "postgresql://user:password@host:port/name, or conn:ID for an Airflow connection. Set it to one of "
                 "these, or leave it out."
             )
 

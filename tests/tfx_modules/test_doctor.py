@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_this_environment_has_the_packages_of_the_lock() -> None:
     found = doctor.packages(ROOT / "docker" / "requirements" / "tfx.txt")
-    assert found["do"] == ""
     assert found["got"].endswith(", as pinned")
+    assert found["do"] == ""
 
 
 def test_packages_that_are_missing_or_of_another_version_are_named(tmp_path: Path) -> None:
