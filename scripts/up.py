@@ -49,7 +49,8 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
 def where(stack: Stack) -> str:
     """Return the addresses, the place of the login and what to try, as lines for the terminal."""
     ports, place = stack.ports, stack.place
-    airflow = "scripts/airflow" if place == find_place({}) else f"{STATE_VARIABLE}={place.state} scripts/airflow"
+    prefix = "" if place == find_place({}) else f"{STATE_VARIABLE}={place.state} "
+    airflow = f"{prefix}scripts/bert airflow"
     model = f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
     body = """'{"instances": ["A warm, funny film."]}'"""
     return "\n".join(

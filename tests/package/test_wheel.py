@@ -1,6 +1,7 @@
 """The wheel, in a stock Airflow that has nothing of the checkout: from `pip install` to a promoted model."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -67,7 +68,8 @@ def test_the_wheel_has_what_a_run_needs_and_no_tests_or_caches(wheel: Path) -> N
         "tfx_modules/compile.py",
         "tfx_modules/settings.toml",
     } <= packaged
-    assert [name for name in found if "test" in Path(name).name or "__pycache__" in name or "compiled" in name] == []
+    unwanted = re.compile(r"(^|/)(tests?|test_[^/]*|__pycache__|compiled|conftest\.py)(/|$)|\.pyc$")
+    assert [name for name in found if unwanted.search(name)] == []
 
 
 def test_other_copies_of_the_sources_give_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
