@@ -133,6 +133,19 @@ def test_doctor_finds_nothing_wrong_and_dags_parse(ready: Stock) -> None:
     assert [path for path in ready.packaged.rglob("*") if path.name == "var"] == []
 
 
+def test_a_database_may_be_a_connection_of_airflows(ready: Stock) -> None:
+    named = replace(ready, settings={"AIRFLOW__BERT_SERVICE__LEDGER": "conn:bert_ledger"})
+    missing = named.run("bert-service", "models", "history", code=1).stderr
+    assert "names the connection 'bert_ledger', and Airflow has none" in missing
+    address = "postgres://bert:sesame@127.0.0.1:1/ledger"
+    named.run("airflow", "connections", "add", "bert_ledger", "--conn-uri", address)
+    told = named.run("bert-service", "doctor", code=1).stdout
+    assert "WRONG  ledger: postgresql+psycopg://bert:***@127.0.0.1:1/ledger: connection failed" in told
+    # Reading DAG files needs no connection.
+    errors = named.run("airflow", "dags", "list-import-errors", "--local", "--output", "json").stdout
+    assert last_line(errors) == "[]"
+
+
 def test_changed_settings_have_to_be_compiled(ready: Stock) -> None:
     settings = ready.dags / "settings.toml"
     before = settings.read_text()

@@ -1,5 +1,6 @@
 """The command's entry: finds the sub-command and runs it. It imports nothing of Airflow, so that ``--help`` is fast."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ _AIRFLOW_HELP = "Airflow's own command, with the environment of this project's s
 
 def run() -> NoReturn:
     """Run the command with the process's own arguments, and exit."""
+    # As Airflow's own commands do: connections are looked up in Airflow's database too.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     sys.exit(main(sys.argv[1:]))
 
 

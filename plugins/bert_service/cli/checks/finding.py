@@ -21,4 +21,4 @@ class Finding:
     def __str__(self) -> str:
         if not self.is_wrong:
             return f"ok     {self.what}: {self.got}"
-        return f"WRONG  {self.what}: {self.got}. Do: {self.do}"
+        return f"WRONG  {self.what}: {self.got.rstrip('.')}. Do: {self.do}"
