@@ -37,7 +37,7 @@ up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501
 	@exec $(AIRFLOW)/python -m scripts.up
 
 compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
-	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m bert_service.cli compile
+	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m airflow_bert_service.cli compile
 
 wheel: setup  ## Build the wheel for somebody's own Airflow into dist/
 	@exec $(AIRFLOW)/python -m scripts.wheel

@@ -143,13 +143,13 @@ def set_sizes(session: int) -> Iterator[int]:
 
 def compile_into(root: Path, beam_args: Sequence[str] | None) -> Sequence[str]:
     """Compile the pipeline with the given Beam arguments, None for the default; return the arguments."""
-    from tfx_modules.compile import compile_pipeline, to_json
-    from tfx_modules.config import load_config
+    from tfx_modules.pipeline.compile import compile_pipeline, to_json
+    from tfx_modules.settings.settings import load_settings
 
     settings = root / "settings.toml"
     settings.write_text("" if beam_args is None else f"beam_pipeline_args = {json.dumps(list(beam_args))}\n")
     (root / "pipeline.json").write_text(to_json(compile_pipeline(settings)), encoding="utf-8")
-    return load_config(settings).beam_pipeline_args
+    return load_settings(settings).beam_pipeline_args
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ from pathlib import Path
 from tfx.utils import path_utils
 
 from benchmarks import nodes
-from tfx_modules.compile import compile_pipeline, to_json
 from tfx_modules.node.outcome import Outcome
+from tfx_modules.pipeline.compile import compile_pipeline, to_json
 
 SETTINGS = Path(__file__).with_name("imdb.toml")
 DAY = dt.date(2026, 11, 5)

@@ -43,9 +43,9 @@ REFRESH = """\
 import datetime as dt, json, sys, time
 from pathlib import Path
 from airflow.sdk import ObjectStoragePath
-from bert_service.feeds import make_feed, screen
-from bert_service.settings import settings_from
-from bert_service.spans import SpanStore
+from airflow_bert_service.feeds import make_feed, screen
+from airflow_bert_service.settings.settings import settings_from
+from airflow_bert_service.ingestion.span_store import SpanStore
 
 file, out, day = sys.argv[1], sys.argv[2], dt.date.fromisoformat(sys.argv[3])
 settings = settings_from({"feed": "files", "first_day": str(day), "files_pattern": file})

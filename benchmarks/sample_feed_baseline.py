@@ -66,9 +66,11 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
     import keras
     import tensorflow as tf
 
-    from tfx_modules import batches, config, encoder, model, text
+    from tfx_modules.data import tokenizer
+    from tfx_modules.model import batches, bert_classifier, encoder
+    from tfx_modules.settings.settings import load_settings
 
-    settings = config.load_config(SETTINGS)
+    settings = load_settings(SETTINGS)
     parts = dataclasses.replace(settings.encoder, max_tokens=max_tokens)
     training = dataclasses.replace(settings.training, epochs=epochs)
     keras.utils.set_random_seed(training.seed)
@@ -76,7 +78,7 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
 
     def encoded(split: Split) -> tf.Tensor:
         vocab = encoder.vocab_path(parts)
-        ids = text.encode(
+        ids = tokenizer.encode(
             tf.constant(split.texts),
             vocab,
             lower_case=parts.lower_case,
@@ -88,8 +90,10 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
     rows = tf.data.Dataset.from_tensor_slices((encoded(train), tf.cast(train.labels, tf.float32)))
     examples = rows.map(lambda row, label: (row[: tf.math.count_nonzero(row, dtype=tf.int32)], label))
     steps = batches.steps_per_epoch(len(train.texts), shape)
-    classifier = model.build_classifier(encoder.load_backbone(parts), training.dropout)
-    model.compile_classifier(classifier, model.default_hyperparameters(training), training, steps * epochs)
+    classifier = bert_classifier.build_classifier(encoder.load_backbone(parts), training.dropout)
+    bert_classifier.compile_classifier(
+        classifier, bert_classifier.default_hyperparameters(training), training, steps * epochs
+    )
     classifier.fit(batches.training_batches(examples, shape), steps_per_epoch=steps, epochs=epochs, verbose=2)
     logits = classifier.predict(encoded(test), batch_size=training.batch_size, verbose=0)[:, 0]
     return [bool((logit > 0) == label) for logit, label in zip(logits, test.labels, strict=True)]

@@ -22,18 +22,18 @@ button *Validation report* of the task shows it.
 import datetime as dt
 from pathlib import Path
 
-from bert_service.config import AirflowPipelineConfig, NodeSettings
-from bert_service.feeds import make_feed
-from bert_service.model_asset import model_asset
-from bert_service.modes import full_only
-from bert_service.operators.asset import PromotedModelOperator
-from bert_service.operators.promotion import PromotionNotifyOperator
-from bert_service.operators.refresh import DataRefreshOperator
-from bert_service.parameters import USE_CACHE, node_parameters, run_parameters
-from bert_service.plan import load_plan
-from bert_service.runner import AirflowDagRunner
-from bert_service.settings import load_settings
-from bert_service.timetables import DailyUntil
+from airflow_bert_service.dag.config import AirflowPipelineConfig, NodeSettings
+from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
+from airflow_bert_service.dag.runner import AirflowDagRunner
+from airflow_bert_service.dag.timetable import DailyUntilTimetable
+from airflow_bert_service.feeds import make_feed
+from airflow_bert_service.operators.asset import PromotedModelOperator
+from airflow_bert_service.operators.promotion import PromotionNotifyOperator
+from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.pipeline.plan import load_plan
+from airflow_bert_service.promotion.asset import model_asset
+from airflow_bert_service.runs.mode import full_only
+from airflow_bert_service.settings.settings import load_settings
 
 settings = load_settings()
 plan = load_plan(Path(__file__).parent / "compiled" / "bert_sentiment.json")
@@ -43,7 +43,7 @@ config = AirflowPipelineConfig(
     {
         "description": "Fine-tunes BERT on dated reviews, and publishes the model if it is good enough",
         "doc_md": __doc__,
-        "schedule": DailyUntil(feed.last_day),
+        "schedule": DailyUntilTimetable(feed.last_day),
         "start_date": dt.datetime.combine(feed.first_day, dt.time.min, dt.timezone.utc),
         "catchup": False,
         "max_active_runs": 1,

@@ -16,9 +16,9 @@ import datetime as dt
 from pathlib import Path
 
 from airflow.sdk import DAG
-from bert_service.installation import module_root_of
-from bert_service.operators.retention import RetentionOperator, retention_parameters
-from bert_service.settings import load_settings
+from airflow_bert_service.installation import module_root_of
+from airflow_bert_service.operators.retention import RetentionOperator, retention_parameters
+from airflow_bert_service.settings.settings import load_settings
 
 with DAG(
     "bert_sentiment_retention",

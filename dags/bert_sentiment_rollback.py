@@ -13,12 +13,12 @@ import datetime as dt
 from pathlib import Path
 
 from airflow.sdk import DAG, Param
-from bert_service.model_asset import model_asset
-from bert_service.operators.asset import PromotedModelOperator
-from bert_service.operators.promotion import PromotionNotifyOperator
-from bert_service.operators.rollback import RollbackOperator
-from bert_service.plan import load_plan
-from bert_service.settings import load_settings
+from airflow_bert_service.operators.asset import PromotedModelOperator
+from airflow_bert_service.operators.promotion import PromotionNotifyOperator
+from airflow_bert_service.operators.rollback import RollbackOperator
+from airflow_bert_service.pipeline.plan import load_plan
+from airflow_bert_service.promotion.asset import model_asset
+from airflow_bert_service.settings.settings import load_settings
 
 settings = load_settings()
 plan = load_plan(Path(__file__).parent / "compiled" / "bert_sentiment.json")

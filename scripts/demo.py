@@ -13,13 +13,13 @@ from scripts.errors import RunFailedError, StackError
 from scripts.stack.asking import GRPC_QUESTIONS, REST_QUESTIONS, ask, missing_version, newest_version
 from scripts.stack.command import run_command, say
 from scripts.stack.environment import feed_settings
-from scripts.stack.parts import MODEL
-from scripts.stack.place import find_place
+from scripts.stack.paths import find_paths
 from scripts.stack.ports import LOOPBACK, read_ports
+from scripts.stack.services import MODEL
 from scripts.stack.signals import Interrupts
 from scripts.stack.stack import Stack, running_stack
 from scripts.stack.tail import last_lines
-from scripts.stack.waiting import Pulse, wait_until
+from scripts.stack.waiting import ProgressReporter, wait_until
 from scripts.stack.watch import follow, log_path
 
 DATE = "2026-11-05"
@@ -38,20 +38,20 @@ def demo(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
     """
     started = time.monotonic()
     date = read_date(environ.get("DATE", ""))
-    place, ports, pulse = find_place(environ), read_ports(environ), Pulse(say)
-    pulse.say("Starting Airflow, the node server and the model server.")
+    paths, ports, progress = find_paths(environ), read_ports(environ), ProgressReporter(say)
+    progress.say("Starting Airflow, the node server and the model server.")
     with running_stack(
-        place, ports, feed_settings(environ), interrupts=interrupts, pulse=pulse, environ=environ
+        paths, ports, feed_settings(environ), interrupts=interrupts, progress=progress, environ=environ
     ) as stack:
-        stack.wait_for_airflow(pulse)
-        pulse.say(f"Airflow is healthy after {time.monotonic() - started:.0f} s; logs are in {place.logs}.")
-        stack.wait_for_dag(MODEL, pulse)
+        stack.wait_for_airflow(progress)
+        progress.say(f"Airflow is healthy after {time.monotonic() - started:.0f} s; logs are in {paths.logs}.")
+        stack.wait_for_dag(MODEL, progress)
         steps = SAMPLE_STEPS if (environ.get("FEED") or SAMPLE) == SAMPLE else 0
         run_id = start_run(stack, date, steps)
-        pulse.say(f"Running the DAG {MODEL} for {date} (run {run_id}).")
-        follow(stack, MODEL, run_id, pulse)
-        wait_for_model(stack, run_id, pulse)
-        ask_both(stack, pulse, environ)
+        progress.say(f"Running the DAG {MODEL} for {date} (run {run_id}).")
+        follow(stack, MODEL, run_id, progress)
+        wait_for_model(stack, run_id, progress)
+        ask_both(stack, progress, environ)
     say(f"Done after {time.monotonic() - started:.0f} s.")
 
 
@@ -84,7 +84,7 @@ def start_run(stack: Stack, date: dt.date, steps: int) -> str:
     return run_id
 
 
-def wait_for_model(stack: Stack, run_id: str, pulse: Pulse) -> None:
+def wait_for_model(stack: Stack, run_id: str, progress: ProgressReporter) -> None:
     """Wait until the model server serves the newest version; say so where that is not this run's.
 
     Raises:
@@ -92,12 +92,12 @@ def wait_for_model(stack: Stack, run_id: str, pulse: Pulse) -> None:
         NotReadyError: The server does not load it in time.
     """
     pusher = next(task for task in stack.api.tasks(MODEL, run_id) if task.task_id == "Pusher")
-    version = newest_version(stack.place.models)
-    reason = last_lines(log_path(stack.place.logs / "tasks", MODEL, run_id, pusher), 1)
+    version = newest_version(stack.paths.models)
+    reason = last_lines(log_path(stack.paths.logs / "tasks", MODEL, run_id, pusher), 1)
     if version is None:
         raise RunFailedError(f"The run succeeded, but its model was not pushed (Pusher: {pusher.state}):\n{reason}")
     if pusher.state == "skipped":
-        pulse.say(
+        progress.say(
             f"This run's model was not pushed; the champion, version {version}, answers. The Pusher says:\n{reason}"
         )
 
@@ -105,10 +105,10 @@ def wait_for_model(stack: Stack, run_id: str, pulse: Pulse) -> None:
         stack.processes.check()
         return missing_version(stack.ports, version)
 
-    wait_until(missing, seconds=LOAD_SECONDS, pulse=pulse)
+    wait_until(missing, seconds=LOAD_SECONDS, progress=progress)
 
 
-def ask_both(stack: Stack, pulse: Pulse, environ: Mapping[str, str]) -> None:
+def ask_both(stack: Stack, progress: ProgressReporter, environ: Mapping[str, str]) -> None:
     """Ask about two reviews over REST and two over gRPC, and print the answers.
 
     Raises:
@@ -119,8 +119,8 @@ def ask_both(stack: Stack, pulse: Pulse, environ: Mapping[str, str]) -> None:
         "gRPC": (("--grpc", f"{LOOPBACK}:{stack.ports.grpc}"), GRPC_QUESTIONS),
     }
     for name, (server, questions) in edges.items():
-        for line in ask(stack.place, server, questions, environ):
-            pulse.say(f"  {name}  {line}")
+        for line in ask(stack.paths, server, questions, environ):
+            progress.say(f"  {name}  {line}")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-FILE = ROOT / "plugins" / "bert_service" / "provider_options.json"
+FILE = ROOT / "plugins" / "airflow_bert_service" / "provider_options.json"
 
 
 def options() -> dict[str, dict[str, object]]:
     """Return Airflow's description of each key of the section, by key."""
-    from bert_service.settings import Settings
+    from airflow_bert_service.settings.settings import Settings
 
     return dict(_options(Settings))
 
@@ -79,8 +79,8 @@ def _plain(docstring: str) -> str:
 
 def _readable(key: str, default: str) -> str:
     """Return a default's text; empty where the settings' reader has another form for it than its value's own."""
-    from bert_service.exceptions import SettingsError
-    from bert_service.settings import settings_from
+    from airflow_bert_service.exceptions import SettingsError
+    from airflow_bert_service.settings.settings import settings_from
 
     try:
         settings_from({key: default})

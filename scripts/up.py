@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from scripts.stack.command import run_command, say
 from scripts.stack.credentials import LOGIN_FILE, USER
 from scripts.stack.environment import feed_settings
-from scripts.stack.parts import MODEL
-from scripts.stack.place import STATE_VARIABLE, find_place
+from scripts.stack.paths import STATE_VARIABLE, find_paths
 from scripts.stack.ports import LOOPBACK, read_ports
+from scripts.stack.services import MODEL
 from scripts.stack.signals import Interrupted, Interrupts
 from scripts.stack.stack import Stack, running_stack
-from scripts.stack.waiting import Pulse
+from scripts.stack.waiting import ProgressReporter
 
 ROUND_SECONDS = 0.5
 
@@ -27,18 +27,18 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
     Raises:
         StackError: It cannot start, or a part died.
     """
-    pulse = Pulse(say)
-    place, ports = find_place(environ), read_ports(environ)
-    pulse.say("Starting Airflow, the node server and the model server.")
+    progress = ProgressReporter(say)
+    paths, ports = find_paths(environ), read_ports(environ)
+    progress.say("Starting Airflow, the node server and the model server.")
     try:
         with running_stack(
-            place, ports, feed_settings(environ), interrupts=interrupts, pulse=pulse, environ=environ
+            paths, ports, feed_settings(environ), interrupts=interrupts, progress=progress, environ=environ
         ) as stack:
-            stack.wait_for_airflow(pulse)
-            stack.wait_for_model_server(pulse)
-            pulse.say(where(stack))
-            stack.wait_for_dag(MODEL, pulse)
-            pulse.say(f"The DAG {MODEL} is there. Ctrl-C stops everything.")
+            stack.wait_for_airflow(progress)
+            stack.wait_for_model_server(progress)
+            progress.say(where(stack))
+            stack.wait_for_dag(MODEL, progress)
+            progress.say(f"The DAG {MODEL} is there. Ctrl-C stops everything.")
             while True:
                 stack.processes.check()
                 time.sleep(ROUND_SECONDS)
@@ -48,18 +48,18 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
 
 def where(stack: Stack) -> str:
     """Return the addresses, the place of the login and what to try, as lines for the terminal."""
-    ports, place = stack.ports, stack.place
-    prefix = "" if place == find_place({}) else f"{STATE_VARIABLE}={place.state} "
+    ports, paths = stack.ports, stack.paths
+    prefix = "" if paths == find_paths({}) else f"{STATE_VARIABLE}={paths.state} "
     airflow = f"{prefix}scripts/bert airflow"
     model = f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
     body = """'{"instances": ["A warm, funny film."]}'"""
     return "\n".join(
         [
             f"Airflow       http://{LOOPBACK}:{ports.ui}",
-            f"  login       user {USER}, password in {place.secrets / LOGIN_FILE}",
+            f"  login       user {USER}, password in {paths.secrets / LOGIN_FILE}",
             f"Model server  REST {model}",
             f"              gRPC {LOOPBACK}:{ports.grpc}",
-            f"Logs          {place.logs}",
+            f"Logs          {paths.logs}",
             "Try",
             f"  {airflow} dags unpause {MODEL}",
             f"  {airflow} dags trigger {MODEL} -l 2026-11-05",

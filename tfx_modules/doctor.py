@@ -15,10 +15,11 @@ from typing import TypedDict
 
 import sqlalchemy as sa
 
-from tfx_modules import database_address, encoder_files
-from tfx_modules.config import EncoderConfig, load_config
+from tfx_modules import encoder_files
+from tfx_modules.common import database_url
 from tfx_modules.exceptions import PipelineError
 from tfx_modules.promotion.exceptions import LedgerError
+from tfx_modules.settings.settings import EncoderSettings, load_settings
 
 _PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _SHOWN = 5
@@ -78,7 +79,7 @@ def _plain(name: str) -> str:
 def encoder(settings: Path) -> Iterator[Finding]:
     """Compare the pretrained encoder's bytes with the digests in the pipeline's settings."""
     try:
-        config = load_config(settings).encoder
+        config = load_settings(settings).encoder
     except PipelineError as error:
         yield Finding(what="the pipeline's settings", got=str(error), do=f"correct {settings}")
         return
@@ -88,7 +89,7 @@ def encoder(settings: Path) -> Iterator[Finding]:
         yield _checked("the encoder's weights", config)
 
 
-def _checked(what: str, config: EncoderConfig) -> Finding:
+def _checked(what: str, config: EncoderSettings) -> Finding:
     check, digest = {
         "the encoder's vocabulary": (encoder_files.vocab_path, config.vocab_sha256),
         "the encoder's weights": (encoder_files.weights_folder, config.weights_sha256),
@@ -103,7 +104,7 @@ def _checked(what: str, config: EncoderConfig) -> Finding:
 def database(name: str, address: str) -> Finding:
     """Connect to a database, and make nothing; a file of SQLite's may be missing, for the first run makes it."""
     try:
-        parsed = database_address.parse(address, what=_DATABASES[name], setting=name, error=LedgerError)
+        parsed = database_url.parse(address, what=_DATABASES[name], setting=name, error=LedgerError)
     except LedgerError as error:
         return Finding(what=name, got=str(error), do=f"correct [bert_service] {name}")
     if parsed.file and not parsed.file.exists():

@@ -4,8 +4,8 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from tfx_modules.config import EncoderConfig
 from tfx_modules.exceptions import EncoderError
+from tfx_modules.settings.settings import EncoderSettings
 
 PRESET = "preset:"
 WEIGHTS = "model.safetensors"
@@ -35,7 +35,7 @@ def _in_package(name: str) -> Path:
     return Path(spec.origin).parent / inside
 
 
-def vocab_path(config: EncoderConfig) -> Path:
+def vocab_path(config: EncoderSettings) -> Path:
     """Find the vocabulary and check its bytes.
 
     Raises:
@@ -46,7 +46,7 @@ def vocab_path(config: EncoderConfig) -> Path:
     return path
 
 
-def weights_folder(config: EncoderConfig) -> Path:
+def weights_folder(config: EncoderSettings) -> Path:
     """Find the folder of the pretrained weights and check their bytes; not for a keras-hub preset, which has no folder.
 
     Raises:

@@ -21,7 +21,7 @@ class PipelineError(Exception):
     """Base of every error that this side raises on purpose."""
 
 
-class ConfigError(PipelineError):
+class SettingsError(PipelineError):
     """A setting has a value that is not allowed."""
 
 

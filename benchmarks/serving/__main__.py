@@ -24,8 +24,8 @@ import httpx
 
 from benchmarks.serving import models
 from benchmarks.serving.load import Ask, Measured, grpc_asker, measure, rest_asker
-from tfx_modules.config import Precision
 from tfx_modules.serving.process import ModelServerProcess
+from tfx_modules.settings.settings import Precision
 
 LENGTHS = (128, 256, 512)
 MIX = 512

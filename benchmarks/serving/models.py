@@ -14,24 +14,25 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform import beam as tft_beam
 
-from tfx_modules import export, features, model
 from tfx_modules.beam.runner import pipeline_of
-from tfx_modules.config import EncoderConfig, Precision
-from tfx_modules.encoder import load_backbone, resolve
-from tfx_modules.preprocessing import preprocessing_fn
+from tfx_modules.data import features
+from tfx_modules.model import bert_classifier, export
+from tfx_modules.model.encoder import load_backbone, resolve
+from tfx_modules.model.preprocessing import preprocessing_fn
+from tfx_modules.settings.settings import EncoderSettings, Precision
 
 SEED = 20261105
 CONFIG = "models.config"
 
 
-def encoder(tokens: int) -> EncoderConfig:
+def encoder(tokens: int) -> EncoderSettings:
     """The default encoder; texts are cut at their end, as Hugging Face's tokenizer does."""
-    return EncoderConfig(max_tokens=tokens, head_tokens=tokens)
+    return EncoderSettings(max_tokens=tokens, head_tokens=tokens)
 
 
 def encoder_folder() -> Path:
     """Where the encoder's Hugging Face files are."""
-    return resolve(EncoderConfig().source)
+    return resolve(EncoderSettings().source)
 
 
 def write(folder: Path, lengths: Sequence[int], precision: Precision) -> Path:
@@ -81,10 +82,10 @@ def count_tokens(reviews: Sequence[str], most: int) -> list[int]:
     return found
 
 
-def _classifier(tokens: int) -> model.SentimentClassifier:
+def _classifier(tokens: int) -> bert_classifier.SentimentClassifier:
     backbone = load_backbone(encoder(tokens))
     keras.utils.set_random_seed(SEED)
-    return model.build_classifier(backbone, 0.1)
+    return bert_classifier.build_classifier(backbone, 0.1)
 
 
 def _transform(folder: Path, tokens: int) -> tft.TFTransformOutput:

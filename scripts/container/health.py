@@ -75,14 +75,14 @@ CHECKS: Mapping[str, Callable[[Mapping[str, str]], None]] = {
 
 def main(environ: Mapping[str, str]) -> int:
     """Check the part that the environment names; return the exit code."""
-    part = environ.get("BERT_SERVICE_PART", "")
-    if part not in CHECKS:
-        print(f"BERT_SERVICE_PART is {part!r}; allowed: {', '.join(CHECKS)}. Set it for the container.")
+    service = environ.get("BERT_SERVICE_PART", "")
+    if service not in CHECKS:
+        print(f"BERT_SERVICE_PART is {service!r}; allowed: {', '.join(CHECKS)}. Set it for the container.")
         return 1
     try:
-        CHECKS[part](environ)
+        CHECKS[service](environ)
     except (UnhealthyError, OSError, ValueError) as error:
-        print(f"{part}: {error}")
+        print(f"{service}: {error}")
         return 1
     return 0
 
@@ -99,10 +99,10 @@ def _get(url: str) -> bytes:
     return body
 
 
-def _require(found: object, part: str) -> None:
-    status = found.get(part, {}).get("status") if isinstance(found, dict) else None
+def _require(found: object, service: str) -> None:
+    status = found.get(service, {}).get("status") if isinstance(found, dict) else None
     if status != "healthy":
-        raise UnhealthyError(f"{part} is {status}")
+        raise UnhealthyError(f"{service} is {status}")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class AirflowApi:
             return {}
         if answer.status_code != httpx.codes.OK:
             return {}
-        return {name: str(part["status"]) for name, part in answer.json().items() if part}
+        return {name: str(service["status"]) for name, service in answer.json().items() if service}
 
     def is_paused(self, dag_id: str) -> bool | None:
         """Whether the DAG is paused; None while the DAG processor has not found it."""

@@ -9,9 +9,9 @@ import httpx
 
 from scripts.errors import RunFailedError
 from scripts.stack.environment import plain_environment
-from scripts.stack.parts import MODEL
-from scripts.stack.place import Place
+from scripts.stack.paths import StackPaths
 from scripts.stack.ports import LOOPBACK, Ports
+from scripts.stack.services import MODEL
 
 SECONDS = 120.0
 STATUS_SECONDS = 5.0
@@ -51,11 +51,13 @@ def missing_version(ports: Ports, version: int) -> str:
     return "" if str(version) in served else f"the model server to load version {version}"
 
 
-def ask(place: Place, server: Sequence[str], questions: Sequence[Question], environ: Mapping[str, str]) -> list[str]:
+def ask(
+    paths: StackPaths, server: Sequence[str], questions: Sequence[Question], environ: Mapping[str, str]
+) -> list[str]:
     """Ask the served model with the project's own client.
 
     Args:
-        place: Where the stack lives.
+        paths: Where the stack lives.
         server: The client's flag for protocol and address.
         questions: What to ask.
         environ: The environment to build on.
@@ -66,12 +68,12 @@ def ask(place: Place, server: Sequence[str], questions: Sequence[Question], envi
     Raises:
         RunFailedError: The client failed, or an obvious review was misjudged.
     """
-    client = [str(place.tfx_python), "-m", "tfx_modules.serving.client", "predict"]
+    client = [str(paths.tfx_python), "-m", "tfx_modules.serving.client", "predict"]
     command = [*client, *server, "--model_name", MODEL, "--"]
     done = subprocess.run(
         [*command, *(question.text for question in questions)],
         env=plain_environment(environ),
-        cwd=place.root,
+        cwd=paths.root,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

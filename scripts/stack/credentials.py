@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.stack.place import make_private_folder
+from scripts.stack.paths import make_private_folder
 
 USER = "admin"
 LOGIN_FILE = "login.json"

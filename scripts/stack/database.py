@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from scripts.errors import StackError
-from scripts.stack.place import Place
+from scripts.stack.paths import StackPaths
 from scripts.stack.tail import last_lines
 
 
-def ensure_database(place: Place, environment: Mapping[str, str]) -> None:
+def ensure_database(paths: StackPaths, environment: Mapping[str, str]) -> None:
     """Migrate the database unless it was migrated for the installed Airflow already.
 
     The stamp saves the four seconds that Airflow takes to find that there is nothing to do.
@@ -18,21 +18,21 @@ def ensure_database(place: Place, environment: Mapping[str, str]) -> None:
     Raises:
         StackError: The migration failed; the message ends with the end of its log.
     """
-    place.airflow_home.mkdir(parents=True, exist_ok=True)
-    place.logs.mkdir(parents=True, exist_ok=True)
-    stamp = place.airflow_home / "migrated"
+    paths.airflow_home.mkdir(parents=True, exist_ok=True)
+    paths.logs.mkdir(parents=True, exist_ok=True)
+    stamp = paths.airflow_home / "migrated"
     wanted = version("apache-airflow-core")
-    with (place.airflow_home / "migrate.lock").open("w") as lock:
+    with (paths.airflow_home / "migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a command beside a stack that starts
-        if stamp.exists() and stamp.read_text() == wanted and (place.airflow_home / "airflow.db").exists():
+        if stamp.exists() and stamp.read_text() == wanted and (paths.airflow_home / "airflow.db").exists():
             return
-        log = place.logs / "db-migrate.log"
+        log = paths.logs / "db-migrate.log"
         with log.open("wb") as output:
-            command = [str(place.airflow), "db", "migrate"]
+            command = [str(paths.airflow), "db", "migrate"]
             done = subprocess.run(
                 command,
                 env=dict(environment),
-                cwd=place.root,
+                cwd=paths.root,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -40,7 +40,7 @@ def ensure_database(place: Place, environment: Mapping[str, str]) -> None:
             )
         if done.returncode != 0:
             raise StackError(
-                f"Airflow's database in {place.airflow_home} could not be migrated: `airflow db migrate` exited with "
+                f"Airflow's database in {paths.airflow_home} could not be migrated: `airflow db migrate` exited with "
                 f"{done.returncode}. The end of {log}:\n{last_lines(log)}"
             )
         stamp.write_text(wanted)

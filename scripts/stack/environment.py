@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from scripts.stack.credentials import Credentials, ensure_credentials
 from scripts.stack.lock import is_running
-from scripts.stack.place import Place
+from scripts.stack.paths import StackPaths
 from scripts.stack.ports import LOOPBACK, Ports
 
 # Bytecode must be written, or every start is slow; the others would let another Python's packages in.
@@ -52,22 +52,22 @@ def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def airflow_environment(
-    place: Place, credentials: Credentials, chosen: Mapping[str, str], environ: Mapping[str, str]
+    paths: StackPaths, credentials: Credentials, chosen: Mapping[str, str], environ: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the environment of Airflow's processes and commands.
 
     Args:
-        place: Where the stack lives.
+        paths: Where the stack lives.
         credentials: Its secrets.
         chosen: :meth:`Choices.environment`, of this start or of the stack that runs.
         environ: The environment to build on.
     """
     return {
         **plain_environment(environ),
-        "BERT_SERVICE_ROOT": str(place.root),
-        "BERT_SERVICE_STATE": str(place.state),
-        "AIRFLOW_HOME": str(place.airflow_home),
-        "AIRFLOW_CONFIG": str(place.root / "airflow.cfg"),
+        "BERT_SERVICE_ROOT": str(paths.root),
+        "BERT_SERVICE_STATE": str(paths.state),
+        "AIRFLOW_HOME": str(paths.airflow_home),
+        "AIRFLOW_CONFIG": str(paths.root / "airflow.cfg"),
         # Tasks talk to the API server on loopback, and must not look for it behind a proxy.
         "NO_PROXY": _without_proxy(environ),
         "no_proxy": _without_proxy(environ),
@@ -76,35 +76,35 @@ def airflow_environment(
     }
 
 
-def command_environment(place: Place, environ: Mapping[str, str]) -> dict[str, str]:
+def command_environment(paths: StackPaths, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a command beside the stack: where that runs, its settings apply, else the defaults.
 
     What is not there yet is made: the state's folder, and the secrets.
 
     Args:
-        place: Where the stack lives.
+        paths: Where the stack lives.
         environ: The environment to build on.
 
     Raises:
         StackError: The folder of the secrets is open to other users.
     """
-    place.state.mkdir(parents=True, exist_ok=True)
-    return airflow_environment(place, ensure_credentials(place.secrets), read_session(place), environ)
+    paths.state.mkdir(parents=True, exist_ok=True)
+    return airflow_environment(paths, ensure_credentials(paths.secrets), read_session(paths), environ)
 
 
-def write_session(place: Place, choices: Choices) -> None:
+def write_session(paths: StackPaths, choices: Choices) -> None:
     """Record the choices of the stack that now runs; no secret is among them."""
-    partial = place.session.with_suffix(f".{os.getpid()}")
+    partial = paths.session.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps(choices.environment(), indent=1, sort_keys=True) + "\n")
-    partial.rename(place.session)
+    partial.rename(paths.session)
 
 
-def read_session(place: Place) -> dict[str, str]:
+def read_session(paths: StackPaths) -> dict[str, str]:
     """Return the choices of the stack that runs at `place`, or the default ones where none does."""
     # A stack that was killed leaves its record behind, and no node server.
-    if not is_running(place) or not place.session.exists():
+    if not is_running(paths) or not paths.session.exists():
         return Choices().environment()
-    found: dict[str, str] = json.loads(place.session.read_text())
+    found: dict[str, str] = json.loads(paths.session.read_text())
     return found
 
 

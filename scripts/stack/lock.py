@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.errors import StackError
-from scripts.stack.place import STATE_VARIABLE, Place
+from scripts.stack.paths import STATE_VARIABLE, StackPaths
 
 
 @contextmanager
-def only_stack(place: Place) -> Iterator[None]:
+def only_stack(paths: StackPaths) -> Iterator[None]:
     """Hold the lock while the block runs.
 
     Raises:
         StackError: A stack runs there already; the message names its process.
     """
-    with _path(place).open("a+") as lock:
+    with _path(paths).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             raise StackError(
-                f"A stack runs on {place.state} already (process {lock.read().strip() or 'unknown'}). Stop it with "
+                f"A stack runs on {paths.state} already (process {lock.read().strip() or 'unknown'}). Stop it with "
                 f"Ctrl-C where it was started, or give this one a state folder of its own ({STATE_VARIABLE}=folder) "
                 "and other ports (UI_PORT, REST_PORT, GRPC_PORT)."
             ) from None
@@ -33,11 +33,11 @@ def only_stack(place: Place) -> Iterator[None]:
         yield
 
 
-def is_running(place: Place) -> bool:
+def is_running(paths: StackPaths) -> bool:
     """Whether a stack holds the lock now."""
-    if not _path(place).exists():
+    if not _path(paths).exists():
         return False
-    with _path(place).open() as lock:
+    with _path(paths).open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -45,5 +45,5 @@ def is_running(place: Place) -> bool:
     return False
 
 
-def _path(place: Place) -> Path:
-    return place.state / "stack.lock"
+def _path(paths: StackPaths) -> Path:
+    return paths.state / "stack.lock"

@@ -19,7 +19,7 @@ ROUND_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Part:
+class Service:
     """A process to run: what it is called and how it is started."""
 
     name: str
@@ -38,23 +38,23 @@ class Processes:
     """
 
     def __init__(self) -> None:
-        self._running: list[tuple[Part, subprocess.Popen[bytes]]] = []
+        self._running: list[tuple[Service, subprocess.Popen[bytes]]] = []
 
-    def start(self, part: Part) -> int:
+    def start(self, service: Service) -> int:
         """Start a part in a session of its own, where the terminal's Ctrl-C does not reach it; return its process."""
-        part.log.parent.mkdir(parents=True, exist_ok=True)
-        with part.log.open("wb") as log:
+        service.log.parent.mkdir(parents=True, exist_ok=True)
+        with service.log.open("wb") as log:
             process = subprocess.Popen(
-                part.command,
-                env=dict(part.environment),
-                cwd=part.folder,
+                service.command,
+                env=dict(service.environment),
+                cwd=service.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=end_with_parent,
             )
-        self._running.append((part, process))
+        self._running.append((service, process))
         return process.pid
 
     def check(self) -> None:
@@ -63,12 +63,12 @@ class Processes:
         Raises:
             StackError: One has ended; the message names it and ends with the end of its log.
         """
-        for part, process in self._running:
+        for service, process in self._running:
             code = process.poll()
             if code is not None:
                 raise StackError(
-                    f"{part.name} ended by itself ({_ending(code)}). The end of its log:\n{last_lines(part.log)}\n"
-                    f"All of it is in {part.log}."
+                    f"{service.name} ended by itself ({_ending(code)}). The end of its log:\n{last_lines(service.log)}\n"
+                    f"All of it is in {service.log}."
                 )
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:

@@ -13,37 +13,37 @@ from scripts.stack.database import ensure_database
 from scripts.stack.descendants import adopt_orphans
 from scripts.stack.environment import Choices, airflow_environment, plain_environment, write_session
 from scripts.stack.lock import only_stack
-from scripts.stack.parts import airflow_parts, model_address, model_server, node_server
-from scripts.stack.place import Place, make_private_folder, socket_path
+from scripts.stack.paths import StackPaths, make_private_folder, socket_path
 from scripts.stack.ports import LOOPBACK, Ports, check_free
 from scripts.stack.processes import Processes
+from scripts.stack.services import airflow_services, model_address, model_server, node_server
 from scripts.stack.signals import Interrupts
-from scripts.stack.waiting import Pulse, wait_until
+from scripts.stack.waiting import ProgressReporter, wait_until
 
 READY_SECONDS = 180.0
-AIRFLOW_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+AIRFLOW_SERVICES = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
 @dataclass(frozen=True)
 class Stack:
     """A stack that runs. Made by :func:`running_stack`, and of no use after its block."""
 
-    place: Place
+    paths: StackPaths
     ports: Ports
     api: AirflowApi
     processes: Processes
     node_socket: Path
 
-    def wait_for_airflow(self, pulse: Pulse) -> None:
+    def wait_for_airflow(self, progress: ProgressReporter) -> None:
         """Wait until Airflow and the node server can run tasks.
 
         Raises:
             StackError: A part died.
             NotReadyError: A part is not healthy in time.
         """
-        self._wait(self._missing_for_tasks, pulse)
+        self._wait(self._missing_for_tasks, progress)
 
-    def wait_for_dag(self, dag_id: str, pulse: Pulse) -> None:
+    def wait_for_dag(self, dag_id: str, progress: ProgressReporter) -> None:
         """Wait until Airflow knows the DAG.
 
         Raises:
@@ -59,30 +59,30 @@ class Stack:
                 raise StackError(f"Airflow cannot import the DAG {dag_id}.\n{texts}")
             return f"Airflow to find the DAG {dag_id} (the pipeline is compiled first)"
 
-        self._wait(missing, pulse)
+        self._wait(missing, progress)
 
-    def wait_for_model_server(self, pulse: Pulse) -> None:
+    def wait_for_model_server(self, progress: ProgressReporter) -> None:
         """Wait until the model server accepts connections; whether it has a model is another question.
 
         Raises:
             StackError: A part died.
             NotReadyError: It does not listen in time.
         """
-        self._wait(lambda: "" if _accepts(self.ports.rest) else "the model server", pulse)
+        self._wait(lambda: "" if _accepts(self.ports.rest) else "the model server", progress)
 
-    def _wait(self, missing: Callable[[], str], pulse: Pulse) -> None:
+    def _wait(self, missing: Callable[[], str], progress: ProgressReporter) -> None:
         def missing_while_all_run() -> str:
             self.processes.check()
             return missing()
 
         try:
-            wait_until(missing_while_all_run, seconds=READY_SECONDS, pulse=pulse)
+            wait_until(missing_while_all_run, seconds=READY_SECONDS, progress=progress)
         except NotReadyError as error:
-            raise NotReadyError(f"{error} The parts' logs are in {self.place.logs}.") from error
+            raise NotReadyError(f"{error} The parts' logs are in {self.paths.logs}.") from error
 
     def _missing_for_tasks(self) -> str:
         health = self.api.health()
-        waiting = [name.replace("_", " ") for name in AIRFLOW_PARTS if health.get(name) != "healthy"]
+        waiting = [name.replace("_", " ") for name in AIRFLOW_SERVICES if health.get(name) != "healthy"]
         if not _accepts(self.node_socket):
             waiting.append("node server")
         return ", ".join(waiting)
@@ -90,32 +90,32 @@ class Stack:
 
 @contextmanager
 def running_stack(
-    place: Place,
+    paths: StackPaths,
     ports: Ports,
     settings: Mapping[str, str],
     *,
     interrupts: Interrupts,
-    pulse: Pulse,
+    progress: ProgressReporter,
     environ: Mapping[str, str],
 ) -> Iterator[Stack]:
     """Start the stack; stop it, with all that it has started, when the block ends in whichever way.
 
     Args:
-        place: Where it lives; one stack at a time.
+        paths: Where it lives; one stack at a time.
         ports: Where it listens.
         settings: Overrides of settings, as environment variables.
         interrupts: Held while the stack is stopped.
-        pulse: Where to say that it is being stopped.
+        progress: Where to say that it is being stopped.
         environ: The environment to build on.
 
     Raises:
         StackError: Another stack runs there, a port is taken, or the database cannot be made.
     """
     adopt_orphans()
-    place.state.mkdir(parents=True, exist_ok=True)
-    with only_stack(place):
+    paths.state.mkdir(parents=True, exist_ok=True)
+    with only_stack(paths):
         check_free(ports)
-        node_socket = socket_path(place, environ)
+        node_socket = socket_path(paths, environ)
         make_private_folder(node_socket.parent)
         node_socket.unlink(missing_ok=True)  # left by a server that was killed; ours is the only stack here
         processes = Processes()
@@ -123,31 +123,31 @@ def running_stack(
             choices = Choices(
                 ports=ports, node_socket=str(node_socket), model_server=model_address(ports), settings=settings
             )
-            api = _start(place, choices, processes, environ)
+            api = _start(paths, choices, processes, environ)
             with api:
-                yield Stack(place, ports, api, processes, node_socket)
+                yield Stack(paths, ports, api, processes, node_socket)
         finally:
             interrupts.hold()
-            pulse.say("Stopping everything.")
-            place.session.unlink(missing_ok=True)
+            progress.say("Stopping everything.")
+            paths.session.unlink(missing_ok=True)
             processes.stop()
             node_socket.unlink(missing_ok=True)
             node_socket.parent.rmdir()
 
 
-def _start(place: Place, choices: Choices, processes: Processes, environ: Mapping[str, str]) -> AirflowApi:
-    credentials = ensure_credentials(place.secrets)
+def _start(paths: StackPaths, choices: Choices, processes: Processes, environ: Mapping[str, str]) -> AirflowApi:
+    credentials = ensure_credentials(paths.secrets)
     chosen = choices.environment()
-    for_airflow = airflow_environment(place, credentials, chosen, environ)
+    for_airflow = airflow_environment(paths, credentials, chosen, environ)
     for_tfx = plain_environment(environ)
     # First what takes longest and needs no database.
-    processes.start(node_server(place, Path(choices.node_socket), for_tfx))
-    ensure_database(place, for_airflow)
-    for part in airflow_parts(place, for_airflow):
-        processes.start(part)
-    place.models.mkdir(parents=True, exist_ok=True)
-    processes.start(model_server(place, choices.ports, for_tfx))
-    write_session(place, choices)
+    processes.start(node_server(paths, Path(choices.node_socket), for_tfx))
+    ensure_database(paths, for_airflow)
+    for service in airflow_services(paths, for_airflow):
+        processes.start(service)
+    paths.models.mkdir(parents=True, exist_ok=True)
+    processes.start(model_server(paths, choices.ports, for_tfx))
+    write_session(paths, choices)
     return AirflowApi(chosen["AIRFLOW__API__BASE_URL"], user=USER, password=credentials.password)
 
 

@@ -9,7 +9,7 @@ ROUND_SECONDS = 0.25
 SILENCE_SECONDS = 15.0
 
 
-class Pulse:
+class ProgressReporter:
     """Says what is being waited for whenever nothing was printed for a while."""
 
     def __init__(self, say: Callable[[str], None], silence: float = SILENCE_SECONDS) -> None:
@@ -28,13 +28,15 @@ class Pulse:
             self.say(f"  ... waiting for {waiting_for}")
 
 
-def wait_until(missing: Callable[[], str], *, seconds: float, pulse: Pulse, every: float = ROUND_SECONDS) -> None:
+def wait_until(
+    missing: Callable[[], str], *, seconds: float, progress: ProgressReporter, every: float = ROUND_SECONDS
+) -> None:
     """Wait until nothing is missing any more.
 
     Args:
         missing: Says what is still missing, "" when nothing is; may raise what ends the waiting.
         seconds: How long to wait at most.
-        pulse: Where to say what is waited for.
+        progress: Where to say what is waited for.
         every: Pause between two questions, in seconds.
 
     Raises:
@@ -44,5 +46,5 @@ def wait_until(missing: Callable[[], str], *, seconds: float, pulse: Pulse, ever
     while what := missing():
         if time.monotonic() - started > seconds:
             raise NotReadyError(f"Still waiting for {what} after {seconds:.0f} s.")
-        pulse.beat(what)
+        progress.beat(what)
         time.sleep(every)

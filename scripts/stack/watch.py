@@ -8,21 +8,21 @@ from scripts.errors import RunFailedError
 from scripts.stack.api import TaskState
 from scripts.stack.stack import Stack
 from scripts.stack.tail import LINES, last_lines
-from scripts.stack.waiting import Pulse
+from scripts.stack.waiting import ProgressReporter
 
 ROUND_SECONDS = 2.0  # a round costs the API server some 50 ms, which training wants
 REPORTED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed", "up_for_retry"})
 HEADER = f"  {'state':<15} {'seconds':>7}  task"
 
 
-def follow(stack: Stack, dag_id: str, run_id: str, pulse: Pulse) -> None:
+def follow(stack: Stack, dag_id: str, run_id: str, progress: ProgressReporter) -> None:
     """Print a line per task of the run as it ends, until the run has ended.
 
     Raises:
         RunFailedError: The run failed; the message names the failed task and ends with the end of its log.
         StackError: A part of the stack died.
     """
-    pulse.say(HEADER)
+    progress.say(HEADER)
     before: dict[str, TaskState] = {}
     while True:
         stack.processes.check()
@@ -30,14 +30,14 @@ def follow(stack: Stack, dag_id: str, run_id: str, pulse: Pulse) -> None:
         state = stack.api.run_state(dag_id, run_id)
         tasks = stack.api.tasks(dag_id, run_id)
         for line in lines_for(before, tasks):
-            pulse.say(line)
+            progress.say(line)
         before = {task.task_id: task for task in tasks}
         if state == "success":
             return
         if state == "failed":
-            raise RunFailedError(failure(dag_id, run_id, tasks, stack.place.logs / "tasks"))
+            raise RunFailedError(failure(dag_id, run_id, tasks, stack.paths.logs / "tasks"))
         others = [str(run["dag_run_id"]) for run in stack.api.runs(dag_id, "running")] if state == "queued" else []
-        pulse.beat(waiting_for(state, tasks, others))
+        progress.beat(waiting_for(state, tasks, others))
         time.sleep(ROUND_SECONDS)
 
 

@@ -9,13 +9,13 @@ import time
 from collections.abc import Mapping
 
 from scripts.stack.command import run_command, say
-from scripts.stack.place import find_place
+from scripts.stack.paths import find_paths
 from scripts.stack.signals import Interrupts
-from scripts.stack.waiting import Pulse
+from scripts.stack.waiting import ProgressReporter
 from scripts.stack_test import steps
 from scripts.stack_test.bases import ensure_bases
 from scripts.stack_test.figures import Figures
-from scripts.stack_test.room import make_room
+from scripts.stack_test.running_stack import make_test_stack
 
 
 def stack_test(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
@@ -25,26 +25,26 @@ def stack_test(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
         StackError: A step failed.
     """
     started = time.monotonic()
-    place, pulse = find_place(environ), Pulse(say)
-    room = make_room(place.root, place.state, environ)
-    figures = Figures(room.folder / "figures.json", pulse)
-    room.engine.compose("down", "--volumes")  # what an interrupted test left
+    paths, progress = find_paths(environ), ProgressReporter(say)
+    test_stack = make_test_stack(paths.root, paths.state, environ)
+    figures = Figures(test_stack.folder / "figures.json", progress)
+    test_stack.engine.compose("down", "--volumes")  # what an interrupted test left
     try:
         with figures.timed("base images"):
-            ensure_bases(room.engine, room.folder, environ)
-        steps.build(room, figures)
-        with steps.start(room, figures) as api:
+            ensure_bases(test_stack.engine, test_stack.folder, environ)
+        steps.build(test_stack, figures)
+        with steps.start(test_stack, figures) as api:
             for step in (steps.run, steps.node_in_container, steps.kill_worker, steps.restart_all, steps.upgrade):
-                pulse.say(f"{step.__name__}: {(step.__doc__ or '').splitlines()[0]}")
-                step(room, api, figures)
-        with steps.back_up_and_restore(room, figures):
+                progress.say(f"{step.__name__}: {(step.__doc__ or '').splitlines()[0]}")
+                step(test_stack, api, figures)
+        with steps.back_up_and_restore(test_stack, figures):
             pass
     finally:
         interrupts.hold()
         if not environ.get("STACK_TEST_KEEP"):
-            pulse.say("Taking the stack down.")
+            progress.say("Taking the stack down.")
             with figures.timed("taking all down"):
-                room.engine.compose("down", "--volumes", "--timeout", "10")
+                test_stack.engine.compose("down", "--volumes", "--timeout", "10")
     say(f"Done after {time.monotonic() - started:.0f} s.")
 
 

@@ -49,8 +49,8 @@ def ensure_bases(engine: Engine, folder: Path, environ: Mapping[str, str]) -> No
         return
     pythons = {version: _prefix(version, environ) for version in wanted}
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as room:
-        debian = Path(room) / "debian"
+    with tempfile.TemporaryDirectory(dir=folder) as test_stack:
+        debian = Path(test_stack) / "debian"
         _bootstrap(debian, environ)
         for version, prefix in pythons.items():
             _import(engine, debian, prefix, version)

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.stack.waiting import Pulse
+from scripts.stack.waiting import ProgressReporter
 
 
 class Figures:
     """Seconds and counts by what they are of; written anew after each, so that a failure leaves those before it."""
 
-    def __init__(self, file: Path, pulse: Pulse) -> None:
+    def __init__(self, file: Path, progress: ProgressReporter) -> None:
         self._file = file
         self._found: dict[str, object] = {}
-        self.pulse = pulse
+        self.progress = progress
 
     def note(self, what: str, value: object) -> None:
         """Keep a figure and print it."""
         self._found[what] = value
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(self._found, indent=1) + "\n")
-        self.pulse.say(f"  {what}: {value}")
+        self.progress.say(f"  {what}: {value}")
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:

@@ -8,12 +8,12 @@ from scripts import compose_backup
 from scripts.errors import StackError
 from scripts.stack.api import AirflowApi, TaskState
 from scripts.stack.credentials import USER
-from scripts.stack.parts import MODEL
 from scripts.stack.ports import LOOPBACK
+from scripts.stack.services import MODEL
 from scripts.stack.waiting import wait_until
 from scripts.stack_test.bases import image_of
 from scripts.stack_test.figures import Figures
-from scripts.stack_test.room import AIRFLOW, MODEL_SERVER, SERVICES, STAND_INS, Room, with_node_containers
+from scripts.stack_test.running_stack import AIRFLOW, MODEL_SERVER, SERVICES, STAND_INS, TestStack, with_node_containers
 from scripts.stack_test.watching import (
     REVIEWS,
     ask,
@@ -33,213 +33,217 @@ LOAD_SECONDS = 180.0
 BUILT = {"airflow": "api-server", "worker": "worker-cpu", "serving": MODEL_SERVER}
 
 
-def build(room: Room, figures: Figures) -> None:
+def build(test_stack: TestStack, figures: Figures) -> None:
     """Build the images, and again after a change of code."""
     for name, image in STAND_INS.items():
         base = f"BASE_IMAGE={image_of('3.12')}"
-        room.engine.docker("build", "-q", "-t", image, "-f", f"docker/test/Dockerfile.{name}", "--build-arg", base, ".")
+        test_stack.engine.docker(
+            "build", "-q", "-t", image, "-f", f"docker/test/Dockerfile.{name}", "--build-arg", base, "."
+        )
     for name, service in BUILT.items():
         with figures.timed(f"build of the {name} image"):
-            room.engine.compose("build", service)
-        figures.note(f"{name} image, MB", room.engine.bytes_of(f"bert-service-test/{name}") // 1_000_000)
+            test_stack.engine.compose("build", service)
+        figures.note(f"{name} image, MB", test_stack.engine.bytes_of(f"bert-service-test/{name}") // 1_000_000)
 
 
-def start(room: Room, figures: Figures) -> AirflowApi:
+def start(test_stack: TestStack, figures: Figures) -> AirflowApi:
     """Bring the stack up from nothing."""
-    shutil.copytree(room.engine.root / "docker" / "serving", room.folder / "serving", dirs_exist_ok=True)
+    shutil.copytree(test_stack.engine.root / "docker" / "serving", test_stack.folder / "serving", dirs_exist_ok=True)
     with figures.timed("from nothing to all healthy"):
-        room.engine.compose("up", "-d", *SERVICES)
-        wait_for_health(room, SERVICES, figures.pulse)
-    return open_api(room, figures)
+        test_stack.engine.compose("up", "-d", *SERVICES)
+        wait_for_health(test_stack, SERVICES, figures.progress)
+    return open_api(test_stack, figures)
 
 
-def open_api(room: Room, figures: Figures) -> AirflowApi:
+def open_api(test_stack: TestStack, figures: Figures) -> AirflowApi:
     """Log in, wait for the DAG, and switch it on."""
-    api = AirflowApi(f"http://{LOOPBACK}:{room.ui_port}", user=USER, password=room.password)
+    api = AirflowApi(f"http://{LOOPBACK}:{test_stack.ui_port}", user=USER, password=test_stack.password)
     wait_until(
         lambda: "" if api.is_paused(MODEL) is not None else "the DAG (the pipeline is compiled first)",
         seconds=LOAD_SECONDS * 2,
-        pulse=figures.pulse,
+        progress=figures.progress,
     )
     api.set_paused(MODEL, paused=False)
     return api
 
 
-def run(room: Room, api: AirflowApi, figures: Figures) -> None:
+def run(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
     """A run through the API goes through, over both queues, and its model is served over REST and gRPC."""
     with figures.timed(f"a run with {STEPS} batches"):
-        tasks = wait_for_run(api, trigger(api, DATES[0], STEPS), figures.pulse)
+        tasks = wait_for_run(api, trigger(api, DATES[0], STEPS), figures.progress)
     for task in tasks:
-        figures.pulse.say(f"    {task.state:<10} {task.seconds:>6.1f}  {task.task_id} ({task.queue}, {task.hostname})")
+        figures.progress.say(
+            f"    {task.state:<10} {task.seconds:>6.1f}  {task.task_id} ({task.queue}, {task.hostname})"
+        )
     trainer = next(task for task in tasks if task.task_id == "Trainer")
     figures.note("Trainer's queue and pool", f"{trainer.queue}, {trainer.pool}")
-    wait_for_model(room, 1, figures)
-    figures.note("served versions", served_versions(room))
-    figures.note("answers over REST", check(ask(room)))
+    wait_for_model(test_stack, 1, figures)
+    figures.note("served versions", served_versions(test_stack))
+    figures.note("answers over REST", check(ask(test_stack)))
     client = [".venv/tfx/bin/python", "-m", "tfx_modules.serving.client", "predict", "--grpc", f"{MODEL_SERVER}:8500"]
-    lines = room.engine.compose("exec", "-T", "worker-cpu", *client, *REVIEWS).splitlines()
+    lines = test_stack.engine.compose("exec", "-T", "worker-cpu", *client, *REVIEWS).splitlines()
     figures.note("answers over gRPC", check(dict(zip(REVIEWS, [line.split()[0] for line in lines], strict=True))))
-    label(room, figures)
+    label(test_stack, figures)
 
 
-def label(room: Room, figures: Figures) -> None:
+def label(test_stack: TestStack, figures: Figures) -> None:
     """A label in the config file is taken over while the server runs."""
-    version = served_versions(room)[-1]
-    config = room.folder / "serving" / "models.config"
+    version = served_versions(test_stack)[-1]
+    config = test_stack.folder / "serving" / "models.config"
     text = config.read_text()
     policy = "model_version_policy { latest { num_versions: 1 } }"
     config.write_text(text.replace(policy, f"{policy} version_labels {{ key: 'stable' value: {version} }}"))
 
     def missing() -> str:
         try:
-            ask(room, "/labels/stable")
+            ask(test_stack, "/labels/stable")
         except StackError:
             return "the label"
         return ""
 
-    wait_until(missing, seconds=LOAD_SECONDS, pulse=figures.pulse)
-    figures.note("asked by a label from the polled config file", check(ask(room, "/labels/stable")))
+    wait_until(missing, seconds=LOAD_SECONDS, progress=figures.progress)
+    figures.note("asked by a label from the polled config file", check(ask(test_stack, "/labels/stable")))
     config.write_text(text)
 
 
-def node_in_container(room: Room, api: AirflowApi, figures: Figures) -> None:
+def node_in_container(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
     """Trainer in a container of its own: one that the GPU worker's engine starts, and that is gone in the end."""
-    inside = with_node_containers(room)
+    inside = with_node_containers(test_stack)
     with figures.timed("to node containers"):
         inside.engine.compose("up", "-d", *SERVICES)
-        wait_for_health(inside, SERVICES, figures.pulse)
+        wait_for_health(inside, SERVICES, figures.progress)
     run_id = trigger(api, DATES[1], STEPS)
-    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
-    figures.note("Trainer's container while it trains", the_container(room, "Trainer"))
-    tasks = {task.task_id: task for task in wait_for_run(api, run_id, figures.pulse)}
+    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.progress)
+    figures.note("Trainer's container while it trains", the_container(test_stack, "Trainer"))
+    tasks = {task.task_id: task for task in wait_for_run(api, run_id, figures.progress)}
     figures.note("Trainer in a container, s", tasks["Trainer"].seconds)
-    if left := containers(room, "Trainer"):
+    if left := containers(test_stack, "Trainer"):
         raise StackError(f"The run has ended, and Trainer's container is still there: {left}")
     with figures.timed("back to nodes in the worker"):
-        room.engine.compose("up", "-d", *SERVICES)
-        wait_for_health(room, SERVICES, figures.pulse)
+        test_stack.engine.compose("up", "-d", *SERVICES)
+        wait_for_health(test_stack, SERVICES, figures.progress)
 
 
-def the_container(room: Room, task_id: str) -> str:
+def the_container(test_stack: TestStack, task_id: str) -> str:
     """Return the image and the user of a task's container.
 
     Raises:
         StackError: It has none, or more than one.
     """
-    found = containers(room, task_id)
+    found = containers(test_stack, task_id)
     if len(found) != 1:
         raise StackError(f"{task_id} has {len(found)} containers; exactly one was expected.")
-    return room.engine.docker("inspect", "--format", "{{.Config.Image}}, user {{.Config.User}}", found[0]).strip()
+    return test_stack.engine.docker("inspect", "--format", "{{.Config.Image}}, user {{.Config.User}}", found[0]).strip()
 
 
-def containers(room: Room, task_id: str) -> list[str]:
+def containers(test_stack: TestStack, task_id: str) -> list[str]:
     """Return the ids of a task's containers, be they running or not."""
-    return room.engine.docker("ps", "-aq", "--filter", f"label=bert-service.task-id={task_id}").split()
+    return test_stack.engine.docker("ps", "-aq", "--filter", f"label=bert-service.task-id={task_id}").split()
 
 
-def kill_worker(room: Room, api: AirflowApi, figures: Figures) -> None:
+def kill_worker(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
     """A worker that is killed in the middle of training costs a try, not the run."""
     run_id = trigger(api, DATES[2], LONG_STEPS)
-    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
-    container = room.engine.container("worker-gpu")
+    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.progress)
+    container = test_stack.engine.container("worker-gpu")
     killed = time.monotonic()
-    room.engine.docker("kill", container)
-    figures.pulse.say("  the GPU worker is killed")
-    wait_for_task(api, run_id, "Trainer", lambda task: task.state != "running", figures.pulse)
+    test_stack.engine.docker("kill", container)
+    figures.progress.say("  the GPU worker is killed")
+    wait_for_task(api, run_id, "Trainer", lambda task: task.state != "running", figures.progress)
     figures.note("a killed worker's task is given back after, s", round(time.monotonic() - killed, 1))
-    room.engine.docker("start", container)
-    tasks = {task.task_id: task for task in wait_for_run(api, run_id, figures.pulse)}
+    test_stack.engine.docker("start", container)
+    tasks = {task.task_id: task for task in wait_for_run(api, run_id, figures.progress)}
     figures.note("the run has ended well after the kill, s", round(time.monotonic() - killed, 1))
     figures.note("Trainer's tries", tasks["Trainer"].try_number)
     if tasks["Trainer"].try_number != 2:
         raise StackError(f"The worker was killed, but Trainer had {tasks['Trainer'].try_number} tries.")
 
 
-def restart_all(room: Room, api: AirflowApi, figures: Figures) -> None:
+def restart_all(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
     """Every service is restarted in turn, Airflow's parts in the middle of a run; nothing is lost."""
-    before = counts(room)
+    before = counts(test_stack)
     figures.note("rows before the restarts", before)
-    wait_for_health(room, SERVICES, figures.pulse)
+    wait_for_health(test_stack, SERVICES, figures.progress)
     for service in ("postgres", "redis", MODEL_SERVER, "worker-cpu", "worker-gpu"):
-        restart(room, service, figures)
-    wait_for_health(room, SERVICES, figures.pulse)
+        restart(test_stack, service, figures)
+    wait_for_health(test_stack, SERVICES, figures.progress)
     run_id = trigger(api, DATES[3], LONG_STEPS)
-    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
+    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.progress)
     for service in (*AIRFLOW, "redis", "worker-cpu"):
-        restart(room, service, figures)
-    wait_for_run(api, run_id, figures.pulse)
-    after = counts(room)
+        restart(test_stack, service, figures)
+    wait_for_run(api, run_id, figures.progress)
+    after = counts(test_stack)
     require_no_less(before, after, "Restarting every service")
     figures.note("rows after the restarts and a run", after)
-    figures.note("answers after the restarts", check(ask(room)))
+    figures.note("answers after the restarts", check(ask(test_stack)))
 
 
-def restart(room: Room, service: str, figures: Figures) -> None:
+def restart(test_stack: TestStack, service: str, figures: Figures) -> None:
     """Restart one service and wait until it is healthy."""
     with figures.timed(f"restart of {service}"):
-        room.engine.compose("restart", service)
-        wait_for_health(room, [service], figures.pulse)
+        test_stack.engine.compose("restart", service)
+        wait_for_health(test_stack, [service], figures.progress)
 
 
-def upgrade(room: Room, api: AirflowApi, figures: Figures) -> None:
+def upgrade(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
     """New code in the middle of a run: it ends with the code that it began with, and the next run has the new one."""
-    before = bundles(room)
+    before = bundles(test_stack)
     run_id = trigger(api, DATES[4], LONG_STEPS)
-    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.pulse)
-    settings = room.engine.root / "tfx_modules" / "settings.toml"
+    wait_for_task(api, run_id, "Trainer", _in_the_middle, figures.progress)
+    settings = test_stack.engine.root / "tfx_modules" / "settings.toml"
     text = settings.read_text()
     settings.write_text(f"{text}\n# {dt.datetime.now(dt.timezone.utc).isoformat()}\n")
     try:
         with figures.timed("build after a change of code"):
             for service in BUILT.values():
-                room.engine.compose("build", service)
+                test_stack.engine.compose("build", service)
     finally:
         settings.write_text(text)
     with figures.timed("upgrade, warm shutdown of the busy workers included"):
-        room.engine.compose("up", "-d", *SERVICES)
-    wait_for_health(room, SERVICES, figures.pulse)
-    wait_for_run(api, run_id, figures.pulse)
+        test_stack.engine.compose("up", "-d", *SERVICES)
+    wait_for_health(test_stack, SERVICES, figures.progress)
+    wait_for_run(api, run_id, figures.progress)
     version = next(item for item in api.runs(MODEL) if item["dag_run_id"] == run_id)["bundle_version"]
     figures.note("bundle versions before", before)
     figures.note("bundle version of the run that was there", version)
     wait_until(
-        lambda: "" if set(bundles(room)) - set(before) else "the new version",
+        lambda: "" if set(bundles(test_stack)) - set(before) else "the new version",
         seconds=LOAD_SECONDS * 2,
-        pulse=figures.pulse,
+        progress=figures.progress,
     )
-    figures.note("bundle versions after", bundles(room))
+    figures.note("bundle versions after", bundles(test_stack))
     if version not in before:
         raise StackError(f"The run has version {version}; it began with one of {before}.")
 
 
-def back_up_and_restore(room: Room, figures: Figures) -> AirflowApi:
+def back_up_and_restore(test_stack: TestStack, figures: Figures) -> AirflowApi:
     """All volumes are thrown away; the backup brings everything back."""
-    folder = room.folder / "backup"
+    folder = test_stack.folder / "backup"
     shutil.rmtree(folder, ignore_errors=True)
-    before = counts(room)
+    before = counts(test_stack)
     with figures.timed("backup"):
-        compose_backup.save(folder, room.engine.environ)
+        compose_backup.save(folder, test_stack.engine.environ)
     figures.note("backup, MB", sum(file.stat().st_size for file in folder.iterdir()) // 1_000_000)
-    room.engine.compose("down", "--volumes")
+    test_stack.engine.compose("down", "--volumes")
     with figures.timed("restore into a new stack"):
-        room.engine.compose("up", "-d", "postgres")
-        wait_for_health(room, ["postgres"], figures.pulse)
-        compose_backup.restore(folder, room.engine.environ)
-        room.engine.compose("up", "-d", *SERVICES)
-        wait_for_health(room, SERVICES, figures.pulse)
-    require_no_less(before, counts(room), "The restore")
-    wait_for_model(room, 1, figures)
-    figures.note("answers after the restore", check(ask(room)))
+        test_stack.engine.compose("up", "-d", "postgres")
+        wait_for_health(test_stack, ["postgres"], figures.progress)
+        compose_backup.restore(folder, test_stack.engine.environ)
+        test_stack.engine.compose("up", "-d", *SERVICES)
+        wait_for_health(test_stack, SERVICES, figures.progress)
+    require_no_less(before, counts(test_stack), "The restore")
+    wait_for_model(test_stack, 1, figures)
+    figures.note("answers after the restore", check(ask(test_stack)))
     shutil.rmtree(folder)
-    return open_api(room, figures)
+    return open_api(test_stack, figures)
 
 
-def wait_for_model(room: Room, number: int, figures: Figures) -> None:
+def wait_for_model(test_stack: TestStack, number: int, figures: Figures) -> None:
     """Wait until the model server serves as many versions."""
     wait_until(
-        lambda: "" if len(served_versions(room)) >= number else "the model server to load a version",
+        lambda: "" if len(served_versions(test_stack)) >= number else "the model server to load a version",
         seconds=LOAD_SECONDS,
-        pulse=figures.pulse,
+        progress=figures.progress,
     )
 
 
@@ -250,9 +254,11 @@ def trigger(api: AirflowApi, date: str, steps: int) -> str:
     return run_id
 
 
-def bundles(room: Room) -> list[str]:
+def bundles(test_stack: TestStack) -> list[str]:
     """Return the versions of the DAG bundle that there are."""
-    return room.engine.compose("exec", "-T", "dag-processor", "ls", "/state/bundles/bert-sentiment/versions").split()
+    return test_stack.engine.compose(
+        "exec", "-T", "dag-processor", "ls", "/state/bundles/bert-sentiment/versions"
+    ).split()
 
 
 def check(labels: dict[str, str]) -> dict[str, str]:

@@ -8,10 +8,10 @@ import httpx
 
 from scripts.errors import RunFailedError, StackError
 from scripts.stack.api import AirflowApi, TaskState
-from scripts.stack.parts import MODEL
 from scripts.stack.ports import LOOPBACK
-from scripts.stack.waiting import Pulse, wait_until
-from scripts.stack_test.room import Room
+from scripts.stack.services import MODEL
+from scripts.stack.waiting import ProgressReporter, wait_until
+from scripts.stack_test.running_stack import TestStack
 
 Found = TypeVar("Found")
 
@@ -27,7 +27,7 @@ COUNTS = {
 REVIEWS = {"A wonderful film. I laughed, I cried.": "positive", "Two dull hours. The acting is awful.": "negative"}
 
 
-def wait_for_health(room: Room, services: Sequence[str], pulse: Pulse) -> None:
+def wait_for_health(test_stack: TestStack, services: Sequence[str], progress: ProgressReporter) -> None:
     """Wait until the engine calls all of the services healthy.
 
     Raises:
@@ -35,14 +35,14 @@ def wait_for_health(room: Room, services: Sequence[str], pulse: Pulse) -> None:
     """
 
     def missing() -> str:
-        states = {service: room.engine.health(service) for service in services}
+        states = {service: test_stack.engine.health(service) for service in services}
         return ", ".join(f"{name} ({state})" for name, state in states.items() if state != "healthy")
 
-    wait_until(missing, seconds=HEALTHY_SECONDS, pulse=pulse, every=ROUND_SECONDS)
+    wait_until(missing, seconds=HEALTHY_SECONDS, progress=progress, every=ROUND_SECONDS)
 
 
 def wait_for_task(
-    api: AirflowApi, run_id: str, task_id: str, ready: Callable[[TaskState], bool], pulse: Pulse
+    api: AirflowApi, run_id: str, task_id: str, ready: Callable[[TaskState], bool], progress: ProgressReporter
 ) -> TaskState:
     """Wait until a task of a run is as it should be; return it.
 
@@ -57,12 +57,12 @@ def wait_for_task(
         state = _patiently(lambda: api.run_state(MODEL, run_id))
         if state in ("success", "failed"):
             raise RunFailedError(f"{run_id} ended ({state}) before {task_id} was as the test wants it: {tasks}")
-        pulse.beat(f"{task_id} of {run_id}")
+        progress.beat(f"{task_id} of {run_id}")
         time.sleep(ROUND_SECONDS)
     raise RunFailedError(f"{task_id} of {run_id} is not as the test wants it after {RUN_SECONDS:.0f} s.")
 
 
-def wait_for_run(api: AirflowApi, run_id: str, pulse: Pulse) -> list[TaskState]:
+def wait_for_run(api: AirflowApi, run_id: str, progress: ProgressReporter) -> list[TaskState]:
     """Wait until a run has succeeded; return its tasks.
 
     Raises:
@@ -76,18 +76,18 @@ def wait_for_run(api: AirflowApi, run_id: str, pulse: Pulse) -> list[TaskState]:
         if state == "failed":
             bad = [task for task in api.tasks(MODEL, run_id) if task.state in ("failed", "upstream_failed")]
             raise RunFailedError(f"{run_id} failed: {bad}")
-        pulse.beat(f"{run_id} ({state})")
+        progress.beat(f"{run_id} ({state})")
         time.sleep(ROUND_SECONDS)
     raise RunFailedError(f"{run_id} has not ended after {RUN_SECONDS:.0f} s.")
 
 
-def counts(room: Room) -> dict[str, int]:
+def counts(test_stack: TestStack) -> dict[str, int]:
     """Return how many rows the tables have that must not lose any."""
     found: dict[str, int] = {}
     for database, tables in COUNTS.items():
         query = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)  # noqa: S608 (our own names)
         psql = ["psql", "--username=postgres", f"--dbname={database}", "-tA", "-c", f"SELECT {query}"]
-        answer = room.engine.compose("exec", "-T", "postgres", *psql)
+        answer = test_stack.engine.compose("exec", "-T", "postgres", *psql)
         numbers = answer.strip().splitlines()[-1].split("|")
         found |= {f"{database}.{table}": int(number) for table, number in zip(tables, numbers, strict=True)}
     return found
@@ -104,23 +104,23 @@ def require_no_less(before: dict[str, int], after: dict[str, int], what: str) ->
         raise StackError(f"{what} lost rows (before, after): {lost}")
 
 
-def served_versions(room: Room) -> list[int]:
+def served_versions(test_stack: TestStack) -> list[int]:
     """Return the versions that the model server calls available; none while it does not answer."""
     try:
-        answer = httpx.get(f"http://{LOOPBACK}:{room.rest_port}/v1/models/{MODEL}", timeout=10, trust_env=False)
+        answer = httpx.get(f"http://{LOOPBACK}:{test_stack.rest_port}/v1/models/{MODEL}", timeout=10, trust_env=False)
     except httpx.TransportError:
         return []
     states = answer.json().get("model_version_status", [])
     return sorted(int(state["version"]) for state in states if state["state"] == "AVAILABLE")
 
 
-def ask(room: Room, path: str = "") -> dict[str, str]:
+def ask(test_stack: TestStack, path: str = "") -> dict[str, str]:
     """Ask the served model about two obvious reviews over REST; return its labels.
 
     Raises:
         StackError: It does not answer as it should.
     """
-    url = f"http://{LOOPBACK}:{room.rest_port}/v1/models/{MODEL}{path}:predict"
+    url = f"http://{LOOPBACK}:{test_stack.rest_port}/v1/models/{MODEL}{path}:predict"
     answer = httpx.post(url, json={"instances": list(REVIEWS)}, timeout=60, trust_env=False)
     if answer.status_code != httpx.codes.OK:
         raise StackError(f"The model server answered {answer.status_code}: {answer.text[:300]}")

@@ -13,9 +13,9 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
-from bert_service.modes import full_only
-from bert_service.sources import sources_digest
-from bert_service.timetables import DailyUntil
+from airflow_bert_service.dag.timetable import DailyUntilTimetable
+from airflow_bert_service.pipeline.source_digest import sources_digest
+from airflow_bert_service.runs.mode import full_only
 
 ROOT = Path(__file__).parents[2]
 EDGES = {
@@ -149,7 +149,7 @@ def test_days_of_the_sample_feed(project: Path) -> None:
     dag = loaded(project)
     assert dag.start_date == dt.datetime(2026, 10, 16, tzinfo=dt.timezone.utc)
     assert dag.end_date is None, "an end date would leave later runs by hand waiting without end"
-    assert isinstance(dag.timetable, DailyUntil)
+    assert isinstance(dag.timetable, DailyUntilTimetable)
     assert dag.timetable.last_day == dt.date(2026, 10, 18)
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
 
@@ -160,7 +160,7 @@ def test_days_of_the_imdb_feed(project: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__IMDB_DAYS", "31")
     dag = loaded(project)
     assert dag.start_date == dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
-    assert isinstance(dag.timetable, DailyUntil)
+    assert isinstance(dag.timetable, DailyUntilTimetable)
     assert dag.timetable.last_day == dt.date(2026, 1, 31)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from scripts.stack.api import AirflowApi
 from scripts.stack.credentials import USER, ensure_credentials
-from scripts.stack.place import STATE_VARIABLE, Place, find_place
+from scripts.stack.paths import STATE_VARIABLE, StackPaths, find_paths
 from scripts.stack.ports import LOOPBACK, Ports, free_port
 from tests.support.survivors import marked_after, new_mark
 
@@ -28,7 +28,7 @@ STOP_SECONDS = 30.0
 class Site:
     """Where a stack of the tests may live, before it is started."""
 
-    place: Place
+    paths: StackPaths
     ports: Ports
     environ: Mapping[str, str]
     mark: dict[str, str]
@@ -61,7 +61,7 @@ class RunningStack:
             if len(ended) == count:
                 return sorted(str(run["dag_run_id"]) for run in ended if run["state"] == "success")
             states = {str(run["dag_run_id"]): run["state"] for run in runs}
-            assert time.monotonic() < deadline, f"{states} after {seconds} s; logs are in {self.site.place.logs}"
+            assert time.monotonic() < deadline, f"{states} after {seconds} s; logs are in {self.site.paths.logs}"
             time.sleep(1)
 
 
@@ -76,7 +76,7 @@ def new_site() -> Iterator[Site]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         variables = {name: str(port) for name, port in ports.by_variable().items()}
         environ |= {STATE_VARIABLE: folder, **variables, **mark}
-        yield Site(find_place(environ), ports, environ, mark)
+        yield Site(find_paths(environ), ports, environ, mark)
         assert marked_after(mark, seconds=5) == {}
 
 
@@ -107,7 +107,7 @@ def running(site: Site, log: Path) -> Iterator[RunningStack]:
     try:
         wait_for_text(log, f"The DAG {DAG} is there", process, READY_SECONDS)
         url = f"http://{LOOPBACK}:{site.ports.ui}"
-        with AirflowApi(url, user=USER, password=ensure_credentials(site.place.secrets).password) as api:
+        with AirflowApi(url, user=USER, password=ensure_credentials(site.paths.secrets).password) as api:
             yield RunningStack(site, api)
     finally:
         stop(process)

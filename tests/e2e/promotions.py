@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bert_service.sources import sources_digest
+from airflow_bert_service.pipeline.source_digest import sources_digest
 
 from scripts.stack.api import AirflowApi
 from scripts.stack.credentials import USER, ensure_credentials
 from scripts.stack.database import ensure_database
 from scripts.stack.environment import Choices, airflow_environment, plain_environment, write_session
 from scripts.stack.lock import only_stack
-from scripts.stack.parts import airflow_parts, node_server
-from scripts.stack.place import make_private_folder, socket_path
+from scripts.stack.paths import make_private_folder, socket_path
 from scripts.stack.processes import Processes
-from scripts.stack.waiting import Pulse, wait_until
+from scripts.stack.services import airflow_services, node_server
+from scripts.stack.waiting import ProgressReporter, wait_until
 from tests.e2e.conftest import DAG, ROOT, Site
 
 PIPELINE = ROOT / "tests" / "tfx_modules" / "promotion"
-WAIT: Any = {"seconds": 300.0, "pulse": Pulse(print)}
+WAIT: Any = {"seconds": 300.0, "pulse": ProgressReporter(print)}
 ENDED = ("success", "failed")
 
 
@@ -57,13 +57,13 @@ class Running:
 
     def errors(self) -> str:
         """Return the errors in the tasks' logs."""
-        logs = (self.site.place.logs / "tasks").rglob("*.log")
+        logs = (self.site.paths.logs / "tasks").rglob("*.log")
         lines = [line for path in sorted(logs) for line in path.read_text().splitlines() if '"error"' in line]
         return "\n".join(line[:600] for line in lines)
 
     def served(self) -> int:
         """What a server takes that takes the largest number."""
-        return max(int(path.name) for path in self.site.place.models.iterdir())
+        return max(int(path.name) for path in self.site.paths.models.iterdir())
 
     def wait(self, count: int) -> dict[str, str]:
         """Wait until that many runs have ended; return their states by id."""
@@ -107,21 +107,21 @@ def running_airflow(site: Site, settings: Mapping[str, str]) -> Iterator[Running
         site: Where.
         settings: Airflow's settings, as environment variables, and others that its processes need.
     """
-    place = site.place
-    socket = socket_path(place, site.environ)
+    paths = site.paths
+    socket = socket_path(paths, site.environ)
     make_private_folder(socket.parent)
     choices = Choices(ports=site.ports, node_socket=str(socket), settings=settings)
-    credentials = ensure_credentials(place.secrets)
-    environment = airflow_environment(place, credentials, choices.environment(), site.environ)
+    credentials = ensure_credentials(paths.secrets)
+    environment = airflow_environment(paths, credentials, choices.environment(), site.environ)
     url = choices.environment()["AIRFLOW__API__BASE_URL"]
     processes = Processes()
-    with only_stack(place):
-        processes.start(node_server(place, socket, plain_environment(site.environ)))  # takes longest
+    with only_stack(paths):
+        processes.start(node_server(paths, socket, plain_environment(site.environ)))  # takes longest
         try:
-            ensure_database(place, environment)
-            write_session(place, choices)
-            for part in airflow_parts(place, environment):
-                processes.start(part)
+            ensure_database(paths, environment)
+            write_session(paths, choices)
+            for service in airflow_services(paths, environment):
+                processes.start(service)
             with AirflowApi(url, user=USER, password=credentials.password) as api:
 
                 def not_up() -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from scripts.stack.api import TaskState
 from scripts.stack.descendants import descendants
-from scripts.stack.processes import Part
+from scripts.stack.processes import Service
 from scripts.stack.waiting import wait_until
 from tests.e2e.conftest import DAG, ROOT, new_site
 from tests.e2e.promotions import ENDED, WAIT, Running, pipeline_settings, running_airflow
@@ -44,10 +44,10 @@ class Workers:
 
     def start(self, queue: str, name: str, concurrency: int) -> None:
         """Start a worker as docs/cluster.md shows."""
-        place = self.running.site.place
+        paths = self.running.site.paths
         flags = {"--queues": queue, "--celery-hostname": name, "--concurrency": str(concurrency)}
         words = [word for flag in flags.items() for word in flag]
-        command = [str(place.airflow), "celery", "worker", *words, "--skip-serve-logs"]
+        command = [str(paths.airflow), "celery", "worker", *words, "--skip-serve-logs"]
         named = {
             VARIABLE: name,
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "tests.support.worker_name.worker_name",
@@ -55,7 +55,7 @@ class Workers:
         }
         environment = {**self.running.environment, **named}
         self.pids[name] = self.running.processes.start(
-            Part(name, command, environment, place.root, place.logs / f"{name}.log")
+            Service(name, command, environment, paths.root, paths.logs / f"{name}.log")
         )
 
     def kill(self, name: str) -> None:
@@ -105,7 +105,7 @@ def test_two_runs_at_once_train_on_the_gpu_worker_one_after_the_other_and_do_the
 
 
 def test_the_trainer_says_before_it_begins_whether_there_is_a_gpu(workers: Workers) -> None:
-    log = workers.running.site.place.logs / "tasks" / f"dag_id={DAG}" / "run_id=first" / "task_id=Trainer"
+    log = workers.running.site.paths.logs / "tasks" / f"dag_id={DAG}" / "run_id=first" / "task_id=Trainer"
     assert "Trainer: TensorFlow sees " in (log / "attempt=1.log").read_text()
 
 
@@ -117,7 +117,7 @@ def test_metadata_and_ledger_of_the_runs_are_in_postgresql(workers: Workers) -> 
     # Whichever came last found the other in service already.
     assert ("second", "promoted") in events
     assert {kind for run_id, kind in events if run_id == "first"} <= {"promoted", "superseded"}
-    assert not list(workers.running.site.place.state.rglob("*.db"))
+    assert not list(workers.running.site.paths.state.rglob("*.db"))
 
 
 def test_a_run_whose_gpu_worker_is_killed_while_it_trains_ends_well_on_the_next_one(

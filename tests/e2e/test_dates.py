@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scripts.stack.waiting import Pulse, wait_until
+from scripts.stack.waiting import ProgressReporter, wait_until
 from tests.e2e.conftest import DAG, ROOT, RunningStack, new_site, running
 
 pytestmark = pytest.mark.slow
@@ -90,7 +90,7 @@ def short(day: dt.date) -> str:
 
 
 def eventually(found: Callable[[], bool], what: str) -> None:
-    wait_until(lambda: "" if found() else what, seconds=RUN_SECONDS, pulse=Pulse(print), every=1.0)
+    wait_until(lambda: "" if found() else what, seconds=RUN_SECONDS, progress=ProgressReporter(print), every=1.0)
 
 
 def table(rows: list[tuple[str, str, str]]) -> str:
@@ -167,7 +167,7 @@ def test_what_runs_of_all_kinds_read(stack: RunningStack, delivery: Delivery) ->
     )
     # What a run of before the correction names has not changed, and is still there.
     assert read_by(stack, list(forward)[2]) == "11-03, 11-04, 11-05"
-    spans = stack.site.place.state / "spans" / "2026-11-05"
+    spans = stack.site.paths.state / "spans" / "2026-11-05"
     assert "was corrected" not in (spans / "v1" / "reviews.csv").read_text()
     assert "was corrected" in (spans / "v2" / "reviews.csv").read_text()
 
@@ -176,9 +176,9 @@ def test_what_runs_of_all_kinds_read(stack: RunningStack, delivery: Delivery) ->
 
     stack.api.trigger(DAG, "missing", {**DATA_ONLY, "data_date": str(LAST)})
     one(stack, "missing", "failed")
-    log = "".join(path.read_text() for path in stack.site.place.logs.rglob("*missing*/**/*refresh_data*/**/*.log"))
+    log = "".join(path.read_text() for path in stack.site.paths.logs.rglob("*missing*/**/*refresh_data*/**/*.log"))
     assert f"feed files has no reviews of {MISSING}: there is no file {delivery.folder}/{MISSING}.csv" in log
-    assert not (stack.site.place.state / "spans" / str(MISSING)).exists()
+    assert not (stack.site.paths.state / "spans" / str(MISSING)).exists()
     rows.append(("REST, `data_date` 2026-11-12, 11-11 missing", "manual", "fails, and names 2026-11-11 and its file"))
 
     made = table(rows)

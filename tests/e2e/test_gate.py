@@ -13,14 +13,14 @@ from scripts.stack.api import AirflowApi
 from scripts.stack.credentials import USER, ensure_credentials
 from scripts.stack.database import ensure_database
 from scripts.stack.environment import Choices, airflow_environment
-from scripts.stack.parts import airflow_parts
 from scripts.stack.processes import Processes
-from scripts.stack.waiting import Pulse, wait_until
+from scripts.stack.services import airflow_services
+from scripts.stack.waiting import ProgressReporter, wait_until
 from tests.e2e.conftest import ROOT, Site
 
 pytestmark = pytest.mark.slow
 
-WAIT: Any = {"seconds": 180.0, "pulse": Pulse(print)}
+WAIT: Any = {"seconds": 180.0, "pulse": ProgressReporter(print)}
 LINE = "ExampleValidator: blocked: split train: review has 3 missing values"
 
 
@@ -33,14 +33,14 @@ def api(site: Site, tmp_path: Path) -> Iterator[AirflowApi]:
     settings = {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
     module_root = {"TEST_MODULE_ROOT": str(ROOT / "tests" / "plugins" / "data" / "module_root")}
     chosen = Choices(ports=site.ports, settings=settings).environment()
-    credentials = ensure_credentials(site.place.secrets)
-    environment = airflow_environment(site.place, credentials, chosen, site.environ) | module_root
-    ensure_database(site.place, environment)
+    credentials = ensure_credentials(site.paths.secrets)
+    environment = airflow_environment(site.paths, credentials, chosen, site.environ) | module_root
+    ensure_database(site.paths, environment)
     processes = Processes()
     try:
-        for part in airflow_parts(site.place, environment):
-            if part.name != "triggerer":
-                processes.start(part)
+        for service in airflow_services(site.paths, environment):
+            if service.name != "triggerer":
+                processes.start(service)
         with AirflowApi(chosen["AIRFLOW__API__BASE_URL"], user=USER, password=credentials.password) as client:
             wait_until(lambda: "" if client.health().get("scheduler") == "healthy" else "Airflow", **WAIT)
             wait_until(lambda: "" if client.is_paused("gate") is not None else "the DAG", **WAIT)
@@ -61,7 +61,7 @@ def test_a_blocked_run_says_why_on_its_note_and_its_task_leads_to_the_report(api
     path = api.links("gate", "spoilt", "ExampleValidator")["Validation report"]
     assert path == "/bert_service/reports/gate/spoilt/ExampleValidator"
     url = f"http://127.0.0.1:{site.ports.ui}"
-    login = {"username": USER, "password": ensure_credentials(site.place.secrets).password}
+    login = {"username": USER, "password": ensure_credentials(site.paths.secrets).password}
     with httpx.Client(base_url=url, trust_env=False) as browser:
         assert browser.get(path).status_code == httpx.codes.UNAUTHORIZED
         browser.cookies.set("_token", browser.post("/auth/token", json=login).json()["access_token"])

@@ -120,7 +120,7 @@ def test_a_push_that_is_killed_at_any_step_is_tried_again_and_has_one_outcome(ru
     assert all(event["final"] for event in found)
     live = json.loads(running.command("scripts/bert", "models", "live", "--json"))[0]["version"]
     assert (running.served(), live // 100) == (live, 20261114)
-    withdrawn = running.site.place.models.with_name("bert_sentiment.withdrawn")
+    withdrawn = running.site.paths.models.with_name("bert_sentiment.withdrawn")
     assert not list(withdrawn.glob(".*"))
 
 

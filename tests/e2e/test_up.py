@@ -46,7 +46,7 @@ def test_everything_listens_on_loopback_only(stack: RunningStack) -> None:
 
 
 def test_only_the_owner_can_read_the_login(stack: RunningStack) -> None:
-    login = stack.site.place.secrets / LOGIN_FILE
+    login = stack.site.paths.secrets / LOGIN_FILE
 
     assert stat.S_IMODE(login.stat().st_mode) == 0o600
 
@@ -56,7 +56,7 @@ def test_a_second_stack_on_the_same_state_is_refused(stack: RunningStack, tmp_pa
 
     assert start_make(stack.site, "up", log=log).wait(60) != 0
 
-    assert f"A stack runs on {stack.site.place.state} already" in log.read_text()
+    assert f"A stack runs on {stack.site.paths.state} already" in log.read_text()
 
 
 def test_the_dag_can_be_toggled(stack: RunningStack) -> None:

@@ -70,7 +70,7 @@ def test_the_wheel_has_what_a_run_needs_and_no_tests_or_caches(wheel: Path) -> N
         "data/holdout/sample-v1.csv",
         "requirements/tfx.txt",
         "scripts/setup/tfx.py",
-        "tfx_modules/compile.py",
+        "tfx_modules/pipeline/compile.py",
         "tfx_modules/settings.toml",
     } <= packaged
     unwanted = re.compile(r"(^|/)(tests?|test_[^/]*|__pycache__|compiled|conftest\.py)(/|$)|\.pyc$")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bert_service.sources import sources_digest
+from airflow_bert_service.pipeline.source_digest import sources_digest
 
 SMALL_IR = Path(__file__).parent / "data" / "small_ir.json"
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from bert_service.config import NodeEnvironment
+from airflow_bert_service.dag.config import NodeEnvironment
 
 from tests.plugins.conftest import MODULE_ROOT
 

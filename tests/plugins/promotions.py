@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bert_service.channels import Channel, read_channels
-from bert_service.config import PromotionEnvironment
-from bert_service.hooks.promotion import PromotionHook
-from bert_service.promotion import Kind, PromotionEvent, event_from
+from airflow_bert_service.clients.ledger import LedgerClient
+from airflow_bert_service.dag.config import PromotionEnvironment
+from airflow_bert_service.promotion.events import EventKind, PromotionEvent, event_from
+from airflow_bert_service.settings.channels import Channel, read_channels
 
 from tests.plugins.conftest import MODULE_ROOT
 
@@ -54,7 +54,7 @@ def rolled_back() -> PromotionEvent:
     return PromotionEvent(
         position=8,
         at=dt.datetime.fromisoformat(AT),
-        kind=Kind.ROLLED_BACK,
+        kind=EventKind.ROLLED_BACK,
         reason="answers are slow",
         actor="berta",
         version=2026110401,
@@ -77,5 +77,5 @@ def environment(folder: Path, **changes: Any) -> PromotionEnvironment:
     return PromotionEnvironment(**{**known, **changes})
 
 
-def hook(folder: Path, **changes: Any) -> PromotionHook:
-    return PromotionHook(environment(folder, **changes))
+def client(folder: Path, **changes: Any) -> LedgerClient:
+    return LedgerClient(environment(folder, **changes))

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from bert_service.database_url import database_url
-from bert_service.exceptions import PromotionCommandError, SettingsError
-from bert_service.hooks.promotion import PromotionHook, promotion_environment
-from bert_service.settings import settings_from
+from airflow_bert_service.clients.ledger import LedgerClient, promotion_environment
+from airflow_bert_service.database_url import database_url
+from airflow_bert_service.exceptions import PromotionCommandError, SettingsError
+from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.promotions import environment
 
@@ -62,5 +62,5 @@ def test_the_promotion_command_gets_the_address_and_no_error_shows_it(tmp_path: 
     where = environment(tmp_path, ledger="conn:ledger_db")
     assert promotion_environment(where)["BERT_SERVICE_LEDGER"].startswith("postgresql://bert:p%40ss")
     with pytest.raises(PromotionCommandError) as failed:
-        PromotionHook(where).newest()
+        LedgerClient(where).newest()
     assert "p%40ss" not in str(failed.value)

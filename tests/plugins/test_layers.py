@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TFX_WORLD = {"tensorflow", "tensorflow_text", "tfx", "keras", "keras_hub", "keras_tuner", "apache_beam", "tfx_modules"}
-AIRFLOW_WORLD = {"airflow", "plugins", "bert_service", "bert_service_plugin", "dags"}
+AIRFLOW_WORLD = {"airflow", "plugins", "airflow_bert_service", "airflow_bert_service_plugin", "dags"}
 HEAVY = sorted(TFX_WORLD)
 
 
@@ -53,8 +53,8 @@ def test_importing_the_airflow_side_leaves_tensorflow_out() -> None:
 
 MAKE_FEEDS = """
 import sys
-from bert_service.feeds import make_feed
-from bert_service.settings import settings_from
+from airflow_bert_service.feeds import make_feed
+from airflow_bert_service.settings.settings import settings_from
 needed = {
     "first_day": "2026-11-01",
     "files_pattern": "s3://reviews/{date}.csv", "files_conn_id": "nowhere",

@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 
 import airflow
-from bert_service.provider import get_provider_info
-from bert_service.settings import settings_from
+from airflow_bert_service.provider import get_provider_info
+from airflow_bert_service.settings.settings import settings_from
 
 from scripts import provider_config
 

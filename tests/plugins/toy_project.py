@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bert_service.publisher import Publisher
-from bert_service.snapshots import SnapshotStore, Version
+from airflow_bert_service.bundle.publisher import Publisher
+from airflow_bert_service.bundle.snapshots import SnapshotStore, Version
 
 TFX_PYTHON = Path(sys.executable)
 
@@ -15,7 +15,7 @@ _DAG_FILE = """\
 from pathlib import Path
 
 from airflow.sdk import DAG
-from bert_service.plan import load_plan
+from airflow_bert_service.pipeline.plan import load_plan
 
 plan = load_plan(Path(__file__).parent / "compiled" / "bert_sentiment.json")
 with DAG(dag_id=plan.id):
@@ -33,7 +33,7 @@ output = options.output
 with open({runs!r}, "a") as runs:
     runs.write(f"{{os.getpid()}}\\n")
 
-from tfx_modules import pipeline
+from tfx_modules.pipeline import pipeline
 
 print("the toy compiler says hello")
 chosen = {{"settings": options.settings}} if options.settings else {{}}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.stack.command import run_command, say
 from scripts.stack.descendants import adopt_orphans
-from scripts.stack.processes import Part, Processes
+from scripts.stack.processes import Processes, Service
 from scripts.stack.signals import Interrupts
 
 POLITE_SECONDS = 1.5
@@ -24,7 +24,7 @@ def keep(interrupts: Interrupts) -> None:
     try:
         for name, code in json.loads(sys.argv[2]).items():
             command = (sys.executable, "-c", code)
-            processes.start(Part(name, command, dict(os.environ), folder, folder / f"{name}.log"))
+            processes.start(Service(name, command, dict(os.environ), folder, folder / f"{name}.log"))
         say("started")
         while True:
             processes.check()

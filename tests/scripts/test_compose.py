@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from bert_service.containers import container_settings_from
+from airflow_bert_service.settings.containers import container_settings_from
 
 from scripts.compose_backup import compose_command
 from scripts.compose_secrets import FILES, MADE, ensure_secrets

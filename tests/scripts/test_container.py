@@ -31,7 +31,7 @@ for _ in $(seq 400); do sleep 0.05; [ -e "$JOURNAL.done" ] && exit 7; done
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     for name, text in {".venv/tfx/bin/python": SERVER, "bin/airflow": WORKER}.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True)
@@ -40,69 +40,69 @@ def room(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def environment(room: Path) -> Mapping[str, str]:
+def environment(folder: Path) -> Mapping[str, str]:
     return {
         **os.environ,
-        "PATH": f"{room / 'bin'}:{os.environ['PATH']}",
-        "BERT_SERVICE_ROOT": str(room),
-        "JOURNAL": str(room / "journal"),
-        "AIRFLOW__BERT_SERVICE__NODE_SOCKET": str(room / "node.sock"),
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "BERT_SERVICE_ROOT": str(folder),
+        "JOURNAL": str(folder / "journal"),
+        "AIRFLOW__BERT_SERVICE__NODE_SOCKET": str(folder / "node.sock"),
         "AIRFLOW__CELERY__BROKER_URL": "redis://:secret@nowhere",
     }
 
 
 @contextmanager
-def running(room: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "scripts.container.worker", "--queues", "gpu"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(room))
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(folder))
     try:
-        wait_for(room, "worker celery")
+        wait_for(folder, "worker celery")
         yield process
     finally:
         process.terminate()  # killed, it would leave the node server behind
         process.wait(SECONDS)
 
 
-def journal(room: Path) -> list[str]:
-    file = room / "journal"
+def journal(folder: Path) -> list[str]:
+    file = folder / "journal"
     return file.read_text().splitlines() if file.exists() else []
 
 
-def wait_for(room: Path, beginning: str) -> None:
+def wait_for(folder: Path, beginning: str) -> None:
     deadline = time.monotonic() + SECONDS
-    while not any(line.startswith(beginning) for line in journal(room)):
-        assert time.monotonic() < deadline, journal(room)
+    while not any(line.startswith(beginning) for line in journal(folder)):
+        assert time.monotonic() < deadline, journal(folder)
         time.sleep(0.02)
 
 
-def test_the_worker_starts_after_its_node_server_which_has_none_of_airflows_settings(room: Path) -> None:
-    with running(room):
-        assert journal(room) == ["server", "worker celery worker --skip-serve-logs --queues gpu"]
-    assert "secret" not in (room / "journal.environment").read_text()
+def test_the_worker_starts_after_its_node_server_which_has_none_of_airflows_settings(folder: Path) -> None:
+    with running(folder):
+        assert journal(folder) == ["server", "worker celery worker --skip-serve-logs --queues gpu"]
+    assert "secret" not in (folder / "journal.environment").read_text()
 
 
-def test_when_the_worker_ends_both_do(room: Path) -> None:
-    with running(room) as process:
-        (room / "journal.done").touch()
+def test_when_the_worker_ends_both_do(folder: Path) -> None:
+    with running(folder) as process:
+        (folder / "journal.done").touch()
 
         assert process.wait(SECONDS) == 7
-    assert journal(room)[-1] == "server ended"
+    assert journal(folder)[-1] == "server ended"
 
 
-def test_when_the_node_server_ends_both_do(room: Path) -> None:
-    with running(room) as process:
-        (room / "journal.kill").touch()
+def test_when_the_node_server_ends_both_do(folder: Path) -> None:
+    with running(folder) as process:
+        (folder / "journal.kill").touch()
 
         assert process.wait(SECONDS) == 1
-    assert journal(room)[-1] == "worker ended"
+    assert journal(folder)[-1] == "worker ended"
 
 
-def test_asked_to_stop_the_worker_finishes_before_its_node_server_goes(room: Path) -> None:
-    with running(room) as process:
+def test_asked_to_stop_the_worker_finishes_before_its_node_server_goes(folder: Path) -> None:
+    with running(folder) as process:
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(SECONDS) == 0
-    assert journal(room)[-2:] == ["worker ended", "server ended"]
+    assert journal(folder)[-2:] == ["worker ended", "server ended"]
 
 
 def test_a_part_that_nobody_knows_is_unhealthy_and_the_known_ones_are_named(capsys: pytest.CaptureFixture[str]) -> None:

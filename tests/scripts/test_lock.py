@@ -7,28 +7,28 @@ import pytest
 
 from scripts.errors import StackError
 from scripts.stack.lock import is_running, only_stack
-from scripts.stack.place import Place
+from scripts.stack.paths import StackPaths
 
 
 def test_a_second_stack_on_the_same_state_is_refused(tmp_path: Path) -> None:
-    place = Place(tmp_path, tmp_path)
+    paths = StackPaths(tmp_path, tmp_path)
 
-    with only_stack(place), pytest.raises(StackError, match=rf"already \(process {os.getpid()}\)"), only_stack(place):
+    with only_stack(paths), pytest.raises(StackError, match=rf"already \(process {os.getpid()}\)"), only_stack(paths):
         pass
 
 
 def test_a_stack_on_another_state_is_not(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
 
-    with only_stack(Place(tmp_path, tmp_path)), only_stack(Place(tmp_path, tmp_path / "other")):
+    with only_stack(StackPaths(tmp_path, tmp_path)), only_stack(StackPaths(tmp_path, tmp_path / "other")):
         pass
 
 
 def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
-    place = Place(tmp_path, tmp_path)
-    assert not is_running(place)
+    paths = StackPaths(tmp_path, tmp_path)
+    assert not is_running(paths)
 
-    with only_stack(place):
-        assert is_running(place)
+    with only_stack(paths):
+        assert is_running(paths)
 
-    assert not is_running(place)
+    assert not is_running(paths)

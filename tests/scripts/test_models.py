@@ -16,7 +16,7 @@ import datetime as dt, pathlib, sys
 from tfx_modules.promotion.events import Run
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.promoter import Candidate, Judgement, Promoter
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import Shelf
 state = pathlib.Path(sys.argv[1])
 for day in (4, 5):
     model = state / f"model-{day}"

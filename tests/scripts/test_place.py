@@ -4,36 +4,36 @@ import os
 import stat
 from pathlib import Path
 
-from scripts.stack.place import Place, find_place, make_private_folder, socket_path
+from scripts.stack.paths import StackPaths, find_paths, make_private_folder, socket_path
 
 LONGEST = 107
 
 
 def test_state_is_in_var_by_default(tmp_path: Path) -> None:
-    assert find_place({}, tmp_path).state == tmp_path / "var"
+    assert find_paths({}, tmp_path).state == tmp_path / "var"
 
 
 def test_state_can_be_put_elsewhere(tmp_path: Path) -> None:
-    assert find_place({"BERT_SERVICE_STATE": str(tmp_path / "x" / ".." / "y")}).state == tmp_path / "y"
+    assert find_paths({"BERT_SERVICE_STATE": str(tmp_path / "x" / ".." / "y")}).state == tmp_path / "y"
 
 
 def test_the_socket_fits_however_deep_the_state_is(tmp_path: Path) -> None:
-    place = Place(tmp_path, tmp_path / ("deep" * 50) / ("er" * 100))
+    paths = StackPaths(tmp_path, tmp_path / ("deep" * 50) / ("er" * 100))
 
-    assert len(bytes(socket_path(place, {}))) <= LONGEST
+    assert len(bytes(socket_path(paths, {}))) <= LONGEST
 
 
 def test_two_states_have_two_sockets(tmp_path: Path) -> None:
-    one, other = (socket_path(Place(tmp_path, tmp_path / name), {}) for name in ("one", "other"))
+    one, other = (socket_path(StackPaths(tmp_path, tmp_path / name), {}) for name in ("one", "other"))
 
     assert one.parent != other.parent
 
 
 def test_the_socket_is_in_the_runtime_folder_where_there_is_one(tmp_path: Path) -> None:
-    place = Place(tmp_path, tmp_path)
+    paths = StackPaths(tmp_path, tmp_path)
 
-    assert socket_path(place, {"XDG_RUNTIME_DIR": str(tmp_path)}).parent.parent == tmp_path
-    assert socket_path(place, {"XDG_RUNTIME_DIR": str(tmp_path / "missing")}).parent.parent != tmp_path / "missing"
+    assert socket_path(paths, {"XDG_RUNTIME_DIR": str(tmp_path)}).parent.parent == tmp_path
+    assert socket_path(paths, {"XDG_RUNTIME_DIR": str(tmp_path / "missing")}).parent.parent != tmp_path / "missing"
 
 
 def test_a_private_folder_is_the_owners_alone(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ def mark() -> Iterator[dict[str, str]]:
 def start(tmp_path: Path, mark: dict[str, str]) -> Iterator[Start]:
     started: list[Keeper] = []
 
-    def start(**parts: str) -> Keeper:
+    def start(**services: str) -> Keeper:
         keeper = subprocess.Popen(
-            [sys.executable, str(KEEPER), str(tmp_path), json.dumps(parts)],
+            [sys.executable, str(KEEPER), str(tmp_path), json.dumps(services)],
             env={**os.environ, **mark, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -111,7 +111,7 @@ def test_a_signal_ends_every_part(start: Start, mark: dict[str, str], number: si
 
 
 def test_a_part_may_put_things_away_before_it_ends(start: Start, tmp_path: Path) -> None:
-    keeper = start(part=POLITE)
+    keeper = start(service=POLITE)
     wait_for_log(tmp_path / "part.log", "ready")
 
     keeper.terminate()
@@ -124,7 +124,7 @@ def test_a_part_may_put_things_away_before_it_ends(start: Start, tmp_path: Path)
 def test_nothing_is_left_of_parts_that_are_hard_to_end(
     start: Start, mark: dict[str, str], tmp_path: Path, code: str
 ) -> None:
-    keeper = start(part=code)
+    keeper = start(service=code)
     wait_for_log(tmp_path / "part.log", "ready")
     assert len(marked(mark)) >= 2
 
@@ -147,7 +147,7 @@ def test_a_process_whose_main_thread_alone_has_ended_counts_until_it_can_be_reap
 
 
 def test_more_signals_do_not_disturb_the_stopping(start: Start, mark: dict[str, str], tmp_path: Path) -> None:
-    keeper = start(part=STUBBORN)
+    keeper = start(service=STUBBORN)
     wait_for_log(tmp_path / "part.log", "ready")
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
@@ -170,7 +170,7 @@ def test_a_signal_at_any_moment_of_the_start_leaves_nothing(start: Start, mark: 
 
 
 def test_parts_end_when_their_keeper_is_killed(start: Start, mark: dict[str, str], tmp_path: Path) -> None:
-    keeper = start(part=POLITE)
+    keeper = start(service=POLITE)
     wait_for_log(tmp_path / "part.log", "ready")
 
     keeper.kill()

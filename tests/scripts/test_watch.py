@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scripts.errors import NotReadyError
 from scripts.stack.api import TaskState
 from scripts.stack.tail import last_lines, readable
-from scripts.stack.waiting import Pulse, wait_until
+from scripts.stack.waiting import ProgressReporter, wait_until
 from scripts.stack.watch import failure, lines_for, log_path, waiting_for
 
 RUN = "demo__2026-11-05"
@@ -120,17 +120,17 @@ def countdown(rounds: int) -> Callable[[], str]:
 
 
 def test_waiting_ends_when_nothing_is_missing(said: list[str]) -> None:
-    wait_until(countdown(3), seconds=5, pulse=Pulse(said.append), every=0.001)
+    wait_until(countdown(3), seconds=5, progress=ProgressReporter(said.append), every=0.001)
 
     assert said == []
 
 
 def test_waiting_is_never_silent_for_long(said: list[str]) -> None:
-    wait_until(countdown(5), seconds=5, pulse=Pulse(said.append, silence=0.0), every=0.001)
+    wait_until(countdown(5), seconds=5, progress=ProgressReporter(said.append, silence=0.0), every=0.001)
 
     assert said == ["  ... waiting for the kettle"] * 5
 
 
 def test_waiting_has_an_end(said: list[str]) -> None:
     with pytest.raises(NotReadyError, match="Still waiting for the kettle"):
-        wait_until(lambda: "the kettle", seconds=0.01, pulse=Pulse(said.append), every=0.001)
+        wait_until(lambda: "the kettle", seconds=0.01, progress=ProgressReporter(said.append), every=0.001)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bert_service.containers import ContainerMount
+from airflow_bert_service.settings.containers import ContainerMount
 from docker import APIClient
 from docker.errors import APIError
 

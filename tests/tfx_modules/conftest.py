@@ -12,22 +12,23 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform import beam as tft_beam
 
-from tfx_modules import features, model
 from tfx_modules.beam.runner import pipeline_of
-from tfx_modules.config import EncoderConfig
-from tfx_modules.preprocessing import preprocessing_fn
+from tfx_modules.data import features
+from tfx_modules.model import bert_classifier
+from tfx_modules.model.preprocessing import preprocessing_fn
+from tfx_modules.settings.settings import EncoderSettings
 
 TOKENS = 32
 
 
 @pytest.fixture(scope="session")
-def encoder_config() -> EncoderConfig:
+def encoder_config() -> EncoderSettings:
     """The project's vocabulary, with short inputs."""
-    return EncoderConfig(max_tokens=TOKENS)
+    return EncoderSettings(max_tokens=TOKENS)
 
 
 @pytest.fixture(scope="session")
-def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderConfig) -> tft.TFTransformOutput:
+def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderSettings) -> tft.TFTransformOutput:
     """What the Transform component hands on."""
     folder = tmp_path_factory.mktemp("transform")
     kinds = {features.REVIEW: tf.io.VarLenFeature(tf.string), features.LABEL: tf.io.VarLenFeature(tf.int64)}
@@ -40,7 +41,7 @@ def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderC
     return tft.TFTransformOutput(str(folder / "graph"))
 
 
-def small_classifier(dropout: float, encoder_dropout: float = 0.1) -> model.SentimentClassifier:
+def small_classifier(dropout: float, encoder_dropout: float = 0.1) -> bert_classifier.SentimentClassifier:
     """Make a classifier of one layer, with the same random weights each time."""
     keras.utils.set_random_seed(5)
     backbone = keras_hub.models.BertBackbone(
@@ -52,11 +53,11 @@ def small_classifier(dropout: float, encoder_dropout: float = 0.1) -> model.Sent
         max_sequence_length=TOKENS,
         dropout=encoder_dropout,
     )
-    return model.build_classifier(backbone, dropout)
+    return bert_classifier.build_classifier(backbone, dropout)
 
 
 @pytest.fixture(scope="session")
-def classifier() -> model.SentimentClassifier:
+def classifier() -> bert_classifier.SentimentClassifier:
     """One layer with random weights."""
     return small_classifier(dropout=0.5)
 

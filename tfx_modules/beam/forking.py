@@ -15,7 +15,7 @@ from typing import NoReturn
 import numpy as np
 from apache_beam.runners.worker import sdk_worker_main
 
-from tfx_modules.node.kernel import die_with
+from tfx_modules.common.parent_death import die_with
 
 _LARGEST_MESSAGE = 1 << 18
 _DONE = b"done"

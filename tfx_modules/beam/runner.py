@@ -11,7 +11,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.workers import ForkingRunner
-from tfx_modules.exceptions import ConfigError
+from tfx_modules.exceptions import SettingsError
 
 BYTES_PER_WORKER = 4 << 20
 """Input that a further worker is worth: with less, starting it takes longer than it saves (``docs/beam.md``)."""
@@ -66,7 +66,7 @@ def pipeline_of(arguments: Sequence[str]) -> beam.Pipeline:
         return beam.Pipeline(runner=runner, options=options)
     # Beam's parser prints what is wrong and ends the process; its runners raise these.
     except (SystemExit, ValueError, ImportError, AttributeError) as error:
-        raise ConfigError(
+        raise SettingsError(
             f"setting beam_pipeline_args is {list(arguments)!r}, which Beam refuses: {error}; the log may say more. "
             "Correct it in the pipeline's settings file, or leave it out; docs/beam.md has examples."
         ) from error

@@ -15,7 +15,7 @@ _QUOTE, _LINE_END = b'"', b"\n"
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class FilePart:
     """Some records of a CSV file with a header, in UTF-8."""
 
     path: str
@@ -26,7 +26,7 @@ class Part:
     """Offset after its last one."""
 
 
-def parts_of(path: str, size: int = PART_BYTES) -> Iterator[Part]:
+def parts_of(path: str, size: int = PART_BYTES) -> Iterator[FilePart]:
     """Cut a file between records.
 
     A line end is one of a record where an even number of quotes goes before it. That is so for files as Python's csv
@@ -42,11 +42,11 @@ def parts_of(path: str, size: int = PART_BYTES) -> Iterator[Part]:
     with FileSystems.open(path) as file:
         columns, start = _header(file)
         for end in _cuts(file, start, size):
-            yield Part(path, columns, start, end)
+            yield FilePart(path, columns, start, end)
             start = end
 
 
-def rows_of(part: Part) -> Iterator[dict[str, str | None]]:
+def rows_of(part: FilePart) -> Iterator[dict[str, str | None]]:
     """Read a part; line ends inside quotes belong to the cell."""
     with FileSystems.open(part.path) as file:
         file.seek(part.start)
@@ -57,7 +57,7 @@ def rows_of(part: Part) -> Iterator[dict[str, str | None]]:
 class FindParts(beam.DoFn):  # type: ignore[misc]
     """From a file's path to its parts."""
 
-    def process(self, path: str) -> Iterator[Part]:
+    def process(self, path: str) -> Iterator[FilePart]:
         """Cut one file."""
         yield from parts_of(path)
 

@@ -26,12 +26,12 @@ from tfx.types.component_spec import ExecutionParameter
 from tfx.types.standard_component_specs import CUSTOM_CONFIG_KEY, INPUT_BASE_KEY, FileBasedExampleGenSpec
 from tfx.utils import proto_utils
 
-from tfx_modules import features, holdout
-from tfx_modules.components.csv_parts import FindParts, Part, rows_of
+from tfx_modules.components.csv_parts import FilePart, FindParts, rows_of
 from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
-from tfx_modules.config import EncoderConfig, build
-from tfx_modules.encoder import vocab_path
-from tfx_modules.measures import Measurer, Measures
+from tfx_modules.data import features, holdout
+from tfx_modules.data.text_statistics import Measurer, Measures
+from tfx_modules.model.encoder import vocab_path
+from tfx_modules.settings.settings import EncoderSettings, build
 
 HOLDOUT = "holdout"
 """Execution property: JSON, which file the holdout is (see ``holdout.parse``). With its digest, the content is part of
@@ -94,7 +94,7 @@ _VOCABULARY_FIELDS = ("vocab", "vocab_sha256", "lower_case")
 """Other fields say nothing about the measures, and would be part of the cache's key for nothing."""
 
 
-def write_encoder(encoder: EncoderConfig) -> example_gen_pb2.CustomConfig:
+def write_encoder(encoder: EncoderSettings) -> example_gen_pb2.CustomConfig:
     """Put what is needed of the encoder's settings into the form that TFX gives an ExampleGen."""
     made = example_gen_pb2.CustomConfig()
     fields = {name: getattr(encoder, name) for name in _VOCABULARY_FIELDS}
@@ -102,15 +102,15 @@ def write_encoder(encoder: EncoderConfig) -> example_gen_pb2.CustomConfig:
     return made
 
 
-def read_encoder(custom_config: str) -> EncoderConfig:
+def read_encoder(custom_config: str) -> EncoderSettings:
     """Read what ``write_encoder`` wrote, in the JSON that executors get."""
     message, text = example_gen_pb2.CustomConfig(), wrappers_pb2.StringValue()
     proto_utils.json_to_proto(custom_config, message)
     message.custom_config.Unpack(text)
-    return build(EncoderConfig, json.loads(text.value))
+    return build(EncoderSettings, json.loads(text.value))
 
 
-class Sieve:
+class HoldoutFilter:
     """Lets rows through whose text is not in the holdout, and counts the others."""
 
     def __init__(self, held_out: frozenset[bytes]) -> None:
@@ -130,7 +130,7 @@ class Sieve:
 class ReadReviews(beam.DoFn):  # type: ignore[misc]
     """From a part of a CSV file to its examples, and the number of its rows that were left out."""
 
-    def __init__(self, encoder: EncoderConfig, held_out: frozenset[bytes]) -> None:
+    def __init__(self, encoder: EncoderSettings, held_out: frozenset[bytes]) -> None:
         super().__init__()
         self._encoder = encoder
         self._held_out = held_out
@@ -139,9 +139,11 @@ class ReadReviews(beam.DoFn):  # type: ignore[misc]
         """Load the vocabulary, once in each worker."""
         self._measurer = Measurer(vocab_path(self._encoder), lower_case=self._encoder.lower_case)
 
-    def process(self, part: Part) -> Iterator[tf.train.Example | beam.pvalue.TaggedOutput[Literal["left_out"], int]]:
+    def process(
+        self, part: FilePart
+    ) -> Iterator[tf.train.Example | beam.pvalue.TaggedOutput[Literal["left_out"], int]]:
         """Read one part."""
-        sieve = Sieve(self._held_out)
+        sieve = HoldoutFilter(self._held_out)
         yield from to_examples(sieve(rows_of(part)), self._measurer)
         yield beam.pvalue.TaggedOutput(_LEFT_OUT, sieve.left_out)
 
@@ -225,7 +227,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
         range_config: range_config_pb2.RangeConfig | RuntimeParameter,
         span_versions: str | RuntimeParameter,
         holdout: str | RuntimeParameter,
-        encoder: EncoderConfig,
+        encoder: EncoderSettings,
     ) -> None:
         spec = CsvExampleGenSpec(
             input_base=input_base,

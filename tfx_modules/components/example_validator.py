@@ -20,7 +20,7 @@ from tfx.utils import io_utils, json_utils
 
 from tfx_modules.components.statistics_gen import read_days
 from tfx_modules.components.window import day_of
-from tfx_modules.config import ValidationConfig, build
+from tfx_modules.settings.settings import ValidationSettings, build
 from tfx_modules.validation import anomalies, comparison, profile, verdict
 from tfx_modules.validation.report import page
 
@@ -47,7 +47,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
     ) -> execution_result_pb2.ExecutorOutput:
         """Write TFX's ``SchemaDiff.pb`` of each split and the page; the verdict goes into the artifact's properties."""
         output = super().Do(input_dict, output_dict, exec_properties)
-        settings = build(ValidationConfig, json.loads(exec_properties[VALIDATION]))
+        settings = build(ValidationSettings, json.loads(exec_properties[VALIDATION]))
         statistics = artifact_utils.get_single_instance(input_dict[_STATISTICS])
         made = artifact_utils.get_single_instance(output_dict[_ANOMALIES])
         report = judge(statistics, _splits(made, statistics), _champion(input_dict.get(CHAMPION) or []), settings)
@@ -62,7 +62,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
 
 
 def judge(
-    statistics: types.Artifact, splits: list[anomalies.Split], champion: page.Champion, settings: ValidationConfig
+    statistics: types.Artifact, splits: list[anomalies.Split], champion: page.ChampionData, settings: ValidationSettings
 ) -> page.Report:
     """Find out all that the page tells.
 
@@ -81,12 +81,12 @@ def judge(
     return page.Report(data_date, days, champion, comparisons, verdict.judge(found, comparisons, settings))
 
 
-def _champion(found: list[types.Artifact]) -> page.Champion:
+def _champion(found: list[types.Artifact]) -> page.ChampionData:
     if not found:
-        return page.Champion({}, "none yet: nothing to compare with")
+        return page.ChampionData({}, "none yet: nothing to compare with")
     if not fileio.exists(f"{found[0].uri}/{profile.FILE}"):
-        return page.Champion({}, "its statistics were made before days were counted: nothing to compare with")
-    return page.Champion(read_days(found[0]))
+        return page.ChampionData({}, "its statistics were made before days were counted: nothing to compare with")
+    return page.ChampionData(read_days(found[0]))
 
 
 def _splits(made: types.Artifact, statistics: types.Artifact) -> list[anomalies.Split]:
@@ -128,7 +128,7 @@ class ExampleValidator(component.ExampleValidator):  # type: ignore[misc]
         statistics: types.BaseChannel,
         schema: types.BaseChannel,
         champion_statistics: types.BaseChannel,
-        settings: ValidationConfig,
+        settings: ValidationSettings,
     ) -> None:
         """See TFX's ExampleValidator; ``champion_statistics`` may turn out to be empty."""
         spec = ExampleValidatorSpec(

@@ -16,15 +16,14 @@ from tfx.types import artifact_utils, standard_artifacts, standard_component_spe
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import io_utils, proto_utils
 
-from tfx_modules import evaluated
-from tfx_modules.components import judging
 from tfx_modules.components.infra_validator import MEDIAN_SECONDS
-from tfx_modules.config import GateConfig, build
+from tfx_modules.evaluation import promotion_gate, tfma_summary
 from tfx_modules.exceptions import NodeError
 from tfx_modules.promotion.current import current_ledger
-from tfx_modules.promotion.events import Event, Kind, Run
+from tfx_modules.promotion.events import Event, EventKind, Run
 from tfx_modules.promotion.promoter import Candidate, Promoter
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
+from tfx_modules.settings.settings import GateSettings, build
 
 EVALUATION = standard_component_specs.EVALUATION_KEY
 PROMOTION = "promotion"
@@ -74,30 +73,30 @@ class Executor(executor.Executor):  # type: ignore[misc]
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-        shelf = Shelf(Path(destination.filesystem.base_directory))
+        repository = ModelRepository(Path(destination.filesystem.base_directory))
         run, actor, older = read_promotion(exec_properties[PROMOTION])
         model = Path(self.GetModelPath(input_dict))
-        gate = build(GateConfig, json.loads(exec_properties[GATE]))
+        gate = build(GateSettings, json.loads(exec_properties[GATE]))
         candidate = Candidate(
             run=run,
             model=model,
             actor=actor,
-            objections=(*objections(input_dict), *judging.objections(model, gate, _seconds(input_dict))),
+            objections=(*objections(input_dict), *promotion_gate.objections(model, gate, _seconds(input_dict))),
             older=older,
         )
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
-        sets = judging.evaluation_sets(exec_properties[HOLDOUT], Path(examples), gate)
-        event = Promoter(current_ledger(), shelf).promote(candidate, judging.make_judge(model, sets, gate))
-        self._mark(pushed, event, candidate, shelf)
+        sets = promotion_gate.evaluation_sets(exec_properties[HOLDOUT], Path(examples), gate)
+        event = Promoter(current_ledger(), repository).promote(candidate, promotion_gate.make_judge(model, sets, gate))
+        self._mark(pushed, event, candidate, repository)
 
-    def _mark(self, pushed: types.Artifact, event: Event, candidate: Candidate, shelf: Shelf) -> None:
+    def _mark(self, pushed: types.Artifact, event: Event, candidate: Candidate, repository: ModelRepository) -> None:
         pushed.set_string_custom_property(VERDICT, event.kind.value)
         pushed.set_string_custom_property(REASON, event.reason)
-        if event.kind is not Kind.PROMOTED:
+        if event.kind is not EventKind.PROMOTED:
             self._MarkNotPushed(pushed)
             return
         io_utils.copy_dir(str(candidate.model), pushed.uri)
-        destination = str(shelf.served / str(event.version))
+        destination = str(repository.served / str(event.version))
         self._MarkPushed(pushed, pushed_destination=destination, pushed_version=str(event.version))
 
 
@@ -108,7 +107,7 @@ def objections(input_dict: Artifacts) -> tuple[str, ...]:
     """
     found = []
     if not _is_blessed(input_dict, standard_component_specs.MODEL_BLESSING_KEY):
-        found.append(evaluated.describe(input_dict[EVALUATION][0].uri).removeprefix("not blessed: "))
+        found.append(tfma_summary.describe(input_dict[EVALUATION][0].uri).removeprefix("not blessed: "))
     if not _is_blessed(input_dict, standard_component_specs.INFRA_BLESSING_KEY):
         found.append(NOT_SERVED)
     return tuple(found)
@@ -174,7 +173,7 @@ class Pusher(BaseComponent):  # type: ignore[misc]
         push_destination: RuntimeParameter,
         promotion: RuntimeParameter,
         holdout: RuntimeParameter,
-        gate: GateConfig,
+        gate: GateSettings,
     ) -> None:
         super().__init__(
             spec=PusherSpec(

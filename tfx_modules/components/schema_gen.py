@@ -13,7 +13,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from tfx_modules import features
+from tfx_modules.data import features
 
 _REVIEW_PRESENT = 0.99
 """Transform fills missing text, so a few are borne."""

@@ -12,7 +12,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
-from tfx_modules.exceptions import ConfigError
+from tfx_modules.exceptions import SettingsError
 
 TUNE = "tune"
 PREVIOUS = "previous"
@@ -57,7 +57,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
         """
         wanted = exec_properties[TUNE]
         if wanted not in CHOICES:
-            raise ConfigError(
+            raise SettingsError(
                 f"parameter {TUNE} is {wanted!r}; allowed: {', '.join(CHOICES)}. Correct the run's parameters."
             )
         if wanted == "yes":

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tfx_modules.common.parent_death import die_with
 from tfx_modules.exceptions import NodeError
 from tfx_modules.node import logs
-from tfx_modules.node.kernel import die_with
 from tfx_modules.node.request import NodeRequest, parse_request, read_request
 
 _logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tfx.types import standard_component_specs
 
-from tfx_modules import evaluated
+from tfx_modules.evaluation import tfma_summary
 from tfx_modules.node.lineage import Artifacts, ExecutionRecord
 from tfx_modules.node.outcome import Artifact, State
 
@@ -23,7 +23,7 @@ _NOT_SERVED = "not blessed: the exported model could not be served; the log of I
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class GateFinding:
     """What a gate says of an execution that succeeded."""
 
     reason: str = ""
@@ -31,10 +31,10 @@ class Verdict:
     """The state that takes the place of the execution's own; None: that one stays."""
 
 
-Gate = Callable[[ExecutionRecord], Verdict]
+Gate = Callable[[ExecutionRecord], GateFinding]
 
 
-def judge(type_name: str, execution: ExecutionRecord) -> Verdict:
+def judge(type_name: str, execution: ExecutionRecord) -> GateFinding:
     """Ask the gate of a component.
 
     Args:
@@ -42,37 +42,37 @@ def judge(type_name: str, execution: ExecutionRecord) -> Verdict:
         execution: one that succeeded.
     """
     gate = _GATES.get(type_name)
-    return gate(execution) if gate else Verdict()
+    return gate(execution) if gate else GateFinding()
 
 
-def _example_validator(execution: ExecutionRecord) -> Verdict:
+def _example_validator(execution: ExecutionRecord) -> GateFinding:
     """The component has judged, by severities and distances of the settings."""
     properties = _only(execution.outputs, standard_component_specs.ANOMALIES_KEY).properties
-    return Verdict(properties[_REASON], State.BLOCKED if properties[_BLOCKED] else None)
+    return GateFinding(properties[_REASON], State.BLOCKED if properties[_BLOCKED] else None)
 
 
-def _evaluator(execution: ExecutionRecord) -> Verdict:
-    return Verdict(_evaluation(execution))
+def _evaluator(execution: ExecutionRecord) -> GateFinding:
+    return GateFinding(_evaluation(execution))
 
 
 def _evaluation(execution: ExecutionRecord) -> str:
     blessing = _only(execution.outputs, standard_component_specs.BLESSING_KEY)
     if _BLESSED not in blessing.properties:
         return ""  # without thresholds, TFX's Evaluator judges nothing
-    told = evaluated.describe(_only(execution.outputs, standard_component_specs.EVALUATION_KEY).uri)
+    told = tfma_summary.describe(_only(execution.outputs, standard_component_specs.EVALUATION_KEY).uri)
     return told if _BASELINE in blessing.properties or not blessing.properties[_BLESSED] else f"{told} (no baseline)"
 
 
-def _infra_validator(execution: ExecutionRecord) -> Verdict:
+def _infra_validator(execution: ExecutionRecord) -> GateFinding:
     served = _only(execution.outputs, standard_component_specs.BLESSING_KEY).properties.get(_BLESSED)
-    return Verdict() if served else Verdict(_NOT_SERVED)
+    return GateFinding() if served else GateFinding(_NOT_SERVED)
 
 
-def _pusher(execution: ExecutionRecord) -> Verdict:
+def _pusher(execution: ExecutionRecord) -> GateFinding:
     """The component has brought the model to its verdict; it is in the ledger."""
     properties = _only(execution.outputs, standard_component_specs.PUSHED_MODEL_KEY).properties
     reason = f"{properties[_VERDICT]}: {properties[_REASON]}"
-    return Verdict(reason, None if properties[_PUSHED] else State.SKIPPED)
+    return GateFinding(reason, None if properties[_PUSHED] else State.SKIPPED)
 
 
 def _only(artifacts: Artifacts, key: str) -> Artifact:

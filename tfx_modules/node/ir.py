@@ -96,8 +96,8 @@ def _parse(fields: Any, path: Path) -> pipeline_pb2.Pipeline:
 
 def _not_compiled(path: Path, error: object) -> NodeError:
     return NodeError(
-        f"pipeline {path} cannot be read ({error}); allowed: the JSON that tfx_modules.compile writes. "
-        "Run `python -m tfx_modules.compile`."
+        f"pipeline {path} cannot be read ({error}); allowed: the JSON that tfx_modules.pipeline.compile writes. "
+        "Run `python -m tfx_modules.pipeline.compile`."
     )
 
 

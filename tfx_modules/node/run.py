@@ -11,10 +11,10 @@ from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.operator import BeamOperator
-from tfx_modules.devices import preflight
 from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import gates, ir
 from tfx_modules.node.connection import connection_config
+from tfx_modules.node.gpu_check import preflight
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import NodeRequest

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Kind(str, enum.Enum):
+class EventKind(str, enum.Enum):
     """What was decided."""
 
     PROMOTED = "promoted"
@@ -28,9 +28,9 @@ class Kind(str, enum.Enum):
     """Somebody said that a version need not be kept any longer."""
 
 
-VERDICTS = frozenset({Kind.PROMOTED, Kind.BLOCKED, Kind.SUPERSEDED, Kind.UNCHANGED})
+VERDICTS = frozenset({EventKind.PROMOTED, EventKind.BLOCKED, EventKind.SUPERSEDED, EventKind.UNCHANGED})
 """What a run's push comes to: a run has one of these, once."""
-IN_SERVICE = frozenset({Kind.PROMOTED, Kind.ROLLED_BACK})
+IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
 """After these, the event's version is the one in service."""
 
 
@@ -50,7 +50,7 @@ class Run:
 class Draft:
     """An event that is not yet in the ledger."""
 
-    kind: Kind
+    kind: EventKind
     reason: str
     """One line, with the numbers that decided."""
     actor: str

@@ -26,7 +26,7 @@ class LedgerError(PromotionError):
     """The ledger cannot be read or written."""
 
 
-class ShelfError(PromotionError):
+class ModelRepositoryError(PromotionError):
     """A model's folder is not where it should be, or cannot be put there."""
 
 

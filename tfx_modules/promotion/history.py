@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
-from tfx_modules.promotion.events import IN_SERVICE, Event, Kind
+from tfx_modules.promotion.events import IN_SERVICE, Event, EventKind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Service:
     """The version in service; None: none yet."""
     past: tuple[int, ...] = ()
     """Versions in the order in which they came into service; the last one is ``live``."""
-    barred: frozenset[int] = frozenset()
+    rolled_back: frozenset[int] = frozenset()
     """Versions that were left by a rollback: they come back only when somebody names them."""
     pinned: frozenset[int] = frozenset()
     digests: frozenset[tuple[int, str]] = frozenset()
@@ -29,7 +29,7 @@ class Service:
     @property
     def previous(self) -> int | None:
         """The version that a rollback goes to when none is named; None: there is none."""
-        return next((item for item in reversed(self.past) if item != self.live and item not in self.barred), None)
+        return next((item for item in reversed(self.past) if item != self.live and item not in self.rolled_back), None)
 
     def version_of(self, digest: str) -> int | None:
         """Return the newest version that has had this digest; None: none."""
@@ -41,21 +41,23 @@ class Service:
             return self
         if event.kind in IN_SERVICE:
             return self._with_live(event, event.version)
-        if event.kind is Kind.PINNED:
+        if event.kind is EventKind.PINNED:
             return dataclasses.replace(self, pinned=self.pinned | {event.version})
-        if event.kind is Kind.UNPINNED:
+        if event.kind is EventKind.UNPINNED:
             return dataclasses.replace(self, pinned=self.pinned - {event.version})
         return self
 
     def _with_live(self, event: Event, version: int) -> "Service":
-        barred = self.barred
-        if event.kind is Kind.ROLLED_BACK:
+        rolled_back = self.rolled_back
+        if event.kind is EventKind.ROLLED_BACK:
             # Putting back what a rollback had left undoes it: the version that took its place has done nothing wrong.
-            undone = version in barred
+            undone = version in rolled_back
             left = frozenset() if undone or self.live is None else frozenset({self.live})
-            barred = (barred - {version}) | left
+            rolled_back = (rolled_back - {version}) | left
         digests = self.digests | {(version, event.model_digest)} if event.model_digest else self.digests
-        return dataclasses.replace(self, live=version, past=(*self.past, version), barred=barred, digests=digests)
+        return dataclasses.replace(
+            self, live=version, past=(*self.past, version), rolled_back=rolled_back, digests=digests
+        )
 
 
 def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
@@ -74,7 +76,7 @@ def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
 
 
 @dataclasses.dataclass(frozen=True)
-class Spell:
+class ServingPeriod:
     """A time in which one version was in service."""
 
     event: Event
@@ -87,16 +89,16 @@ class Spell:
         return self.event.at < end and (self.until is None or self.until > begin)
 
 
-def spells(events: Iterable[Event]) -> list[Spell]:
+def serving_periods(events: Iterable[Event]) -> list[ServingPeriod]:
     """Return who was in service when, the first one first."""
     found = [event for event in events if event.kind in IN_SERVICE]
     ends: list[dt.datetime | None] = [*(event.at for event in found[1:]), None][: len(found)]
-    return [Spell(event, end) for event, end in zip(found, ends, strict=True)]
+    return [ServingPeriod(event, end) for event, end in zip(found, ends, strict=True)]
 
 
 def promotion_of(events: Iterable[Event], version: int) -> Event | None:
     """Return the event by which a version came into service first; None: it never did."""
-    return next((event for event in events if event.kind is Kind.PROMOTED and event.version == version), None)
+    return next((event for event in events if event.kind is EventKind.PROMOTED and event.version == version), None)
 
 
 def verdict_of(events: Iterable[Event], dag_id: str, run_id: str) -> Event | None:
@@ -116,6 +118,6 @@ def events_of(events: Iterable[Event], wanted: str) -> Sequence[Event]:
 
 def _names(event: Event) -> set[str]:
     names = {str(event.version)} if event.version else set()
-    if event.kind is Kind.ROLLED_BACK:
+    if event.kind is EventKind.ROLLED_BACK:
         names.add(str(event.champion))  # the version that was left
     return names | {str(event.run.data_date), event.run.run_id} if event.run else names

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tfx_modules.promotion import history, manifest
-from tfx_modules.promotion.events import Draft, Event, Kind, Run
-from tfx_modules.promotion.exceptions import ChampionUnusableError, ManifestError, PromotionError, ShelfError
+from tfx_modules.promotion.events import Draft, Event, EventKind, Run
+from tfx_modules.promotion.exceptions import ChampionUnusableError, ManifestError, ModelRepositoryError, PromotionError
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger, Writing
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.promotion.versions import data_date, next_version
 
 MOST_TURNS = 20
@@ -48,7 +48,7 @@ class Champion:
 
 
 @dataclasses.dataclass(frozen=True)
-class Judgement:
+class GateResult:
     """What a comparison of the candidate with a champion came to."""
 
     passed: bool
@@ -59,16 +59,16 @@ class Judgement:
     """What was measured, as JSON values."""
 
 
-Judge = Callable[[Champion | None], Judgement]
+Judge = Callable[[Champion | None], GateResult]
 """Judges the candidate; of no champion, by itself. Raises ChampionUnusableError where it cannot compare."""
 
 
 class Promoter:
     """Promotes candidates of one ledger and shelf."""
 
-    def __init__(self, ledger: Ledger, shelf: Shelf) -> None:
+    def __init__(self, ledger: Ledger, repository: ModelRepository) -> None:
         self._ledger = ledger
-        self._shelf = shelf
+        self._repository = repository
 
     def promote(self, candidate: Candidate, judge: Judge) -> Event:
         """Bring a candidate to its verdict; a run that has one keeps it.
@@ -87,8 +87,8 @@ class Promoter:
             PromotionError: the ledger or the served folder cannot be used; nothing is half done.
         """
         verdict = self._verdict(candidate.run) or self._decided(candidate, judge)
-        self._shelf.discard(_key(candidate))  # also what a try that was killed has left
-        settle(self._ledger, self._shelf)
+        self._repository.discard(_key(candidate))  # also what a try that was killed has left
+        settle(self._ledger, self._repository)
         return verdict
 
     def _verdict(self, run: Run) -> Event | None:
@@ -99,31 +99,31 @@ class Promoter:
 
     def _decided(self, candidate: Candidate, judge: Judge) -> Event:
         try:
-            staged, described = self._shelf.stage(candidate.model, _key(candidate))
+            staged, described = self._repository.stage(candidate.model, _key(candidate))
             return self._decide(candidate, judge, staged, described)
         except OSError as error:
-            self._shelf.discard(_key(candidate))
+            self._repository.discard(_key(candidate))
             # Another try of the run may have come to its end meanwhile, and have tidied up.
             if verdict := self._verdict(candidate.run):
                 return verdict
-            raise ShelfError(
-                f"the model of run {candidate.run.run_id} could not be put beside {self._shelf.served}: {error}. Look "
+            raise ModelRepositoryError(
+                f"the model of run {candidate.run.run_id} could not be put beside {self._repository.served}: {error}. Look "
                 "at the disk, and clear the task."
             ) from error
         except PromotionError:
-            self._shelf.discard(_key(candidate))
+            self._repository.discard(_key(candidate))
             raise
 
     def _decide(self, candidate: Candidate, judge: Judge, staged: Path, described: manifest.Manifest) -> Event:
         for _ in range(MOST_TURNS):
             service = self._ledger.service()
-            ruling = self._ruling(candidate, described, service, judge)
+            decision = self._ruling(candidate, described, service, judge)
             with self._ledger.exclusive() as held:
                 events = held.events()
                 if found := history.verdict_of(events, candidate.run.dag_id, candidate.run.run_id):
                     return found  # by another try of the same run
                 if (now := history.service(events)).live == service.live:
-                    return self._append(held, ruling, now, staged)
+                    return self._append(held, decision, now, staged)
             _logger.info("version %s went into service meanwhile; judging against it", now.live)
         raise PromotionError(
             f"run {candidate.run.run_id}: others were promoted {MOST_TURNS} times while its model was judged. Clear "
@@ -144,30 +144,30 @@ class Promoter:
             final=True,
         )
 
-    def _judged(self, live: int | None, judge: Judge) -> Judgement:
+    def _judged(self, live: int | None, judge: Judge) -> GateResult:
         if live is None:
             return judge(None)
         try:
-            return judge(Champion(live, usable_folder(self._shelf, live)))
+            return judge(Champion(live, usable_folder(self._repository, live)))
         except ChampionUnusableError as error:
             alone = judge(None)
             told = f"{alone.told}; not compared with {live}: {error}"
             return dataclasses.replace(alone, told=told)
 
-    def _append(self, held: Writing, ruling: Draft, service: Service, staged: Path) -> Event:
-        if ruling.kind is Kind.PROMOTED and ruling.run:
-            taken = {*service.past, *self._shelf.versions()}
-            version = next_version(ruling.run.data_date, taken)
-            self._shelf.shelve(staged, version)
-            ruling = dataclasses.replace(ruling, version=version)
-        return held.append(ruling)
+    def _append(self, held: Writing, decision: Draft, service: Service, staged: Path) -> Event:
+        if decision.kind is EventKind.PROMOTED and decision.run:
+            taken = {*service.past, *self._repository.versions()}
+            version = next_version(decision.run.data_date, taken)
+            self._repository.shelve(staged, version)
+            decision = dataclasses.replace(decision, version=version)
+        return held.append(decision)
 
 
 def _key(candidate: Candidate) -> str:
     return f"{candidate.run.dag_id} {candidate.run.run_id}"
 
 
-def settle(ledger: Ledger, shelf: Shelf) -> Service:
+def settle(ledger: Ledger, repository: ModelRepository) -> Service:
     """Have the served folder follow the ledger; may be repeated at any time, by anybody.
 
     Returns:
@@ -179,41 +179,43 @@ def settle(ledger: Ledger, shelf: Shelf) -> Service:
     with ledger.exclusive() as held:
         service = held.service()
         if service.live is not None:
-            shelf.serve(service.live)
+            repository.serve(service.live)
     return service
 
 
-def usable_folder(shelf: Shelf, version: int) -> Path:
+def usable_folder(repository: ModelRepository, version: int) -> Path:
     """Return the folder of a version whose files are those that they were.
 
     Raises:
         ChampionUnusableError: it has none, or its files have changed.
     """
     try:
-        folder = shelf.folder(version)
+        folder = repository.folder(version)
         manifest.check(folder)
-    except (ShelfError, ManifestError) as error:
+    except (ModelRepositoryError, ManifestError) as error:
         raise ChampionUnusableError(str(error)) from error
     return folder
 
 
 def _rule(
-    candidate: Candidate, digest: str, service: Service, judged: Callable[[], Judgement]
-) -> tuple[Kind, str, Mapping[str, Any]]:
+    candidate: Candidate, digest: str, service: Service, judged: Callable[[], GateResult]
+) -> tuple[EventKind, str, Mapping[str, Any]]:
     """Decide; the first that applies of: objections, the same bytes, worse, older, good."""
     if candidate.objections:
-        return Kind.BLOCKED, "; ".join(candidate.objections), {}
+        return EventKind.BLOCKED, "; ".join(candidate.objections), {}
     newest = data_date(service.live) if service.live else None
     is_older = newest is not None and candidate.run.data_date < newest
     same = service.version_of(digest)
     if same is not None and same == service.live and (is_older or candidate.run.data_date == newest):
-        return Kind.UNCHANGED, f"the model is the same, byte for byte, as {same}, which is in service", {}
-    if same in service.barred:
-        return Kind.BLOCKED, f"the model is the same, byte for byte, as {same}, which was rolled back", {}
-    judgement = judged()
-    if not judgement.passed:
-        return Kind.BLOCKED, judgement.told, judgement.metrics
+        return EventKind.UNCHANGED, f"the model is the same, byte for byte, as {same}, which is in service", {}
+    if same in service.rolled_back:
+        return EventKind.BLOCKED, f"the model is the same, byte for byte, as {same}, which was rolled back", {}
+    gate_result = judged()
+    if not gate_result.passed:
+        return EventKind.BLOCKED, gate_result.told, gate_result.metrics
     if is_older and not candidate.older:
-        told = f"data date {candidate.run.data_date} is before {newest} of {service.live} in service; {judgement.told}"
-        return Kind.SUPERSEDED, told, judgement.metrics
-    return Kind.PROMOTED, judgement.told, judgement.metrics
+        told = (
+            f"data date {candidate.run.data_date} is before {newest} of {service.live} in service; {gate_result.told}"
+        )
+        return EventKind.SUPERSEDED, told, gate_result.metrics
+    return EventKind.PROMOTED, gate_result.told, gate_result.metrics

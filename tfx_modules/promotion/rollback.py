@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from tfx_modules.promotion import history, manifest
-from tfx_modules.promotion.events import Draft, Event, Kind, Run
+from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger
 from tfx_modules.promotion.promoter import settle
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,12 +25,12 @@ class RollbackRequest:
     """DAG id and run id of the orchestrator's run that asks; it rolls back once, however often its task is tried."""
 
 
-def roll_back(ledger: Ledger, shelf: Shelf, request: RollbackRequest) -> Event:
+def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequest) -> Event:
     """Put another version in service, and bar the one that is left.
 
     Args:
         ledger: gets the event.
-        shelf: has the version's folder.
+        repository: has the version's folder.
         request: which version, who, why.
 
     Returns:
@@ -43,8 +43,8 @@ def roll_back(ledger: Ledger, shelf: Shelf, request: RollbackRequest) -> Event:
     """
     with ledger.exclusive() as held:
         events = held.events()
-        event = _earlier(events, request) or held.append(_draft(events, shelf, request))
-    settle(ledger, shelf)
+        event = _earlier(events, request) or held.append(_draft(events, repository, request))
+    settle(ledger, repository)
     return event
 
 
@@ -52,12 +52,12 @@ def _earlier(events: Sequence[Event], request: RollbackRequest) -> Event | None:
     return history.verdict_of(events, *request.asker) if request.asker else None
 
 
-def _draft(events: Sequence[Event], shelf: Shelf, request: RollbackRequest) -> Draft:
+def _draft(events: Sequence[Event], repository: ModelRepository, request: RollbackRequest) -> Draft:
     service = history.service(events)
     version = _target(service, request.to)
-    manifest.check(shelf.folder(version))
+    manifest.check(repository.folder(version))
     return Draft(
-        kind=Kind.ROLLED_BACK,
+        kind=EventKind.ROLLED_BACK,
         reason=f"from {service.live} to {version}: {request.reason}",
         actor=request.actor,
         run=_run(events, version, request),

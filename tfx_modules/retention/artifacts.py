@@ -19,9 +19,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tfx_modules.retention.disk import changed_at, empty_trash, locked, remove, size_of
-from tfx_modules.retention.plan import Item, Kind
+from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.store import rows
-from tfx_modules.retention.store.database import Database
+from tfx_modules.retention.store.database import MetadataDatabase
 from tfx_modules.retention.store.graph import STALE, Choice, Graph, Wanted, choose, makers_of, spans_read
 from tfx_modules.retention.store.tables import DELETED, LIVE
 from tfx_modules.retention.versions import UNFINISHED, Sources
@@ -64,7 +64,7 @@ class Artifacts:
     """
 
     def __init__(self, address: str, root: Path, days: int, now: dt.datetime) -> None:
-        self._database = Database(address)
+        self._database = MetadataDatabase(address)
         self._root = root
         self._days = days
         self._now = now
@@ -93,7 +93,7 @@ class Artifacts:
             self._take_back(sources)
             self._remove_files(sources, gone)
             self._forget()
-        return [item for item in items if item.kind is Kind.LEFTOVER or not gone.isdisjoint(item.ids)]
+        return [item for item in items if item.kind is ItemKind.LEFTOVER or not gone.isdisjoint(item.ids)]
 
     def _find(self, sources: Sources) -> Found:
         folders = _numbered(self._root)  # before the rows: an execution is there before its folder
@@ -116,7 +116,7 @@ class Artifacts:
             executions = [found.graph.executions[number] for number in numbers]
             paths = {path for number in numbers for path in self._paths(found, number)}
             yield Item(
-                kind=Kind.RUN,
+                kind=ItemKind.RUN,
                 what=run,
                 age=self._now - max(item.updated for item in executions),
                 size=sum(map(size_of, paths)),
@@ -136,7 +136,7 @@ class Artifacts:
             return []
         return [
             Item(
-                kind=Kind.LEFTOVER,
+                kind=ItemKind.LEFTOVER,
                 what=f"{len(paths)} folder{'s' if len(paths) > 1 else ''}",
                 age=self._now - min(map(changed_at, paths)),
                 size=sum(map(size_of, paths)),

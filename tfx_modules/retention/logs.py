@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from tfx_modules.retention.disk import size_of, written_at
-from tfx_modules.retention.plan import Item, Kind
+from tfx_modules.retention.plan import Item, ItemKind
 
 
 class Logs:
@@ -52,7 +52,7 @@ class Logs:
                 groups.setdefault(name, []).append(path)
         for name, paths in groups.items():
             yield Item(
-                kind=Kind.LOG,
+                kind=ItemKind.LOG,
                 what=f"{folder.name}/{name}".rstrip("/"),
                 age=self._now - max(map(written_at, paths)),
                 size=sum(map(size_of, paths)),

@@ -12,7 +12,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 _ONE_DAY = dt.timedelta(days=1)
 
 
-class Kind(str, enum.Enum):
+class ItemKind(str, enum.Enum):
     """What something is."""
 
     VERSION = "version"
@@ -35,7 +35,7 @@ class Kind(str, enum.Enum):
 class Item:
     """Something that goes."""
 
-    kind: Kind
+    kind: ItemKind
     what: str
     """Its name, which tells it from others of its kind."""
     age: dt.timedelta

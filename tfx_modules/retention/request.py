@@ -15,7 +15,7 @@ _LOGS = "logs"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rules:
+class RetentionRules:
     """How much of each is kept; 0: all of it."""
 
     keep_versions: int
@@ -48,7 +48,7 @@ class Places:
     """Folders of logs that go by age; not those of processes that run on."""
 
 
-def read_request(text: str) -> tuple[Rules, Places]:
+def read_request(text: str) -> tuple[RetentionRules, Places]:
     """Read the request.
 
     Args:
@@ -58,7 +58,7 @@ def read_request(text: str) -> tuple[Rules, Places]:
     Raises:
         RetentionError: it is something else. The message repeats no value, since one may hold a password.
     """
-    names = [field.name for field in dataclasses.fields(Rules)]
+    names = [field.name for field in dataclasses.fields(RetentionRules)]
     try:
         fields = json.loads(text)
         rules = fields["rules"]
@@ -74,7 +74,7 @@ def read_request(text: str) -> tuple[Rules, Places]:
             f"{', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). Run "
             f"{program('bert-service retention')}, which sends one."
         )
-    return Rules(**rules), _places(fields)
+    return RetentionRules(**rules), _places(fields)
 
 
 def _places(fields: dict[str, Any]) -> Places:

@@ -3,16 +3,16 @@
 import datetime as dt
 
 from tfx_modules.promotion.ledger import find_ledger
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.retention.artifacts import Artifacts
 from tfx_modules.retention.logs import Logs
 from tfx_modules.retention.plan import Item
-from tfx_modules.retention.request import Places, Rules
+from tfx_modules.retention.request import Places, RetentionRules
 from tfx_modules.retention.spans import Spans
 from tfx_modules.retention.versions import Versions
 
 
-def retain(rules: Rules, places: Places, *, dry_run: bool, now: dt.datetime) -> list[Item]:
+def retain(rules: RetentionRules, places: Places, *, dry_run: bool, now: dt.datetime) -> list[Item]:
     """Remove what the rules say, or only tell what that would be.
 
     Args:
@@ -28,7 +28,7 @@ def retain(rules: Rules, places: Places, *, dry_run: bool, now: dt.datetime) -> 
         PipelineError: the ledger or ML Metadata cannot be used, or contradicts what is there.
         OSError: something cannot be removed; what has gone before is gone.
     """
-    versions = Versions(find_ledger(places.ledger), Shelf(places.models), rules.keep_versions, now)
+    versions = Versions(find_ledger(places.ledger), ModelRepository(places.models), rules.keep_versions, now)
     artifacts = Artifacts(places.metadata, places.pipeline, rules.keep_artifact_days, now)
     spans = Spans(places.spans, rules.keep_span_days, rules.keep_span_versions, now)
     logs = Logs(places.logs, rules.keep_log_days, now)

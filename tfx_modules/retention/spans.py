@@ -1,4 +1,4 @@
-"""Reviews by day: which days and versions of days go. ``plugins/bert_service/spans.py`` has their layout."""
+"""Reviews by day: which days and versions of days go. ``plugins/airflow_bert_service/ingestion/span_store.py`` has their layout."""
 
 import datetime as dt
 import re
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tfx_modules.retention.disk import changed_at, locked, size_of
-from tfx_modules.retention.plan import Item, Kind
+from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.versions import UNFINISHED
 
 _VERSION = re.compile(r"v([1-9][0-9]*)")
@@ -100,20 +100,20 @@ class Spans:
     def _of_days(self, days: Collection[dt.date]) -> Iterator[Item]:
         for day in sorted(days):
             yield from self._item(
-                Kind.SPAN, str(day), day, f"older than {self._keep_days} days", self._folder / str(day)
+                ItemKind.SPAN, str(day), day, f"older than {self._keep_days} days", self._folder / str(day)
             )
 
     def _of_versions(self, versions: Mapping[dt.date, Collection[int]], read: Collection[Version]) -> Iterator[Item]:
         for day, number in sorted(doomed_versions(versions, self._keep_versions, read)):
             why = f"not among the newest {self._keep_versions} of its day; no run that stays has read it"
-            yield from self._item(Kind.SPAN, f"{day} v{number}", day, why, self._folder / str(day) / f"v{number}")
+            yield from self._item(ItemKind.SPAN, f"{day} v{number}", day, why, self._folder / str(day) / f"v{number}")
 
     def _refused(self) -> Iterator[Item]:
         for path in sorted((self._folder / _REFUSED).glob("*.jsonl")):
             if (day := _day(path.stem)) and doomed_days([day], self._keep_days, self._today):
-                yield from self._item(Kind.REFUSED, path.stem, day, f"older than {self._keep_days} days", path)
+                yield from self._item(ItemKind.REFUSED, path.stem, day, f"older than {self._keep_days} days", path)
 
-    def _item(self, kind: Kind, what: str, day: dt.date, why: str, path: Path) -> Iterator[Item]:
+    def _item(self, kind: ItemKind, what: str, day: dt.date, why: str, path: Path) -> Iterator[Item]:
         if self._is_old(path):
             age = self._now - dt.datetime.combine(day, dt.time.min, dt.timezone.utc)
             yield Item(kind=kind, what=what, age=age, size=size_of(path), why=why, paths=(path,))

@@ -10,10 +10,10 @@ from tfx_modules.promotion import history
 from tfx_modules.promotion.events import Event
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.retention.disk import changed_at, size_of
 from tfx_modules.retention.exceptions import RetentionError
-from tfx_modules.retention.plan import Item, Kind
+from tfx_modules.retention.plan import Item, ItemKind
 
 UNFINISHED = dt.timedelta(days=1)
 """How long something that a push has begun may still be in the making."""
@@ -64,14 +64,14 @@ class Versions:
 
     Args:
         ledger: None: there is none yet, and nothing was ever in service.
-        shelf: the versions' folders.
+        repository: the versions' folders.
         keep: ``keep_versions``.
         now: the time.
     """
 
-    def __init__(self, ledger: Ledger | None, shelf: Shelf, keep: int, now: dt.datetime) -> None:
+    def __init__(self, ledger: Ledger | None, repository: ModelRepository, keep: int, now: dt.datetime) -> None:
         self._ledger = ledger
-        self._shelf = shelf
+        self._repository = repository
         self._keep = keep
         self._now = now
 
@@ -90,7 +90,7 @@ class Versions:
         service = history.service(events)
         self._check(service)
         going = self._doomed(service)
-        stay = (self._shelf.versions() | set(service.pinned) | {service.live, service.previous}) - going.keys()
+        stay = (self._repository.versions() | set(service.pinned) | {service.live, service.previous}) - going.keys()
         items = [self._version(number, why) for number, why in sorted(going.items())]
         return [*items, *self._staged()], sources(events, sorted(number for number in stay if number is not None))
 
@@ -101,41 +101,41 @@ class Versions:
             What has gone.
         """
         done = []
-        if self._ledger and any(item.kind is Kind.VERSION for item in items):
+        if self._ledger and any(item.kind is ItemKind.VERSION for item in items):
             with self._ledger.exclusive() as held:
                 going = self._doomed(held.service())
                 for item in items:
-                    if item.kind is Kind.VERSION and item.ids[0] in going:
-                        self._shelf.remove(item.ids[0])
+                    if item.kind is ItemKind.VERSION and item.ids[0] in going:
+                        self._repository.remove(item.ids[0])
                         done.append(item)
         for item in items:
-            if item.kind is Kind.STAGING:
+            if item.kind is ItemKind.STAGING:
                 shutil.rmtree(item.paths[0], ignore_errors=True)  # the push that it was of may discard it as well
                 done.append(item)
         return done
 
     def _check(self, service: Service) -> None:
-        served = self._shelf.served_versions()
+        served = self._repository.served_versions()
         if service.live is None and served:
             raise RetentionError(
-                f"the ledger says that nothing is in service, and {self._shelf.served} has versions "
+                f"the ledger says that nothing is in service, and {self._repository.served} has versions "
                 f"{', '.join(map(str, sorted(served)))}; allowed: a ledger that knows what is served. Correct "
                 "[bert_service] ledger, or promote a model first."
             )
 
     def _doomed(self, service: Service) -> dict[int, str]:
-        ages = {number: self._age(self._shelf.folder(number)) for number in self._shelf.versions()}
+        ages = {number: self._age(self._repository.folder(number)) for number in self._repository.versions()}
         return doomed(service, ages, self._keep)
 
     def _version(self, number: int, why: str) -> Item:
-        folder = self._shelf.folder(number)
-        return self._item(Kind.VERSION, str(number), folder, why, ids=(number,))
+        folder = self._repository.folder(number)
+        return self._item(ItemKind.VERSION, str(number), folder, why, ids=(number,))
 
     def _staged(self) -> list[Item]:
-        old = [folder for folder in self._shelf.staged() if self._age(folder) > UNFINISHED]
-        return [self._item(Kind.STAGING, folder.name, folder, "left by a push that was killed") for folder in old]
+        old = [folder for folder in self._repository.staged() if self._age(folder) > UNFINISHED]
+        return [self._item(ItemKind.STAGING, folder.name, folder, "left by a push that was killed") for folder in old]
 
-    def _item(self, kind: Kind, what: str, folder: Path, why: str, ids: tuple[int, ...] = ()) -> Item:
+    def _item(self, kind: ItemKind, what: str, folder: Path, why: str, ids: tuple[int, ...] = ()) -> Item:
         return Item(
             kind=kind, what=what, age=self._age(folder), size=size_of(folder), why=why, paths=(folder,), ids=ids
         )

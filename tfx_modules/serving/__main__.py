@@ -12,9 +12,9 @@ from typing import NoReturn
 
 from tfx_modules.exceptions import ServingError
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.server_flags import parse_flags
 from tfx_modules.serving.memory import bound_arenas
-from tfx_modules.serving.ports import claim_ports
-from tfx_modules.serving.settings import parse_flags
+from tfx_modules.serving.ports import bind_ports
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> NoReturn:
     settings = parse_flags(arguments)
     bound_arenas()
-    claims = claim_ports(settings)  # now, and not after TensorFlow's seconds of import
+    claims = bind_ports(settings)  # now, and not after TensorFlow's seconds of import
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # until the event loop takes over
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -5,11 +5,11 @@ import socket
 from dataclasses import dataclass
 
 from tfx_modules.serving.exceptions import PortError
-from tfx_modules.serving.settings import ServerSettings
+from tfx_modules.serving.flags.server_flags import ServerSettings
 
 
 @dataclass(frozen=True)
-class Claim:
+class BoundPort:
     """A port that nobody else can take while this is held.
 
     Attributes:
@@ -37,7 +37,7 @@ class Claim:
         self.held.close()
 
 
-def _claim(flag: str, host: str, port: int) -> Claim:
+def _claim(flag: str, host: str, port: int) -> BoundPort:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     held = socket.socket(family, kind, protocol)
     # A restarted server gets its port back although old connections linger; a listening one still keeps others out.
@@ -49,10 +49,10 @@ def _claim(flag: str, host: str, port: int) -> Claim:
         if error.errno == errno.EADDRINUSE:
             raise PortError(f"port {port} on {host} is taken; give another with {flag} (0 = any free port)") from error
         raise PortError(f"cannot bind {flag}={port} on --host={host}: {error.strerror}") from error
-    return Claim(flag, held)
+    return BoundPort(flag, held)
 
 
-def claim_ports(settings: ServerSettings) -> tuple[Claim, Claim]:
+def bind_ports(settings: ServerSettings) -> tuple[BoundPort, BoundPort]:
     """Claim the gRPC and the REST port.
 
     Raises:

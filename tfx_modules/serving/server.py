@@ -14,18 +14,18 @@ import tensorflow as tf
 
 from tfx_modules.serving.batching.parameters_file import read_parameters
 from tfx_modules.serving.batching.settings import cores
-from tfx_modules.serving.catalogue import Catalogue
-from tfx_modules.serving.config import ModelConfig, ServerConfig
-from tfx_modules.serving.config_file import ConfigFile
-from tfx_modules.serving.dataplane import DataPlane
-from tfx_modules.serving.edges import Edges
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.server_flags import ServerSettings
+from tfx_modules.serving.frontends import Frontends
+from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.memory import release_memory
-from tfx_modules.serving.model import ServedModel, Threads, load_model
-from tfx_modules.serving.operations.observation import Observation
-from tfx_modules.serving.ports import Claim
-from tfx_modules.serving.registry import Registry
-from tfx_modules.serving.settings import ServerSettings
+from tfx_modules.serving.models.config_file import ConfigFile
+from tfx_modules.serving.models.manager import ModelManager
+from tfx_modules.serving.models.model import ServedModel, Threads, load_model
+from tfx_modules.serving.models.model_config import ModelConfig, ServerConfig
+from tfx_modules.serving.models.registry import Registry
+from tfx_modules.serving.observability.observation import Observation
+from tfx_modules.serving.ports import BoundPort
 from tfx_modules.serving.warmup import warm_up
 
 HEALTH_SECONDS = 0.25  # how long a health check may be behind
@@ -36,12 +36,12 @@ logger = logging.getLogger(__name__)
 class ModelServer:
     """One server process's parts, in the event loop that it is made in."""
 
-    def __init__(self, settings: ServerSettings, grpc_claim: Claim, rest_claim: Claim) -> None:
+    def __init__(self, settings: ServerSettings, grpc_claim: BoundPort, rest_claim: BoundPort) -> None:
         self._settings = settings
         self._observation = Observation(settings.operations.prediction_log)
         self._registry = Registry()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
-        self._catalogue = Catalogue(
+        self._manager = ModelManager(
             registry=self._registry,
             loader=self._loader,
             load=self._observation.loading(self._load),
@@ -53,10 +53,10 @@ class ModelServer:
             observe=self._observation.computed,
             observe_batch=self._observation.metrics.batched,
         )
-        edges = Edges(
+        edges = Frontends(
             settings.operations,
             self._data_plane,
-            self._catalogue,
+            self._manager,
             self._observation.metrics,
             grpc_claim=grpc_claim,
             rest_claim=rest_claim,
@@ -116,11 +116,11 @@ class ModelServer:
         # The line that whoever started the server waits for.
         print(self._ready_line, flush=True)
         looks = [
-            self._repeat(self._catalogue.look, self._settings.file_system_poll_wait_seconds),
+            self._repeat(self._manager.poll, self._settings.file_system_poll_wait_seconds),
             self._repeat(self._report_health, HEALTH_SECONDS),
         ]
         if config_file is not None:
-            looks.append(self._repeat(config_file.look, self._settings.model_config_file_poll_wait_seconds))
+            looks.append(self._repeat(config_file.poll, self._settings.model_config_file_poll_wait_seconds))
         await asyncio.gather(*looks)
 
     async def _first_config(self) -> ConfigFile | None:
@@ -128,22 +128,22 @@ class ModelServer:
         if self._settings.model_config_file is not None:
             if self._settings.model_base_path is not None:
                 logger.warning("--model_config_file is given: --model_base_path and --model_name are ignored")
-            config_file = ConfigFile(self._settings.model_config_file, self._catalogue)
+            config_file = ConfigFile(self._settings.model_config_file, self._manager)
             await config_file.load()
             return config_file
         if self._settings.model_base_path is not None:
             model = ModelConfig(self._settings.model_name, self._settings.model_base_path)
-            await self._catalogue.apply(ServerConfig((model,)))
+            await self._manager.apply(ServerConfig((model,)))
         return None
 
-    async def _repeat(self, look: Callable[[], Awaitable[None]], pause: float) -> None:
+    async def _repeat(self, poll: Callable[[], Awaitable[None]], pause: float) -> None:
         while pause:
             await asyncio.sleep(pause)
-            await look()
+            await poll()
         await self._told_to_stop.wait()
 
     async def _report_health(self) -> None:
-        await self._grpc.report_health(serving=self._catalogue.is_serving)
+        await self._grpc.report_health(serving=self._manager.is_serving)
 
     async def _stop(self) -> None:
         seconds = self._settings.drain_seconds
@@ -164,7 +164,7 @@ def _threads(settings: ServerSettings) -> Threads:
     )
 
 
-async def serve(settings: ServerSettings, grpc_claim: Claim, rest_claim: Claim) -> None:
+async def serve(settings: ServerSettings, grpc_claim: BoundPort, rest_claim: BoundPort) -> None:
     """Make a server and run it; see ``ModelServer.run``."""
     threads = _threads(settings)
     tf.config.threading.set_intra_op_parallelism_threads(threads.intra_op)

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import input_pb2, predict_pb2, prediction_log_pb2
 from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, WarmupError
 from tfx_modules.serving.grpc.examples import read_examples
 from tfx_modules.serving.grpc.tensors import read_tensors
-from tfx_modules.serving.model import ServedModel
+from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.specs import DEFAULT_SIGNATURE, PredictCall, bytes_array
 
 PLACE = "assets.extra/tf_serving_warmup_requests"

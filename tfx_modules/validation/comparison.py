@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
-from tfx_modules import features
-from tfx_modules.config import DRIFT, SKEW, Distances, ValidationConfig
+from tfx_modules.data import features
+from tfx_modules.settings.settings import DRIFT, SKEW, Distances, ValidationSettings
 from tfx_modules.validation import distance, profile
 from tfx_modules.validation.distance import Distance
 from tfx_modules.validation.profile import Days, Profile
@@ -25,7 +25,7 @@ class Dated:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class DataComparison:
     """Two sets of reviews, compared feature by feature."""
 
     kind: str
@@ -65,7 +65,7 @@ def window(days: Days) -> Dated | None:
     return Dated(min(dated), max(dated), profile.add(days.values())) if dated else None
 
 
-def drift(days: Days, newest: str, settings: ValidationConfig) -> Comparison | None:
+def drift(days: Days, newest: str, settings: ValidationSettings) -> DataComparison | None:
     """Compare the newest day with the last one before it that has reviews; None where there is no such pair."""
     earlier = [day for day in days if day and day < newest]
     if newest not in days or not earlier:
@@ -75,11 +75,11 @@ def drift(days: Days, newest: str, settings: ValidationConfig) -> Comparison | N
     return _compare(DRIFT, new, old, settings.drift)
 
 
-def skew(days: Days, champion: Days, settings: ValidationConfig) -> Comparison | None:
+def skew(days: Days, champion: Days, settings: ValidationSettings) -> DataComparison | None:
     """Compare the window with the champion's; None where either has no reviews."""
     new, old = window(days), window(champion)
     return _compare(SKEW, new, old, settings.skew) if new and old else None
 
 
-def _compare(kind: str, newer: Dated, older: Dated, allowed: Distances) -> Comparison:
-    return Comparison(kind, newer, older, distance.compare(newer.profile, older.profile, allowed))
+def _compare(kind: str, newer: Dated, older: Dated, allowed: Distances) -> DataComparison:
+    return DataComparison(kind, newer, older, distance.compare(newer.profile, older.profile, allowed))

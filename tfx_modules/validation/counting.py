@@ -11,7 +11,7 @@ import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.arrow import array_util
 
-from tfx_modules import features
+from tfx_modules.data import features
 from tfx_modules.validation import profile
 
 _Numbers = npt.NDArray[np.int64]

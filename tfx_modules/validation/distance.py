@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from tfx_modules.config import Distances
+from tfx_modules.settings.settings import Distances
 from tfx_modules.validation.profile import EDGES, SIZES, Profile
 
 _CONFIDENCE = 0.999

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tfx_modules import features
+from tfx_modules.data import features
 
 FORMAT = 1
 FILE = "days.json"

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from tfx_modules.config import Severity, ValidationConfig
-from tfx_modules.validation.comparison import Comparison
+from tfx_modules.settings.settings import Severity, ValidationSettings
+from tfx_modules.validation.comparison import DataComparison
 
 NO_DATA = "NO_DATA_IN_SPAN"
 _LONGEST = 300
@@ -51,7 +51,7 @@ class Verdict:
         return f"{word}: {'; '.join(told)}" if told else ""
 
 
-def judge(anomalies: Iterable[Anomaly], comparisons: Iterable[Comparison], settings: ValidationConfig) -> Verdict:
+def judge(anomalies: Iterable[Anomaly], comparisons: Iterable[DataComparison], settings: ValidationSettings) -> Verdict:
     """Give every anomaly its severity.
 
     Args:
@@ -66,7 +66,7 @@ def judge(anomalies: Iterable[Anomaly], comparisons: Iterable[Comparison], setti
     return Verdict(sorted(found, key=lambda finding: order.index(finding.severity)))
 
 
-def _of_comparison(comparison: Comparison, settings: ValidationConfig) -> Iterator[Finding]:
+def _of_comparison(comparison: DataComparison, settings: ValidationSettings) -> Iterator[Finding]:
     severity = settings.severity_of(comparison.kind)
     few = comparison.rows < settings.minimum_rows
     note = f"; only {comparison.rows} rows, so no more than a warning" if few and severity is Severity.BLOCK else ""

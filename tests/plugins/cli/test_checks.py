@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from bert_service.cli.checks import airflow_side, places, tfx_side
-from bert_service.cli.checks.finding import Finding
-from bert_service.settings import Settings, settings_from
+from airflow_bert_service.cli.checks import airflow_side, places, tfx_side
+from airflow_bert_service.cli.checks.finding import Finding
+from airflow_bert_service.settings.settings import Settings, settings_from
 
 from tests.support.airflow_home import PROJECT_ROOT
 

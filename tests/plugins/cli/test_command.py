@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from bert_service.cli.main import SUB_COMMANDS, main
+from airflow_bert_service.cli.main import SUB_COMMANDS, main
 
 from tests.support.airflow_home import PROJECT_ROOT
 
 ASK_WHAT_IS_IMPORTED = """
 import sys
-from bert_service.cli.main import main
+from airflow_bert_service.cli.main import main
 main(["--help"]); main(["--version"])
 print(sorted({"airflow", "sqlalchemy", "pydantic"} & set(sys.modules)))
 """
@@ -28,7 +28,7 @@ def test_help_lists_every_sub_command_and_imports_no_airflow() -> None:
 
 
 def test_each_sub_command_has_a_module() -> None:
-    folder = PROJECT_ROOT / "plugins" / "bert_service" / "cli"
+    folder = PROJECT_ROOT / "plugins" / "airflow_bert_service" / "cli"
     assert all((folder / f"{item.module}.py").is_file() for item in SUB_COMMANDS.values())
 
 

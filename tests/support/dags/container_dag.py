@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from bert_service.config import AirflowPipelineConfig
-from bert_service.plan import NodePlan, ParameterPlan, ParameterType, PipelinePlan
-from bert_service.runner import AirflowDagRunner
-from bert_service.settings import load_settings
+from airflow_bert_service.dag.config import AirflowPipelineConfig
+from airflow_bert_service.dag.runner import AirflowDagRunner
+from airflow_bert_service.pipeline.plan import NodePlan, ParameterPlan, ParameterType, PipelinePlan
+from airflow_bert_service.settings.settings import load_settings
 
 module_root = Path(os.environ["TEST_MODULE_ROOT"])
 plan = PipelinePlan(

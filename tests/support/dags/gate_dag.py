@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from airflow.sdk import DAG
-from bert_service.config import NodeEnvironment
-from bert_service.operators.node import TfxNodeOperator
-from bert_service.settings import load_settings
+from airflow_bert_service.dag.config import NodeEnvironment
+from airflow_bert_service.operators.node import TfxNodeOperator
+from airflow_bert_service.settings.settings import load_settings
 
 PAGE = "<!doctype html><title>Anomalies</title><p>größer ✓"
 

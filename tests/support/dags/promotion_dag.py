@@ -15,14 +15,14 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
-from bert_service.announcing import Patience
-from bert_service.config import NodeEnvironment
-from bert_service.model_asset import model_asset
-from bert_service.modes import full_only
-from bert_service.operators.asset import PromotedModelOperator
-from bert_service.operators.node import TfxNodeOperator
-from bert_service.operators.promotion import PromotionNotifyOperator
-from bert_service.settings import load_settings
+from airflow_bert_service.dag.config import NodeEnvironment
+from airflow_bert_service.notifiers.dispatcher import DeliveryRetryPolicy
+from airflow_bert_service.operators.asset import PromotedModelOperator
+from airflow_bert_service.operators.node import TfxNodeOperator
+from airflow_bert_service.operators.promotion import PromotionNotifyOperator
+from airflow_bert_service.promotion.asset import model_asset
+from airflow_bert_service.runs.mode import full_only
+from airflow_bert_service.settings.settings import load_settings
 
 MODULE_ROOT = Path(os.environ["TEST_MODULE_ROOT"])
 VERDICTS: dict[str, dict[str, Any]] = {
@@ -88,7 +88,9 @@ with DAG("promotion", schedule=None, params=PARAMS) as dag:
     pushed = PythonOperator(task_id="Pusher", python_callable=push)
     told: dict[str, Any] = {"settings": settings, "module_root": MODULE_ROOT, "pre_execute": full_only}
     promoted = PromotedModelOperator(task_id="promoted_model", asset=model_asset("bert_sentiment"), **told)
-    notify = PromotionNotifyOperator(task_id="notify_promotion", patience=Patience(tries=2, pause=0.01), **told)
+    notify = PromotionNotifyOperator(
+        task_id="notify_promotion", delivery_retry_policy=DeliveryRetryPolicy(tries=2, pause=0.01), **told
+    )
     validator.set_downstream(trainer)
     trainer.set_downstream(pushed)
     promoted.as_teardown(on_failure_fail_dagrun=True).set_upstream([pushed, validator])

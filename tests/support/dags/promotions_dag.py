@@ -7,15 +7,15 @@ from pathlib import Path
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Param, get_current_context
-from bert_service.config import AirflowPipelineConfig
-from bert_service.dates import data_date, facts_from
-from bert_service.model_asset import model_asset
-from bert_service.operators.asset import PromotedModelOperator
-from bert_service.operators.promotion import PromotionNotifyOperator
-from bert_service.plan import load_plan
-from bert_service.runner import AirflowDagRunner
-from bert_service.settings import load_settings
-from bert_service.timetables import DailyUntil
+from airflow_bert_service.dag.config import AirflowPipelineConfig
+from airflow_bert_service.dag.runner import AirflowDagRunner
+from airflow_bert_service.dag.timetable import DailyUntilTimetable
+from airflow_bert_service.operators.asset import PromotedModelOperator
+from airflow_bert_service.operators.promotion import PromotionNotifyOperator
+from airflow_bert_service.pipeline.plan import load_plan
+from airflow_bert_service.promotion.asset import model_asset
+from airflow_bert_service.runs.data_date import data_date, facts_from
+from airflow_bert_service.settings.settings import load_settings
 
 settings = load_settings()
 plan = load_plan(Path(os.environ["TEST_MODULE_ROOT"]) / "dags" / "compiled" / "bert_sentiment.json")
@@ -24,7 +24,7 @@ PROMOTION = {"dag_id": "{{ dag.dag_id }}", "run_id": "{{ run_id }}", "data_date"
 
 config = AirflowPipelineConfig(
     {
-        "schedule": DailyUntil(dt.date(2026, 11, 20)),
+        "schedule": DailyUntilTimetable(dt.date(2026, 11, 20)),
         "start_date": dt.datetime(2026, 11, 1, tzinfo=dt.timezone.utc),
         "catchup": False,
         "max_active_runs": 16,

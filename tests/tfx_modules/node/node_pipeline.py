@@ -38,8 +38,8 @@ from tfx.types.standard_artifacts import (
 from tfx_modules.components import champion
 from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.pusher import Pusher
-from tfx_modules.config import GateConfig, ValidationConfig
-from tfx_modules.exceptions import ConfigError
+from tfx_modules.exceptions import SettingsError
+from tfx_modules.settings.settings import GateSettings, ValidationSettings
 from tfx_modules.validation import profile
 
 
@@ -61,7 +61,7 @@ def _fail_unless(path: str) -> None:
 
 
 def _misconfigure(text: str) -> None:
-    raise ConfigError(f"{text} is wrong; allowed: right.\nSet it.")
+    raise SettingsError(f"{text} is wrong; allowed: right.\nSet it.")
 
 
 def _meet(folder: str) -> None:
@@ -188,7 +188,7 @@ def _data_nodes() -> list[BaseNode]:
         statistics=measure.outputs["statistics"],
         schema=schema.outputs["schema"],
         champion_statistics=served.outputs[champion.STATISTICS],
-        settings=ValidationConfig(),
+        settings=ValidationSettings(),
     )
     return [measure, schema, served, validator]
 
@@ -212,6 +212,6 @@ def _model_nodes() -> list[BaseNode]:
         push_destination=RuntimeParameter("push_destination", str),
         promotion=RuntimeParameter("promotion", str),
         holdout=RuntimeParameter("holdout", str),
-        gate=GateConfig(),
+        gate=GateSettings(),
     )
     return [writer, reader, reviews, evaluator, infra_validator, pusher]

@@ -24,7 +24,7 @@ def configured() -> Iterator[io.StringIO]:
 
 def test_a_line_has_time_and_level() -> None:
     with configured() as stderr:
-        logging.getLogger("tfx_modules.training").info("epoch %d", 1)
+        logging.getLogger("tfx_modules.model.training").info("epoch %d", 1)
 
     time, level, text = stderr.getvalue().split(" ", 2)
     assert (len(time), time[-1], level, text) == (20, "Z", "INFO", "epoch 1\n")
@@ -35,7 +35,7 @@ def test_protos_that_tfx_logs_are_cut_and_what_others_say_is_not() -> None:
 
     with configured() as stderr:
         logging.getLogger("absl").info("Running launcher for %s", proto)
-        logging.getLogger("tfx_modules.training").info("x" * 1000)
+        logging.getLogger("tfx_modules.model.training").info("x" * 1000)
 
     first, second = stderr.getvalue().splitlines()
     assert first.endswith("INFO Running launcher for node_info { ... (800 characters more)")

@@ -11,10 +11,10 @@ from pathlib import Path
 from tests.tfx_modules.node.conftest import Ended, Nodes
 from tests.tfx_modules.node.pushing import push, train
 from tfx_modules.retention.plan import Item
-from tfx_modules.retention.request import Places, Rules
+from tfx_modules.retention.request import Places, RetentionRules
 from tfx_modules.retention.retention import retain
 
-RULES = Rules(keep_versions=0, keep_span_days=0, keep_span_versions=0, keep_artifact_days=30, keep_log_days=0)
+RULES = RetentionRules(keep_versions=0, keep_span_days=0, keep_span_versions=0, keep_artifact_days=30, keep_log_days=0)
 LATER = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=40)
 
 

@@ -9,21 +9,21 @@ import pytest
 from tests.support.postgres import postgres
 from tfx_modules.promotion.events import Event, Run
 from tfx_modules.promotion.ledger import Ledger, open_ledger
-from tfx_modules.promotion.promoter import Candidate, Champion, Judge, Judgement, Promoter
+from tfx_modules.promotion.promoter import Candidate, Champion, GateResult, Judge, Promoter
+from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
-from tfx_modules.promotion.shelf import Shelf
 
 __all__ = ["postgres"]
 
 
-def accepts(champion: Champion | None) -> Judgement:
+def accepts(champion: Champion | None) -> GateResult:
     """A judge that finds every model good enough."""
-    return Judgement(True, f"as good as {champion.version}" if champion else "the first one")
+    return GateResult(True, f"as good as {champion.version}" if champion else "the first one")
 
 
-def refuses(champion: Champion | None) -> Judgement:
+def refuses(champion: Champion | None) -> GateResult:
     """A judge that finds every model worse."""
-    return Judgement(False, f"worse than {champion.version}" if champion else "under the floor")
+    return GateResult(False, f"worse than {champion.version}" if champion else "under the floor")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Site:
 
     folder: Path
     ledger: Ledger
-    shelf: Shelf
+    repository: ModelRepository
 
     def candidate(self, day: int, name: str = "a", *, content: str = "", older: bool = False) -> Candidate:
         """A run's model of a day of November 2026; the same day and name are the same run."""
@@ -44,18 +44,18 @@ class Site:
         return Candidate(run=run, model=model, actor="somebody", older=older)
 
     def promote(self, candidate: Candidate, judge: Judge = accepts) -> Event:
-        return Promoter(self.ledger, self.shelf).promote(candidate, judge)
+        return Promoter(self.ledger, self.repository).promote(candidate, judge)
 
     def roll_back(self, to: int | None = None) -> Event:
-        return roll_back(self.ledger, self.shelf, RollbackRequest(actor="somebody", reason="it is rude", to=to))
+        return roll_back(self.ledger, self.repository, RollbackRequest(actor="somebody", reason="it is rude", to=to))
 
     @property
     def served(self) -> int:
         """What a server serves that takes the largest number."""
-        return max(self.shelf.served_versions())
+        return max(self.repository.served_versions())
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger/ledger.db")
-    return Site(tmp_path, ledger, Shelf(tmp_path / "models" / "bert"))
+    return Site(tmp_path, ledger, ModelRepository(tmp_path / "models" / "bert"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfx_modules.reviews import ReviewSet, review_set
+from tfx_modules.data.review_set import ReviewSet, review_set
 
 TEXT = tf.TensorSpec([None], tf.string, "text")
 Numbers = tuple[int, int]

@@ -7,24 +7,24 @@ from pathlib import Path
 from tests.tfx_modules.promotion.steps import kill_before
 from tfx_modules.promotion.events import Run
 from tfx_modules.promotion.ledger import open_ledger
-from tfx_modules.promotion.promoter import Candidate, Champion, Judgement, Promoter
+from tfx_modules.promotion.promoter import Candidate, Champion, GateResult, Promoter
+from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
-from tfx_modules.promotion.shelf import Shelf
 
 
-def accept(champion: Champion | None) -> Judgement:
-    return Judgement(passed=True, told=f"as good as {champion.version}" if champion else "the first one")
+def accept(champion: Champion | None) -> GateResult:
+    return GateResult(passed=True, told=f"as good as {champion.version}" if champion else "the first one")
 
 
 def main(folder: Path, what: str, kill_at: int) -> None:
-    ledger, shelf = open_ledger(f"sqlite:///{folder}/ledger.db"), Shelf(folder / "models" / "bert")
+    ledger, repository = open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models" / "bert")
     kill_before(kill_at)
     if what == "roll-back":
-        roll_back(ledger, shelf, RollbackRequest(actor="somebody", reason="because"))
+        roll_back(ledger, repository, RollbackRequest(actor="somebody", reason="because"))
         return
     day = dt.date(2026, 11, int(what))
     run = Run(dag_id="bert", run_id=what, data_date=day, first_day=day)
-    Promoter(ledger, shelf).promote(Candidate(run=run, model=folder / what, actor="somebody", older=True), accept)
+    Promoter(ledger, repository).promote(Candidate(run=run, model=folder / what, actor="somebody", older=True), accept)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from greenlet import getcurrent, greenlet
 
 from tfx_modules.promotion.events import Draft, Event
 from tfx_modules.promotion.ledger import Ledger, Writing
-from tfx_modules.promotion.ledger.database import Database
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.ledger.database import LedgerDatabase
+from tfx_modules.promotion.repository import ModelRepository
 
 
 class Killed(BaseException):
@@ -76,7 +76,7 @@ class MemoryLedger(Ledger):
     """A ledger whose lock one actor holds at a time, and which a crash leaves as it was before the lock was taken."""
 
     def __init__(self) -> None:
-        super().__init__(Database("sqlite:////never/connected"))
+        super().__init__(LedgerDatabase("sqlite:////never/connected"))
         self.committed: list[Event] = []
         self._holder: greenlet | None = None
 
@@ -110,7 +110,7 @@ class World:
     """A ledger and a shelf, and the actors that are at work."""
 
     ledger: MemoryLedger
-    shelf: Shelf
+    repository: ModelRepository
     actors: list[Actor] = dataclasses.field(default_factory=list)
 
     def start(self, work: Callable[[], None]) -> None:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.tfx_modules.promotion.simulation import MemoryLedger, World, stepping
 from tfx_modules.promotion import history, manifest
-from tfx_modules.promotion.events import IN_SERVICE, VERDICTS, Kind, Run
+from tfx_modules.promotion.events import IN_SERVICE, VERDICTS, EventKind, Run
 from tfx_modules.promotion.exceptions import ChampionUnusableError, RefusedError
-from tfx_modules.promotion.promoter import Candidate, Champion, Judgement, Promoter, settle
+from tfx_modules.promotion.promoter import Candidate, Champion, GateResult, Promoter, settle
+from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
-from tfx_modules.promotion.shelf import Shelf
 from tfx_modules.promotion.versions import data_date
 
 EXAMPLES = int(os.environ.get("INTERLEAVINGS", "1000"))
@@ -41,7 +41,7 @@ class Play:
     def __init__(self, folder: Path, runs: list[Pushed]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        self.world = World(MemoryLedger(), Shelf(folder / "models" / "bert"))
+        self.world = World(MemoryLedger(), ModelRepository(folder / "models" / "bert"))
         self.runs = runs
         for number, (_, quality, _) in enumerate(runs):
             (folder / f"model-{number}").mkdir()
@@ -54,15 +54,15 @@ class Play:
         run = Run(dag_id="bert", run_id=str(number), data_date=date, first_day=date)
         candidate = Candidate(run=run, model=self._folder / f"model-{number}", actor="somebody", older=older)
 
-        def judge(champion: Champion | None) -> Judgement:
+        def judge(champion: Champion | None) -> GateResult:
             try:
                 text = (champion.folder / "saved_model.pb").read_text() if champion else "0"
             except FileNotFoundError as error:
                 raise ChampionUnusableError(str(error)) from error  # moved while it was read
-            return Judgement(quality >= int(text.split()[0]), "by quality")
+            return GateResult(quality >= int(text.split()[0]), "by quality")
 
         def work() -> None:
-            Promoter(self.world.ledger, self.world.shelf).promote(candidate, judge)
+            Promoter(self.world.ledger, self.world.repository).promote(candidate, judge)
 
         self.world.start(work)
 
@@ -70,7 +70,7 @@ class Play:
         def work() -> None:
             try:
                 request = RollbackRequest(actor="somebody", reason="because", to=to)
-                roll_back(self.world.ledger, self.world.shelf, request)
+                roll_back(self.world.ledger, self.world.repository, request)
             except RefusedError:
                 return
 
@@ -84,19 +84,19 @@ class Play:
             # Everything was decided against what was in service at that very moment.
             if event.kind in VERDICTS | IN_SERVICE:
                 assert event.champion == before.live
-            if event.kind is Kind.PROMOTED and event.run and event.version and before.live:
+            if event.kind is EventKind.PROMOTED and event.run and event.version and before.live:
                 newest = data_date(before.live)
                 assert newest
                 assert event.run.data_date >= newest or self.runs[int(event.run.run_id)][2]
         final = [event.run.run_id for event in events if event.final and event.run]
-        promoted = [event.version for event in events if event.kind is Kind.PROMOTED]
+        promoted = [event.version for event in events if event.kind is EventKind.PROMOTED]
         assert len(set(final)) == len(final)
         assert len(set(promoted)) == len(promoted)
         # What a server takes was in service at some time, and is whole.
-        served = max(self.world.shelf.served_versions(), default=None)
+        served = max(self.world.repository.served_versions(), default=None)
         if served is not None:
             assert served in service.past
-            assert manifest.check(self.world.shelf.served / str(served)) is not None
+            assert manifest.check(self.world.repository.served / str(served)) is not None
 
     def finish(self) -> None:
         """Let everybody who is left come to an end, and everybody's task be tried again."""
@@ -104,12 +104,12 @@ class Play:
         for number in range(len(self.runs)):
             self.push(number)
             self.drain()
-        service = settle(self.world.ledger, self.world.shelf)
+        service = settle(self.world.ledger, self.world.repository)
         final = [event.run.run_id for event in self.world.ledger.committed if event.final and event.run]
         assert sorted(final) == sorted(map(str, range(len(self.runs))))
-        assert max(self.world.shelf.served_versions(), default=None) == service.live
-        assert service.live not in service.barred
-        assert not list(self.world.shelf.withdrawn.glob(".staging-*"))
+        assert max(self.world.repository.served_versions(), default=None) == service.live
+        assert service.live not in service.rolled_back
+        assert not list(self.world.repository.withdrawn.glob(".staging-*"))
 
     def drain(self) -> None:
         while able := self.world.able():

@@ -9,10 +9,10 @@ from pathlib import Path
 from tests.tfx_modules.promotion import pushing
 from tests.tfx_modules.promotion.steps import begun_anew
 from tfx_modules.promotion import manifest
-from tfx_modules.promotion.events import Event, Kind
+from tfx_modules.promotion.events import Event, EventKind
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.promoter import settle
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
 
 ROOT = Path(__file__).parents[3]
 MOST_STEPS = 60
@@ -42,9 +42,9 @@ def events(folder: Path) -> list[Event]:
 
 def served(folder: Path) -> int:
     """What a server takes; it is whole at every moment."""
-    shelf = Shelf(folder / "models" / "bert")
-    version = max(shelf.served_versions())
-    assert manifest.check(shelf.served / str(version))
+    repository = ModelRepository(folder / "models" / "bert")
+    version = max(repository.served_versions())
+    assert manifest.check(repository.served / str(version))
     return version
 
 
@@ -57,7 +57,7 @@ def test_a_push_that_was_killed_anywhere_and_tried_again(tmp_path: Path) -> None
 
         # A number that a killed try has taken is not used again.
         assert served(folder) in (2026110501, 2026110502)
-        assert [event.kind for event in events(folder)] == [Kind.PROMOTED] * 3
+        assert [event.kind for event in events(folder)] == [EventKind.PROMOTED] * 3
         assert not list((folder / "models" / "bert.withdrawn").glob(".*"))
         if code == 0:
             break
@@ -73,7 +73,7 @@ def test_a_rollback_that_was_killed_anywhere_and_settled(tmp_path: Path) -> None
         assert served(folder) in (2026110301, 2026110401)
         rolled_back = len(events(folder)) == 3
 
-        settle(open_ledger(f"sqlite:///{folder}/ledger.db"), Shelf(folder / "models" / "bert"))
+        settle(open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models" / "bert"))
 
         assert served(folder) == (2026110401 if rolled_back else 2026110301)
         if code == 0:

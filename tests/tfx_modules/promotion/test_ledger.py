@@ -12,14 +12,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tfx_modules.promotion import ledger as package
-from tfx_modules.promotion.events import Draft, Event, Kind, Run
+from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger, tables
 
 DAY = dt.date(2026, 11, 5)
 RUN = Run(dag_id="bert", run_id="manual__2026-11-05", data_date=DAY, first_day=dt.date(2026, 10, 23))
 PROMOTION = Draft(
-    kind=Kind.PROMOTED,
+    kind=EventKind.PROMOTED,
     reason="größer ✓",
     actor="somebody",
     run=RUN,
@@ -33,7 +33,9 @@ PROMOTION = Draft(
 
 
 def next_run(name: str) -> Draft:
-    return dataclasses.replace(PROMOTION, run=dataclasses.replace(RUN, run_id=name), kind=Kind.BLOCKED, version=None)
+    return dataclasses.replace(
+        PROMOTION, run=dataclasses.replace(RUN, run_id=name), kind=EventKind.BLOCKED, version=None
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -74,7 +76,7 @@ def test_an_event_is_read_as_it_was_written(ledger: Ledger, address: str) -> Non
 
 
 def test_an_event_without_a_run_is_read_as_it_was_written(ledger: Ledger) -> None:
-    append(ledger, Draft(kind=Kind.PINNED, reason="a demo", actor="me", version=2026110501))
+    append(ledger, Draft(kind=EventKind.PINNED, reason="a demo", actor="me", version=2026110501))
 
     assert ledger.events()[0].run is None
 
@@ -105,7 +107,7 @@ def test_an_error_leaves_nothing_behind(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     "second",
     [
-        dataclasses.replace(PROMOTION, kind=Kind.BLOCKED, version=None),
+        dataclasses.replace(PROMOTION, kind=EventKind.BLOCKED, version=None),
         dataclasses.replace(PROMOTION, run=dataclasses.replace(RUN, run_id="another")),
     ],
     ids=["a second verdict of a run", "a second promotion of a version"],

@@ -5,9 +5,9 @@ import pytest
 
 from tests.tfx_modules.promotion.conftest import Site, accepts, refuses
 from tfx_modules.promotion import manifest
-from tfx_modules.promotion.events import Event, Kind
+from tfx_modules.promotion.events import Event, EventKind
 from tfx_modules.promotion.exceptions import ChampionUnusableError, PromotionError
-from tfx_modules.promotion.promoter import MOST_TURNS, Champion, Judgement
+from tfx_modules.promotion.promoter import MOST_TURNS, Champion, GateResult
 
 
 def told(event: Event) -> tuple[str, int | None]:
@@ -43,7 +43,7 @@ def test_an_older_date_is_promoted_where_it_is_asked_for_and_is_then_the_largest
     event = site.promote(site.candidate(4, older=True))
 
     assert told(event) == ("promoted", 2026110401)
-    assert site.shelf.served_versions() == {2026110401}
+    assert site.repository.served_versions() == {2026110401}
     assert told(site.promote(site.candidate(5, "b"))) == ("promoted", 2026110502)
     assert site.served == 2026110502
 
@@ -101,11 +101,11 @@ def test_the_same_bytes_as_what_was_rolled_back_do_not_come_back(site: Site) -> 
     assert event.reason == "the model is the same, byte for byte, as 2026110501, which was rolled back"
 
 
-def overtaken_by(site: Site, *days: int) -> Callable[[Champion | None], Judgement]:
+def overtaken_by(site: Site, *days: int) -> Callable[[Champion | None], GateResult]:
     """A judge during whose work another run is promoted, once for each day."""
     waiting = list(days)
 
-    def judge(champion: Champion | None) -> Judgement:
+    def judge(champion: Champion | None) -> GateResult:
         if waiting:
             site.promote(site.candidate(waiting.pop(0), "other"))
         return accepts(champion)
@@ -137,7 +137,7 @@ def test_a_candidate_that_is_overtaken_by_newer_data_is_superseded(site: Site) -
 def test_a_candidate_that_is_always_overtaken_gives_up_with_an_error_and_no_trace(site: Site) -> None:
     days = [1 + turn // 2 for turn in range(2 * MOST_TURNS)]
 
-    def judge(champion: Champion | None) -> Judgement:
+    def judge(champion: Champion | None) -> GateResult:
         site.promote(site.candidate(days.pop(0), f"other-{len(days)}"))
         return accepts(champion)
 
@@ -145,12 +145,12 @@ def test_a_candidate_that_is_always_overtaken_gives_up_with_an_error_and_no_trac
         site.promote(site.candidate(28), judge)
 
     assert not any(event.run and event.run.data_date.day == 28 for event in site.ledger.events())
-    assert not list(site.shelf.withdrawn.glob(".*"))
+    assert not list(site.repository.withdrawn.glob(".*"))
 
 
 def test_a_champion_that_was_changed_is_not_compared_with_and_the_reason_says_so(site: Site) -> None:
     site.promote(site.candidate(4))
-    (site.shelf.folder(2026110401) / "saved_model.pb").write_text("4 b")
+    (site.repository.folder(2026110401) / "saved_model.pb").write_text("4 b")
 
     event = site.promote(site.candidate(5))
 
@@ -162,7 +162,7 @@ def test_a_champion_that_was_changed_is_not_compared_with_and_the_reason_says_so
 def test_a_champion_that_the_judge_cannot_use_is_not_compared_with(site: Site) -> None:
     site.promote(site.candidate(4))
 
-    def judge(champion: Champion | None) -> Judgement:
+    def judge(champion: Champion | None) -> GateResult:
         if champion:
             raise ChampionUnusableError("it cannot be loaded")
         return accepts(None)
@@ -175,24 +175,24 @@ def test_a_champion_that_the_judge_cannot_use_is_not_compared_with(site: Site) -
 def test_a_promoted_model_has_a_manifest_and_the_ledger_its_digest(site: Site) -> None:
     event = site.promote(site.candidate(5))
 
-    described = manifest.check(site.shelf.served / "2026110501")
+    described = manifest.check(site.repository.served / "2026110501")
     assert described is not None
     assert (described.digest, described.size) == (event.model_digest, event.metrics["bytes"])
 
 
 def test_models_that_others_put_there_are_left_alone_unless_they_would_be_served(site: Site) -> None:
     for version in (1764000000, 9999999999):
-        (site.shelf.served / str(version)).mkdir(parents=True)
+        (site.repository.served / str(version)).mkdir(parents=True)
 
     site.promote(site.candidate(5))
 
-    assert site.shelf.served_versions() == {1764000000, 2026110501}
-    assert site.shelf.versions() == {1764000000, 2026110501, 9999999999}
+    assert site.repository.served_versions() == {1764000000, 2026110501}
+    assert site.repository.versions() == {1764000000, 2026110501, 9999999999}
 
 
 @pytest.mark.parametrize("judge", [accepts, refuses])
-def test_nothing_is_left_of_a_push_but_its_version(site: Site, judge: Callable[[Champion | None], Judgement]) -> None:
+def test_nothing_is_left_of_a_push_but_its_version(site: Site, judge: Callable[[Champion | None], GateResult]) -> None:
     kind = site.promote(site.candidate(5), judge).kind
 
-    assert list(site.shelf.withdrawn.iterdir()) == []
-    assert (site.shelf.versions() == {2026110501}) == (kind is Kind.PROMOTED)
+    assert list(site.repository.withdrawn.iterdir()) == []
+    assert (site.repository.versions() == {2026110501}) == (kind is EventKind.PROMOTED)

@@ -5,8 +5,8 @@ import pytest
 
 from tests.tfx_modules.promotion.conftest import Site
 from tfx_modules.promotion import history
-from tfx_modules.promotion.events import Kind, Run
-from tfx_modules.promotion.exceptions import ManifestError, RefusedError, ShelfError
+from tfx_modules.promotion.events import EventKind, Run
+from tfx_modules.promotion.exceptions import ManifestError, ModelRepositoryError, RefusedError
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
 
 
@@ -19,15 +19,15 @@ def promoted(site: Site, *days: int) -> Site:
 def test_the_version_before_is_back_in_service(site: Site) -> None:
     event = promoted(site, 3, 4, 5).roll_back()
 
-    assert (event.kind, event.version, event.champion) == (Kind.ROLLED_BACK, 2026110401, 2026110501)
+    assert (event.kind, event.version, event.champion) == (EventKind.ROLLED_BACK, 2026110401, 2026110501)
     assert (event.reason, event.actor) == ("from 2026110501 to 2026110401: it is rude", "somebody")
-    assert site.shelf.served_versions() == {2026110301, 2026110401}
+    assert site.repository.served_versions() == {2026110301, 2026110401}
 
 
 def test_a_version_can_be_named(site: Site) -> None:
     promoted(site, 3, 4, 5).roll_back(2026110301)
 
-    assert site.shelf.served_versions() == {2026110301}
+    assert site.repository.served_versions() == {2026110301}
 
 
 def test_one_rollback_after_the_other_goes_further_back(site: Site) -> None:
@@ -42,7 +42,7 @@ def test_a_run_rolls_back_once_however_often_its_task_is_tried(site: Site) -> No
     promoted(site, 3, 4, 5)
     request = RollbackRequest(actor="somebody", reason="it is rude", asker=("bert_rollback", "manual__1"))
 
-    first, again = (roll_back(site.ledger, site.shelf, request) for _ in range(2))
+    first, again = (roll_back(site.ledger, site.repository, request) for _ in range(2))
 
     assert first == again
     assert (first.version, site.served) == (2026110401, 2026110401)
@@ -58,7 +58,7 @@ def test_the_version_left_is_no_baseline_and_does_not_come_back_by_itself(site: 
 
     assert (event.version, event.champion) == (2026110502, 2026110401)
     assert site.roll_back().version == 2026110401
-    assert site.ledger.service().barred == {2026110501, 2026110502}
+    assert site.ledger.service().rolled_back == {2026110501, 2026110502}
 
 
 def test_putting_back_what_a_rollback_left_undoes_it(site: Site) -> None:
@@ -66,7 +66,7 @@ def test_putting_back_what_a_rollback_left_undoes_it(site: Site) -> None:
 
     site.roll_back(2026110501)
 
-    assert (site.served, site.ledger.service().barred) == (2026110501, frozenset())
+    assert (site.served, site.ledger.service().rolled_back) == (2026110501, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,14 @@ def test_before_the_first_promotion_there_is_nothing_to_go_back_to(site: Site) -
 
 def test_a_version_whose_files_have_changed_or_are_gone_is_refused(site: Site) -> None:
     promoted(site, 3, 4, 5)
-    (site.shelf.folder(2026110401) / "saved_model.pb").write_text("4 b")
-    site.shelf.remove(2026110301)
+    (site.repository.folder(2026110401) / "saved_model.pb").write_text("4 b")
+    site.repository.remove(2026110301)
 
     with pytest.raises(ManifestError, match=r"saved_model.pb \(changed\)"):
         site.roll_back()
-    with pytest.raises(ShelfError, match=r"2026110301 has no folder .* Name a version that is there: 2026110401"):
+    with pytest.raises(
+        ModelRepositoryError, match=r"2026110301 has no folder .* Name a version that is there: 2026110401"
+    ):
         site.roll_back(2026110301)
     assert (len(site.ledger.events()), site.served) == (3, 2026110501)
 
@@ -103,14 +105,14 @@ def test_what_was_in_service_at_any_time(site: Site) -> None:
     events = site.ledger.events()
     at = [event.at for event in events]
 
-    spells = history.spells(events)
+    serving_periods = history.serving_periods(events)
 
-    assert [(spell.event.version, spell.until) for spell in spells] == [
+    assert [(spell.event.version, spell.until) for spell in serving_periods] == [
         (2026110301, at[1]),
         (2026110401, at[2]),
         (2026110301, None),
     ]
-    for spell, after in itertools.pairwise(spells):
+    for spell, after in itertools.pairwise(serving_periods):
         assert spell.until == after.event.at
     assert history.service(events, at[1]).live == 2026110401
     assert history.service(events, at[0] - dt.timedelta(seconds=1)).live is None

@@ -13,11 +13,13 @@ from sqlalchemy.pool import NullPool
 
 from tfx_modules.node.connection import connection_config
 from tfx_modules.retention.plan import Item
-from tfx_modules.retention.request import Places, Rules
+from tfx_modules.retention.request import Places, RetentionRules
 from tfx_modules.retention.retention import retain
 
 NOW = dt.datetime.now(dt.timezone.utc)
-KEEP_ALL = Rules(keep_versions=0, keep_span_days=0, keep_span_versions=0, keep_artifact_days=0, keep_log_days=0)
+KEEP_ALL = RetentionRules(
+    keep_versions=0, keep_span_days=0, keep_span_versions=0, keep_artifact_days=0, keep_log_days=0
+)
 DAY = dt.timedelta(days=1)
 TABLES = "artifact artifactproperty execution executionproperty event eventpath context association attribution"
 

@@ -6,7 +6,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfx_modules.retention.store.graph import Artifact, Choice, Execution, Graph, Wanted, choose, makers_of
+from tfx_modules.retention.store.graph import Choice, Execution, Graph, StoredArtifact, Wanted, choose, makers_of
 
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.timezone.utc)
 SINCE = NOW - dt.timedelta(days=30)
@@ -18,7 +18,7 @@ ROOT = "/pipeline"
 def graphs(draw: st.DrawFn) -> Graph:
     """Executions of some runs: each makes artifacts, or takes all of an earlier one's; and has read some."""
     executions: dict[int, Execution] = {}
-    artifacts: dict[int, Artifact] = {}
+    artifacts: dict[int, StoredArtifact] = {}
     outputs: dict[int, frozenset[int]] = {}
     touched: dict[int, frozenset[int]] = {}
     for number in range(1, draw(st.integers(0, 12)) + 1):
@@ -31,7 +31,9 @@ def graphs(draw: st.DrawFn) -> Graph:
             fresh = range(number * 10, number * 10 + draw(st.integers(0, 3)))
             outside = draw(st.integers(0, 20)) == 0
             root = "/elsewhere" if outside else ROOT
-            artifacts.update({item: Artifact(item, f"{root}/Node/{item}", tuned=draw(st.booleans())) for item in fresh})
+            artifacts.update(
+                {item: StoredArtifact(item, f"{root}/Node/{item}", tuned=draw(st.booleans())) for item in fresh}
+            )
         outputs[number] = outputs[cached] if cached else frozenset(fresh)
         inputs = draw(st.frozensets(st.sampled_from(sorted(artifacts)), max_size=3)) if artifacts else frozenset()
         touched[number] = outputs[number] | inputs
@@ -107,7 +109,7 @@ def test_an_old_run_goes_although_another_one_took_its_outputs_when_that_is_old_
     made = frozenset({1})
     old = NOW - dt.timedelta(days=40)
     pair = {number: Execution(number, 1, run, False, old) for number, run in ((1, "b"), (2, "c"))}
-    graph = Graph(pair, {1: Artifact(1, f"{ROOT}/Gen/x/1")}, {1: made, 2: made}, {1: made, 2: made})
+    graph = Graph(pair, {1: StoredArtifact(1, f"{ROOT}/Gen/x/1")}, {1: made, 2: made}, {1: made, 2: made})
 
     assert choose(graph, wanted()).executions == {1, 2}
     assert choose(graph, wanted(runs=frozenset({"c"}))).executions == frozenset()

@@ -13,7 +13,7 @@ from tests.tfx_modules.promotion.steps import begun_anew
 from tests.tfx_modules.retention import retaining
 from tests.tfx_modules.retention.records import DAY, NOW, Records, tree
 from tfx_modules.promotion.ledger import open_ledger
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
 
 ROOT = Path(__file__).parents[3]
 MOST_STEPS = 80
@@ -28,7 +28,7 @@ def run(folder: Path, kill_at: int) -> int:
 
 def fill(folder: Path) -> None:
     """Some of all that goes, and of what stays."""
-    site = Site(folder, open_ledger(f"sqlite:///{folder}/ledger.db"), Shelf(folder / "models" / "bert"))
+    site = Site(folder, open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models" / "bert"))
     records = Records(f"sqlite:///{folder}/mlmd.db", folder / "pipeline")
     for day in (1, 2, 3, 4):
         trained = records.node("Trainer", f"run-{day}-a", age=40)
@@ -63,7 +63,7 @@ def test_killed_anywhere_it_hands_out_nothing_that_is_missing_and_the_next_one_f
 
         assert handed_out_but_missing(records) == []
         assert retaining.retain_all(folder) == []
-        assert Shelf(folder / "models" / "bert").versions() == {2026110201, 2026110301, 2026110401}
+        assert ModelRepository(folder / "models" / "bert").versions() == {2026110201, 2026110301, 2026110401}
         assert len(records.executions()) == len(records.states()) == 6
         assert len([path for path in tree(folder / "pipeline") if path.endswith("/file")]) == 6
         if code == 0:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.tfx_modules.promotion.conftest import Site, site
 from tests.tfx_modules.retention.records import NOW, Records, places, remove_all_but, tree
-from tfx_modules.promotion.events import Draft, Kind
+from tfx_modules.promotion.events import Draft, EventKind
 from tfx_modules.promotion.history import Service
 from tfx_modules.retention.exceptions import RetentionError
 from tfx_modules.retention.versions import UNFINISHED, doomed
@@ -23,9 +23,9 @@ LATER = NOW + dt.timedelta(days=2)
 @st.composite
 def services(draw: st.DrawFn) -> Service:
     past = draw(st.lists(st.sampled_from(NUMBERS[1:]), max_size=8))
-    barred = draw(st.frozensets(st.sampled_from(past))) - set(past[-1:]) if past else frozenset()
+    rolled_back = draw(st.frozensets(st.sampled_from(past))) - set(past[-1:]) if past else frozenset()
     pinned = draw(st.frozensets(st.sampled_from(past))) if past else frozenset()
-    return Service(live=past[-1] if past else None, past=tuple(past), barred=barred, pinned=pinned)
+    return Service(live=past[-1] if past else None, past=tuple(past), rolled_back=rolled_back, pinned=pinned)
 
 
 ages = st.dictionaries(st.sampled_from(NUMBERS), st.timedeltas(dt.timedelta(0), dt.timedelta(days=9)))
@@ -73,12 +73,12 @@ def _retain(site: Site, *, dry_run: bool = False, now: dt.datetime = NOW, **rule
 def test_old_versions_go_and_a_rollback_still_finds_the_one_before(site: Site) -> None:
     _promote_days(site, 1, 2, 3, 4, 5)
     with site.ledger.exclusive() as held:
-        held.append(Draft(kind=Kind.PINNED, reason="ours", actor="somebody", version=2026110101))
+        held.append(Draft(kind=EventKind.PINNED, reason="ours", actor="somebody", version=2026110101))
 
     gone = _retain(site, keep_versions=1)
 
     assert gone == ["2026110201"]
-    assert site.shelf.versions() == {2026110101, 2026110301, 2026110401, 2026110501}
+    assert site.repository.versions() == {2026110101, 2026110301, 2026110401, 2026110501}
     assert _retain(site, keep_versions=1) == []
     assert site.roll_back().version == 2026110401
 
@@ -102,16 +102,16 @@ def test_a_dry_run_says_what_would_go_and_leaves_it(site: Site) -> None:
 
 def test_what_killed_pushes_have_left_goes_after_a_day(site: Site) -> None:
     _promote_days(site, 1)
-    site.shelf.stage(site.candidate(2).model, "killed while it copied")
-    staged, _ = site.shelf.stage(site.candidate(2).model, "killed before it was promoted")
-    site.shelf.shelve(staged, 2026103101)
+    site.repository.stage(site.candidate(2).model, "killed while it copied")
+    staged, _ = site.repository.stage(site.candidate(2).model, "killed before it was promoted")
+    site.repository.shelve(staged, 2026103101)
 
     assert _retain(site) == []
     number, name = _retain(site, now=LATER)
 
     assert (number, name.startswith(".staging-")) == ("2026103101", True)
-    assert site.shelf.versions() == {2026110101}
-    assert list(site.shelf.withdrawn.iterdir()) == []
+    assert site.repository.versions() == {2026110101}
+    assert list(site.repository.withdrawn.iterdir()) == []
 
 
 def test_what_a_version_that_stays_came_from_stays_however_old(site: Site, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tfx_modules.serving.models import MODEL, Publish, export
-from tfx_modules.serving.model import ServedModel, load_model
+from tests.tfx_modules.serving.exported_models import MODEL, Publish, export
+from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.process import ModelServerProcess
 
 

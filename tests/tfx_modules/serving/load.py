@@ -11,7 +11,7 @@ import httpx
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from typing_extensions import Self
 
-from tests.tfx_modules.serving.models import MODEL
+from tests.tfx_modules.serving.exported_models import MODEL
 from tfx_modules.serving.process import ModelServerProcess
 
 

@@ -47,7 +47,9 @@ def test_the_server_imports_none_of_the_pipelines_libraries() -> None:
 
 
 def test_those_who_only_use_a_server_do_not_import_tensorflow() -> None:
-    statement = "import tfx_modules.serving.client.command, tfx_modules.serving.process, tfx_modules.serving.settings"
+    statement = (
+        "import tfx_modules.serving.client.command, tfx_modules.serving.process, tfx_modules.serving.flags.server_flags"
+    )
     assert not {"tensorflow", "grpc", "numpy", "starlette"} & modules_after(statement)
 
 

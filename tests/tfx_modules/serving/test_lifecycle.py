@@ -16,8 +16,8 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.tfx_modules.serving.exported_models import MODEL, Publish
 from tests.tfx_modules.serving.load import Load, status, until
-from tests.tfx_modules.serving.models import MODEL, Publish
 from tfx_modules.serving.exceptions import ServerProcessError
 from tfx_modules.serving.process import ModelServerProcess
 

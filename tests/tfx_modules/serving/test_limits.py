@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from tests.tfx_modules.serving.exported_models import MODEL, Publish
 from tests.tfx_modules.serving.load import until
-from tests.tfx_modules.serving.models import MODEL, Publish
 from tfx_modules.serving.process import ModelServerProcess
 
 FLAGS = [

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tfx_modules.serving.catalogue import Catalogue
-from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.flags.server_flags import ServerSettings
 from tfx_modules.serving.grpc.server import GrpcServer
-from tfx_modules.serving.model import load_model
-from tfx_modules.serving.ports import claim_ports
-from tfx_modules.serving.registry import Registry
+from tfx_modules.serving.inference.dataplane import DataPlane
+from tfx_modules.serving.models.manager import ModelManager
+from tfx_modules.serving.models.model import load_model
+from tfx_modules.serving.models.registry import Registry
+from tfx_modules.serving.ports import bind_ports
 from tfx_modules.serving.rest.app import create_app
 from tfx_modules.serving.rest.server import RestServer
-from tfx_modules.serving.settings import ServerSettings
 
 
 def test_two_free_ports_are_found_when_none_is_named() -> None:
-    claims = claim_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
+    claims = bind_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
     assert len({claim.port for claim in claims} - {0}) == 2
     for claim in claims:
         claim.release()
@@ -30,7 +30,7 @@ def test_two_free_ports_are_found_when_none_is_named() -> None:
 
 def test_a_host_that_is_not_an_address_is_named() -> None:
     with pytest.raises(PortError, match=r"--host=no\.such\.host\.invalid is not an address"):
-        claim_ports(ServerSettings("reviews", Path("/m"), host="no.such.host.invalid"))
+        bind_ports(ServerSettings("reviews", Path("/m"), host="no.such.host.invalid"))
 
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
@@ -53,15 +53,15 @@ def test_a_taken_port_is_reported_before_tensorflow_is_imported(flag: str) -> No
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
 def test_a_port_that_is_taken_after_all_is_named_too(flag: str) -> None:
-    grpc_claim, rest_claim = claim_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
+    grpc_claim, rest_claim = bind_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
     claim = grpc_claim if flag == "--port" else rest_claim
 
     async def start() -> None:
         registry, loader = Registry(), ThreadPoolExecutor(1)
         data_plane = DataPlane(registry)
         if flag == "--port":
-            catalogue = Catalogue(registry=registry, loader=loader, load=load_model)
-            await GrpcServer(data_plane, catalogue, grpc_claim).start()
+            manager = ModelManager(registry=registry, loader=loader, load=load_model)
+            await GrpcServer(data_plane, manager, grpc_claim).start()
         else:
             await RestServer(create_app(data_plane), rest_claim.held).start()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.tfx_modules.serving.exported_models import MODEL, export
 from tests.tfx_modules.serving.load import Load, status, until
-from tests.tfx_modules.serving.models import MODEL, export
 from tfx_modules.promotion.events import Event, Run
 from tfx_modules.promotion.ledger import open_ledger
-from tfx_modules.promotion.promoter import Candidate, Champion, Judgement, Promoter
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.promoter import Candidate, Champion, GateResult, Promoter
+from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.serving.process import MODULE_ROOT, ModelServerProcess
 
 
@@ -23,18 +23,18 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ledger = f"sqlite:///{folder}/ledger.db"
-        self.shelf = Shelf(folder / "models" / MODEL)
+        self.repository = ModelRepository(folder / "models" / MODEL)
 
     def promote(self, day: int, *, older: bool = False) -> Event:
         export(self.folder / f"model-{day}", day)
         date = dt.date(2026, 11, day)
         run = Run(dag_id="bert", run_id=f"run-{day}", data_date=date, first_day=date)
         candidate = Candidate(run=run, model=self.folder / f"model-{day}", actor="somebody", older=older)
-        return Promoter(open_ledger(self.ledger), self.shelf).promote(candidate, _accept)
+        return Promoter(open_ledger(self.ledger), self.repository).promote(candidate, _accept)
 
     def command(self, *arguments: str) -> str:
         """Run the command as scripts/models does."""
-        environment = {"BERT_SERVICE_LEDGER": self.ledger, "BERT_SERVICE_MODELS": str(self.shelf.served)}
+        environment = {"BERT_SERVICE_LEDGER": self.ledger, "BERT_SERVICE_MODELS": str(self.repository.served)}
         command = [sys.executable, "-m", "tfx_modules.promotion", *arguments]
         done = subprocess.run(
             command, cwd=MODULE_ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
@@ -43,8 +43,8 @@ class Site:
         return done.stdout
 
 
-def _accept(champion: Champion | None) -> Judgement:
-    return Judgement(passed=True, told=f"as good as {champion.version}" if champion else "the first one")
+def _accept(champion: Champion | None) -> GateResult:
+    return GateResult(passed=True, told=f"as good as {champion.version}" if champion else "the first one")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def site(tmp_path: Path) -> Site:
 
 def test_no_request_fails_while_models_are_promoted_and_rolled_back(site: Site) -> None:
     site.promote(4)
-    server = ModelServerProcess(model_base_path=site.shelf.served, model_name=MODEL, poll_seconds=0.1)
+    server = ModelServerProcess(model_base_path=site.repository.served, model_name=MODEL, poll_seconds=0.1)
     with server:
         url = f"{server.rest_url}/v1/models/{MODEL}"
         with Load(server) as load:
@@ -83,13 +83,13 @@ def test_no_request_fails_while_models_are_promoted_and_rolled_back(site: Site) 
 
 def test_a_version_with_a_changed_byte_is_not_served_and_the_one_before_stays(site: Site) -> None:
     site.promote(4)
-    server = ModelServerProcess(model_base_path=site.shelf.served, model_name=MODEL, poll_seconds=0.1)
+    server = ModelServerProcess(model_base_path=site.repository.served, model_name=MODEL, poll_seconds=0.1)
     with server:
         until(lambda: status(server) == {"2026110401": "AVAILABLE"})
         site.promote(5)
         until(lambda: status(server).get("2026110501") == "AVAILABLE")
-        (site.shelf.folder(2026110401) / "saved_model.pb").write_bytes(b"")
-        damaged = site.shelf.folder(2026110401).rename(site.shelf.served / "2026110601")
+        (site.repository.folder(2026110401) / "saved_model.pb").write_bytes(b"")
+        damaged = site.repository.folder(2026110401).rename(site.repository.served / "2026110601")
         until(lambda: status(server).get("2026110601") == "END")
         assert status(server)["2026110501"] == "AVAILABLE"
         assert damaged.exists()

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tfx_modules.serving.exported_models import MODEL
 from tests.tfx_modules.serving.load import Clients, status, until
-from tests.tfx_modules.serving.models import MODEL
-from tfx_modules.serving.client import ClientError, Model, ModelClient, Patience, Server
+from tfx_modules.serving.client import ClientError, Model, ModelClient, RetryPolicy, Server
 from tfx_modules.serving.process import ModelServerProcess
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "15"))
@@ -49,7 +49,7 @@ class Saturation(Clients):
         self._lock = threading.Lock()
 
     def _ask(self, server: Server) -> None:
-        with ModelClient(server, Model(MODEL), Patience(retries=0)) as client:
+        with ModelClient(server, Model(MODEL), RetryPolicy(retries=0)) as client:
             while not self.stop.is_set():
                 try:
                     client.predict([TEXTS[self.answered % len(TEXTS)]])

@@ -9,11 +9,11 @@ import tensorflow as tf
 from tensorflow.core.example import example_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog as Log
 
+from tests.tfx_modules.serving.exported_models import MODEL, Publish
 from tests.tfx_modules.serving.load import Load, status, until
-from tests.tfx_modules.serving.models import MODEL, Publish
 from tfx_modules.promotion import manifest
 from tfx_modules.serving.exceptions import ModelLoadError, WarmupError
-from tfx_modules.serving.model import ServedModel, load_model
+from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.process import ModelServerProcess
 from tfx_modules.serving.specs import Array, PredictCall
 from tfx_modules.serving.warmup import PLACE, warm_up

@@ -14,15 +14,15 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration.metadata import Metadata
 
-from tfx_modules.compile import to_json
-from tfx_modules.config import PipelineConfig, ValidationConfig
 from tfx_modules.node.connection import connection_config
 from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import GpuUse, NodeRequest
 from tfx_modules.node.run import run_node
-from tfx_modules.pipeline import create_pipeline
-from tfx_modules.promotion.events import Draft, Kind
+from tfx_modules.pipeline.compile import to_json
+from tfx_modules.pipeline.pipeline import create_pipeline
+from tfx_modules.promotion.events import Draft, EventKind
 from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.settings.settings import PipelineSettings, ValidationSettings
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample_reviews.csv"
 NODES = ("CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "ExampleValidator")
@@ -53,7 +53,7 @@ class DataNodes:
         return f"sqlite:///{self.folder}/ledger.db"
 
     def run(
-        self, days: Mapping[str, Sequence[Row]], settings: ValidationConfig, run_id: str, nodes: Sequence[str] = NODES
+        self, days: Mapping[str, Sequence[Row]], settings: ValidationSettings, run_id: str, nodes: Sequence[str] = NODES
     ) -> Outcome:
         """Run a window of days; return the last node's outcome, ExampleValidator's where nothing else is asked for."""
         spans = self._write(days)
@@ -86,9 +86,9 @@ class DataNodes:
             outcome=self.folder / "outcome.json",
         )
 
-    def _compile(self, settings: ValidationConfig) -> Path:
+    def _compile(self, settings: ValidationSettings) -> Path:
         path = self.folder / "pipeline.json"
-        config = PipelineConfig(validation=settings)
+        config = PipelineSettings(validation=settings)
         path.write_text(to_json(Compiler().compile(create_pipeline(config))), encoding="utf-8")
         return path
 
@@ -120,7 +120,7 @@ class DataNodes:
             pipelines = store.get_contexts_by_type("pipeline")
             store.put_execution(execution, [(pushed, event)], [run, *pipelines])
         with open_ledger(self.ledger).exclusive() as held:
-            held.append(Draft(kind=Kind.PROMOTED, reason="made up", actor="a test", version=2026110501))
+            held.append(Draft(kind=EventKind.PROMOTED, reason="made up", actor="a test", version=2026110501))
 
 
 def _type(store: MetadataStore, name: str) -> int:

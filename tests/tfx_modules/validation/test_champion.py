@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx_modules.components.champion import PUSHED, STATISTICS, ChampionStatisticsStrategy
 from tfx_modules.node.connection import connection_config
 from tfx_modules.promotion import current
-from tfx_modules.promotion.events import Draft, Kind
+from tfx_modules.promotion.events import Draft, EventKind
 from tfx_modules.promotion.ledger import open_ledger
 
 
@@ -55,7 +55,7 @@ class Runs:
 
     def put_in_service(self, version: int) -> None:
         with open_ledger(self.ledger).exclusive() as held:
-            held.append(Draft(kind=Kind.ROLLED_BACK, reason="a test", actor="a test", version=version))
+            held.append(Draft(kind=EventKind.ROLLED_BACK, reason="a test", actor="a test", version=version))
 
     def _artifact(self, name: str) -> Artifact:
         return Artifact(type_id=self._kinds[name], uri="somewhere", state=Artifact.LIVE)

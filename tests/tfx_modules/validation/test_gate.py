@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from tests.tfx_modules.validation.data_nodes import NODES, DataNodes, Row, page_of, sample_day
-from tfx_modules.config import ValidationConfig
 from tfx_modules.node.outcome import Outcome, State
+from tfx_modules.settings.settings import ValidationSettings
 
 DAYS = ("2026-11-03", "2026-11-04", "2026-11-05")
 NEWEST = DAYS[-1]
@@ -46,7 +46,7 @@ def with_newest(window: Mapping[str, Sequence[Row]], rows: list[Row]) -> Window:
 
 
 def test_good_days_pass_and_leave_a_page(nodes: DataNodes, window: Window) -> None:
-    outcome = nodes.run(window, ValidationConfig(), "good")
+    outcome = nodes.run(window, ValidationSettings(), "good")
 
     assert (outcome.state, outcome.reason) == (State.COMPLETE, "")
     page = page_of(outcome)
@@ -56,7 +56,7 @@ def test_good_days_pass_and_leave_a_page(nodes: DataNodes, window: Window) -> No
 
 
 def test_the_measures_stay_out_of_the_model(nodes: DataNodes, window: Window) -> None:
-    outcome = nodes.run(window, ValidationConfig(), "transformed", nodes=(*NODES[:3], "Transform"))
+    outcome = nodes.run(window, ValidationSettings(), "transformed", nodes=(*NODES[:3], "Transform"))
 
     (graph,) = outcome.outputs["transform_graph"]
     output = tft.TFTransformOutput(graph.uri)
@@ -70,7 +70,7 @@ def test_the_measures_stay_out_of_the_model(nodes: DataNodes, window: Window) ->
 def test_a_day_in_another_language_blocks(nodes: DataNodes, window: Window) -> None:
     rows = [{**row, "review": german(row)} for row in window[NEWEST]]
 
-    outcome = nodes.run(with_newest(window, rows), ValidationConfig(), "german")
+    outcome = nodes.run(with_newest(window, rows), ValidationSettings(), "german")
 
     assert outcome.state is State.BLOCKED
     told = rf"vocabulary drifted 0\.\d\d > 0\.1\d \(Jensen-Shannon, {NEWEST} against {DAYS[1]}\)"
@@ -83,11 +83,11 @@ def test_a_day_of_one_sentiment_blocks_and_a_model_in_service_is_compared_with(
     nodes: DataNodes, window: Window
 ) -> None:
     german_day = [{**row, "review": german(row)} for row in window[NEWEST]]
-    nodes.run({NEWEST: german_day}, ValidationConfig(), "champions")
+    nodes.run({NEWEST: german_day}, ValidationSettings(), "champions")
     nodes.push("champions")
     rows = [{**row, "sentiment": "positive"} for row in window[NEWEST]]
 
-    outcome = nodes.run(with_newest(window, rows), ValidationConfig(severity={"SKEW": "warn"}), "positive")
+    outcome = nodes.run(with_newest(window, rows), ValidationSettings(severity={"SKEW": "warn"}), "positive")
 
     # The champion's words are German, but that only warns here.
     day = f"{NEWEST} against {DAYS[1]}"
@@ -112,7 +112,7 @@ def test_the_severity_is_a_setting(
 ) -> None:
     rows = [{**row, "sentiment": "positive"} for row in window[NEWEST]]
 
-    outcome = nodes.run(with_newest(window, rows), ValidationConfig(severity=severity), f"severity-{severity}")
+    outcome = nodes.run(with_newest(window, rows), ValidationSettings(severity=severity), f"severity-{severity}")
 
     assert outcome.state is state
     assert re.fullmatch(reason, outcome.reason)
@@ -124,7 +124,7 @@ def test_a_day_of_markup_and_bad_labels_blocks_with_numbers_and_the_page_escapes
     rows = [{**row, "review": f"<p>{row['review']}</p><br />"} for row in window[NEWEST]]
     rows[0]["sentiment"], rows[1]["sentiment"] = "<script>alert(1)</script>", ""
 
-    outcome = nodes.run(with_newest(window, rows), ValidationConfig(), "markup")
+    outcome = nodes.run(with_newest(window, rows), ValidationSettings(), "markup")
 
     assert outcome.state is State.BLOCKED
     every = sum(map(len, window.values()))
@@ -161,8 +161,8 @@ def loaded(page: str) -> list[str]:
 
 
 def test_the_same_reviews_make_the_same_page(nodes: DataNodes, window: Window, tmp_path: Path) -> None:
-    first = nodes.run(window, ValidationConfig(severity={"SKEW": "ignore"}), "page-1")
-    again: Outcome = DataNodes(tmp_path).run(window, ValidationConfig(), "page-2")
+    first = nodes.run(window, ValidationSettings(severity={"SKEW": "ignore"}), "page-1")
+    again: Outcome = DataNodes(tmp_path).run(window, ValidationSettings(), "page-2")
 
     def distances(page: str) -> list[str]:
         return re.findall(r">Against the day before</div></td>.*?</tr>", page)

@@ -6,11 +6,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tfx_modules.config import Severity, ValidationConfig
+from tfx_modules.settings.settings import Severity, ValidationSettings
 from tfx_modules.validation import comparison, profile
 from tfx_modules.validation.profile import EMPTY, Days, Profile
 from tfx_modules.validation.report import pictures
-from tfx_modules.validation.report.page import Champion, Report, render
+from tfx_modules.validation.report.page import ChampionData, Report, render
 from tfx_modules.validation.verdict import Anomaly, Finding, Verdict
 
 HOSTILE = "<img src=x onerror=alert(1)> & \"quotes\" 'too' $x^2$ $"
@@ -22,11 +22,13 @@ def day(rows: int) -> Profile:
 
 
 DAYS: Days = {f"2026-11-{number:02}": day(60 + number) for number in range(1, 15)}
-NONE = Champion({}, "none yet: nothing to compare with")
+NONE = ChampionData({}, "none yet: nothing to compare with")
 
 
-def report(severity: Severity | None = None, champion: Champion = NONE, days: Days = DAYS, text: str = "x") -> Report:
-    settings = ValidationConfig()
+def report(
+    severity: Severity | None = None, champion: ChampionData = NONE, days: Days = DAYS, text: str = "x"
+) -> Report:
+    settings = ValidationSettings()
     made = [comparison.drift(days, max(days), settings), comparison.skew(days, champion.days, settings)]
     findings = [Finding(Anomaly("FEATURE_TYPE_NOT_PRESENT", text, text), severity)] if severity else []
     return Report(max(days), days, champion, [item for item in made if item], Verdict(findings))
@@ -53,11 +55,11 @@ def test_what_comes_from_the_data_is_escaped() -> None:
     assert page.count("&lt;img src=x onerror=alert(1)&gt; &amp; &quot;quotes&quot; &#x27;too&#x27; $x^2$ $") == 3
 
 
-@pytest.mark.parametrize("champion", [NONE, Champion(dict(list(DAYS.items())[:9]))])
+@pytest.mark.parametrize("champion", [NONE, ChampionData(dict(list(DAYS.items())[:9]))])
 @pytest.mark.parametrize(
     "days", [DAYS, {"2026-11-05": day(1)}, {"": day(3), "2026-11-05": day(0)}, {"2026-11-05": EMPTY}]
 )
-def test_a_page_comes_of_any_days(days: Days, champion: Champion) -> None:
+def test_a_page_comes_of_any_days(days: Days, champion: ChampionData) -> None:
     page = render(report(days=days, champion=champion))
     pictures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
     assert len(pictures) >= 6
@@ -67,7 +69,7 @@ def test_a_page_comes_of_any_days(days: Days, champion: Champion) -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    page = render(report(Severity.BLOCK, Champion(DAYS)))
+    page = render(report(Severity.BLOCK, ChampionData(DAYS)))
     assert set(re.findall(r"https?://[^\"' <]+", page)) == {
         "http://www.w3.org/1999/xlink",
         "http://www.w3.org/2000/svg",
@@ -76,11 +78,11 @@ def test_the_page_loads_nothing() -> None:
 
 
 def test_the_same_report_is_the_same_page() -> None:
-    assert render(report(Severity.WARN, Champion(DAYS))) == render(report(Severity.WARN, Champion(DAYS)))
+    assert render(report(Severity.WARN, ChampionData(DAYS))) == render(report(Severity.WARN, ChampionData(DAYS)))
 
 
 def test_numbers_are_there_without_the_pictures() -> None:
-    page = render(report(champion=Champion(DAYS)))
+    page = render(report(champion=ChampionData(DAYS)))
     assert page.count('<td data-label="Limit"') == 12
     assert "2026-11-01 to 2026-11-14, 14 days" in page
     assert f"{sum(item.rows for item in DAYS.values()):,} reviews" in page
@@ -98,4 +100,4 @@ def test_the_hidden_heads_of_tables_make_a_narrow_screen_no_wider() -> None:
 
 
 def test_a_page_is_small() -> None:
-    assert len(render(report(champion=Champion(DAYS)))) < 400_000
+    assert len(render(report(champion=ChampionData(DAYS)))) < 400_000

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfx_modules import features
-from tfx_modules.config import Distances
+from tfx_modules.data import features
+from tfx_modules.settings.settings import Distances
 from tfx_modules.validation import counting, distance, profile
 from tfx_modules.validation.profile import EMPTY, Profile
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-from tfx_modules.config import ANOMALY_KINDS, Distances, ValidationConfig
+from tfx_modules.settings.settings import ANOMALY_KINDS, Distances, ValidationSettings
 from tfx_modules.validation import anomalies, comparison, verdict
 from tfx_modules.validation.profile import EMPTY, Profile
 from tfx_modules.validation.verdict import Anomaly
@@ -20,8 +20,8 @@ def day(negative: int, positive: int) -> Profile:
     )
 
 
-def settings(**severity: str) -> ValidationConfig:
-    return ValidationConfig(severity=severity)
+def settings(**severity: str) -> ValidationSettings:
+    return ValidationSettings(severity=severity)
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def settings(**severity: str) -> ValidationConfig:
         (settings(ENUM_TYPE_UNEXPECTED_STRING_VALUES="warn"), True, "blocked: label missing in 12 of 900 rows"),
         (settings(FEATURE_TYPE_LOW_FRACTION_PRESENT="ignore"), True, "blocked: sentiment: strange"),
         (
-            ValidationConfig(default_severity="warn"),
+            ValidationSettings(default_severity="warn"),
             False,
             "warned: label missing in 12 of 900 rows; sentiment: strange",
         ),
-        (ValidationConfig(default_severity="ignore"), False, ""),
+        (ValidationSettings(default_severity="ignore"), False, ""),
     ],
 )
-def test_each_kind_does_what_its_severity_says(chosen: ValidationConfig, blocked: bool, reason: str) -> None:
+def test_each_kind_does_what_its_severity_says(chosen: ValidationSettings, blocked: bool, reason: str) -> None:
     found = verdict.judge([MISSING, STRANGE], [], chosen)
     assert (found.is_blocked, found.reason) == (blocked, reason)
     assert len(found.findings) == 2, "what is ignored is in the report, too"
@@ -47,7 +47,7 @@ def test_each_kind_does_what_its_severity_says(chosen: ValidationConfig, blocked
 @pytest.mark.parametrize("kind", ANOMALY_KINDS)
 def test_every_kind_can_be_ignored_and_blocks_otherwise(kind: str) -> None:
     anomaly = Anomaly(kind, "review", "something")
-    assert verdict.judge([anomaly], [], ValidationConfig()).is_blocked
+    assert verdict.judge([anomaly], [], ValidationSettings()).is_blocked
     assert not verdict.judge([anomaly], [], settings(**{kind: "ignore"})).is_blocked
 
 
@@ -57,12 +57,12 @@ def test_the_gravest_comes_first() -> None:
 
 
 def test_without_anomalies_there_is_nothing_to_say() -> None:
-    found = verdict.judge([], [], ValidationConfig())
+    found = verdict.judge([], [], ValidationSettings())
     assert (found.is_blocked, found.reason) == (False, "")
 
 
 def test_a_reason_is_one_line_of_bounded_length() -> None:
-    found = verdict.judge([dataclasses.replace(MISSING, text="a\nb" + "c" * 1000)], [], ValidationConfig())
+    found = verdict.judge([dataclasses.replace(MISSING, text="a\nb" + "c" * 1000)], [], ValidationSettings())
     assert found.reason.startswith("blocked: a bccc")
     assert found.reason.endswith(" ...")
     assert len(found.reason) < 320
@@ -72,30 +72,30 @@ def test_a_reason_is_one_line_of_bounded_length() -> None:
 DAYS = {"2026-11-03": day(1, 99), "2026-11-04": day(50, 50), "2026-11-05": day(0, 100)}
 
 
-def drifted(days: dict[str, Profile], chosen: ValidationConfig, newest: str = "2026-11-05") -> str:
+def drifted(days: dict[str, Profile], chosen: ValidationSettings, newest: str = "2026-11-05") -> str:
     made = comparison.drift(days, newest, chosen)
     return verdict.judge([], [made] if made else [], chosen).reason
 
 
 def test_the_newest_day_is_compared_with_the_day_before() -> None:
-    reason = drifted(DAYS, ValidationConfig())
+    reason = drifted(DAYS, ValidationSettings())
     told = "(Jensen-Shannon, 2026-11-05 against 2026-11-04; negative: 0% against 50%)"
     assert reason == f"blocked: sentiment drifted 0.31 > 0.09 {told}"
 
 
 def test_a_day_without_reviews_is_passed_over() -> None:
     assert "2026-11-05 against 2026-11-03" in drifted(
-        {"2026-11-03": day(50, 50), "2026-11-05": day(0, 100)}, ValidationConfig()
+        {"2026-11-03": day(50, 50), "2026-11-05": day(0, 100)}, ValidationSettings()
     )
 
 
 def test_reviews_without_a_date_are_no_day_before() -> None:
-    assert drifted({"": day(50, 50), "2026-11-05": day(0, 100)}, ValidationConfig()) == ""
+    assert drifted({"": day(50, 50), "2026-11-05": day(0, 100)}, ValidationSettings()) == ""
 
 
 @pytest.mark.parametrize("days", [{"2026-11-05": day(0, 100)}, {"2026-11-04": day(0, 100)}])
 def test_a_lonely_day_has_nothing_to_be_compared_with(days: dict[str, Profile]) -> None:
-    assert comparison.drift(days, "2026-11-05", ValidationConfig()) is None
+    assert comparison.drift(days, "2026-11-05", ValidationSettings()) is None
 
 
 @pytest.mark.parametrize(
@@ -107,25 +107,25 @@ def test_a_lonely_day_has_nothing_to_be_compared_with(days: dict[str, Profile]) 
 )
 def test_a_small_day_only_warns(rows: int, reason: str) -> None:
     days = {"2026-11-04": day(500, 500), "2026-11-05": day(0, rows)}
-    reason_found = drifted(days, ValidationConfig(drift=Distances(sentiment=0.0)))
+    reason_found = drifted(days, ValidationSettings(drift=Distances(sentiment=0.0)))
     assert reason_found.startswith(reason.partition(" .*")[0])
     assert reason_found.endswith(reason.partition(".*")[2])
 
 
 def test_a_distance_of_one_switches_a_comparison_off() -> None:
-    assert drifted(DAYS, ValidationConfig(drift=Distances(sentiment=1.0))) == ""
+    assert drifted(DAYS, ValidationSettings(drift=Distances(sentiment=1.0))) == ""
 
 
 def test_the_window_is_compared_with_the_champions() -> None:
-    made = comparison.skew(DAYS, {"2026-10-01": day(900, 100), "2026-10-02": day(900, 100)}, ValidationConfig())
+    made = comparison.skew(DAYS, {"2026-10-01": day(900, 100), "2026-10-02": day(900, 100)}, ValidationSettings())
     assert made is not None
     assert (made.newer.name, made.older.name) == ("2026-11-03 to 2026-11-05", "2026-10-01 to 2026-10-02")
-    reason = verdict.judge([], [made], ValidationConfig()).reason
+    reason = verdict.judge([], [made], ValidationSettings()).reason
     assert reason.startswith("blocked: sentiment differs from the champion's data, 0.4")
 
 
 def test_without_a_champion_there_is_no_skew() -> None:
-    assert comparison.skew(DAYS, {}, ValidationConfig()) is None
+    assert comparison.skew(DAYS, {}, ValidationSettings()) is None
 
 
 def split(name: str, kind: str, rows: int, present: int | None) -> anomalies.Split:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tfx_modules.node.kernel import die_with
+from tfx_modules.common.parent_death import die_with
 
 _PACKAGE = "tfx_modules"
 _CRASHED = 1

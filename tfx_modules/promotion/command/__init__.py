@@ -16,10 +16,10 @@ from pathlib import Path
 from tfx_modules.exceptions import PipelineError
 from tfx_modules.program import program
 from tfx_modules.promotion.command import changing, contract, reading
-from tfx_modules.promotion.command.answers import Answer, Desk
+from tfx_modules.promotion.command.answers import Answer, CommandContext
 from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.promotion.ledger import open_ledger
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
 
 LEDGER = "BERT_SERVICE_LEDGER"
 MODELS = "BERT_SERVICE_MODELS"
@@ -55,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _desk(environ: Mapping[str, str]) -> Desk:
-    return Desk(open_ledger(_needed(environ, LEDGER)), Shelf(Path(_needed(environ, MODELS))))
+def _desk(environ: Mapping[str, str]) -> CommandContext:
+    return CommandContext(open_ledger(_needed(environ, LEDGER)), ModelRepository(Path(_needed(environ, MODELS))))
 
 
 def _needed(environ: Mapping[str, str], name: str) -> str:

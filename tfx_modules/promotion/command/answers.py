@@ -7,17 +7,17 @@ from typing import Any
 
 from tfx_modules.promotion.events import Event
 from tfx_modules.promotion.ledger import Ledger
-from tfx_modules.promotion.shelf import Shelf
+from tfx_modules.promotion.repository import ModelRepository
 
 _COLUMNS = ("WHEN (UTC)", "WHAT", "VERSION", "DATA DATE", "WHO", "WHY")
 
 
 @dataclasses.dataclass(frozen=True)
-class Desk:
+class CommandContext:
     """The ledger and the folders that a command is about."""
 
     ledger: Ledger
-    shelf: Shelf
+    repository: ModelRepository
 
 
 @dataclasses.dataclass(frozen=True)

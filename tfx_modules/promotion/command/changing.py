@@ -6,9 +6,9 @@ import os
 from typing import Any
 
 from tfx_modules.promotion import rollback
-from tfx_modules.promotion.command.answers import Answer, Desk, line
+from tfx_modules.promotion.command.answers import Answer, CommandContext, line
 from tfx_modules.promotion.command.server import wait_until_served
-from tfx_modules.promotion.events import Draft, Event, Kind
+from tfx_modules.promotion.events import Draft, Event, EventKind
 from tfx_modules.promotion.promoter import settle
 
 SERVERS = "BERT_SERVICE_SERVERS"
@@ -32,8 +32,8 @@ def add_commands(commands: Any) -> None:
     _say_who_and_why(parser)
     parser.set_defaults(run=roll_back)
     for name, kind, told in (
-        ("pin", Kind.PINNED, "keep a version, however old it gets"),
-        ("unpin", Kind.UNPINNED, "let a version go when its time comes"),
+        ("pin", EventKind.PINNED, "keep a version, however old it gets"),
+        ("unpin", EventKind.UNPINNED, "let a version go when its time comes"),
     ):
         parser = commands.add_parser(name, help=told)
         parser.add_argument("version", type=int)
@@ -48,20 +48,20 @@ def _say_who_and_why(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--actor", default="", help="who (default: this user)")
 
 
-def roll_back(desk: Desk, options: argparse.Namespace) -> Answer:
+def roll_back(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Roll back, and wait until the servers have followed."""
     asker = (options.dag_id, options.run_id) if options.dag_id and options.run_id else None
     request = rollback.RollbackRequest(actor=_actor(options), reason=options.reason, to=options.to, asker=asker)
-    event = rollback.roll_back(desk.ledger, desk.shelf, request)
+    event = rollback.roll_back(context.ledger, context.repository, request)
     servers = options.server or os.environ.get(SERVERS, "").split()
     waited = [wait_until_served(url, int(event.version or 0), options.timeout) for url in servers]
     served = [f"served by {url} after {seconds:.1f} s" for url, seconds in zip(servers, waited, strict=True)]
     return Answer(event.to_json(), "\n".join([line(event), *served]))
 
 
-def pin(desk: Desk, options: argparse.Namespace) -> Answer:
+def pin(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Pin or unpin a version."""
-    with desk.ledger.exclusive() as held:
+    with context.ledger.exclusive() as held:
         rollback.require_known(held.service(), options.version)
         event = held.append(
             Draft(kind=options.kind, reason=options.reason, actor=_actor(options), version=options.version)
@@ -69,10 +69,10 @@ def pin(desk: Desk, options: argparse.Namespace) -> Answer:
     return _done(event)
 
 
-def put_right(desk: Desk, options: argparse.Namespace) -> Answer:
+def put_right(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Settle."""
     del options
-    live = settle(desk.ledger, desk.shelf).live
+    live = settle(context.ledger, context.repository).live
     return Answer({"live": live}, f"{live} is in service" if live else "nothing is in service")
 
 

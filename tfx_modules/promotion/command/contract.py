@@ -7,11 +7,11 @@ import sys
 from typing import Any
 
 from tfx_modules.promotion import history
-from tfx_modules.promotion.command.answers import Answer, Desk, line
-from tfx_modules.promotion.events import Draft, Event, Kind, Run
+from tfx_modules.promotion.command.answers import Answer, CommandContext, line
+from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import RefusedError
 
-_RECORDED = (Kind.FAILED, Kind.BLOCKED)
+_RECORDED = (EventKind.FAILED, EventKind.BLOCKED)
 _FIELDS = ("kind", "dag_id", "run_id", "data_date", "first_day", "reason", "actor")
 
 
@@ -32,31 +32,31 @@ def add_commands(commands: Any) -> None:
     parser.set_defaults(run=deliver)
 
 
-def show_verdict(desk: Desk, options: argparse.Namespace) -> Answer:
+def show_verdict(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Find a run's verdict."""
-    found = history.verdict_of(desk.ledger.events(), options.dag_id, options.run_id)
+    found = history.verdict_of(context.ledger.events(), options.dag_id, options.run_id)
     return Answer(found and found.to_json(), line(found) if found else "no verdict yet", bool(found))
 
 
-def record(desk: Desk, options: argparse.Namespace) -> Answer:
+def record(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Write down why a run came to no push, unless that is there already, or it has a verdict."""
     del options
     draft = _draft(_read())
-    with desk.ledger.exclusive() as held:
+    with context.ledger.exclusive() as held:
         event = _known(held.events(), draft) or held.append(draft)
     return Answer(event.to_json(), line(event))
 
 
-def show_delivered(desk: Desk, options: argparse.Namespace) -> Answer:
+def show_delivered(context: CommandContext, options: argparse.Namespace) -> Answer:
     """List channels."""
-    with desk.ledger.exclusive() as held:
+    with context.ledger.exclusive() as held:
         channels = sorted(held.delivered(options.position))
     return Answer(channels, "\n".join(channels))
 
 
-def deliver(desk: Desk, options: argparse.Namespace) -> Answer:
+def deliver(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Note a delivery."""
-    with desk.ledger.exclusive() as held:
+    with context.ledger.exclusive() as held:
         if not any(event.position == options.position for event in held.events()):
             raise RefusedError(f"there is no event {options.position} in the ledger; name one that is.")
         held.mark_delivered(options.position, options.channel)
@@ -85,7 +85,7 @@ def _read() -> dict[str, str]:
 
 def _draft(fields: dict[str, str]) -> Draft:
     try:
-        kind = Kind(fields["kind"])
+        kind = EventKind(fields["kind"])
         days = {name: dt.date.fromisoformat(fields[name]) for name in ("data_date", "first_day")}
     except ValueError as error:
         raise RefusedError(f"what is to be recorded has a wrong value: {error}. Send kinds and ISO dates.") from error

@@ -5,7 +5,7 @@ import datetime as dt
 from typing import Any
 
 from tfx_modules.promotion import history
-from tfx_modules.promotion.command.answers import Answer, Desk, line, moment, table
+from tfx_modules.promotion.command.answers import Answer, CommandContext, line, moment, table
 from tfx_modules.promotion.events import Event
 from tfx_modules.promotion.exceptions import RefusedError
 
@@ -26,26 +26,26 @@ def add_commands(commands: Any) -> None:
     parser.set_defaults(run=show_why)
 
 
-def show_history(desk: Desk, options: argparse.Namespace) -> Answer:
+def show_history(context: CommandContext, options: argparse.Namespace) -> Answer:
     """List the newest events."""
-    events = desk.ledger.events()[-options.limit :]
+    events = context.ledger.events()[-options.limit :]
     return Answer([event.to_json() for event in events], table(events) if events else "Nothing was decided yet.")
 
 
-def show_live(desk: Desk, options: argparse.Namespace) -> Answer:
+def show_live(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Tell what is in service, or was."""
-    events = desk.ledger.events()
+    events = context.ledger.events()
     begin, end = _span(options.at)
-    found = [spell for spell in history.spells(events) if spell.touches(begin, end)]
+    found = [spell for spell in history.serving_periods(events) if spell.touches(begin, end)]
     told = "\n".join(_tell(spell, events) for spell in found)
     at = f" at {options.at}" if options.at else ""
     return Answer([_to_json(spell) for spell in found], told or f"Nothing was in service{at}.", bool(found))
 
 
-def show_why(desk: Desk, options: argparse.Namespace) -> Answer:
+def show_why(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Tell what became of a run, a data date or a version."""
     wanted = str(_day(options.what) or options.what)
-    events = history.events_of(desk.ledger.events(), wanted)
+    events = history.events_of(context.ledger.events(), wanted)
     told = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
     missing = f"The ledger has nothing of {wanted}: no run for it has come to an end, or none was started."
     return Answer([event.to_json() for event in events], told or missing, bool(events))
@@ -83,13 +83,13 @@ def _day(text: str) -> dt.date | None:
         return None
 
 
-def _to_json(spell: history.Spell) -> dict[str, Any]:
+def _to_json(spell: history.ServingPeriod) -> dict[str, Any]:
     event = spell.event.to_json()
     until = spell.until.isoformat() if spell.until else None
     return {"version": event["version"], "from": event["at"], "until": until, "event": event}
 
 
-def _tell(spell: history.Spell, events: list[Event]) -> str:
+def _tell(spell: history.ServingPeriod, events: list[Event]) -> str:
     event = spell.event
     until = f"until {moment(spell.until)}" if spell.until else "until now"
     # A rollback tells nothing of the data; the version's promotion does.

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from tfx_modules import database_address
+from tfx_modules.common import database_url
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger.tables import HEAD
 
@@ -20,7 +20,7 @@ _LOCK = 7_310_579_264_011_001
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-class Database:
+class LedgerDatabase:
     """Transactions under a lock that holds across processes, and with PostgreSQL across machines.
 
     The lock is the database's own: of the file for SQLite, an advisory one for PostgreSQL. It goes with the process or
@@ -36,7 +36,7 @@ class Database:
         Raises:
             LedgerError: it is neither.
         """
-        parsed = database_address.parse(address, what="the ledger's address", setting="ledger", error=LedgerError)
+        parsed = database_url.parse(address, what="the ledger's address", setting="ledger", error=LedgerError)
         self._engine = sa.create_engine(parsed.url, poolclass=NullPool)
         self._file = parsed.file
         if self._file:

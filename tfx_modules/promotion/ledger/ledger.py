@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from tfx_modules.promotion import history
-from tfx_modules.promotion.events import Draft, Event, Kind, Run
+from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.history import Service
-from tfx_modules.promotion.ledger.database import Database
+from tfx_modules.promotion.ledger.database import LedgerDatabase
 from tfx_modules.promotion.ledger.tables import deliveries, events
 
 Clock = Callable[[], dt.datetime]
@@ -75,7 +75,7 @@ class Writing:
 class Ledger:
     """The events of one database; nothing is kept open in between."""
 
-    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+    def __init__(self, database: LedgerDatabase, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
 
@@ -109,7 +109,7 @@ def open_ledger(address: str, clock: Clock = utc_now) -> Ledger:
     Raises:
         LedgerError: the address is neither, or the database cannot be used.
     """
-    return _open(Database(address), clock)
+    return _open(LedgerDatabase(address), clock)
 
 
 def find_ledger(address: str) -> Ledger | None:
@@ -121,11 +121,11 @@ def find_ledger(address: str) -> Ledger | None:
     Raises:
         LedgerError: as for :func:`open_ledger`.
     """
-    database = Database(address)
+    database = LedgerDatabase(address)
     return None if database.is_missing else _open(database, utc_now)
 
 
-def _open(database: Database, clock: Clock) -> Ledger:
+def _open(database: LedgerDatabase, clock: Clock) -> Ledger:
     database.migrate()
     return Ledger(database, clock)
 
@@ -138,4 +138,4 @@ def _row(event: Event) -> dict[str, Any]:
 def _event(row: sa.Row[Any]) -> Event:
     values = row._asdict()
     about = {name: values.pop(name) for name in ("dag_id", "run_id", "data_date", "first_day")}
-    return Event(**{**values, "kind": Kind(values["kind"]), "run": Run(**about) if about["run_id"] else None})
+    return Event(**{**values, "kind": EventKind(values["kind"]), "run": Run(**about) if about["run_id"] else None})

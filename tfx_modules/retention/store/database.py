@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from tfx_modules import database_address
+from tfx_modules.common import database_url
 from tfx_modules.retention.exceptions import RetentionError
 from tfx_modules.retention.store import tables
 
@@ -17,7 +17,7 @@ LOCK_SECONDS = 60
 _LOCKED = "artifact, execution, context, event, association, attribution"
 
 
-class Database:
+class MetadataDatabase:
     """Transactions on a store that nodes write to at the same time."""
 
     def __init__(self, address: str) -> None:
@@ -31,7 +31,7 @@ class Database:
             RetentionError: it is neither.
         """
         what = "the address of the ML Metadata store"
-        parsed = database_address.parse(address, what=what, setting="metadata", error=RetentionError)
+        parsed = database_url.parse(address, what=what, setting="metadata", error=RetentionError)
         self._engine = sa.create_engine(parsed.url, poolclass=NullPool)
         self._file = parsed.file
         if self._file:

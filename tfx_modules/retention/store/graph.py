@@ -25,7 +25,7 @@ class Execution:
 
 
 @dataclasses.dataclass(frozen=True)
-class Artifact:
+class StoredArtifact:
     """Something that an execution has made."""
 
     id: int
@@ -41,7 +41,7 @@ class Graph:
     """Executions, artifacts, and the events between them."""
 
     executions: Mapping[int, Execution] = dataclasses.field(default_factory=dict)
-    artifacts: Mapping[int, Artifact] = dataclasses.field(default_factory=dict)
+    artifacts: Mapping[int, StoredArtifact] = dataclasses.field(default_factory=dict)
     outputs: Mapping[int, frozenset[int]] = dataclasses.field(default_factory=dict)
     """Artifacts by the execution that made them or took them from the cache."""
     touched: Mapping[int, frozenset[int]] = dataclasses.field(default_factory=dict)

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from tfx_modules.retention.store import tables as t
-from tfx_modules.retention.store.graph import Artifact, Execution, Graph
+from tfx_modules.retention.store.graph import Execution, Graph, StoredArtifact
 
 SPAN_VERSIONS = "span_versions"
-"""Property of CsvExampleGen's executions: JSON, the version by day (``tfx_modules.parameters``)."""
+"""Property of CsvExampleGen's executions: JSON, the version by day (``tfx_modules.pipeline.runtime_parameters``)."""
 TUNED = "tuned"
 """Property of hyperparameters that a search found (``tfx_modules.components.tuner``)."""
 _RUN_CONTEXT = "pipeline_run"
@@ -66,13 +66,13 @@ def _runs(connection: sa.Connection) -> dict[int, str]:
     return {row.execution_id: row.name for row in rows}
 
 
-def _artifacts(connection: sa.Connection) -> dict[int, Artifact]:
+def _artifacts(connection: sa.Connection) -> dict[int, StoredArtifact]:
     properties = t.artifact_properties.c
     query = sa.select(properties.artifact_id).where(properties.name == TUNED, properties.int_value == 1)
     tuned = frozenset(connection.execute(query).scalars())
     query = sa.select(t.artifacts.c.id, t.artifacts.c.uri, t.artifacts.c.state)
     return {
-        number: Artifact(number, (uri or "").rstrip("/"), state == t.DELETED, number in tuned)
+        number: StoredArtifact(number, (uri or "").rstrip("/"), state == t.DELETED, number in tuned)
         for number, uri, state in connection.execute(query)
     }
 

@@ -9,7 +9,7 @@ SCHEMA_VERSIONS = frozenset({10})
 """Versions of the schema whose tables are known here: that of ml_metadata 1.16."""
 
 LIVE, DELETED = 2, 4
-"""States of artifacts (``Artifact.State`` of ML Metadata)."""
+"""States of artifacts (``StoredArtifact.State`` of ML Metadata)."""
 RUNNING = 2
 """A state of executions (``Execution.State``)."""
 OUTPUT_EVENTS = frozenset({1, 4, 7})

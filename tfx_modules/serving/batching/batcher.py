@@ -10,7 +10,7 @@ from tfx_modules.serving.batching.merging import join, kind_of, merge, parts_of,
 from tfx_modules.serving.batching.queues import Queues
 from tfx_modules.serving.batching.settings import BatchingParameters
 from tfx_modules.serving.exceptions import RequestError
-from tfx_modules.serving.model import ServedModel
+from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.specs import Arrays, PredictCall
 
 

@@ -1,7 +1,7 @@
 """Reads TensorFlow Serving's file of batching parameters."""
 
 from tfx_modules.serving.batching.settings import BatchingParameters, BatchingSettings
-from tfx_modules.serving.text_protos import read_text_proto
+from tfx_modules.serving.flags.text_protos import read_text_proto
 
 _WRAPPED = (
     "max_batch_size",

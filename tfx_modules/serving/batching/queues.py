@@ -41,7 +41,7 @@ class Queues(Generic[T]):
 
     def __init__(self, parameters: BatchingParameters) -> None:
         self._most = parameters.max_batch_size
-        self._patience = parameters.batch_timeout_micros / 1e6
+        self._retry_policy = parameters.batch_timeout_micros / 1e6
         self._limit = parameters.max_enqueued_batches * parameters.max_batch_size
         self._queues: dict[Hashable, _Queue[T]] = {}
 
@@ -90,11 +90,11 @@ class Queues(Generic[T]):
 
     def pause(self, now: float) -> float | None:
         """Return the seconds until there may be a next batch; None when nobody waits."""
-        ends = [queue.waiting[0].since + self._patience for queue in self._queues.values()]
+        ends = [queue.waiting[0].since + self._retry_policy for queue in self._queues.values()]
         return max(0.0, min(ends) - now) if ends else None
 
     def _is_ready(self, queue: _Queue[T], now: float) -> bool:
-        return queue.rows >= self._most or now >= queue.waiting[0].since + self._patience
+        return queue.rows >= self._most or now >= queue.waiting[0].since + self._retry_policy
 
     def _take(self, kind: Hashable, entries: list[Waiting[T]]) -> None:
         queue = self._queues[kind]

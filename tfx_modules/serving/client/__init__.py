@@ -13,7 +13,7 @@ TensorFlow: that takes seconds, once. ``python -m tfx_modules.serving.client --h
 """
 
 from tfx_modules.serving.client.model_client import ModelClient
-from tfx_modules.serving.client.specs import Model, Patience, Prediction, Server, Tls, VersionReport
+from tfx_modules.serving.client.specs import Model, Prediction, RetryPolicy, Server, Tls, VersionReport
 from tfx_modules.serving.exceptions import ClientError
 
-__all__ = ["ClientError", "Model", "ModelClient", "Patience", "Prediction", "Server", "Tls", "VersionReport"]
+__all__ = ["ClientError", "Model", "ModelClient", "Prediction", "RetryPolicy", "Server", "Tls", "VersionReport"]

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Ask and print; 0, or with a line of error 2 for wrong flags and 1 for anything else."""
     try:
         given = parse(arguments)
-        with ModelClient(given.server, given.model, given.patience) as client:
+        with ModelClient(given.server, given.model, given.retry_policy) as client:
             for line in _COMMANDS[given.command](client, given):
                 print(line, flush=True)
     except (ClientError, FlagError) as error:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfx_modules.serving.client.specs import Model, Patience, Server, Tls
+from tfx_modules.serving.client.specs import Model, RetryPolicy, Server, Tls
 from tfx_modules.serving.exceptions import ClientError, FlagError
-from tfx_modules.serving.flags import FlagParser
+from tfx_modules.serving.flags.parser import FlagParser
 
 DEFAULT_ADDRESS = "127.0.0.1:8501"
 
@@ -28,7 +28,7 @@ class Given:
     command: str
     server: Server
     model: Model
-    patience: Patience
+    retry_policy: RetryPolicy
     json: bool
     texts: tuple[str, ...] = ()
     file: Path | None = None
@@ -110,7 +110,7 @@ def _given(found: argparse.Namespace) -> Given:
         command=found.command,
         server=_server(found),
         model=Model(found.model_name, found.version, found.label, found.signature_name, found.input_name),
-        patience=Patience(found.timeout_seconds, max(found.retries, 0)),
+        retry_policy=RetryPolicy(found.timeout_seconds, max(found.retries, 0)),
         json=found.json,
         texts=tuple(found.texts),
         file=found.file,

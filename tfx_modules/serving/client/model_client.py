@@ -9,7 +9,7 @@ from typing import Any
 
 from tfx_modules.serving.client.rest import RestTransport
 from tfx_modules.serving.client.retries import with_retries
-from tfx_modules.serving.client.specs import Model, Patience, Prediction, Server, VersionReport
+from tfx_modules.serving.client.specs import Model, Prediction, RetryPolicy, Server, VersionReport
 from tfx_modules.serving.client.transport import Transport
 from tfx_modules.serving.exceptions import ClientError
 
@@ -17,18 +17,18 @@ from tfx_modules.serving.exceptions import ClientError
 class ModelClient:
     """Asks a model server, this project's or any TensorFlow Serving. Not for use by several threads at once.
 
-    A context manager: closes its connection on exit. What may pass is tried again (see ``Patience``); what remains is
+    A context manager: closes its connection on exit. What may pass is tried again (see ``RetryPolicy``); what remains is
     a ``ClientError`` with the status' code.
     """
 
-    def __init__(self, server: Server, model: Model, patience: Patience | None = None) -> None:
+    def __init__(self, server: Server, model: Model, retry_policy: RetryPolicy | None = None) -> None:
         """Prepare; connects with the first question.
 
         Raises:
             ClientError: certificates or keys cannot be read.
         """
         self._model = model
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._transport = _transport(server)
 
     def __enter__(self) -> "ModelClient":
@@ -48,8 +48,8 @@ class ModelClient:
         if not texts:
             return []
         _check(texts)
-        seconds = self._patience.timeout_seconds
-        rows = with_retries(lambda: self._transport.predict(self._model, texts, seconds), self._patience)
+        seconds = self._retry_policy.timeout_seconds
+        rows = with_retries(lambda: self._transport.predict(self._model, texts, seconds), self._retry_policy)
         return [Prediction(text, row) for text, row in zip(texts, rows, strict=True)]
 
     def predict_batches(self, texts: Iterable[str], batch_size: int = 32) -> Iterator[Prediction]:
@@ -68,7 +68,9 @@ class ModelClient:
         Raises:
             ClientError: no connection, or a refusal.
         """
-        return with_retries(lambda: self._transport.status(self._model, self._patience.timeout_seconds), self._patience)
+        return with_retries(
+            lambda: self._transport.status(self._model, self._retry_policy.timeout_seconds), self._retry_policy
+        )
 
     def metadata(self) -> dict[str, Any]:
         """Return the model's signatures by name, in the form of TensorFlow Serving's JSON.
@@ -77,7 +79,7 @@ class ModelClient:
             ClientError: no connection, or a refusal.
         """
         return with_retries(
-            lambda: self._transport.metadata(self._model, self._patience.timeout_seconds), self._patience
+            lambda: self._transport.metadata(self._model, self._retry_policy.timeout_seconds), self._retry_policy
         )
 
     def close(self) -> None:

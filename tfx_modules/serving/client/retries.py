@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tfx_modules.serving.client.specs import Patience
+from tfx_modules.serving.client.specs import RetryPolicy
 from tfx_modules.serving.exceptions import ClientError
 
 T = TypeVar("T")
@@ -15,23 +15,23 @@ RETRIED = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 LONGEST_PAUSE_SECONDS = 5.0
 
 
-def with_retries(call: Callable[[], T], patience: Patience, *, sleep: Callable[[float], None] = time.sleep) -> T:
+def with_retries(call: Callable[[], T], retry_policy: RetryPolicy, *, sleep: Callable[[float], None] = time.sleep) -> T:
     """Call, and again after a pause, as long as the error is one that passes and there are tries left.
 
     Raises:
         ClientError: the last try's.
     """
-    for attempt in range(patience.retries):
+    for attempt in range(retry_policy.retries):
         try:
             return call()
         except ClientError as error:
             if error.code not in RETRIED:
                 raise
-        sleep(_pause(patience, attempt))
+        sleep(_pause(retry_policy, attempt))
     return call()
 
 
-def _pause(patience: Patience, attempt: int) -> float:
-    longest = min(patience.first_pause_seconds * 2.0**attempt, LONGEST_PAUSE_SECONDS)
+def _pause(retry_policy: RetryPolicy, attempt: int) -> float:
+    longest = min(retry_policy.first_pause_seconds * 2.0**attempt, LONGEST_PAUSE_SECONDS)
     # At random, for clients that were refused together should not come back together.
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

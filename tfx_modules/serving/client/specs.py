@@ -101,7 +101,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a client waits, and how often it tries.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 
 from tfx_modules.serving.exceptions import UnauthenticatedError
-from tfx_modules.serving.operations.keys import ApiKeys
+from tfx_modules.serving.security.api_keys import ApiKeys
 
 _OPEN = ("/grpc.health.v1.Health/", "/tensorflow.serving.ModelService/GetModelStatus")
 

@@ -6,7 +6,7 @@ import numpy as np
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.structured import Classifications, Regressions
+from tfx_modules.serving.inference.classify_regress import Classifications, Regressions
 
 
 def read_examples(proto: Any) -> list[bytes]:

@@ -9,7 +9,7 @@ import grpc
 
 from tfx_modules.serving.exceptions import RequestError, status_of
 from tfx_modules.serving.grpc.interception import Call, Interceptor
-from tfx_modules.serving.operations.admission import Admission, within
+from tfx_modules.serving.security.admission import Admission, within
 
 COMPUTING = frozenset(
     f"/tensorflow.serving.PredictionService/{name}" for name in ("Predict", "Classify", "Regress", "MultiInference")

@@ -8,7 +8,7 @@ import grpc
 
 from tfx_modules.serving.grpc.interception import Call, Interceptor
 from tfx_modules.serving.grpc.limits import COMPUTING
-from tfx_modules.serving.operations.metrics import Metrics
+from tfx_modules.serving.observability.metrics import Metrics
 
 
 class CountingInterceptor(Interceptor):

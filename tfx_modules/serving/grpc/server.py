@@ -6,12 +6,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from tfx_modules.serving.catalogue import Catalogue
-from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import FlagError, PortError
 from tfx_modules.serving.grpc.parsing import ParsingInterceptor
 from tfx_modules.serving.grpc.services import ModelService, PredictionService
-from tfx_modules.serving.ports import Claim
+from tfx_modules.serving.inference.dataplane import DataPlane
+from tfx_modules.serving.models.manager import ModelManager
+from tfx_modules.serving.ports import BoundPort
 
 _OPTIONS = [
     ("grpc.so_reuseport", 0),  # else a second server on the same port would get half of the requests
@@ -25,8 +25,8 @@ class GrpcServer:
     def __init__(
         self,
         data_plane: DataPlane,
-        catalogue: Catalogue,
-        claim: Claim,
+        manager: ModelManager,
+        claim: BoundPort,
         *,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
         credentials: grpc.ServerCredentials | None = None,
@@ -36,7 +36,7 @@ class GrpcServer:
 
         Args:
             data_plane: what answers.
-            catalogue: what takes new configs.
+            manager: what takes new configs.
             claim: the port, released at the start.
             interceptors: what is between a call and its method; the first is outermost.
             credentials: for TLS; None = no encryption.
@@ -51,7 +51,7 @@ class GrpcServer:
             options=[*_OPTIONS, ("grpc.max_receive_message_length", max_request_bytes)],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
-        models = ModelService(data_plane, catalogue)
+        models = ModelService(data_plane, manager)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 

@@ -18,9 +18,6 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tfx_modules.serving.catalogue import Catalogue
-from tfx_modules.serving.config_file import read_config
-from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import (
     InvalidRequestError,
     ModelsUnavailableError,
@@ -30,9 +27,12 @@ from tfx_modules.serving.exceptions import (
 )
 from tfx_modules.serving.grpc.examples import read_examples, write_classifications, write_regressions
 from tfx_modules.serving.grpc.tensors import read_tensors, write_tensor
-from tfx_modules.serving.registry import Lease
+from tfx_modules.serving.inference.classify_regress import CLASSIFY, REGRESS, Classifications, Result, Task
+from tfx_modules.serving.inference.dataplane import DataPlane
+from tfx_modules.serving.models.config_file import read_config
+from tfx_modules.serving.models.manager import ModelManager
+from tfx_modules.serving.models.registry import ServableHandle
 from tfx_modules.serving.specs import DEFAULT_SIGNATURE, ModelSpec, PredictCall
-from tfx_modules.serving.structured import CLASSIFY, REGRESS, Classifications, Result, Task
 
 # Details travel in a header, for which clients allow some kilobytes.
 MAX_DETAILS = 2048
@@ -77,14 +77,14 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         self, request: predict_pb2.PredictRequest, context: "grpc.aio.ServicerContext"
     ) -> predict_pb2.PredictResponse:
         """Run a signature on the request's tensors."""
-        async with _refusals(context), self._data_plane.lease(_named_spec(request)) as lease:
-            signature = lease.model.signature(request.model_spec.signature_name or DEFAULT_SIGNATURE)
+        async with _refusals(context), self._data_plane.lease(_named_spec(request)) as handle:
+            signature = handle.model.signature(request.model_spec.signature_name or DEFAULT_SIGNATURE)
             size = request.ByteSize()
             inputs = await self._data_plane.convert(size, read_tensors, request.inputs, signature)
             call = PredictCall(signature.name, inputs, tuple(request.output_filter))
-            outputs = await self._data_plane.predict(lease, call)
+            outputs = await self._data_plane.predict(handle, call)
             response = predict_pb2.PredictResponse()
-            _fill_spec(response.model_spec, lease.spec, signature.name)
+            _fill_spec(response.model_spec, handle.spec, signature.name)
             for name, array in outputs.items():
                 tensor = await self._data_plane.convert(array.nbytes, write_tensor, name, array)
                 response.outputs[name].CopyFrom(tensor)
@@ -110,12 +110,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         """Give the same examples to several signatures of one version."""
         async with _refusals(context):
             tasks = _read_tasks(request)
-            async with self._data_plane.lease(_named_spec(request.tasks[0])) as lease:
-                results = await self._infer(lease, tasks, request)
+            async with self._data_plane.lease(_named_spec(request.tasks[0])) as handle:
+                results = await self._infer(handle, tasks, request)
                 response = inference_pb2.MultiInferenceResponse()
                 for task, result in zip(tasks, results, strict=True):
                     entry = response.results.add()
-                    _fill_spec(entry.model_spec, lease.spec, task.signature_name)
+                    _fill_spec(entry.model_spec, handle.spec, task.signature_name)
                     field = "classification_result" if task.method == CLASSIFY else "regression_result"
                     getattr(entry, field).CopyFrom(result)
                 return response
@@ -127,35 +127,35 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         async with _refusals(context):
             spec = _named_spec(request)
             _check_fields(request.metadata_field)
-            async with self._data_plane.lease(spec) as lease:
+            async with self._data_plane.lease(spec) as handle:
                 response = get_model_metadata_pb2.GetModelMetadataResponse()
-                _fill_spec(response.model_spec, lease.spec, "")
-                signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=lease.model.signature_defs)
+                _fill_spec(response.model_spec, handle.spec, "")
+                signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=handle.model.signature_defs)
                 response.metadata[SIGNATURES].Pack(signatures)
                 return response
 
     async def _answer_one(self, request: Any, method: str, response: Any) -> Any:
         """Fill the response of Classify or Regress, which have the same fields."""
         task = Task(method, request.model_spec.signature_name or DEFAULT_SIGNATURE)
-        async with self._data_plane.lease(_named_spec(request)) as lease:
-            (result,) = await self._infer(lease, [task], request)
+        async with self._data_plane.lease(_named_spec(request)) as handle:
+            (result,) = await self._infer(handle, [task], request)
             response.result.CopyFrom(result)
-            _fill_spec(response.model_spec, lease.spec, task.signature_name)
+            _fill_spec(response.model_spec, handle.spec, task.signature_name)
             return response
 
-    async def _infer(self, lease: Lease, tasks: list[Task], request: Any) -> list[Any]:
+    async def _infer(self, handle: ServableHandle, tasks: list[Task], request: Any) -> list[Any]:
         size = request.ByteSize()
         examples = await self._data_plane.convert(size, read_examples, request.input)
-        results = await self._data_plane.infer(lease, tasks, examples)
+        results = await self._data_plane.infer(handle, tasks, examples)
         return [await self._data_plane.convert(size, _write_result, result) for result in results]
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
     """Answers GetModelStatus and takes new configs."""
 
-    def __init__(self, data_plane: DataPlane, catalogue: Catalogue) -> None:
+    def __init__(self, data_plane: DataPlane, manager: ModelManager) -> None:
         self._data_plane = data_plane
-        self._catalogue = catalogue
+        self._manager = manager
 
     async def GetModelStatus(  # noqa: N802 - the proto's name
         self, request: get_model_status_pb2.GetModelStatusRequest, context: "grpc.aio.ServicerContext"
@@ -178,7 +178,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
                 raise UnsupportedMethodError(
                     "metric_names is not supported; leave it out and read the metrics' own URL"
                 )
-            missing = await self._catalogue.apply(read_config(request.config))
+            missing = await self._manager.apply(read_config(request.config))
             if missing:
                 raise ModelsUnavailableError(
                     f"{len(missing)} model(s) did not become available: {', '.join(missing)}; their status says why"

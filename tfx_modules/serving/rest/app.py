@@ -12,15 +12,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, status_of
+from tfx_modules.serving.inference.classify_regress import CLASSIFY, REGRESS, Task
+from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.rest.body import read_body
 from tfx_modules.serving.rest.json_examples import read_examples, write_result
 from tfx_modules.serving.rest.json_input import parse_document, read_inputs
 from tfx_modules.serving.rest.json_output import write_json, write_outputs
 from tfx_modules.serving.rest.url import Target, parse_path
 from tfx_modules.serving.specs import PredictCall
-from tfx_modules.serving.structured import CLASSIFY, REGRESS, Task
 
 INTERNAL_ERROR = 500
 CLIENT_CLOSED_REQUEST = 499
@@ -67,10 +67,10 @@ async def _dispatch(data_plane: DataPlane, request: Request) -> Response:
 async def _predict(data_plane: DataPlane, target: Target, request: Request) -> Response:
     body = await read_body(data_plane, request)
     document = await data_plane.convert(len(body), parse_document, body)
-    async with data_plane.lease(target.spec) as lease:
-        signature = lease.model.signature(document.signature_name)
+    async with data_plane.lease(target.spec) as handle:
+        signature = handle.model.signature(document.signature_name)
         call = PredictCall(signature.name, await data_plane.convert(len(body), read_inputs, document, signature))
-        outputs = await data_plane.predict(lease, call)
+        outputs = await data_plane.predict(handle, call)
         size = sum(array.nbytes for array in outputs.values())
         return _json(await data_plane.convert(size, write_outputs, outputs, rows=document.rows))
 
@@ -79,8 +79,8 @@ async def _infer(data_plane: DataPlane, target: Target, request: Request) -> Res
     body = await read_body(data_plane, request)
     document = await data_plane.convert(len(body), read_examples, body)
     task = Task(_METHOD_NAMES[target.action], document.signature_name)
-    async with data_plane.lease(target.spec) as lease:
-        (result,) = await data_plane.infer(lease, [task], document.examples)
+    async with data_plane.lease(target.spec) as handle:
+        (result,) = await data_plane.infer(handle, [task], document.examples)
         return _json(await data_plane.convert(len(body), write_result, result))
 
 
@@ -99,12 +99,12 @@ async def _status(data_plane: DataPlane, target: Target, request: Request) -> Re
 
 async def _metadata(data_plane: DataPlane, target: Target, request: Request) -> Response:
     del request
-    async with data_plane.lease(target.spec) as lease:
-        signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=lease.model.signature_defs)
+    async with data_plane.lease(target.spec) as handle:
+        signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=handle.model.signature_defs)
         document = json_format.MessageToDict(
             signatures, preserving_proto_field_name=True, including_default_value_fields=True
         )
-        spec = {"name": lease.spec.name, "signature_name": "", "version": str(lease.spec.version)}
+        spec = {"name": handle.spec.name, "signature_name": "", "version": str(handle.spec.version)}
         return _json(write_json({"model_spec": spec, "metadata": {"signature_def": document}}))
 
 

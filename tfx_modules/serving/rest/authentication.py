@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tfx_modules.serving.exceptions import UnauthenticatedError
-from tfx_modules.serving.operations.keys import ApiKeys
 from tfx_modules.serving.rest.refusal import send_refusal
+from tfx_modules.serving.security.api_keys import ApiKeys
 
 _STATUS = re.compile(r"/v1/models/[^/:]+(/versions/\d+|/labels/[^/:]+)?", re.IGNORECASE | re.ASCII)
 

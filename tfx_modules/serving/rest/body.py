@@ -4,8 +4,8 @@ import zlib
 
 from starlette.requests import Request
 
-from tfx_modules.serving.dataplane import DataPlane
 from tfx_modules.serving.exceptions import InvalidRequestError
+from tfx_modules.serving.inference.dataplane import DataPlane
 
 # What a compressed body may become. TensorFlow Serving has a bound too (gzip_zlib.h), and 400 for what is beyond it.
 MAX_UNCOMPRESSED_BYTES = 100 * 1024 * 1024

@@ -6,9 +6,9 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tfx_modules.serving.exceptions import OverloadedError, RequestError
-from tfx_modules.serving.operations.admission import Admission, within
-from tfx_modules.serving.operations.settings import LimitSettings
+from tfx_modules.serving.flags.operations_flags import LimitSettings
 from tfx_modules.serving.rest.refusal import send_refusal
+from tfx_modules.serving.security.admission import Admission, within
 
 # Of a request that is too large, this much more is read and thrown away: a client that is still sending when the
 # connection closes would see that, and not the answer.

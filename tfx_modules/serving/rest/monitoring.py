@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tfx_modules.serving.codes import code_of_http
-from tfx_modules.serving.operations.metrics import Metrics
+from tfx_modules.serving.observability.metrics import Metrics
 
 _INFERENCE = re.compile(
     r"/v1/models/(?P<model>[^/:]+)(?:/[^:]*)?:(?P<api>predict|classify|regress)", re.IGNORECASE | re.ASCII

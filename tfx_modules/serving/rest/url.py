@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from tfx_modules.serving.disk import MAX_VERSION
 from tfx_modules.serving.exceptions import InvalidRequestError
+from tfx_modules.serving.models.disk import MAX_VERSION
 from tfx_modules.serving.specs import ModelSpec
 
 # Upper and lower case are the same, there and here.

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib import resources
 
-from tfx_modules import features
-from tfx_modules.config import SKEW, Severity
+from tfx_modules.data import features
+from tfx_modules.settings.settings import SKEW, Severity
 from tfx_modules.validation import comparison as comparing
-from tfx_modules.validation.comparison import Comparison
+from tfx_modules.validation.comparison import DataComparison
 from tfx_modules.validation.profile import EDGES, Days, Profile
 from tfx_modules.validation.report import pictures
 from tfx_modules.validation.verdict import Finding, Verdict
@@ -35,7 +35,7 @@ _CAPTIONS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Champion:
+class ChampionData:
     """The data that the model in service was trained on."""
 
     days: Days
@@ -50,8 +50,8 @@ class Report:
     data_date: str
     """The window's last day."""
     days: Days
-    champion: Champion
-    comparisons: Sequence[Comparison]
+    champion: ChampionData
+    comparisons: Sequence[DataComparison]
     verdict: Verdict
 
 
@@ -109,7 +109,7 @@ def _rows(profile: Profile | None) -> str:
     return f"{profile.rows if profile else 0:,} reviews"
 
 
-def _title(item: Comparison) -> str:
+def _title(item: DataComparison) -> str:
     return "Against the champion's data" if item.kind == SKEW else "Against the day before"
 
 
@@ -129,11 +129,11 @@ def _findings(findings: Sequence[Finding]) -> str:
     return _table(columns, rows)
 
 
-def _distances(comparisons: Sequence[Comparison]) -> str:
+def _distances(comparisons: Sequence[DataComparison]) -> str:
     if not comparisons:
         return "<p>There is nothing to compare with.</p>"
     figures = [_figure(f"{_title(item)}: {_names(item)}", pictures.distances(item)) for item in comparisons]
-    columns = (("Comparison", ""), ("Feature", ""), *((name, "number") for name in _NUMBERS), ("Verdict", ""))
+    columns = (("DataComparison", ""), ("Feature", ""), *((name, "number") for name in _NUMBERS), ("Verdict", ""))
     rows = [
         (
             _title(item),
@@ -147,7 +147,7 @@ def _distances(comparisons: Sequence[Comparison]) -> str:
     return f"{_pictures(figures)}<p>{_NOTE}</p>{_table(columns, rows)}"
 
 
-def _names(item: Comparison) -> str:
+def _names(item: DataComparison) -> str:
     return f"{item.newer.name} against {item.older.name}"
 
 

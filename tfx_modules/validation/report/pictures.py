@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tfx_modules import features
+from tfx_modules.data import features
 from tfx_modules.validation import profile
-from tfx_modules.validation.comparison import Comparison
+from tfx_modules.validation.comparison import DataComparison
 from tfx_modules.validation.profile import Days, Profile
 
 _INK = "#22303c"
@@ -100,7 +100,7 @@ def distribution(name: str, sets: Sequence[tuple[str, Profile]]) -> str:
     return made[0]
 
 
-def distances(comparison: Comparison) -> str:
+def distances(comparison: DataComparison) -> str:
     """Draw every distance as a bar, and its limit as a mark."""
     items = list(comparison.distances)[::-1]
     with _drawing() as (axes, made):

@@ -26,9 +26,9 @@ from tfx.dsl.components.base import executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing, ModelEvaluation
 
-from tfx_modules.compile import to_json
 from tfx_modules.components import champion, pusher
-from tfx_modules.config import GateConfig
+from tfx_modules.pipeline.compile import to_json
+from tfx_modules.settings.settings import GateSettings
 
 REVIEWS = 60
 WAIT_SECONDS = 120.0
@@ -133,7 +133,7 @@ def _components() -> list[Any]:
         push_destination=RuntimeParameter("push_destination", str),
         promotion=RuntimeParameter("promotion", str),
         holdout=RuntimeParameter("holdout", str),
-        gate=GateConfig(),
+        gate=GateSettings(),
     )
     return [reviews, trainer, served, evaluator, validator, pushed]
 

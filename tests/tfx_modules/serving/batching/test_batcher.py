@@ -10,7 +10,7 @@ import pytest
 from tfx_modules.serving.batching.batcher import Batcher
 from tfx_modules.serving.batching.settings import BatchingParameters
 from tfx_modules.serving.exceptions import InvalidRequestError, OverloadedError, RequestError, SignatureNotFoundError
-from tfx_modules.serving.model import ServedModel
+from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.specs import Arrays, PredictCall, bytes_array
 
 BUSY = PredictCall("slow", {"rounds": np.array([400], np.int32)})

@@ -7,7 +7,7 @@ import pytest
 from tfx_modules.serving.batching.parameters_file import read_parameters
 from tfx_modules.serving.batching.settings import BatchingParameters, BatchingSettings
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.settings import parse_flags
+from tfx_modules.serving.flags.server_flags import parse_flags
 
 
 def read(tmp_path: Path, text: str) -> BatchingParameters | None:

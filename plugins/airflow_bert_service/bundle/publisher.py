@@ -1,0 +1,144 @@
+"""Keeps the snapshots of a DAG bundle in step with the sources, in steps that never wait for a compiler."""
+
+import fcntl
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airflow_bert_service.bundle.snapshots import SnapshotStore, Version, copy_compiled, sources_version
+from airflow_bert_service.exceptions import CompileError
+from airflow_bert_service.installation import MODULES, command
+from airflow_bert_service.pipeline.compiler import Compilation, ir_file, is_fresh, write_digest
+from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
+
+
+@dataclass(frozen=True)
+class _Build:
+    """A copy of the sources that is being compiled."""
+
+    copy: Path
+    version: str
+    compilation: Compilation
+
+
+@dataclass
+class Publisher:
+    """Publishes the sources below a root as snapshots of a store.
+
+    Of several processes, one at a time publishes: the one that holds the store's lock. A process that compiles holds
+    it until it has published; if it dies, its compiler dies too, the lock is free, and another begins anew.
+    """
+
+    store: SnapshotStore
+    root: Path
+    """The folder that holds ``dags`` and ``tfx_modules``."""
+    tfx_python: Path
+    """The TFX environment's interpreter."""
+    _lock: int | None = field(default=None, init=False)
+    _build: _Build | None = field(default=None, init=False)
+
+    def step(self, *, compiling: bool) -> Version | None:
+        """Do what can be done at once.
+
+        Sources that have been in service before, or whose compiled pipeline stands in ``dags/compiled``, are put in
+        service. For others, a compiler is started, or looked after. Sources that did not compile are not tried again.
+
+        Args:
+            compiling: Whether a compiler may be started.
+
+        Returns:
+            The version in service, None for none.
+        """
+        if self._has_lock():
+            try:
+                self._advance(sources_version(self.root), compiling=compiling)
+            finally:
+                if self._build is None:
+                    self._free_lock()
+        return self.store.current()
+
+    def _advance(self, wanted: str, *, compiling: bool) -> None:
+        current = self.store.current()
+        if self._build is not None and self._build.version != wanted:
+            self._drop_build()  # of sources that have changed since
+        if current == Version(wanted):
+            return
+        if self.store.has(Version(wanted)):
+            self.store.put_in_service(Version(wanted))
+        elif self._take_over():
+            self._drop_build()
+        elif self._build is not None:
+            self._finish(self._build)
+        elif compiling and (current is None or current.failed != wanted):
+            self._start()
+
+    def _take_over(self) -> bool:
+        """Publish the compiled pipeline that stands beside the DAG files, if it is one of today's sources."""
+        if not is_fresh(ir_file(self.root), self.root / MODULES):
+            return False
+        copy = self.store.copy_sources(self.root)
+        copy_compiled(self.root, copy)
+        if not is_fresh(ir_file(copy), copy / MODULES):
+            return False  # something changed meanwhile; the next step sees it settled
+        self.store.publish(copy, Version(sources_version(copy)))
+        return True
+
+    def _start(self) -> None:
+        self.store.discard_copies()
+        copy = self.store.copy_sources(self.root)
+        ir = ir_file(copy)
+        compilation = Compilation(root=copy, ir=ir, tfx_python=self.tfx_python, settings=own_settings(ir))
+        build = _Build(copy, sources_version(copy), compilation)
+        try:
+            compilation.start()
+        except CompileError as error:
+            self._fail(build, error)
+        else:
+            self._build = build
+
+    def _finish(self, build: _Build) -> None:
+        if not build.compilation.has_ended():
+            return
+        self._build = None
+        try:
+            build.compilation.result()
+        except CompileError as error:
+            self._fail(build, error)
+        else:
+            ir = ir_file(build.copy)
+            write_digest(ir, pipeline_digest(build.copy / MODULES, own_settings(ir)))
+            self.store.publish(build.copy, Version(build.version))
+
+    def _fail(self, build: _Build, error: CompileError) -> None:
+        current = self.store.current()
+        kept = f"version {current.served} stays in service" if current and current.served else "nothing is in service"
+        # The user knows the sources, not our copy of them.
+        said = str(error).replace(str(build.copy), str(self.root))
+        remedy = f"Mend the sources; or run `{command('compile')}`, which tries the same ones again."
+        self.store.publish_failure(build.version, f"{said}\n\nUntil this is mended, {kept}. {remedy}")
+
+    def _drop_build(self) -> None:
+        if self._build is not None:
+            self._build.compilation.stop()
+            self._build = None
+
+    def _has_lock(self) -> bool:
+        """Take the lock if it is free. The kernel frees the lock of a process that dies."""
+        if self._lock is not None:
+            return True
+        self.store.lock_file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.store.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._lock = descriptor
+        return True
+
+    def _free_lock(self) -> None:
+        if self._lock is not None:
+            # Unlocked by name: the processes that Airflow forks for parsing have this descriptor too.
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            os.close(self._lock)
+            self._lock = None

@@ -1,0 +1,184 @@
+"""Snapshots of the pipeline's sources, each complete under a version of its own, and which of them is in service.
+
+::
+
+    <folder>/
+    ├── versions/<version>/    dags/, dags/compiled/, tfx_modules/: appears by one rename, complete
+    ├── current                the version in service; replaced by rename
+    ├── building/              what is not complete yet; worthless to any other process
+    ├── nothing/               an empty folder, shown while there is no version
+    └── lock                   held by the one process that builds
+
+A version's sources and compiled pipeline never change. What may: the modification times of DAG files, the text of the
+import error in a failed version, and the bytecode that Python keeps beside modules.
+
+Nothing here removes old versions, because runs may be pinned to them. Where Airflow's ``[dag_processor]
+dag_bundle_storage_path`` is the folder above this one, as in this project's airflow.cfg, Airflow itself removes those
+that no task has used for long (``stale_bundle_cleanup_*``).
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_bert_service.files import publishing, sync
+from airflow_bert_service.installation import MODULES
+from airflow_bert_service.pipeline.compiler import COMPILED, digest_file, ir_file
+from airflow_bert_service.pipeline.source_digest import source_files, sources_digest
+
+DAGS = "dags"
+ERROR_FILE = "pipeline_does_not_compile.py"
+"""The DAG file that stands in a version for newer sources that cannot be compiled."""
+
+_DIGITS = 16
+_NOTHING = "nothing"
+_FAILED = "-failed-"
+# Airflow takes a file for a DAG file only when it holds the words "dag" and "airflow"; the docstring does. The message
+# has a line of its own because a traceback shows the line that raises.
+_ERROR_FILE_TEXT = '''\
+"""Not a DAG: the DAG bundle has Airflow show, as this file's import error, why newer sources are not in service."""
+
+from airflow_bert_service.exceptions import CompileError
+
+MESSAGE = {message!r}
+raise CompileError(MESSAGE)
+'''
+
+
+@dataclass(frozen=True)
+class Version:
+    """What is in service, as a name for Airflow: ``1f3a``, or ``1f3a-failed-77c0`` after sources that do not compile.
+
+    Both are versions of their own, because Airflow looks for DAG files only when the version is another.
+    """
+
+    served: str
+    """Digest of the sources that the DAG files and the compiled pipeline are from; empty: there are none yet."""
+    failed: str = ""
+    """Digest of newer sources that cannot be compiled; empty: there are none."""
+
+    def __str__(self) -> str:
+        return f"{self.served or _NOTHING}{_FAILED}{self.failed}" if self.failed else self.served
+
+    @classmethod
+    def parse(cls, text: str) -> "Version":
+        """Return the version of a name."""
+        served, _, failed = text.partition(_FAILED)
+        return cls("" if served == _NOTHING else served, failed)
+
+
+def sources_version(root: Path) -> str:
+    """Return the digest, 16 hex digits, of all the sources below a root: DAG files and TFX modules."""
+    parts = (sources_digest(root / DAGS, without={COMPILED}), sources_digest(root / MODULES))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_DIGITS]
+
+
+class SnapshotStore:
+    """The folder of one DAG bundle's snapshots. Reading needs no lock; whoever changes it must be the only one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._versions = folder / "versions"
+        self._building = folder / "building"
+        self._pointer = folder / "current"
+        self.lock_file = folder / "lock"
+
+    def current(self) -> Version | None:
+        """Return the version in service; None: there is none, or it has been removed."""
+        if not self._pointer.is_file():
+            return None
+        version = Version.parse(self._pointer.read_text(encoding="ascii").strip())
+        return version if self.has(version) else None
+
+    def has(self, version: Version) -> bool:
+        """Whether there is a snapshot."""
+        return str(version) in self.names()
+
+    def names(self) -> list[str]:
+        """Return the names of all versions."""
+        return sorted(path.name for path in self._versions.iterdir()) if self._versions.is_dir() else []
+
+    def root_of(self, version: Version) -> Path:
+        """Return the folder that holds a version's ``dags`` and ``tfx_modules``."""
+        return self._versions / str(version)
+
+    def dags_of(self, version: Version | None) -> Path:
+        """Return the folder of a version's DAG files; for None, an empty folder."""
+        if version is not None:
+            return self.root_of(version) / DAGS
+        nothing = self._folder / "nothing"
+        nothing.mkdir(parents=True, exist_ok=True)
+        return nothing
+
+    def copy_sources(self, root: Path) -> Path:
+        """Copy the sources below a root, without the compiled pipeline; return the folder of the copy."""
+        self._building.mkdir(parents=True, exist_ok=True)
+        copy = Path(tempfile.mkdtemp(dir=self._building))
+        copy.chmod(0o755)  # tasks may run as other users
+        _copy(root / DAGS, copy / DAGS, without=COMPILED)
+        _copy(root / MODULES, copy / MODULES)
+        return copy
+
+    def discard_copies(self) -> None:
+        """Remove copies that were not published, such as those of a process that was killed."""
+        if self._building.is_dir():
+            shutil.rmtree(self._building)
+
+    def publish(self, copy: Path, version: Version) -> None:
+        """Make a complete copy a version, and put that in service."""
+        if not self.has(version):
+            self._versions.mkdir(parents=True, exist_ok=True)
+            for path in copy.rglob("*"):
+                sync(path)  # or, after a power failure, the version might be there without its content
+            copy.rename(self.root_of(version))
+            sync(self._versions)
+        self.put_in_service(version)
+
+    def publish_failure(self, failed: str, message: str) -> None:
+        """Put a version in service that is the present one, and an import error beside its DAG files.
+
+        Args:
+            failed: Digest of the sources that cannot be compiled.
+            message: What the import error says.
+        """
+        present = self.current()
+        version = Version(present.served if present else "", failed)
+        if present is None:
+            copy = self.copy_sources(self.dags_of(None))
+            (copy / DAGS).mkdir()
+        else:
+            copy = self.copy_sources(self.root_of(present))
+            copy_compiled(self.root_of(present), copy)
+        error_file = copy / DAGS / ERROR_FILE
+        error_file.write_text(_ERROR_FILE_TEXT.format(message=message), encoding="utf-8")
+        if self.has(version):  # the same sources failed before, perhaps for another reason
+            error_file.replace(self.root_of(version) / DAGS / ERROR_FILE)
+        self.publish(copy, version)
+
+    def put_in_service(self, version: Version) -> None:
+        """Make a version the current one."""
+        for path in source_files(self.dags_of(version)):
+            # Airflow parses a file at once when it is newer than the last parsing, else only after a while.
+            os.utime(path)
+        with publishing(self._pointer) as part:
+            part.write_text(f"{version}\n", encoding="ascii")
+
+
+def copy_compiled(root: Path, copy: Path) -> None:
+    """Copy the compiled pipeline of a source root, if there is one, into a copy of the sources."""
+    source, target = ir_file(root), ir_file(copy)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The digest first: it is written last, so the IR that is copied after it is as new, or makes the copy stale.
+    for made, wanted in ((digest_file(source), digest_file(target)), (source, target)):
+        if made.is_file():
+            shutil.copyfile(made, wanted)
+
+
+def _copy(source: Path, target: Path, *, without: str = "") -> None:
+    for path in source_files(source, without={without}):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)

@@ -1,0 +1,38 @@
+"""``compile``: compiles the pipeline for DAG files in a plain DAGs folder.
+
+A stack with the DAG bundle takes the result over too, which saves its own first compilation.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from airflow_bert_service.cli.places import dags_folder
+from airflow_bert_service.installation import MODULES, command, module_root_of
+from airflow_bert_service.pipeline.compiler import COMPILED, compile_pipeline, ir_name, is_fresh
+from airflow_bert_service.settings.settings import load_settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compile where that is needed; return the exit code.
+
+    Raises:
+        BertServiceError: The pipeline cannot be compiled.
+    """
+    parser = argparse.ArgumentParser(
+        prog=command("compile"),
+        description="Compile the pipeline into the folder `compiled` beside the DAG files. The pipeline's settings are "
+        "in `settings.toml` beside them, where there is one.",
+    )
+    parser.add_argument("dags_folder", nargs="?", type=Path, help="folder of the DAG files (default: Airflow's)")
+    parser.add_argument("--force", action="store_true", help="compile although nothing has changed")
+    options = parser.parse_args(arguments)
+    settings = load_settings()
+    dags = (options.dags_folder or dags_folder(settings)).absolute()
+    ir, root = dags / COMPILED / ir_name(), module_root_of(dags)
+    if not options.force and is_fresh(ir, root / MODULES):
+        print(f"{ir}: up to date")
+        return 0
+    compile_pipeline(root, ir, settings.tfx_python)
+    print(f"{ir}: compiled")
+    return 0

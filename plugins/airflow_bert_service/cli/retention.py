@@ -1,0 +1,30 @@
+"""``retention``: removes old versions, artifacts with their metadata, reviews and logs, now."""
+
+import argparse
+from collections.abc import Sequence
+
+from airflow_bert_service.clients.retention import RetentionClient
+from airflow_bert_service.installation import command
+from airflow_bert_service.settings.log_folders import log_folders
+from airflow_bert_service.settings.retention import RetentionRequest
+from airflow_bert_service.settings.settings import load_settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Remove what the settings ``keep_*`` do not keep, and print what it was; return the exit code.
+
+    Raises:
+        BertServiceError: The retention command failed.
+    """
+    parser = argparse.ArgumentParser(
+        prog=command("retention"),
+        description="Remove old versions of the model, artifacts with their metadata, reviews and logs, as the "
+        "settings keep_* say.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
+    options = parser.parse_args(arguments)
+    settings = load_settings()
+    hook = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
+    report = hook.run(RetentionRequest.of(settings, log_folders(settings)), dry_run=options.dry_run)
+    print(report.table)
+    return 0

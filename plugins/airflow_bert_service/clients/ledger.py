@@ -1,0 +1,148 @@
+"""Reaches the ledger of promotions, which lives in the TFX environment, by its command."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_bert_service.clients.process import node_environment
+from airflow_bert_service.clients.tfx_command import last_words, not_there
+from airflow_bert_service.dag.config import PromotionEnvironment
+from airflow_bert_service.database_url import database_url
+from airflow_bert_service.exceptions import PromotionCommandError
+from airflow_bert_service.promotion.events import PromotionEvent, RunEnd, event_from
+from airflow_bert_service.settings.settings import Settings
+
+TIMEOUT = 120.0
+"""Seconds that the command has: it waits for others who write to the ledger, for a minute at most."""
+ROLLBACK_TIMEOUT = 600.0
+"""Seconds that a rollback has: it ends when the server has the version."""
+LEDGER_VARIABLE = "BERT_SERVICE_LEDGER"
+MODELS_VARIABLE = "BERT_SERVICE_MODELS"
+SERVERS_VARIABLE = "BERT_SERVICE_SERVERS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """A rollback that a run asks for."""
+
+    reason: str
+    """Why, in one line."""
+    actor: str
+    """Who wants it."""
+    dag_id: str
+    run_id: str
+    version: int | None = None
+    """Which version; None: the one before."""
+
+
+def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, str]:
+    """Return the variables that tell the promotion command what it works on.
+
+    Raises:
+        SettingsError: The ledger is a connection that Airflow does not have.
+    """
+    return {
+        LEDGER_VARIABLE: database_url(where.ledger),
+        MODELS_VARIABLE: str(where.models),
+        SERVERS_VARIABLE: " ".join(where.model_servers),
+    }
+
+
+class LedgerClient:
+    """The ledger's events, asked for and added to. It needs no Airflow, and is no connection of Airflow's.
+
+    It runs ``python -m tfx_modules.promotion`` for each question, in the version of ``tfx_modules`` that the run has.
+    Every method raises:
+
+    - PromotionCommandError: the command refused, failed, took too long, or printed something else than an answer.
+    - SettingsError: the TFX environment has no Python where the settings say.
+    """
+
+    def __init__(self, environment: PromotionEnvironment, *, timeout: float = TIMEOUT) -> None:
+        self._environment = environment
+        self._timeout = timeout
+
+    def verdict(self, *, dag_id: str, run_id: str) -> PromotionEvent | None:
+        """Return the one verdict of a run; None: it has none."""
+        found = self._ask("verdict", f"--dag-id={dag_id}", f"--run-id={run_id}")
+        return None if found is None else event_from(found)
+
+    def newest(self) -> PromotionEvent | None:
+        """Return the ledger's newest event; None: there is none."""
+        found = self._ask("history", "--limit=1")
+        if not isinstance(found, list):
+            raise self._not_an_answer("history", "a list of events")
+        return event_from(found[-1]) if found else None
+
+    def record(self, end: RunEnd) -> PromotionEvent:
+        """Write down how a run ended that has no verdict.
+
+        Returns:
+            The event: the run's newest one where that says the same, its verdict where it has one.
+        """
+        return event_from(self._ask("record", text=json.dumps(end.to_json())))
+
+    def delivered(self, position: int) -> frozenset[str]:
+        """Return the names of the channels that were told of an event."""
+        names = self._ask("delivered", str(position))
+        if not isinstance(names, list):
+            raise self._not_an_answer("delivered", "a list of channels")
+        return frozenset(map(str, names))
+
+    def deliver(self, position: int, channel: str) -> None:
+        """Note that a channel was told of an event."""
+        self._ask("deliver", str(position), channel)
+
+    def roll_back(self, wanted: Rollback) -> PromotionEvent:
+        """Put another version in service, and wait until the servers answer with it.
+
+        Returns:
+            The event; the run's first one, when it has rolled back before.
+        """
+        to = [] if wanted.version is None else [f"--to={wanted.version}"]
+        run = [f"--dag-id={wanted.dag_id}", f"--run-id={wanted.run_id}"]
+        arguments = [*to, *run, f"--reason={wanted.reason}", f"--actor={wanted.actor}"]
+        return event_from(self._ask("roll-back", *arguments, timeout=ROLLBACK_TIMEOUT))
+
+    def _ask(self, command: str, *arguments: str, text: str = "", timeout: float | None = None) -> Any:
+        printed = self._run(command, arguments, text, timeout or self._timeout)
+        try:
+            return json.loads(printed)
+        except ValueError:
+            raise self._not_an_answer(command, "one JSON value") from None
+
+    def _run(self, command: str, arguments: tuple[str, ...], text: str, timeout: float) -> str:
+        python = self._environment.tfx_python
+        variables = promotion_environment(self._environment)
+        try:
+            done = subprocess.run(
+                [str(python), "-m", "tfx_modules.promotion", command, "--json", *arguments],
+                cwd=self._environment.module_root,
+                # The ledger's address may hold a password: command lines can be read by everybody on the machine.
+                env={**node_environment(os.environ), **variables},
+                input=text,
+                capture_output=True,
+                encoding="utf-8",
+                errors="backslashreplace",
+                timeout=timeout,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise not_there(python, self._environment.module_root) from error
+        except subprocess.TimeoutExpired:
+            raise PromotionCommandError(
+                f"tfx_modules.promotion {command} took longer than {timeout:g} s and was killed. Is the ledger's "
+                "database there, and does somebody hold its lock?"
+            ) from None
+        if done.returncode != 0:
+            told = last_words(done.stderr, hidden={variables[LEDGER_VARIABLE]: "the ledger"})
+            raise PromotionCommandError(f"tfx_modules.promotion {command}: {told} (exit code {done.returncode})")
+        return done.stdout
+
+    def _not_an_answer(self, command: str, allowed: str) -> PromotionCommandError:
+        return PromotionCommandError(
+            f"tfx_modules.promotion {command} printed something else than {allowed}. Use a tfx_modules of the same "
+            "version as the plugin."
+        )

@@ -1,0 +1,181 @@
+"""How a compiled pipeline becomes an Airflow DAG: the questions that TFX's IR does not answer."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
+from airflow_bert_service.settings.gpu import GpuUse
+from airflow_bert_service.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSettings:
+    """How Airflow treats one node's task; ``None`` leaves it to the DAG's ``default_args`` and to Airflow."""
+
+    queue: str | None = None
+    """Queue of the executor (Celery); ignored by executors without queues."""
+    pool: str | None = None
+    """Pool that the task takes slots of."""
+    pool_slots: int | None = None
+    """How many slots, 1 or more."""
+    retries: int | None = None
+    """How often the task is tried again after a failure, 0 or more. Gates that stop the run are never tried again."""
+    retry_delay: dt.timedelta | None = None
+    """Pause before another try."""
+    execution_timeout: dt.timedelta | None = None
+    """Longest run time of one try; the node's whole process group is killed after it."""
+    priority_weight: int | None = None
+    """Weight in the scheduler's queue."""
+    pre_execute: Callable[["Context"], None] | None = None
+    """Called before the node is run, such as :func:`airflow_bert_service.runs.mode.full_only`; raising Airflow's
+    ``AirflowSkipException`` there skips the task."""
+
+    def __post_init__(self) -> None:
+        """Check the values that have a limit."""
+        if self.pool_slots is not None and self.pool_slots < 1:
+            raise _limit("pool_slots", self.pool_slots, "1 or more")
+        if self.retries is not None and self.retries < 0:
+            raise _limit("retries", self.retries, "0 or more")
+        if self.execution_timeout is not None and self.execution_timeout <= dt.timedelta(0):
+            raise _limit("execution_timeout", self.execution_timeout, "more than 0 seconds")
+
+    def task_arguments(self) -> dict[str, Any]:
+        """Return what was set, as arguments of an Airflow operator."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class AirflowPipelineConfig:
+    """Configuration of :class:`~airflow_bert_service.dag.runner.AirflowDagRunner`.
+
+    It is called like TFX's class of this name, but is no ``PipelineConfig``: nodes run by the node command only, so
+    there are no launchers to choose from.
+    """
+
+    airflow_dag_config: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of ``airflow.sdk.DAG``, without ``dag_id``, which is the pipeline's id."""
+    nodes: Mapping[str, NodeSettings] = field(default_factory=dict, kw_only=True)
+    """Settings by node id, for the nodes that need some."""
+    parameters: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    """Jinja templates by name of runtime parameter; each node gets those that it declares."""
+    use_cache: str = field(default="True", kw_only=True)
+    """Jinja template that gives ``True`` or ``False``: whether nodes may reuse outputs of earlier runs."""
+    settings: Settings = field(kw_only=True)
+    """Where nodes run, and where they leave what they make."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without a plan."""
+        if "dag_id" in self.airflow_dag_config:
+            raise SettingsError(
+                f"airflow_dag_config has dag_id {self.airflow_dag_config['dag_id']!r}; the DAG's id is always the "
+                "pipeline's. Remove it, or rename the pipeline in tfx_modules/settings.toml."
+            )
+
+    def check(self, plan: PipelinePlan) -> None:
+        """Check this configuration against the plan that it is for.
+
+        Raises:
+            SettingsError: It names a node or parameter that the plan does not have, or lacks a template for a parameter
+                that has no default.
+        """
+        self.settings.gpu.check(plan)
+        self.settings.containers.check(plan, self.settings)
+        declared = [parameter for node in plan.nodes for parameter in node.parameters]
+        _check_known("nodes", self.nodes, [node.id for node in plan.nodes], plan)
+        _check_known("parameters", self.parameters, [parameter.name for parameter in declared], plan)
+        needed = {parameter.name for parameter in declared if not parameter.has_default}
+        if missing := sorted(needed - set(self.parameters)):
+            raise SettingsError(
+                f"parameters of the pipeline {plan.id!r} has no template for {', '.join(missing)}, and these have "
+                f"no default; given: {', '.join(self.parameters) or 'none'}. Add one for each."
+            )
+
+    def node_settings(self, node: NodePlan) -> NodeSettings:
+        """Return what was set for a node; where it is for a GPU, with the settings' queue and pool unless it has own.
+
+        Args:
+            node: One of the plan's.
+        """
+        given, gpu = self.nodes.get(node.id, NodeSettings()), self.settings.gpu
+        if gpu.use_of(node) is GpuUse.NONE:
+            return given
+        return replace(given, queue=given.queue or gpu.gpu_queue or None, pool=given.pool or gpu.gpu_pool or None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeEnvironment:
+    """Where the nodes of one plan run, and where they leave what they make; the same for all of them."""
+
+    tfx_python: Path
+    node_socket: Path | None
+    module_root: Path
+    pipeline: Path
+    code_version: str
+    pipeline_root: Path
+    metadata: str = field(repr=False)  # may hold a password
+    ledger: str = field(repr=False)  # likewise
+    outcomes: Path
+
+    @classmethod
+    def of(cls, plan: PipelinePlan, settings: Settings) -> "NodeEnvironment":
+        """Take from plan and settings what concerns nodes."""
+        return cls(
+            tfx_python=settings.tfx_python,
+            node_socket=settings.node_socket,
+            module_root=plan.module_root,
+            pipeline=plan.path,
+            code_version=plan.code_version,
+            pipeline_root=settings.pipeline_root,
+            metadata=settings.metadata,
+            ledger=settings.ledger,
+            outcomes=settings.outcomes,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromotionEnvironment:
+    """Where the promotion command runs, and what it works on."""
+
+    tfx_python: Path
+    module_root: Path
+    """The folder that holds ``tfx_modules``."""
+    ledger: str = field(repr=False)  # may hold a password
+    models: Path
+    """The served folder."""
+    model_servers: tuple[str, ...] = ()
+    """Addresses of the model's status at the servers that a rollback waits for."""
+
+    @classmethod
+    def of(cls, module_root: Path, settings: Settings) -> "PromotionEnvironment":
+        """Take from the settings what concerns promotions.
+
+        Args:
+            module_root: A plan's, so that a run uses one version of ``tfx_modules``.
+            settings: The Airflow side's settings.
+        """
+        return cls(
+            tfx_python=settings.tfx_python,
+            module_root=module_root,
+            ledger=settings.ledger,
+            models=settings.models,
+            model_servers=settings.model_servers,
+        )
+
+
+def _limit(name: str, value: object, allowed: str) -> SettingsError:
+    return SettingsError(f"NodeSettings.{name} is {value}; allowed: {allowed}. Change it, or leave it out.")
+
+
+def _check_known(what: str, given: Iterable[str], known: Iterable[str], plan: PipelinePlan) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        raise SettingsError(
+            f"{what} of the pipeline {plan.id!r} names {', '.join(unknown)}; known: "
+            f"{', '.join(dict.fromkeys(known)) or 'none'}. Rename or remove it."
+        )

@@ -1,0 +1,44 @@
+"""When the DAG runs by itself."""
+
+import datetime as dt
+from typing import Any
+
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+
+class DailyUntilTimetable(CronDataIntervalTimetable):
+    """Every UTC day is a data interval, and the days after a last one, where there is one, get no run of their own.
+
+    A DAG's ``end_date`` would do that too, but would also keep the tasks of a run that was triggered later from ever
+    being started, without a word: triggering from the UI takes the current moment as logical date.
+    The plugin has to list this class, or Airflow refuses DAGs that use it.
+
+    Args:
+        last_day: The last day that gets an automatic or backfill run; None: there is no last one.
+    """
+
+    def __init__(self, last_day: dt.date | None) -> None:
+        super().__init__("0 0 * * *", timezone="UTC")
+        self.last_day = last_day
+        self.description = "Every day at midnight UTC" + (f", for data up to {last_day}" if last_day else "")
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """Return the next run after an automatic one; None when the days are over."""
+        info = super().next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
+        interval = info.data_interval if info else None
+        is_over = interval and self.last_day and interval.start.date() > self.last_day
+        return None if is_over else info
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what Airflow keeps of the timetable in its database."""
+        return {"last_day": self.last_day and self.last_day.isoformat()}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> "DailyUntilTimetable":
+        """Make the timetable of what Airflow kept."""
+        return cls(data["last_day"] and dt.date.fromisoformat(data["last_day"]))

@@ -1,0 +1,120 @@
+"""Feeds: where reviews come from, chosen by the setting ``feed``."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import TypedDict
+
+from airflow_bert_service.exceptions import FeedError
+from airflow_bert_service.feeds.base import Feed
+from airflow_bert_service.feeds.dated_files import PartitionedFeed
+from airflow_bert_service.feeds.imdb import ImdbFeed
+from airflow_bert_service.feeds.readers.reviews import Review, Sentiment
+from airflow_bert_service.feeds.readers.row_files import Columns
+from airflow_bert_service.feeds.readers.rows import RawRow, Reason
+from airflow_bert_service.feeds.readers.screening import Rejected, screen
+from airflow_bert_service.feeds.sample import SampleFeed
+from airflow_bert_service.feeds.sql import SqlFeed
+from airflow_bert_service.feeds.web import WebFeed
+from airflow_bert_service.settings.feeds import SourceSettings
+from airflow_bert_service.settings.settings import FeedName, Settings
+
+__all__ = [
+    "Columns",
+    "Feed",
+    "ImdbFeed",
+    "PartitionedFeed",
+    "RawRow",
+    "Reason",
+    "Rejected",
+    "Review",
+    "SampleFeed",
+    "Sentiment",
+    "SqlFeed",
+    "WebFeed",
+    "make_feed",
+    "screen",
+]
+
+
+class _Dated(TypedDict):
+    begin: dt.date
+    end: dt.date | None
+    columns: Columns
+
+
+def _sample(settings: Settings) -> Feed:
+    return SampleFeed(settings.sample_feed)
+
+
+def _imdb(settings: Settings) -> Feed:
+    return ImdbFeed(
+        archive=settings.imdb_archive,
+        digest=settings.imdb_digest,
+        begin=settings.imdb_first_day,
+        days=settings.imdb_days,
+        reviews_per_day=settings.imdb_reviews_per_day,
+        downloads=settings.downloads,
+    )
+
+
+def _files(settings: Settings) -> Feed:
+    source = settings.source
+    return PartitionedFeed(**_dated(source), pattern=source.files_pattern, conn_id=source.files_conn_id)
+
+
+def _sql(settings: Settings) -> Feed:
+    source = settings.source
+    return SqlFeed(**_dated(source), conn_id=source.sql_conn_id, query=source.sql_query)
+
+
+def _http(settings: Settings) -> Feed:
+    source = settings.source
+    return WebFeed(
+        **_dated(source),
+        conn_id=source.http_conn_id,
+        endpoint=source.http_endpoint,
+        rows_path=source.http_rows,
+        paging=source.http_paging,
+        next_path=source.http_next,
+        page_parameter=source.http_page_parameter,
+        timeout=source.http_timeout,
+        tries=source.http_tries,
+    )
+
+
+def _dated(source: SourceSettings) -> _Dated:
+    if source.first_day is None:
+        raise FeedError("[bert_service] first_day is missing; allowed: a date like 2026-10-16. Set it.")
+    columns = Columns(source.id_column, source.text_column, source.sentiment_column)
+    return {"begin": source.first_day, "end": source.last_day, "columns": columns}
+
+
+_FEEDS: Mapping[str, Callable[[Settings], Feed]] = {
+    FeedName.SAMPLE: _sample,
+    FeedName.IMDB: _imdb,
+    FeedName.FILES: _files,
+    FeedName.SQL: _sql,
+    FeedName.HTTP: _http,
+}
+
+
+def make_feed(settings: Settings) -> Feed:
+    """Make the feed that the settings choose.
+
+    Args:
+        settings: The Airflow side's settings.
+
+    Returns:
+        The feed. Nothing is read or downloaded yet.
+
+    Raises:
+        FeedError: No feed has that name.
+    """
+    try:
+        make = _FEEDS[settings.feed]
+    except KeyError:
+        known = ", ".join(FeedName(name).value for name in _FEEDS)
+        raise FeedError(
+            f"feed {settings.feed!r} is unknown; known feeds: {known}. Set [bert_service] feed to one of these."
+        ) from None
+    return make(settings)

@@ -1,0 +1,98 @@
+"""The feed ``files``: CSV or JSON Lines files, some for every day, on a disk or an object store."""
+
+import datetime as dt
+import gzip
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from airflow_bert_service.exceptions import FeedError, MissingDayError
+from airflow_bert_service.feeds.own_feed import DatedFeed, reading
+from airflow_bert_service.feeds.readers.row_files import read_csv_rows, read_json_rows
+from airflow_bert_service.feeds.readers.rows import RawRow
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+ADVICE = (
+    "Check [bert_service] files_pattern and files_conn_id, and that the provider package of the store is installed "
+    "(apache-airflow-providers-amazon[s3fs] for s3://)."
+)
+_READERS: Mapping[str, Callable[..., Iterator[RawRow]]] = {
+    ".csv": read_csv_rows,
+    ".jsonl": read_json_rows,
+    ".ndjson": read_json_rows,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionedFeed(DatedFeed):
+    """Reads the files that a pattern with ``{date}`` names, in the order of their names, one after the other.
+
+    A file's ending says what is in it: ``.csv``, ``.jsonl`` or ``.ndjson``, perhaps with ``.gz`` behind. A day without
+    a file is a missing day.
+    """
+
+    name: ClassVar[str] = "files"
+
+    pattern: str
+    """Path or address, with ``{date}`` and perhaps wildcards."""
+    conn_id: str = ""
+    """Airflow connection of the object store; empty: none."""
+
+    def rows(self, day: dt.date) -> Iterator[RawRow]:
+        """Yield the rows of a day's files.
+
+        Raises:
+            MissingDayError: There is no file.
+            FeedError: The store or a file cannot be read, or a file's ending is not known.
+        """
+        place = self.pattern.format(date=day)
+        with reading(place, ADVICE):
+            files = self._files(place)
+            if not files:
+                raise MissingDayError(
+                    f"feed {self.name} has no reviews of {day}: there is no file {place}. Deliver it and run again, or "
+                    "correct [bert_service] files_pattern."
+                )
+            readers = [(file, _reader(str(file))) for file in files]  # before the first row, so that none is in vain
+            number = 1
+            for file, read in readers:
+                row = None
+                for row in self._rows(file, read, number):
+                    yield row
+                number = row.number + 1 if row else number
+
+    def _files(self, place: str) -> "list[ObjectStoragePath]":
+        # Imported here: the DAG file makes a feed at every parse, and reads none.
+        from airflow.sdk import BaseHook, ObjectStoragePath
+
+        if self.conn_id:
+            # Fails where there is none; some stores would go on as somebody else.
+            BaseHook.get_connection(self.conn_id)
+        root = ObjectStoragePath(place, conn_id=self.conn_id or None)
+        # The store, and not the path's own glob: that one goes on without the connection where it is wrong.
+        store = root.fs
+        store.invalidate_cache()  # or a file that came in since the last look stays unseen
+        found = cast("dict[str, dict[str, Any]]", store.glob(root.path, detail=True))
+        names = sorted(name for name, facts in found.items() if facts["type"] == "file")
+        return [ObjectStoragePath(store.unstrip_protocol(name), conn_id=self.conn_id or None) for name in names]
+
+    def _rows(self, file: "ObjectStoragePath", read: Callable[..., Iterator[RawRow]], start: int) -> Iterator[RawRow]:
+        with ExitStack() as stack:
+            stored = stack.enter_context(cast("Any", file).open("rb"))
+            handle = stack.enter_context(gzip.GzipFile(fileobj=stored)) if str(file).endswith(".gz") else stored
+            yield from read(handle, self.columns, where=str(file), start=start)
+
+
+def _reader(name: str) -> Callable[..., Iterator[RawRow]]:
+    ending = PurePosixPath(name.removesuffix(".gz")).suffix
+    try:
+        return _READERS[ending]
+    except KeyError:
+        raise FeedError(
+            f"{name}: what is in it cannot be told from its ending {ending!r}; known: {', '.join(_READERS)}, perhaps "
+            "with .gz behind. Rename it, or set [bert_service] files_pattern so that it leaves it out."
+        ) from None

@@ -1,0 +1,188 @@
+"""Downloads a file that may be large from a server that may break off: a later try goes on where the last one ended."""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_bert_service.exceptions import FeedError
+
+if TYPE_CHECKING:
+    import httpx
+
+LARGEST_DOWNLOAD = 1 << 30
+"""Bytes. The public IMDB archive has 84 million."""
+TIMEOUT = 60.0
+"""Seconds."""
+TRIES = 5
+"""How often a server is asked in one run; the waits between are 1, 2, 4 and 8 seconds."""
+_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<total>\d+|\*)")
+_NOTHING_LEFT = re.compile(r"bytes \*/(?P<total>\d+)")
+_BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_CREDENTIALS = re.compile(r"(?<=//)[^/@]*@")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Partial:
+    """The first bytes of a file, and which version of it they are of. Lasts until the file is whole or has changed."""
+
+    file: Path
+    """The bytes. There may be none yet."""
+
+    @property
+    def _note(self) -> Path:
+        return self.file.with_name(f"{self.file.name}.validator")
+
+    def validator(self) -> str:
+        """Return what If-Range shall say (RFC 9110, 13.1.5); empty: the bytes cannot be continued."""
+        if not self._note.exists() or not self.size():
+            return ""
+        note = self._note.read_text(encoding="utf-8", errors="replace")
+        return note if note.isascii() and note.isprintable() else ""
+
+    def size(self) -> int:
+        """Return how many bytes there are."""
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def begin(self, validator: str) -> None:
+        """Throw away the bytes; the next ones are of the version with this validator."""
+        # In this order: a process that is killed in between must not leave bytes of one version with another's note.
+        self.discard()
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self._note.write_text(validator, encoding="utf-8")
+
+    def discard(self) -> None:
+        """Throw away all of it."""
+        self.file.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """Gets the file at an address. Whether it is the right one is for others to see."""
+
+    address: str
+    """An http(s) address."""
+    partial: Partial
+    timeout: float = TIMEOUT
+    """Seconds to wait for a connection, and for each next piece."""
+    sleep: Callable[[float], None] = time.sleep
+    shown: str = field(init=False, default="")
+    """The address without credentials and query, for messages."""
+
+    def __post_init__(self) -> None:
+        """Make the address that is shown."""
+        object.__setattr__(self, "shown", _CREDENTIALS.sub("", self.address.partition("?")[0]))
+
+    def run(self) -> None:
+        """Download, or go on with a download, until the partial file is whole.
+
+        Raises:
+            FeedError: The server refuses, fails too often, or has a file that is too large.
+        """
+        for attempt in range(1, TRIES + 1):
+            reason = self._try()
+            if not reason:
+                return
+            log.warning("%s: %s (try %d of %d)", self.shown, reason, attempt, TRIES)
+            if attempt < TRIES:
+                self.sleep(2.0 ** (attempt - 1))
+        raise FeedError(
+            f"{self.shown} could not be downloaded in {TRIES} tries, the last one: {reason}. Run again to go on with "
+            "it, or download it yourself and set [bert_service] imdb_archive to the file's path."
+        )
+
+    def _try(self) -> str:
+        """Return why the file is not whole; empty: it is."""
+        # Imported here: the module is on the way of every parse of the DAG file, a download is rare.
+        import httpx
+
+        # The file is wanted as it is stored, so no server may pack it on the way.
+        headers = {"Accept-Encoding": "identity"}
+        if validator := self.partial.validator():
+            log.info("%s: going on after %d bytes", self.shown, self.partial.size())
+            headers |= {"Range": f"bytes={self.partial.size()}-", "If-Range": validator}
+        try:
+            with httpx.stream(
+                "GET", self.address, headers=headers, timeout=self.timeout, follow_redirects=True
+            ) as response:
+                return self._take(response)
+        except httpx.TransportError as error:
+            return f"{type(error).__name__}: {error}"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._refused(f"{type(error).__name__}: {error}") from error
+
+    def _take(self, response: "httpx.Response") -> str:
+        status = response.status_code
+        if status == HTTPStatus.OK:
+            self.partial.begin(_validator(response.headers))
+            return self._save(response, None)
+        if status == HTTPStatus.PARTIAL_CONTENT:
+            return self._continue(response)
+        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self.partial.size():
+            return self._nothing_left(response)
+        if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return f"HTTP {status}"
+        raise self._refused(f"HTTP {status}")
+
+    def _continue(self, response: "httpx.Response") -> str:
+        found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if found is None or int(found["first"]) != self.partial.size() or self._changed(response):
+            self.partial.discard()
+            return "the server sent another part of the file than it was asked for, or of another version"
+        return self._save(response, None if found["total"] == "*" else int(found["total"]))
+
+    def _changed(self, response: "httpx.Response") -> bool:
+        # A server may know Range and not If-Range.
+        seen = [response.headers[name] for name in ("ETag", "Last-Modified") if name in response.headers]
+        return bool(seen) and self.partial.validator() not in seen
+
+    def _nothing_left(self, response: "httpx.Response") -> str:
+        # A process may have been killed between the last byte and the file's new name.
+        found = _NOTHING_LEFT.fullmatch(response.headers.get("Content-Range", ""))
+        if found and int(found["total"]) == self.partial.size():
+            return ""
+        self.partial.discard()
+        return "the server has not as many bytes as were downloaded before"
+
+    def _save(self, response: "httpx.Response", total: int | None) -> str:
+        size = self.partial.size()
+        with self.partial.file.open("ab") as file:
+            for piece in response.iter_raw():
+                size += len(piece)
+                if size > LARGEST_DOWNLOAD:
+                    self.partial.discard()
+                    raise FeedError(
+                        f"{self.shown} has more than {LARGEST_DOWNLOAD} bytes, the most allowed. Is this the address "
+                        "of the aclImdb archive?"
+                    )
+                file.write(piece)
+                file.flush()  # what has come is kept, even if this process is killed
+        return "" if total in (None, size) else f"{size} of {total} bytes came"
+
+    def _refused(self, why: str) -> FeedError:
+        return FeedError(
+            f"{self.shown} could not be downloaded: {why}. Check [bert_service] imdb_archive, or download the file "
+            "yourself and set imdb_archive to its path."
+        )
+
+
+def _validator(headers: Mapping[str, str]) -> str:
+    """Return a strong validator: the ETag, or the time of the last change where it cannot have changed since."""
+    etag = headers.get("ETag", "")
+    if etag and not etag.startswith("W/"):
+        return etag
+    try:
+        modified = headers["Last-Modified"]
+        settled = parsedate_to_datetime(headers["Date"]) - parsedate_to_datetime(modified) >= timedelta(seconds=1)
+    except (KeyError, ValueError, TypeError):
+        return ""
+    return modified if settled else ""

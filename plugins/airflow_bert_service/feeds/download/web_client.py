@@ -1,0 +1,152 @@
+"""Gets JSON from a web service that may be busy, slow or broken for a while."""
+
+import datetime as dt
+import json
+import logging
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from airflow_bert_service.exceptions import FeedError
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+
+LARGEST_PAGE = 1 << 26
+"""Bytes of an answer."""
+LONGEST_BACK_OFF = 60.0
+"""Seconds between two tries where the server names no time."""
+LONGEST_WAIT = 300.0
+"""Seconds that a server may ask to wait; a task that waits longer is better tried again later."""
+PIECE = 1 << 16
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer."""
+
+    value: object
+    """What the JSON says."""
+    next_link: str
+    """Address in the header ``Link`` with ``rel="next"``, perhaps relative; empty: there is none."""
+
+
+@dataclass(frozen=True)
+class _Busy:
+    """No page, but perhaps at another try."""
+
+    why: str
+    wait: float | None = None
+    """Seconds that the server asks for; None: it does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebClient:
+    """Asks for one page at a time, again where that may help: 429, 5xx, no answer, a broken answer.
+
+    Between tries it waits 1, 2, 4 ... seconds, or what the header ``Retry-After`` says. Redirects are not followed:
+    they could take credentials to another place.
+    """
+
+    session: "Session"
+    """Has credentials and headers."""
+    timeout: float
+    """Seconds to wait for a connection, and for each next piece of an answer."""
+    tries: int
+    """How often a page is asked for, 1 or more."""
+    sleep: Callable[[float], None] = time.sleep
+
+    def get(self, address: str) -> Page:
+        """Get a page.
+
+        Args:
+            address: Its address.
+
+        Raises:
+            FeedError: The server refuses, stays busy, asks for too long a wait, or answers something else than JSON.
+        """
+        # What is in a query may be secret.
+        shown = address.partition("?")[0]
+        for attempt in range(1, self.tries + 1):
+            answer = self._ask(address, shown)
+            if isinstance(answer, Page):
+                return answer
+            self._wait(answer, attempt, shown)
+        raise FeedError(
+            f"{shown} did not answer in {self.tries} tries; the log has the reasons. Run again when it does, or raise "
+            "[bert_service] http_tries."
+        )
+
+    def _wait(self, busy: _Busy, attempt: int, shown: str) -> None:
+        log.warning("%s: %s (try %d of %d)", shown, busy.why, attempt, self.tries)
+        if attempt == self.tries:
+            return
+        wait = min(2.0 ** (attempt - 1), LONGEST_BACK_OFF) if busy.wait is None else busy.wait
+        if wait > LONGEST_WAIT:
+            raise FeedError(
+                f"{shown} asks to wait {wait:.0f} s; allowed: {LONGEST_WAIT:.0f} s at most. Run again after that time."
+            )
+        self.sleep(wait)
+
+    def _ask(self, address: str, shown: str) -> Page | _Busy:
+        from requests import exceptions
+
+        try:
+            response = self.session.get(address, timeout=self.timeout, stream=True, allow_redirects=False)
+            with closing(response):
+                if busy := _busy(response, shown):
+                    return busy
+                body = _body(response, shown)
+        except (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError) as error:
+            return _Busy(f"no whole answer: {type(error).__name__}")
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            raise FeedError(
+                f"{shown} answered something else than JSON, beginning with {body[:60]!r}. Check [bert_service] "
+                "http_endpoint."
+            ) from None
+        return Page(value, response.links.get("next", {}).get("url", ""))
+
+
+def _busy(response: "Response", shown: str) -> _Busy | None:
+    status = response.status_code
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _Busy(f"HTTP {status}", _seconds(response.headers.get("Retry-After", "")))
+    if status != HTTPStatus.OK:
+        to = f" to {location.partition('?')[0]}" if (location := response.headers.get("Location")) else ""
+        raise FeedError(
+            f"{shown} answered HTTP {status}{to}; allowed: 200. Check [bert_service] http_endpoint, and address and "
+            "login of the connection http_conn_id."
+        )
+    return None
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Read the header: a number of seconds, or a date (RFC 9110, 10.2.3)."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    now = dt.datetime.now(dt.timezone.utc)
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or dt.timezone.utc) - now).total_seconds())
+
+
+def _body(response: "Response", shown: str) -> bytes:
+    body = bytearray()
+    for piece in response.iter_content(PIECE):
+        body += piece
+        if len(body) > LARGEST_PAGE:
+            raise FeedError(
+                f"{shown} answered more than {LARGEST_PAGE} bytes, the most allowed of a page. Have the service hand "
+                "out smaller pages (a parameter in [bert_service] http_endpoint), and set http_paging."
+            )
+    return bytes(body)

@@ -1,0 +1,62 @@
+"""What the feeds of a user's own reviews have in common: bounds by setting, and errors of many libraries."""
+
+import datetime as dt
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from airflow_bert_service.exceptions import FeedError
+from airflow_bert_service.feeds.base import Feed
+from airflow_bert_service.feeds.readers.row_files import Columns
+from airflow_bert_service.feeds.readers.rows import RawRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatedFeed(Feed):
+    """A feed whose days are set, because its source cannot tell them cheaply. Making one connects to nothing."""
+
+    begin: dt.date
+    """The first day."""
+    end: dt.date | None
+    """The last day; None: more come in."""
+    columns: Columns
+    """Where in a row its values are."""
+
+    @property
+    def first_day(self) -> dt.date:
+        """The first day, as it was set."""
+        return self.begin
+
+    @property
+    def last_day(self) -> dt.date | None:
+        """The last day, as it was set."""
+        return self.end
+
+    def read(self, day: dt.date) -> Iterator[RawRow]:
+        """Yield a day's rows in the source's order; none for a day outside of the feed's bounds."""
+        return self.rows(day) if self.begin <= day <= (self.end or day) else iter(())
+
+    @abstractmethod
+    def rows(self, day: dt.date) -> Iterator[RawRow]:
+        """Yield the rows of a day within the bounds."""
+
+
+@contextmanager
+def reading(what: str, advice: str) -> Iterator[None]:
+    """Turn any error of a library into one that says what could not be read.
+
+    Args:
+        what: The source, as a user knows it.
+        advice: What to do about it, a sentence.
+
+    Raises:
+        FeedError: The block raised something.
+    """
+    try:
+        yield
+    except FeedError:
+        raise
+    # Which libraries are at work is the connection's choice, and their errors have no common base.
+    except Exception as error:
+        raise FeedError(f"{what} cannot be read: {type(error).__name__}: {error}. {advice}") from error

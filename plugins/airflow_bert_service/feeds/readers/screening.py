@@ -1,0 +1,101 @@
+"""Tells rows that can be used from rows that cannot, each by itself. Never raises for a row, and keeps none.
+
+What only a whole day can show (an id twice, a text with both labels) is found where the day is written:
+:mod:`airflow_bert_service.ingestion.span_writer`.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from airflow_bert_service.feeds.readers.reviews import LONGEST_ID, LONGEST_REVIEW, Review, Sentiment
+from airflow_bert_service.feeds.readers.rows import RawRow, Reason
+
+EXCERPT = 200
+"""Characters of a bad row's text, and of its id, that are kept."""
+
+
+class Rejected(NamedTuple):
+    """A row that cannot be used, and why. Holds no more of the row than people need to find it."""
+
+    number: int
+    """Row number within the delivery; the first data row is 1."""
+    reason: Reason
+    id: str
+    """The id as far as it could be read; its beginning where it is long."""
+    where: str
+    """File and row, or archive and member, for people."""
+    excerpt: str
+    """The beginning of the text, as far as it could be read."""
+
+
+def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -> Iterator[Review | Rejected]:
+    """Judge rows one by one.
+
+    Args:
+        rows: The rows.
+        day: Their day.
+        labels: ``positive`` or ``negative`` by label in lower case.
+
+    Yields:
+        For every row, in order, a review or why it is none.
+    """
+    sentiments: dict[str, Sentiment] = {label: Sentiment(value) for label, value in labels.items()}
+    for row in rows:
+        number, id_, text, label, where, reason = row
+        if reason is None:
+            # Most labels are written as the setting has them.
+            sentiment = (sentiments.get(label) if isinstance(label, str) else None) or sentiments.get(_written(label))
+            reason = _fault(id_, text) or (Reason.UNKNOWN_LABEL if sentiment is None else None)
+            if reason is None and isinstance(text, str) and sentiment is not None:
+                yield Review(id_, day, text, sentiment, number, where)
+                continue
+        yield rejected(row, reason or Reason.WRONG_COLUMNS)
+
+
+def rejected(row: RawRow | Review, reason: Reason) -> Rejected:
+    """Make of a row, or of what was a review, what the quarantine keeps of it."""
+    return Rejected(row.number, reason, _excerpt(row.id), row.where, _excerpt(row.text))
+
+
+def _fault(id_: str, text: object) -> Reason | None:
+    if not isinstance(text, str) or not text or text.isspace():
+        return Reason.NO_TEXT
+    if not id_ or id_.isspace():
+        return Reason.NO_ID
+    if len(text) > LONGEST_REVIEW or len(id_) > LONGEST_ID:
+        return Reason.TOO_LONG
+    if "\0" in text or "\0" in id_:
+        return Reason.NUL
+    if not (text.isascii() and id_.isascii()) and not (_encodable(text) and _encodable(id_)):
+        return Reason.BAD_ENCODING
+    return None
+
+
+def _encodable(text: str) -> bool:
+    # Bytes that are no UTF-8, and halves of pairs that JSON can spell, come as surrogates.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _written(label: object) -> str:
+    """Return a label as the setting may have it; empty where it is none."""
+    if isinstance(label, str):
+        return label.strip().lower()
+    if isinstance(label, bool):
+        return str(label).lower()
+    if isinstance(label, (int, float, Decimal)):
+        try:
+            return f"{float(label):.15g}"  # 1, 1.0 and 1.00 are one label
+        except (ValueError, OverflowError):
+            return ""
+    return ""
+
+
+def _excerpt(text: object) -> str:
+    beginning = text[:EXCERPT] if isinstance(text, str) else ""
+    return beginning.encode(errors="replace").decode()

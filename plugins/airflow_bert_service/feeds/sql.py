@@ -1,0 +1,89 @@
+"""The feed ``sql``: a query of a database."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_bert_service.exceptions import FeedError
+from airflow_bert_service.feeds.own_feed import DatedFeed, reading
+from airflow_bert_service.feeds.readers.row_files import row_from
+from airflow_bert_service.feeds.readers.rows import RawRow
+from airflow_bert_service.settings.sql_query import bind
+
+if TYPE_CHECKING:
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+ADVICE = "Check [bert_service] sql_conn_id and sql_query, and that the database is there."
+BATCH = 1000
+"""Rows that are fetched at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlFeed(DatedFeed):
+    """Reads what a query gives for a day, through an Airflow connection whose hook is a ``DbApiHook``.
+
+    The day's bounds are bound parameters. PostgreSQL keeps the result and hands it over in batches (a server-side
+    cursor); SQLite makes it row by row. Nothing is written, and nothing committed.
+    """
+
+    name: ClassVar[str] = "sql"
+
+    conn_id: str
+    """Airflow connection of the database."""
+    query: str
+    """With ``:start`` and ``:end``; its columns by name."""
+
+    def rows(self, day: dt.date) -> Iterator[RawRow]:
+        """Yield the rows of the day's query.
+
+        Raises:
+            FeedError: The connection is none of a database, the query fails, or its result lacks a column.
+        """
+        with reading(f"{self.conn_id}, the query of {day}", ADVICE):
+            hook = self._hook()
+            query, values = bind(self.query, day, placeholder=hook.placeholder)
+            with closing(hook.get_conn()) as connection, closing(_cursor(hook, connection)) as cursor:
+                cursor.execute(query, values)
+                yield from self._rows(cursor)
+
+    def _hook(self) -> "DbApiHook":
+        # Imported here: the DAG file makes a feed at every parse, and reads none.
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+        from airflow.sdk import BaseHook
+
+        connection: Any = BaseHook.get_connection(self.conn_id)
+        hook = connection.get_hook()
+        if not isinstance(hook, DbApiHook):
+            raise FeedError(
+                f"connection {self.conn_id} has the hook {type(hook).__name__}; allowed: one of a database (a "
+                "DbApiHook). Set [bert_service] sql_conn_id to such a connection."
+            )
+        return hook
+
+    def _rows(self, cursor: Any) -> Iterator[RawRow]:
+        number = 0
+        names: tuple[str, ...] = ()
+        while batch := cursor.fetchmany(BATCH):
+            names = names or self._names(cursor.description)  # psycopg2 knows them from the first batch on
+            for row in batch:
+                number += 1
+                # A connection can ask for rows as mappings.
+                values = row if isinstance(row, Mapping) else dict(zip(names, row, strict=True))
+                yield row_from(values, self.columns, number=number, where=f"{self.conn_id}, row {number}")
+
+    def _names(self, description: Sequence[Sequence[Any]]) -> tuple[str, ...]:
+        names = tuple(str(column[0]) for column in description)
+        if missing := [name for name in self.columns.names if name not in names]:
+            raise FeedError(
+                f"{self.conn_id}: the query's columns are {', '.join(names)}; missing: {', '.join(missing)}. Name them "
+                "so in [bert_service] sql_query (SELECT body AS review), or set id_column, text_column and "
+                "sentiment_column."
+            )
+        return names
+
+
+def _cursor(hook: "DbApiHook", connection: Any) -> Any:
+    # Named cursors are server-side; by default PostgreSQL's drivers fetch the whole result when the query is executed.
+    return connection.cursor(name="bert_service") if hook.conn_type == "postgres" else connection.cursor()

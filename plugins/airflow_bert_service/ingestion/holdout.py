@@ -1,0 +1,81 @@
+"""Which reviews a run holds out: never trained on, and what candidates are compared with the champion on.
+
+A holdout is a CSV file with the columns ``review`` and ``sentiment`` (``negative``, ``positive``), named with its
+version. Whether it is one is for the node to say that reads it first; here it is found, and its digest taken, so that
+all of the run's nodes read the same bytes.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from airflow_bert_service.exceptions import HoldoutError
+from airflow_bert_service.feeds import imdb_holdout
+from airflow_bert_service.feeds.download.archive import local_archive
+from airflow_bert_service.files import sha256
+from airflow_bert_service.settings.settings import FeedName, Settings
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """A holdout, as it is now."""
+
+    name: str
+    """With its version: ``sample-v1``."""
+    path: str
+    """Its file."""
+    sha256: str
+    """Digest of its content, hex."""
+
+
+def find_holdout(settings: Settings) -> Holdout | None:
+    """Find the holdout: the setting's, else the feed's own.
+
+    The IMDB feed's is written when it is first asked for, which may download the archive.
+
+    Args:
+        settings: The Airflow side's settings.
+
+    Returns:
+        The holdout; None for a feed that has none of its own.
+
+    Raises:
+        HoldoutError: It is not there, or not what it was.
+        FeedError: The archive that it is made of cannot be read.
+    """
+    if settings.holdout:
+        return _holdout(settings.holdout.stem, settings.holdout)
+    find = _OWN.get(settings.feed)
+    return find(settings) if find else None
+
+
+def to_json(holdout: Holdout | None) -> str:
+    """Write it as the nodes get it; ``{}`` for none."""
+    return json.dumps(asdict(holdout) if holdout else {})
+
+
+def _holdout(name: str, file: Path) -> Holdout:
+    try:
+        return Holdout(name, str(file), sha256(file))
+    except OSError as error:
+        raise HoldoutError(
+            f"holdout {file} cannot be read ({error.strerror}). Put it there, or set [bert_service] holdout to a CSV "
+            "file with the columns review and sentiment."
+        ) from error
+
+
+def _sample(settings: Settings) -> Holdout:
+    return _holdout(settings.sample_holdout.stem, settings.sample_holdout)
+
+
+def _imdb(settings: Settings) -> Holdout:
+    folder = settings.imdb_holdout
+    file = imdb_holdout.frozen(folder)
+    if not file:
+        archive = local_archive(settings.imdb_archive, settings.downloads, digest=settings.imdb_digest)
+        file = imdb_holdout.freeze(folder, archive)
+    return _holdout(folder.name, file)
+
+
+_OWN: Mapping[str, Callable[[Settings], Holdout]] = {FeedName.SAMPLE: _sample, FeedName.IMDB: _imdb}

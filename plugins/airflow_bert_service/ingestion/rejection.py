@@ -1,0 +1,49 @@
+"""Refuses a day of which too much cannot be used, and keeps the list of what cannot for its user to look at."""
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+from airflow_bert_service.exceptions import BadInputError
+from airflow_bert_service.files import publishing
+from airflow_bert_service.ingestion.span_writer import QUARANTINE, WriteSummary
+
+REFUSED = "refused"
+"""Name of the folder of such lists. Not one of a day, so that nothing takes it for a span."""
+
+
+def check_share(
+    summary: WriteSummary, max_bad_share: float, *, day: dt.date, source: str, folder: Path, keep_in: Path
+) -> None:
+    """Refuse a day if more of its rows than allowed cannot be used, or all of them.
+
+    Args:
+        summary: What its rows were.
+        max_bad_share: The largest share allowed, 0 to 1.
+        day: The day.
+        source: Name of the feed.
+        folder: Where the day was written.
+        keep_in: Folder for the list of a refused day, ``2026-11-05.jsonl``, which is removed when the day is let in.
+
+    Raises:
+        BadInputError: The day is refused.
+    """
+    kept = keep_in / f"{day}.jsonl"
+    if summary.bad_share <= max_bad_share and (summary.reviews or not summary.rejected):
+        kept.unlink(missing_ok=True)
+        return
+    keep_in.mkdir(parents=True, exist_ok=True)
+    with publishing(kept) as part:
+        shutil.copyfile(folder / QUARANTINE, part)
+    raise BadInputError(_message(summary, max_bad_share, day, source, kept))
+
+
+def _message(summary: WriteSummary, max_bad_share: float, day: dt.date, source: str, kept: Path) -> str:
+    bad, share = sum(summary.rejected.values()), f"{summary.bad_share:.4g}"
+    reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
+    first = "; ".join(f"row {row.number}: {row.reason.value} ({row.where})" for row in summary.first_rejected)
+    return (
+        f"feed {source}, {day}: {bad} of {bad + summary.reviews} rows cannot be used, a share of {share}; "
+        f"allowed: {max_bad_share:g}, and one usable row at least. By reason: {reasons}. The first: {first}. All: "
+        f"{kept}. Nothing was published. Correct the delivery, or raise [bert_service] max_bad_share."
+    )

@@ -1,0 +1,176 @@
+"""Where reviews are kept for the pipeline: a folder a day, which TFX reads as a span, and in it a folder a version.
+
+::
+
+    {folder}/2026-11-05/v1/reviews.csv        header, then a line a review
+    {folder}/2026-11-05/v1/quarantine.jsonl   a line for every row that cannot be used, if there are any
+    {folder}/2026-11-05/v1/manifest.json      how many, which bytes, from where, when
+    {folder}/2026-11-05/v2/...                what the day became when it was delivered again with other content
+    {folder}/refused/2026-11-05.jsonl         the rows that cannot be used of a day that was not let in, for people
+    {folder}/.staging/                        versions in the making; a lock
+
+A version never changes once it is there, so that a run that names it reads the same reviews for ever.
+
+:mod:`airflow_bert_service.ingestion.span_writer` writes the first two.
+"""
+
+import datetime as dt
+import json
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+
+from airflow_bert_service.feeds.readers.reviews import Review
+from airflow_bert_service.feeds.readers.screening import Rejected
+from airflow_bert_service.files import locked, sha256, sync
+from airflow_bert_service.ingestion.rejection import REFUSED, check_share
+from airflow_bert_service.ingestion.span_writer import QUARANTINE, REVIEWS, write_day
+
+MANIFEST = "manifest.json"
+_VERSION = re.compile(r"v(?P<number>[1-9][0-9]*)")
+
+
+class Change(str, Enum):
+    """What writing a span did to the store."""
+
+    NEW = "new"
+    """The day was not there before."""
+    CORRECTED = "corrected"
+    """The day had other content before; that is still there, as the version before."""
+    UNCHANGED = "unchanged"
+    """The day had the same content; nothing was touched."""
+
+
+@dataclass(frozen=True)
+class SpanManifest:
+    """What a span holds, as its ``manifest.json`` says it."""
+
+    rows: int
+    """Number of reviews."""
+    sha256: str
+    """Digest of ``reviews.csv``, hex."""
+    source: str
+    """Name of the feed that it came from."""
+    written_at: str
+    """The moment of writing, UTC, ISO 8601."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Number of rows that cannot be used, by reason."""
+    quarantine_sha256: str = ""
+    """Digest of ``quarantine.jsonl``, hex; empty where there is none."""
+
+    def has_content_of(self, other: "SpanManifest") -> bool:
+        """Whether both are of the same reviews and the same rejected rows."""
+        return (self.sha256, self.quarantine_sha256) == (other.sha256, other.quarantine_sha256)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A day in the store, and what the last write did to it."""
+
+    day: dt.date
+    version: int
+    """TFX's version of the span, 1 or more."""
+    manifest: SpanManifest
+    change: Change
+
+
+@dataclass(frozen=True)
+class SpanStore:
+    """Keeps spans below a folder. Not a feed: it keeps what it is given, and never decides what a day has.
+
+    A version is staged beside the days and appears by one rename, so that no reader sees half of it. One process writes
+    at a time. What a killed writer leaves in the staging folder is cleared by the next.
+    """
+
+    folder: Path
+    max_bad_share: float = 0.0
+    """The largest share of a day's rows, 0 to 1, that may be unusable."""
+
+    def write(self, day: dt.date, rows: Iterable[Review | Rejected], *, source: str) -> Span:
+        """Write a day's reviews, as a new version of the day if they differ from its latest.
+
+        Args:
+            day: The day; a UTC day.
+            rows: Its screened rows, taken one by one. An error that they raise leaves the store as it was.
+            source: Name of the feed, for the manifest.
+
+        Returns:
+            The span's latest version, and whether it is the day's first, a correction, or was there.
+
+        Raises:
+            BadInputError: Too many rows cannot be used. The store is as it was, but for the list of these rows.
+            OSError: It could not be written (no space, no permission). The store is as it was.
+        """
+        with locked(self._staging / "lock"):
+            self._clear()
+            with self._staged(day) as staged:
+                manifest = self._write(day, staged, rows, source)
+                return self._publish(day, staged, manifest)
+
+    @property
+    def _staging(self) -> Path:
+        # No dash in the name: it must not look like a date to the pattern that CsvExampleGen looks for spans with.
+        return self.folder / ".staging"
+
+    @contextmanager
+    def _staged(self, day: dt.date) -> Iterator[Path]:
+        staged = self._staging / f"new-{day}"
+        staged.mkdir()
+        try:
+            yield staged
+        except OSError as error:
+            if hasattr(error, "add_note"):  # Python 3.10 has no notes
+                error.add_note(
+                    f"The span of {day} was not written to {self.folder}; what was there before still is. Run again."
+                )
+            raise
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)  # when it was not published; the next writer tries again
+
+    def _write(self, day: dt.date, folder: Path, rows: Iterable[Review | Rejected], source: str) -> SpanManifest:
+        summary = write_day(folder, rows)
+        check_share(summary, self.max_bad_share, day=day, source=source, folder=folder, keep_in=self.folder / REFUSED)
+        now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
+        manifest = SpanManifest(
+            summary.reviews, summary.sha256, source, now, summary.rejected, summary.quarantine_sha256
+        )
+        (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+        for path in (folder / MANIFEST, folder):
+            sync(path)
+        return manifest
+
+    def _publish(self, day: dt.date, staged: Path, manifest: SpanManifest) -> Span:
+        folder = self.folder / day.isoformat()
+        latest = max(_versions(folder), default=0)
+        old = _intact_manifest(folder / f"v{latest}")
+        if old is not None and old.has_content_of(manifest):
+            return Span(day, latest, old, Change.UNCHANGED)
+        folder.mkdir(exist_ok=True)
+        staged.rename(folder / f"v{latest + 1}")
+        sync(folder)
+        sync(self.folder)
+        return Span(day, latest + 1, manifest, Change.CORRECTED if latest else Change.NEW)
+
+    def _clear(self) -> None:
+        for leftover in self._staging.glob("*-*"):
+            shutil.rmtree(leftover)
+
+
+def _versions(folder: Path) -> list[int]:
+    names = (_VERSION.fullmatch(path.name) for path in folder.glob("v*"))
+    return [int(name["number"]) for name in names if name]
+
+
+def _intact_manifest(folder: Path) -> SpanManifest | None:
+    """Return a version's manifest; None when it, or the reviews that it is of, were lost or changed by other hands."""
+    try:
+        manifest = SpanManifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        quarantine = sha256(folder / QUARANTINE) if manifest.quarantine_sha256 else ""
+        found = replace(manifest, sha256=sha256(folder / REVIEWS), quarantine_sha256=quarantine)
+        return manifest if manifest.has_content_of(found) else None
+    except (FileNotFoundError, ValueError, TypeError):
+        return None

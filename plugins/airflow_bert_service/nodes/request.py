@@ -1,0 +1,49 @@
+"""What the Airflow side asks of the node command."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from airflow_bert_service.settings.gpu import GpuUse
+
+FORMAT = 1
+"""Version of the request's form; the node command refuses others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeRequest:
+    """One run of one node."""
+
+    pipeline: Path
+    """The compiled pipeline's file."""
+    node: str
+    """The node's id."""
+    run_id: str
+    """Airflow's run id; it is TFX's pipeline run id too, so that nodes of a run find each other's outputs."""
+    pipeline_root: Path
+    """Folder that artifacts go under."""
+    metadata: str = field(repr=False)  # may hold a password
+    """Address of the ML Metadata store."""
+    ledger: str = field(repr=False)  # likewise
+    """Address of the ledger of promotions."""
+    parameters: Mapping[str, str]
+    """Values of the node's runtime parameters as text."""
+    use_cache: bool
+    """Whether the outputs of an earlier execution with the same inputs may be taken."""
+    gpu: GpuUse
+    """Whether the node looks for a GPU before it runs, and must find one."""
+    code_version: str
+    """Digest of the sources; the cache holds for one version."""
+    outcome: Path
+    """Where the node command writes the outcome."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return the request as JSON values."""
+        values = asdict(self)
+        paths = {name: str(value) for name, value in values.items() if isinstance(value, Path)}
+        return {"format": FORMAT, **values, **paths, "parameters": dict(self.parameters), "gpu": self.gpu.value}
+
+    def write(self, path: Path) -> None:
+        """Write the request to a file."""
+        path.write_text(json.dumps(self.to_json()), encoding="utf-8")

@@ -1,0 +1,64 @@
+"""Makes a notifier of a channel: ours, or any that Airflow's users have."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from airflow.sdk import BaseNotifier
+
+from airflow_bert_service.exceptions import NotificationRefusedError
+from airflow_bert_service.settings.channels import Channel, ChannelType
+
+
+def notifier_of(channel: Channel) -> BaseNotifier:
+    """Make the notifier that tells a channel.
+
+    Raises:
+        NotificationRefusedError: The channel names a class that is not there or is no notifier, or its arguments are
+            not the class's.
+    """
+    return _MAKERS[channel.carrier](channel.options)
+
+
+def _mail(options: Mapping[str, Any]) -> BaseNotifier:
+    from airflow_bert_service.notifiers.mail import MailNotifier
+
+    return MailNotifier(**options)
+
+
+def _slack(options: Mapping[str, Any]) -> BaseNotifier:
+    from airflow_bert_service.notifiers.slack import SlackNotifier
+
+    return SlackNotifier(**options)
+
+
+def _webhook(options: Mapping[str, Any]) -> BaseNotifier:
+    from airflow_bert_service.notifiers.webhook import WebhookNotifier
+
+    return WebhookNotifier(**options)
+
+
+def _foreign(options: Mapping[str, Any]) -> BaseNotifier:
+    path, arguments = options["class"], options.get("kwargs", {})
+    module, _, name = path.rpartition(".")
+    try:
+        made = getattr(import_module(module), name)(**arguments)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise NotificationRefusedError(
+            f"notifier {path} cannot be made: {type(error).__name__}: {error}. Install what it is in, or correct class "
+            "and kwargs of the channel."
+        ) from error
+    if not isinstance(made, BaseNotifier):
+        raise NotificationRefusedError(
+            f"{path} is no notifier but a {type(made).__name__}; allowed: a subclass of Airflow's BaseNotifier. "
+            "Name one."
+        )
+    return made
+
+
+_MAKERS: Mapping[ChannelType, Callable[[Mapping[str, Any]], BaseNotifier]] = {
+    ChannelType.SMTP: _mail,
+    ChannelType.SLACK: _slack,
+    ChannelType.WEBHOOK: _webhook,
+    ChannelType.NOTIFIER: _foreign,
+}

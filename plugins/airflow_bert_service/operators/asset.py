@@ -1,0 +1,88 @@
+"""The operator that changes the asset of the model in service."""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from airflow_bert_service.clients.ledger import LedgerClient
+from airflow_bert_service.dag.config import PromotionEnvironment
+from airflow_bert_service.promotion.asset import promotions_of
+from airflow_bert_service.promotion.events import EventKind, PromotionEvent
+from airflow_bert_service.runs.mode import MODE, Mode
+from airflow_bert_service.runs.task_states import states_of
+from airflow_bert_service.settings.settings import Settings
+
+IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
+"""Kinds of events after which another version is in service."""
+CLOCKS_DIFFER = dt.timedelta(days=1)
+"""How far the ledger's clock may be ahead of the one of Airflow's database."""
+
+
+class PromotedModelOperator(BaseOperator):
+    """Succeeds when the run put a model in service, with an event of the model's asset; is skipped when it did not.
+
+    The event's extra is the ledger's: version, data date, champion before, metrics, kind ... Airflow stores it in the
+    transaction in which the task succeeds, and has the task look for it here: so there is one for each promotion,
+    also when the task is cleared, or killed at any moment. It tells nobody; :class:`PromotionNotifyOperator
+    <airflow_bert_service.operators.promotion.PromotionNotifyOperator>` does.
+
+    Make it a teardown task that counts (``.as_teardown(on_failure_fail_dagrun=True)``): it fails where the run should
+    have come to a verdict and has not. Airflow looks at a run's last tasks alone, and would end some failed runs as a
+    success: one that somebody marks failed, whose other tasks are skipped; one for the data only that its gate blocked.
+
+    Args:
+        settings: The Airflow side's settings.
+        module_root: The folder that holds the ``tfx_modules`` of the run.
+        asset: What stands for the model in service, see :func:`airflow_bert_service.promotion.asset.model_asset`.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#b6d7a8"
+
+    def __init__(self, *, settings: Settings, module_root: Path, asset: Asset, **kwargs: Any) -> None:
+        # As an inlet: only tasks that have it as one may look at an asset's events.
+        super().__init__(inlets=[asset], outlets=[promotions_of(asset)], **kwargs)
+        self.settings = settings
+        self.module_root = module_root
+        self.asset = asset
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look up the run's verdict, and change the asset.
+
+        Returns:
+            The ledger's event as JSON values.
+
+        Raises:
+            AirflowSkipException: The run put no model in service.
+            AirflowFailException: The run came to no verdict, and is none for the data only that came to its end.
+            PromotionCommandError: The ledger cannot be used.
+        """
+        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
+        event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"])
+        if event is None:
+            self._see_that_data_was_all(context)
+        if event is None or event.kind not in IN_SERVICE:
+            raise AirflowSkipException(event.line if event else "the run has no verdict: it ended before")
+        if self._has_told(event, context):
+            self.log.info("%s: the asset %s has its event already", event.title, self.asset.name)
+        else:
+            context["outlet_events"][promotions_of(self.asset)].add(self.asset, extra=event.to_json())
+        self.log.info("%s", event.line)
+        return event.to_json()
+
+    def _has_told(self, event: PromotionEvent, context: Context) -> bool:
+        mark = (event.position, event.at.isoformat())
+        events = context["inlet_events"][self.asset].after((event.at - CLOCKS_DIFFER).isoformat())
+        return mark in [(extra.get("position"), extra.get("at")) for extra in (told.extra or {} for told in events)]
+
+    def _see_that_data_was_all(self, context: Context) -> None:
+        """Fail a run without a verdict, unless it is one for the data only whose data have passed."""
+        states = states_of(context)
+        passed = any(states.get(name) == "success" for name in self.upstream_task_ids)
+        failed = sorted(name for name in self.get_flat_relative_ids(upstream=True) if states.get(name) == "failed")
+        if context["params"].get(MODE) != Mode.DATA_ONLY.value or failed or not passed:
+            raise AirflowFailException(f"the run ended without a verdict; failed: {', '.join(failed) or 'no task'}")

@@ -1,0 +1,132 @@
+"""What the operators of nodes have in common: arguments, and what a task makes of its node's outcome."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from airflow_bert_service.clients.node import NodeClient, NodeRun
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState
+from airflow_bert_service.runs.result import BLOCKED
+from airflow_bert_service.runs.xcom import REPORT, VERDICT, push_annotation, recording_failure
+from airflow_bert_service.settings.gpu import GpuUse
+from airflow_bert_service.webui.report_files import report_uri
+from airflow_bert_service.webui.report_link import ReportLink
+
+_BOOLEANS = {"True": True, "False": False}
+_ERRORS: Mapping[NodeState, type[AirflowException]] = {
+    NodeState.SKIPPED: AirflowSkipException,
+    NodeState.BLOCKED: AirflowFailException,  # not tried again
+    NodeState.FAILED: AirflowException,
+}
+
+
+class NodeTask(BaseOperator):
+    """What an operator that runs one node is, wherever the node runs: the base of such operators, and none by itself.
+
+    The task is skipped when the node was, fails for good when a gate on the data stopped the run, and fails with
+    retries when the node failed; the node's reason is the last line of its log. Where a gate stopped the run, the
+    reason goes on the run's note too.
+
+    Args:
+        tfx_node: The node's id in the compiled pipeline.
+        parameters: Values of the node's runtime parameters, templated.
+        use_cache: ``True`` or ``False`` as text, templated: whether outputs of an earlier run with the same inputs may
+            be taken.
+        gpu: What the node is told of GPUs.
+        report_output: Key of the output whose artifact has a report for people in its folder
+            (:mod:`airflow_bert_service.webui.report_files`); the task gets a link to it. Empty: the node makes none.
+    """
+
+    template_fields: Sequence[str] = ("parameters", "use_cache")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
+    ui_color = "#f0e4d4"
+
+    def __init__(
+        self,
+        *,
+        tfx_node: str,
+        parameters: Mapping[str, str],
+        use_cache: str = "True",
+        gpu: GpuUse = GpuUse.NONE,
+        report_output: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tfx_node = tfx_node
+        self.parameters = parameters
+        self.use_cache = use_cache
+        self.gpu = gpu
+        self.report_output = report_output
+        self.operator_extra_links = (ReportLink(),) if report_output else ()
+        self._node_client: NodeClient | None = None
+
+    def run_node(self, client: NodeClient, context: Context) -> dict[str, object]:
+        """Run the node, and end the task as the node ended.
+
+        Args:
+            client: What runs the node; :meth:`on_kill` cancels it.
+            context: The running task's.
+
+        Returns:
+            The outcome as JSON values.
+
+        Raises:
+            AirflowSkipException: The node had nothing to do.
+            AirflowFailException: A gate on the data stopped the run.
+            AirflowException: The node failed.
+            BertServiceError: The node could not be run, crashed, or was cancelled.
+        """
+        self._node_client = client
+        with recording_failure(context):
+            return self._run(client, context)
+
+    def on_kill(self) -> None:
+        """Kill the node and all that it started; ``execute`` resumes after it, and raises."""
+        if self._node_client is not None:
+            self._node_client.cancel()
+
+    def _run(self, client: NodeClient, context: Context) -> dict[str, object]:
+        run = NodeRun(
+            node=self.tfx_node,
+            run_id=context["run_id"],
+            parameters=_checked_parameters(self.parameters),
+            use_cache=_checked_boolean("use_cache", self.use_cache),
+            gpu=self.gpu,
+        )
+        outcome = client.run(run, lambda line: self.log.info("%s", line))
+        self._push_annotations(context, outcome)
+        self.log.info("%s: %s", self.tfx_node, outcome.state.value)
+        if outcome.reason:
+            self.log.info("%s", outcome.reason)
+        if outcome.state in _ERRORS:
+            raise _ERRORS[outcome.state](outcome.reason or f"node {self.tfx_node!r} is {outcome.state.value}")
+        return outcome.to_xcom()
+
+    def _push_annotations(self, context: Context, outcome: NodeOutcome) -> None:
+        """Push what is told of the task elsewhere: a node that is blocked returns nothing."""
+        if artifacts := outcome.outputs.get(self.report_output):
+            push_annotation(context, REPORT, report_uri(artifacts[0].uri))
+        if outcome.state is NodeState.BLOCKED:
+            # Ours begin with the word already, and the note has it once; a node of somebody else need not say it.
+            push_annotation(context, VERDICT, f"{BLOCKED}{outcome.reason.removeprefix(BLOCKED)}")
+
+
+def _checked_parameters(parameters: Mapping[str, object]) -> dict[str, str]:
+    for name, value in parameters.items():
+        if not isinstance(value, str) or not value:
+            raise SettingsError(
+                f"parameter {name!r} of the node became {value!r}; allowed: a text that is not empty. Correct its "
+                "template in AirflowPipelineConfig.parameters, or the task whose result it takes."
+            )
+    return {name: str(value) for name, value in parameters.items()}
+
+
+def _checked_boolean(name: str, value: str) -> bool:
+    if value not in _BOOLEANS:
+        raise SettingsError(
+            f"{name} became {value!r}; allowed: {', '.join(_BOOLEANS)}. Correct its template in AirflowPipelineConfig."
+        )
+    return _BOOLEANS[value]

@@ -1,0 +1,103 @@
+"""The operator that says what a run came to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from airflow_bert_service.clients.ledger import LedgerClient
+from airflow_bert_service.dag.config import PromotionEnvironment
+from airflow_bert_service.notifiers.dispatcher import DeliveryRetryPolicy, NotificationDispatcher
+from airflow_bert_service.promotion.events import EventKind, RunEnd
+from airflow_bert_service.runs.data_date import Window, data_date, facts_from
+from airflow_bert_service.runs.result import TaskEnd, explain
+from airflow_bert_service.runs.task_states import states_of
+from airflow_bert_service.runs.xcom import FAILURE, VERDICT, push_annotation
+from airflow_bert_service.settings.settings import Settings
+
+
+class PromotionNotifyOperator(BaseOperator):
+    """Tells what a run came to: promoted or not, and why. On the run's note, to the channels, in its last log line.
+
+    The ledger of promotions has the run's verdict. Where it has none because the run did not come that far, this finds
+    out why from the run's tasks, and has that recorded. It decides nothing. Make it a teardown task
+    (``.as_teardown()``): it runs then whatever came before, and its own end does not change the run's.
+
+    Each channel is told of an event once, also when the task runs again. The task fails when one could not be told.
+
+    Args:
+        settings: The Airflow side's settings: ledger, channels, length of the window.
+        module_root: The folder that holds the ``tfx_modules`` of the run.
+        refresh_task_id: The task whose result has the window's first day.
+        delivery_retry_policy: How often a channel is tried.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#d9ead3"
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        module_root: Path,
+        refresh_task_id: str = "refresh_data",
+        delivery_retry_policy: DeliveryRetryPolicy | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+        self.module_root = module_root
+        self.refresh_task_id = refresh_task_id
+        self.delivery_retry_policy = delivery_retry_policy
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Tell the run's event.
+
+        Returns:
+            The event as JSON values.
+
+        Raises:
+            NotificationError: A channel was not told.
+            PromotionCommandError: The ledger cannot be used.
+            DataDateError: The run's data date is not a date.
+        """
+        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
+        event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"]) or client.record(self._end(context))
+        if event.final or event.kind is not EventKind.BLOCKED:
+            # The note has the line of a gate on the data already: from the gate.
+            push_annotation(context, VERDICT, event.line)
+        try:
+            NotificationDispatcher(client, self.settings.notifications, self.delivery_retry_policy).announce(
+                event, context
+            )
+        finally:
+            self.log.info("%s", event.line)
+        return event.to_json()
+
+    def _end(self, context: Context) -> RunEnd:
+        day = data_date(facts_from(context))
+        refreshed = context["ti"].xcom_pull(task_ids=self.refresh_task_id) or {}
+        first_day = Window.ending(day, days=self.settings.window_days).first_day
+        kind, reason = explain(self._tasks(context))
+        return RunEnd(
+            kind=kind,
+            dag_id=self.dag_id,
+            run_id=context["run_id"],
+            data_date=day,
+            first_day=first_day if "first_day" not in refreshed else day.fromisoformat(refreshed["first_day"]),
+            reason=reason,
+            actor=context["dag_run"].triggering_user_name or context["dag_run"].run_type.value,
+        )
+
+    def _tasks(self, context: Context) -> list[TaskEnd]:
+        task, states = context["ti"], states_of(context)
+        upstream = self.get_flat_relative_ids(upstream=True)
+        ends = [TaskEnd(task_id=name, state=states.get(name)) for name in self.dag.task_ids if name in upstream]
+        return [self._with_news(task, end) if end.failed else end for end in ends]
+
+    def _with_news(self, task: Any, end: TaskEnd) -> TaskEnd:
+        pulled = {key: task.xcom_pull(task_ids=end.task_id, key=key) for key in (VERDICT, FAILURE)}
+        return TaskEnd(
+            task_id=end.task_id, state=end.state, verdict=pulled[VERDICT] or "", failure=pulled[FAILURE] or ""
+        )

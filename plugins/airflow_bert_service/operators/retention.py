@@ -1,0 +1,72 @@
+"""The operator that removes what has had its time."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context, Param
+
+from airflow_bert_service.clients.retention import RetentionClient
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.settings.log_folders import log_folders
+from airflow_bert_service.settings.retention import RetentionRequest
+from airflow_bert_service.settings.settings import Settings
+
+DRY_RUN = "{{ (dag_run.conf or {}).get('dry_run', dag_run.run_type == 'manual') }}"
+"""Template: what the run was given; where that says nothing, a run by hand only tells what would go."""
+_BOOLEANS: Mapping[str, bool] = {"True": True, "False": False}
+
+
+def retention_parameters() -> dict[str, Param]:
+    """Return the fields of the trigger form."""
+    told = "Only tell what would go. Scheduled runs remove it."
+    return {"dry_run": Param(default=True, type="boolean", title="Dry run", description=told)}
+
+
+class RetentionOperator(BaseOperator):
+    """Removes versions, artifacts with their metadata, spans and logs that are past their age or count.
+
+    The table of what has gone, and why, is in the log. It decides nothing: ``tfx_modules.retention`` does.
+
+    Args:
+        settings: The Airflow side's settings: rules and places.
+        module_root: The folder that holds ``tfx_modules``.
+        is_dry_run: ``True`` or ``False``: whether only to tell what would go.
+    """
+
+    template_fields: Sequence[str] = ("is_dry_run",)
+    ui_color = "#e6e0d4"
+
+    def __init__(self, *, settings: Settings, module_root: Path, is_dry_run: str = DRY_RUN, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+        self.module_root = module_root
+        self.is_dry_run = is_dry_run
+        self._client: RetentionClient | None = None
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Remove it.
+
+        Returns:
+            JSON values: ``dry_run``, and by kind and for ``all`` how many have gone (``count``) and their ``bytes``.
+
+        Raises:
+            RetentionError: The command failed, or the task was cancelled; the next run goes on.
+            SettingsError: ``is_dry_run`` is neither, or the TFX environment has no Python where the settings say.
+        """
+        del context
+        if self.is_dry_run not in _BOOLEANS:
+            raise SettingsError(
+                f"is_dry_run became {self.is_dry_run!r}; allowed: {', '.join(_BOOLEANS)}. Correct the run's parameters."
+            )
+        request = RetentionRequest.of(self.settings, log_folders(self.settings))
+        self._client = RetentionClient(tfx_python=self.settings.tfx_python, module_root=self.module_root)
+        report = self._client.run(request, dry_run=_BOOLEANS[self.is_dry_run])
+        for line in report.table.splitlines():
+            self.log.info("%s", line)
+        return report.to_xcom()
+
+    def on_kill(self) -> None:
+        """Stop the command; ``execute`` resumes after it, and raises."""
+        if self._client is not None:
+            self._client.cancel()

@@ -1,0 +1,72 @@
+"""The operator that puts another version in service."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_bert_service.clients.ledger import LedgerClient, Rollback
+from airflow_bert_service.dag.config import PromotionEnvironment
+from airflow_bert_service.installation import command
+from airflow_bert_service.settings.settings import Settings
+
+_NO_VERSION = ("", "None")
+
+
+class RollbackOperator(BaseOperator):
+    """Rolls back to a version, and waits until the servers of the setting ``model_servers`` answer with it.
+
+    A run rolls back once: when its task is tried again, it finds what it has done, and waits again. It trains nothing
+    and tells nobody; put :class:`~airflow_bert_service.operators.promotion.PromotionNotifyOperator` after it.
+
+    Args:
+        settings: The Airflow side's settings.
+        module_root: The folder that holds the ``tfx_modules`` to use.
+        version: The version to put in service, templated; empty or ``None``: the one that was there before.
+        reason: Why, in one line, templated.
+    """
+
+    template_fields: Sequence[str] = ("version", "reason")
+    ui_color = "#f9cb9c"
+
+    def __init__(self, *, settings: Settings, module_root: Path, version: str, reason: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+        self.module_root = module_root
+        self.version = version
+        self.reason = reason
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Roll back.
+
+        Returns:
+            The ledger's event as JSON values.
+
+        Raises:
+            AirflowFailException: The version is not a number; trying again cannot help.
+            PromotionCommandError: There is no such version, its files have changed, or a server does not follow.
+        """
+        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
+        event = client.roll_back(
+            Rollback(
+                reason=self.reason,
+                actor=context["dag_run"].triggering_user_name or str(context["dag_run"].run_type),
+                dag_id=self.dag_id,
+                run_id=context["run_id"],
+                version=self._version(),
+            )
+        )
+        self.log.info("%s", event.line)
+        return event.to_json()
+
+    def _version(self) -> int | None:
+        if self.version in _NO_VERSION:
+            return None
+        if not self.version.isdecimal():
+            raise AirflowFailException(
+                f"version is {self.version!r}; allowed: a number like 2026110501, or nothing for the version before. "
+                f"Trigger again with one of these; `{command('models history')}` lists them."
+            )
+        return int(self.version)

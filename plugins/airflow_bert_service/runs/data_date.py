@@ -1,0 +1,144 @@
+"""Which day's data a run is about, and the window of days that it trains on.
+
+A run's *data date* is decided by the first of these rules that applies; every day is a UTC day:
+
+1. The parameter ``data_date`` names it.
+2. A scheduled or backfill run: the day that its data interval begins on.
+3. A run with a logical date (triggered by hand, or by another DAG): that day when it is midnight, because that is how a
+   day is written as a moment (``airflow dags trigger -l 2026-11-05``); any other moment means "now", and the newest
+   data that is complete is then the day before.
+4. A run without a logical date: the last day that was complete at the run's ``run_after``.
+
+Rules 2 to 4 leave no run without a date. A manual run's data interval is not looked at: the timetable makes it the
+interval before the logical date, which is not the day that its user wrote.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_bert_service.exceptions import DataDateError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+PARAMETER = "data_date"
+INTERVAL_RUN_TYPES = frozenset({"scheduled", "backfill"})
+EPOCH = dt.date(1970, 1, 1)
+ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What a DAG run says about its date. Moments are aware of their time zone."""
+
+    run_type: str
+    """Airflow's run type: ``scheduled``, ``backfill``, ``manual``, ``operator_triggered``, ``asset_triggered`` ..."""
+    run_after: dt.datetime
+    """The earliest moment that the run could begin; every run has one."""
+    logical_date: dt.datetime | None = None
+    data_interval_start: dt.datetime | None = None
+    data_date: object = None
+    """The run's parameter ``data_date`` as it was given; None: not given."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Consecutive days, both ends included; empty when ``last_day`` is before ``first_day``."""
+
+    first_day: dt.date
+    last_day: dt.date
+
+    @classmethod
+    def ending(cls, last_day: dt.date, *, days: int) -> "Window":
+        """Make the window of ``days`` days that ends with ``last_day``."""
+        return cls(last_day - ONE_DAY * (days - 1), last_day)
+
+    def clipped(self, first_day: dt.date) -> "Window":
+        """Return the part of the window that does not lie before ``first_day``."""
+        return Window(max(self.first_day, first_day), self.last_day)
+
+    def __len__(self) -> int:
+        return max((self.last_day - self.first_day).days + 1, 0)
+
+    def __iter__(self) -> Iterator[dt.date]:
+        return (self.first_day + ONE_DAY * offset for offset in range(len(self)))
+
+    @property
+    def start_span(self) -> int:
+        """Span number of the first day."""
+        return span_number(self.first_day)
+
+    @property
+    def end_span(self) -> int:
+        """Span number of the last day."""
+        return span_number(self.last_day)
+
+    @property
+    def range_config(self) -> str:
+        """The window as JSON of TFX's ``RangeConfig`` (``tfx/proto/range_config.proto``), in span numbers."""
+        return json.dumps({"static_range": {"start_span_number": self.start_span, "end_span_number": self.end_span}})
+
+
+def span_number(day: dt.date) -> int:
+    """Return TFX's span number of a day, which counts the days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def data_date(facts: RunFacts) -> dt.date:
+    """Decide which day's data a run is about, by the rules at the top of this module.
+
+    Args:
+        facts: What the run says about its date.
+
+    Returns:
+        The data date, a UTC day.
+
+    Raises:
+        DataDateError: The parameter ``data_date`` was given and is not a date.
+    """
+    if facts.data_date is not None:
+        return _parameter(facts.data_date)
+    if facts.run_type in INTERVAL_RUN_TYPES and facts.data_interval_start is not None:
+        return _utc(facts.data_interval_start).date()
+    if facts.logical_date is not None:
+        moment = _utc(facts.logical_date)
+        return moment.date() if moment.time() == dt.time.min else _last_complete_day(moment)
+    return _last_complete_day(_utc(facts.run_after))
+
+
+def facts_from(context: "Context") -> RunFacts:
+    """Read a run's facts from the context that Airflow gives a task."""
+    run = context["dag_run"]
+    return RunFacts(
+        run_type=run.run_type.value,
+        run_after=run.run_after,
+        logical_date=run.logical_date,
+        data_interval_start=run.data_interval_start,
+        data_date=context["params"].get(PARAMETER),
+    )
+
+
+def _parameter(value: object) -> dt.date:
+    try:
+        day = dt.date.fromisoformat(str(value))
+    except ValueError:
+        day = None
+    # Python reads 20261105 and 2026-W45-4 too; one way to write a day is enough, and it is the folders' way.
+    if day is None or day.isoformat() != value:
+        raise DataDateError(
+            f"parameter {PARAMETER} is {value!r}; allowed: a day like 2026-11-05, or null for the run's own date. "
+            "Trigger the run anew with one of these."
+        )
+    return day
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    return moment.astimezone(dt.timezone.utc)
+
+
+def _last_complete_day(moment: dt.datetime) -> dt.date:
+    # Also right at midnight: the day that ends then is complete.
+    return moment.date() - ONE_DAY

@@ -1,0 +1,109 @@
+"""Airflow calls this when a run ends: what its tasks have to say of it goes on the run's note.
+
+Runs whose tasks have left no verdict, as those of anybody else's DAGs, are left alone: one look at their XComs is all.
+It runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
+same with every executor. It is imported in every process of Airflow's, and imports little.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.listeners import hookimpl
+from airflow_bert_service.runs.note import AUTHOR, RunNote, RunNoteLine, note_with
+from airflow_bert_service.runs.xcom import VERDICT
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy.engine import Connection
+
+_logger = logging.getLogger(__name__)
+
+
+@hookimpl
+def on_dag_run_success(dag_run: "DagRun") -> None:
+    """Write the note of a run that succeeded."""
+    write_note(dag_run)
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: "DagRun") -> None:
+    """Write the note of a run that failed."""
+    write_note(dag_run)
+
+
+def write_note(dag_run: "DagRun") -> None:
+    """Put the verdicts of a run's tasks on its note.
+
+    It happens in the transaction in which Airflow ends the run. What goes wrong is logged as an error, and changes
+    nothing else.
+
+    Args:
+        dag_run: The run, in a database session.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.orm import object_session
+
+    session = object_session(dag_run)
+    if session is None:
+        # `airflow dags test` ends runs so.
+        _logger.warning("run %s is not in a database session; its note was not written", dag_run.run_id)
+        return
+    try:
+        if not _is_ours(session.connection(), dag_run.id):
+            return
+        session.flush()  # a note that is set by the same request
+        # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
+        # forbids commits of its session, and those of a session's savepoints count among them.
+        with session.connection().begin_nested():
+            _update(session.connection(), dag_run.id)
+    except SQLAlchemyError:
+        _logger.exception("the note of run %s of DAG %s was not written", dag_run.run_id, dag_run.dag_id)
+        return
+    # The session has not seen the change, and may have read the note before.
+    if note := vars(dag_run).get("dag_run_note"):
+        session.expire(note)
+    session.expire(dag_run, ["dag_run_note"])
+
+
+def _is_ours(connection: "Connection", run: int) -> bool:
+    """Tell whether a task of the run has left a verdict, or has left one before and this listener a note."""
+    from airflow.models.dagrun import DagRunNote
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import exists, or_, select
+
+    verdict = exists().where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
+    note = exists().where(DagRunNote.dag_run_id == run, DagRunNote.user_id == AUTHOR)
+    return bool(connection.scalar(select(or_(verdict, note))))
+
+
+def _update(connection: "Connection", run: int) -> None:
+    from airflow.models.dagrun import DagRunNote
+    from sqlalchemy import delete, insert, select, update
+
+    before = connection.execute(
+        select(DagRunNote.content, DagRunNote.user_id).where(DagRunNote.dag_run_id == run)
+    ).first()
+    note = RunNote(before.content or "", before.user_id) if before else None
+    wanted = note_with(note, _verdicts(connection, run))
+    if wanted == note:
+        return
+    if wanted is None:
+        connection.execute(delete(DagRunNote).where(DagRunNote.dag_run_id == run))
+        return
+    values: dict[str, Any] = {"content": wanted.content, "user_id": wanted.author}
+    if note is None:
+        connection.execute(insert(DagRunNote).values(dag_run_id=run, **values))
+    else:
+        connection.execute(update(DagRunNote).where(DagRunNote.dag_run_id == run).values(**values))
+
+
+def _verdicts(connection: "Connection", run: int) -> list[RunNoteLine]:
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import select
+
+    rows = connection.execute(
+        select(XComModel.task_id, XComModel.map_index, XComModel.value)
+        .where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
+        .order_by(XComModel.timestamp, XComModel.task_id, XComModel.map_index)
+    )
+    return [RunNoteLine(row.task_id, row.map_index, str(row.value)) for row in rows]

@@ -1,0 +1,61 @@
+"""What tasks leave in XCom beside what they return: news for people, which never decides how a task ends.
+
+Their readers run outside of tasks, in the scheduler (:mod:`airflow_bert_service.runs.listener`) and in the API server
+(:mod:`airflow_bert_service.webui.report_app`), and read Airflow's database. An XCom backend that keeps short texts elsewhere hides
+them from these.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException, AirflowTaskTimeout
+
+VERDICT = "bert_service_verdict"
+"""Key of a line for the run's note, like ``blocked: 12 of 300 reviews have no text``. Any operator may push one."""
+REPORT = "bert_service_report"
+"""Key of the address of a report that the task made for people."""
+FAILURE = "bert_service_failure"
+"""Key of the error that ended the task's last try, in one line; ``notify_promotion`` tells it."""
+
+_LONGEST = 500  # characters of an error that are kept
+_logger = logging.getLogger(__name__)
+
+
+def push_annotation(context: Context, key: str, value: str) -> None:
+    """Push an XCom; a failure is logged as an error, and is not the task's.
+
+    Args:
+        context: The running task's.
+        key: :data:`VERDICT` or :data:`REPORT`.
+        value: The text.
+    """
+    try:
+        context["ti"].xcom_push(key, value)
+    except AirflowRuntimeError as error:
+        # One line: the traceback is that of Airflow's client, and says no more.
+        _logger.error("XCom %s was not stored: %r", key, error)  # noqa: TRY400
+
+
+@contextmanager
+def recording_failure(context: Context) -> Iterator[None]:
+    """Leave the error that ends a task in its XComs; it goes on as it was.
+
+    Args:
+        context: The running task's.
+    """
+    try:
+        yield
+    except AirflowSkipException:
+        raise
+    except (Exception, AirflowTaskTimeout) as error:
+        push_annotation(context, FAILURE, _masked(" ".join((str(error) or type(error).__name__).split()))[:_LONGEST])
+        raise
+
+
+def _masked(text: str) -> str:
+    # As in the task's log: this text goes further, to people and their mailboxes.
+    from airflow.sdk._shared.secrets_masker import redact
+
+    return str(redact(text))

@@ -1,0 +1,34 @@
+"""Whether the databases fit the executor: SQLite is for one machine.
+
+With the LocalExecutor everything runs on the machine that holds the file. Any other executor may run tasks elsewhere,
+where the file is another one, or lies on a network file system, whose locks SQLite cannot rely on
+(https://www.sqlite.org/faq.html#q5).
+"""
+
+from collections.abc import Mapping
+
+from airflow_bert_service.exceptions import SettingsError
+
+CONNECTION = "conn:"
+"""What an address begins with that is the id of an Airflow connection."""
+_LOCAL = "LocalExecutor"
+
+
+def check_databases(executors: str, databases: Mapping[str, str]) -> None:
+    """Refuse SQLite where tasks may run on several machines.
+
+    Args:
+        executors: Airflow's ``[core] executor``: one or more, with commas between them.
+        databases: Addresses by the setting that holds each.
+
+    Raises:
+        SettingsError: A database is an SQLite file, and an executor is not the LocalExecutor.
+    """
+    distributed = [name.strip() for name in executors.split(",") if not name.strip().endswith(_LOCAL)]
+    files = [setting for setting, address in databases.items() if address.startswith("sqlite")]
+    if distributed and files:
+        raise SettingsError(
+            f"{', '.join(files)}: SQLite, but [core] executor is {', '.join(distributed)}, whose tasks may run on "
+            f"several machines; allowed: PostgreSQL, or SQLite with the {_LOCAL} alone. Set each of them to an address "
+            "like postgresql://user:password@host:port/name, or the executor back; docs/cluster.md shows the whole."
+        )

@@ -1,0 +1,73 @@
+"""Which nodes are for a GPU, and where the executor takes them: keys of ``[bert_service]``.
+
+:mod:`airflow_bert_service.settings.settings` reads them with the others; :class:`~airflow_bert_service.dag.config.AirflowPipelineConfig` applies
+them. ``docs/cluster.md`` tells how workers and the pool are set up.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
+from airflow_bert_service.settings import parsing as read
+
+GPU_TYPES = frozenset({"Trainer", "Tuner"})
+
+
+class GpuUse(str, Enum):
+    """What a node is told of GPUs."""
+
+    NONE = "none"
+    """It does not ask for one."""
+    WANTED = "wanted"
+    """Its log says whether TensorFlow sees one; without one it runs on the CPU."""
+    REQUIRED = "required"
+    """It fails where TensorFlow sees none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuSettings:
+    """Which nodes are for a GPU, and where they run.
+
+    With the default values they run like all others. Not what TensorFlow does with a GPU: that is the training's.
+    """
+
+    gpu_nodes: tuple[str, ...] = ()
+    """Ids of the nodes, with commas between them; empty: those of the types Trainer and Tuner."""
+    gpu_queue: str = ""
+    """Queue of the executor (Celery) that their tasks go to; empty: the same as all others."""
+    gpu_pool: str = ""
+    """Airflow pool that each of their tasks takes a slot of; empty: the same as all others. It has to exist."""
+    require_gpu: bool = False
+    """Whether they fail where TensorFlow sees no GPU; else they run on the CPU then, and their log says so."""
+
+    def use_of(self, node: NodePlan) -> GpuUse:
+        """Return what a node is told."""
+        if not (node.id in self.gpu_nodes if self.gpu_nodes else node.short_type in GPU_TYPES):
+            return GpuUse.NONE
+        return GpuUse.REQUIRED if self.require_gpu else GpuUse.WANTED
+
+    def check(self, plan: PipelinePlan) -> None:
+        """Check the nodes' names.
+
+        Raises:
+            SettingsError: The pipeline has no such node.
+        """
+        read.known_nodes("gpu_nodes", self.gpu_nodes, plan)
+
+
+def gpu_settings_from(given: Mapping[str, str]) -> GpuSettings:
+    """Make the settings of texts.
+
+    Args:
+        given: Texts by key, none of them empty. Keys of other settings are passed over.
+
+    Raises:
+        SettingsError: A value is not allowed.
+    """
+    return GpuSettings(
+        gpu_nodes=read.names(given.get("gpu_nodes", "")),
+        gpu_queue=given.get("gpu_queue", ""),
+        gpu_pool=given.get("gpu_pool", ""),
+        require_gpu=read.boolean("require_gpu", given.get("require_gpu", "false")),
+    )

@@ -1,0 +1,299 @@
+"""Settings of the Airflow side: section ``[bert_service]`` of airflow.cfg, read once, passed on as a frozen object.
+
+Every key can be overridden by an environment variable ``AIRFLOW__BERT_SERVICE__<KEY>``. Relative paths count from
+``root``, or from Airflow's home where the package is an installed wheel and ``root`` is not set.
+Settings of the TFX pipeline itself (encoder, training, gate) are in ``tfx_modules/settings.toml``.
+"""
+
+import datetime as dt
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.installation import airflow_home, command, default_state, is_checkout, project_root
+from airflow_bert_service.settings import parsing as read
+from airflow_bert_service.settings.channels import Channel, read_channels
+from airflow_bert_service.settings.containers import ContainerSettings, container_settings_from
+from airflow_bert_service.settings.databases import CONNECTION, check_databases
+from airflow_bert_service.settings.feeds import SourceSettings, source_settings_from
+from airflow_bert_service.settings.gpu import GpuSettings, gpu_settings_from
+from airflow_bert_service.settings.parsing import SECTION
+from airflow_bert_service.settings.retention import RetentionSettings, retention_from
+from airflow_bert_service.settings.row_rules import RowRules, rules_from
+
+PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+"""Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
+_PARTS: Mapping[str, type] = {
+    "source": SourceSettings,
+    "rules": RowRules,
+    "retention": RetentionSettings,
+    "gpu": GpuSettings,
+    "containers": ContainerSettings,
+}
+DATABASE_SCHEMES = ("sqlite:///", "postgresql://", CONNECTION)
+
+
+class FeedName(str, Enum):
+    """Where reviews come from."""
+
+    SAMPLE = "sample"
+    """The reviews in ``data/sample_reviews.csv``, 24 days of them."""
+    IMDB = "imdb"
+    """The IMDB review archive, spread over ``imdb_days`` days."""
+    FILES = "files"
+    """CSV or JSON Lines files, some for every day, on a disk or an object store."""
+    SQL = "sql"
+    """A query of a database."""
+    HTTP = "http"
+    """Pages of JSON from a web service."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the Airflow side needs to know about the place that it runs in.
+
+    All paths are absolute. This is not the pipeline's configuration, and holds nothing that varies from run to run.
+    """
+
+    root: Path
+    """The folder that holds ``tfx_modules`` and ``data``. Default: the project's folder; of an installed wheel, the
+    files that it carries."""
+    tfx_python: Path
+    """Python of the TFX environment. Default ``{root}/.venv/tfx/bin/python``; of an installed wheel
+    ``{state}/tfx/bin/python``, where ``bert-service setup-tfx`` builds it."""
+    state: Path
+    """Folder of everything that runs leave behind. Default ``{root}/var``; of an installed wheel
+    ``$AIRFLOW_HOME/bert_service``."""
+    metadata: str = field(repr=False)  # may hold a password
+    """Address of the ML Metadata store, ``sqlite:///PATH``, ``postgresql://user:password@host:port/name``, or
+    ``conn:ID`` for the Airflow connection ``ID`` (of type ``postgres``), which is looked up when a task or a command
+    needs it. Default ``sqlite:///{state}/metadata/mlmd.db``."""
+    ledger: str = field(repr=False)  # likewise
+    """Address of the ledger of promotions, in the same forms. Default ``sqlite:///{state}/ledger/ledger.db``."""
+    node_socket: Path | None = None
+    """Unix socket of the node server; empty: a fresh process per node. Where it is set the server must be there."""
+    feed: FeedName = FeedName.SAMPLE
+    """Which feed ``refresh_data`` reads."""
+    imdb_archive: str = PUBLIC_IMDB_ARCHIVE
+    """The aclImdb tar.gz: a path, or an http(s) address."""
+    imdb_sha256: str = ""
+    """SHA-256 that the archive must have, in hex digits; empty: the known one of the public address, else any."""
+    imdb_first_day: dt.date = dt.date(2026, 10, 16)
+    """The day that the IMDB feed begins on."""
+    imdb_days: int = 24
+    """How many days the IMDB archive is spread over."""
+    imdb_reviews_per_day: int = 100
+    """How many of a day's IMDB reviews are used (the same ones every time); 0: all, about 1,000 a day."""
+    source: SourceSettings = field(default_factory=SourceSettings)
+    """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest."""
+    rules: RowRules = field(default_factory=RowRules)
+    """What a row must be to be used, and how many may be otherwise: the keys ``labels`` and ``max_bad_share``."""
+    holdout: Path | None = None
+    """CSV file (columns ``review``, ``sentiment``) of reviews that are never trained on, and that candidates are judged
+    by; its name without ending names it. Empty: the feed's own, which ``files``, ``sql`` and ``http`` do not have."""
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    """How much is kept of what runs leave behind: the keys ``keep_*``."""
+    gpu: GpuSettings = field(default_factory=GpuSettings)
+    """Which nodes are for a GPU, and where they run: the keys ``gpu_*`` and ``require_gpu``."""
+    containers: ContainerSettings = field(default_factory=ContainerSettings)
+    """Which nodes run in a container of their own, and what it is made of: the keys ``container_*``."""
+    window_days: int = 14
+    """Length of the window of days that a run trains on; it ends at the run's data date."""
+    allowed_gaps: frozenset[dt.date] = frozenset()
+    """Days that a window may lack. Any other day without reviews fails the run, and so does a data date without."""
+    serialize_writes: bool = True
+    """Whether Airflow's API server answers requests that write one after another where Airflow's database is SQLite;
+    ``false`` switches that off. It changes nothing with another database."""
+    model_servers: tuple[str, ...] = ()
+    """Where servers tell the model's state over REST (``http://HOST:8501/v1/models/bert_sentiment``), with spaces
+    between them; a rollback waits until all of them have followed. Empty: it does not wait."""
+    notifications: tuple[Channel, ...] = field(default=(), repr=False)  # may hold a notifier's secrets
+    """Who is told of promotions, as JSON: :mod:`airflow_bert_service.settings.channels` has the form; empty: nobody."""
+
+    def __post_init__(self) -> None:
+        """Check the values that have a limit."""
+        self.source.require(self.feed.value)
+        read.at_least("window_days", self.window_days, 1)
+        self.retention.check(self.window_days)
+        read.at_least("imdb_days", self.imdb_days, 1)
+        read.at_least("imdb_reviews_per_day", self.imdb_reviews_per_day, 0)
+        if self.imdb_sha256 and not SHA256.fullmatch(self.imdb_sha256):
+            raise SettingsError(
+                f"[{SECTION}] imdb_sha256 is {self.imdb_sha256!r}; allowed: 64 hex digits, as sha256sum prints them. "
+                "Correct it, or leave it out."
+            )
+        for name in ("metadata", "ledger"):
+            self._check_scheme(name, getattr(self, name))
+
+    def _check_scheme(self, name: str, address: str) -> None:
+        if not address.startswith(DATABASE_SCHEMES):
+            raise SettingsError(
+                f"[{SECTION}] {name} has the scheme {address.partition(':')[0]!r}; allowed: sqlite:///PATH and "
+                "postgresql://user:password@host:port/name, or conn:ID for an Airflow connection. Set it to one of "
+                "these, or leave it out."
+            )
+
+    @property
+    def imdb_digest(self) -> str:
+        """SHA-256 that the IMDB archive must have; empty: any."""
+        known = PUBLIC_IMDB_SHA256 if self.imdb_archive == PUBLIC_IMDB_ARCHIVE else ""
+        return self.imdb_sha256 or known
+
+    @property
+    def pipeline_root(self) -> Path:
+        """Where TFX keeps artifacts."""
+        return self.state / "pipeline"
+
+    @property
+    def spans(self) -> Path:
+        """Where ``refresh_data`` keeps reviews, a folder a day."""
+        return self.state / "spans"
+
+    @property
+    def models(self) -> Path:
+        """Where the Pusher publishes, and the model server looks for, numbered model versions."""
+        return self.state / "models" / "bert_sentiment"
+
+    @property
+    def bundles(self) -> Path:
+        """Where the DAG bundle keeps its snapshots."""
+        return self.state / "bundles"
+
+    @property
+    def outcomes(self) -> Path:
+        """Where nodes write their outcome files, while their tasks run."""
+        return self.state / "outcomes"
+
+    @property
+    def downloads(self) -> Path:
+        """Where downloaded archives, and what is made of them, are kept."""
+        return self.state / "downloads"
+
+    @property
+    def imdb_holdout(self) -> Path:
+        """Where the IMDB feed's holdout is kept; its name has the version of the rule that it is made by."""
+        return self.state / "holdouts" / "imdb-v1"
+
+    @property
+    def sample_holdout(self) -> Path:
+        """The sample feed's holdout."""
+        return self.root / "data" / "holdout" / "sample-v1.csv"
+
+    @property
+    def sample_feed(self) -> Path:
+        """The CSV file of the sample feed."""
+        return self.root / "data" / "sample_reviews.csv"
+
+
+def load_settings() -> Settings:
+    """Read Airflow's configuration.
+
+    Returns:
+        The settings, with the environment's overrides.
+
+    Raises:
+        SettingsError: A value is not allowed, the section has a key that is none of the settings, or a database does
+            not fit Airflow's executor.
+    """
+    # Imported here: a module that only takes Settings needs no Airflow.
+    from airflow.configuration import conf
+
+    hidden = {key for section, key in conf.sensitive_config_values if section == SECTION}
+    # Airflow itself looks up a hidden value by a command or in a secrets backend: metadata_cmd, ledger_secret ...
+    elsewhere = {f"{key}{way}": key for key in hidden for way in ("_cmd", "_secret")}
+    keys = {elsewhere.get(key, key) for key in set(conf.getsection(SECTION) or {}) | _keys_in_environment()}
+    settings = settings_from({key: str(conf.get(SECTION, key)) for key in keys})
+    databases = {
+        f"[{SECTION}] metadata": settings.metadata,
+        f"[{SECTION}] ledger": settings.ledger,
+        # Hidden from tasks, which do not open it.
+        "[database] sql_alchemy_conn": str(conf.get("database", "sql_alchemy_conn", fallback="")),
+    }
+    check_databases(str(conf.get("core", "executor")), databases)
+    return settings
+
+
+def settings_from(values: Mapping[str, str]) -> Settings:
+    """Make settings of texts, as a configuration file holds them.
+
+    Args:
+        values: Texts by key; a key that is missing or empty takes its default.
+
+    Returns:
+        The settings, paths absolute.
+
+    Raises:
+        SettingsError: As for :func:`load_settings`.
+    """
+    own = [setting.name for setting in fields(Settings) if setting.name not in _PARTS]
+    known = [*own, *(setting.name for part in _PARTS.values() for setting in fields(part))]
+    if unknown := sorted(set(values) - set(known)):
+        raise SettingsError(
+            f"[{SECTION}] has the unknown key {', '.join(unknown)}; known: {', '.join(known)}. Remove or rename it."
+        )
+    given = {key: value.strip() for key, value in values.items() if value.strip()}
+    root = _path(given.get("root", str(project_root())), project_root())
+    # Nobody writes relative paths that count from the folder of an installed package.
+    base = root if is_checkout() or "root" in given else airflow_home()
+    state = _path(given["state"], base) if "state" in given else _state(root)
+    return Settings(
+        root=root,
+        tfx_python=_path(given.get("tfx_python", str(_tfx_python(root, state))), base),
+        state=state,
+        metadata=given.get("metadata", f"sqlite:///{state}/metadata/mlmd.db"),
+        ledger=given.get("ledger", f"sqlite:///{state}/ledger/ledger.db"),
+        node_socket=_path(given["node_socket"], base) if "node_socket" in given else None,
+        feed=read.choice(FeedName, "feed", given.get("feed", FeedName.SAMPLE.value)),
+        imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), base),
+        imdb_sha256=given.get("imdb_sha256", "").lower(),
+        imdb_first_day=read.day("imdb_first_day", given.get("imdb_first_day", Settings.imdb_first_day.isoformat())),
+        imdb_days=read.integer("imdb_days", given.get("imdb_days", str(Settings.imdb_days))),
+        imdb_reviews_per_day=read.integer(
+            "imdb_reviews_per_day", given.get("imdb_reviews_per_day", str(Settings.imdb_reviews_per_day))
+        ),
+        source=source_settings_from(given, base),
+        rules=rules_from(given),
+        holdout=_path(given["holdout"], base) if "holdout" in given else None,
+        retention=retention_from(given),
+        gpu=gpu_settings_from(given),
+        containers=container_settings_from(given),
+        window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
+        allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
+        serialize_writes=read.boolean("serialize_writes", given.get("serialize_writes", "true")),
+        model_servers=read.addresses("model_servers", given.get("model_servers", "")),
+        notifications=read_channels(given.get("notifications", "")),
+    )
+
+
+def _keys_in_environment() -> set[str]:
+    prefix = f"AIRFLOW__{SECTION.upper()}__"
+    return {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)}
+
+
+def _path(value: str, base: Path) -> Path:
+    if "${" in value:
+        or_else = f", or start Airflow with `{command('airflow')}`, which does" if is_checkout() else ""
+        raise SettingsError(
+            f"[{SECTION}] has the path {value!r} with a variable that is not set; allowed: a path whose variables "
+            f"are in the environment. Set the variable{or_else}."
+        )
+    # Not resolved: the Python of a virtual environment is a symbolic link, and has to stay one.
+    return base / Path(value).expanduser()
+
+
+def _state(root: Path) -> Path:
+    return root / "var" if is_checkout() else default_state()
+
+
+def _tfx_python(root: Path, state: Path) -> Path:
+    return (root / ".venv" if is_checkout() else state) / "tfx" / "bin" / "python"
+
+
+def _archive(value: str, root: Path) -> str:
+    return value if value.startswith(("http://", "https://")) else str(_path(value, root))

@@ -1,0 +1,36 @@
+"""A web app that is made when it is first asked for something."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class LazyApp:
+    """Stands for a web app that is made at the first request.
+
+    Airflow wants an app when it loads a plugin, and loads plugins in every process, tasks too. Only the API server gets
+    requests; no other process pays for the app's imports.
+
+    Args:
+        make: Makes the app.
+    """
+
+    def __init__(self, make: "Callable[[], ASGIApp]") -> None:
+        self._make = make
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer a request (ASGI)."""
+        if self._app is None:
+            self._app = self._make()
+        await self._app(scope, receive, send)
+
+
+def make_reports() -> "ASGIApp":
+    """Make the app that shows reports, from Airflow's configuration."""
+    from airflow_bert_service.settings.settings import load_settings
+    from airflow_bert_service.webui.report_app import reports_app
+
+    return reports_app(load_settings().pipeline_root)

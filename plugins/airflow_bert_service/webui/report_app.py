@@ -1,0 +1,96 @@
+"""The app that shows the reports of tasks to users who may see these tasks.
+
+Airflow's server mounts it; it stands behind Airflow's own login and permissions, which an app of a plugin only has when
+it asks for them.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from airflow_bert_service.exceptions import ReportError
+from airflow_bert_service.runs.xcom import REPORT
+from airflow_bert_service.webui.report_files import read_report
+from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from sqlalchemy import select
+
+HEADERS = {
+    # Pictures and styles that are inside the page; nothing is run, loaded, sent or framed.
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-store",
+}
+LOGIN_HINT = "Log in to Airflow in this browser, then open this page again.\n"
+
+_logger = logging.getLogger(__name__)
+
+
+def reports_app(root: Path) -> FastAPI:
+    """Make the app.
+
+    Args:
+        root: The folder that reports are in; nothing outside of it is read.
+    """
+    app = FastAPI(title="Reports", openapi_url=None)  # without pages of documentation
+
+    @app.middleware("http")
+    async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        response.headers.update(HEADERS)
+        return response
+
+    @app.exception_handler(HTTPException)
+    async def tell(_request: Request, error: HTTPException) -> Response:
+        hint = LOGIN_HINT if error.status_code == status.HTTP_401_UNAUTHORIZED else ""
+        return PlainTextResponse(f"{error.detail}\n{hint}", error.status_code, error.headers)
+
+    @app.get(
+        "/reports/{dag_id}/{run_id}/{task_id}",
+        dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))],
+    )
+    def report(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Response:
+        uri = _uri(dag_id, run_id, task_id, map_index)
+        return HTMLResponse(_page(uri, root))
+
+    return app
+
+
+def _uri(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+    """Return the address that the task's last try has left."""
+    query = select(XComModel.value).where(
+        XComModel.dag_id == dag_id,
+        XComModel.run_id == run_id,
+        XComModel.task_id == task_id,
+        XComModel.map_index == map_index,
+        XComModel.key == REPORT,
+    )
+    with create_session() as session:
+        uri = session.scalar(query)
+    if uri is None:
+        raise HTTPException(
+            status.HTTP_404_NOT_FOUND,
+            f"The task {task_id} of run {run_id} of DAG {dag_id} has no report. It has one after a try that made one; "
+            "its log says what became of the last try.",
+        )
+    return str(uri)
+
+
+def _page(uri: str, root: Path) -> bytes:
+    try:
+        return read_report(uri, root)
+    except ReportError as error:
+        _logger.warning("%s", error)
+        raise HTTPException(status.HTTP_403_FORBIDDEN, str(error)) from error
+    except OSError as error:
+        raise HTTPException(
+            status.HTTP_404_NOT_FOUND,
+            f"The report at {uri} cannot be read ({error.strerror or 'not a file'}). Either the node made none, or its "
+            "artifacts were removed, or this server does not see the folder. Run the task anew to make one.",
+        ) from error

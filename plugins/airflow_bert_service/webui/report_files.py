@@ -1,0 +1,62 @@
+"""Reports that tasks make for people: pages in an artifact's folder, shown by Airflow's own server."""
+
+import stat
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from airflow_bert_service.exceptions import ReportError
+
+URL_PREFIX = "/bert_service"
+"""Where Airflow's server has our pages."""
+REPORT_FILE = "report.html"
+"""A page of its own: pictures inside, no scripts."""
+
+
+def report_uri(artifact_uri: str) -> str:
+    """Return the address of the report in an artifact's folder."""
+    return f"{artifact_uri.rstrip('/')}/{REPORT_FILE}"
+
+
+def report_page(base_url: str, *, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
+    """Return where Airflow's server shows a task's report.
+
+    Args:
+        base_url: ``[api] base_url``; empty where it is not set.
+        dag_id: The DAG's id.
+        run_id: The run's id.
+        task_id: The task's id.
+        map_index: Of a mapped task; -1 for others.
+
+    Returns:
+        Path and query, without the host: a user may know the server by another name than Airflow does, as through a
+        tunnel.
+    """
+    path = "/".join(quote(part, safe="") for part in (dag_id, run_id, task_id))
+    query = f"?map_index={map_index}" if map_index >= 0 else ""
+    return f"{urlsplit(base_url).path.rstrip('/')}{URL_PREFIX}/reports/{path}{query}"
+
+
+def read_report(uri: str, root: Path) -> bytes:
+    """Read a report.
+
+    Args:
+        uri: Where it is: a path, from an XCom that anybody may have written who can write XComs.
+        root: The folder that it has to be in.
+
+    Returns:
+        The page, as HTML in UTF-8.
+
+    Raises:
+        ReportError: It is not a report in ``root``, and was not read.
+        FileNotFoundError: There is none at that place.
+    """
+    # Links resolved: one that leads out of the folder must not be followed.
+    path = None if "\0" in uri else Path(uri).resolve()
+    if path is None or path.name != REPORT_FILE or not path.is_relative_to(root.resolve()):
+        raise ReportError(
+            f"the report at {uri!r} is not shown; allowed: a {REPORT_FILE} in {root}. Does the API server have the "
+            "[bert_service] settings of the tasks?"
+        )
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FileNotFoundError(path)
+    return path.read_bytes()

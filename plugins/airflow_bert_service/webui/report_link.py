@@ -1,0 +1,34 @@
+"""Links of tasks, shown in Airflow as buttons on their tab *Details*."""
+
+from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk.types import TaskInstanceKey
+from airflow_bert_service.runs.xcom import REPORT
+from airflow_bert_service.webui.report_files import report_page
+
+
+class ReportLink(BaseOperatorLink):
+    """Leads to the report that the task's last try has made. A task that made none has no such button."""
+
+    @property
+    def name(self) -> str:
+        """The button's text."""
+        return "Validation report"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 (Airflow's signature)
+        """Return the page's path; empty where there is no report.
+
+        Airflow calls it once in the task's process, when the task has ended in whichever way, and keeps the answer.
+        """
+        # Imported here: both read Airflow's configuration when they are imported.
+        from airflow.configuration import conf
+        from airflow.sdk.execution_time.xcom import XCom
+
+        if XCom.get_value(ti_key=ti_key, key=REPORT) is None:
+            return ""
+        return report_page(
+            conf.get("api", "base_url", fallback=""),
+            dag_id=ti_key.dag_id,
+            run_id=ti_key.run_id,
+            task_id=ti_key.task_id,
+            map_index=ti_key.map_index,
+        )

@@ -1,0 +1,55 @@
+"""Where in Airflow's pages people find what an event of the ledger is about."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from airflow_bert_service.promotion.events import PromotionEvent
+from airflow_bert_service.webui.report_files import report_page
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:
+    """Return addresses by what they are called: the run, the task that tells of it, the validation report.
+
+    Args:
+        event: The event.
+        context: Of the task that tells it, be it one of the event's run or not.
+
+    Returns:
+        What there is; nothing where ``[api] base_url`` is not set, because Airflow does not know its own address then.
+    """
+    # Imported here: it reads Airflow's configuration when it is imported.
+    from airflow.configuration import conf
+
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    task = context.get("ti")
+    if not base or not task:
+        return {}
+    links = {"Task": _page(base, task.dag_id, task.run_id, task.task_id)}
+    if event.dag_id and event.run_id:
+        links = {"Run": _page(base, event.dag_id, event.run_id), **links}
+    if (event.dag_id, event.run_id) == (task.dag_id, task.run_id):
+        links.update(_report(base, context))
+    return links
+
+
+def _page(base: str, dag_id: str, run_id: str, task_id: str = "") -> str:
+    run = f"{base}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    return f"{run}/tasks/{quote(task_id, safe='')}" if task_id else run
+
+
+def _report(base: str, context: "Context") -> Mapping[str, str]:
+    from airflow_bert_service.runs.xcom import REPORT
+    from airflow_bert_service.webui.report_link import ReportLink
+
+    task = context["ti"]
+    for other in context["dag"].tasks:
+        makes_one = any(isinstance(link, ReportLink) for link in other.operator_extra_links)
+        if makes_one and task.xcom_pull(task_ids=other.task_id, key=REPORT):
+            page = report_page(base, dag_id=task.dag_id, run_id=task.run_id, task_id=other.task_id)
+            host = urlsplit(base)
+            return {"Validation report": f"{host.scheme}://{host.netloc}{page}"}
+    return {}

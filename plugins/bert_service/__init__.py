@@ -1,7 +1,0 @@
-"""BERT as a Service on Airflow: everything that runs in Airflow's own environment.
-
-Nothing here imports TensorFlow, TFX or the pipeline's code; the compiled pipeline is read as data, and nodes run in the
-TFX environment behind :mod:`bert_service.hooks.node`.
-"""
-
-__version__ = "0.1.0"

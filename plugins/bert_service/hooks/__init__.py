@@ -1,1 +1,0 @@
-"""Clients of what is outside Airflow."""

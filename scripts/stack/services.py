@@ -1,0 +1,56 @@
+"""The parts that a stack is made of, as commands."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.stack.paths import StackPaths
+from scripts.stack.ports import LOOPBACK, Ports
+from scripts.stack.processes import Service
+
+MODEL = "bert_sentiment"
+
+# The log servers of scheduler and triggerer listen on all interfaces; the API server reads the log files itself here.
+AIRFLOW_SERVICES = {
+    "api-server": ("api-server",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+
+def airflow_services(paths: StackPaths, environment: Mapping[str, str]) -> list[Service]:
+    """Return Airflow's four processes."""
+    return [
+        _service(name, (str(paths.airflow), *arguments), paths, environment)
+        for name, arguments in AIRFLOW_SERVICES.items()
+    ]
+
+
+def node_server(paths: StackPaths, socket: Path, environment: Mapping[str, str]) -> Service:
+    """Return the server that has imported TFX already and forks a process per node."""
+    command = (str(paths.tfx_python), "-m", "tfx_modules.node.server", "--socket", str(socket))
+    return _service("node-server", command, paths, environment)
+
+
+def model_address(ports: Ports) -> str:
+    """Return where the model server tells the model's state over REST."""
+    return f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
+
+
+def model_server(paths: StackPaths, ports: Ports, environment: Mapping[str, str]) -> Service:
+    """Return the server that answers queries with the newest pushed model."""
+    flags = {
+        "--host": LOOPBACK,
+        "--port": str(ports.grpc),
+        "--rest_api_port": str(ports.rest),
+        "--model_name": MODEL,
+        "--model_base_path": str(paths.models),
+    }
+    arguments = [word for flag in flags.items() for word in flag]
+    return _service(
+        "model-server", (str(paths.tfx_python), "-m", "tfx_modules.serving", *arguments), paths, environment
+    )
+
+
+def _service(name: str, command: tuple[str, ...], paths: StackPaths, environment: Mapping[str, str]) -> Service:
+    return Service(name, command, environment, paths.root, paths.logs / f"{name}.log")

@@ -1,0 +1,63 @@
+"""Automatic and backfill runs are for whole UTC days that the feed has."""
+
+import datetime as dt
+
+import pendulum
+import pytest
+from airflow.timetables.base import DataInterval, TimeRestriction
+from airflow_bert_service.dag.timetable import DailyUntilTimetable
+
+
+def midnight(day: int) -> pendulum.DateTime:
+    return pendulum.datetime(2026, 10, day, tz="UTC")
+
+
+def days(timetable: DailyUntilTimetable, first: int) -> list[tuple[dt.date, dt.date]]:
+    """All automatic runs from a day on, as the days on which their data intervals begin and end."""
+    restriction = TimeRestriction(earliest=midnight(first), latest=None, catchup=True)
+    found: list[DataInterval] = []
+    while info := timetable.next_dagrun_info(
+        last_automated_data_interval=found[-1] if found else None, restriction=restriction
+    ):
+        assert info.data_interval is not None
+        found.append(info.data_interval)
+    return [(interval.start.date(), interval.end.date()) for interval in found]
+
+
+def test_every_day_is_an_interval_up_to_the_last() -> None:
+    october = [dt.date(2026, 10, day) for day in range(1, 32)]
+    assert days(DailyUntilTimetable(october[18]), first=17) == [
+        (october[16], october[17]),
+        (october[17], october[18]),
+        (october[18], october[19]),
+    ]
+
+
+def test_no_run_when_the_last_day_is_over() -> None:
+    assert days(DailyUntilTimetable(dt.date(2026, 10, 10)), first=17) == []
+
+
+def test_a_feed_that_goes_on_gets_a_run_for_every_day_that_is_over() -> None:
+    timetable = DailyUntilTimetable(None)
+    restriction = TimeRestriction(earliest=midnight(17), latest=None, catchup=True)
+    info = timetable.next_dagrun_info(
+        last_automated_data_interval=DataInterval(midnight(30), midnight(31)), restriction=restriction
+    )
+    assert info is not None
+    assert info.data_interval is not None
+    assert info.data_interval.start.date() == dt.date(2026, 10, 31)
+    # What Airflow keeps is the same on every day: or every day would be a new version of the DAG.
+    assert timetable.serialize() == {"last_day": None}
+    assert DailyUntilTimetable.deserialize({"last_day": None}).last_day is None
+
+
+def test_airflow_keeps_it_as_data() -> None:
+    timetable = DailyUntilTimetable(dt.date(2026, 10, 19))
+    assert timetable.serialize() == {"last_day": "2026-10-19"}
+    assert days(DailyUntilTimetable.deserialize(timetable.serialize()), first=18) == days(timetable, first=18)
+
+
+@pytest.mark.parametrize("moment", [midnight(17), midnight(17).add(hours=23)])
+def test_a_run_by_hand_is_not_bound_to_the_feeds_days(moment: pendulum.DateTime) -> None:
+    interval = DailyUntilTimetable(dt.date(2026, 10, 1)).infer_manual_data_interval(run_after=moment)
+    assert (interval.start, interval.end) == (midnight(16), midnight(17))

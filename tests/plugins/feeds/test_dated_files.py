@@ -1,0 +1,167 @@
+"""Reviews in files by date: on a disk, and on an S3."""
+
+import datetime as dt
+import gzip
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_bert_service.exceptions import FeedError, MissingDayError
+from airflow_bert_service.feeds import RawRow, make_feed
+from airflow_bert_service.settings.settings import settings_from
+
+from tests.plugins.s3 import s3_address
+
+__all__ = ["s3_address"]
+
+DAY = dt.date(2026, 11, 5)
+HEADER = "id,review,sentiment\n"
+
+
+def feed(pattern: str, **values: str) -> Any:
+    return make_feed(settings_from({"feed": "files", "files_pattern": pattern, "first_day": "2026-11-01", **values}))
+
+
+def read(pattern: str, **values: str) -> list[RawRow]:
+    return list(feed(pattern, **values).read(DAY))
+
+
+# On a disk
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_day_is_the_files_that_the_pattern_names_in_their_names_order(tmp_path: Path, scheme: str) -> None:
+    folder = tmp_path / "dt=2026-11-05"
+    folder.mkdir()
+    (folder / "b.csv").write_text(HEADER + "3,Dull.,neg\n")
+    (folder / "a.csv").write_text(HEADER + '1,"Warm, funny.",pos\n2,Loud.,neg\n')
+    (folder / "_SUCCESS").touch()
+    rows = read(f"{scheme}{tmp_path}/dt={{date}}/*.csv")
+    assert [(row.number, row.id, row.text, row.sentiment) for row in rows] == [
+        (1, "1", "Warm, funny.", "pos"),
+        (2, "2", "Loud.", "neg"),
+        (3, "3", "Dull.", "neg"),
+    ]
+    assert rows[2].where.endswith(f"{folder}/b.csv, row 1")
+
+
+def test_the_date_may_be_spread_over_folders(tmp_path: Path) -> None:
+    (tmp_path / "2026" / "11").mkdir(parents=True)
+    (tmp_path / "2026" / "11" / "05.csv").write_text(HEADER + "1,Warm.,pos\n")
+    assert len(read(f"{tmp_path}/{{date:%Y/%m/%d}}.csv")) == 1
+
+
+def test_json_lines_zipped_with_other_names_for_the_columns(tmp_path: Path) -> None:
+    lines = [{"key": 7, "body": "Warm.", "stars": 1, "more": []}, {"key": None, "body": None, "stars": True}]
+    (tmp_path / "2026-11-05.jsonl.gz").write_bytes(gzip.compress("\n\n".join(map(json.dumps, lines)).encode()))
+    names = {"id_column": "key", "text_column": "body", "sentiment_column": "stars"}
+    rows = read(f"{tmp_path}/{{date}}.jsonl.gz", **names)
+    assert [(row.number, row.id, row.text, row.sentiment, row.problem) for row in rows] == [
+        (1, "7", "Warm.", 1, None),
+        (2, "", None, True, None),
+    ]
+
+
+def test_a_relative_pattern_counts_from_the_project(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.csv").write_text(HEADER + "1,Warm.,positive\n")
+    rows = list(feed("{date}.csv", root=str(tmp_path)).delivered(DAY))
+    assert [(row.id, row.text, row.sentiment) for row in rows] == [("1", "Warm.", "positive")]
+
+
+def test_a_day_without_a_file_is_a_missing_day_that_names_the_path(tmp_path: Path) -> None:
+    with pytest.raises(MissingDayError, match=f"no reviews of 2026-11-05: there is no file {tmp_path}/2026-11-05.csv"):
+        read(f"{tmp_path}/{{date}}.csv")
+
+
+def test_a_day_whose_files_are_empty_is_a_missing_day(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.csv").write_text(HEADER)
+    with pytest.raises(MissingDayError, match="feed files has no reviews of 2026-11-05"):
+        list(feed(f"{tmp_path}/{{date}}.csv").delivered(DAY))
+
+
+def test_a_file_of_an_unknown_kind(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.xlsx").touch()
+    with pytest.raises(FeedError, match=r"2026-11-05\.xlsx: .* ending '\.xlsx'; known: \.csv, \.jsonl, \.ndjson"):
+        read(f"{tmp_path}/{{date}}.*")
+
+
+def test_a_file_without_a_column(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.csv").write_text("id,text,sentiment\n1,Warm.,pos\n")
+    with pytest.raises(FeedError, match=r"the columns are id, text, sentiment; missing, .*: review\. .*text_column"):
+        read(f"{tmp_path}/{{date}}.csv")
+
+
+def test_a_file_with_a_column_twice(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.csv").write_text("id,review,review,sentiment\n1,Warm.,Dull.,pos\n")
+    with pytest.raises(FeedError, match=r"missing, or there twice: review\. Correct the header"):
+        read(f"{tmp_path}/{{date}}.csv")
+
+
+def test_a_damaged_archive(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.csv.gz").write_bytes(gzip.compress(b"id,review,sentiment\n" * 1000)[:-20])
+    with pytest.raises(FeedError, match=r"2026-11-05\.csv\.gz cannot be read: EOFError"):
+        read(f"{tmp_path}/{{date}}.csv.gz")
+
+
+# Days
+
+
+def test_the_days_are_set() -> None:
+    bounded = feed("{date}.csv", last_day="2026-11-03")
+    assert (bounded.first_day, bounded.last_day) == (dt.date(2026, 11, 1), dt.date(2026, 11, 3))
+    with pytest.raises(MissingDayError, match="its days are 2026-11-01 to 2026-11-03"):
+        list(bounded.delivered(DAY))
+
+
+def test_without_a_last_day_more_come_in() -> None:
+    assert feed("{date}.csv").last_day is None
+
+
+# On an S3
+
+
+@pytest.fixture
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A new bucket, and the Airflow connection `reviews_s3` to the S3 that has it."""
+    import boto3
+
+    connection = {
+        "conn_type": "aws",
+        "login": "user",
+        "password": "secret",
+        "extra": {"endpoint_url": s3_address, "region_name": "us-east-1"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_S3", json.dumps(connection))
+    store = boto3.resource(
+        "s3",
+        endpoint_url=s3_address,
+        region_name="us-east-1",
+        aws_access_key_id="user",
+        aws_secret_access_key="secret",
+    )
+    return store.create_bucket(Bucket=f"reviews-{uuid.uuid4().hex}")
+
+
+def test_a_day_on_an_s3_comes_in_and_is_corrected(bucket: Any) -> None:
+    pattern = f"s3://{bucket.name}/reviews/dt={{date}}/*.csv"
+    with pytest.raises(MissingDayError, match=rf"there is no file s3://{bucket.name}/reviews/dt=2026-11-05/\*\.csv"):
+        read(pattern, files_conn_id="reviews_s3")
+    bucket.put_object(Key="reviews/dt=2026-11-05/a.csv", Body=(HEADER + "1,Warm.,pos\n").encode())
+    bucket.put_object(Key="reviews/dt=2026-11-06/a.csv", Body=(HEADER + "9,Other.,pos\n").encode())
+    [row] = read(pattern, files_conn_id="reviews_s3")
+    assert (row.id, row.where) == ("1", f"s3://reviews_s3@{bucket.name}/reviews/dt=2026-11-05/a.csv, row 1")
+    bucket.put_object(Key="reviews/dt=2026-11-05/a.csv", Body=(HEADER + "1,Warm.,pos\n2,Dull.,neg\n").encode())
+    assert [row.id for row in read(pattern, files_conn_id="reviews_s3")] == ["1", "2"]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_bucket_that_is_not_there() -> None:
+    with pytest.raises(FeedError, match=r"s3://nowhere-at-all/2026-11-05\.csv"):
+        read("s3://nowhere-at-all/{date}.csv", files_conn_id="reviews_s3")
+
+
+def test_a_connection_that_is_not_there_is_not_passed_over(bucket: Any) -> None:
+    with pytest.raises(FeedError, match=r"cannot be read: .*no_such_connection.* Check \[bert_service\] files_pattern"):
+        read(f"s3://{bucket.name}/{{date}}.csv", files_conn_id="no_such_connection")

@@ -1,0 +1,274 @@
+"""The task that fetches the reviews that a run trains on."""
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.utils.types import DagRunType
+from airflow_bert_service.exceptions import MissingDayError
+from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.settings.row_rules import RowRules, read_labels
+from airflow_bert_service.settings.settings import Settings, settings_from
+
+UTC = dt.timezone.utc
+FIRST_DAY = dt.date(2026, 10, 16)
+DAYS = 24
+WINDOW = [*(f"10-{day}" for day in range(23, 32)), *(f"11-0{day}" for day in range(1, 6))]
+"""The days of the window that ends on 2026-11-05."""
+HOLDOUT = "review,sentiment\nHeld out.,positive\n"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a project with a sample feed of two reviews a day, and no more than that."""
+    feed = tmp_path / "data" / "sample_reviews.csv"
+    feed.parent.mkdir()
+    days = [FIRST_DAY + dt.timedelta(days=offset) for offset in range(DAYS)]
+    rows = [f"{day}-{n},{day},Film {n}.,{('negative', 'positive')[n]}" for day in days for n in (0, 1)]
+    feed.write_text("\n".join(["id,date,review,sentiment", *rows]) + "\n")
+    (tmp_path / "data" / "holdout").mkdir()
+    (tmp_path / "data" / "holdout" / "sample-v1.csv").write_text(HOLDOUT)
+    return settings_from({"root": str(tmp_path)})
+
+
+pushed: dict[str, object] = {}
+
+
+def context(run_type: str = "manual", *, day: str | None = None, param: object = None) -> Any:
+    """What a task is given of its run. A run that is not for a day was triggered on the 6th, at half past nine."""
+    moment = dt.datetime.fromisoformat(day).replace(tzinfo=UTC) if day else None
+    run = SimpleNamespace(
+        run_type=DagRunType(run_type),
+        run_after=dt.datetime(2026, 11, 6, 9, 30, tzinfo=UTC),
+        logical_date=moment,
+        data_interval_start=moment,
+    )
+    return {"dag_run": run, "params": {"data_date": param}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
+
+
+def refresh(settings: Settings, given: Any) -> dict[str, Any]:
+    return DataRefreshOperator(task_id="refresh_data", settings=settings).execute(given)
+
+
+def days_on_disk(settings: Settings) -> list[str]:
+    return sorted(path.name for path in settings.spans.glob("*-*-*"))
+
+
+def test_what_the_task_returns(settings: Settings) -> None:
+    assert refresh(settings, context(day="2026-11-05")) == {
+        "data_date": "2026-11-05",
+        "first_day": "2026-10-23",
+        "days": 14,
+        "rows": 28,
+        "rejected": {},
+        "input_base": str(settings.spans),
+        "start_span": 20749,
+        "end_span": 20762,
+        "range_config": '{"static_range": {"start_span_number": 20749, "end_span_number": 20762}}',
+        "gaps": [],
+        "span_versions": json.dumps({f"2026-{day}": 1 for day in WINDOW}),
+        "holdout": json.dumps(
+            {
+                "name": "sample-v1",
+                "path": f"{settings.root}/data/holdout/sample-v1.csv",
+                "sha256": hashlib.sha256(HOLDOUT.encode()).hexdigest(),
+            }
+        ),
+    }
+
+
+def test_what_the_task_returns_can_be_kept_by_airflow(settings: Settings) -> None:
+    returned = refresh(settings, context(day="2026-11-05"))
+    assert json.loads(json.dumps(returned)) == returned
+
+
+def test_a_run_reads_exactly_the_days_of_its_window(settings: Settings) -> None:
+    refresh(dataclasses.replace(settings, window_days=3), context("backfill", day="2026-11-05"))
+    assert days_on_disk(settings) == ["2026-11-03", "2026-11-04", "2026-11-05"]
+    manifest = json.loads((settings.spans / "2026-11-05" / "v1" / "manifest.json").read_text())
+    assert (manifest["rows"], manifest["source"]) == (2, "sample")
+
+
+def test_without_a_day_it_is_the_last_complete_one(settings: Settings) -> None:
+    assert refresh(settings, context())["data_date"] == "2026-11-05"
+
+
+def test_the_day_of_the_trigger_form(settings: Settings) -> None:
+    assert refresh(settings, context(day="2026-11-05", param="2026-11-08"))["data_date"] == "2026-11-08"
+
+
+def test_the_log_has_a_line_a_day(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    short = dataclasses.replace(settings, window_days=2)
+    refresh(short, context(day="2026-11-04"))
+    refresh(short, context(day="2026-11-05"))
+    log = capfd.readouterr().out
+    assert log.count("2026-11-03: 2 reviews, new, version 1") == 1
+    assert log.count("2026-11-04: 2 reviews, unchanged, version 1") == 1
+    assert log.count("2026-11-05: 2 reviews, new, version 1") == 1
+
+
+def test_a_window_that_reaches_back_before_the_feed_is_clipped(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    returned = refresh(settings, context(day="2026-10-18"))
+    assert (returned["first_day"], returned["days"], returned["rows"]) == ("2026-10-16", 3, 6)
+    assert days_on_disk(settings) == ["2026-10-16", "2026-10-17", "2026-10-18"]
+    log = capfd.readouterr().out
+    assert "data date 2026-10-18: 3 days of feed sample, from 2026-10-16 on" in log
+    assert "feed sample begins on 2026-10-16, so that the window has not 14 days" in log
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "backfill", "manual"])
+def test_a_run_for_a_day_is_about_that_day_however_it_came_about(settings: Settings, run_type: str) -> None:
+    assert refresh(settings, context(run_type, day="2026-11-05"))["data_date"] == "2026-11-05"
+
+
+@pytest.mark.parametrize("day", ["2026-10-15", "2026-11-09"])
+def test_a_day_that_the_feed_does_not_have_is_an_error_that_is_tried_again(settings: Settings, day: str) -> None:
+    message = f"feed sample has no reviews of {day}; its days are 2026-10-16 to 2026-11-08"
+    with pytest.raises(MissingDayError, match=message) as raised:
+        refresh(settings, context(day=day))
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_a_data_date_that_is_no_date_is_not_tried_again(settings: Settings) -> None:
+    with pytest.raises(AirflowFailException, match="parameter data_date is 'today'; allowed: a day like 2026-11-05"):
+        refresh(settings, context(param="today"))
+
+
+def with_bad_rows(settings: Settings, *ids: str) -> None:
+    """Take the text of some rows out of the feed."""
+    rows = settings.sample_feed.read_text()
+    for id_ in ids:
+        rows = re.sub(rf"^({id_},[^,]*,)[^,]*,", r"\1,", rows, flags=re.MULTILINE)
+    settings.sample_feed.write_text(rows)
+
+
+def test_too_many_bad_rows_fail_for_good_and_publish_nothing(settings: Settings) -> None:
+    content = settings.sample_feed.read_text()
+    with_bad_rows(settings, "2026-11-05-1")
+    message = (
+        r"feed sample, 2026-11-05: 1 of 2 rows cannot be used, a share of 0\.5; allowed: 0\.05, .* By reason: "
+        r"no_text 1\. The first: row 2: no_text \(.*sample_reviews\.csv, row 42\)\. All: .*refused/2026-11-05\.jsonl\."
+    )
+    with pytest.raises(AirflowFailException, match=message):
+        refresh(settings, context(day="2026-11-05"))
+    assert days_on_disk(settings)[-1] == "2026-11-04"
+    (kept,) = map(json.loads, (settings.spans / "refused" / "2026-11-05.jsonl").read_text().splitlines())
+    assert (kept["row"], kept["reason"], kept["id"]) == (2, "no_text", "2026-11-05-1")
+    settings.sample_feed.write_text(content)
+    assert refresh(settings, context(day="2026-11-05"))["rows"] == 28
+    assert list((settings.spans / "refused").iterdir()) == []
+
+
+def test_few_bad_rows_are_told_and_put_aside(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    with_bad_rows(settings, "2026-11-04-0", "2026-11-05-1")
+    lenient = dataclasses.replace(settings, rules=RowRules(max_bad_share=0.5))
+    returned = refresh(lenient, context(day="2026-11-05"))
+    assert (returned["rows"], returned["rejected"]) == (26, {"no_text": 2})
+    assert "2026-11-05: rows that cannot be used: no_text 1; they are in its quarantine.jsonl" in capfd.readouterr().out
+    assert json.loads((settings.spans / "2026-11-05" / "v1" / "manifest.json").read_text())["rejected"] == {
+        "no_text": 1
+    }
+
+
+def test_labels_are_what_the_setting_says(settings: Settings) -> None:
+    content = settings.sample_feed.read_text()
+    settings.sample_feed.write_text(content.replace(",negative", ",Thumbs down").replace(",positive", ",UP"))
+    labels = read_labels("positive: up; negative: thumbs down")
+    returned = refresh(dataclasses.replace(settings, rules=RowRules(labels=labels)), context(day="2026-11-05"))
+    assert (returned["rows"], returned["rejected"]) == (28, {})
+    with pytest.raises(AirflowFailException, match="unknown_label 2"):
+        refresh(settings, context(day="2026-11-05"))
+
+
+def test_a_correction_in_the_feed_reaches_the_spans(settings: Settings) -> None:
+    refresh(settings, context(day="2026-11-05"))
+    settings.sample_feed.write_text(
+        settings.sample_feed.read_text().replace("2026-11-05,Film 1.", "2026-11-05,Corrected.")
+    )
+    corrected = json.loads(refresh(settings, context(day="2026-11-05"))["span_versions"])
+    assert (corrected["2026-11-04"], corrected["2026-11-05"]) == (1, 2)
+    assert "Corrected." in (settings.spans / "2026-11-05" / "v2" / "reviews.csv").read_text()
+    assert "Film 1." in (settings.spans / "2026-11-05" / "v1" / "reviews.csv").read_text()
+
+
+def without(settings: Settings, *days: str) -> None:
+    """Take days out of the feed."""
+    rows = settings.sample_feed.read_text().splitlines()
+    settings.sample_feed.write_text("\n".join(row for row in rows if not row.startswith(days)) + "\n")
+
+
+def test_a_day_that_is_missing_in_the_middle_of_the_window_is_named(settings: Settings) -> None:
+    without(settings, "2026-11-02")
+    with pytest.raises(MissingDayError, match="feed sample has no reviews of 2026-11-02"):
+        refresh(settings, context(day="2026-11-05"))
+
+
+def test_a_day_may_be_missing_where_a_setting_says_so(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    without(settings, "2026-11-02", "2026-11-03")
+    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2), dt.date(2026, 11, 3)}))
+    returned = refresh(allowed, context(day="2026-11-05"))
+    assert (returned["days"], returned["rows"], returned["gaps"]) == (14, 24, ["2026-11-02", "2026-11-03"])
+    assert json.loads(returned["span_versions"])["2026-11-02"] is None
+    assert "2026-11-02: no reviews, as [bert_service] allowed_gaps permits" in capfd.readouterr().out
+
+
+def test_a_day_that_may_be_missing_is_read_when_it_is_there(settings: Settings) -> None:
+    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2)}))
+    assert refresh(allowed, context(day="2026-11-05"))["rows"] == 28
+
+
+def test_the_data_date_itself_is_never_a_gap(settings: Settings) -> None:
+    without(settings, "2026-11-05")
+    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 5)}))
+    with pytest.raises(MissingDayError, match="feed sample has no reviews of 2026-11-05"):
+        refresh(allowed, context(day="2026-11-05"))
+
+
+def test_a_window_of_a_users_own_files_comes_in_up_to_the_day_that_is_not_there(tmp_path: Path) -> None:
+    for day in ("2026-11-04", "2026-11-05"):
+        (tmp_path / f"{day}.csv").write_text(f"id,review,sentiment\n{day},Warm.,positive\n")
+    own = {"root": str(tmp_path), "feed": "files", "first_day": "2026-11-04", "files_pattern": "{date}.csv"}
+    returned = refresh(settings_from(own), context(day="2026-11-05"))
+    assert (returned["first_day"], returned["days"], returned["rows"]) == ("2026-11-04", 2, 2)
+    with pytest.raises(
+        MissingDayError, match=rf"no reviews of 2026-11-06: there is no file {tmp_path}/2026-11-06\.csv"
+    ):
+        refresh(settings_from(own), context(day="2026-11-06"))
+    assert days_on_disk(settings_from(own)) == ["2026-11-04", "2026-11-05"]
+
+
+def test_users_own_reviews_have_a_holdout_where_the_setting_names_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "2026-11-05.csv").write_text("id,review,sentiment\n1,Warm.,positive\n")
+    (tmp_path / "letters-v3.csv").write_text(HOLDOUT)
+    own = {"root": str(tmp_path), "feed": "files", "first_day": "2026-11-05", "files_pattern": "{date}.csv"}
+    assert refresh(settings_from(own), context(day="2026-11-05"))["holdout"] == "{}"
+    assert "no holdout: models are judged on the eval split only" in capfd.readouterr().out
+    named = refresh(settings_from({**own, "holdout": "letters-v3.csv"}), context(day="2026-11-05"))["holdout"]
+    assert json.loads(named)["name"] == "letters-v3"
+    assert f"holdout letters-v3: {tmp_path}/letters-v3.csv, SHA-256 " in capfd.readouterr().out
+
+
+def test_a_holdout_that_is_not_there_is_not_tried_again(settings: Settings) -> None:
+    settings.sample_holdout.unlink()
+    with pytest.raises(AirflowFailException, match=r"holdout .*sample-v1\.csv cannot be read \(No such file"):
+        refresh(settings, context(day="2026-11-05"))
+
+
+def test_airflow_can_keep_the_task(settings: Settings) -> None:
+    with DAG("reviews", schedule=None) as dag:
+        DataRefreshOperator(task_id="refresh_data", settings=settings)
+    kept = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    assert kept.get_task("refresh_data").task_type == "DataRefreshOperator"

@@ -1,0 +1,58 @@
+"""A DAG run rolls back, with a stand-in for the promotion command."""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from airflow_bert_service.exceptions import PromotionCommandError
+from airflow_bert_service.operators.rollback import RollbackOperator
+from airflow_bert_service.settings.settings import settings_from
+
+from tests.plugins.conftest import MODULE_ROOT
+
+SERVED = [{"version": version, "dag_id": None, "run_id": None, "final": False} for version in (2026110401, 2026110501)]
+
+
+def roll_back(state: Path, version: str, *, run_id: str = "manual__1", user: str | None = "berta") -> dict[str, Any]:
+    (state / "ledger").mkdir(exist_ok=True)
+    if not (state / "ledger" / "ledger.db").exists():
+        (state / "ledger" / "ledger.db").write_text(json.dumps({"events": SERVED, "deliveries": {}}))
+    settings = settings_from({"state": str(state), "tfx_python": sys.executable})
+    task = RollbackOperator(
+        task_id="roll_back", settings=settings, module_root=MODULE_ROOT, version=version, reason="it is rude"
+    )
+    run = SimpleNamespace(triggering_user_name=user, run_type="manual")
+    context: Any = {"dag_run": run, "run_id": run_id}
+    return task.execute(context)
+
+
+@pytest.mark.parametrize(("asked", "version"), [("None", 2026110401), ("", 2026110401), ("2026110501", 2026110501)])
+def test_the_version_before_or_the_one_that_is_named(tmp_path: Path, asked: str, version: int) -> None:
+    event = roll_back(tmp_path, asked)
+    assert (event["kind"], event["version"], event["reason"]) == ("rolled_back", version, "it is rude")
+    assert (event["actor"], event["run_id"]) == ("berta", "manual__1")
+
+
+def test_a_run_rolls_back_once(tmp_path: Path) -> None:
+    assert roll_back(tmp_path, "") == roll_back(tmp_path, "")
+    assert roll_back(tmp_path, "", run_id="manual__2")["position"] == 4
+
+
+def test_without_a_user_it_is_the_run_s_kind_that_asks(tmp_path: Path) -> None:
+    assert roll_back(tmp_path, "", user=None)["actor"] == "manual"
+
+
+def test_something_else_than_a_version_is_refused_for_good(tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match=r"version is 'latest'; allowed: a number like 2026110501, or noth"):
+        roll_back(tmp_path, "latest")
+
+
+def test_what_the_ledger_refuses_fails_the_task_with_its_words(tmp_path: Path) -> None:
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger" / "ledger.db").write_text('{"events": [], "deliveries": {}}')
+    with pytest.raises(PromotionCommandError, match="there is no version to roll back to"):
+        roll_back(tmp_path, "")

@@ -1,0 +1,129 @@
+"""The data date of a run, and the window of days that ends with it."""
+
+import datetime as dt
+import json
+
+import pytest
+from airflow_bert_service.exceptions import DataDateError
+from airflow_bert_service.runs.data_date import RunFacts, Window, data_date, span_number
+from hypothesis import given
+from hypothesis import strategies as st
+
+UTC = dt.timezone.utc
+NOW = dt.datetime(2026, 11, 6, 9, 30, tzinfo=UTC)
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
+EARLIEST, LATEST = dt.datetime(1990, 1, 1), dt.datetime(2100, 1, 1)  # noqa: DTZ001 (hypothesis adds the zone)
+MOMENTS = st.datetimes(EARLIEST, LATEST, timezones=ZONES)
+RUN_TYPES = st.sampled_from(
+    ["scheduled", "backfill", "manual", "operator_triggered", "asset_triggered", "asset_materialization"]
+)
+FACTS = st.builds(
+    RunFacts,
+    run_type=RUN_TYPES,
+    run_after=MOMENTS,
+    logical_date=st.none() | MOMENTS,
+    data_interval_start=st.none() | MOMENTS,
+    data_date=st.none() | st.dates().map(dt.date.isoformat),
+)
+
+
+def midnight(day: int) -> dt.datetime:
+    return dt.datetime(2026, 11, day, tzinfo=UTC)
+
+
+def test_the_parameter_comes_before_all_else() -> None:
+    facts = RunFacts(
+        run_type="scheduled",
+        run_after=NOW,
+        logical_date=midnight(5),
+        data_interval_start=midnight(5),
+        data_date="2026-10-20",
+    )
+    assert data_date(facts) == dt.date(2026, 10, 20)
+
+
+@pytest.mark.parametrize(
+    "value", ["yesterday", "", "20261105", "2026-W45-4", "2026-02-30", "2026-11-05T00:00:00", 5, True]
+)
+def test_a_parameter_that_is_no_day_is_refused(value: object) -> None:
+    with pytest.raises(DataDateError, match=r"parameter data_date is .*; allowed: a day like 2026-11-05, or null"):
+        data_date(RunFacts(run_type="manual", run_after=NOW, data_date=value))
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "backfill"])
+def test_a_scheduled_or_backfill_run_is_about_the_day_of_its_interval(run_type: str) -> None:
+    facts = RunFacts(
+        run_type=run_type, run_after=midnight(6), logical_date=midnight(5), data_interval_start=midnight(5)
+    )
+    assert data_date(facts) == dt.date(2026, 11, 5)
+
+
+def test_triggered_for_a_day() -> None:
+    # The timetable gives such a run the interval before its logical date.
+    facts = RunFacts(run_type="manual", run_after=NOW, logical_date=midnight(5), data_interval_start=midnight(4))
+    assert data_date(facts) == dt.date(2026, 11, 5)
+
+
+def test_triggered_for_a_moment_is_about_the_last_day_that_was_complete_then() -> None:
+    facts = RunFacts(run_type="manual", run_after=NOW, logical_date=NOW, data_interval_start=midnight(5))
+    assert data_date(facts) == dt.date(2026, 11, 5)
+
+
+def test_a_logical_date_in_another_zone_counts_in_utc() -> None:
+    tokyo = dt.timezone(dt.timedelta(hours=9))
+    midnight_utc = dt.datetime(2026, 11, 5, 9, tzinfo=tokyo)
+    assert data_date(RunFacts(run_type="manual", run_after=NOW, logical_date=midnight_utc)) == dt.date(2026, 11, 5)
+    midnight_there = dt.datetime(2026, 11, 5, tzinfo=tokyo)
+    assert data_date(RunFacts(run_type="manual", run_after=NOW, logical_date=midnight_there)) == dt.date(2026, 11, 3)
+
+
+@pytest.mark.parametrize("run_after", [NOW, midnight(6)])
+def test_without_a_logical_date_it_is_the_last_day_that_is_complete(run_after: dt.datetime) -> None:
+    assert data_date(RunFacts(run_type="manual", run_after=run_after)) == dt.date(2026, 11, 5)
+    assert data_date(RunFacts(run_type="asset_triggered", run_after=run_after)) == dt.date(2026, 11, 5)
+
+
+@given(FACTS)
+def test_every_run_has_one_data_date(facts: RunFacts) -> None:
+    assert isinstance(data_date(facts), dt.date)
+    assert data_date(facts) == data_date(facts)
+
+
+@given(FACTS, ZONES)
+def test_the_time_zone_that_a_moment_is_written_in_does_not_matter(facts: RunFacts, zone: dt.timezone) -> None:
+    elsewhere = RunFacts(
+        run_type=facts.run_type,
+        run_after=facts.run_after.astimezone(zone),
+        logical_date=facts.logical_date and facts.logical_date.astimezone(zone),
+        data_interval_start=facts.data_interval_start and facts.data_interval_start.astimezone(zone),
+        data_date=facts.data_date,
+    )
+    assert data_date(facts) == data_date(elsewhere)
+
+
+@given(MOMENTS)
+def test_without_a_date_of_its_own_a_run_never_takes_a_day_that_was_not_over(run_after: dt.datetime) -> None:
+    day = data_date(RunFacts(run_type="manual", run_after=run_after))
+    end_of_day = dt.datetime.combine(day, dt.time.min, UTC) + dt.timedelta(days=1)
+    assert end_of_day <= run_after < end_of_day + dt.timedelta(days=1)
+
+
+def test_a_window_as_tfx_is_told_it() -> None:
+    window = Window.ending(dt.date(2026, 11, 5), days=14)
+    assert (window.first_day, window.last_day, len(window)) == (dt.date(2026, 10, 23), dt.date(2026, 11, 5), 14)
+    assert json.loads(window.range_config) == {
+        "static_range": {"start_span_number": 20749, "end_span_number": 20762},
+    }
+
+
+def test_span_numbers_count_from_1970() -> None:
+    assert span_number(dt.date(1970, 1, 1)) == 0
+    assert span_number(dt.date(1970, 1, 2)) == 1
+
+
+@given(st.dates(dt.date(1971, 1, 1)), st.integers(1, 60), st.dates(dt.date(1971, 1, 1)))
+def test_a_clipped_window_has_the_days_that_do_not_lie_before(last: dt.date, days: int, first: dt.date) -> None:
+    window = Window.ending(last, days=days)
+    clipped = window.clipped(first)
+    assert list(clipped) == [day for day in window if day >= first]
+    assert len(clipped) == len(list(clipped))

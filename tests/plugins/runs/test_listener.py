@@ -1,0 +1,153 @@
+"""A run's note, written by Airflow's real models as the run ends."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from airflow.models.dagrun import DagRun, DagRunNote
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from airflow.utils.sqlalchemy import CommitProhibitorGuard
+from airflow.utils.state import DagRunState
+from airflow_bert_service.runs.note import AUTHOR
+from airflow_bert_service.runs.xcom import VERDICT
+from sqlalchemy import delete, event, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from tests.plugins.gate_run import migrate, run_gate
+
+pytestmark = pytest.mark.slow
+
+LINE = "ExampleValidator: blocked: split train: review has 3 missing values"
+
+
+@pytest.fixture(scope="module")
+def run_id(tmp_path_factory: pytest.TempPathFactory) -> str:
+    migrate()
+    return run_gate("blocked", state=tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    """A session in which nothing is kept."""
+    with create_session() as made:
+        yield made
+        made.rollback()
+
+
+@pytest.fixture
+def run(session: Session, run_id: str) -> DagRun:
+    """The run, with no note."""
+    session.execute(delete(DagRunNote))
+    found: DagRun | None = session.scalar(select(DagRun).where(DagRun.run_id == run_id))
+    assert found is not None
+    return found
+
+
+def end(run: DagRun, state: DagRunState, session: Session) -> tuple[str, str | None] | None:
+    """End a run as the scheduler does; return content and author of its note."""
+    with CommitProhibitorGuard(session):
+        run.set_state(state)
+        run.notify_dagrun_state_changed(msg="test")
+    row = session.execute(
+        select(DagRunNote.content, DagRunNote.user_id).where(DagRunNote.dag_run_id == run.id)
+    ).one_or_none()
+    return None if row is None else (row.content, row.user_id)
+
+
+def verdicts(session: Session, run_id: str) -> list[str]:
+    return [
+        str(value)
+        for value in session.scalars(
+            select(XComModel.value).where(XComModel.run_id == run_id, XComModel.key == VERDICT)
+        )
+    ]
+
+
+def test_a_blocked_task_leaves_its_verdict_in_airflows_database(run: DagRun, session: Session, run_id: str) -> None:
+    assert run.state == DagRunState.FAILED
+    assert verdicts(session, run_id) == ["blocked: split train: review has 3 missing values"]
+
+
+def test_a_run_that_passed_has_no_verdict_and_no_note(tmp_path: Path, session: Session) -> None:
+    passed = run_gate("complete", state=tmp_path)
+    run = session.scalar(select(DagRun).where(DagRun.run_id == passed))
+    assert run is not None
+    assert (run.state, verdicts(session, passed)) == (DagRunState.SUCCESS, [])
+    assert end(run, DagRunState.SUCCESS, session) is None
+
+
+@pytest.mark.parametrize("state", [DagRunState.FAILED, DagRunState.SUCCESS])
+def test_the_note_is_written_in_the_transaction_that_ends_the_run(
+    run: DagRun, session: Session, state: DagRunState
+) -> None:
+    assert end(run, state, session) == (LINE, AUTHOR)
+    assert run.note == LINE
+
+
+def test_it_is_written_anew_when_the_run_ends_again(run: DagRun, session: Session) -> None:
+    end(run, DagRunState.FAILED, session)
+    session.execute(update(XComModel).where(XComModel.key == VERDICT).values(value="promoted: version 3"))
+    assert end(run, DagRunState.SUCCESS, session) == ("ExampleValidator: promoted: version 3", AUTHOR)
+    session.execute(delete(XComModel).where(XComModel.key == VERDICT))
+    assert end(run, DagRunState.SUCCESS, session) is None
+    assert run.note is None
+
+
+def test_the_run_of_somebody_elses_dag_is_only_looked_at(run: DagRun, session: Session) -> None:
+    """As a run without a verdict is: its note and the transaction that ends it are none of our business."""
+    session.execute(delete(XComModel).where(XComModel.key == VERDICT))
+    run.note = ("Somebody's own.", "anna")
+    session.flush()
+    engine = session.get_bind()
+    statements: list[str] = []
+
+    def remember(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    event.listen(engine, "before_cursor_execute", remember)
+    try:
+        run.notify_dagrun_state_changed(msg="test")
+    finally:
+        event.remove(engine, "before_cursor_execute", remember)
+
+    assert [statement.split()[0] for statement in statements] == ["SELECT"]
+    assert run.note == "Somebody's own."
+
+
+def test_a_users_note_stays(run: DagRun, session: Session) -> None:
+    run.note = ("Tried again.", "anna")
+    assert end(run, DagRunState.FAILED, session) == (f"Tried again.\n\n{LINE}", "anna")
+    assert end(run, DagRunState.FAILED, session) == (f"Tried again.\n\n{LINE}", "anna")
+
+
+def test_a_failure_is_logged_and_the_run_still_ends(
+    run: DagRun, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = session.get_bind()
+
+    def refuse(*arguments: object) -> None:
+        if "INSERT INTO dag_run_note" in str(arguments[2]):
+            raise OperationalError(str(arguments[2]), None, Exception("database is full"))
+
+    event.listen(engine, "before_cursor_execute", refuse)
+    try:
+        with caplog.at_level(logging.ERROR):
+            assert end(run, DagRunState.FAILED, session) is None
+    finally:
+        event.remove(engine, "before_cursor_execute", refuse)
+    assert f"the note of run {run.run_id} of DAG gate was not written" in caplog.text
+    session.flush()
+    session.expire(run)
+    assert run.state == DagRunState.FAILED
+
+
+def test_a_run_outside_of_a_session_is_left_alone_as_in_dags_test(
+    run: DagRun, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    session.expunge(run)
+    with caplog.at_level(logging.WARNING):
+        run.notify_dagrun_state_changed(msg="test")
+    assert "is not in a database session; its note was not written" in caplog.text

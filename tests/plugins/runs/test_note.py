@@ -1,0 +1,72 @@
+"""What verdicts make of a run's note."""
+
+from airflow_bert_service.runs.note import AUTHOR, LONGEST, SHORTEST, RunNote, RunNoteLine, note_with
+from hypothesis import given
+from hypothesis import strategies as st
+
+BLOCKED = RunNoteLine("ExampleValidator", -1, "blocked: 12 of 300 reviews have no text")
+LINE = "ExampleValidator: blocked: 12 of 300 reviews have no text"
+PROMOTED = RunNoteLine("notify_promotion", -1, "promoted: version 3")
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=1200)
+verdicts = st.lists(st.builds(RunNoteLine, st.just("Task"), st.integers(-1, 3), texts), max_size=3)
+human_notes = st.builds(RunNote, st.text(min_size=1, max_size=LONGEST), st.sampled_from([None, "anna"]))
+
+
+def test_a_run_without_verdicts_gets_no_note() -> None:
+    assert note_with(None, []) is None
+
+
+def test_a_verdict_is_a_line_that_names_its_task() -> None:
+    assert note_with(None, [BLOCKED]) == RunNote(LINE, AUTHOR)
+    assert str(RunNoteLine("Trainer", 2, "blocked:\n  no\tdata")) == "Trainer[2]: blocked: no data"
+
+
+def test_verdicts_keep_their_order() -> None:
+    note = note_with(None, [BLOCKED, PROMOTED])
+    assert note is not None
+    assert note.content.splitlines() == [LINE, "", "notify_promotion: promoted: version 3"]
+
+
+def test_a_note_of_ours_tells_of_the_last_try_only() -> None:
+    first = note_with(None, [BLOCKED])
+    assert note_with(first, [PROMOTED]) == RunNote("notify_promotion: promoted: version 3", AUTHOR)
+    assert note_with(first, []) is None
+
+
+def test_somebody_elses_text_stays_and_the_verdict_comes_below_once() -> None:
+    before = RunNote("Tried again after the outage.", "anna")
+    after = note_with(before, [BLOCKED])
+    assert after == RunNote(f"Tried again after the outage.\n\n{LINE}", "anna")
+    assert note_with(after, [BLOCKED]) == after
+    assert note_with(after, []) == after
+
+
+def test_an_emptied_note_is_nobodys() -> None:
+    assert note_with(RunNote("", "anna"), [BLOCKED]) == RunNote(LINE, AUTHOR)
+
+
+def test_a_note_that_is_almost_full_stays_as_it_is() -> None:
+    full = RunNote("x" * (LONGEST - SHORTEST - 1), "anna")
+    assert note_with(full, [BLOCKED]) == full
+
+
+@given(human_notes, verdicts)
+def test_nothing_that_somebody_wrote_is_lost_and_the_note_is_never_too_long(
+    before: RunNote, said: list[RunNoteLine]
+) -> None:
+    after = note_with(before, said)
+    assert after is not None
+    assert after.content.startswith(before.content)
+    assert after.author == before.author
+    assert len(after.content) <= LONGEST
+    assert note_with(after, said) == after
+
+
+@given(verdicts)
+def test_our_own_note_fits_and_begins_with_the_first_verdict(said: list[RunNoteLine]) -> None:
+    note = note_with(None, said)
+    assert (note is None) is (not said)
+    if note is not None:
+        assert len(note.content) <= LONGEST
+        assert note.content.startswith(str(said[0])[: LONGEST - 1].rstrip())

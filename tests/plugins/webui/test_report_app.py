@@ -1,0 +1,131 @@
+"""Reports in Airflow's real API server, of a real run in its database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from airflow_bert_service.runs.xcom import REPORT
+from airflow_bert_service.webui.report_app import HEADERS
+from fastapi.testclient import TestClient
+from sqlalchemy import select, update
+
+from tests.plugins.api_server import api_server, login
+from tests.plugins.gate_run import run_gate
+
+pytestmark = pytest.mark.slow
+
+PAGE = "<!doctype html><title>Anomalies</title><p>größer ✓"
+
+
+@dataclass(frozen=True)
+class Server:
+    """The API server, and the run that it knows of."""
+
+    client: TestClient
+    run_id: str
+    state: Path
+
+    def page(self, task: str = "ExampleValidator") -> str:
+        return f"/bert_service/reports/gate/{self.run_id}/{task}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    state = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch, api_server() as client:
+        patch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(state))
+        yield Server(client, run_gate("blocked", state=state), state)
+
+
+@contextmanager
+def report_at(server: Server, uri: str) -> Iterator[None]:
+    """Have the task's XCom name another address, as somebody can who may write XComs."""
+    row = XComModel.run_id == server.run_id, XComModel.task_id == "ExampleValidator", XComModel.key == REPORT
+    with create_session() as session:
+        before = session.scalar(select(XComModel.value).where(*row))
+        session.execute(update(XComModel).where(*row).values(value=uri))
+    yield
+    with create_session() as session:
+        session.execute(update(XComModel).where(*row).values(value=before))
+
+
+def test_a_user_who_may_read_the_dag_sees_the_report(server: Server) -> None:
+    answer = server.client.get(server.page(), headers=login("viewer"))
+    assert (answer.status_code, answer.text) == (200, PAGE)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+def test_the_browsers_cookie_is_a_login_too(server: Server) -> None:
+    token = login("viewer")["Authorization"].removeprefix("Bearer ")
+    answer = server.client.get(server.page(), headers={"Cookie": f"_token={token}"})
+    assert (answer.status_code, answer.text) == (200, PAGE)
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [({}, 401), ({"Authorization": "Bearer nonsense"}, 403), ({"Cookie": "_token=nonsense"}, 403)],
+    ids=["no login", "token", "cookie"],
+)
+def test_nobody_else_sees_it(server: Server, headers: dict[str, str], code: int) -> None:
+    answer = server.client.get(server.page(), headers=headers)
+    assert answer.status_code == code
+    assert "Anomalies" not in answer.text
+
+
+def test_a_user_who_may_not_read_the_dag_does_not_see_it(server: Server) -> None:
+    answer = server.client.get(server.page(), headers=login(None))
+    assert (answer.status_code, answer.text) == (403, "Forbidden\n")
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+def test_the_link_of_the_task_leads_to_the_page(server: Server) -> None:
+    path = f"/api/v2/dags/gate/dagRuns/{server.run_id}/taskInstances/{{}}/links"
+    links = server.client.get(path.format("ExampleValidator"), headers=login("viewer")).json()["extra_links"]
+    assert list(links) == ["Validation report"]
+    assert server.client.get(links["Validation report"], headers=login("viewer")).text == PAGE
+    assert server.client.get(path.format("Trainer"), headers=login("viewer")).json()["extra_links"] == {}
+
+
+def test_a_run_that_somebody_ends_by_hand_gets_its_note_below_theirs(server: Server) -> None:
+    path = f"/api/v2/dags/gate/dagRuns/{server.run_id}"
+    answer = server.client.patch(path, headers=login("admin"), json={"state": "failed", "note": "Known."})
+    note = "Known.\n\nExampleValidator: blocked: split train: review has 3 missing values"
+    assert (answer.status_code, answer.json()["note"]) == (200, note)
+    assert server.client.get(path, headers=login("viewer")).json()["note"] == note
+
+
+@pytest.mark.parametrize("task", ["Trainer", "Nobody"])
+def test_a_task_without_a_report(server: Server, task: str) -> None:
+    answer = server.client.get(server.page(task), headers=login("viewer"))
+    assert answer.status_code == 404
+    assert answer.text.startswith(f"The task {task} of run {server.run_id} of DAG gate has no report.")
+
+
+@pytest.mark.parametrize("path", ["reports/gate/x", "reports/gate/x/..%2f..%2fsecrets", "openapi.json", "docs", ""])
+def test_there_is_nothing_else(server: Server, path: str) -> None:
+    assert server.client.get(f"/bert_service/{path}", headers=login("admin")).status_code == 404
+
+
+def test_a_report_that_is_gone(server: Server) -> None:
+    file = server.state / "pipeline" / "ExampleValidator" / "anomalies" / "7" / "report.html"
+    file.rename(file.with_suffix(".away"))
+    answer = server.client.get(server.page(), headers=login("viewer"))
+    file.with_suffix(".away").rename(file)
+    assert answer.status_code == 404
+    assert answer.text.startswith(f"The report at {file} cannot be read (No such file or directory).")
+
+
+def test_an_address_outside_of_the_pipelines_folder_is_refused(server: Server) -> None:
+    secret = server.state / "report.html"
+    secret.write_text("secret")
+    answers = []
+    for uri in (str(secret), f"{server.state}/pipeline/../report.html", "/etc/passwd"):
+        with report_at(server, uri):
+            answers.append(server.client.get(server.page(), headers=login("admin")))
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert all("is not shown; allowed: a report.html in" in answer.text for answer in answers)

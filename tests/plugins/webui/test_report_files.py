@@ -1,0 +1,101 @@
+"""Only reports in the pipeline's folder are read."""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from airflow_bert_service.exceptions import ReportError
+from airflow_bert_service.webui.report_files import read_report, report_page, report_uri
+from hypothesis import given
+from hypothesis import strategies as st
+
+PAGE = "<p>größer ✓".encode()
+
+
+@pytest.fixture(name="root")
+def pipeline_root(tmp_path: Path) -> Path:
+    """The folder `pipeline`, with a report and another file; secrets are beside it."""
+    folder = tmp_path / "pipeline" / "ExampleValidator" / "anomalies" / "7"
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_bytes(PAGE)
+    (folder / "SchemaDiff.pb").write_text("no page")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "report.html").write_text("secret")
+    return tmp_path / "pipeline"
+
+
+def test_a_report_is_in_its_artifacts_folder(root: Path) -> None:
+    folder = root / "ExampleValidator" / "anomalies" / "7"
+    assert report_uri(str(folder)) == report_uri(f"{folder}/") == str(folder / "report.html")
+    assert read_report(report_uri(str(folder)), root) == PAGE
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/etc/passwd",
+        "{root}/../secrets/report.html",
+        "{root}/ExampleValidator/../../secrets/report.html",
+        "{root}-other/report.html",
+        "{root}/ExampleValidator/anomalies/7/SchemaDiff.pb",
+        "{root}/ExampleValidator/anomalies/7/report.html/../SchemaDiff.pb",
+        "{root}/ExampleValidator/anomalies/7",
+        "{root}/report.html\0",
+        "file://{root}/ExampleValidator/anomalies/7/report.html",
+        "s3://bucket/report.html",
+        "report.html",
+        "",
+    ],
+)
+def test_anything_else_is_refused(root: Path, uri: str) -> None:
+    with pytest.raises(
+        ReportError, match=r"is not shown; allowed: a report\.html in .*/pipeline\. Does the API server"
+    ):
+        read_report(uri.format(root=root), root)
+
+
+@pytest.mark.parametrize("target", ["secrets/report.html", "pipeline/ExampleValidator/anomalies/7/SchemaDiff.pb"])
+def test_a_link_is_followed_before_it_is_judged(root: Path, target: str) -> None:
+    (root / "report.html").symlink_to(root.parent / target)
+    with pytest.raises(ReportError, match="is not shown"):
+        read_report(f"{root}/report.html", root)
+
+
+def test_a_linked_folder_that_leads_out_is_refused(root: Path) -> None:
+    (root / "linked").symlink_to(root.parent / "secrets")
+    with pytest.raises(ReportError, match="is not shown"):
+        read_report(f"{root}/linked/report.html", root)
+
+
+def test_a_root_that_is_a_link_itself_is_one(root: Path) -> None:
+    linked = root.parent / "linked"
+    linked.symlink_to(root)
+    assert read_report(f"{linked}/ExampleValidator/anomalies/7/report.html", linked) == PAGE
+
+
+def test_a_missing_report_is_missing(root: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_report(f"{root}/ExampleValidator/anomalies/8/report.html", root)
+
+
+def test_what_would_block_the_server_is_not_opened(root: Path) -> None:
+    os.mkfifo(root / "report.html")
+    with pytest.raises(FileNotFoundError):
+        read_report(f"{root}/report.html", root)
+
+
+def test_the_page_of_a_report_is_below_airflows_own_address() -> None:
+    run = "manual__2026-11-05T00:00:00+00:00"
+    ids: Any = {"dag_id": "bert_sentiment", "run_id": run, "task_id": "ExampleValidator"}
+    path = "/bert_service/reports/bert_sentiment/manual__2026-11-05T00%3A00%3A00%2B00%3A00/ExampleValidator"
+    assert report_page("http://127.0.0.1:8080", **ids) == path
+    assert report_page("", **ids) == path
+    assert report_page("https://example.org/airflow/", **ids, map_index=3) == f"/airflow{path}?map_index=3"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_any_id_is_one_part_of_the_path(name: str) -> None:
+    page = report_page("", dag_id=name, run_id=name, task_id=name)
+    assert [unquote(part) for part in page.split("/")] == ["", "bert_service", "reports", name, name, name]

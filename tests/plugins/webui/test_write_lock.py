@@ -1,0 +1,80 @@
+"""Writing requests at the same time, in Airflow's real API server on SQLite."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from airflow_bert_service.webui.write_lock import WriteSerializingMiddleware
+from fastapi.testclient import TestClient
+from starlette.types import ASGIApp
+
+from tests.plugins.api_server import api_server, login
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with api_server() as client:
+        client.headers.update(login("admin"))
+        yield client
+
+
+@pytest.mark.slow
+def test_requests_that_write_at_the_same_time_do_not_stop_the_server(client: TestClient) -> None:
+    """Without the plugin's middleware, some of these stand still until SQLite's time-out, and fail then."""
+
+    def write(number: int) -> tuple[int, float]:
+        answer = client.post("/api/v2/variables", json={"key": f"one-writer-{number}", "value": "1"})
+        return answer.status_code, answer.elapsed.total_seconds()
+
+    with ThreadPoolExecutor(8) as threads:
+        codes, seconds = zip(*threads.map(write, range(40)), strict=True)
+
+    assert set(codes) == {201}
+    assert max(seconds) < 5, "SQLite's time-out in the tests' Airflow"
+
+
+class Peers:
+    """An app whose requests tell how many of them were there at a time."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    async def __call__(self, *_: object) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.01)
+        self.now -= 1
+
+
+async def nothing(*_: object) -> Any:
+    raise AssertionError
+
+
+def most_at_a_time(method: str) -> int:
+    peers = Peers()
+
+    async def ask() -> None:
+        app: ASGIApp = WriteSerializingMiddleware(peers)
+        await asyncio.gather(*(app({"type": "http", "method": method}, nothing, nothing) for _ in range(4)))
+
+    asyncio.run(ask())
+    return peers.most
+
+
+@pytest.mark.parametrize(("method", "most"), [("GET", 4), ("HEAD", 4), ("POST", 1), ("PATCH", 1), ("DELETE", 1)])
+def test_only_requests_that_may_write_wait(method: str, most: int) -> None:
+    assert most_at_a_time(method) == most
+
+
+def test_with_another_database_none_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://anna@localhost/airflow")
+
+    assert most_at_a_time("POST") == 4
+
+
+def test_none_waits_where_the_setting_switches_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__SERIALIZE_WRITES", "false")
+
+    assert most_at_a_time("POST") == 4

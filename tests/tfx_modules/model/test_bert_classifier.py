@@ -1,0 +1,147 @@
+"""The classifier and its schedule."""
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tfx_modules.conftest import small_classifier
+from tfx_modules.model.bert_classifier import Hyperparameters, WarmupCosine, compile_classifier, default_hyperparameters
+from tfx_modules.settings.settings import TrainingSettings
+
+
+def rates(peak: float, warmup: int, steps: int) -> npt.NDArray[np.float32]:
+    return np.asarray(WarmupCosine(peak, warmup, steps)(np.arange(steps + 1)))
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> tuple[float, int, int]:
+    steps = draw(st.integers(2, 2000))
+    return draw(st.floats(1e-6, 1e-2)), draw(st.integers(0, steps - 1)), steps
+
+
+@given(schedules())
+def test_the_rate_stays_between_0_and_the_peak(schedule: tuple[float, int, int]) -> None:
+    made = rates(*schedule)
+    assert (made >= 0).all()
+    assert (made <= schedule[0] * (1 + 1e-6)).all()
+
+
+@given(schedules())
+def test_the_rate_rises_during_warm_up_falls_after_it_and_ends_at_0(schedule: tuple[float, int, int]) -> None:
+    peak, warmup, _ = schedule
+    made = rates(*schedule)
+    assert (np.diff(made[: warmup + 1]) > 0).all()
+    assert (np.diff(made[warmup:]) <= peak * 1e-6).all()
+    assert made[warmup] == pytest.approx(peak, rel=1e-5)
+    assert made[-1] == pytest.approx(0.0, abs=peak * 1e-6)
+
+
+def test_the_rate_stays_0_after_the_end() -> None:
+    assert float(WarmupCosine(1e-3, 2, 10)(1000)) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_schedule_can_be_made_again_from_its_config() -> None:
+    first = WarmupCosine(1e-3, 2, 10)
+    assert WarmupCosine.from_config(first.get_config()).get_config() == {"peak": 1e-3, "warmup_steps": 2, "steps": 10}
+
+
+def plain_and_ours() -> tuple[keras.Model, keras.Model]:
+    """Return the same model twice, ready for training: with Keras' own steps, and with the project's under XLA."""
+    training = TrainingSettings(jit_compile=True)
+    same, ours = (small_classifier(dropout=0.0, encoder_dropout=0.0) for _ in range(2))
+    plain = keras.Model(same.inputs, same.outputs)
+    compile_classifier(ours, Hyperparameters(1e-3, 0.0, 0.0), training, 10)
+    plain.compile(
+        optimizer=keras.optimizers.AdamW(WarmupCosine(1e-3, 0, 10), weight_decay=training.weight_decay, clipnorm=1.0),
+        loss=ours.loss,
+        weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
+    )
+    plain.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return plain, ours
+
+
+def check_same(left: dict[str, float], right: dict[str, float]) -> None:
+    assert {name: float(value) for name, value in right.items()} == pytest.approx(
+        {name: float(value) for name, value in left.items()}, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_steps_compiled_by_xla_are_those_of_keras(prepared: bool) -> None:
+    plain, ours = plain_and_ours()
+    if prepared:
+        ours.prepare(2, [6, 3])
+    ids = np.array([[101, 2023, 3185, 2001, 2307, 102], [101, 6659, 102, 0, 0, 0]], "int32")
+    labels, weights = np.array([1.0, 0.0], "float32"), np.array([1.0, 0.5], "float32")
+
+    for _ in range(3):
+        check_same(*(made.train_on_batch(ids, labels, weights, return_dict=True) for made in (plain, ours)))
+    check_same(*(made.test_on_batch(ids, labels, weights, return_dict=True) for made in (plain, ours)))
+    np.testing.assert_allclose(ours.predict(ids, verbose=0), plain.predict(ids, verbose=0), atol=1e-3)
+    for mine, theirs in zip(ours.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-3)
+
+
+def test_preparing_learns_nothing_and_draws_no_numbers_of_dropout() -> None:
+    classifier = small_classifier(dropout=0.5, encoder_dropout=0.5)
+    compile_classifier(classifier, Hyperparameters(1e-3, 0.5, 0.0), TrainingSettings(jit_compile=True), 10)
+    before = [value.numpy() for value in classifier.variables]
+
+    classifier.prepare(2, [4, 8])
+
+    for variable, value in zip(classifier.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value, variable.path)
+
+
+def traces(classifier: keras.Model) -> list[int]:
+    programs = (classifier._forward, classifier._backward)  # noqa: SLF001 - what is compiled is nobody else's business
+    return [program.experimental_get_tracing_count() for program in programs]
+
+
+def test_a_batch_of_a_prepared_shape_is_not_traced_again() -> None:
+    classifier = small_classifier(dropout=0.0, encoder_dropout=0.0)
+    compile_classifier(classifier, Hyperparameters(1e-3, 0.0, 0.0), TrainingSettings(jit_compile=True), 10)
+    classifier.prepare(2, [4, 8])
+    before = traces(classifier)
+
+    for length in (4, 8):
+        classifier.train_on_batch(np.ones((2, length), "int32"), np.ones(2, "float32"))
+        classifier.test_on_batch(np.ones((2, length), "int32"), np.ones(2, "float32"))
+
+    assert traces(classifier) == before
+
+
+def test_padding_does_not_change_the_logit(classifier: keras.Model) -> None:
+    ids = np.array([[101, 2023, 3185, 2001, 2307, 102], [101, 6659, 102, 0, 0, 0]], "int32")
+    short, long = (classifier(np.pad(ids, [(0, 0), (0, n - 6)]), training=False) for n in (16, 32))
+    np.testing.assert_allclose(short, long, atol=1e-4)
+    assert short.shape == (2, 1)
+
+
+def test_the_classifier_tells_texts_apart(classifier: keras.Model) -> None:
+    one, two = (classifier(np.array([[101, word, 102]], "int32"), training=False) for word in (2307, 6659))
+    assert float(one[0, 0]) != float(two[0, 0])
+
+
+def test_biases_and_layer_norms_are_not_decayed(classifier: keras.Model) -> None:
+    decayed = "kernel embeddings"
+    made = keras.models.clone_model(classifier)
+    compile_classifier(made, Hyperparameters(1e-3, 0.1, 0.1), TrainingSettings(weight_decay=0.5, jit_compile=False), 10)
+    found = {
+        variable.path: made.optimizer._use_weight_decay(variable)  # noqa: SLF001 - Keras has no public question for it
+        for variable in made.trainable_variables
+    }
+    assert {path.rpartition("/")[2] for path, decays in found.items() if not decays} == {"bias", "gamma", "beta"}
+    assert {path.rpartition("/")[2] for path, decays in found.items() if decays} == set(decayed.split())
+
+
+def test_the_unused_pooler_is_not_trained(classifier: keras.Model) -> None:
+    assert not [variable.path for variable in classifier.trainable_variables if "pooled" in variable.path]
+
+
+def test_default_hyperparameters_are_those_of_the_settings() -> None:
+    training = TrainingSettings(learning_rate=3e-5, dropout=0.25, warmup_fraction=0.2)
+    assert default_hyperparameters(training) == Hyperparameters(3e-5, 0.25, 0.2)

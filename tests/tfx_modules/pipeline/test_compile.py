@@ -1,0 +1,144 @@
+"""The compiled pipeline: reviewed as a file, the same everywhere."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+
+from tfx_modules.pipeline import compile as compiling
+from tfx_modules.pipeline.pipeline import create_pipeline
+from tfx_modules.settings.settings import load_settings
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "bert_sentiment.json"
+REGENERATE = (
+    ".venv/tfx/bin/python -m tfx_modules.pipeline.compile --output tests/tfx_modules/golden/bert_sentiment.json"
+)
+GIVEN_BY_THE_RUN = {
+    "input_base",
+    "range_config",
+    "span_versions",
+    "holdout",
+    "tune",
+    "train_args",
+    "promotion",
+    "push_destination",
+}
+TFX_OWN = {"pipeline-root", "pipeline-run-id"}
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return compiling.to_json(compiling.compile_pipeline(compiling.SETTINGS))
+
+
+@pytest.fixture(scope="module")
+def nodes() -> dict[str, Any]:
+    fields = json_format.MessageToDict(compiling.compile_pipeline(compiling.SETTINGS), preserving_proto_field_name=True)
+    made = [node["pipeline_node"] for node in fields["nodes"]]
+    return {node["node_info"]["id"]: node for node in made}
+
+
+def test_the_pipeline_is_the_reviewed_one(text: str) -> None:
+    same = text == GOLDEN.read_text(encoding="utf-8")
+    assert same, f"the pipeline changed; if that is meant, run `{REGENERATE}` and review the difference"
+
+
+def test_the_bytes_do_not_depend_on_the_process(tmp_path: Path, repository: Path, text: str) -> None:
+    outputs = [tmp_path / f"{seed}.json" for seed in (1, 2)]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tfx_modules.pipeline.compile", "--output", str(output)],
+            cwd=repository,
+            env={**os.environ, "PYTHONHASHSEED": output.stem},
+            stderr=subprocess.DEVNULL,
+        )
+        for output in outputs
+    ]
+    assert [process.wait(timeout=240) for process in running] == [0, 0]
+    assert [output.read_text(encoding="utf-8") for output in outputs] == [text, text]
+
+
+def test_settings_that_cannot_be_used_are_named_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "made.json"
+    assert compiling.main(["--output", str(output), "--settings", str(tmp_path / "none.toml")]) == 1
+    assert "The pipeline cannot be compiled: settings file" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_making_the_pipeline_does_not_change_its_settings() -> None:
+    config = load_settings(compiling.SETTINGS)
+    before = dataclasses.asdict(config)
+    create_pipeline(config)
+    assert dataclasses.asdict(config) == before
+
+
+def test_the_nodes(nodes: dict[str, Any]) -> None:
+    assert set(nodes) == {
+        "CsvExampleGen",
+        "StatisticsGen",
+        "SchemaGen",
+        "ChampionStatistics",
+        "ExampleValidator",
+        "Transform",
+        "LatestTuned",
+        "Tuner",
+        "Trainer",
+        "Resolver",
+        "Evaluator",
+        "InfraValidator",
+        "Pusher",
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("CsvExampleGen", "StatisticsGen"),
+        ("StatisticsGen", "SchemaGen"),
+        ("SchemaGen", "ExampleValidator"),
+        ("ChampionStatistics", "ExampleValidator"),
+        ("SchemaGen", "Transform"),
+        ("ExampleValidator", "Tuner"),
+        ("ExampleValidator", "Trainer"),
+        ("Transform", "Tuner"),
+        ("LatestTuned", "Tuner"),
+        ("Tuner", "Trainer"),
+        ("Trainer", "Evaluator"),
+        ("Resolver", "Evaluator"),
+        ("Evaluator", "InfraValidator"),
+        ("Evaluator", "Pusher"),
+        ("InfraValidator", "Pusher"),
+    ],
+)
+def test_the_edges(nodes: dict[str, Any], before: str, after: str) -> None:
+    assert before in nodes[after]["upstream_nodes"]
+    assert after in nodes[before]["downstream_nodes"]
+
+
+def test_nodes_come_after_those_that_they_need(nodes: dict[str, Any]) -> None:
+    order = list(nodes)
+    for name, node in nodes.items():
+        assert all(order.index(needed) < order.index(name) for needed in node.get("upstream_nodes", []))
+
+
+def test_what_the_run_gives(text: str) -> None:
+    found = set(runtime_parameters(json.loads(text)))
+    assert found - TFX_OWN == GIVEN_BY_THE_RUN
+
+
+def runtime_parameters(value: Any) -> list[str]:
+    """Names of all runtime parameters, at any depth."""
+    if isinstance(value, list):
+        return [name for item in value for name in runtime_parameters(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["runtime_parameter"]["name"]] if "runtime_parameter" in value else []
+    return own + [name for item in value.values() for name in runtime_parameters(item)]

@@ -1,0 +1,127 @@
+"""The holdout: reviews that no model is ever trained on, and every candidate is compared with the champion on.
+
+It is a CSV file with the columns ``review`` and ``sentiment`` (``negative`` or ``positive``); a run names it with its
+digest, so that all nodes of the run read the same one.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tfx_modules.data import features
+from tfx_modules.data.review_set import ReviewSet, review_set
+from tfx_modules.exceptions import HoldoutError
+
+_KEY_BYTES = 16
+_FIELDS = ("name", "path", "sha256")
+
+
+@dataclasses.dataclass(frozen=True)
+class Holdout:
+    """Which file it is."""
+
+    name: str
+    """With its version: ``sample-v1``."""
+    path: str
+    """A CSV file."""
+    sha256: str
+    """Digest of its content, hex."""
+
+
+def parse(text: str) -> Holdout | None:
+    """Read the runtime parameter ``holdout``.
+
+    Args:
+        text: JSON, ``{"name": "sample-v1", "path": "/abs/sample-v1.csv", "sha256": "..."}``, or ``{}`` for none.
+
+    Returns:
+        The holdout; None where the run has none.
+
+    Raises:
+        HoldoutError: the text has another form.
+    """
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    if fields == {}:
+        return None
+    well_formed = isinstance(fields, dict) and sorted(fields) == sorted(_FIELDS)
+    if not well_formed or not all(isinstance(value, str) and value for value in fields.values()):
+        raise HoldoutError(
+            f"parameter holdout is {text[:500]!r}; allowed: JSON with the texts {', '.join(_FIELDS)}, or {{}} for "
+            "none. Pass what refresh_data returned."
+        )
+    return Holdout(**fields)
+
+
+def read(holdout: Holdout) -> ReviewSet:
+    """Read a holdout.
+
+    Returns:
+        Its reviews, in the file's order.
+
+    Raises:
+        HoldoutError: the file is not there, is another one, or has something else than labelled reviews.
+    """
+    content = _content(holdout)
+    rows = list(_rows(holdout, content))
+    if not rows:
+        raise HoldoutError(f"holdout {holdout.path} has no reviews; one is needed at least. Put some below its header.")
+    return review_set(holdout.name, rows, holdout.sha256)
+
+
+def key(text: str) -> bytes:
+    """Return what texts have in common that are the same but for white space, and upper and lower case."""
+    normalised = " ".join(text.split()).casefold()
+    return hashlib.sha256(normalised.encode("utf-8", "surrogatepass")).digest()[:_KEY_BYTES]
+
+
+def keys(texts: Iterable[str]) -> frozenset[bytes]:
+    """Return the keys of a holdout's texts, which a row of a span is looked up in."""
+    return frozenset(map(key, texts))
+
+
+def _content(holdout: Holdout) -> bytes:
+    try:
+        content = Path(holdout.path).read_bytes()
+    except OSError as error:
+        raise HoldoutError(
+            f"holdout {holdout.path} cannot be read ({error.strerror}); put it back, or name another in [bert_service] "
+            "holdout, and clear refresh_data."
+        ) from error
+    if (found := hashlib.sha256(content).hexdigest()) != holdout.sha256:
+        raise HoldoutError(
+            f"holdout {holdout.path} has the SHA-256 {found}; allowed: {holdout.sha256}, which it had when "
+            "refresh_data named it. Put that file back, or clear refresh_data to go on with this one."
+        )
+    return content
+
+
+def _rows(holdout: Holdout, content: bytes) -> Iterator[tuple[str, bool]]:
+    try:
+        lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        columns = lines.fieldnames or ()
+        if not {features.REVIEW, features.SENTIMENT} <= set(columns):
+            raise HoldoutError(
+                f"holdout {holdout.path} has the columns {', '.join(columns) or 'of no header'}; needed: "
+                f"{features.REVIEW}, {features.SENTIMENT}. Correct its first line."
+            )
+        for number, row in enumerate(lines, start=1):
+            yield _row(holdout, number, row)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise HoldoutError(f"holdout {holdout.path} is no CSV in UTF-8: {error}. Write it so.") from error
+
+
+def _row(holdout: Holdout, number: int, row: dict[str, str | None]) -> tuple[str, bool]:
+    text, sentiment = row[features.REVIEW], row[features.SENTIMENT]
+    if not text or not text.strip() or sentiment not in features.SENTIMENTS:
+        raise HoldoutError(
+            f"holdout {holdout.path}, row {number}: the text has {len(text or '')} characters and the sentiment is "
+            f"{sentiment!r}; allowed: a text, and {' or '.join(features.SENTIMENTS)}. Correct or remove the row."
+        )
+    return text, sentiment == features.SENTIMENTS[1]

@@ -1,0 +1,156 @@
+"""Which of two models is better on the same reviews, told from chance: the exact McNemar test.
+
+Both models judge the same reviews, so that most of their errors are the same ones and say nothing of the difference.
+What does are the discordant reviews, which one model alone has right: were the models alike, each of them would be as
+likely to be the one's as the other's. So the number that only the candidate has right is a draw of Binomial(n, 1/2),
+whose two tails are the p-value (McNemar, 1947, "Note on the sampling error of the difference between correlated
+proportions", Psychometrika 12).
+"""
+
+import dataclasses
+import enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binomtest
+
+THRESHOLD = 0.5
+"""From this score on a review counts as positive, as the model's own label does."""
+_DIGITS = 3
+_MOST_DIGITS = 10
+_SMALLEST_P = 0.001
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.floating[Any]]
+
+
+class Difference(str, enum.Enum):
+    """What a candidate is beside a champion."""
+
+    BETTER = "better"
+    """More accurate, by more than chance explains."""
+    WORSE = "worse"
+    """Less accurate, by more than chance explains."""
+    NONE = "no difference"
+    """Whatever the difference is, chance explains it."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scores:
+    """What one model says of one set of reviews, in the set's order.
+
+    Args:
+        reviews: the set's name, for people: ``sample-v1``.
+        labels: [reviews], whether each is positive.
+        scores: [reviews], the model's probability that it is, 0 to 1.
+    """
+
+    reviews: str
+    labels: Bools
+    scores: Floats
+
+    def __post_init__(self) -> None:
+        """Check the forms; they come from code, not from users."""
+        if self.labels.ndim != 1 or self.labels.shape != self.scores.shape or not self.labels.size:
+            raise ValueError(
+                f"labels are {self.labels.shape} and scores {self.scores.shape}; allowed: one dimension, as many of "
+                "each, one at least. Score the reviews that the labels are of."
+            )
+
+    @property
+    def right(self) -> Bools:
+        """[reviews], whether the model is right."""
+        return np.equal(self.scores >= THRESHOLD, self.labels)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of reviews that it has right."""
+        return float(np.mean(self.right))
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelComparison:
+    """A candidate and a champion on the same reviews. The four counts add up to the number of reviews."""
+
+    reviews: str
+    """The set's name."""
+    both: int
+    """Reviews that both have right."""
+    only_candidate: int
+    """Reviews that the candidate alone has right."""
+    only_champion: int
+    """Reviews that the champion alone has right."""
+    neither: int
+    """Reviews that both have wrong."""
+
+    @property
+    def count(self) -> int:
+        """Number of reviews."""
+        return self.both + self.only_candidate + self.only_champion + self.neither
+
+    @property
+    def accuracy(self) -> float:
+        """The candidate's."""
+        return (self.both + self.only_candidate) / self.count
+
+    @property
+    def champion_accuracy(self) -> float:
+        """The champion's."""
+        return (self.both + self.only_champion) / self.count
+
+    @property
+    def p(self) -> float:
+        """How likely a difference like this one, or a greater, is between equal models; in (0, 1]."""
+        discordant = self.only_candidate + self.only_champion
+        return float(binomtest(self.only_candidate, discordant).pvalue) if discordant else 1.0
+
+    def difference(self, level: float) -> Difference:
+        """Decide at a significance level, above 0 and below 1."""
+        if self.p >= level:
+            return Difference.NONE
+        return Difference.BETTER if self.only_candidate > self.only_champion else Difference.WORSE
+
+    def told(self, champion: int, level: float) -> str:
+        """Say it in a line, like ``accuracy 0.861 < 0.874 of 2026110301 on sample-v1, p = 0.012``.
+
+        Args:
+            champion: the champion's version.
+            level: the significance level.
+        """
+        found = self.difference(level)
+        relation = {Difference.BETTER: ">", Difference.WORSE: "<", Difference.NONE: "vs"}[found]
+        candidate, other = apart(self.accuracy, self.champion_accuracy)
+        p = f"p < {_SMALLEST_P}" if self.p < _SMALLEST_P else f"p = {self.p:.2g}"
+        end = f"no difference ({p})" if found is Difference.NONE else p
+        return f"accuracy {candidate} {relation} {other} of {champion} on {self.reviews}, {end}"
+
+
+def compare(candidate: Scores, champion: Scores) -> ModelComparison:
+    """Count which of two models is right on each review.
+
+    Raises:
+        ValueError: they were not scored on the same reviews.
+    """
+    if candidate.reviews != champion.reviews or not np.array_equal(candidate.labels, champion.labels):
+        raise ValueError(
+            f"scores of {candidate.reviews} ({candidate.labels.size} reviews) and {champion.reviews} "
+            f"({champion.labels.size}); allowed: two of the same reviews. Score both models on one set."
+        )
+    ours, theirs = candidate.right, champion.right
+    return ModelComparison(
+        reviews=candidate.reviews,
+        both=int(np.sum(ours & theirs)),
+        only_candidate=int(np.sum(ours & ~theirs)),
+        only_champion=int(np.sum(~ours & theirs)),
+        neither=int(np.sum(~ours & ~theirs)),
+    )
+
+
+def apart(one: float, other: float, digits: int = _DIGITS) -> tuple[str, str]:
+    """Write two numbers with so many digits, and at least those given, that they only look equal where they are."""
+    for shown in range(digits, _MOST_DIGITS):
+        texts = f"{one:.{shown}f}", f"{other:.{shown}f}"
+        if one == other or texts[0] != texts[1]:
+            break
+    return texts

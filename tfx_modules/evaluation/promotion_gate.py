@@ -1,0 +1,196 @@
+"""Judges a candidate against the model in service, by what both say of the same reviews.
+
+The rules, and the reasons for them, are in ``docs/promotion.md``.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfx_modules.data import holdout
+from tfx_modules.data.review_set import ReviewSet
+from tfx_modules.evaluation import scoring
+from tfx_modules.evaluation.mcnemar import Difference, ModelComparison, Scores, apart, compare
+from tfx_modules.exceptions import ScoringError, UnusableModelError
+from tfx_modules.promotion.exceptions import ChampionUnusableError
+from tfx_modules.promotion.promoter import Champion, GateResult, Judge
+from tfx_modules.settings.settings import GateSettings, Promote
+
+_EPSILON = 1e-9
+"""An accuracy equal to the floor is good enough."""
+
+_logger = logging.getLogger(__name__)
+
+
+def evaluation_sets(named: str, examples: Path, gate: GateSettings) -> tuple[ReviewSet, ...]:
+    """Read what candidates are judged on.
+
+    Args:
+        named: the runtime parameter ``holdout``.
+        examples: folder of the run's Examples artifact.
+        gate: tells how many reviews of the eval split are enough.
+
+    Returns:
+        The holdout, where the run has one, and the eval split.
+
+    Raises:
+        HoldoutError: the holdout is not the file that the run names.
+        ScoringError: the eval split cannot be read.
+    """
+    found = holdout.parse(named)
+    split = scoring.read_split(examples, most=gate.max_compared)
+    return (holdout.read(found), split) if found else (split,)
+
+
+def objections(model: Path, gate: GateSettings, seconds: float | None) -> tuple[str, ...]:
+    """Tell which limits a candidate breaks; no scores are needed for that.
+
+    Args:
+        model: the candidate's SavedModel.
+        gate: the limits.
+        seconds: median time for a review, as InfraValidator measured it; None: it measured none.
+
+    Returns:
+        A line with numbers for each limit that it breaks.
+    """
+    return tuple(_objections(model, gate, seconds))
+
+
+def make_judge(model: Path, sets: Sequence[ReviewSet], gate: GateSettings) -> Judge:
+    """Make a judge of a candidate.
+
+    Args:
+        model: the candidate's SavedModel.
+        sets: what it is judged on, from ``evaluation_sets``.
+        gate: floors, significance level, and what ``no difference`` comes to.
+
+    Returns:
+        A function that may be asked about one champion after another. It scores the candidate once, when it is first
+        asked. It raises ChampionUnusableError where the champion cannot be scored, and ScoringError where the
+        candidate cannot.
+
+    Raises:
+        ScoringError: there is nothing to judge it on.
+    """
+    if not sets:
+        raise ScoringError("there are no reviews to judge a candidate on; give a holdout or the run's eval split.")
+    return _Judging(model, sets, gate)
+
+
+class _Judging:
+    """A candidate before its judge."""
+
+    def __init__(self, model: Path, sets: Sequence[ReviewSet], gate: GateSettings) -> None:
+        self._model = model
+        self._sets = sets
+        self._gate = gate
+
+    def __call__(self, champion: Champion | None) -> GateResult:
+        """Judge it against a champion, or by the floors alone where there is none."""
+        scored = list(zip(self._sets, self._scores, strict=True))
+        low = [line for reviews, found in scored for line in self._low(reviews, found)]
+        metrics = [_measured(reviews, found) for reviews, found in scored]
+        if champion is None:
+            return GateResult(not low, "; ".join(low) or self._alone(), {"sets": metrics})
+        theirs = _champion_scores(champion, self._sets)
+        made = [compare(ours, other) for ours, other in zip(self._scores, theirs, strict=True)]
+        return self._judgement(champion, made, low, metrics)
+
+    @cached_property
+    def _scores(self) -> list[Scores]:
+        return _score(self._model, self._sets, "the candidate")
+
+    def _judgement(
+        self, champion: Champion, made: Sequence[ModelComparison], low: list[str], metrics: list[dict[str, Any]]
+    ) -> GateResult:
+        level = self._gate.level
+        worse = [one.told(champion.version, level) for one in made if one.difference(level) is Difference.WORSE]
+        told = [one.told(champion.version, level) for one in made]
+        failed = [*low, *worse]
+        if not failed and self._asks_for_better(made):
+            failed = [*told, f"gate.promote is {self._gate.promote}"]
+        compared = [{**found, **_numbers(one, level)} for found, one in zip(metrics, made, strict=True)]
+        measured = {"champion": champion.version, "level": level, "promote": self._gate.promote, "sets": compared}
+        return GateResult(not failed, "; ".join(failed or told), measured)
+
+    def _asks_for_better(self, made: Sequence[ModelComparison]) -> bool:
+        is_better = any(one.difference(self._gate.level) is Difference.BETTER for one in made)
+        return Promote(self._gate.promote) is Promote.BETTER and not is_better
+
+    def _alone(self) -> str:
+        accuracies = ", ".join(f"{found.accuracy:.3f} on {found.reviews}" for found in self._scores)
+        return f"accuracy {accuracies}, judged by the floors alone"
+
+    def _low(self, reviews: ReviewSet, found: Scores) -> Iterator[str]:
+        """Tell each floor that it is below."""
+        if found.accuracy < self._gate.accuracy_floor - _EPSILON:
+            yield _below(found.accuracy, self._gate.accuracy_floor, f"the floor, on {reviews.name}")
+        for name, (count, accuracy) in _by_slice(reviews, found).items():
+            if count >= self._gate.slice_minimum and accuracy < self._gate.slice_floor - _EPSILON:
+                place = f"the floor of slices, on {reviews.name} where {name} ({count} reviews)"
+                yield _below(accuracy, self._gate.slice_floor, place)
+
+
+def _measured(reviews: ReviewSet, found: Scores) -> dict[str, Any]:
+    return {
+        "name": reviews.name,
+        "sha256": reviews.sha256,
+        "n": len(reviews.texts),
+        "accuracy": found.accuracy,
+        "slices": {name: {"n": n, "accuracy": value} for name, (n, value) in _by_slice(reviews, found).items()},
+    }
+
+
+def _champion_scores(champion: Champion, sets: Sequence[ReviewSet]) -> list[Scores]:
+    try:
+        return _score(champion.folder, sets, f"{champion.version}, the champion")
+    except UnusableModelError as error:
+        raise ChampionUnusableError(str(error)) from error
+
+
+def _score(folder: Path, sets: Sequence[ReviewSet], who: str) -> list[Scores]:
+    start = time.monotonic()
+    model = scoring.load(folder)
+    found = [scoring.score(model, reviews) for reviews in sets]
+    count = sum(len(reviews.texts) for reviews in sets)
+    _logger.info("scored %s on %d reviews in %.1f s", who, count, time.monotonic() - start)
+    return found
+
+
+def _by_slice(reviews: ReviewSet, found: Scores) -> dict[str, tuple[int, float]]:
+    """Return number of reviews and accuracy by slice."""
+    return {name: (int(np.sum(rows)), float(np.mean(found.right[rows]))) for name, rows in reviews.slices().items()}
+
+
+def _numbers(made: ModelComparison, level: float) -> dict[str, Any]:
+    return {
+        "champion_accuracy": made.champion_accuracy,
+        "both": made.both,
+        "only_candidate": made.only_candidate,
+        "only_champion": made.only_champion,
+        "neither": made.neither,
+        "p": made.p,
+        "verdict": made.difference(level).value,
+    }
+
+
+def _below(accuracy: float, floor: float, what: str) -> str:
+    return "accuracy {} < {}, {}".format(*apart(accuracy, floor), what)
+
+
+def _objections(model: Path, gate: GateSettings, seconds: float | None) -> Iterator[str]:
+    size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+    if gate.max_bytes and size > gate.max_bytes:
+        yield f"the model has {size:,} bytes > {gate.max_bytes:,}, its limit (gate.max_bytes)"
+    if not gate.max_latency_ms:
+        return
+    if seconds is None:
+        yield f"InfraValidator measured no time for a review, and its limit is {gate.max_latency_ms:g} ms"
+    elif 1000 * seconds > gate.max_latency_ms:
+        taken, limit = apart(1000 * seconds, gate.max_latency_ms, digits=1)
+        yield f"the server takes {taken} ms > {limit} ms for a review, its limit (gate.max_latency_ms)"

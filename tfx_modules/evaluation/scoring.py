@@ -1,0 +1,138 @@
+"""Scores exported models on reviews, as the server would: through the signature that takes texts.
+
+A review takes the processor some milliseconds, and there are two models to score. So models are scored on no more
+reviews than tell them apart (``gate.max_compared``).
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfx_modules.data import features
+from tfx_modules.data.review_set import ReviewSet, review_set
+from tfx_modules.evaluation.mcnemar import Scores
+from tfx_modules.exceptions import ScoringError, UnusableModelError
+from tfx_modules.model import export
+from tfx_modules.serving.exceptions import InferenceError, InvalidRequestError, ModelLoadError
+from tfx_modules.serving.models.model import ServedModel, load_model
+from tfx_modules.serving.specs import PredictCall, bytes_array
+
+BATCH = 32
+"""Reviews that are scored together."""
+_INPUT = "text"
+
+
+def load(folder: Path) -> ServedModel:
+    """Load a model that can be scored.
+
+    Args:
+        folder: a SavedModel.
+
+    Raises:
+        UnusableModelError: it cannot be loaded, or lacks the signature from text to score.
+    """
+    try:
+        model = load_model(folder)
+    except ModelLoadError as error:
+        raise UnusableModelError(f"the model cannot be scored: {error}") from error
+    signature = model.signatures.get(export.TEXTS)
+    if not signature or set(signature.inputs) != {_INPUT} or export.SCORE not in signature.outputs:
+        raise UnusableModelError(
+            f"the model in {folder} cannot be scored: it has the signatures {', '.join(sorted(model.signatures))}; "
+            f"needed: {export.TEXTS}, from {_INPUT} to {export.SCORE}. Train it anew with this code."
+        )
+    return model
+
+
+def score(model: ServedModel, reviews: ReviewSet) -> Scores:
+    """Score a model on reviews.
+
+    Texts of like length share a batch, since a batch is as slow as its longest one.
+
+    Args:
+        model: from ``load``.
+        reviews: one at least.
+
+    Returns:
+        The scores, in the set's order.
+
+    Raises:
+        UnusableModelError: the model refuses the texts.
+        ScoringError: computing failed otherwise, as where memory is short; or there are no reviews.
+    """
+    if not reviews.texts:
+        raise ScoringError(
+            f"there are no labelled reviews in {reviews.name}; one is needed at least. Widen the window."
+        )
+    order = sorted(range(len(reviews.texts)), key=lambda n: len(reviews.texts[n]))
+    scores = np.empty(len(order), np.float32)
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        scores[batch] = _scores(model, [reviews.texts[n] for n in batch])
+    return Scores(reviews.name, reviews.labels, scores)
+
+
+def _scores(model: ServedModel, texts: list[str]) -> npt.NDArray[np.float32]:
+    values = bytes_array([text.encode() for text in texts], (len(texts),))
+    call = PredictCall(export.TEXTS, {_INPUT: values}, (export.SCORE,))
+    try:
+        found = model.predict(call)[export.SCORE]
+    except InvalidRequestError as error:
+        raise UnusableModelError(f"the model cannot be scored: {error}") from error
+    except InferenceError as error:
+        raise ScoringError(f"the model was not scored: {error}. Run again; is memory short?") from error
+    if found.shape != (len(texts),) or not np.isfinite(found).all():
+        raise UnusableModelError(
+            f"the model cannot be scored: for {len(texts)} texts it gives {export.SCORE} of the form {found.shape}; "
+            "allowed: a finite number for each. Train it anew."
+        )
+    return found
+
+
+def read_split(examples: Path, split: str = "eval", *, most: int = 0) -> ReviewSet:
+    """Read the labelled reviews of a split.
+
+    Args:
+        examples: folder of an Examples artifact, with the features ``review`` and ``label`` (``features``).
+        split: the split's name.
+        most: how many are taken; 0: all. Which ones depends on nothing but the reviews themselves, so that the same
+            reviews are taken however the split's files are cut.
+
+    Returns:
+        The reviews, in an order that depends on nothing else either; without those that have no label.
+
+    Raises:
+        ScoringError: the split has no files, or they cannot be read.
+    """
+    files = sorted(map(str, (examples / f"Split-{split}").glob("*.gz")))
+    if not files:
+        raise ScoringError(f"{examples} has no files of the split {split}. Clear CsvExampleGen to make them anew.")
+    try:
+        rows = ((_rank(row), row) for row in _labelled(files))
+        chosen = heapq.nsmallest(most, rows) if most else sorted(rows)
+    except tf.errors.OpError as error:
+        raise ScoringError(f"the split {split} in {examples} cannot be read: {error.message}") from error
+    digest = hashlib.sha256(b"".join(rank for rank, _ in chosen)).hexdigest()
+    return review_set(f"the {split} split", [row for _, row in chosen], digest)
+
+
+def _labelled(files: list[str]) -> Iterator[tuple[str, bool]]:
+    spec = {
+        features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value=""),
+        features.LABEL: tf.io.FixedLenFeature([], tf.int64, default_value=-1),
+    }
+    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(1024)
+    for batch in batches.map(lambda records: tf.io.parse_example(records, spec)).as_numpy_iterator():
+        for text, label in zip(batch[features.REVIEW], batch[features.LABEL], strict=True):
+            if label >= 0:
+                yield text.decode(), bool(label)
+
+
+def _rank(row: tuple[str, bool]) -> bytes:
+    text, label = row
+    return hashlib.sha256(f"{int(label)}{text}".encode()).digest()

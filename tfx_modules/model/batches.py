@@ -1,0 +1,98 @@
+"""Batches of transformed examples, grouped by length.
+
+Every batch has one of a few fixed shapes, so that XLA compiles one program per length bucket, and short reviews are
+not padded to the longest.
+"""
+
+import dataclasses
+import math
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from tfx_modules.data import features
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchShape:
+    """How examples are grouped."""
+
+    batch_size: int
+    max_tokens: int
+    length_buckets: tuple[int, ...]
+    seed: int
+
+    @property
+    def lengths(self) -> list[int]:
+        """Every padded length, rising."""
+        return sorted({*self.length_buckets, self.max_tokens})
+
+
+def read_examples(patterns: list[str], transform: tft.TFTransformOutput) -> tf.data.Dataset:
+    """Read labelled transformed examples.
+
+    Args:
+        patterns: globs of gzipped TFRecord files.
+        transform: tells their schema.
+
+    Returns:
+        Pairs of ids (int32 [tokens], no padding) and label (float32 []), kept in memory after the first pass.
+    """
+    spec = transform.transformed_feature_spec()
+    files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+
+    def parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        example = tf.io.parse_single_example(record, spec)
+        ids = tf.cast(example[features.INPUT_IDS], tf.int32)
+        return ids[: tf.math.count_nonzero(ids, dtype=tf.int32)], tf.cast(example[features.LABEL], tf.float32)
+
+    return (
+        tf.data.TFRecordDataset(files, compression_type="GZIP").map(parse).filter(lambda _, label: label >= 0).cache()
+    )
+
+
+def count(examples: tf.data.Dataset) -> int:
+    """Count a finite dataset's elements by reading it once."""
+    return int(examples.reduce(tf.constant(0, tf.int64), lambda total, _: total + 1))
+
+
+def steps_per_epoch(examples: int, shape: BatchShape) -> int:
+    """Tell how many batches hold all examples once."""
+    return math.ceil(examples / shape.batch_size)
+
+
+def training_batches(examples: tf.data.Dataset, shape: BatchShape) -> tf.data.Dataset:
+    """Repeat the examples in a new order each time, in full batches.
+
+    Returns:
+        Endless pairs of ids (int32 [batch_size, one of the lengths]) and labels (float32 [batch_size]).
+    """
+    endless = examples.shuffle(10_000, seed=shape.seed).repeat()
+    return _bucket(endless, shape, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def evaluation_batches(examples: tf.data.Dataset, shape: BatchShape) -> tf.data.Dataset:
+    """Give every example once, the last batch of a length filled up with rows of weight 0.
+
+    Returns:
+        Triples of ids (int32 [batch_size, one of the lengths]), labels and weights (float32 [batch_size]).
+    """
+
+    def fill(ids: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        missing = shape.batch_size - tf.shape(ids)[0]
+        weights = tf.pad(tf.ones_like(labels), [[0, missing]])
+        ids, labels = tf.pad(ids, [[0, missing], [0, 0]]), tf.pad(labels, [[0, missing]])
+        return tf.ensure_shape(ids, [shape.batch_size, None]), labels, weights
+
+    return _bucket(examples, shape, drop_remainder=False).map(fill).prefetch(tf.data.AUTOTUNE)
+
+
+def _bucket(examples: tf.data.Dataset, shape: BatchShape, *, drop_remainder: bool) -> tf.data.Dataset:
+    boundaries = [length + 1 for length in shape.lengths]
+    return examples.bucket_by_sequence_length(
+        element_length_func=lambda ids, _: tf.size(ids),
+        bucket_boundaries=boundaries,
+        bucket_batch_sizes=[shape.batch_size] * (len(boundaries) + 1),
+        pad_to_bucket_boundary=True,
+        drop_remainder=drop_remainder,
+    )

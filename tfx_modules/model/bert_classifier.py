@@ -1,0 +1,187 @@
+"""The sentiment classifier: pretrained encoder, CLS output, dropout, one logit."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import keras_hub
+import tensorflow as tf
+
+from tfx_modules.settings.settings import TrainingSettings
+
+_UNDECAYED = ("bias", "gamma", "beta")
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperparameters:
+    """What the Tuner searches and the Trainer uses."""
+
+    learning_rate: float
+    dropout: float
+    warmup_fraction: float
+
+
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """A straight rise from 0 to the peak, then half a cosine down to 0.
+
+    Keras' own CosineDecay chooses between the two by a graph conditional, and AdamW asks for the rate once for each
+    variable: tracing them took most of a minute. This one has no branch.
+    """
+
+    def __init__(self, peak: float, warmup_steps: int, steps: int) -> None:
+        """Set the peak rate and the lengths, in batches; ``steps`` includes the warm-up."""
+        super().__init__()
+        self._peak, self._warmup_steps, self._steps = peak, warmup_steps, steps
+
+    def __call__(self, step: Any) -> Any:
+        """Return the learning rate (float32 []) of a step (int [], the first is 0)."""
+        done = keras.ops.cast(step, "float32")
+        rise = done / max(1, self._warmup_steps) if self._warmup_steps else keras.ops.ones_like(done)
+        fall = (done - self._warmup_steps) / max(1, self._steps - self._warmup_steps)
+        cosine = 0.5 * (1.0 + keras.ops.cos(math.pi * keras.ops.clip(fall, 0.0, 1.0)))
+        return self._peak * keras.ops.minimum(rise, cosine)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"peak": self._peak, "warmup_steps": self._warmup_steps, "steps": self._steps}
+
+
+class SentimentClassifier(keras.Model):  # type: ignore[misc]
+    """A functional model whose heavy half, and no more, is compiled by XLA.
+
+    XLA takes time for each operation that it compiles, once per length bucket. AdamW is a third of a training step's
+    operations, and steps are as fast without XLA for it: it stays outside (20 s less per bucket on a CPU), as on
+    several GPUs, where the gradients are summed between the two.
+
+    On one CPU, where a step takes a second, Keras calls the steps one by one instead of compiling its loop around them:
+    only so can :meth:`prepare` have all programs compiled beforehand, a core each.
+    """
+
+    def compile(self, *, jit_compile: bool, **settings: Any) -> None:
+        """Set what Keras' ``compile`` sets; ``jit_compile`` holds for the passes through the encoder."""
+        one_by_one = not tf.distribute.has_strategy() and not tf.config.list_logical_devices("GPU")
+        self._forward = tf.function(self._scores, reduce_retracing=True, jit_compile=jit_compile)
+        self._backward = tf.function(self._gradients, reduce_retracing=True, jit_compile=jit_compile)
+        self._update = tf.function(self._apply) if one_by_one else self._apply
+        self._can_be_prepared = one_by_one and jit_compile
+        super().compile(jit_compile=False, run_eagerly=one_by_one, **settings)
+
+    def prepare(self, batch_size: int, lengths: Sequence[int]) -> None:
+        """Have XLA compile the programs of batches side by side; without it, each is when its first batch comes.
+
+        It learns nothing. Where XLA is not used, or not on one CPU, it does nothing.
+
+        Args:
+            batch_size: rows of a batch.
+            lengths: their numbers of tokens.
+        """
+        if not self._can_be_prepared:
+            return
+        kept = [variable.numpy() for variable in self.non_trainable_variables]
+        jobs = [(program, length) for program in (self._backward_once, self._forward) for length in reversed(lengths)]
+        with ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
+            done = [pool.submit(program, tf.zeros([batch_size, length], tf.int32)) for program, length in jobs]
+        for job in done:
+            job.result()
+        # Dropout has drawn numbers; training begins with those that it would have begun with.
+        for variable, value in zip(self.non_trainable_variables, kept, strict=True):
+            variable.assign(value)
+
+    def _backward_once(self, ids: tf.Tensor) -> None:
+        self._backward(ids, tf.zeros(tf.shape(ids)[:1]), None)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Learn from a batch, as Keras asks; returns the metrics so far."""
+        ids, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        logits, loss, gradients = self._backward(ids, labels, weights)
+        self._update(gradients)
+        return self._measured(ids, labels, weights, logits, loss)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Score a batch, as Keras asks; returns the metrics so far."""
+        ids, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        logits = self._forward(ids)
+        loss = self.compute_loss(ids, labels, logits, weights, training=False)
+        return self._measured(ids, labels, weights, logits, loss)
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        """Score a batch of ids alone, as Keras asks; returns the logits."""
+        return self._forward(keras.utils.unpack_x_y_sample_weight(data)[0])
+
+    def _scores(self, ids: tf.Tensor) -> tf.Tensor:
+        return self(ids, training=False)
+
+    def _gradients(
+        self, ids: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        with tf.GradientTape() as tape:
+            logits = self(ids, training=True)
+            loss = self.compute_loss(ids, labels, logits, weights, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        return logits, loss, tape.gradient(scaled, self.trainable_variables)
+
+    def _apply(self, gradients: list[tf.Tensor]) -> None:
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+
+    def _measured(
+        self, ids: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None, logits: tf.Tensor, loss: tf.Tensor
+    ) -> dict[str, Any]:
+        # Keras divides a loss by the number of replicas, for gradients to be summed; its mean is of the whole loss.
+        whole = loss * tf.distribute.get_strategy().num_replicas_in_sync
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(whole, sample_weight=tf.shape(ids)[0])
+        return dict(self.compute_metrics(ids, labels, logits, weights))
+
+
+def default_hyperparameters(config: TrainingSettings) -> Hyperparameters:
+    """Take the values of the settings, for a pipeline that has never been tuned."""
+    return Hyperparameters(config.learning_rate, config.dropout, config.warmup_fraction)
+
+
+def build_classifier(backbone: keras_hub.models.BertBackbone, dropout: float) -> SentimentClassifier:
+    """Put the classifier onto the encoder's last layer.
+
+    Args:
+        backbone: the encoder; it is trained too.
+        dropout: share of the CLS output dropped while training.
+
+    Returns:
+        A model from ``input_ids`` (int [batch, tokens], 0 is padding) to the logit of positive (float32 [batch, 1]).
+    """
+    backbone.get_layer("pooled_dense").trainable = False  # its output is not used
+    ids = keras.Input(shape=(None,), dtype="int32", name="input_ids")
+    mask = keras.ops.cast(keras.ops.not_equal(ids, 0), "int32")
+    encoded = backbone({"token_ids": ids, "segment_ids": keras.ops.zeros_like(ids), "padding_mask": mask})
+    start = keras.layers.Dropout(dropout, name="dropout")(encoded["sequence_output"][:, 0, :])
+    initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+    logit = keras.layers.Dense(1, kernel_initializer=initializer, dtype="float32", name="logit")(start)
+    return SentimentClassifier(ids, logit, name="sentiment")
+
+
+def compile_classifier(
+    model: SentimentClassifier, values: Hyperparameters, config: TrainingSettings, steps: int
+) -> None:
+    """Set AdamW with warm-up and cosine decay, the loss and the metrics.
+
+    Args:
+        model: the classifier.
+        values: the run's hyperparameters.
+        config: batch-independent settings.
+        steps: length of the schedule, in batches.
+    """
+    schedule = WarmupCosine(values.learning_rate, int(steps * values.warmup_fraction), max(1, steps))
+    optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=config.weight_decay, clipnorm=1.0)
+    optimizer.exclude_from_weight_decay(var_names=list(_UNDECAYED))
+    # Left to the first step, the optimizer's variables are made while it is traced, which takes ten times as long.
+    optimizer.build(model.trainable_variables)
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
+        jit_compile=config.jit_compile,
+    )

@@ -1,0 +1,135 @@
+"""The SavedModel with its tokenizer inside.
+
+Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
+
+``serving_default``
+    ``text`` string [batch] -> ``score`` float32 [batch], the probability of positive; ``label`` string [batch].
+``serving_examples``
+    ``examples`` string [batch], serialised tf.Examples with the feature ``review`` -> the same.
+``classify``
+    ``inputs`` string [batch], the same examples -> ``classes`` string [batch, 2], ``scores`` float32 [batch, 2].
+``regress``
+    ``inputs`` string [batch], the same examples -> ``outputs`` float32 [batch], the probability of positive.
+
+Beside them are requests of each length for the server to warm up with (``warmup.py``).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform.saved import saved_transform_io_v2
+
+from tfx_modules.data import features
+from tfx_modules.exceptions import SettingsError
+from tfx_modules.model import warmup_requests
+from tfx_modules.model.inference_graph import BertGraph
+from tfx_modules.settings.settings import EncoderSettings, Precision
+
+TEXTS = "serving_default"
+EXAMPLES = "serving_examples"
+CLASSIFY = "classify"
+REGRESS = "regress"
+SCORE = "score"
+LABEL = "label"
+
+
+class ServableSentiment(tf.Module):  # type: ignore[misc]
+    """Transform graph and classifier as one callable; not for training."""
+
+    def __init__(
+        self, classifier: keras.Model, transform: tft.TFTransformOutput, precision: Precision = Precision.FLOAT32
+    ) -> None:
+        super().__init__()
+        self._graph = BertGraph(classifier, tf.as_dtype(precision.value))
+        self._words = self._graph.words  # saved with this module
+        self._transform = saved_transform_io_v2.SavedModelLoader(transform.transform_savedmodel_dir)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[untyped-decorator]
+    def serve_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Judge reviews given as strings."""
+        return self._judge(text)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Judge reviews given as serialised tf.Examples; a missing review counts as empty."""
+        spec = {features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value="")}
+        return self._judge(tf.io.parse_example(examples, spec)[features.REVIEW])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
+    def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Give each serialised tf.Example every label with its probability."""
+        score = self.serve_examples(inputs)[SCORE]
+        classes = [tf.fill(tf.shape(score), label) for label in features.SENTIMENTS]
+        return {"classes": tf.stack(classes, axis=1), "scores": tf.stack([1.0 - score, score], axis=1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
+    def regress_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Give each serialised tf.Example the probability of positive."""
+        return {"outputs": self.serve_examples(inputs)[SCORE]}
+
+    def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+        ids = self.token_ids(texts)
+        scores = tf.sigmoid(self._graph.logits(tf.cast(ids, tf.int32)))
+        labels = tf.gather(tf.constant(features.SENTIMENTS), tf.cast(scores >= 0.5, tf.int32))
+        return {SCORE: scores, LABEL: labels}
+
+    def token_ids(self, texts: tf.Tensor) -> tf.Tensor:
+        """Tokenise with the Transform graph: string [batch] to int64 [batch, max_tokens]."""
+        rows = tf.shape(texts, out_type=tf.int64)[0]
+        where = tf.stack([tf.range(rows), tf.zeros([rows], tf.int64)], axis=1)
+        raw: dict[str, Any] = {
+            features.REVIEW: tf.SparseTensor(where, texts, tf.stack([rows, tf.constant(1, tf.int64)]))
+        }
+        return self._transform.apply_transform_model(raw)[features.INPUT_IDS]
+
+
+def save(
+    classifier: keras.Model,
+    transform: tft.TFTransformOutput,
+    encoder: EncoderSettings,
+    folder: str,
+    *,
+    lengths: Sequence[int],
+    precision: Precision = Precision.FLOAT32,
+) -> None:
+    """Write the servable.
+
+    Args:
+        classifier: from ids to logit.
+        transform: Transform's output, with the tokenizer in its graph.
+        encoder: tells the greatest input length, checked against the graph.
+        folder: a version folder in TensorFlow Serving's form is written here.
+        lengths: texts of these many WordPieces are what a server warms up with.
+        precision: what the model computes in, float32 or bfloat16.
+
+    Raises:
+        ConfigError: the graph was made with another input length.
+    """
+    servable = ServableSentiment(classifier, transform, precision)
+    tokens = servable.token_ids(tf.constant([""])).shape[1]
+    if tokens != encoder.max_tokens:
+        msg = (
+            f"Transform's graph gives {tokens} tokens; allowed: encoder.max_tokens of the settings, "
+            f"{encoder.max_tokens}. Run Transform again."
+        )
+        raise SettingsError(msg)
+    signatures = {
+        TEXTS: servable.serve_texts.get_concrete_function(),
+        EXAMPLES: servable.serve_examples.get_concrete_function(),
+        CLASSIFY: servable.classify_examples.get_concrete_function(),
+        REGRESS: servable.regress_examples.get_concrete_function(),
+    }
+    tf.saved_model.save(servable, folder, signatures=signatures)
+    _name_methods(folder)
+    warmup_requests.write(folder, signature=TEXTS, argument="text", lengths=lengths, token_ids=servable.token_ids)
+
+
+def _name_methods(folder: str) -> None:
+    """Say which signatures TensorFlow Serving's Classify and Regress may use; TensorFlow 2 saves all for Predict."""
+    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
+    updater.replace_method_name(CLASSIFY, tf.saved_model.CLASSIFY_METHOD_NAME)
+    updater.replace_method_name(REGRESS, tf.saved_model.REGRESS_METHOD_NAME)
+    updater.save()

@@ -1,0 +1,84 @@
+"""Chooses the type that the exported model computes in.
+
+bfloat16 has float32's range and a third of its digits. Processors with matrix units for it (AMX, AVX512-BF16) are
+several times as fast with it; others emulate it, and are slower. So it is tried, and has to be as right as float32.
+"""
+
+import logging
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfx_modules.data.review_set import ReviewSet
+from tfx_modules.settings.settings import ExportSettings, Precision
+
+Score = Callable[[tf.Tensor], tf.Tensor]
+"""From texts, string [batch], to the probabilities of positive, float32 [batch]."""
+
+MIN_SPEEDUP = 1.2
+"""Less is not worth an export that other processors are slower with."""
+BATCH = 32
+_TIMED_TEXTS = 8
+_TIMED_RUNS = 5
+_EPSILON = 1e-9
+
+_LOG = logging.getLogger(__name__)
+
+
+def choose(make: Callable[[Precision], Score], config: ExportSettings, holdout: ReviewSet | None) -> Precision:
+    """Choose by the settings; for ``auto``, by this machine and the holdout.
+
+    Args:
+        make: gives the model in a precision.
+        config: the settings.
+        holdout: reviews that the model was not trained on; None where the run has none.
+
+    Returns:
+        bfloat16 where it is faster here and loses no more accuracy on the holdout than the settings allow; else
+        float32. The log tells why.
+    """
+    if config.precision != Precision.AUTO.value:
+        return Precision(config.precision)
+    chosen, reason = _tried(make, config, holdout)
+    _LOG.info("the model is exported in %s: %s", chosen.value, reason)
+    return chosen
+
+
+def _tried(
+    make: Callable[[Precision], Score], config: ExportSettings, holdout: ReviewSet | None
+) -> tuple[Precision, str]:
+    if tf.config.list_logical_devices("GPU"):
+        return Precision.FLOAT32, "this machine has a GPU, and says nothing of how fast a CPU is"
+    if holdout is None:
+        return Precision.FLOAT32, "the run has no holdout to compare precisions on"
+    exact, quick = make(Precision.FLOAT32), make(Precision.BFLOAT16)
+    speedup = _seconds(exact, holdout) / _seconds(quick, holdout)
+    if speedup < MIN_SPEEDUP:
+        return Precision.FLOAT32, f"bfloat16 is {speedup:.1f} times as fast here; {MIN_SPEEDUP} would be worth it"
+    right, nearly = _accuracy(exact, holdout), _accuracy(quick, holdout)
+    told = f"bfloat16 is {speedup:.1f} times as fast here, accuracy on {holdout.name} {nearly:.4f}, float32 {right:.4f}"
+    if right - nearly > config.max_accuracy_loss + _EPSILON:
+        return Precision.FLOAT32, f"{told}; it may lose {config.max_accuracy_loss}"
+    return Precision.BFLOAT16, told
+
+
+def _seconds(score: Score, holdout: ReviewSet) -> float:
+    """Return the median time for some texts, after one run that compiles."""
+    texts = tf.constant([text.encode() for text in holdout.texts[:_TIMED_TEXTS]])
+    score(texts)
+    return statistics.median(_timed(score, texts) for _ in range(_TIMED_RUNS))
+
+
+def _timed(score: Score, texts: tf.Tensor) -> float:
+    began = time.perf_counter()
+    score(texts).numpy()
+    return time.perf_counter() - began
+
+
+def _accuracy(score: Score, holdout: ReviewSet) -> float:
+    texts = [text.encode() for text in holdout.texts]
+    batches = [score(tf.constant(texts[start : start + BATCH])).numpy() for start in range(0, len(texts), BATCH)]
+    return float(np.mean((np.concatenate(batches) >= 0.5) == holdout.labels))

@@ -1,0 +1,133 @@
+"""The Trainer's ``run_fn``: fine-tune, keep the best weights, export."""
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from tfx_modules.data import holdout
+from tfx_modules.exceptions import GateError
+from tfx_modules.model import batches, bert_classifier, export, precision
+from tfx_modules.model.encoder import load_backbone
+from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings, build
+
+_LOG = logging.getLogger(__name__)
+_BEST = "best.weights.h5"
+
+
+def strategy() -> tf.distribute.Strategy:
+    """Use all GPUs, in mixed precision, where there are any; else the CPU in float32."""
+    gpus = tf.config.list_logical_devices("GPU")
+    _LOG.info("training on %s", f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32")
+    keras.mixed_precision.set_dtype_policy("mixed_float16" if gpus else "float32")
+    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
+def batch_shape(training: TrainingSettings, encoder: EncoderSettings) -> batches.BatchShape:
+    """Tell how this run's examples are grouped."""
+    return batches.BatchShape(training.batch_size, encoder.max_tokens, training.length_buckets, training.seed)
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Train and export, as TFX's GenericExecutor asks.
+
+    Args:
+        fn_args: ``train_steps`` is the number of batches, 0 for the settings' epochs; ``custom_config`` has
+            ``encoder``, ``training`` and ``export``, and the run's ``holdout``; ``hyperparameters`` is what the Tuner
+            put out.
+
+    Raises:
+        GateError: a split has no labelled example.
+        HoldoutError: the holdout is not the file that the run names.
+    """
+    encoder = build(EncoderSettings, fn_args.custom_config["encoder"])
+    training = build(TrainingSettings, fn_args.custom_config["training"])
+    values = _hyperparameters(fn_args.hyperparameters, training)
+    keras.utils.set_random_seed(training.seed)
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    shape = batch_shape(training, encoder)
+    with strategy().scope():
+        classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout)
+        _fit(classifier, fn_args, values, training, shape, transform)
+    chosen = _precision(classifier, transform, fn_args.custom_config)
+    export.save(classifier, transform, encoder, fn_args.serving_model_dir, lengths=shape.lengths, precision=chosen)
+
+
+def _precision(classifier: keras.Model, transform: tft.TFTransformOutput, custom_config: dict[str, Any]) -> Precision:
+    named = holdout.parse(custom_config["holdout"])
+
+    def score_in(kind: Precision) -> precision.Score:
+        servable = export.ServableSentiment(classifier, transform, kind)
+        return lambda texts: servable.serve_texts(texts)[export.SCORE]
+
+    settings = build(ExportSettings, custom_config["export"])
+    return precision.choose(score_in, settings, None if named is None else holdout.read(named))
+
+
+def _hyperparameters(tuned: dict[str, Any] | None, training: TrainingSettings) -> bert_classifier.Hyperparameters:
+    values = (tuned or {}).get("values") or {}
+    made = bert_classifier.Hyperparameters(**values) if values else bert_classifier.default_hyperparameters(training)
+    _LOG.info("hyperparameters: %s", made)
+    return made
+
+
+def labelled(patterns: list[str], transform: tft.TFTransformOutput, split: str) -> tuple[tf.data.Dataset, int]:
+    """Read a split and count it.
+
+    Raises:
+        GateError: it is empty.
+    """
+    examples = batches.read_examples(patterns, transform)
+    found = batches.count(examples)
+    if not found:
+        raise GateError(f"the {split} split has 0 labelled examples; allowed: 1 or more. Give the run a longer window.")
+    return examples, found
+
+
+def _fit(
+    classifier: bert_classifier.SentimentClassifier,
+    fn_args: FnArgs,
+    values: bert_classifier.Hyperparameters,
+    training: TrainingSettings,
+    shape: batches.BatchShape,
+    transform: tft.TFTransformOutput,
+) -> None:
+    examples, found = labelled(fn_args.train_files, transform, "train")
+    evaluation, _ = labelled(fn_args.eval_files, transform, "eval")
+    per_epoch = batches.steps_per_epoch(found, shape)
+    steps = fn_args.train_steps or per_epoch * training.epochs
+    epochs = math.ceil(steps / per_epoch)
+    per_epoch = math.ceil(steps / epochs)  # of the same length, so that no epoch goes far beyond what was asked for
+    bert_classifier.compile_classifier(classifier, values, training, steps)
+    _LOG.info("%d training examples, %d steps of %d", found, steps, training.batch_size)
+    classifier.prepare(shape.batch_size, shape.lengths)
+    best = Path(fn_args.model_run_dir, _BEST)
+    tf.io.gfile.makedirs(fn_args.model_run_dir)
+    classifier.fit(
+        batches.training_batches(examples, shape),
+        steps_per_epoch=per_epoch,
+        epochs=epochs,
+        validation_data=batches.evaluation_batches(evaluation, shape),
+        callbacks=list(_callbacks(fn_args.model_run_dir, best)),
+        verbose=2,
+    )
+    classifier.load_weights(best)
+    best.unlink()
+
+
+def _callbacks(run_dir: str, best: Path) -> Iterator[keras.callbacks.Callback]:
+    yield keras.callbacks.TerminateOnNaN()
+    yield keras.callbacks.ModelCheckpoint(
+        str(best), monitor="val_accuracy", mode="max", save_best_only=True, save_weights_only=True
+    )
+    yield keras.callbacks.TensorBoard(log_dir=run_dir, write_graph=False, update_freq=10)
+    yield keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: _LOG.info("epoch %d: %s", epoch, json.dumps(logs))
+    )

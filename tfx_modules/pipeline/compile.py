@@ -1,0 +1,60 @@
+"""`python -m tfx_modules.pipeline.compile --output FILE`: write the pipeline's IR.
+
+The output is TFX's ``pipeline_pb2.Pipeline`` as JSON: the same bytes for the same settings and code, on any machine.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.protobuf import json_format
+from tfx.dsl.compiler.compiler import Compiler
+from tfx.proto.orchestration import pipeline_pb2
+
+from tfx_modules.exceptions import PipelineError
+from tfx_modules.pipeline.pipeline import create_pipeline
+from tfx_modules.settings.settings import load_settings
+
+SETTINGS = Path(__file__).with_name("settings.toml")
+
+
+def compile_pipeline(settings: Path) -> pipeline_pb2.Pipeline:
+    """Compile the pipeline of a settings file.
+
+    Raises:
+        ConfigError: the settings cannot be used.
+    """
+    return Compiler().compile(create_pipeline(load_settings(settings)))
+
+
+def to_json(ir: pipeline_pb2.Pipeline) -> str:
+    """Write the IR as text, in an order that does not depend on the process."""
+    fields = json_format.MessageToDict(ir, preserving_proto_field_name=True)
+    return json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compile; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tfx_modules.pipeline.compile", description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="the IR is written here, replacing what was there")
+    parser.add_argument("--settings", type=Path, default=SETTINGS, help="TOML file (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    logging.getLogger().setLevel(logging.WARNING)
+    try:
+        text = to_json(compile_pipeline(options.settings))
+    except PipelineError as error:
+        print(f"The pipeline cannot be compiled: {error}", file=sys.stderr)
+        return 1
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    part = options.output.with_name(f".{options.output.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

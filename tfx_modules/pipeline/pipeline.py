@@ -1,0 +1,186 @@
+"""The pipeline: which components, and what flows between them."""
+
+import dataclasses
+
+from tfx import types
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import example_gen_pb2, infra_validator_pb2
+
+from tfx_modules.components import champion
+from tfx_modules.components.example_gen import CsvExampleGen
+from tfx_modules.components.example_validator import ExampleValidator
+from tfx_modules.components.infra_validator import InfraValidator
+from tfx_modules.components.pusher import Pusher
+from tfx_modules.components.schema_gen import SchemaGen
+from tfx_modules.components.statistics_gen import StatisticsGen
+from tfx_modules.components.trainer import Trainer
+from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
+from tfx_modules.evaluation import eval_config
+from tfx_modules.model import export
+from tfx_modules.pipeline import runtime_parameters
+from tfx_modules.settings.settings import PipelineSettings, ServingCheckSettings
+
+SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
+_PREPROCESSING_FN = "tfx_modules.model.preprocessing.preprocessing_fn"
+_RUN_FN = "tfx_modules.model.training.run_fn"
+_TUNER_FN = "tfx_modules.model.tuning.tuner_fn"
+_CHECK_TRIES = 2
+
+
+def create_pipeline(config: PipelineSettings) -> tfx.dsl.Pipeline:
+    """Make the pipeline; what varies from run to run stays open (see ``parameters``).
+
+    Args:
+        config: the settings.
+
+    Returns:
+        A pipeline without root, metadata connection or dates: whoever runs it gives them.
+    """
+    data = _data_components(config)
+    model = _model_components(config, data)
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        components=[*data.nodes(), *model],
+        enable_cache=True,
+        beam_pipeline_args=list(config.beam_pipeline_args),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Data:
+    """The components up to the transformed examples."""
+
+    examples: CsvExampleGen
+    statistics: StatisticsGen
+    schema: SchemaGen
+    champion: tfx.dsl.Resolver
+    validator: ExampleValidator
+    transform: tfx.components.Transform
+
+    def nodes(self) -> list[BaseNode]:
+        return [self.examples, self.statistics, self.schema, self.champion, self.validator, self.transform]
+
+
+def _data_components(config: PipelineSettings) -> _Data:
+    examples = CsvExampleGen(
+        input_base=runtime_parameters.input_base(),
+        input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="days", pattern=SPAN_PATTERN)]),
+        output_config=_two_to_one(),
+        range_config=runtime_parameters.range_config(),
+        span_versions=runtime_parameters.span_versions(),
+        holdout=runtime_parameters.holdout(),
+        encoder=config.encoder,
+    )
+    statistics = StatisticsGen(examples=examples.outputs["examples"])
+    # Without a fixed shape, Transform gets sparse tensors and can fill what is missing.
+    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
+    served = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
+        "ChampionStatistics"
+    )
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        champion_statistics=served.outputs[champion.STATISTICS],
+        settings=config.validation,
+    )
+    transform = tfx.components.Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn=_PREPROCESSING_FN,
+        custom_config={"encoder": dataclasses.asdict(config.encoder)},
+    )
+    return _Data(examples, statistics, schema, served, validator, transform)
+
+
+def _two_to_one() -> example_gen_pb2.Output:
+    split = example_gen_pb2.SplitConfig.Split
+    splits = [split(name="train", hash_buckets=2), split(name="eval", hash_buckets=1)]
+    return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits))
+
+
+def _model_components(config: PipelineSettings, data: _Data) -> list[BaseNode]:
+    latest_tuned = tfx.dsl.Resolver(
+        strategy_class=LatestTunedStrategy,
+        previous=tfx.dsl.Channel(type=tfx.types.standard_artifacts.HyperParameters),
+    ).with_id("LatestTuned")
+    tuner = _tuner(config, data, latest_tuned.outputs["previous"])
+    trainer = _trainer(config, data, tuner.outputs["best_hyperparameters"])
+    for costly in (tuner, trainer):
+        costly.add_upstream_node(data.validator)
+    baseline = tfx.dsl.Resolver(strategy_class=champion.ChampionStrategy, **champion.model_channels()).with_id(
+        "Resolver"
+    )
+    evaluator = tfx.components.Evaluator(
+        examples=data.examples.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs[champion.MODEL],
+        eval_config=eval_config.eval_config(config.gate),
+    )
+    infra_validator = _infra_validator(config.serving_check, trainer, data)
+    infra_validator.add_upstream_node(evaluator)
+    pusher = Pusher(
+        model=trainer.outputs["model"],
+        examples=data.examples.outputs["examples"],
+        evaluation=evaluator.outputs["evaluation"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_validator.outputs["blessing"],
+        push_destination=runtime_parameters.push_destination(),
+        promotion=runtime_parameters.promotion(),
+        holdout=runtime_parameters.holdout(),
+        gate=config.gate,
+    )
+    return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, pusher]
+
+
+def _tuner(config: PipelineSettings, data: _Data, previous: types.BaseChannel) -> Tuner:
+    return Tuner(
+        examples=data.transform.outputs["transformed_examples"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        previous=previous,
+        tune=runtime_parameters.tune(),
+        tuner_fn=_TUNER_FN,
+        custom_config={
+            "encoder": dataclasses.asdict(config.encoder),
+            "training": dataclasses.asdict(config.training),
+            "tuning": dataclasses.asdict(config.tuning),
+        },
+    )
+
+
+def _trainer(config: PipelineSettings, data: _Data, hyperparameters: types.BaseChannel) -> Trainer:
+    return Trainer(
+        examples=data.transform.outputs["transformed_examples"],
+        transform_graph=data.transform.outputs["transform_graph"],
+        hyperparameters=hyperparameters,
+        run_fn=_RUN_FN,
+        train_args=runtime_parameters.train_args(),
+        holdout=runtime_parameters.holdout(),
+        custom_config={
+            "encoder": dataclasses.asdict(config.encoder),
+            "training": dataclasses.asdict(config.training),
+            "export": dataclasses.asdict(config.export),
+        },
+    )
+
+
+def _infra_validator(check: ServingCheckSettings, trainer: Trainer, data: _Data) -> BaseNode:
+    """Return the check of this platform; the stock component is TFX's own."""
+    kinds = {"project": InfraValidator, "local_docker": tfx.components.InfraValidator}
+    image, _, tag = check.image.rpartition(":")
+    return kinds[check.platform](
+        model=trainer.outputs["model"],
+        examples=data.examples.outputs["examples"],
+        serving_spec=infra_validator_pb2.ServingSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServing(image_name=image, tags=[tag]),
+            local_docker=infra_validator_pb2.LocalDockerConfig(),
+        ),
+        validation_spec=infra_validator_pb2.ValidationSpec(
+            max_loading_time_seconds=check.timeout_seconds, num_tries=_CHECK_TRIES
+        ),
+        request_spec=infra_validator_pb2.RequestSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(signature_names=[export.EXAMPLES]),
+            num_examples=check.requests,
+            split_name="eval",
+        ),
+    )

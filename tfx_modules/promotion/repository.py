@@ -1,0 +1,151 @@
+"""The folders of a model's versions: those that a server watches, and those that were taken away from it.
+
+Beside ``NAME/``, in which a server looks for versions, stands ``NAME.withdrawn/``; a version is in one of them and goes
+to the other by one rename, so that a server sees all of it or nothing. What should be where is the ledger's to say;
+whoever moves anything holds the ledger's lock.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from tfx_modules.promotion import manifest
+from tfx_modules.promotion.exceptions import ModelRepositoryError
+
+_STAGING = ".staging-"
+_logger = logging.getLogger(__name__)
+
+
+class ModelRepository:
+    """Versions of one model on a local file system (or one that renames like one). Decides nothing.
+
+    Attributes:
+        served: the folder that servers watch.
+        withdrawn: the folder of versions that are not to be served; on the same file system.
+    """
+
+    def __init__(self, served: Path) -> None:
+        if "://" in str(served) or not served.is_absolute():
+            raise ModelRepositoryError(
+                f"models are to be served from {str(served)!r}; allowed: an absolute path of a mounted file system, "
+                "where a folder is renamed in one step. Set push_destination to one."
+            )
+        self.served = served
+        self.withdrawn = served.with_name(f"{served.name}.withdrawn")
+
+    def stage(self, model: Path, key: str) -> tuple[Path, manifest.Manifest]:
+        """Copy a model to where it can be shelved from, and write its manifest. Needs no lock.
+
+        Args:
+            model: a SavedModel's folder.
+            key: what is staged is discarded by it. Two may stage under one key at a time: a task that was given up, and
+                the one that took its place.
+
+        Returns:
+            The copy, which is on the disk, and its manifest.
+        """
+        staged = self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}"
+        self.withdrawn.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(model, staged)
+        made = manifest.write(staged)
+        _sync(staged)
+        return staged, made
+
+    def discard(self, key: str) -> None:
+        """Remove all that was staged under a key, also by those who were killed; harmless when there is nothing."""
+        for staged in self.withdrawn.glob(f"{_staging(key)}*"):
+            shutil.rmtree(staged, ignore_errors=True)  # by somebody else at the same time
+
+    def staged(self) -> list[Path]:
+        """Return all that is staged, under whatever key."""
+        return sorted(self.withdrawn.glob(f"{_STAGING}*"))
+
+    def shelve(self, staged: Path, version: int) -> None:
+        """Give what was staged its number; it is not served yet."""
+        staged.rename(self.withdrawn / str(version))
+        _sync_folder(self.withdrawn)
+
+    def versions(self) -> frozenset[int]:
+        """Return the numbers of all folders."""
+        return _numbers(self.served) | _numbers(self.withdrawn)
+
+    def served_versions(self) -> frozenset[int]:
+        """Return the numbers of the folders that a server sees."""
+        return _numbers(self.served)
+
+    def folder(self, version: int) -> Path:
+        """Return a version's folder.
+
+        Raises:
+            ShelfError: it has none.
+        """
+        for place in (self.served, self.withdrawn):
+            if (place / str(version)).is_dir():
+                return place / str(version)
+        raise ModelRepositoryError(
+            f"version {version} has no folder in {self.served} or {self.withdrawn}; it was removed. Name a version "
+            f"that is there: {', '.join(map(str, sorted(self.versions()))) or 'none'}."
+        )
+
+    def serve(self, live: int) -> None:
+        """Make a version the largest that a server sees: what is larger is withdrawn.
+
+        It may be repeated, also after having been killed in the middle. A server that serves the largest number has one
+        that it can serve all the time: the version that goes into service is there before others leave, and the one
+        that was in service leaves last.
+
+        Raises:
+            ShelfError: the version has no folder.
+        """
+        place = self.folder(live)
+        self.served.mkdir(parents=True, exist_ok=True)
+        if place.parent != self.served:
+            self._move(live, self.withdrawn, self.served)
+        for version in sorted(_numbers(self.served)):
+            if version > live:
+                self._move(version, self.served, self.withdrawn)
+
+    def remove(self, version: int) -> None:
+        """Delete a version's folder; a server sees it vanish in one step."""
+        self.withdrawn.mkdir(parents=True, exist_ok=True)
+        key = f"removed {version}"
+        self.folder(version).rename(self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}")
+        self.discard(key)
+
+    def _move(self, version: int, source: Path, target: Path) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+        (source / str(version)).rename(target / str(version))
+        _sync_folder(target)
+        _sync_folder(source)
+        _logger.info("version %d: moved from %s to %s", version, source, target)
+
+
+def _staging(key: str) -> str:
+    return f"{_STAGING}{hashlib.sha256(key.encode()).hexdigest()[:16]}-"
+
+
+def _numbers(folder: Path) -> frozenset[int]:
+    if not folder.is_dir():
+        return frozenset()
+    return frozenset(int(path.name) for path in folder.iterdir() if path.name.isascii() and path.name.isdecimal())
+
+
+def _sync(folder: Path) -> None:
+    """Have files and folders written to the disk, so that a version's folder is never there without its files."""
+    for path in (*folder.rglob("*"), folder):
+        if path.is_dir():
+            _sync_folder(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,161 @@
+"""The command line: ``tensorflow_model_server``'s flags, as far as this server has them."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tfx_modules.serving.batching.settings import BatchingSettings
+from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.operations_flags import OPERATIONS_FLAGS, SWITCH, OperationsSettings, take_operations
+from tfx_modules.serving.flags.parser import FlagParser
+
+MAX_PORT = 65535
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How a server runs.
+
+    Attributes:
+        model_name: the name that requests carry.
+        model_base_path: the folder whose sub-folders are the model's versions; it may come into being later. None
+            with a config file, which has names and folders of its own: the two above are ignored then.
+        model_config_file: a ``ModelServerConfig`` in protobuf's text form.
+        model_config_file_poll_wait_seconds: the pause between two readings of that file; 0 = read once, at the start.
+        allow_version_labels_for_unavailable_models: let new labels name versions that are not available yet.
+        host: the address that both ports are bound to. Loopback unless said otherwise.
+        port: gRPC; 0 = any free port.
+        rest_api_port: REST; 0 = any free port. (``tensorflow_model_server`` takes 0 for "no REST".)
+        file_system_poll_wait_seconds: the pause between two looks at the base path; 0 = look once, at the start.
+        stop_when_stdin_closes: stop when the other end of standard input goes away, so that a server started by
+            another process never outlives it.
+        drain_seconds: how long requests that are under way may take once the server is told to stop.
+        enable_model_warmup: replay the requests that a version brings along before it becomes available.
+        tensorflow_intra_op_parallelism: threads for one operation; 0 = a thread per core.
+        tensorflow_inter_op_parallelism: operations at the same time; 0 = as many as cores.
+        batching: whether requests are computed together.
+        operations: limits, keys, TLS, metrics, the prediction log.
+    """
+
+    model_name: str
+    model_base_path: Path | None
+    host: str = "127.0.0.1"
+    port: int = 8500
+    rest_api_port: int = 8501
+    file_system_poll_wait_seconds: float = 1.0
+    stop_when_stdin_closes: bool = False
+    drain_seconds: float = 10.0
+    model_config_file: Path | None = None
+    model_config_file_poll_wait_seconds: float = 0.0
+    allow_version_labels_for_unavailable_models: bool = False
+    enable_model_warmup: bool = True
+    tensorflow_intra_op_parallelism: int = 0
+    tensorflow_inter_op_parallelism: int = 0
+    batching: BatchingSettings = field(default_factory=BatchingSettings)
+    operations: OperationsSettings = field(default_factory=OperationsSettings)
+
+    def __post_init__(self) -> None:
+        for flag, port in (("--port", self.port), ("--rest_api_port", self.rest_api_port)):
+            if not 0 <= port <= MAX_PORT:
+                raise FlagError(f"{flag}={port} is not a port; give 0 (any free port) to {MAX_PORT}")
+        if self.port == self.rest_api_port != 0:
+            raise FlagError(f"--port and --rest_api_port are both {self.port}; give each its own")
+        if self.file_system_poll_wait_seconds < 0:
+            raise FlagError(
+                f"--file_system_poll_wait_seconds={self.file_system_poll_wait_seconds} is negative; "
+                "give seconds, or 0 to look at the base path once"
+            )
+        for name in ("tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism"):
+            if getattr(self, name) < 0:
+                raise FlagError(f"--{name}={getattr(self, name)} is negative; give threads, or 0 for one per core")
+        self._check_models()
+
+    def _check_models(self) -> None:
+        if self.model_base_path is None and self.model_config_file is None:
+            raise FlagError(
+                "--model_base_path is missing; give the folder that holds the model's version folders, or several "
+                "models with --model_config_file"
+            )
+        if self.model_config_file_poll_wait_seconds < 0:
+            raise FlagError(
+                f"--model_config_file_poll_wait_seconds={self.model_config_file_poll_wait_seconds} is negative; "
+                "give seconds, or 0 to read the file once"
+            )
+        if self.model_config_file_poll_wait_seconds and self.model_config_file is None:
+            raise FlagError("--model_config_file_poll_wait_seconds is given without --model_config_file; give both")
+        if not self.model_name or "/" in self.model_name or ":" in self.model_name:
+            raise FlagError(f"--model_name={self.model_name!r} cannot be part of a URL; leave out '/' and ':'")
+
+
+_FLAGS: dict[str, dict[str, Any]] = {
+    "--port": {"type": int, "default": 8500, "help": "gRPC port, 0 = any free one"},
+    "--rest_api_port": {"type": int, "default": 8501, "help": "REST port, 0 = any free one"},
+    "--model_name": {"default": "default", "help": "the model's name in requests"},
+    "--model_base_path": {"type": Path, "help": "folder of the model's version folders"},
+    "--model_config_file": {
+        "type": Path,
+        "help": "models to serve, a ModelServerConfig as text; --model_name and --model_base_path are then ignored",
+    },
+    "--model_config_file_poll_wait_seconds": {
+        "type": float,
+        "default": 0.0,
+        "help": "pause between readings of the config file, 0 = read once",
+    },
+    "--allow_version_labels_for_unavailable_models": {
+        **SWITCH,
+        "default": False,
+        "help": "let new labels name versions that are not loaded yet",
+    },
+    "--file_system_poll_wait_seconds": {
+        "type": float,
+        "default": 1.0,
+        "help": "pause between looks at the base path, 0 = look once",
+    },
+    "--enable_model_warmup": {
+        **SWITCH,
+        "default": True,
+        "help": "replay a version's assets.extra/tf_serving_warmup_requests before it becomes available",
+    },
+    "--enable_batching": {
+        **SWITCH,
+        "default": False,
+        "help": "compute requests of several clients together",
+    },
+    "--batching_parameters_file": {"type": Path, "help": "how, a BatchingParameters as text"},
+    "--tensorflow_intra_op_parallelism": {"type": int, "default": 0, "help": "threads for one operation, 0 = per core"},
+    "--tensorflow_inter_op_parallelism": {"type": int, "default": 0, "help": "operations at once, 0 = per core"},
+    "--host": {"default": "127.0.0.1", "help": "address to bind to"},
+    "--stop_when_stdin_closes": {
+        **SWITCH,
+        "default": False,
+        "help": "stop when standard input reaches its end",
+    },
+    **OPERATIONS_FLAGS,
+}
+
+
+def parse_flags(arguments: Sequence[str]) -> ServerSettings:
+    """Read the command line; ``--flag=value`` and ``--flag value`` are the same.
+
+    Raises:
+        FlagError: a flag is not supported (the message lists those that are), is missing, or has a wrong value.
+    """
+    parser = FlagParser(
+        prog="python -m tfx_modules.serving",
+        description="Serve a SavedModel over REST and gRPC as tensorflow_model_server does.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    for flag, options in _FLAGS.items():
+        parser.add_argument(flag, **options)
+    known, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        raise FlagError(f"not supported: {' '.join(unknown)}; supported flags: {', '.join(sorted(_FLAGS))}")
+    values = vars(known)
+    operations = take_operations(values)
+    paths = {name: path.absolute() for name, path in values.items() if isinstance(path, Path)}
+    values = {**values, **paths}
+    batching = BatchingSettings(**{name: values.pop(name) for name in ("enable_batching", "batching_parameters_file")})
+    return ServerSettings(**values, batching=batching, operations=operations)

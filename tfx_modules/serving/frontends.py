@@ -1,0 +1,133 @@
+"""Makes the protocol edges, with what operations put around them."""
+
+import ipaddress
+import logging
+import ssl
+
+import grpc
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from tfx_modules.serving.exceptions import FlagError, NotServedError
+from tfx_modules.serving.flags.config_files import GrpcTls, read_metrics_path, read_ssl_config
+from tfx_modules.serving.flags.operations_flags import OperationsSettings, SecuritySettings
+from tfx_modules.serving.grpc.authentication import AuthenticationInterceptor
+from tfx_modules.serving.grpc.limits import LimitInterceptor
+from tfx_modules.serving.grpc.monitoring import CountingInterceptor
+from tfx_modules.serving.grpc.server import GrpcServer
+from tfx_modules.serving.inference.dataplane import DataPlane
+from tfx_modules.serving.models.manager import ModelManager
+from tfx_modules.serving.observability.metrics import Metrics, Reading
+from tfx_modules.serving.ports import BoundPort
+from tfx_modules.serving.rest.app import create_app
+from tfx_modules.serving.rest.authentication import AuthenticatedApp
+from tfx_modules.serving.rest.limits import LimitedApp
+from tfx_modules.serving.rest.monitoring import CountedApp, MetricsPage
+from tfx_modules.serving.rest.server import RestServer
+from tfx_modules.serving.security.admission import Admission
+from tfx_modules.serving.security.api_keys import ApiKeys, read_api_keys
+from tfx_modules.serving.specs import ModelSpec
+
+logger = logging.getLogger(__name__)
+
+
+class Frontends:
+    """Both protocols' servers, ready to be started.
+
+    Raises:
+        FlagError: a file that a flag names cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: OperationsSettings,
+        data_plane: DataPlane,
+        manager: ModelManager,
+        metrics: Metrics,
+        *,
+        grpc_claim: BoundPort,
+        rest_claim: BoundPort,
+    ) -> None:
+        self._settings = settings
+        self._data_plane = data_plane
+        self._metrics = metrics
+        self._admission = Admission(settings.limits.max_concurrent_requests, settings.limits.max_queued_requests)
+        metrics.show(
+            Reading(":bert_service:serving:requests_running", "gauge", lambda: self._admission.running),
+            Reading(":bert_service:serving:requests_waiting", "gauge", lambda: self._admission.waiting),
+        )
+        security = settings.security
+        self._keys = None if security.api_key_file is None else read_api_keys(security.api_key_file)
+        tls = None if security.ssl_config_file is None else read_ssl_config(security.ssl_config_file)
+        _check_certificate(security)
+        warn_if_open(grpc_claim, "gRPC", "--ssl_config_file", tls=tls is not None, keys=self._keys)
+        certificate = "--rest_ssl_cert and --rest_ssl_key"
+        warn_if_open(rest_claim, "REST", certificate, tls=security.rest_ssl_cert is not None, keys=self._keys)
+        self.grpc = GrpcServer(
+            data_plane,
+            manager,
+            grpc_claim,
+            interceptors=self._interceptors(),
+            credentials=None if tls is None else _credentials(tls),
+            max_request_bytes=settings.limits.max_request_bytes or -1,
+        )
+        self.rest = RestServer(self._rest_app(), rest_claim.held, security.rest_ssl_cert, security.rest_ssl_key)
+        scheme = "http" if security.rest_ssl_cert is None else "https"
+        self.ready_line = f"model server: gRPC on {grpc_claim.address}, REST on {scheme}://{rest_claim.address}"
+
+    def _interceptors(self) -> list[grpc.aio.ServerInterceptor]:
+        """Return what comes between a call and its method; the first is outermost."""
+        made: list[grpc.aio.ServerInterceptor] = [CountingInterceptor(self._metrics, self._has_model)]
+        if self._keys is not None:
+            open_status = self._settings.security.status_without_api_key
+            made.append(AuthenticationInterceptor(self._keys, open_status=open_status))
+        return [*made, LimitInterceptor(self._admission)]
+
+    def _rest_app(self) -> ASGIApp:
+        security = self._settings.security
+        app: ASGIApp = LimitedApp(create_app(self._data_plane), self._settings.limits, self._admission)
+        config = self._settings.monitoring_config_file
+        path = None if config is None else read_metrics_path(config)
+        if path is not None:
+            app = MetricsPage(app, self._metrics, path)
+        if self._keys is not None:
+            open_status = security.status_without_api_key
+            open_paths = frozenset({path} if path is not None and open_status else ())
+            app = AuthenticatedApp(app, self._keys, open_status=open_status, open_paths=open_paths)
+        app = CountedApp(app, self._metrics, self._has_model)
+        # Outermost, for browsers ask first whether they may ask, without a key.
+        return CORSMiddleware(app, ("*",), ("GET", "POST"), ("*",)) if security.enable_cors_support else app
+
+    def _has_model(self, name: str) -> bool:
+        try:
+            self._data_plane.statuses(ModelSpec(name))
+        except NotServedError:
+            return False
+        return True
+
+
+def _credentials(tls: GrpcTls) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials(
+        [(tls.key, tls.certificate)], root_certificates=tls.ca, require_client_auth=tls.client_verify
+    )
+
+
+def _check_certificate(security: SecuritySettings) -> None:
+    """See that REST's certificate and key can be used, before a server is started with them."""
+    if security.rest_ssl_cert is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(security.rest_ssl_cert, security.rest_ssl_key)
+    except OSError as error:  # an SSLError is one
+        files = f"--rest_ssl_cert={security.rest_ssl_cert} and --rest_ssl_key={security.rest_ssl_key}"
+        raise FlagError(f"{files} cannot be used: {error}; give a certificate and its key, as PEM files") from error
+
+
+def warn_if_open(claim: BoundPort, protocol: str, flags: str, *, tls: bool, keys: ApiKeys | None) -> None:
+    """Log a warning for each thing that should protect an address that others can reach, and does not."""
+    if ipaddress.ip_address(claim.held.getsockname()[0].partition("%")[0]).is_loopback:
+        return
+    if not tls:
+        logger.warning("%s on %s is not encrypted: others can read along; give %s", protocol, claim.address, flags)
+    if keys is None:
+        logger.warning("%s on %s answers whoever can reach it; give --api_key_file", protocol, claim.address)
