@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up stack-test test test-airflow test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile lock clean
+.PHONY: help setup docs demo up stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -13,6 +13,7 @@ TFX := .venv/tfx/bin
 # What each environment's own checks and tests look at.
 AIRFLOW_CODE := $(wildcard plugins dags scripts data tests/support)
 AIRFLOW_TESTS := $(wildcard tests/plugins tests/dags tests/scripts tests/data)
+PACKAGE_TESTS := tests/package
 TFX_CODE := tfx_modules $(wildcard benchmarks)
 TFX_TESTS := tests/tfx_modules
 # Those that start processes of their own; they wait a lot.
@@ -35,13 +36,20 @@ demo: setup  ## Run the whole way once: DATE=2026-11-05 FEED=sample|imdb IMDB_AR
 up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501 GRPC_PORT=8500, FEED as for demo
 	@exec $(AIRFLOW)/python -m scripts.up
 
-compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
-	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m airflow_bert_service.cli.compile
+docs:  ## Build the docs site into site/; a dead link, a dead anchor or a page without a place in it is an error
+	@$(PYTHON) -m scripts.setup docs
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
 
-check: setup  ## Check format, lint, complexity and types
+compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
+	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m airflow_bert_service.cli compile
+
+wheel: setup  ## Build the wheel for somebody's own Airflow into dist/
+	@exec $(AIRFLOW)/python -m scripts.wheel
+
+check: setup docs  ## Check format, lint, complexity, types and the docs
 	$(AIRFLOW)/ruff format --check .
 	$(AIRFLOW)/ruff check .
-	$(AIRFLOW)/mypy $(AIRFLOW_CODE) $(AIRFLOW_TESTS) $(E2E_TESTS)
+	$(AIRFLOW)/mypy $(AIRFLOW_CODE) $(AIRFLOW_TESTS) $(PACKAGE_TESTS) $(E2E_TESTS)
 	$(TFX)/mypy $(TFX_CODE) $(TFX_TESTS)
 
 format: setup  ## Format the code, and mend what lint can mend
@@ -52,13 +60,16 @@ format: setup  ## Format the code, and mend what lint can mend
 # those of the whole stack, which wait most, come first. Set-up and compiling are done by then (--old-file), so that no part waits for them.
 # pytest's exit codes count as they are: no room may be without tests, so "no tests ran" (5) is a failure too.
 TEST_JOBS ?= 3
-TEST_PARTS := test-e2e-stack test-e2e-runs test-tfx-rest test-airflow test-tfx-nodes
+TEST_PARTS := test-e2e-stack test-e2e-runs test-package test-tfx-rest test-airflow test-tfx-nodes
 
 test: setup compile  ## Run all tests, TEST_JOBS=3 parts of them at a time
 	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --output-sync=target --old-file=setup --old-file=compile $(TEST_PARTS)
 
 test-airflow: compile  ## Run the Airflow side's tests
 	$(AIRFLOW)/python -m pytest $(AIRFLOW_TESTS)
+
+test-package: setup  ## Build the wheel, and use it in a fresh Airflow of its own with an empty home
+	$(AIRFLOW)/python -m pytest $(PACKAGE_TESTS)
 
 test-tfx: setup  ## Run the TFX side's tests
 	$(TFX)/python -m pytest $(TFX_TESTS)
@@ -85,5 +96,5 @@ lock:  ## Write the lock files anew from requirements/*.in (UPGRADE=1 takes newe
 	@$(PYTHON) -m scripts.setup.lock $(if $(UPGRADE),--upgrade)
 
 clean:  ## Remove environments, state and caches
-	rm -rf .venv var dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv var site dist dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ import datetime as dt
 from pathlib import Path
 
 from airflow.sdk import DAG
+from airflow_bert_service.installation import module_root_of
 from airflow_bert_service.operators.retention import RetentionOperator, retention_parameters
 from airflow_bert_service.settings.settings import load_settings
 
@@ -33,5 +34,5 @@ with DAG(
     params=retention_parameters(),
     tags=["bert"],
 ) as dag:
-    # The snapshot's own tfx_modules stands beside its DAG files.
-    RetentionOperator(task_id="retention", settings=load_settings(), module_root=Path(__file__).parents[1])
+    # A snapshot's own tfx_modules stands beside its DAG files.
+    RetentionOperator(task_id="retention", settings=load_settings(), module_root=module_root_of(Path(__file__).parent))

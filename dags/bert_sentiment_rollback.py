@@ -2,7 +2,8 @@
 
 *Trigger* puts the version before the present one back in service, or the one that you name. Nothing is trained: the
 version's folder is moved to where the servers look, and the task waits until they answer with it. The version that is
-left is not compared with any longer, and does not come back by itself. `scripts/models history` lists the versions.
+left is not compared with any longer, and does not come back by itself. `bert-service models history` (in a checkout of
+the project: `scripts/bert models history`) lists the versions.
 
 `roll_back` is red when there is no such version, when its files have changed, or when a server does not follow; its log
 says which. `notify_promotion` tells whom the setting `notifications` names.

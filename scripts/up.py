@@ -49,7 +49,8 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
 def where(stack: Stack) -> str:
     """Return the addresses, the place of the login and what to try, as lines for the terminal."""
     ports, paths = stack.ports, stack.paths
-    airflow = "scripts/airflow" if paths == find_paths({}) else f"{STATE_VARIABLE}={paths.state} scripts/airflow"
+    prefix = "" if paths == find_paths({}) else f"{STATE_VARIABLE}={paths.state} "
+    airflow = f"{prefix}scripts/bert airflow"
     model = f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
     body = """'{"instances": ["A warm, funny film."]}'"""
     return "\n".join(

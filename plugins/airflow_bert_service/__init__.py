@@ -22,3 +22,5 @@ Layers, each knowing only those below it::
 Nothing here imports TensorFlow, TFX or ``tfx_modules``: the compiled pipeline is read as data, and nodes run in the TFX
 environment behind :mod:`airflow_bert_service.clients.node`. Importing this package imports nothing.
 """
+
+__version__ = "0.1.0"

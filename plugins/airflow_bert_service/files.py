@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_BLOCK = 1 << 16
+
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
@@ -54,5 +56,8 @@ def sync(path: Path) -> None:
 
 def sha256(file: Path) -> str:
     """Return the SHA-256 of a file's content as hex digits."""
+    digest = hashlib.sha256()
     with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        while block := handle.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

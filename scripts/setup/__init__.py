@@ -1,1 +1,1 @@
-"""Builds the two environments. Runs on any Python from 3.8 and needs nothing installed."""
+"""Builds the environments. Runs on any Python from 3.8 and needs nothing installed."""

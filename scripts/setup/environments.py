@@ -1,4 +1,4 @@
-"""The two environments: what they are made of, whether they are ready, and building them."""
+"""The project's environments: what they are made of, whether they are ready, and building them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ class Environment:
     name: str
     python: str
     root: Path
+    place: Path | None = None
+    """Where it lives, if not in the project's `.venv`."""
 
     @property
     def folder(self) -> Path:
         """Where it lives."""
-        return self.root / ".venv" / self.name
+        return self.place or self.root / ".venv" / self.name
 
     @property
     def lock(self) -> Path:
@@ -40,7 +42,7 @@ class Environment:
     @property
     def log(self) -> Path:
         """What uv said while building it."""
-        return self.root / ".venv" / (self.name + ".log")
+        return self.folder.with_name(self.folder.name + ".log")
 
     def key(self) -> str:
         """A digest of all that the environment depends on; its folder counts, since scripts name it."""
@@ -56,8 +58,13 @@ class Environment:
 
 
 def all_environments(root: Path) -> tuple[Environment, ...]:
-    """The project's environments, the slower to build first."""
+    """The environments that the project runs in, the slower to build first."""
     return (Environment("tfx", "3.10", root), Environment("airflow", "3.12", root))
+
+
+def docs_environment(root: Path) -> Environment:
+    """The environment that builds the docs site. Nothing that runs needs it, so only `make docs` builds it."""
+    return Environment("docs", "3.12", root)
 
 
 def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str, str]) -> None:
@@ -70,7 +77,7 @@ def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str
     if environment.stamp.exists():
         environment.stamp.unlink()
     shutil.rmtree(str(folder), ignore_errors=True)
-    folder.parent.mkdir(exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     # Compiled bytecode halves every later start; a variable that forbids it must not reach the compiler.
     settings = {name: value for name, value in environ.items() if name not in _STRIPPED}
     with environment.log.open("wb") as log:

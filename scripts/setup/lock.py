@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Sequence
 
 from scripts.errors import SetupError
-from scripts.setup.environments import all_environments
-from scripts.setup.uv import find_or_fetch_uv
+from scripts.setup.environments import all_environments, docs_environment
+from scripts.setup.uv import UV_LOCK, find_or_fetch_uv
 
 # A lock names packages and hashes, not where they were fetched from: everybody's index is their own.
 OPTIONS = ["--quiet", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
@@ -25,13 +25,15 @@ IMAGES = Path("docker/requirements")
 def main(arguments: Sequence[str], root: Path) -> int:
     """Write the locks; without `--upgrade`, versions stay where the .in files allow it."""
     try:
-        uv = find_or_fetch_uv(root, os.environ)
+        uv = find_or_fetch_uv(root / ".venv", root / UV_LOCK, os.environ)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
     versions = {environment.name: environment.python for environment in all_environments(root)}
     commands = {f"requirements/{name}.txt": _command(uv, name, python, arguments) for name, python in versions.items()}
+    commands["requirements/docs.txt"] = _command(uv, "docs", docs_environment(root).python, arguments)
     commands["requirements/uv.txt"] = _command(uv, "uv", UV_PYTHON, arguments)
+    commands["requirements/build.txt"] = _command(uv, "build", versions["airflow"], arguments)
     for name, python in versions.items():
         commands[f"{IMAGES}/{name}.txt"] = _image_command(uv, name, python, ["-", "-c", f"requirements/{name}.txt"])
     for name in ("serving", "cuda"):

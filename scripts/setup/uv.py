@@ -11,23 +11,29 @@ from typing import Mapping
 
 from scripts.errors import SetupError
 
+UV_LOCK = Path("requirements/uv.txt")
 OLDEST = (0, 5, 0)  # every option used here is there since then
 
 
-def find_or_fetch_uv(root: Path, environ: Mapping[str, str]) -> Path:
+def find_or_fetch_uv(home: Path, lock: Path, environ: Mapping[str, str]) -> Path:
     """Return a uv that runs: the one on PATH, the one fetched before, or a freshly fetched one.
+
+    Args:
+        home: The folder that holds environments; a fetched uv gets a folder of its own in it.
+        lock: The file that pins uv.
+        environ: The environment variables to run with.
 
     Raises:
         SetupError: pip cannot fetch it; says what to install.
     """
-    folder = root / ".venv" / "uv"
+    folder = home / "uv"
     on_path = shutil.which("uv", path=environ.get("PATH"))
     for uv in [Path(on_path)] if on_path else []:
         if new_enough(uv):
             return uv
     if not new_enough(folder / "bin" / "uv"):
-        print("uv: not found, fetching it into .venv/uv", flush=True)
-        _fetch(folder, root / "requirements" / "uv.txt", environ)
+        print(f"uv: not found, fetching it into {folder}", flush=True)
+        _fetch(folder, lock, environ)
     return folder / "bin" / "uv"
 
 
@@ -41,9 +47,9 @@ def new_enough(uv: Path) -> bool:
     return done.returncode == 0 and found is not None and tuple(int(part) for part in found.groups()) >= OLDEST
 
 
-def ask_uv_for_python(uv: Path, version: str, root: Path, environ: Mapping[str, str]) -> Path | None:
-    """Return a Python `version` that uv has or can download into `.venv/python`, or None."""
-    own = dict(environ, UV_PYTHON_INSTALL_DIR=str(root / ".venv" / "python"))
+def ask_uv_for_python(uv: Path, version: str, home: Path, environ: Mapping[str, str]) -> Path | None:
+    """Return a Python `version` that uv has or can download into the folder `python` of `home`, or None."""
+    own = dict(environ, UV_PYTHON_INSTALL_DIR=str(home / "python"))
     find = [str(uv), "python", "find", "--no-config", "--no-project", "--managed-python", version]
     for settings in (dict(environ), own):
         if settings is own:

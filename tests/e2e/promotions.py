@@ -50,7 +50,9 @@ class Running:
         return done.stdout
 
     def ledger(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.command("scripts/models", "history", "--limit", "0", "--json"))
+        found: list[dict[str, Any]] = json.loads(
+            self.command("scripts/bert", "models", "history", "--limit", "0", "--json")
+        )
         return found
 
     def errors(self) -> str:

@@ -43,7 +43,7 @@ class Workers:
     pids: dict[str, int] = field(default_factory=dict)
 
     def start(self, queue: str, name: str, concurrency: int) -> None:
-        """Start a worker as docs/cluster.md shows."""
+        """Start a worker as docs/how-to/cluster.md shows."""
         paths = self.running.site.paths
         flags = {"--queues": queue, "--celery-hostname": name, "--concurrency": str(concurrency)}
         words = [word for flag in flags.items() for word in flag]
@@ -82,7 +82,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     with running_cluster() as cluster, new_site() as site:
         settings = {**pipeline_settings(tmp_path_factory.mktemp("snapshot")), **cluster.settings(), **GPU_SETTINGS}
         with running_airflow(site, settings) as running:
-            running.command("scripts/airflow", "pools", "set", "gpu", "1", "one job for each GPU")
+            running.command("scripts/bert", "airflow", "pools", "set", "gpu", "1", "one job for each GPU")
             made = Workers(running, cluster)
             made.start("default", "cpu-worker", 4)
             made.start("gpu", "gpu-worker", 1)

@@ -1,4 +1,4 @@
-"""What runs of all kinds read, in a running stack; the table in docs/dates.md is made of what is seen here."""
+"""What runs of all kinds read, in a running stack: the table in docs/explanation/dates.md is made of it."""
 
 import csv
 import datetime as dt
@@ -17,7 +17,7 @@ from tests.e2e.conftest import DAG, ROOT, RunningStack, new_site, running
 
 pytestmark = pytest.mark.slow
 
-DOCS = ROOT / "docs" / "dates.md"
+DOCS = ROOT / "docs" / "explanation" / "dates.md"
 TABLE = re.compile(r"(?<=anew -->\n).*?(?=<!-- end -->)", re.DOTALL)
 FIRST, LAST, MISSING = dt.date(2026, 11, 1), dt.date(2026, 11, 12), dt.date(2026, 11, 11)
 ROWS = 60

@@ -45,7 +45,7 @@ def backfill(running: Running, first: str, last: str, *options: str) -> dict[str
     """Run a backfill of three days to its end; return its runs' verdicts by data date."""
     before = set(running.wait(0))
     days = ("--from-date", first, "--to-date", last, "--max-active-runs", "3")
-    command = ("scripts/airflow", "backfill", "create", "--dag-id", DAG, *days, *options)
+    command = ("scripts/bert", "airflow", "backfill", "create", "--dag-id", DAG, *days, *options)
 
     def refused() -> str:
         try:
@@ -118,15 +118,15 @@ def test_a_push_that_is_killed_at_any_step_is_tried_again_and_has_one_outcome(ru
     found = [event for event in running.ledger() if event["run_id"] in runs]
     assert sorted(event["run_id"] for event in found) == sorted(runs)
     assert all(event["final"] for event in found)
-    live = json.loads(running.command("scripts/models", "live", "--json"))[0]["version"]
+    live = json.loads(running.command("scripts/bert", "models", "live", "--json"))[0]["version"]
     assert (running.served(), live // 100) == (live, 20261114)
     withdrawn = running.site.paths.models.with_name("bert_sentiment.withdrawn")
     assert not list(withdrawn.glob(".*"))
 
 
 def test_a_new_user_s_two_questions_have_a_command_each(running: Running) -> None:
-    live = running.command("scripts/models", "live", "--at", "today")
-    why = running.command("scripts/models", "why", "2026-11-12")
+    live = running.command("scripts/bert", "models", "live", "--at", "today")
+    why = running.command("scripts/bert", "models", "why", "2026-11-12")
 
     assert f"{running.served()}  " in live
     assert "until now UTC" in live

@@ -27,14 +27,17 @@ from pathlib import Path
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--output", type=Path)
-output = parser.parse_args().output
+parser.add_argument("--settings")
+options = parser.parse_args()
+output = options.output
 with open({runs!r}, "a") as runs:
     runs.write(f"{{os.getpid()}}\\n")
 
 from tfx_modules.pipeline import pipeline
 
 print("the toy compiler says hello")
-output.write_text(json.dumps({{"pipeline_info": {{"id": pipeline.NAME}}, "nodes": []}}))
+chosen = {{"settings": options.settings}} if options.settings else {{}}
+output.write_text(json.dumps({{"pipeline_info": {{"id": pipeline.NAME}}, "nodes": [], **chosen}}))
 """
 _WAITING = """\
 import time

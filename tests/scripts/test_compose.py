@@ -160,7 +160,7 @@ def test_a_folder_that_others_can_read_is_refused(tmp_path: Path) -> None:
 
 def test_the_dashboard_asks_for_documented_metrics() -> None:
     dashboard = json.loads((ROOT / "docker/grafana/dashboards/model-serving.json").read_text())
-    documented = set(METRIC.findall((ROOT / "docs/serving.md").read_text()))
+    documented = set(METRIC.findall((ROOT / "docs/reference/model-server.md").read_text()))
     asked = {
         name for panel in dashboard["panels"] for target in panel["targets"] for name in METRIC.findall(target["expr"])
     }

@@ -1,4 +1,4 @@
-"""`scripts/models`, as people run it: on a real ledger with two versions in service, without a stack."""
+"""`scripts/bert models`, as people run it: on a real ledger with two versions in service, without a stack."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def models(state: Path, *arguments: str, **variables: str) -> subprocess.Complet
     # The tests' own Airflow has settings that are none of a user's.
     users = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment = {**users, "BERT_SERVICE_STATE": str(state), **variables}
-    command = [str(ROOT / "scripts" / "models"), *arguments]
+    command = [str(ROOT / "scripts" / "bert"), "models", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -1,4 +1,4 @@
-"""`scripts/retention` works beside a stack and without one."""
+"""`scripts/bert retention` works beside a stack and without one."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ def test_a_dry_run_of_a_state_that_no_run_has_used(tmp_path: Path) -> None:
     environment = {**kept, "BERT_SERVICE_STATE": str(tmp_path)}
 
     done = subprocess.run(
-        [ROOT / "scripts" / "retention", "--dry-run"],
+        [ROOT / "scripts" / "bert", "retention", "--dry-run"],
         env=environment,
         cwd=tmp_path,
         capture_output=True,

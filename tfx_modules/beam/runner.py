@@ -14,7 +14,7 @@ from tfx_modules.beam.workers import ForkingRunner
 from tfx_modules.exceptions import SettingsError
 
 BYTES_PER_WORKER = 4 << 20
-"""Input that a further worker is worth: with less, starting it takes longer than it saves (``docs/beam.md``)."""
+"""Input that a further worker is worth: with less, starting it takes longer than it saves (``docs/how-to/beam.md``)."""
 _LOCAL_RUNNERS = ("", "direct", "directrunner")
 _FORKED = "forked"
 
@@ -68,7 +68,7 @@ def pipeline_of(arguments: Sequence[str]) -> beam.Pipeline:
     except (SystemExit, ValueError, ImportError, AttributeError) as error:
         raise SettingsError(
             f"setting beam_pipeline_args is {list(arguments)!r}, which Beam refuses: {error}; the log may say more. "
-            "Correct it in the pipeline's settings file, or leave it out; docs/beam.md has examples."
+            "Correct it in the pipeline's settings file, or leave it out; docs/how-to/beam.md has examples."
         ) from error
 
 

@@ -1,6 +1,6 @@
 """Judges a candidate against the model in service, by what both say of the same reviews.
 
-The rules, and the reasons for them, are in ``docs/promotion.md``.
+The rules, and the reasons for them, are in ``docs/explanation/promotion.md``.
 """
 
 import logging

@@ -1,6 +1,7 @@
 """``python -m tfx_modules.retention``: reads a request on standard input, and removes what has had its time.
 
-People use ``scripts/retention``; the Airflow side's operator runs it with ``--json``.
+People use ``bert-service retention`` (in a checkout ``scripts/bert retention``); the Airflow side's operator runs it
+with ``--json``.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from tfx_modules.common.program import program
 from tfx_modules.exceptions import PipelineError
 from tfx_modules.retention.plan import Item, table, totals
 from tfx_modules.retention.request import read_request
@@ -36,7 +38,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="scripts/retention", description="Removes what has had its time.")
+    parser = argparse.ArgumentParser(
+        prog=program("bert-service retention"), description="Removes what has had its time."
+    )
     parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tfx_modules.common.program import program
 from tfx_modules.retention.exceptions import RetentionError
 
 FORMAT = 1
@@ -70,7 +71,8 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
         raise RetentionError(
             f"standard input is not a request of format {FORMAT}; allowed: a JSON object of format, rules (whole "
             f"numbers from 0: {', '.join(names)}), the addresses {', '.join(_ADDRESSES)}, the absolute paths "
-            f"{', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). Run scripts/retention, which sends one."
+            f"{', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). Run "
+            f"{program('bert-service retention')}, which sends one."
         )
     return RetentionRules(**rules), _places(fields)
 

@@ -119,7 +119,7 @@ class Promote(str, enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class GateSettings:
-    """What a model must be to be promoted (``docs/promotion.md``)."""
+    """What a model must be to be promoted (``docs/explanation/promotion.md``)."""
 
     accuracy_floor: float = 0.7
     """Lowest accuracy that may be served, on the eval split and on the holdout, each."""
@@ -258,8 +258,8 @@ class PipelineSettings:
     validation: ValidationSettings = ValidationSettings()
     serving_check: ServingCheckSettings = ServingCheckSettings()
     beam_pipeline_args: tuple[str, ...] = ()
-    """Arguments of Beam for ExampleGen, StatisticsGen, Transform and Evaluator (``docs/beam.md``). None: this machine,
-    as many of its cores as the input is worth."""
+    """Arguments of Beam for ExampleGen, StatisticsGen, Transform and Evaluator (``docs/how-to/beam.md``). None: this
+    machine, as many of its cores as the input is worth."""
 
     def __post_init__(self) -> None:
         """Check what one setting alone cannot tell."""

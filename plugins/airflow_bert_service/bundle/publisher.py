@@ -7,8 +7,9 @@ from pathlib import Path
 
 from airflow_bert_service.bundle.snapshots import SnapshotStore, Version, copy_compiled, sources_version
 from airflow_bert_service.exceptions import CompileError
-from airflow_bert_service.pipeline.compiler import MODULES, Compilation, ir_file, is_fresh, write_digest
-from airflow_bert_service.pipeline.source_digest import sources_digest
+from airflow_bert_service.installation import MODULES, command
+from airflow_bert_service.pipeline.compiler import Compilation, ir_file, is_fresh, write_digest
+from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Publisher:
     def _start(self) -> None:
         self.store.discard_copies()
         copy = self.store.copy_sources(self.root)
-        compilation = Compilation(root=copy, ir=ir_file(copy), tfx_python=self.tfx_python)
+        ir = ir_file(copy)
+        compilation = Compilation(root=copy, ir=ir, tfx_python=self.tfx_python, settings=own_settings(ir))
         build = _Build(copy, sources_version(copy), compilation)
         try:
             compilation.start()
@@ -103,7 +105,8 @@ class Publisher:
         except CompileError as error:
             self._fail(build, error)
         else:
-            write_digest(ir_file(build.copy), sources_digest(build.copy / MODULES))
+            ir = ir_file(build.copy)
+            write_digest(ir, pipeline_digest(build.copy / MODULES, own_settings(ir)))
             self.store.publish(build.copy, Version(build.version))
 
     def _fail(self, build: _Build, error: CompileError) -> None:
@@ -111,7 +114,7 @@ class Publisher:
         kept = f"version {current.served} stays in service" if current and current.served else "nothing is in service"
         # The user knows the sources, not our copy of them.
         said = str(error).replace(str(build.copy), str(self.root))
-        remedy = "Mend the sources; or run `make compile`, which tries the same ones again."
+        remedy = f"Mend the sources; or run `{command('compile')}`, which tries the same ones again."
         self.store.publish_failure(build.version, f"{said}\n\nUntil this is mended, {kept}. {remedy}")
 
     def _drop_build(self) -> None:

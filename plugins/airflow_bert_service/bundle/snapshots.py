@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_bert_service.files import publishing, sync
-from airflow_bert_service.pipeline.compiler import COMPILED, MODULES, digest_file, ir_file
+from airflow_bert_service.installation import MODULES
+from airflow_bert_service.pipeline.compiler import COMPILED, digest_file, ir_file
 from airflow_bert_service.pipeline.source_digest import source_files, sources_digest
 
 DAGS = "dags"

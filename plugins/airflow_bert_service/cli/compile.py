@@ -1,40 +1,38 @@
-"""`python -m airflow_bert_service.cli.compile [--force]`, which is `make compile`.
-
-It compiles the pipeline for a plain DAGs folder.
+"""``compile``: compiles the pipeline for DAG files in a plain DAGs folder.
 
 A stack with the DAG bundle takes the result over too, which saves its own first compilation.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from airflow_bert_service.exceptions import BertServiceError
-from airflow_bert_service.pipeline.compiler import MODULES, compile_pipeline, ir_file, is_fresh
-from airflow_bert_service.settings.settings import Settings, load_settings
+from airflow_bert_service.cli.places import dags_folder
+from airflow_bert_service.installation import MODULES, command, module_root_of
+from airflow_bert_service.pipeline.compiler import COMPILED, compile_pipeline, ir_name, is_fresh
+from airflow_bert_service.settings.settings import load_settings
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compile where that is needed; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m airflow_bert_service.cli.compile", description=__doc__)
-    parser.add_argument("--force", action="store_true", help="compile although the sources did not change")
+    """Compile where that is needed; return the exit code.
+
+    Raises:
+        BertServiceError: The pipeline cannot be compiled.
+    """
+    parser = argparse.ArgumentParser(
+        prog=command("compile"),
+        description="Compile the pipeline into the folder `compiled` beside the DAG files. The pipeline's settings are "
+        "in `settings.toml` beside them, where there is one.",
+    )
+    parser.add_argument("dags_folder", nargs="?", type=Path, help="folder of the DAG files (default: Airflow's)")
+    parser.add_argument("--force", action="store_true", help="compile although nothing has changed")
     options = parser.parse_args(arguments)
-    try:
-        _compile(load_settings(), force=options.force)
-    except BertServiceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def _compile(settings: Settings, *, force: bool) -> None:
-    ir = ir_file(settings.root)
-    if not force and is_fresh(ir, settings.root / MODULES):
+    settings = load_settings()
+    dags = (options.dags_folder or dags_folder(settings)).absolute()
+    ir, root = dags / COMPILED / ir_name(), module_root_of(dags)
+    if not options.force and is_fresh(ir, root / MODULES):
         print(f"{ir}: up to date")
-        return
-    compile_pipeline(settings.root, ir, settings.tfx_python)
+        return 0
+    compile_pipeline(root, ir, settings.tfx_python)
     print(f"{ir}: compiled")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return 0

@@ -1,36 +1,29 @@
-"""`python -m airflow_bert_service.cli.retention [--dry-run]`, which is `scripts/retention`.
-
-It removes what the settings `keep_*` no longer keep.
-"""
+"""``retention``: removes old versions, artifacts with their metadata, reviews and logs, now."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from airflow_bert_service.clients.retention import RetentionClient, RetentionReport, RetentionRequest
-from airflow_bert_service.exceptions import BertServiceError
+from airflow_bert_service.clients.retention import RetentionClient, RetentionRequest
+from airflow_bert_service.installation import command
 from airflow_bert_service.settings.log_folders import log_folders
 from airflow_bert_service.settings.settings import load_settings
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Remove it, and print what it was; return the exit code."""
-    parser = argparse.ArgumentParser(prog="scripts/retention", description="Removes what has had its time.")
-    parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
+    """Remove what the settings ``keep_*`` do not keep, and print what it was; return the exit code.
+
+    Raises:
+        BertServiceError: The retention command failed.
+    """
+    parser = argparse.ArgumentParser(
+        prog=command("retention"),
+        description="Remove old versions of the model, artifacts with their metadata, reviews and logs, as the "
+        "settings keep_* say.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
     options = parser.parse_args(arguments)
-    try:
-        print(_retain(dry_run=options.dry_run).table)
-    except BertServiceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def _retain(*, dry_run: bool) -> RetentionReport:
     settings = load_settings()
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
-    return client.run(RetentionRequest.of(settings, log_folders(settings)), dry_run=dry_run)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    report = client.run(RetentionRequest.of(settings, log_folders(settings)), dry_run=options.dry_run)
+    print(report.table)
+    return 0

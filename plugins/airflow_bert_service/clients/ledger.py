@@ -11,6 +11,7 @@ from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.clients.tfx_command import last_words, not_there
 from airflow_bert_service.exceptions import PromotionCommandError
 from airflow_bert_service.promotion.events import PromotionEvent, RunEnd, event_from
+from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
 
 TIMEOUT = 120.0
@@ -67,9 +68,13 @@ class Rollback:
 
 
 def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, str]:
-    """Return the variables that tell the promotion command what it works on."""
+    """Return the variables that tell the promotion command what it works on.
+
+    Raises:
+        SettingsError: The ledger is a connection that Airflow does not have.
+    """
     return {
-        LEDGER_VARIABLE: where.ledger,
+        LEDGER_VARIABLE: database_url(where.ledger),
         MODELS_VARIABLE: str(where.models),
         SERVERS_VARIABLE: " ".join(where.model_servers),
     }
@@ -140,12 +145,13 @@ class LedgerClient:
 
     def _run(self, command: str, arguments: tuple[str, ...], text: str, timeout: float) -> str:
         python = self._environment.tfx_python
+        variables = promotion_environment(self._environment)
         try:
             done = subprocess.run(
                 [str(python), "-m", "tfx_modules.promotion", command, "--json", *arguments],
                 cwd=self._environment.module_root,
                 # The ledger's address may hold a password: command lines can be read by everybody on the machine.
-                env={**node_environment(os.environ), **promotion_environment(self._environment)},
+                env={**node_environment(os.environ), **variables},
                 input=text,
                 capture_output=True,
                 encoding="utf-8",
@@ -161,7 +167,7 @@ class LedgerClient:
                 "database there, and does somebody hold its lock?"
             ) from None
         if done.returncode != 0:
-            told = last_words(done.stderr, hidden={self._environment.ledger: "the ledger"})
+            told = last_words(done.stderr, hidden={variables[LEDGER_VARIABLE]: "the ledger"})
             raise PromotionCommandError(f"tfx_modules.promotion {command}: {told} (exit code {done.returncode})")
         return done.stdout
 

@@ -14,6 +14,7 @@ from airflow_bert_service.exceptions import NodeCancelledError, OutcomeError
 from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState, read_outcome
 from airflow_bert_service.nodes.request import GpuUse, NodeRequest
+from airflow_bert_service.settings.database_url import database_url
 
 _GOOD_STATES = {NodeState.COMPLETE, NodeState.CACHED, NodeState.REUSED, NodeState.SKIPPED}
 
@@ -98,8 +99,8 @@ class NodeClient:
             node=run.node,
             run_id=run.run_id,
             pipeline_root=self._environment.pipeline_root,
-            metadata=self._environment.metadata,
-            ledger=self._environment.ledger,
+            metadata=database_url(self._environment.metadata),
+            ledger=database_url(self._environment.ledger),
             parameters=run.parameters,
             use_cache=run.use_cache,
             gpu=run.gpu,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.installation import command
 from airflow_bert_service.nodes.request import NodeRequest
 
 KILL_AFTER_SECONDS = 3.0
@@ -92,7 +93,7 @@ class SubprocessTransport:
         if not self._python.exists():
             raise SettingsError(
                 f"[bert_service] tfx_python is {str(self._python)!r}, which is not there; allowed: the Python of the "
-                "TFX environment. Run `make setup`, or set it."
+                f"TFX environment. Run `{command('setup-tfx')}`, or set it."
             )
         return subprocess.Popen(
             [str(self._python), "-m", "tfx_modules.node", str(request)],

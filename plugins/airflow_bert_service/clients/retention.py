@@ -12,6 +12,7 @@ from pathlib import Path
 from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.clients.tfx_command import last_words, not_there
 from airflow_bert_service.exceptions import RetentionError
+from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.settings import Settings
 
@@ -38,11 +39,14 @@ class RetentionRequest:
         Args:
             settings: The Airflow side's settings.
             logs: Folders of logs (:func:`airflow_bert_service.settings.log_folders.log_folders`).
+
+        Raises:
+            SettingsError: A database is a connection that Airflow does not have.
         """
         return cls(
             rules=settings.retention,
-            ledger=settings.ledger,
-            metadata=settings.metadata,
+            ledger=database_url(settings.ledger),
+            metadata=database_url(settings.metadata),
             models=settings.models,
             pipeline=settings.pipeline_root,
             spans=settings.spans,

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.installation import command
 
 
 def not_there(python: Path, module_root: Path) -> SettingsError:
     """Make the error of a command whose Python or working folder was not found."""
     return SettingsError(
         f"[bert_service] tfx_python is {str(python)!r}, or its tfx_modules are in {str(module_root)!r}; one of them is "
-        "not there. Run `make setup`, or set it."
+        f"not there. Run `{command('setup-tfx')}`, or set it."
     )
 
 

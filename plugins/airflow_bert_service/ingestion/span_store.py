@@ -123,9 +123,10 @@ class SpanStore:
         try:
             yield staged
         except OSError as error:
-            error.add_note(
-                f"The span of {day} was not written to {self.folder}; what was there before still is. Run again."
-            )
+            if hasattr(error, "add_note"):  # Python 3.10 has no notes
+                error.add_note(
+                    f"The span of {day} was not written to {self.folder}; what was there before still is. Run again."
+                )
             raise
         finally:
             shutil.rmtree(staged, ignore_errors=True)  # when it was not published; the next writer tries again

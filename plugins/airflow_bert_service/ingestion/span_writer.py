@@ -21,11 +21,11 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import TextIOWrapper
-from itertools import batched, compress
+from itertools import compress, islice
 from pathlib import Path
 
 from airflow_bert_service.feeds.readers.reviews import Review, Sentiment
@@ -88,7 +88,7 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> WriteSummary:
     scratch.mkdir()
     with _Quarantine(folder / QUARANTINE) as quarantine:
         with _Writer(reviews, scratch, quarantine) as writer:
-            for batch in batched(rows, _BATCH):
+            for batch in _batches(rows):
                 writer.add(batch)
         count = writer.count
         if contradicted := writer.contradicted():
@@ -96,6 +96,12 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> WriteSummary:
     shutil.rmtree(scratch)
     sync(reviews)
     return WriteSummary(count, quarantine.counts(), tuple(quarantine.first), sha256(reviews), quarantine.digest())
+
+
+def _batches(rows: Iterable[Review | Rejected]) -> Iterator[tuple[Review | Rejected, ...]]:
+    remaining = iter(rows)
+    # Python 3.10 and 3.11 have no itertools.batched. This way nobody holds a batch that the caller is done with.
+    return iter(lambda: tuple(islice(remaining, _BATCH)), ())
 
 
 class _Quarantine:

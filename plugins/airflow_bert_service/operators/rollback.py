@@ -8,6 +8,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment, Rollback
+from airflow_bert_service.installation import command
 from airflow_bert_service.settings.settings import Settings
 
 _NO_VERSION = ("", "None")
@@ -65,6 +66,6 @@ class RollbackOperator(BaseOperator):
         if not self.version.isdecimal():
             raise AirflowFailException(
                 f"version is {self.version!r}; allowed: a number like 2026110501, or nothing for the version before. "
-                "Trigger again with one of these; `scripts/models history` lists them."
+                f"Trigger again with one of these; `{command('models history')}` lists them."
             )
         return int(self.version)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_bert_service.exceptions import CompileError
+from airflow_bert_service.installation import MODULES, command
 from airflow_bert_service.pipeline import parent_death
-from airflow_bert_service.pipeline.source_digest import sources_digest
+from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 
 PIPELINE = "bert_sentiment"
-MODULES = "tfx_modules"
 COMPILED = "compiled"
 """Name of the folder, beside the DAG files, that the compiled pipeline is in."""
 
@@ -23,9 +23,14 @@ _LAST_LINES = 15
 _STRIPPED = ("AIRFLOW", "_AIRFLOW", "PYTHON")
 
 
+def ir_name() -> str:
+    """Return the name of the compiled pipeline's file."""
+    return f"{PIPELINE}.json"
+
+
 def ir_file(root: Path) -> Path:
     """Return where the compiled pipeline of a source root is."""
-    return root / "dags" / COMPILED / f"{PIPELINE}.json"
+    return root / "dags" / COMPILED / ir_name()
 
 
 def digest_file(ir: Path) -> Path:
@@ -39,7 +44,7 @@ def write_digest(ir: Path, digest: str) -> None:
 
 
 def is_fresh(ir: Path, modules: Path) -> bool:
-    """Whether an IR file is there and was compiled from the sources as they are now.
+    """Whether an IR file is there and was compiled from the sources and settings as they are now.
 
     Args:
         ir: The compiled pipeline.
@@ -48,7 +53,7 @@ def is_fresh(ir: Path, modules: Path) -> bool:
     recorded = digest_file(ir)
     if not (ir.is_file() and recorded.is_file()):
         return False
-    return recorded.read_text(encoding="ascii").strip() == sources_digest(modules)
+    return recorded.read_text(encoding="ascii").strip() == pipeline_digest(modules, own_settings(ir))
 
 
 @dataclass
@@ -64,6 +69,8 @@ class Compilation:
     """Where the IR is written to; a file beside it takes the compiler's output."""
     tfx_python: Path
     """The TFX environment's interpreter."""
+    settings: Path | None = None
+    """The pipeline's settings file; None: the one in ``tfx_modules``."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _deadline: float = field(default=0.0, init=False)
 
@@ -76,10 +83,12 @@ class Compilation:
         if not self.tfx_python.exists():
             raise CompileError(
                 f"[bert_service] tfx_python is {str(self.tfx_python)!r}, which is not there; allowed: the Python of "
-                "the TFX environment. Run `make setup`, or set it."
+                f"the TFX environment. Run `{command('setup-tfx')}`, or set it."
             )
         self.ir.parent.mkdir(parents=True, exist_ok=True)
         compiler = [str(self.tfx_python), "-m", f"{MODULES}.pipeline.compile", "--output", str(self.ir)]
+        if self.settings:
+            compiler += ["--settings", str(self.settings)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *compiler],
@@ -141,16 +150,18 @@ def compile_pipeline(root: Path, ir: Path, tfx_python: Path) -> None:
 
     Args:
         root: The folder that holds ``tfx_modules``.
-        ir: Where the compiled pipeline goes; replaced where it exists.
+        ir: Where the compiled pipeline goes; replaced where it exists. A ``settings.toml`` beside the DAG files, in the
+            folder above the IR's, goes before the one in ``tfx_modules``.
         tfx_python: The TFX environment's interpreter.
 
     Raises:
         CompileError: The TFX side could not compile; what was there before stays.
     """
-    digest = sources_digest(root / MODULES)
+    settings = own_settings(ir)
+    digest = pipeline_digest(root / MODULES, settings)
     ir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".compiling-", dir=ir.parent) as folder:
-        compilation = Compilation(root=root, ir=Path(folder, ir.name), tfx_python=tfx_python)
+        compilation = Compilation(root=root, ir=Path(folder, ir.name), tfx_python=tfx_python, settings=settings)
         try:
             compilation.start()
             compilation.result()

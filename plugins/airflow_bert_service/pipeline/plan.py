@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from airflow_bert_service.exceptions import CompiledPipelineError
-from airflow_bert_service.pipeline.source_digest import sources_digest
+from airflow_bert_service.installation import MODULES, command, module_root_of
+from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 
 TFX_OWN_PARAMETERS = frozenset({"pipeline-root", "pipeline-run-id"})
 """Runtime parameters that the node command fills in itself."""
 
-_REMEDY = "Run `make compile`."
+_REMEDY = f"Run `{command('compile')}`."
 
 
 class ParameterType(Enum):
@@ -77,8 +78,9 @@ def load_plan(path: Path) -> PipelinePlan:
     """Read a compiled pipeline, and check that it belongs to the sources of today.
 
     Args:
-        path: The IR, ``<root>/dags/compiled/<pipeline>.json``; its sources are ``<root>/tfx_modules``, and the digest
-            of what it was compiled from is ``<pipeline>.sha256`` beside it.
+        path: The IR, ``<root>/dags/compiled/<pipeline>.json``; the digest of what it was compiled from is
+            ``<pipeline>.sha256`` beside it. Its sources are ``<root>/tfx_modules`` (where there are none, the ones
+            that an installed wheel carries) and, where there is one, ``<root>/dags/settings.toml``.
 
     Returns:
         The plan.
@@ -87,11 +89,11 @@ def load_plan(path: Path) -> PipelinePlan:
         CompiledPipelineError: The IR or its digest is missing, is older than the sources, or has another form.
     """
     compiled_from = _read(path.with_suffix(".sha256")).strip()
-    module_root = path.parent.parent.parent
-    present = sources_digest(module_root / "tfx_modules")
+    module_root = module_root_of(path.parents[1])
+    present = pipeline_digest(module_root / MODULES, own_settings(path))
     if compiled_from != present:
         raise CompiledPipelineError(
-            f"{path} is stale: it was compiled from sources {compiled_from[:12]!r}, and {module_root / 'tfx_modules'} "
+            f"{path} is stale: it was compiled from sources {compiled_from[:12]!r}, and {module_root / MODULES} "
             f"now has {present[:12]!r}. {_REMEDY}"
         )
     pipeline_id, nodes = parse_ir(_read(path), str(path))

@@ -1,10 +1,12 @@
-"""Digests of source folders: whether something was made from what stands there now."""
+"""Digests of sources: whether something was made from what stands there now."""
 
 import hashlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _SKIPPED_FOLDERS = frozenset({"__pycache__"})
+SETTINGS = "settings.toml"
+"""The pipeline's settings, where a file of this name stands beside the DAG files; else those of ``tfx_modules``."""
 # Compiled bytecode, and what editors keep beside a file while it is open.
 _SKIPPED_SUFFIXES = frozenset({".pyc", ".pyo", ".swp", ".swo", ".swx"})
 
@@ -37,3 +39,26 @@ def sources_digest(folder: Path, *, without: Collection[str] = ()) -> str:
         digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def own_settings(ir: Path) -> Path | None:
+    """Return the settings file that stands beside the DAG files of a compiled pipeline; None: there is none.
+
+    Args:
+        ir: The compiled pipeline, ``<DAG files>/compiled/<pipeline>.json``.
+    """
+    settings = ir.parents[1] / SETTINGS
+    return settings if settings.is_file() else None
+
+
+def pipeline_digest(modules: Path, settings: Path | None) -> str:
+    """Return the digest of all that a pipeline is compiled from, as hex digits.
+
+    Args:
+        modules: The folder ``tfx_modules``.
+        settings: The settings file that goes before the one in ``modules``; None: there is none.
+    """
+    digest = sources_digest(modules)
+    if settings is None:
+        return digest
+    return hashlib.sha256(f"{digest}\0".encode() + settings.read_bytes()).hexdigest()

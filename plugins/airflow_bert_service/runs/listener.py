@@ -1,5 +1,6 @@
 """Airflow calls this when a run ends: what its tasks have to say of it goes on the run's note.
 
+Runs whose tasks have left no verdict, as those of anybody else's DAGs, are left alone: one look at their XComs is all.
 It runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
 same with every executor. It is imported in every process of Airflow's, and imports little.
 """
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
-from airflow_bert_service.runs.note import RunNote, RunNoteLine, note_with
+from airflow_bert_service.runs.note import AUTHOR, RunNote, RunNoteLine, note_with
 from airflow_bert_service.runs.xcom import VERDICT
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ def write_note(dag_run: "DagRun") -> None:
         # `airflow dags test` ends runs so.
         _logger.warning("run %s is not in a database session; its note was not written", dag_run.run_id)
         return
-    session.flush()  # a note that is set by the same request
     try:
+        if not _is_ours(session.connection(), dag_run.id):
+            return
+        session.flush()  # a note that is set by the same request
         # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
         # forbids commits of its session, and those of a session's savepoints count among them.
         with session.connection().begin_nested():
@@ -61,6 +64,17 @@ def write_note(dag_run: "DagRun") -> None:
     if note := vars(dag_run).get("dag_run_note"):
         session.expire(note)
     session.expire(dag_run, ["dag_run_note"])
+
+
+def _is_ours(connection: "Connection", run: int) -> bool:
+    """Tell whether a task of the run has left a verdict, or has left one before and this listener a note."""
+    from airflow.models.dagrun import DagRunNote
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import exists, or_, select
+
+    verdict = exists().where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
+    note = exists().where(DagRunNote.dag_run_id == run, DagRunNote.user_id == AUTHOR)
+    return bool(connection.scalar(select(or_(verdict, note))))
 
 
 def _update(connection: "Connection", run: int) -> None:

@@ -96,7 +96,7 @@ def read_channels(text: str) -> tuple[Channel, ...]:
     return channels
 
 
-_EXAMPLE = 'Write it like [{"smtp": {"to": ["team@example.org"]}}]; docs/promotion-notifications.md has examples.'
+_EXAMPLE = 'Write it like [{"smtp": {"to": ["team@example.org"]}}]; docs/how-to/notifications.md has examples.'
 
 
 def _channel(entry: Mapping[str, Any]) -> Channel:

@@ -1,6 +1,6 @@
 """Settings of nodes that run in a container of their own: the keys ``container_*`` of ``[bert_service]``.
 
-:mod:`airflow_bert_service.dag.containers` applies them. ``docs/cluster.md`` tells when to use which.
+:mod:`airflow_bert_service.dag.containers` applies them. ``docs/how-to/node-containers.md`` tells when to use which.
 """
 
 import re

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from airflow_bert_service.exceptions import SettingsError
 
+CONNECTION = "conn:"
+"""What an address begins with that is the id of an Airflow connection."""
 _LOCAL = "LocalExecutor"
 
 
@@ -28,5 +30,6 @@ def check_databases(executors: str, databases: Mapping[str, str]) -> None:
         raise SettingsError(
             f"{', '.join(files)}: SQLite, but [core] executor is {', '.join(distributed)}, whose tasks may run on "
             f"several machines; allowed: PostgreSQL, or SQLite with the {_LOCAL} alone. Set each of them to an address "
-            "like postgresql://user:password@host:port/name, or the executor back; docs/cluster.md shows the whole."
+            "like postgresql://user:password@host:port/name, or the executor back; "
+            "docs/how-to/cluster.md shows the whole."
         )

@@ -1,7 +1,7 @@
 """Settings of the feeds that read a user's own reviews: files by date, a database, a web service.
 
 They are keys of ``[bert_service]`` beside the others; :mod:`airflow_bert_service.settings.settings` reads them.
-``docs/sources.md`` has examples.
+``docs/how-to/feeds.md`` has examples.
 """
 
 import datetime as dt
@@ -100,7 +100,7 @@ class SourceSettings:
         if missing := [key for key in _NEEDED.get(feed, ()) if not getattr(self, key)]:
             raise SettingsError(
                 f"[{SECTION}] feed {feed} needs {', '.join(_NEEDED[feed])}; missing: {', '.join(missing)}. Set "
-                "them; docs/sources.md has examples."
+                "them; docs/how-to/feeds.md has examples."
             )
 
 

@@ -1,7 +1,7 @@
 """Settings of nodes that are for a GPU: the keys ``gpu_*`` and ``require_gpu`` of ``[bert_service]``.
 
-:class:`~airflow_bert_service.dag.config.AirflowPipelineConfig` applies them. ``docs/cluster.md`` tells how workers and
-the pool are set up.
+:class:`~airflow_bert_service.dag.config.AirflowPipelineConfig` applies them. ``docs/how-to/cluster.md`` tells how
+workers and the pool are set up.
 """
 
 from collections.abc import Collection, Mapping

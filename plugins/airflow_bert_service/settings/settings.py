@@ -1,7 +1,7 @@
 """Settings of the Airflow side: section ``[bert_service]`` of airflow.cfg, read once, passed on as a frozen object.
 
 Every key can be overridden by an environment variable ``AIRFLOW__BERT_SERVICE__<KEY>``. Relative paths count from
-``root``.
+``root``, or from Airflow's home where the package is an installed wheel and ``root`` is not set.
 Settings of the TFX pipeline itself (encoder, training, gate) are in ``tfx_modules/settings.toml``.
 """
 
@@ -14,17 +14,17 @@ from enum import Enum
 from pathlib import Path
 
 from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.installation import airflow_home, command, default_state, is_checkout, project_root
 from airflow_bert_service.settings import parsing as read
 from airflow_bert_service.settings.channels import Channel, read_channels
 from airflow_bert_service.settings.containers import ContainerSettings, container_settings_from
-from airflow_bert_service.settings.databases import check_databases
+from airflow_bert_service.settings.databases import CONNECTION, check_databases
 from airflow_bert_service.settings.feeds import SourceSettings, source_settings_from
 from airflow_bert_service.settings.gpu import GpuSettings, gpu_settings_from
 from airflow_bert_service.settings.parsing import SECTION
 from airflow_bert_service.settings.retention import RetentionSettings, retention_from
 from airflow_bert_service.settings.row_rules import RowRules, rules_from
 
-PROJECT_ROOT = Path(__file__).parents[3]
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 """Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
@@ -36,7 +36,7 @@ _PARTS: Mapping[str, type] = {
     "gpu": GpuSettings,
     "containers": ContainerSettings,
 }
-DATABASE_SCHEMES = ("sqlite:///", "postgresql://")
+DATABASE_SCHEMES = ("sqlite:///", "postgresql://", CONNECTION)
 
 
 class FeedName(str, Enum):
@@ -62,14 +62,18 @@ class Settings:
     """
 
     root: Path
-    """The project folder. Default: the folder that holds ``plugins/``."""
+    """The folder that holds ``tfx_modules`` and ``data``. Default: the project's folder; of an installed wheel, the
+    files that it carries."""
     tfx_python: Path
-    """Python of the TFX environment. Default ``{root}/.venv/tfx/bin/python``."""
+    """Python of the TFX environment. Default ``{root}/.venv/tfx/bin/python``; of an installed wheel
+    ``{state}/tfx/bin/python``, where ``bert-service setup-tfx`` builds it."""
     state: Path
-    """Folder of everything that runs leave behind. Default ``{root}/var``."""
+    """Folder of everything that runs leave behind. Default ``{root}/var``; of an installed wheel
+    ``$AIRFLOW_HOME/bert_service``."""
     metadata: str = field(repr=False)  # may hold a password
-    """Address of the ML Metadata store, ``sqlite:///PATH`` or ``postgresql://user:password@host:port/name``. Default
-    ``sqlite:///{state}/metadata/mlmd.db``."""
+    """Address of the ML Metadata store, ``sqlite:///PATH``, ``postgresql://user:password@host:port/name``, or
+    ``conn:ID`` for the Airflow connection ``ID`` (of type ``postgres``), which is looked up when a task or a command
+    needs it. Default ``sqlite:///{state}/metadata/mlmd.db``."""
     ledger: str = field(repr=False)  # likewise
     """Address of the ledger of promotions, in the same forms. Default ``sqlite:///{state}/ledger/ledger.db``."""
     node_socket: Path | None = None
@@ -103,6 +107,9 @@ class Settings:
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack. Any other day without reviews fails the run, and so does a data date without."""
+    serialize_writes: bool = True
+    """Whether Airflow's API server answers requests that write one after another where Airflow's database is SQLite;
+    ``false`` switches that off. It changes nothing with another database."""
     model_servers: tuple[str, ...] = ()
     """Where servers tell the model's state over REST (``http://HOST:8501/v1/models/bert_sentiment``), with spaces
     between them; a rollback waits until all of them have followed. Empty: it does not wait."""
@@ -128,7 +135,8 @@ class Settings:
         if not address.startswith(DATABASE_SCHEMES):
             raise SettingsError(
                 f"[{SECTION}] {name} has the scheme {address.partition(':')[0]!r}; allowed: sqlite:///PATH and "
-                "postgresql://user:password@host:port/name. Set it to one of these, or leave it out."
+                "postgresql://user:password@host:port/name, or conn:ID for an Airflow connection. Set it to one of "
+                "these, or leave it out."
             )
 
     @property
@@ -196,7 +204,10 @@ def load_settings() -> Settings:
     # Imported here: a module that only takes Settings needs no Airflow.
     from airflow.configuration import conf
 
-    keys = set(conf.getsection(SECTION) or {}) | _keys_in_environment()
+    hidden = {key for section, key in conf.sensitive_config_values if section == SECTION}
+    # Airflow itself looks up a hidden value by a command or in a secrets backend: metadata_cmd, ledger_secret ...
+    elsewhere = {f"{key}{way}": key for key in hidden for way in ("_cmd", "_secret")}
+    keys = {elsewhere.get(key, key) for key in set(conf.getsection(SECTION) or {}) | _keys_in_environment()}
     settings = settings_from({key: str(conf.get(SECTION, key)) for key in keys})
     databases = {
         f"[{SECTION}] metadata": settings.metadata,
@@ -227,31 +238,34 @@ def settings_from(values: Mapping[str, str]) -> Settings:
             f"[{SECTION}] has the unknown key {', '.join(unknown)}; known: {', '.join(known)}. Remove or rename it."
         )
     given = {key: value.strip() for key, value in values.items() if value.strip()}
-    root = _path(given.get("root", str(PROJECT_ROOT)), PROJECT_ROOT)
-    state = _path(given.get("state", "var"), root)
+    root = _path(given.get("root", str(project_root())), project_root())
+    # Nobody writes relative paths that count from the folder of an installed package.
+    base = root if is_checkout() or "root" in given else airflow_home()
+    state = _path(given["state"], base) if "state" in given else _state(root)
     return Settings(
         root=root,
-        tfx_python=_path(given.get("tfx_python", ".venv/tfx/bin/python"), root),
+        tfx_python=_path(given.get("tfx_python", str(_tfx_python(root, state))), base),
         state=state,
         metadata=given.get("metadata", f"sqlite:///{state}/metadata/mlmd.db"),
         ledger=given.get("ledger", f"sqlite:///{state}/ledger/ledger.db"),
-        node_socket=_path(given["node_socket"], root) if "node_socket" in given else None,
+        node_socket=_path(given["node_socket"], base) if "node_socket" in given else None,
         feed=read.choice(FeedName, "feed", given.get("feed", FeedName.SAMPLE.value)),
-        imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), root),
+        imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), base),
         imdb_sha256=given.get("imdb_sha256", "").lower(),
         imdb_first_day=read.day("imdb_first_day", given.get("imdb_first_day", Settings.imdb_first_day.isoformat())),
         imdb_days=read.integer("imdb_days", given.get("imdb_days", str(Settings.imdb_days))),
         imdb_reviews_per_day=read.integer(
             "imdb_reviews_per_day", given.get("imdb_reviews_per_day", str(Settings.imdb_reviews_per_day))
         ),
-        source=source_settings_from(given, root),
+        source=source_settings_from(given, base),
         rules=rules_from(given),
-        holdout=_path(given["holdout"], root) if "holdout" in given else None,
+        holdout=_path(given["holdout"], base) if "holdout" in given else None,
         retention=retention_from(given),
         gpu=gpu_settings_from(given),
         containers=container_settings_from(given),
         window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
         allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
+        serialize_writes=read.boolean("serialize_writes", given.get("serialize_writes", "true")),
         model_servers=read.addresses("model_servers", given.get("model_servers", "")),
         notifications=read_channels(given.get("notifications", "")),
     )
@@ -264,12 +278,21 @@ def _keys_in_environment() -> set[str]:
 
 def _path(value: str, base: Path) -> Path:
     if "${" in value:
+        or_else = f", or start Airflow with `{command('airflow')}`, which does" if is_checkout() else ""
         raise SettingsError(
             f"[{SECTION}] has the path {value!r} with a variable that is not set; allowed: a path whose variables "
-            "are in the environment. Set the variable, or start Airflow with scripts/airflow, which does."
+            f"are in the environment. Set the variable{or_else}."
         )
     # Not resolved: the Python of a virtual environment is a symbolic link, and has to stay one.
     return base / Path(value).expanduser()
+
+
+def _state(root: Path) -> Path:
+    return root / "var" if is_checkout() else default_state()
+
+
+def _tfx_python(root: Path, state: Path) -> Path:
+    return (root / ".venv" if is_checkout() else state) / "tfx" / "bin" / "python"
 
 
 def _archive(value: str, root: Path) -> str:

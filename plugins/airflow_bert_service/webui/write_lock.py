@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
 
+from airflow_bert_service.settings.parsing import SECTION
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,7 +18,8 @@ class WriteSerializingMiddleware:
 
     The API server notes who asks for what in its database, from its event loop. While another request has written and
     not yet committed, that waits for SQLite's lock, and the other one for the event loop: all of Airflow stands still
-    until SQLite gives up (docs/decisions/0022-one-writing-request.md). Without SQLite, requests pass as they come.
+    until SQLite gives up (docs/decisions/0022-one-writing-request.md). Without SQLite, and where the setting
+    ``serialize_writes`` is ``false``, requests pass as they come.
 
     Args:
         app: The API server (ASGI).
@@ -24,7 +27,7 @@ class WriteSerializingMiddleware:
 
     def __init__(self, app: "ASGIApp") -> None:
         self._app = app
-        self._lock = asyncio.Lock() if conf.get("database", "sql_alchemy_conn").startswith("sqlite") else None
+        self._lock = asyncio.Lock() if _is_wanted() else None
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a request (ASGI)."""
@@ -33,3 +36,10 @@ class WriteSerializingMiddleware:
             return
         async with self._lock:
             await self._app(scope, receive, send)
+
+
+def _is_wanted() -> bool:
+    # Not by all of our settings: a mistake in another one must not keep Airflow's API server from starting.
+    if conf.get(SECTION, "serialize_writes", fallback="").strip().lower() == "false":
+        return False
+    return bool(conf.get("database", "sql_alchemy_conn").startswith("sqlite"))

@@ -81,7 +81,7 @@ def test_the_command_beside_airflow_prints_the_table(tmp_path: Path) -> None:
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(tmp_path / "logs"),
         "AIRFLOW__BERT_SERVICE__STATE": str(tmp_path),
     }
-    command = [sys.executable, "-m", "airflow_bert_service.cli.retention"]
+    command = [sys.executable, "-m", "airflow_bert_service.cli", "retention"]
 
     shown = [
         subprocess.run(

@@ -46,6 +46,19 @@ def test_it_is_fresh_until_the_sources_change_and_again_when_they_are_as_before(
     assert is_fresh(ir, modules)
 
 
+def test_settings_beside_the_dag_files_go_before_those_of_the_modules(project: ToyProject) -> None:
+    modules, settings = project.root / "tfx_modules", project.root / "dags" / "settings.toml"
+    ir = compile_toy(project)
+    assert is_fresh(ir, modules)
+    settings.write_text('name = "mine"\n')
+    assert not is_fresh(ir, modules)
+    compile_toy(project)
+    assert is_fresh(ir, modules)
+    assert json.loads(ir.read_text())["settings"] == str(settings)
+    settings.write_text('name = "other"\n')
+    assert not is_fresh(ir, modules)
+
+
 def test_the_error_ends_with_the_end_of_what_the_compiler_said(project: ToyProject) -> None:
     project.break_pipeline("no feature named 'txet'")
     with pytest.raises(
@@ -129,7 +142,7 @@ def make_compile(project: ToyProject, home: Path, *arguments: str) -> subprocess
         "AIRFLOW__BERT_SERVICE__ROOT": str(project.root),
         "AIRFLOW__BERT_SERVICE__TFX_PYTHON": str(TFX_PYTHON),
     }
-    command = [sys.executable, "-m", "airflow_bert_service.cli.compile", *arguments]
+    command = [sys.executable, "-m", "airflow_bert_service.cli", "compile", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 

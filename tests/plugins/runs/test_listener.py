@@ -96,6 +96,27 @@ def test_it_is_written_anew_when_the_run_ends_again(run: DagRun, session: Sessio
     assert run.note is None
 
 
+def test_the_run_of_somebody_elses_dag_is_only_looked_at(run: DagRun, session: Session) -> None:
+    """As a run without a verdict is: its note and the transaction that ends it are none of our business."""
+    session.execute(delete(XComModel).where(XComModel.key == VERDICT))
+    run.note = ("Somebody's own.", "anna")
+    session.flush()
+    engine = session.get_bind()
+    statements: list[str] = []
+
+    def remember(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    event.listen(engine, "before_cursor_execute", remember)
+    try:
+        run.notify_dagrun_state_changed(msg="test")
+    finally:
+        event.remove(engine, "before_cursor_execute", remember)
+
+    assert [statement.split()[0] for statement in statements] == ["SELECT"]
+    assert run.note == "Somebody's own."
+
+
 def test_a_users_note_stays(run: DagRun, session: Session) -> None:
     run.note = ("Tried again.", "anna")
     assert end(run, DagRunState.FAILED, session) == (f"Tried again.\n\n{LINE}", "anna")

@@ -11,8 +11,15 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.settings.feeds import SourceSettings
 from airflow_bert_service.settings.settings import settings_from
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "sources.md"
-EXAMPLES = re.findall(r"```ini\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+ROOT = Path(__file__).parents[3]
+DOCUMENT = ROOT / "docs" / "how-to" / "feeds.md"
+# Each has an example of a whole section, and these feeds in this order.
+WITH_EXAMPLES = {
+    DOCUMENT: ["files", "sql", "http", "imdb"],
+    ROOT / "docs" / "tutorial" / "own-reviews.md": ["files"],
+    ROOT / "README.md": ["files"],
+}
+EXAMPLE = re.compile(r"```ini\n(feed = .*?)```", re.DOTALL)
 FILES = {"feed": "files", "first_day": "2026-11-01", "files_pattern": "/data/{date}.csv"}
 
 
@@ -25,7 +32,10 @@ def test_what_is_left_out_has_its_default() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"first_day": ""}, r"feed files needs files_pattern, first_day; missing: first_day\. Set them; docs/sources"),
+        (
+            {"first_day": ""},
+            r"feed files needs files_pattern, first_day; missing: first_day\. Set them; docs/how-to/feeds\.md",
+        ),
         ({"files_pattern": ""}, r"missing: files_pattern"),
         ({"files_pattern": "/data/x.csv"}, r"files_pattern is '/data/x\.csv'; allowed: a text with \{date\} in it"),
         ({"files_pattern": "/{date}/{hour}.csv"}, r"in braces may stand \{date\}"),
@@ -44,13 +54,14 @@ def test_values_that_are_not_allowed(values: dict[str, str], message: str) -> No
         settings_from({**FILES, **values})
 
 
-def test_the_examples_of_the_documentation_are_settings() -> None:
+@pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: str(path.name))
+def test_the_examples_of_the_documentation_are_settings(document: Path) -> None:
     feeds = []
-    for example in EXAMPLES:
+    for example in EXAMPLE.findall(document.read_text(encoding="utf-8")):
         parser = configparser.ConfigParser()
         parser.read_string("[bert_service]\n" + example)
         feeds.append(settings_from(dict(parser["bert_service"])).feed.value)
-    assert feeds == ["files", "sql", "http", "imdb"]
+    assert feeds == WITH_EXAMPLES[document]
 
 
 def test_every_key_is_documented() -> None:

@@ -72,3 +72,9 @@ def test_with_another_database_none_waits(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://anna@localhost/airflow")
 
     assert most_at_a_time("POST") == 4
+
+
+def test_none_waits_where_the_setting_switches_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__SERIALIZE_WRITES", "false")
+
+    assert most_at_a_time("POST") == 4

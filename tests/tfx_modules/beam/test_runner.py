@@ -163,6 +163,6 @@ def test_arguments_choose_the_runner(arguments: list[str], kind: type) -> None:
 )
 def test_arguments_that_beam_refuses(argument: str) -> None:
     with pytest.raises(
-        SettingsError, match=rf"beam_pipeline_args is \['{argument}'\], which Beam refuses.*docs/beam\.md"
+        SettingsError, match=rf"beam_pipeline_args is \['{argument}'\], which Beam refuses.*docs/how-to/beam\.md"
     ):
         pipeline_of([argument])

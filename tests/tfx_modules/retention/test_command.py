@@ -99,7 +99,7 @@ def test_a_request_of_another_form_is_refused(tmp_path: Path, changes: dict[str,
 
 @pytest.mark.parametrize("text", ["", "[]", "nonsense"])
 def test_something_else_than_a_request_is_refused(text: str) -> None:
-    with pytest.raises(RetentionError, match=r"Run scripts/retention, which sends one"):
+    with pytest.raises(RetentionError, match=r"Run bert-service retention, which sends one"):
         read_request(text)
 
 

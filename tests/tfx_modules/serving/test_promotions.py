@@ -33,7 +33,7 @@ class Site:
         return Promoter(open_ledger(self.ledger), self.repository).promote(candidate, _accept)
 
     def command(self, *arguments: str) -> str:
-        """Run the command as scripts/models does."""
+        """Run the command as scripts/bert models does."""
         environment = {"BERT_SERVICE_LEDGER": self.ledger, "BERT_SERVICE_MODELS": str(self.repository.served)}
         command = [sys.executable, "-m", "tfx_modules.promotion", *arguments]
         done = subprocess.run(

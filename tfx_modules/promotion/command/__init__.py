@@ -1,7 +1,8 @@
 """``python -m tfx_modules.promotion``: asks the ledger, and changes what is in service.
 
 Where the ledger and the models are is in the environment (BERT_SERVICE_LEDGER, BERT_SERVICE_MODELS), for an address may
-hold a password. People use ``scripts/models``, which sets both; the Airflow side's operators run it with ``--json``.
+hold a password. People use ``bert-service models`` (in a checkout ``scripts/bert models``), which sets both; the
+Airflow side's operators run it with ``--json``.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tfx_modules.common.program import program
 from tfx_modules.exceptions import PipelineError
 from tfx_modules.promotion.command import changing, contract, reading
 from tfx_modules.promotion.command.answers import Answer, CommandContext
@@ -21,6 +23,7 @@ from tfx_modules.promotion.repository import ModelRepository
 
 LEDGER = "BERT_SERVICE_LEDGER"
 MODELS = "BERT_SERVICE_MODELS"
+PROGRAM = "bert-service models"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="scripts/models", description="What is in service, what was, and why; and put another version there."
+        prog=program(PROGRAM), description="What is in service, what was, and why; and put another version there."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for room in (reading, changing, contract):
@@ -58,5 +61,7 @@ def _desk(environ: Mapping[str, str]) -> CommandContext:
 
 def _needed(environ: Mapping[str, str], name: str) -> str:
     if not environ.get(name):
-        raise RefusedError(f"the environment variable {name} is missing; run scripts/models, which sets it, or set it.")
+        raise RefusedError(
+            f"the environment variable {name} is missing; run {program(PROGRAM)}, which sets it, or set it."
+        )
     return environ[name]

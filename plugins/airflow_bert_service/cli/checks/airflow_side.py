@@ -1,0 +1,86 @@
+"""Airflow itself, the plugin in it, the DAG files and the compiled pipeline."""
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from airflow_bert_service.cli.checks.finding import Finding
+from airflow_bert_service.installation import MODULES, command, module_root_of
+from airflow_bert_service.pipeline.compiler import COMPILED, PIPELINE, ir_name, is_fresh
+
+OLDEST, TOO_NEW = (3, 3), (4,)
+_BUNDLE = "PipelineDagBundle"
+
+
+def airflow_version() -> Finding:
+    """Check that Airflow is of a version that the plugin is made for."""
+    found = version("apache-airflow-core")
+    numbers = tuple(map(int, re.findall(r"\d+", found)[:2]))
+    if OLDEST <= numbers < TOO_NEW:
+        return Finding("Airflow", found)
+    return Finding("Airflow", found, "install apache-airflow>=3.3,<4")
+
+
+def plugin() -> Finding:
+    """Check that Airflow has loaded the plugin."""
+    from airflow.plugins_manager import get_import_errors, get_timetables_plugins
+
+    from airflow_bert_service.dag.timetable import DailyUntilTimetable
+
+    if (
+        get_timetables_plugins().get(f"{DailyUntilTimetable.__module__}.{DailyUntilTimetable.__qualname__}")
+        is DailyUntilTimetable
+    ):
+        return Finding("plugin", "loaded")
+    errors = "; ".join(f"{source}: {error}" for source, error in get_import_errors().items())
+    got = f"not loaded ({errors or 'Airflow has not found it'})"
+    return Finding("plugin", got, "run `airflow plugins`, and mend what it shows")
+
+
+def airflow_database() -> Finding:
+    """Check that Airflow's database is there and migrated; nothing is made."""
+    from airflow.configuration import conf
+    from sqlalchemy import create_engine, inspect, make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    what, migrate = "Airflow's database", f"run `{_airflow()} db migrate`"
+    url = make_url(conf.get("database", "sql_alchemy_conn"))
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return Finding(what, f"{url.database} is not there", migrate)
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            there = inspect(connection).has_table("dag_run")
+    except SQLAlchemyError as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        return Finding(what, f"{url!r}: {reason}", "start the database, or correct [database] sql_alchemy_conn")
+    finally:
+        engine.dispose()
+    return Finding(what, repr(url)) if there else Finding(what, f"{url!r} has no tables of Airflow", migrate)
+
+
+def _airflow() -> str:
+    return command("airflow") if command("airflow").startswith("scripts/") else "airflow"
+
+
+def dag_files(dags: Path) -> Iterator[Finding]:
+    """Check that the DAG file is there, and that its pipeline is compiled from today's sources and settings.
+
+    Args:
+        dags: The folder of the DAG files.
+    """
+    from airflow.configuration import conf
+
+    dag_file, ir = dags / f"{PIPELINE}.py", dags / COMPILED / ir_name()
+    if not dag_file.is_file():
+        yield Finding("DAG file", f"{dag_file} is not there", f"run `{command('init')}`, or name the DAGs folder")
+        return
+    yield Finding("DAG file", str(dag_file))
+    if is_fresh(ir, module_root_of(dags) / MODULES):
+        yield Finding("compiled pipeline", str(ir))
+    elif _BUNDLE in conf.get("dag_processor", "dag_bundle_config_list", fallback=""):
+        yield Finding("compiled pipeline", "made by the DAG bundle")
+    else:
+        state = "older than its sources or settings" if ir.is_file() else "not there"
+        yield Finding("compiled pipeline", f"{ir} is {state}", f"run `{command('compile')}`")

@@ -1,0 +1,107 @@
+"""Folders, the node server's socket, what the feed reads, and the model servers."""
+
+import os
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from airflow_bert_service.cli.checks.finding import Finding
+from airflow_bert_service.installation import program
+from airflow_bert_service.settings.settings import FeedName, Settings
+
+_SECONDS = 5.0
+_SQLITE = "sqlite:///"
+_CONNECTIONS = {
+    FeedName.FILES: "files_conn_id",
+    FeedName.SQL: "sql_conn_id",
+    FeedName.HTTP: "http_conn_id",
+}
+
+
+def folders(settings: Settings) -> Iterator[Finding]:
+    """Check that what runs leave behind can be written."""
+    wanted = [settings.state, settings.models, settings.spans, settings.pipeline_root, settings.outcomes]
+    wanted += [
+        Path(address.removeprefix(_SQLITE)).parent
+        for address in (settings.metadata, settings.ledger)
+        if address.startswith(_SQLITE)
+    ]
+    for folder in dict.fromkeys(wanted):
+        finding = _folder(folder)
+        if finding.is_wrong or folder == settings.state:
+            yield finding
+
+
+def _folder(folder: Path) -> Finding:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    what = "state folder"
+    if not there.is_dir():
+        return Finding(what, f"{there} is no folder", "move it away, or set [bert_service] state")
+    if not os.access(there, os.W_OK | os.X_OK):
+        return Finding(
+            what,
+            f"{there} is not writable for user {os.geteuid()}",
+            f"let this user write there (chown, chmod), or set [bert_service] state to another folder than {folder}",
+        )
+    return Finding(what, str(folder) if there == folder else f"{folder}, which the first run makes")
+
+
+def node_socket(settings: Settings) -> Iterator[Finding]:
+    """Check that the node server listens, where the settings name its socket."""
+    path = settings.node_socket
+    if path is None:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_SECONDS)
+        try:
+            probe.connect(str(path))
+        except OSError as error:
+            start = f"start `{program()} node-server`"
+            yield Finding("node_socket", f"{path}: {error.strerror or error}", f"{start}, or empty node_socket")
+            return
+    yield Finding("node_socket", f"{path} answers")
+
+
+def feed(settings: Settings) -> Iterator[Finding]:
+    """Check that the files and connections of the feed, and the holdout, are there."""
+    files = {FeedName.SAMPLE: str(settings.sample_feed), FeedName.IMDB: settings.imdb_archive}
+    name = f"feed {settings.feed.value}"
+    source = files.get(settings.feed, "")
+    if source and "://" not in source and not Path(source).is_file():
+        yield Finding(name, f"{source} is not there", "put the file there, or correct the setting")
+    elif settings.feed in _CONNECTIONS and (conn_id := getattr(settings.source, _CONNECTIONS[settings.feed])):
+        yield _connection(name, conn_id)
+    else:
+        yield Finding(name, source or settings.source.files_pattern)
+    if settings.holdout and not settings.holdout.is_file():
+        yield Finding("holdout", f"{settings.holdout} is not there", "put the file there, or correct holdout")
+
+
+def _connection(what: str, conn_id: str) -> Finding:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
+
+    try:
+        BaseHook.get_connection(conn_id)
+    except (AirflowException, AirflowRuntimeError):
+        return Finding(what, f"Airflow has no connection {conn_id!r}", "add it, or correct the setting")
+    return Finding(what, f"connection {conn_id}")
+
+
+def model_servers(settings: Settings) -> Iterator[Finding]:
+    """Ask the model servers that a rollback waits for; one that has no model yet is well."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for address in settings.model_servers:
+        try:
+            opener.open(address, timeout=_SECONDS).close()
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                yield Finding("model server", f"{address}: HTTP {error.code}", "look at the server's log")
+                continue
+        except OSError as error:
+            reason = getattr(error, "reason", error)
+            yield Finding("model server", f"{address}: {reason}", "start it, or take it out of model_servers")
+            continue
+        yield Finding("model server", f"{address} answers")

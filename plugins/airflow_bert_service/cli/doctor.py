@@ -1,0 +1,51 @@
+"""``doctor``: says what is missing or does not fit, and what to do."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from airflow_bert_service.cli.checks import airflow_side, places, tfx_side
+from airflow_bert_service.cli.checks.finding import Finding
+from airflow_bert_service.cli.places import dags_folder
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.installation import program
+from airflow_bert_service.settings.settings import Settings, load_settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a line for each thing that was looked at; return the exit code, 1 where something is wrong."""
+    parser = argparse.ArgumentParser(
+        prog=f"{program()} doctor",
+        description="Say what is missing or does not fit: versions, folders and their permissions, sockets, databases, "
+        "the encoder's digests. Nothing is changed. Exit code 1 where something is wrong.",
+    )
+    parser.add_argument("dags_folder", nargs="?", type=Path, help="folder of the DAG files (default: Airflow's)")
+    options = parser.parse_args(arguments)
+    wrong = 0
+    for finding in _findings(options.dags_folder):
+        print(finding, flush=True)
+        wrong += finding.is_wrong
+    print(f"{wrong} wrong." if wrong else "Nothing is wrong.")
+    return 1 if wrong else 0
+
+
+def _findings(given: Path | None) -> Iterator[Finding]:
+    yield airflow_side.airflow_version()
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield Finding("settings", str(error), "correct section [bert_service]; the rest was not looked at")
+        return
+    yield Finding("settings", "read")
+    yield from _of_settings(settings, (given or dags_folder(settings)).absolute())
+
+
+def _of_settings(settings: Settings, dags: Path) -> Iterator[Finding]:
+    yield airflow_side.plugin()
+    yield airflow_side.airflow_database()
+    yield from airflow_side.dag_files(dags)
+    yield from places.folders(settings)
+    yield from places.node_socket(settings)
+    yield from places.feed(settings)
+    yield from places.model_servers(settings)
+    yield from tfx_side.tfx_side(settings, dags)

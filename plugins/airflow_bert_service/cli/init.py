@@ -1,0 +1,52 @@
+"""``init``: writes the DAG files and the pipeline's settings into a DAGs folder."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from airflow_bert_service.cli.places import dags_folder
+from airflow_bert_service.installation import MODULES, command, project_root
+from airflow_bert_service.pipeline.source_digest import SETTINGS
+from airflow_bert_service.settings.settings import load_settings
+
+_CONFIG = "tfx_modules/settings/settings.py"
+_HEAD = "# Settings of the TFX pipeline. After a change, run: {compile}\n# Every setting is documented in {config}\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the files; return the exit code, 1 where one of them is there already."""
+    parser = argparse.ArgumentParser(
+        prog=command("init"),
+        description=f"Write the DAG files and the pipeline's settings, `{SETTINGS}`, into a DAGs folder. A file that "
+        "is there already is never overwritten.",
+    )
+    parser.add_argument("dags_folder", nargs="?", type=Path, help="default: Airflow's [core] dags_folder")
+    options = parser.parse_args(arguments)
+    folder = (options.dags_folder or dags_folder(load_settings())).absolute()
+    files = _files(folder)
+    if there := [str(path) for path in files if path.exists()]:
+        print(
+            f"{', '.join(there)}: there already; allowed: a folder without these files. Remove them, or name another "
+            "folder. Nothing was written.",
+            file=sys.stderr,
+        )
+        return 1
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+        print(f"{path}: written")
+    print(f"Next: look at {folder / SETTINGS}, then run `{_compile(options.dags_folder)}`.")
+    return 0
+
+
+def _files(folder: Path) -> Mapping[Path, str]:
+    root = project_root()
+    dags = {folder / path.name: path.read_text(encoding="utf-8") for path in sorted((root / "dags").glob("*.py"))}
+    settings = (root / MODULES / SETTINGS).read_text(encoding="utf-8")
+    head = _HEAD.format(compile=_compile(folder), config=root / _CONFIG)
+    return {**dags, folder / SETTINGS: head + settings}
+
+
+def _compile(folder: Path | None) -> str:
+    return command("compile") if folder is None else f"{command('compile')} {folder}"

@@ -1,0 +1,91 @@
+"""The command's entry: finds the sub-command and runs it. It imports nothing of Airflow, so that ``--help`` is fast."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import NoReturn
+
+from airflow_bert_service import __version__
+from airflow_bert_service.exceptions import BertServiceError
+from airflow_bert_service.installation import is_checkout, program
+
+
+@dataclass(frozen=True)
+class SubCommand:
+    """A sub-command: a module beside this one with ``main(arguments) -> exit code``."""
+
+    module: str
+    help: str
+
+
+SUB_COMMANDS: Mapping[str, SubCommand] = {
+    "setup-tfx": SubCommand("setup_tfx", "build the TFX environment from the lock file with hashes"),
+    "init": SubCommand("init", "write the DAG files and the pipeline's settings into a DAGs folder"),
+    "compile": SubCommand("compile", "compile the pipeline for the DAG files of a DAGs folder"),
+    "models": SubCommand("models", "ask which model is in service and why; roll back to another version"),
+    "retention": SubCommand("retention", "remove old versions, artifacts, reviews and logs"),
+    "serve": SubCommand("serve", "start the model server over REST and gRPC"),
+    "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
+    "doctor": SubCommand("doctor", "say what is missing or does not fit; exit code 1 where something is wrong"),
+}
+_AIRFLOW = "airflow"
+_AIRFLOW_HELP = "Airflow's own command, with the environment of this project's stack"
+
+
+def run() -> NoReturn:
+    """Run the command with the process's own arguments, and exit."""
+    # As Airflow's own commands do: connections are looked up in Airflow's database too.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a sub-command.
+
+    Args:
+        arguments: Its name, and its own arguments.
+
+    Returns:
+        The exit code: 0 where it was done, 1 where something is wrong, 2 for wrong arguments.
+    """
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    name, *own = arguments
+    if name == "--version":
+        print(f"{program()} {__version__}")
+        return 0
+    if name not in SUB_COMMANDS:
+        known = ", ".join(names())
+        print(f"{program()} has no sub-command {name!r}; known: {known}. Use one of these.", file=sys.stderr)
+        return 2
+    try:
+        return int(import_module(f"{__package__}.{SUB_COMMANDS[name].module}").main(own))
+    except BertServiceError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def names() -> list[str]:
+    """Return the names of the sub-commands; in a checkout, ``scripts/bert`` has Airflow's command too."""
+    return [*([_AIRFLOW] if is_checkout() else []), *SUB_COMMANDS]
+
+
+def usage() -> str:
+    """Return the help text."""
+    helps = {**{name: item.help for name, item in SUB_COMMANDS.items()}, _AIRFLOW: _AIRFLOW_HELP}
+    lines = [f"  {name:<11} {helps[name]}" for name in names()]
+    return "\n".join(
+        [
+            f"usage: {program()} SUB-COMMAND [ARGUMENTS]",
+            "",
+            "BERT as a Service on Airflow.",
+            "",
+            "sub-commands:",
+            *lines,
+            "",
+            f"`{program()} SUB-COMMAND --help` tells more of each. `{program()} --version` prints the version.",
+        ]
+    )

@@ -1,0 +1,26 @@
+"""``serve``: starts the model server of the TFX environment."""
+
+from collections.abc import Sequence
+
+from airflow_bert_service.cli.places import become, tfx_environment
+from airflow_bert_service.pipeline.compiler import PIPELINE
+from airflow_bert_service.settings.settings import Settings, load_settings
+
+_MODULE = "tfx_modules.serving"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Become the model server; it serves the newest promoted version on loopback unless a flag says otherwise.
+
+    Args:
+        arguments: Flags of ``tensorflow_model_server``; they go before the defaults.
+
+    Raises:
+        SettingsError: There is no TFX environment.
+    """
+    settings = load_settings()
+    become(settings, _MODULE, [*_defaults(settings), *arguments], tfx_environment("serve"))
+
+
+def _defaults(settings: Settings) -> list[str]:
+    return ["--host=127.0.0.1", f"--model_name={PIPELINE}", f"--model_base_path={settings.models}"]

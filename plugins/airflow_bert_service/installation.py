@@ -1,0 +1,67 @@
+"""Where this package runs from: a checkout of the project, or a wheel that was installed into somebody's Airflow.
+
+A wheel carries, in its folder ``packaged``, what a checkout has beside ``plugins``: ``tfx_modules``, the sample feed
+and its holdout, the lock of the TFX environment, the DAG files, and the scripts that build the TFX environment.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+PACKAGED = PACKAGE / "packaged"
+"""The project's files in an installed wheel; a checkout has no such folder."""
+MODULES = "tfx_modules"
+STATE_FOLDER = "bert_service"
+"""Name of the state's folder below Airflow's home, for an installed wheel."""
+PROGRAM = "bert-service"
+"""The wheel's command."""
+CHECKOUT_PROGRAM = "scripts/bert"
+"""The same command in a checkout."""
+_MAKE: Mapping[str, str] = {"setup-tfx": "make setup", "compile": "make compile"}
+
+
+def is_checkout() -> bool:
+    """Whether the package runs from the project's folder, and not from an installed wheel."""
+    return not PACKAGED.is_dir()
+
+
+def project_root() -> Path:
+    """Return the folder that holds ``tfx_modules``, ``data`` and ``dags``."""
+    return PACKAGE.parents[1] if is_checkout() else PACKAGED
+
+
+def airflow_home() -> Path:
+    """Return Airflow's home folder, found as Airflow finds it."""
+    return Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser().absolute()
+
+
+def default_state() -> Path:
+    """Return the folder for what runs leave behind: ``var`` in a checkout, else ``bert_service`` in Airflow's home."""
+    return project_root() / "var" if is_checkout() else airflow_home() / STATE_FOLDER
+
+
+def module_root_of(dags: Path) -> Path:
+    """Return the folder that holds the ``tfx_modules`` which belong to DAG files.
+
+    Args:
+        dags: The folder of the DAG files. ``tfx_modules`` that stands beside it goes before the installed wheel's.
+    """
+    beside = dags.absolute().parent
+    return beside if is_checkout() or (beside / MODULES).is_dir() else PACKAGED
+
+
+def program() -> str:
+    """Return the command's name, as a user types it."""
+    return CHECKOUT_PROGRAM if is_checkout() else PROGRAM
+
+
+def command(name: str) -> str:
+    """Return what a user types for a sub-command, for use in messages.
+
+    Args:
+        name: The sub-command, like ``compile`` or ``models history``.
+    """
+    if not is_checkout():
+        return f"{PROGRAM} {name}"
+    return _MAKE.get(name, f"{CHECKOUT_PROGRAM} {name}")

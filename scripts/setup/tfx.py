@@ -1,0 +1,40 @@
+"""`python3 -m scripts.setup.tfx FOLDER`: builds the TFX environment in a folder; nothing where that is done.
+
+It is what `bert-service setup-tfx` of an installed wheel runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Sequence
+
+from scripts.setup.environments import Environment, all_environments
+from scripts.setup.missing import build_missing
+
+
+def main(arguments: Sequence[str], root: Path) -> int:
+    """Build the environment where it is not ready; return the exit code."""
+    if len(arguments) != 1:
+        print("usage: python3 -m scripts.setup.tfx FOLDER", file=sys.stderr)
+        return 2
+    folder = Path(arguments[0]).expanduser().absolute()
+    if _is_somebody_elses(folder):
+        print(
+            f"{folder} has files and is no virtual environment; allowed: a folder that is not there, is empty, or has "
+            "the environment of an earlier set-up, which is replaced. Name another folder.",
+            file=sys.stderr,
+        )
+        return 1
+    python = next(item.python for item in all_environments(root) if item.name == "tfx")
+    return build_missing([Environment("tfx", python, root, folder)], folder.parent)
+
+
+def _is_somebody_elses(folder: Path) -> bool:
+    if not folder.exists():
+        return False
+    return not folder.is_dir() or (any(folder.iterdir()) and not (folder / "pyvenv.cfg").is_file())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Path(__file__).resolve().parent.parent.parent))

@@ -1,0 +1,43 @@
+"""`python -m scripts.stack.bert SUB-COMMAND ...`: the project's command, with the stack's environment.
+
+Where the stack runs, its ports and settings apply, else the defaults; sub-commands work without it too. `airflow` is
+Airflow's own command; the others are those of `airflow_bert_service.cli`, which an installed wheel has as
+`bert-service`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from scripts.errors import ScriptError
+from scripts.stack.database import ensure_database
+from scripts.stack.environment import command_environment, plain_environment
+from scripts.stack.paths import find_paths
+
+AIRFLOW = "airflow"
+NEED_DATABASE = frozenset({AIRFLOW, "roll-back"})
+"""Words that ask for Airflow's database, which is made where there is none: a rollback's connections are there."""
+NEED_NOTHING = frozenset({"-h", "--help", "help", "--version"})
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Go on as the sub-command, in this process's stead; where that cannot be done, say why and exit with 1."""
+    paths = find_paths(os.environ)
+    environment = plain_environment(os.environ)
+    try:
+        if arguments and arguments[0] not in NEED_NOTHING:
+            environment = command_environment(paths, os.environ)
+            if NEED_DATABASE & set(arguments[:2]):
+                ensure_database(paths, environment)
+    except ScriptError as error:
+        sys.exit(str(error))
+    if arguments[:1] == [AIRFLOW]:
+        os.execve(paths.airflow, [str(paths.airflow), *arguments[1:]], environment)  # noqa: S606 (no shell on purpose)
+    environment["PYTHONPATH"] = str(paths.root / "plugins")
+    command = [str(paths.airflow_python), "-m", "airflow_bert_service.cli", *arguments]
+    os.execve(paths.airflow_python, command, environment)  # noqa: S606 (no shell on purpose)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,77 @@
+"""The command's entry: which sub-commands there are, without waiting for Airflow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow_bert_service.cli.main import SUB_COMMANDS, main
+
+from tests.support.airflow_home import PROJECT_ROOT
+
+ASK_WHAT_IS_IMPORTED = """
+import sys
+from airflow_bert_service.cli.main import main
+main(["--help"]); main(["--version"])
+print(sorted({"airflow", "sqlalchemy", "pydantic"} & set(sys.modules)))
+"""
+
+
+def test_help_lists_every_sub_command_and_imports_no_airflow() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT / "plugins")}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_WHAT_IS_IMPORTED], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert all(f"\n  {name} " in done.stdout for name in ("airflow", *SUB_COMMANDS))
+
+
+def test_each_sub_command_has_a_module() -> None:
+    folder = PROJECT_ROOT / "plugins" / "airflow_bert_service" / "cli"
+    assert all((folder / f"{item.module}.py").is_file() for item in SUB_COMMANDS.values())
+
+
+def test_an_unknown_sub_command_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["modles"]) == 2
+    assert "has no sub-command 'modles'; known: airflow, setup-tfx, init, compile, models" in capsys.readouterr().err
+
+
+def test_without_arguments_it_tells_its_usage_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert capsys.readouterr().out.startswith("usage: scripts/bert SUB-COMMAND")
+
+
+def test_init_writes_dag_files_and_settings_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dags = tmp_path / "home" / "dags"
+    assert main(["init", str(dags)]) == 0
+    there = {path.name: path.read_text() for path in dags.iterdir()}
+    assert sorted(there) == [
+        "bert_sentiment.py",
+        "bert_sentiment_retention.py",
+        "bert_sentiment_rollback.py",
+        "settings.toml",
+    ]
+    assert "[gate]" in there["settings.toml"]
+
+    (dags / "settings.toml").write_text("# mine\n")
+    (dags / "bert_sentiment.py").unlink()
+    assert main(["init", str(dags)]) == 1
+    assert "settings.toml: there already; allowed: a folder without these files" in capsys.readouterr().err
+    assert (dags / "settings.toml").read_text() == "# mine\n"
+    assert not (dags / "bert_sentiment.py").exists()
+
+
+@pytest.mark.parametrize("name", ["models", "serve"])
+def test_a_missing_tfx_environment_is_named_with_the_remedy(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/missing/python")
+    assert main([name]) == 1
+    assert "tfx_python is '/missing/python', which is not there" in (message := capsys.readouterr().err)
+    assert "Run `make setup`, or set it" in message
+
+
+def test_the_node_server_needs_a_socket(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node-server"]) == 1
+    assert "node_socket is empty; allowed: the path of a Unix socket" in capsys.readouterr().err

@@ -1,0 +1,46 @@
+"""What the TFX side says of its packages, the encoder and its databases."""
+
+import sqlite3
+from importlib.metadata import version
+from pathlib import Path
+
+from tfx_modules import doctor
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_this_environment_has_the_packages_of_the_lock() -> None:
+    found = doctor.packages(ROOT / "docker" / "requirements" / "tfx.txt")
+    assert found["got"].endswith(", as pinned")
+    assert found["do"] == ""
+
+
+def test_packages_that_are_missing_or_of_another_version_are_named(tmp_path: Path) -> None:
+    lock = tmp_path / "tfx.txt"
+    lock.write_text(f"tfx==1.0 \\\n    --hash=sha256:00\nno-such-package==2.0\nsqlalchemy=={version('sqlalchemy')}\n")
+    found = doctor.packages(lock)
+    assert found["got"] == f"tfx {version('tfx')}, not 1.0, no-such-package missing, not 2.0"
+    assert "from the lock" in found["do"]
+
+
+def test_the_encoder_is_checked_by_the_digests_of_the_settings(tmp_path: Path) -> None:
+    assert [found["do"] for found in doctor.encoder(ROOT / "tfx_modules" / "settings.toml")] == ["", "", ""]
+    settings = tmp_path / "settings.toml"
+    settings.write_text('[encoder]\nweights_sha256 = "0000"\n')
+    found = {item["what"]: item for item in doctor.encoder(settings)}
+    assert "expected 0000" in found["the encoder's weights"]["got"]
+    assert "install the pinned encoder" in found["the encoder's weights"]["do"]
+    settings.write_text("[encoder]\nmax_tokens = true\n")
+    (wrong,) = doctor.encoder(settings)
+    assert wrong["do"] == f"correct {settings}"
+
+
+def test_a_database_is_looked_at_and_never_made(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    assert doctor.database("ledger", f"sqlite:///{file}")["got"] == f"{file}, which the first run makes"
+    assert not file.exists()
+    sqlite3.connect(file).execute("CREATE TABLE events (position INTEGER)")
+    assert doctor.database("ledger", f"sqlite:///{file}")["got"].endswith("ledger.db, 1 tables")
+    refused = doctor.database("metadata", "postgresql://bert:sesame@127.0.0.1:1/mlmd")
+    assert "Connection refused" in refused["got"]
+    assert "sesame" not in str(refused)

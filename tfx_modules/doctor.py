@@ -1,0 +1,128 @@
+"""``python -m tfx_modules.doctor``: checks this environment's packages, the encoder's bytes and the databases.
+
+Reads a request as JSON from standard input: ``lock`` (the file that pins this environment's packages), ``settings``
+(the pipeline's TOML file), ``ledger`` and ``metadata`` (addresses of databases). Prints a JSON list of findings, each
+with ``what``, ``got``, ``do`` (empty where nothing is wrong). It imports no TensorFlow, and changes nothing.
+"""
+
+import importlib.metadata
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypedDict
+
+import sqlalchemy as sa
+
+from tfx_modules.common import database_url
+from tfx_modules.exceptions import PipelineError
+from tfx_modules.model import encoder_files
+from tfx_modules.promotion.exceptions import LedgerError
+from tfx_modules.settings.settings import EncoderSettings, load_settings
+
+_PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
+_SHOWN = 5
+_CONNECT_SECONDS = 5
+_DATABASES = {"metadata": "the ML Metadata store's address", "ledger": "the ledger's address"}
+
+
+class Finding(TypedDict):
+    """What was looked at, and what came of it."""
+
+    what: str
+    got: str
+    do: str
+    """What to do; empty: it is as it should be."""
+
+
+def main() -> int:
+    """Look; return the exit code, 0 also where something is wrong."""
+    request: dict[str, str] = json.load(sys.stdin)
+    findings = [
+        packages(Path(request["lock"])),
+        *encoder(Path(request["settings"])),
+        *(database(name, request[name]) for name in _DATABASES),
+    ]
+    print(json.dumps(findings))
+    return 0
+
+
+def packages(lock: Path) -> Finding:
+    """Compare the installed packages with the lock."""
+    pinned = dict(_PINNED.findall(lock.read_text(encoding="utf-8")))
+    wrong = [
+        f"{name} {found or 'missing'}, not {version}" for name, version, found in _installed(pinned) if found != version
+    ]
+    if not wrong:
+        return Finding(what="packages of the TFX environment", got=f"{len(pinned)}, as pinned", do="")
+    more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+    return Finding(
+        what="packages of the TFX environment",
+        got=f"{', '.join(wrong[:_SHOWN])}{more}",
+        do="build the environment anew from the lock of this version",
+    )
+
+
+def _installed(pinned: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    found: dict[str, str] = {}
+    for item in importlib.metadata.distributions():
+        found.setdefault(_plain(item.name), item.version)  # as an import takes the first one on the path
+    return ((name, version, found.get(_plain(name), "")) for name, version in pinned.items())
+
+
+def _plain(name: str) -> str:
+    """Return a distribution's name in its one form (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def encoder(settings: Path) -> Iterator[Finding]:
+    """Compare the pretrained encoder's bytes with the digests in the pipeline's settings."""
+    try:
+        config = load_settings(settings).encoder
+    except PipelineError as error:
+        yield Finding(what="the pipeline's settings", got=str(error), do=f"correct {settings}")
+        return
+    yield Finding(what="the pipeline's settings", got=str(settings), do="")
+    yield _checked("the encoder's vocabulary", config)
+    if not config.source.startswith(encoder_files.PRESET):
+        yield _checked("the encoder's weights", config)
+
+
+def _checked(what: str, config: EncoderSettings) -> Finding:
+    check, digest = {
+        "the encoder's vocabulary": (encoder_files.vocab_path, config.vocab_sha256),
+        "the encoder's weights": (encoder_files.weights_folder, config.weights_sha256),
+    }[what]
+    try:
+        path = check(config)
+    except PipelineError as error:
+        return Finding(what=what, got=str(error), do="install the pinned encoder, or correct [encoder] of the settings")
+    return Finding(what=what, got=f"{path}, SHA-256 {digest[:12] or 'not pinned'}", do="")
+
+
+def database(name: str, address: str) -> Finding:
+    """Connect to a database, and make nothing; a file of SQLite's may be missing, for the first run makes it."""
+    try:
+        parsed = database_url.parse(address, what=_DATABASES[name], setting=name, error=LedgerError)
+    except LedgerError as error:
+        return Finding(what=name, got=str(error), do=f"correct [bert_service] {name}")
+    if parsed.file and not parsed.file.exists():
+        return Finding(what=name, got=f"{parsed.file}, which the first run makes", do="")
+    options = {} if parsed.file else {"connect_timeout": _CONNECT_SECONDS}
+    engine = sa.create_engine(parsed.url, connect_args=options)
+    try:
+        with engine.connect() as connection:
+            tables = len(sa.inspect(connection).get_table_names())
+    except sa.exc.SQLAlchemyError as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        return Finding(
+            what=name, got=f"{parsed.url!r}: {reason}", do=f"start the database, or correct [bert_service] {name}"
+        )
+    finally:
+        engine.dispose()
+    return Finding(what=name, got=f"{parsed.url!r}, {tables} tables", do="")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

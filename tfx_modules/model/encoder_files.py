@@ -1,0 +1,73 @@
+"""The pretrained encoder's files: found, and checked byte for byte. Nothing here loads them, or imports TensorFlow."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from tfx_modules.exceptions import EncoderError
+from tfx_modules.settings.settings import EncoderSettings
+
+PRESET = "preset:"
+WEIGHTS = "model.safetensors"
+_PACKAGE = "package:"
+
+
+def resolve(source: str) -> Path:
+    """Find the file or folder that a ``package:`` or path setting names.
+
+    Raises:
+        EncoderError: it is not there.
+    """
+    path = _in_package(source[len(_PACKAGE) :]) if source.startswith(_PACKAGE) else Path(source)
+    if not path.exists():
+        raise EncoderError(f"encoder part {source!r} is not at {path}; install it or change [encoder] in the settings.")
+    return path
+
+
+def _in_package(name: str) -> Path:
+    package, _, inside = name.partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise EncoderError(
+            f"the Python package {package!r} is not installed; run `make setup` (of an installed wheel: "
+            "`bert-service setup-tfx`) or change [encoder]."
+        )
+    return Path(spec.origin).parent / inside
+
+
+def vocab_path(config: EncoderSettings) -> Path:
+    """Find the vocabulary and check its bytes.
+
+    Raises:
+        EncoderError: it is not there, or its bytes are not the pinned ones.
+    """
+    path = resolve(config.vocab)
+    _verify(path, config.vocab_sha256)
+    return path
+
+
+def weights_folder(config: EncoderSettings) -> Path:
+    """Find the folder of the pretrained weights and check their bytes; not for a keras-hub preset, which has no folder.
+
+    Raises:
+        EncoderError: it is not there, or its bytes are not the pinned ones.
+    """
+    folder = resolve(config.source)
+    _verify(folder / WEIGHTS, config.weights_sha256)
+    return folder
+
+
+def _verify(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise EncoderError(f"encoder file {path} is missing; allowed: a Hugging Face BERT folder with {WEIGHTS}.")
+    if not expected:
+        return
+    with path.open("rb") as file:
+        found = hashlib.sha256()
+        for block in iter(lambda: file.read(1 << 20), b""):
+            found.update(block)
+    if found.hexdigest() != expected:
+        raise EncoderError(
+            f"encoder file {path.name} has SHA-256 {found.hexdigest()}; expected {expected}. "
+            "Install the pinned encoder again, or set its digest in [encoder]."
+        )
