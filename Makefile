@@ -37,8 +37,8 @@ up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501
 	@exec $(AIRFLOW)/python -m scripts.up
 
 docs:  ## Build the docs site into site/; a dead link, a dead anchor or a page without a place in it is an error
-	@$(PYTHON) -m scripts.setup docs
-	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
+	@$(PYTHON) -m scripts.setup tools
+	@NO_MKDOCS_2_WARNING=1 .venv/tools/bin/mkdocs build --strict
 
 compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stack does so by itself)
 	@PYTHONPATH=plugins exec $(AIRFLOW)/python -m airflow_bert_service.cli compile
@@ -46,9 +46,10 @@ compile: setup  ## Compile the TFX pipeline into dags/compiled (the running stac
 wheel: setup  ## Build the wheel for somebody's own Airflow into dist/
 	@exec $(AIRFLOW)/python -m scripts.wheel
 
-check: setup docs  ## Check format, lint, complexity, types and the docs
+check: setup docs  ## Check format, lint, complexity, layers, types and the docs
 	$(AIRFLOW)/ruff format --check .
 	$(AIRFLOW)/ruff check .
+	PYTHONPATH=plugins:. .venv/tools/bin/lint-imports --config=.importlinter
 	$(AIRFLOW)/mypy $(AIRFLOW_CODE) $(AIRFLOW_TESTS) $(PACKAGE_TESTS) $(E2E_TESTS)
 	$(TFX)/mypy $(TFX_CODE) $(TFX_TESTS)
 

@@ -1,6 +1,7 @@
-"""`python3 -m scripts.setup [docs]`: builds what is missing, and nothing when nothing is.
+"""`python3 -m scripts.setup [tools]`: builds what is missing, and nothing when nothing is.
 
-Without an argument, the two environments that run the project; `docs`: the one that the docs site is built in.
+Without an argument, the two environments that run the project; `tools`: the one with what builds the docs site and
+checks imports.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ import sys
 from pathlib import Path
 from typing import Sequence
 
-from scripts.setup.environments import all_environments, docs_environment
+from scripts.setup.environments import all_environments, tools_environment
 from scripts.setup.missing import build_missing
 
 
 def main(root: Path, arguments: Sequence[str] = ()) -> int:
     """Build the environments that are not ready; return the exit code."""
-    if list(arguments) not in ([], ["docs"]):
-        print(f"Set-up got {' '.join(arguments)}; allowed: nothing, or docs.", file=sys.stderr)
+    if list(arguments) not in ([], ["tools"]):
+        print(f"Set-up got {' '.join(arguments)}; allowed: nothing, or tools.", file=sys.stderr)
         return 2
-    environments = (docs_environment(root),) if arguments else all_environments(root)
+    environments = (tools_environment(root),) if arguments else all_environments(root)
     return build_missing(environments, root / ".venv")
 
 

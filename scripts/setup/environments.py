@@ -62,9 +62,9 @@ def all_environments(root: Path) -> tuple[Environment, ...]:
     return (Environment("tfx", "3.10", root), Environment("airflow", "3.12", root))
 
 
-def docs_environment(root: Path) -> Environment:
-    """The environment that builds the docs site. Nothing that runs needs it, so only `make docs` builds it."""
-    return Environment("docs", "3.12", root)
+def tools_environment(root: Path) -> Environment:
+    """The environment that builds the docs site and checks imports; only `make docs` and `make check` need it."""
+    return Environment("tools", "3.12", root)
 
 
 def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Sequence
 
 from scripts.errors import SetupError
-from scripts.setup.environments import all_environments, docs_environment
+from scripts.setup.environments import all_environments, tools_environment
 from scripts.setup.uv import UV_LOCK, find_or_fetch_uv
 
 # A lock names packages and hashes, not where they were fetched from: everybody's index is their own.
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
         return 1
     versions = {environment.name: environment.python for environment in all_environments(root)}
     commands = {f"requirements/{name}.txt": _command(uv, name, python, arguments) for name, python in versions.items()}
-    commands["requirements/docs.txt"] = _command(uv, "docs", docs_environment(root).python, arguments)
+    commands["requirements/tools.txt"] = _command(uv, "tools", tools_environment(root).python, arguments)
     commands["requirements/uv.txt"] = _command(uv, "uv", UV_PYTHON, arguments)
     commands["requirements/build.txt"] = _command(uv, "build", versions["airflow"], arguments)
     for name, python in versions.items():

@@ -51,6 +51,18 @@ def test_importing_the_airflow_side_leaves_tensorflow_out() -> None:
     assert (done.returncode, done.stdout.strip().splitlines()[-1:]) == (0, ["[]"]), done.stderr
 
 
+def packages() -> list[Path]:
+    roots = (ROOT / "plugins" / "airflow_bert_service", ROOT / "tfx_modules")
+    return sorted({path.parent for root in roots for path in root.rglob("*.py") if "migrations" not in path.parts})
+
+
+@pytest.mark.parametrize("package", packages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_is_small_and_its_docstring_says_what_it_is(package: Path) -> None:
+    modules = [path for path in package.glob("*.py") if path.name not in {"__init__.py", "__main__.py"}]
+    assert len(modules) <= 12
+    assert ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+
+
 MAKE_FEEDS = """
 import sys
 from airflow_bert_service.feeds import make_feed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.setup.__main__ import main
-from scripts.setup.environments import Environment, all_environments, docs_environment
+from scripts.setup.environments import Environment, all_environments, tools_environment
 from scripts.setup.pythons import candidates, find_python, probe
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +96,7 @@ def test_help_lists_every_command() -> None:
     assert all(len(line.split()) > 1 for line in shown.splitlines())
 
 
-def test_the_docs_environment_is_built_for_make_docs_alone(
+def test_the_tools_environment_is_built_for_make_docs_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     uv = tmp_path / "uv"
@@ -106,13 +106,13 @@ def test_the_docs_environment_is_built_for_make_docs_alone(
         monkeypatch.setenv(variable, str(tmp_path))
     monkeypatch.delenv("PYENV_ROOT", raising=False)
 
-    assert docs_environment(tmp_path).name not in {environment.name for environment in all_environments(tmp_path)}
-    assert main(tmp_path, ["docs"]) == 1
-    assert "The docs environment needs Python 3.12" in capsys.readouterr().err
+    assert tools_environment(tmp_path).name not in {environment.name for environment in all_environments(tmp_path)}
+    assert main(tmp_path, ["tools"]) == 1
+    assert "The tools environment needs Python 3.12" in capsys.readouterr().err
 
 
 def test_an_unknown_argument_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(tmp_path, ["everything"]) == 2
 
-    assert capsys.readouterr().err == "Set-up got everything; allowed: nothing, or docs.\n"
+    assert capsys.readouterr().err == "Set-up got everything; allowed: nothing, or tools.\n"
     assert list(tmp_path.iterdir()) == []

@@ -5,8 +5,8 @@ Layers, each knowing only those below it::
     __main__.py        the command
     server.py          puts the parts together; start, drain, stop
     frontends.py       the protocol frontends, with limits, keys and metrics around them
-    rest/  grpc/       the protocol frontends themselves
     warmup.py          replays the requests that a version brings along
+    rest/  grpc/       the protocol frontends themselves
     inference/         what clients can ask, in no protocol's terms
     batching/          calls of several clients, computed together
     models/            model config, version folders, watchers, registry, SavedModels

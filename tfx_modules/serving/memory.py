@@ -4,7 +4,7 @@ import ctypes
 import gc
 import os
 
-from tfx_modules.serving.batching.settings import cores
+from tfx_modules.serving.flags.batching_flags import cores
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 

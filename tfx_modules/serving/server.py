@@ -13,8 +13,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfx_modules.serving.batching.parameters_file import read_parameters
-from tfx_modules.serving.batching.settings import cores
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.batching_flags import cores
 from tfx_modules.serving.flags.server_flags import ServerSettings
 from tfx_modules.serving.frontends import Frontends
 from tfx_modules.serving.inference.dataplane import DataPlane

@@ -15,10 +15,10 @@ CORE = [
     "specs",
     *(f"models/{name}" for name in ("disk", "labels", "manager", "model", "model_config", "registry", "watcher")),
     *(f"inference/{name}" for name in ("classify_regress", "dataplane")),
-    *(f"batching/{name}" for name in ("batcher", "merging", "parameters_file", "queues", "settings")),
+    *(f"batching/{name}" for name in ("batcher", "merging", "parameters_file", "queues")),
     *(f"observability/{name}" for name in ("metrics", "observation", "prediction_log")),
     *(f"security/{name}" for name in ("admission", "api_keys")),
-    *(f"flags/{name}" for name in ("config_files", "text_protos")),
+    *(f"flags/{name}" for name in ("batching_flags", "config_files", "text_protos")),
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tfx_modules.serving.batching.settings import cores
+from tfx_modules.serving.flags.batching_flags import cores
 
 # Threads that allocate at the same time get heaps of their own, as long as there may be more.
 CROWD = """

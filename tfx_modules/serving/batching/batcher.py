@@ -8,8 +8,8 @@ from functools import partial
 
 from tfx_modules.serving.batching.merging import join, kind_of, merge, parts_of, rows_of, split
 from tfx_modules.serving.batching.queues import Queues
-from tfx_modules.serving.batching.settings import BatchingParameters
 from tfx_modules.serving.exceptions import RequestError
+from tfx_modules.serving.flags.batching_flags import BatchingParameters
 from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.specs import Arrays, PredictCall
 

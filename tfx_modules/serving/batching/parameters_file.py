@@ -1,6 +1,6 @@
 """Reads TensorFlow Serving's file of batching parameters."""
 
-from tfx_modules.serving.batching.settings import BatchingParameters, BatchingSettings
+from tfx_modules.serving.flags.batching_flags import BatchingParameters, BatchingSettings
 from tfx_modules.serving.flags.text_protos import read_text_proto
 
 _WRAPPED = (

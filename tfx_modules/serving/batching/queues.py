@@ -5,8 +5,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from tfx_modules.serving.batching.settings import BatchingParameters
 from tfx_modules.serving.exceptions import OverloadedError
+from tfx_modules.serving.flags.batching_flags import BatchingParameters
 
 T = TypeVar("T")
 

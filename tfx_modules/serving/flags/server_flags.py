@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfx_modules.serving.batching.settings import BatchingSettings
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.batching_flags import BatchingSettings
 from tfx_modules.serving.flags.operations_flags import OPERATIONS_FLAGS, SWITCH, OperationsSettings, take_operations
 from tfx_modules.serving.flags.parser import FlagParser
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from tfx_modules.serving.batching.batcher import Batcher
-from tfx_modules.serving.batching.settings import BatchingParameters, cores
 from tfx_modules.serving.exceptions import DrainingError
+from tfx_modules.serving.flags.batching_flags import BatchingParameters, cores
 from tfx_modules.serving.inference.classify_regress import Result, Task, conclude, prepare
 from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.models.registry import Registry, ServableHandle

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tfx_modules.serving.batching.batcher import Batcher
-from tfx_modules.serving.batching.settings import BatchingParameters
 from tfx_modules.serving.exceptions import InvalidRequestError, OverloadedError, RequestError, SignatureNotFoundError
+from tfx_modules.serving.flags.batching_flags import BatchingParameters
 from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.specs import Arrays, PredictCall, bytes_array
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfx_modules.serving.batching.queues import Queues
-from tfx_modules.serving.batching.settings import BatchingParameters
 from tfx_modules.serving.exceptions import OverloadedError
+from tfx_modules.serving.flags.batching_flags import BatchingParameters
 
 
 def queues(**parameters: int) -> Queues[str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tfx_modules.serving.batching.parameters_file import read_parameters
-from tfx_modules.serving.batching.settings import BatchingParameters, BatchingSettings
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.batching_flags import BatchingParameters, BatchingSettings
 from tfx_modules.serving.flags.server_flags import parse_flags
 
 
