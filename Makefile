@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup docs demo up stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock clean
+.PHONY: help setup docs demo up screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,6 +35,9 @@ demo: setup  ## Run the whole way once: DATE=2026-11-05 FEED=sample|imdb IMDB_AR
 
 up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501 GRPC_PORT=8500, FEED as for demo
 	@exec $(AIRFLOW)/python -m scripts.up
+
+screenshots: setup  ## Make docs/images/*.png anew from a stack of its own, in some 3 minutes (needs Chromium)
+	@exec $(AIRFLOW)/python -m scripts.screenshots
 
 docs:  ## Build the docs site into site/; a dead link, a dead anchor or a page without a place in it is an error
 	@$(PYTHON) -m scripts.setup tools
