@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +42,14 @@ def faults(name: str, document: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)]
 
 
-def without_each_field(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Copies of a document, each without one of its fields, and the field's name."""
-    for name in document:
-        yield name, {key: copy.deepcopy(value) for key, value in document.items() if key != name}
+def without_each_field(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Copies of a document, each without one of its fields, by the field's name."""
+    return {name: {key: copy.deepcopy(value) for key, value in document.items() if key != name} for name in document}
+
+
+def with_wrong_fields(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The same, and as `unknown` a copy with a field that nobody knows."""
+    return {**without_each_field(document), "unknown": with_an_unknown_field(document)}
 
 
 def with_an_unknown_field(document: dict[str, Any]) -> dict[str, Any]:
