@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         print(f"something cannot be removed: {error}. Correct it, and run this again: it goes on.", file=sys.stderr)
         return 1
-    print(_json(items, dry_run=options.dry_run) if options.json else table(items, dry_run=options.dry_run))
+    print(report_json(items, dry_run=options.dry_run) if options.json else table(items, dry_run=options.dry_run))
     return 0
 
 
@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _json(items: Sequence[Item], *, dry_run: bool) -> str:
+def report_json(items: Sequence[Item], *, dry_run: bool) -> str:
+    """Write the report for programs, as `contracts/retention_report.schema.json` has it."""
     return json.dumps(
         {
             "dry_run": dry_run,

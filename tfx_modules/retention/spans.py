@@ -1,6 +1,6 @@
 """Reviews by day: which days, and which versions of days, are removed.
 
-``plugins/airflow_bert_service/ingestion/span_store.py`` has their layout.
+``contracts/span_layout.schema.json`` has their layout.
 """
 
 import datetime as dt

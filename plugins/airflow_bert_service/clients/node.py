@@ -3,8 +3,8 @@
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Protocol
 
@@ -13,22 +13,10 @@ from airflow_bert_service.clients.process import SubprocessTransport
 from airflow_bert_service.exceptions import NodeCancelledError, OutcomeError
 from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState, read_outcome
-from airflow_bert_service.nodes.request import GpuUse, NodeRequest
+from airflow_bert_service.nodes.request import NodeRequest, NodeRun, PipelinePlaces
 from airflow_bert_service.settings.database_url import database_url
 
 _GOOD_STATES = {NodeState.COMPLETE, NodeState.CACHED, NodeState.REUSED, NodeState.SKIPPED}
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeRun:
-    """What varies from run to run of a node."""
-
-    node: str
-    """The node's id."""
-    run_id: str
-    parameters: Mapping[str, str]
-    use_cache: bool
-    gpu: GpuUse = GpuUse.NONE
 
 
 class NodeTransport(Protocol):
@@ -94,19 +82,9 @@ class NodeClient:
         self._transport.cancel()
 
     def _request(self, run: NodeRun, outcome: Path) -> NodeRequest:
-        return NodeRequest(
-            pipeline=self._environment.pipeline,
-            node=run.node,
-            run_id=run.run_id,
-            pipeline_root=self._environment.pipeline_root,
-            metadata=database_url(self._environment.metadata),
-            ledger=database_url(self._environment.ledger),
-            parameters=run.parameters,
-            use_cache=run.use_cache,
-            gpu=run.gpu,
-            code_version=self._environment.code_version,
-            outcome=outcome,
-        )
+        places = {place.name: getattr(self._environment, place.name) for place in fields(PipelinePlaces)}
+        addresses = {name: database_url(places[name]) for name in ("metadata", "ledger")}
+        return NodeRequest(**{**vars(run), **places, **addresses}, outcome=outcome)
 
 
 def transport_for(environment: NodeEnvironment) -> NodeTransport:

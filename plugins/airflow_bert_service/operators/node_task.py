@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_bert_service.clients.node import NodeClient, NodeRun
+from airflow_bert_service.clients.node import NodeClient
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState
-from airflow_bert_service.nodes.request import GpuUse
+from airflow_bert_service.nodes.request import GpuUse, NodeRun
 from airflow_bert_service.runs.result import BLOCKED
 from airflow_bert_service.runs.xcom import REPORT, VERDICT, push_annotation, recording_failure
 from airflow_bert_service.webui.report_files import report_uri
