@@ -13,7 +13,6 @@ pages, and of those that it shares with others (0.6 GB of libraries, with the pr
 
 import argparse
 import csv
-import dataclasses
 import datetime as dt
 import json
 import os
@@ -24,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.node.server.preload import preload
@@ -39,7 +39,7 @@ TICK = 2.0
 """Seconds between two looks at a node's memory."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Measured:
     """What a step took."""
 

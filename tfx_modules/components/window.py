@@ -1,4 +1,4 @@
-"""Which files a run reads: those of a window of days, each in the version that the run names, never the latest instead.
+"""Resolves a run's window of spans to files, each span in the version that the run names, never in the latest.
 
 TFX's own driver takes one span a run.
 """

@@ -5,11 +5,11 @@ digest, so that all nodes of the run read the same one.
 """
 
 import csv
-import dataclasses
 import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.data import features
@@ -20,7 +20,7 @@ _KEY_BYTES = 16
 _FIELDS = ("name", "path", "sha256")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Holdout:
     """Which file it is."""
 

@@ -1,7 +1,7 @@
 """Labelled reviews that models are compared on, in memory."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tfx_modules.data import features
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ReviewSet:
     """Some reviews under a name. Not for training: a window of days can have millions, and stays in files."""
 

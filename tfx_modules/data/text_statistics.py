@@ -4,12 +4,12 @@ Measures are taken once, when examples are made, for a million reviews as for a 
 do the work, and the TensorFlow tokenizer sees only texts that may have unknown WordPieces.
 """
 
-import dataclasses
 import functools
 import re
 import string
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -27,7 +27,7 @@ REMEMBERED = 1 << 16
 """Words; a bound of the memory used."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Measures:
     """The measures of one review, named as the features (see ``features``)."""
 

@@ -1,11 +1,11 @@
-"""Batches of transformed examples, grouped by length.
+"""Makes batches of transformed examples, grouped by length.
 
 Every batch has one of a few fixed shapes, so that XLA compiles one program per length bucket, and short reviews are
 not padded to the longest.
 """
 
-import dataclasses
 import math
+from dataclasses import dataclass
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 from tfx_modules.data import features
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class BatchShape:
     """How examples are grouped."""
 

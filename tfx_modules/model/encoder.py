@@ -1,4 +1,4 @@
-"""The pretrained encoder: found, checked byte for byte, loaded as a keras-hub backbone.
+"""Loads the pretrained encoder as a keras-hub backbone.
 
 A Hugging Face BERT folder and a keras-hub preset are both read by keras-hub. Checkpoints of the bare encoder, without
 the ``bert.`` prefix (sentence-transformers publishes such), get their keys renamed on the way; no weight changes.

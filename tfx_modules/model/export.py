@@ -1,4 +1,4 @@
-"""The SavedModel with its tokenizer inside.
+"""Exports the SavedModel, with its tokenizer inside.
 
 Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
 
@@ -49,12 +49,12 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[untyped-decorator]
     def serve_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Judge reviews given as strings."""
+        """Score reviews given as strings."""
         return self._judge(text)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Judge reviews given as serialised tf.Examples; a missing review counts as empty."""
+        """Score reviews given as serialised tf.Examples; a missing review counts as empty."""
         spec = {features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value="")}
         return self._judge(tf.io.parse_example(examples, spec)[features.REVIEW])
 

@@ -1,4 +1,4 @@
-"""The trained classifier as a graph for inference alone: constants, matrices, and no padding that can be helped.
+"""Rebuilds the trained classifier as a graph for inference: constants, fused operations, little padding.
 
 Keras' own graph is for training: its weights are variables, which TensorFlow packs for the processor's matrix units
 anew at each call, and attention goes through einsums. This one computes the same from constants, which are packed once,

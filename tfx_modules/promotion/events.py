@@ -84,7 +84,13 @@ class Event(Draft):
         """Return the event as JSON values: the run's fields beside its own, dates in ISO 8601."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         run = fields.pop("run")
-        told: dict[str, Any] = {"dag_id": None, "run_id": None, "data_date": None, "first_day": None}
+        run_fields: dict[str, Any] = {"dag_id": None, "run_id": None, "data_date": None, "first_day": None}
         if run:
-            told = {**dataclasses.asdict(run), "data_date": str(run.data_date), "first_day": str(run.first_day)}
-        return {**fields, "kind": self.kind.value, "at": self.at.isoformat(), "metrics": dict(self.metrics), **told}
+            run_fields = {**dataclasses.asdict(run), "data_date": str(run.data_date), "first_day": str(run.first_day)}
+        return {
+            **fields,
+            "kind": self.kind.value,
+            "at": self.at.isoformat(),
+            "metrics": dict(self.metrics),
+            **run_fields,
+        }

@@ -1,13 +1,13 @@
 """What the ledger's events come to: what is in service, what was, and what a run came to. Pure."""
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from tfx_modules.promotion.events import IN_SERVICE, Event, EventKind
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Service:
     """Which versions are in service, barred and pinned, after some events."""
 
@@ -42,9 +42,9 @@ class Service:
         if event.kind in IN_SERVICE:
             return self._with_live(event, event.version)
         if event.kind is EventKind.PINNED:
-            return dataclasses.replace(self, pinned=self.pinned | {event.version})
+            return replace(self, pinned=self.pinned | {event.version})
         if event.kind is EventKind.UNPINNED:
-            return dataclasses.replace(self, pinned=self.pinned - {event.version})
+            return replace(self, pinned=self.pinned - {event.version})
         return self
 
     def _with_live(self, event: Event, version: int) -> "Service":
@@ -55,9 +55,7 @@ class Service:
             left = frozenset() if undone or self.live is None else frozenset({self.live})
             rolled_back = (rolled_back - {version}) | left
         digests = self.digests | {(version, event.model_digest)} if event.model_digest else self.digests
-        return dataclasses.replace(
-            self, live=version, past=(*self.past, version), rolled_back=rolled_back, digests=digests
-        )
+        return replace(self, live=version, past=(*self.past, version), rolled_back=rolled_back, digests=digests)
 
 
 def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
@@ -75,7 +73,7 @@ def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
     return found
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ServingPeriod:
     """A time in which one version was in service."""
 

@@ -4,10 +4,10 @@ The manifest is ``assets.extra/manifest.json``, in the folder that SavedModels k
 stock TensorFlow Serving is not disturbed by it. Imports nothing but the standard library: the model server uses it.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.promotion.exceptions import ManifestError
@@ -17,7 +17,7 @@ PLACE = "assets.extra/manifest.json"
 _CHUNK = 1 << 20
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Manifest:
     """Which files a model has."""
 
@@ -75,10 +75,10 @@ def check(folder: Path) -> Manifest | None:
     listed, found = _read(path), describe(folder)
     names = sorted(name for name in {*listed.files, *found.files} if listed.files.get(name) != found.files.get(name))
     if names:
-        told = ", ".join(f"{name} ({_difference(listed, found, name)})" for name in names[:3])
+        changed = ", ".join(f"{name} ({_difference(listed, found, name)})" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise ManifestError(
-            f"{folder} is not the model that its manifest lists: {told}{more}. Put the model's own files back, or "
+            f"{folder} is not the model that its manifest lists: {changed}{more}. Put the model's own files back, or "
             "roll back to another version."
         )
     return listed

@@ -4,9 +4,9 @@ The ledger is the truth, and appending to it the one moment at which a promotion
 again; everything after is made to follow by ``settle``, which may be repeated by anybody.
 """
 
-import dataclasses
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ MOST_TURNS = 20
 _logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A model that a run would have promoted."""
 
@@ -39,7 +39,7 @@ class Candidate:
     """Whether it may take the place of a model of newer data."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Champion:
     """The model in service, as somebody who judges a candidate needs it."""
 
@@ -47,15 +47,15 @@ class Champion:
     folder: Path
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GateResult:
     """What a comparison of the candidate with a champion came to."""
 
     passed: bool
     """Whether the candidate may take the champion's place."""
-    told: str
+    reason: str
     """One line with numbers, like ``accuracy 0.861 < 0.874 of 2026110301 on holdout-v1, p = 0.012``."""
-    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     """What was measured, as JSON values."""
 
 
@@ -117,7 +117,7 @@ class Promoter:
     def _decide(self, candidate: Candidate, judge: Judge, staged: Path, described: manifest.Manifest) -> Event:
         for _ in range(MOST_TURNS):
             service = self._ledger.service()
-            decision = self._ruling(candidate, described, service, judge)
+            decision = self._draft(candidate, described, service, judge)
             with self._ledger.exclusive() as held:
                 events = held.events()
                 if found := history.verdict_of(events, candidate.run.dag_id, candidate.run.run_id):
@@ -130,8 +130,10 @@ class Promoter:
             "the task when fewer runs end at the same time."
         )
 
-    def _ruling(self, candidate: Candidate, described: manifest.Manifest, service: Service, judge: Judge) -> Draft:
-        kind, reason, metrics = _rule(candidate, described.digest, service, lambda: self._judged(service.live, judge))
+    def _draft(self, candidate: Candidate, described: manifest.Manifest, service: Service, judge: Judge) -> Draft:
+        kind, reason, metrics = _decision(
+            candidate, described.digest, service, lambda: self._gate_result(service.live, judge)
+        )
         return Draft(
             kind=kind,
             reason=reason,
@@ -144,22 +146,22 @@ class Promoter:
             final=True,
         )
 
-    def _judged(self, live: int | None, judge: Judge) -> GateResult:
+    def _gate_result(self, live: int | None, judge: Judge) -> GateResult:
         if live is None:
             return judge(None)
         try:
             return judge(Champion(live, usable_folder(self._repository, live)))
         except ChampionUnusableError as error:
             alone = judge(None)
-            told = f"{alone.told}; not compared with {live}: {error}"
-            return dataclasses.replace(alone, told=told)
+            reason = f"{alone.reason}; not compared with {live}: {error}"
+            return replace(alone, reason=reason)
 
     def _append(self, held: Writing, decision: Draft, service: Service, staged: Path) -> Event:
         if decision.kind is EventKind.PROMOTED and decision.run:
             taken = {*service.past, *self._repository.versions()}
             version = next_version(decision.run.data_date, taken)
-            self._repository.shelve(staged, version)
-            decision = dataclasses.replace(decision, version=version)
+            self._repository.publish(staged, version)
+            decision = replace(decision, version=version)
         return held.append(decision)
 
 
@@ -197,7 +199,7 @@ def usable_folder(repository: ModelRepository, version: int) -> Path:
     return folder
 
 
-def _rule(
+def _decision(
     candidate: Candidate, digest: str, service: Service, judged: Callable[[], GateResult]
 ) -> tuple[EventKind, str, Mapping[str, Any]]:
     """Decide; the first that applies of: objections, the same bytes, worse, older, good."""
@@ -212,10 +214,10 @@ def _rule(
         return EventKind.BLOCKED, f"the model is the same, byte for byte, as {same}, which was rolled back", {}
     gate_result = judged()
     if not gate_result.passed:
-        return EventKind.BLOCKED, gate_result.told, gate_result.metrics
+        return EventKind.BLOCKED, gate_result.reason, gate_result.metrics
     if is_older and not candidate.older:
-        told = (
-            f"data date {candidate.run.data_date} is before {newest} of {service.live} in service; {gate_result.told}"
+        reason = (
+            f"data date {candidate.run.data_date} is before {newest} of {service.live} in service; {gate_result.reason}"
         )
-        return EventKind.SUPERSEDED, told, gate_result.metrics
-    return EventKind.PROMOTED, gate_result.told, gate_result.metrics
+        return EventKind.SUPERSEDED, reason, gate_result.metrics
+    return EventKind.PROMOTED, gate_result.reason, gate_result.metrics

@@ -37,7 +37,7 @@ class ModelRepository:
         self.withdrawn = served.with_name(f"{served.name}.withdrawn")
 
     def stage(self, model: Path, key: str) -> tuple[Path, manifest.Manifest]:
-        """Copy a model to where it can be shelved from, and write its manifest. Needs no lock.
+        """Copy a model to where it is published from, and write its manifest. Needs no lock.
 
         Args:
             model: a SavedModel's folder.
@@ -63,7 +63,7 @@ class ModelRepository:
         """Return all that is staged, under whatever key."""
         return sorted(self.withdrawn.glob(f"{_STAGING}*"))
 
-    def shelve(self, staged: Path, version: int) -> None:
+    def publish(self, staged: Path, version: int) -> None:
         """Give what was staged its number; it is not served yet."""
         staged.rename(self.withdrawn / str(version))
         _sync_folder(self.withdrawn)

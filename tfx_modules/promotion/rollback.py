@@ -1,7 +1,7 @@
 """Puts an earlier version back into service: no training, no copying, one event and a few renames."""
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
@@ -12,7 +12,7 @@ from tfx_modules.promotion.promoter import settle
 from tfx_modules.promotion.repository import ModelRepository
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RollbackRequest:
     """What somebody asks for."""
 
@@ -73,7 +73,7 @@ def _run(events: Sequence[Event], version: int, request: RollbackRequest) -> Run
     if request.asker is None or promotion is None or promotion.run is None:
         return None
     dag_id, run_id = request.asker
-    return dataclasses.replace(promotion.run, dag_id=dag_id, run_id=run_id)
+    return replace(promotion.run, dag_id=dag_id, run_id=run_id)
 
 
 def _target(service: Service, asked: int | None) -> int:

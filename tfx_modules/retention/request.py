@@ -1,4 +1,4 @@
-"""What the retention command is asked for: rules, and the places that they are about."""
+"""Reads the request of the retention command: its rules, and the databases and folders that they are about."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ _LOGS = "logs"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RetentionRules:
-    """How much of each is kept; 0: all of it."""
+    """How much of each kind is kept; 0: all of it."""
 
     keep_versions: int
     """Versions that were in service, beside the live, the previous and the pinned ones; the newest stay."""
@@ -32,7 +32,7 @@ class RetentionRules:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where all that is. Paths are absolute."""
+    """The databases and folders that retention is about. Paths are absolute."""
 
     ledger: str = dataclasses.field(repr=False)  # may hold a password
     """Address of the ledger."""
@@ -45,7 +45,7 @@ class Places:
     spans: Path
     """Where reviews are kept, a folder a day."""
     logs: tuple[Path, ...]
-    """Folders of logs that go by age; not those of processes that run on."""
+    """Folders of logs that are removed by age; not those of running processes."""
 
 
 def read_request(text: str) -> tuple[RetentionRules, Places]:

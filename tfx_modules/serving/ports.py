@@ -37,7 +37,7 @@ class BoundPort:
         self.held.close()
 
 
-def _claim(flag: str, host: str, port: int) -> BoundPort:
+def _bind(flag: str, host: str, port: int) -> BoundPort:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     held = socket.socket(family, kind, protocol)
     # A restarted server gets its port back although old connections linger; a listening one still keeps others out.
@@ -59,11 +59,11 @@ def bind_ports(settings: ServerSettings) -> tuple[BoundPort, BoundPort]:
         PortError: one is taken (names the flag that changes it), or the host is not an address of this machine.
     """
     try:
-        grpc_claim = _claim("--port", settings.host, settings.port)
+        grpc_port = _bind("--port", settings.host, settings.port)
         try:
-            return grpc_claim, _claim("--rest_api_port", settings.host, settings.rest_api_port)
+            return grpc_port, _bind("--rest_api_port", settings.host, settings.rest_api_port)
         except BaseException:
-            grpc_claim.release()
+            grpc_port.release()
             raise
     except socket.gaierror as error:
         raise PortError(f"--host={settings.host} is not an address: {error.strerror}; try 127.0.0.1") from error

@@ -23,7 +23,7 @@ from tfx_modules.serving.specs import DEFAULT_SIGNATURE, PredictCall, bytes_arra
 PLACE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def warm_up(model: ServedModel, folder: Path) -> int:
@@ -46,7 +46,7 @@ def warm_up(model: ServedModel, folder: Path) -> int:
             _replay(model, log)
         except RequestError as error:
             raise WarmupError(f"the model fails on warm-up record {count} of {path}: {error}") from error
-    logger.info("%d warm-up requests of %s took %.2f s", count, folder, time.monotonic() - start)
+    _logger.info("%d warm-up requests of %s took %.2f s", count, folder, time.monotonic() - start)
     return count
 
 
@@ -67,7 +67,7 @@ def _replay(model: ServedModel, log: prediction_log_pb2.PredictionLog) -> None:
     elif kind == "session_run_log":
         raise InvalidRequestError(f"Unsupported log_type for warmup: {kind}; allowed: {', '.join(_REPLAYS)}")
     else:  # TensorFlow Serving passes these over, too
-        logger.warning("a warm-up record with %s is passed over", kind or "no request")
+        _logger.warning("a warm-up record with %s is passed over", kind or "no request")
 
 
 def _predict(model: ServedModel, request: predict_pb2.PredictRequest) -> None:

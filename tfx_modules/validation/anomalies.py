@@ -1,7 +1,7 @@
 """TFDV's anomalies of all splits as one list, with the numbers that TFDV leaves out."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
@@ -19,7 +19,7 @@ _MISSING = frozenset(
 """Kinds that say that values are missing; TFDV tells at most a share."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Split:
     """What TFDV has found in a split, and the statistics that it looked at."""
 
@@ -57,8 +57,8 @@ def _text(feature: str, kind: str, texts: Mapping[str, str], splits: list[Split]
     if kind in _MISSING:
         counts = [_missing(feature, split.statistics) for split in splits]
         return f"{feature} missing in {sum(lacking for lacking, _ in counts):,} of {sum(of for _, of in counts):,} rows"
-    told = [f"{text.rstrip('.')} ({name})" for name, text in texts.items()]
-    return f"{feature or 'data'}: {'; '.join(told)}"
+    described = [f"{text.rstrip('.')} ({name})" for name, text in texts.items()]
+    return f"{feature or 'data'}: {'; '.join(described)}"
 
 
 def _missing(feature: str, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Which sets of reviews are compared, and what comes of it."""
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tfx_modules.data import features
 from tfx_modules.settings.settings import DRIFT, SKEW, Distances, ValidationSettings
@@ -10,7 +10,7 @@ from tfx_modules.validation.distance import Distance
 from tfx_modules.validation.profile import Days, Profile
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Dated:
     """A set of reviews and the days that it is of."""
 
@@ -24,7 +24,7 @@ class Dated:
         return self.last if self.first == self.last else f"{self.first} to {self.last}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class DataComparison:
     """Two sets of reviews, compared feature by feature."""
 

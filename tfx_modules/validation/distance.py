@@ -1,9 +1,9 @@
 """How far two sets of reviews are apart, and how far chance alone would put them."""
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -17,7 +17,7 @@ _RARE = 100
 _NORMAL = statistics.NormalDist().inv_cdf(_CONFIDENCE)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Distance:
     """One feature of two sets of reviews, compared."""
 

@@ -4,9 +4,9 @@ TFDV's own histograms have as many equal steps as fit between the least and the 
 makes another histogram of a day. Here the classes are fixed, and grow with the values.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def class_name(name: str, place: int) -> str:
     return f"{low}" if high == low + 1 else f"{low} to {high - 1}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Profile:
     """Counts of a set of reviews."""
 
@@ -82,7 +82,7 @@ def add(profiles: Iterable[Profile]) -> Profile:
 
 def to_json(days: Days) -> str:
     """Write days for ``from_json``."""
-    return json.dumps({"format": FORMAT, "days": {day: dataclasses.asdict(item) for day, item in days.items()}})
+    return json.dumps({"format": FORMAT, "days": {day: asdict(item) for day, item in days.items()}})
 
 
 def from_json(text: str) -> Days:

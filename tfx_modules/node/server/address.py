@@ -1,4 +1,4 @@
-"""The node server's Unix socket."""
+"""Opens the node server's Unix socket."""
 
 import os
 import socket

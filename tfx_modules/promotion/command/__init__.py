@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        answer: Answer = options.run(_desk(os.environ), options)
+        answer: Answer = options.run(_context(os.environ), options)
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 1
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _desk(environ: Mapping[str, str]) -> CommandContext:
+def _context(environ: Mapping[str, str]) -> CommandContext:
     return CommandContext(open_ledger(_needed(environ, LEDGER)), ModelRepository(Path(_needed(environ, MODELS))))
 
 

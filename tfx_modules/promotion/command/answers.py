@@ -1,8 +1,8 @@
 """What the commands work with, and how they answer."""
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from tfx_modules.promotion.events import Event
@@ -12,7 +12,7 @@ from tfx_modules.promotion.repository import ModelRepository
 _COLUMNS = ("WHEN (UTC)", "WHAT", "VERSION", "DATA DATE", "WHO", "WHY")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class CommandContext:
     """The ledger and the folders that a command is about."""
 
@@ -20,7 +20,7 @@ class CommandContext:
     repository: ModelRepository
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Answer:
     """What a command found or did, for programs and for people."""
 

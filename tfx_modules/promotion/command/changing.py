@@ -31,16 +31,16 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each server (60)")
     _say_who_and_why(parser)
     parser.set_defaults(run=roll_back)
-    for name, kind, told in (
+    for name, kind, description in (
         ("pin", EventKind.PINNED, "keep a version, however old it gets"),
         ("unpin", EventKind.UNPINNED, "let a version go when its time comes"),
     ):
-        parser = commands.add_parser(name, help=told)
+        parser = commands.add_parser(name, help=description)
         parser.add_argument("version", type=int)
         _say_who_and_why(parser)
         parser.set_defaults(run=pin, kind=kind)
     parser = commands.add_parser("settle", help="have the served folder follow the ledger, after a crash or a restore")
-    parser.set_defaults(run=put_right)
+    parser.set_defaults(run=settle_served_folder)
 
 
 def _say_who_and_why(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def pin(context: CommandContext, options: argparse.Namespace) -> Answer:
     return _done(event)
 
 
-def put_right(context: CommandContext, options: argparse.Namespace) -> Answer:
+def settle_served_folder(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Settle."""
     del options
     live = settle(context.ledger, context.repository).live

@@ -36,19 +36,19 @@ def show_live(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Tell what is in service, or was."""
     events = context.ledger.events()
     begin, end = _span(options.at)
-    found = [spell for spell in history.serving_periods(events) if spell.touches(begin, end)]
-    told = "\n".join(_tell(spell, events) for spell in found)
+    found = [period for period in history.serving_periods(events) if period.touches(begin, end)]
+    text = "\n".join(_tell(period, events) for period in found)
     at = f" at {options.at}" if options.at else ""
-    return Answer([_to_json(spell) for spell in found], told or f"Nothing was in service{at}.", bool(found))
+    return Answer([_to_json(period) for period in found], text or f"Nothing was in service{at}.", bool(found))
 
 
 def show_why(context: CommandContext, options: argparse.Namespace) -> Answer:
     """Tell what became of a run, a data date or a version."""
     wanted = str(_day(options.what) or options.what)
     events = history.events_of(context.ledger.events(), wanted)
-    told = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
+    text = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
     missing = f"The ledger has nothing of {wanted}: no run for it has come to an end, or none was started."
-    return Answer([event.to_json() for event in events], told or missing, bool(events))
+    return Answer([event.to_json() for event in events], text or missing, bool(events))
 
 
 def _run(event: Event) -> str:
@@ -83,15 +83,15 @@ def _day(text: str) -> dt.date | None:
         return None
 
 
-def _to_json(spell: history.ServingPeriod) -> dict[str, Any]:
-    event = spell.event.to_json()
-    until = spell.until.isoformat() if spell.until else None
+def _to_json(period: history.ServingPeriod) -> dict[str, Any]:
+    event = period.event.to_json()
+    until = period.until.isoformat() if period.until else None
     return {"version": event["version"], "from": event["at"], "until": until, "event": event}
 
 
-def _tell(spell: history.ServingPeriod, events: list[Event]) -> str:
-    event = spell.event
-    until = f"until {moment(spell.until)}" if spell.until else "until now"
+def _tell(period: history.ServingPeriod, events: list[Event]) -> str:
+    event = period.event
+    until = f"until {moment(period.until)}" if period.until else "until now"
     # A rollback tells nothing of the data; the version's promotion does.
     promotion = history.promotion_of(events, event.version or 0)
     data = f", data {promotion.run.first_day} to {promotion.run.data_date}" if promotion and promotion.run else ""

@@ -93,8 +93,8 @@ def split(outputs: Arrays, counts: Sequence[int], rows: int) -> list[Arrays]:
             f"output {wrong[0]!r} has the shape {list(outputs[wrong[0]].shape)} for {rows} rows that were computed "
             "together; the model does not take each row for itself: serve it without --enable_batching"
         )
-    edges = pairwise(accumulate(counts, initial=0))
-    return [{name: array[begin:end] for name, array in outputs.items()} for begin, end in edges]
+    slices = pairwise(accumulate(counts, initial=0))
+    return [{name: array[begin:end] for name, array in outputs.items()} for begin, end in slices]
 
 
 def join(parts: Iterable[Arrays]) -> Arrays:

@@ -77,7 +77,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         self, request: predict_pb2.PredictRequest, context: "grpc.aio.ServicerContext"
     ) -> predict_pb2.PredictResponse:
         """Run a signature on the request's tensors."""
-        async with _refusals(context), self._data_plane.lease(_named_spec(request)) as handle:
+        async with _refusals(context), self._data_plane.servable_handle(_named_spec(request)) as handle:
             signature = handle.model.signature(request.model_spec.signature_name or DEFAULT_SIGNATURE)
             size = request.ByteSize()
             inputs = await self._data_plane.convert(size, read_tensors, request.inputs, signature)
@@ -110,7 +110,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         """Give the same examples to several signatures of one version."""
         async with _refusals(context):
             tasks = _read_tasks(request)
-            async with self._data_plane.lease(_named_spec(request.tasks[0])) as handle:
+            async with self._data_plane.servable_handle(_named_spec(request.tasks[0])) as handle:
                 results = await self._infer(handle, tasks, request)
                 response = inference_pb2.MultiInferenceResponse()
                 for task, result in zip(tasks, results, strict=True):
@@ -127,7 +127,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         async with _refusals(context):
             spec = _named_spec(request)
             _check_fields(request.metadata_field)
-            async with self._data_plane.lease(spec) as handle:
+            async with self._data_plane.servable_handle(spec) as handle:
                 response = get_model_metadata_pb2.GetModelMetadataResponse()
                 _fill_spec(response.model_spec, handle.spec, "")
                 signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=handle.model.signature_defs)
@@ -137,7 +137,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     async def _answer_one(self, request: Any, method: str, response: Any) -> Any:
         """Fill the response of Classify or Regress, which have the same fields."""
         task = Task(method, request.model_spec.signature_name or DEFAULT_SIGNATURE)
-        async with self._data_plane.lease(_named_spec(request)) as handle:
+        async with self._data_plane.servable_handle(_named_spec(request)) as handle:
             (result,) = await self._infer(handle, [task], request)
             response.result.CopyFrom(result)
             _fill_spec(response.model_spec, handle.spec, task.signature_name)

@@ -1,4 +1,4 @@
-"""What clients can ask, in no protocol's terms. Protocol edges call this and nothing below it."""
+"""What clients can ask, in no protocol's terms. Protocol frontends call this and nothing below it."""
 
 import asyncio
 import time
@@ -57,7 +57,7 @@ class DataPlane:
         self._draining = False
 
     @asynccontextmanager
-    async def lease(self, spec: ModelSpec) -> AsyncIterator[ServableHandle]:
+    async def servable_handle(self, spec: ModelSpec) -> AsyncIterator[ServableHandle]:
         """Hold a version for the time of one request.
 
         Raises:
@@ -66,7 +66,7 @@ class DataPlane:
         """
         if self._draining:
             raise DrainingError("the server is stopping; ask again when it is back, or another one")
-        with self._registry.lease(spec) as handle:
+        with self._registry.servable_handle(spec) as handle:
             self._under_way += 1
             self._idle.clear()
             try:
@@ -107,7 +107,7 @@ class DataPlane:
         return [conclude(task, arrays, len(examples)) for task, arrays in zip(tasks, outputs, strict=True)]
 
     async def convert(self, size: int, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        """Run an edge's conversion of ``size`` bytes: here when it is small, else in a thread."""
+        """Run a frontend's conversion of ``size`` bytes: here when it is small, else in a thread."""
         if size <= INLINE_BYTES:
             return work(*arguments, **options)
         return await self._in_pool(work, *arguments, **options)

@@ -23,7 +23,7 @@ from tfx_modules.serving.models.model_config import (
 
 PLATFORM = "tensorflow"
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def parse_config(text: str, source: str) -> ServerConfig | None:
@@ -132,7 +132,7 @@ class ConfigFile:
             return
         missing = await self._manager.apply(config)
         if missing:
-            logger.warning("models without an available version: %s", ", ".join(missing))
+            _logger.warning("models without an available version: %s", ", ".join(missing))
 
     async def poll(self) -> None:
         """Do the same, but leave what is served in place when the file is wrong, and log why, once."""
@@ -140,7 +140,7 @@ class ConfigFile:
             await self.load()
         except RequestError as error:
             if str(error) != self._trouble:
-                logger.warning("the model config stays as it is: %s", error)
+                _logger.warning("the model config stays as it is: %s", error)
             self._trouble = str(error)
             return
         self._trouble = ""

@@ -16,7 +16,7 @@ from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.operations_flags import LoggedText, PredictionLogSettings
 from tfx_modules.serving.specs import Array, Computed
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 QUEUED = 256  # predictions that may wait for the disk
 FLUSH_SECONDS = 5.0
@@ -68,7 +68,7 @@ class PredictionLog:
             self._queue.put(None, timeout=FLUSH_SECONDS)
             self._thread.join(FLUSH_SECONDS)
         if self._dropped:
-            logger.warning("%d predictions were not logged: the disk was too slow, or refused them", self._dropped)
+            _logger.warning("%d predictions were not logged: the disk was too slow, or refused them", self._dropped)
 
     def _write_all(self) -> None:
         while (entry := self._queue.get()) is not None:
@@ -80,7 +80,7 @@ class PredictionLog:
         except OSError as error:
             self._dropped += 1
             if not self._refused:  # say it once, not for every request
-                logger.warning("cannot write %s: %s; predictions are not logged", self._file, error.strerror)
+                _logger.warning("cannot write %s: %s; predictions are not logged", self._file, error.strerror)
             self._refused = True
         else:
             self._refused = False

@@ -67,7 +67,7 @@ async def _dispatch(data_plane: DataPlane, request: Request) -> Response:
 async def _predict(data_plane: DataPlane, target: Target, request: Request) -> Response:
     body = await read_body(data_plane, request)
     document = await data_plane.convert(len(body), parse_document, body)
-    async with data_plane.lease(target.spec) as handle:
+    async with data_plane.servable_handle(target.spec) as handle:
         signature = handle.model.signature(document.signature_name)
         call = PredictCall(signature.name, await data_plane.convert(len(body), read_inputs, document, signature))
         outputs = await data_plane.predict(handle, call)
@@ -79,7 +79,7 @@ async def _infer(data_plane: DataPlane, target: Target, request: Request) -> Res
     body = await read_body(data_plane, request)
     document = await data_plane.convert(len(body), read_examples, body)
     task = Task(_METHOD_NAMES[target.action], document.signature_name)
-    async with data_plane.lease(target.spec) as handle:
+    async with data_plane.servable_handle(target.spec) as handle:
         (result,) = await data_plane.infer(handle, [task], document.examples)
         return _json(await data_plane.convert(len(body), write_result, result))
 
@@ -99,7 +99,7 @@ async def _status(data_plane: DataPlane, target: Target, request: Request) -> Re
 
 async def _metadata(data_plane: DataPlane, target: Target, request: Request) -> Response:
     del request
-    async with data_plane.lease(target.spec) as handle:
+    async with data_plane.servable_handle(target.spec) as handle:
         signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=handle.model.signature_defs)
         document = json_format.MessageToDict(
             signatures, preserving_proto_field_name=True, including_default_value_fields=True

@@ -21,7 +21,7 @@ class _Embedded(uvicorn.Server):
 
 
 class RestServer:
-    """The REST edge as something that can be started and stopped."""
+    """The REST frontend as something that can be started and stopped."""
 
     def __init__(
         self,

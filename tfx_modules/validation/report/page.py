@@ -1,7 +1,7 @@
 """The page, put together of escaped text and pictures."""
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
@@ -34,7 +34,7 @@ _CAPTIONS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ChampionData:
     """The data that the model in service was trained on."""
 
@@ -43,7 +43,7 @@ class ChampionData:
     """Why there are no days."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Report:
     """All that the page tells."""
 
