@@ -61,7 +61,7 @@ def test_what_nobody_knows_is_said_and_is_an_error(state: Path) -> None:
 
     assert (asked.returncode, asked.stdout) == (
         1,
-        "The ledger has nothing of 2026-11-06: no run for it has come to an end, or none was started.\n",
+        "The ledger has no event of 2026-11-06: no run of it has ended yet, or none was started.\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""Addresses of the databases that this side opens by SQLAlchemy: the ledger, and ML Metadata for retention."""
+"""Parses the addresses of the databases that SQLAlchemy opens: the ledger, and ML Metadata for retention."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 @dataclass(frozen=True)
 class DatabaseAddress:
-    """Where a database is."""
+    """The address of a database."""
 
     url: sa.URL
     """With the driver to open it by; its ``repr`` hides a password."""

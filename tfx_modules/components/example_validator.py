@@ -83,9 +83,9 @@ def judge(
 
 def _champion(found: list[types.Artifact]) -> page.ChampionData:
     if not found:
-        return page.ChampionData({}, "none yet: nothing to compare with")
+        return page.ChampionData({}, "none yet; skew was not checked")
     if not fileio.exists(f"{found[0].uri}/{profile.FILE}"):
-        return page.ChampionData({}, "its statistics were made before days were counted: nothing to compare with")
+        return page.ChampionData({}, "its statistics have no counts of days; skew was not checked")
     return page.ChampionData(read_days(found[0]))
 
 

@@ -22,7 +22,7 @@ _FIELDS = ("name", "path", "sha256")
 
 @dataclass(frozen=True)
 class Holdout:
-    """Which file it is."""
+    """The name, path and digest of a holdout's file."""
 
     name: str
     """With its version: ``sample-v1``."""
@@ -76,7 +76,7 @@ def read(holdout: Holdout) -> ReviewSet:
 
 
 def key(text: str) -> bytes:
-    """Return what texts have in common that are the same but for white space, and upper and lower case."""
+    """Return a text's key, a digest that ignores white space and case."""
     normalised = " ".join(text.split()).casefold()
     return hashlib.sha256(normalised.encode("utf-8", "surrogatepass")).digest()[:_KEY_BYTES]
 

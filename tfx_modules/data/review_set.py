@@ -11,7 +11,7 @@ from tfx_modules.data import features
 
 @dataclass(frozen=True, eq=False)
 class ReviewSet:
-    """Some reviews under a name. Not for training: a window of days can have millions, and stays in files."""
+    """A named set of labelled reviews in memory. Not for training: a window of days can have millions."""
 
     name: str
     """For people: ``sample-v1``, ``the eval split``."""
@@ -22,7 +22,7 @@ class ReviewSet:
     """Digest of what they were read from, hex."""
 
     def slices(self) -> dict[str, npt.NDArray[np.bool_]]:
-        """Tell which reviews each slice of the evaluation has.
+        """Return which reviews each slice of the evaluation has.
 
         Returns:
             [texts] by name, in the form ``length=short``; a slice without reviews is not there.

@@ -1,4 +1,4 @@
-"""The pipeline: which components, and what flows between them."""
+"""Declares the pipeline: its components, and the channels between them."""
 
 from dataclasses import asdict, dataclass
 
@@ -29,7 +29,7 @@ _CHECK_TRIES = 2
 
 
 def create_pipeline(config: PipelineSettings) -> tfx.dsl.Pipeline:
-    """Make the pipeline; what varies from run to run stays open (see ``parameters``).
+    """Make the pipeline; the values that vary from run to run are runtime parameters (``runtime_parameters``).
 
     Args:
         config: the settings.

@@ -1,4 +1,4 @@
-"""The ledger of the node that runs in this process.
+"""Gives resolver strategies and executors the ledger of the node that runs in this process.
 
 TFX makes resolver strategies and executors itself, of what is compiled or stored in its metadata; an address with a
 password belongs in neither.

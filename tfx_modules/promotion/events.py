@@ -1,4 +1,4 @@
-"""What the ledger holds: one event for each thing that was decided, never changed afterwards."""
+"""The ledger's events: one for each decision, never changed afterwards."""
 
 import dataclasses
 import datetime as dt
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class EventKind(str, enum.Enum):
-    """What was decided."""
+    """The kind of a decision."""
 
     PROMOTED = "promoted"
     """The run's model went into service."""
@@ -19,7 +19,7 @@ class EventKind(str, enum.Enum):
     UNCHANGED = "unchanged"
     """The run's model is the very one that is in service."""
     FAILED = "failed"
-    """The run ended before there was a model to judge."""
+    """The run ended before it had a candidate."""
     ROLLED_BACK = "rolled_back"
     """Somebody put another version in service."""
     PINNED = "pinned"
@@ -29,14 +29,14 @@ class EventKind(str, enum.Enum):
 
 
 VERDICTS = frozenset({EventKind.PROMOTED, EventKind.BLOCKED, EventKind.SUPERSEDED, EventKind.UNCHANGED})
-"""What a run's push comes to: a run has one of these, once."""
+"""The verdicts of a run: each run has at most one."""
 IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
 """After these, the event's version is the one in service."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """An orchestrator's run, and the data that it is about."""
+    """A run of the orchestrator, with the window of its data."""
 
     dag_id: str
     run_id: str
@@ -54,7 +54,7 @@ class Draft:
     reason: str
     """One line, with the numbers that decided."""
     actor: str
-    """Who: a user, or what acted by itself."""
+    """Who decided: a user, or a program."""
     run: Run | None = None
     """The run that it is about; None: none."""
     version: int | None = None

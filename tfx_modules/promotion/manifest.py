@@ -1,4 +1,4 @@
-"""The digests of a model's files, written beside them: a changed byte is found before the model is served.
+"""Writes and checks a model's manifest: the digests of its files, so that a changed byte is found before serving.
 
 The manifest is ``assets.extra/manifest.json``, in the folder that SavedModels keep for what is not theirs, so that a
 stock TensorFlow Serving is not disturbed by it. Imports nothing but the standard library: the model server uses it.
@@ -26,7 +26,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all of it: models with the same digest are the same bytes."""
+        """SHA-256 over all files: models with the same digest are the same, byte for byte."""
         lines = [f"{digest} {size} {name}\n" for name, (size, digest) in sorted(self.files.items())]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Puts an earlier version back into service: no training, no copying, one event and a few renames."""
+"""Rolls back to an earlier version: one event in the ledger and a few renames, no training and no copying."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,19 +14,19 @@ from tfx_modules.promotion.repository import ModelRepository
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackRequest:
-    """What somebody asks for."""
+    """A request to roll back."""
 
     actor: str
     reason: str
     """Why; one line."""
     to: int | None = None
-    """The version to put in service; None: the one that was there before."""
+    """The version to put in service; None: the previous one."""
     asker: tuple[str, str] | None = None
-    """DAG id and run id of the orchestrator's run that asks; it rolls back once, however often its task is tried."""
+    """DAG id and run id of the asking run; it rolls back once, however often its task is tried."""
 
 
 def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequest) -> Event:
-    """Put another version in service, and bar the one that is left.
+    """Put another version in service, and mark the current one as rolled back.
 
     Args:
         ledger: gets the event.

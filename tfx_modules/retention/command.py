@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except OSError as error:
         print(
-            f"something cannot be removed: {error}. Correct this, and run the command again: it continues where it stopped.",
+            f"something cannot be removed: {error}. Correct this, and run the command again; it removes the rest.",
             file=sys.stderr,
         )
         return 1

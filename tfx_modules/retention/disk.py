@@ -32,7 +32,7 @@ def changed_at(path: Path) -> dt.datetime:
 
 
 def written_at(path: Path) -> dt.datetime:
-    """Return when a file was written to last, or a folder got or lost an entry (``mtime``); likewise for what is gone."""
+    """Return when a file was written, or a folder got or lost an entry, last (``mtime``); as above for what is gone."""
     return _moment_of(path, lambda found: found.st_mtime)
 
 

@@ -6,8 +6,8 @@ Layers, each knowing only those below it::
     server.py          puts the parts together; start, drain, stop
     frontends.py       the protocol frontends, with limits, keys and metrics around them
     rest/  grpc/       the protocol frontends themselves
-    warmup.py          replays the requests that a version brings along
-    inference/         what clients can ask, in no protocol's terms
+    warmup.py          replays a version's warm-up requests
+    inference/         answers requests, independently of a protocol
     batching/          calls of several clients, computed together
     models/            model config, version folders, watchers, registry, SavedModels
     observability/  security/    metrics and prediction log; API keys and admission

@@ -18,7 +18,7 @@ from tfx_modules.serving.ports import bind_ports
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a server until it is told to stop; the process then ends with 0. Return 2 for a wrong flag, 1 otherwise."""
+    """Run a server until a signal stops it; the process then ends with 0. Return 2 for a wrong flag, 1 otherwise."""
     try:
         _run(arguments)
     except ServingError as error:

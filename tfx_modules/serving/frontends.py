@@ -1,4 +1,4 @@
-"""Makes the protocol frontends, with what operations put around them."""
+"""Makes the gRPC and REST frontends, with limits, API keys, TLS and metrics."""
 
 import ipaddress
 import logging
@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Frontends:
-    """Both protocols' servers, ready to be started.
+    """The gRPC and REST frontends, ready to be started.
 
     Raises:
         FlagError: a file that a flag names cannot be used.
@@ -76,7 +76,7 @@ class Frontends:
         self.ready_line = f"model server: gRPC on {grpc_port.address}, REST on {scheme}://{rest_port.address}"
 
     def _interceptors(self) -> list[grpc.aio.ServerInterceptor]:
-        """Return what comes between a call and its method; the first is outermost."""
+        """Return the gRPC interceptors; the first is outermost."""
         made: list[grpc.aio.ServerInterceptor] = [CountingInterceptor(self._metrics, self._has_model)]
         if self._keys is not None:
             open_status = self._settings.security.status_without_api_key
@@ -95,7 +95,7 @@ class Frontends:
             open_paths = frozenset({path} if path is not None and open_status else ())
             app = AuthenticatedApp(app, self._keys, open_status=open_status, open_paths=open_paths)
         app = CountedApp(app, self._metrics, self._has_model)
-        # Outermost, for browsers ask first whether they may ask, without a key.
+        # Outermost, since browsers send CORS preflight requests without a key.
         return CORSMiddleware(app, ("*",), ("GET", "POST"), ("*",)) if security.enable_cors_support else app
 
     def _has_model(self, name: str) -> bool:
@@ -113,7 +113,7 @@ def _credentials(tls: GrpcTls) -> grpc.ServerCredentials:
 
 
 def _check_certificate(security: SecuritySettings) -> None:
-    """See that REST's certificate and key can be used, before a server is started with them."""
+    """Check that REST's certificate and key can be used, before a server is started with them."""
     if security.rest_ssl_cert is None:
         return
     try:
@@ -124,12 +124,15 @@ def _check_certificate(security: SecuritySettings) -> None:
 
 
 def warn_if_open(bound_port: BoundPort, protocol: str, flags: str, *, tls: bool, keys: ApiKeys | None) -> None:
-    """Log a warning for each thing that should protect an address that others can reach, and does not."""
+    """Log a warning for TLS and for API keys, where an address that others can reach lacks them."""
     if ipaddress.ip_address(bound_port.held.getsockname()[0].partition("%")[0]).is_loopback:
         return
     if not tls:
         _logger.warning(
-            "%s on %s is not encrypted: others can read along; give %s", protocol, bound_port.address, flags
+            "%s on %s is not encrypted, so that others can read the requests; give %s",
+            protocol,
+            bound_port.address,
+            flags,
         )
     if keys is None:
-        _logger.warning("%s on %s answers whoever can reach it; give --api_key_file", protocol, bound_port.address)
+        _logger.warning("%s on %s answers anybody who can reach it; give --api_key_file", protocol, bound_port.address)

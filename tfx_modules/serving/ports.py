@@ -1,4 +1,4 @@
-"""Claims the server's ports, before anything slow is imported."""
+"""Binds the server's ports, before anything slow is imported."""
 
 import errno
 import socket
@@ -10,7 +10,7 @@ from tfx_modules.serving.flags.server_flags import ServerSettings
 
 @dataclass(frozen=True)
 class BoundPort:
-    """A port that nobody else can take while this is held.
+    """A bound port, which no other process can take meanwhile.
 
     Attributes:
         flag: the flag that chose the port.
@@ -33,7 +33,7 @@ class BoundPort:
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     def release(self) -> None:
-        """Let go of the port, for a server that can only bind it itself."""
+        """Close the socket, for a server that has to bind the port itself."""
         self.held.close()
 
 
@@ -53,7 +53,7 @@ def _bind(flag: str, host: str, port: int) -> BoundPort:
 
 
 def bind_ports(settings: ServerSettings) -> tuple[BoundPort, BoundPort]:
-    """Claim the gRPC and the REST port.
+    """Bind the gRPC and the REST port.
 
     Raises:
         PortError: one is taken (names the flag that changes it), or the host is not an address of this machine.

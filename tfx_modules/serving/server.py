@@ -1,4 +1,4 @@
-"""Puts the parts together: start, serve, drain, stop."""
+"""Runs the model server: start, serve, drain, stop."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 
 
 class ModelServer:
-    """One server process's parts, in the event loop that it is made in."""
+    """The model server, in the event loop that it is made in."""
 
     def __init__(self, settings: ServerSettings, grpc_port: BoundPort, rest_port: BoundPort) -> None:
         self._settings = settings
@@ -113,7 +113,7 @@ class ModelServer:
         await self._grpc.start()
         await self._rest.start()
         await self._report_health()
-        # The line that whoever started the server waits for.
+        # The process that started the server waits for this line.
         print(self._ready_line, flush=True)
         polls = [
             self._repeat(self._manager.poll, self._settings.file_system_poll_wait_seconds),
@@ -147,7 +147,7 @@ class ModelServer:
 
     async def _stop(self) -> None:
         seconds = self._settings.drain_seconds
-        _logger.info("stopping; requests under way have %.0f s", seconds)
+        _logger.info("stopping; requests in progress have %.0f s", seconds)
         drained, _, _ = await asyncio.gather(
             self._data_plane.drain(seconds), self._rest.stop(seconds), self._grpc.stop(seconds)
         )

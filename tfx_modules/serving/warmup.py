@@ -1,4 +1,4 @@
-"""Replays the requests that a version brings along, before it answers any other (TensorFlow Serving's warm-up).
+"""Replays a version's warm-up requests before it becomes available, as TensorFlow Serving does.
 
 The first request of a length costs a multiple of the later ones: TensorFlow prepares its kernels then. The requests are
 ``assets.extra/tf_serving_warmup_requests``, a TFRecord file of ``PredictionLog``, as ``saved_model_warmup.md`` has it.
@@ -66,8 +66,8 @@ def _replay(model: ServedModel, log: prediction_log_pb2.PredictionLog) -> None:
         _REPLAYS[kind](model, getattr(log, kind).request)
     elif kind == "session_run_log":
         raise InvalidRequestError(f"Unsupported log_type for warmup: {kind}; allowed: {', '.join(_REPLAYS)}")
-    else:  # TensorFlow Serving passes these over, too
-        _logger.warning("a warm-up record with %s is passed over", kind or "no request")
+    else:  # TensorFlow Serving skips these, too
+        _logger.warning("a warm-up record with %s is skipped", kind or "no request")
 
 
 def _predict(model: ServedModel, request: predict_pb2.PredictRequest) -> None:

@@ -1,4 +1,4 @@
-"""TFDV's anomalies of all splits as one list, with the numbers that TFDV leaves out."""
+"""Merges TFDV's anomalies of all splits into one list, with the numbers that TFDV leaves out."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _MISSING = frozenset(
         "SCHEMA_MISSING_COLUMN",
     }
 )
-"""Kinds that say that values are missing; TFDV tells at most a share."""
+"""Kinds of anomalies for missing values, of which TFDV reports at most a share."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """What TFDV has found in a split, and the statistics that it looked at."""
+    """TFDV's anomalies of a split, and the statistics that they were found in."""
 
     name: str
     anomalies: anomalies_pb2.Anomalies

@@ -1,4 +1,4 @@
-"""How far two sets of reviews are apart, and how far chance alone would put them."""
+"""Measures the distance between two sets of reviews, and the distance that chance explains."""
 
 import math
 import statistics
@@ -120,7 +120,7 @@ def _measure(newer: Profile, older: Profile) -> Iterator[tuple[str, float]]:
 
 
 def _statistics(profile: Profile, names: Sequence[str]) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Put counts into the form of TFDV's statistics, as far as its comparators look at them."""
+    """Convert counts to TFDV's statistics, as far as its comparators read them."""
     made = statistics_pb2.DatasetFeatureStatisticsList()
     dataset = made.datasets.add(num_examples=profile.rows)
     for name in names:

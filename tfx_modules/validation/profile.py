@@ -1,4 +1,4 @@
-"""What days of reviews look like, as counts: small, added up day by day, and the same classes everywhere.
+"""Profiles of days of reviews: counts in fixed classes, which can be added up.
 
 TFDV's own histograms have as many equal steps as fit between the least and the greatest value, so that one long review
 makes another histogram of a day. Here the classes are fixed, and grow with the values.
@@ -36,7 +36,7 @@ SIZES: Mapping[str, int] = {
 
 
 def class_name(name: str, place: int) -> str:
-    """Say in words which values a class has."""
+    """Describe the values of a class in words."""
     if name not in EDGES:
         return SENTIMENTS[place] if name == features.SENTIMENT else f"bucket {place}"
     edges = EDGES[name]
@@ -72,7 +72,7 @@ Days = Mapping[str, Profile]
 
 
 def add(profiles: Iterable[Profile]) -> Profile:
-    """Put sets of reviews together."""
+    """Merge the profiles of several sets of reviews."""
     all_of_them = [EMPTY, *profiles]
     counts = {name: np.sum([item.counts[name] for item in all_of_them], axis=0) for name in SIZES}
     return Profile(

@@ -1,4 +1,4 @@
-"""From anomalies and comparisons to a verdict, by the severities of the settings."""
+"""Decides the data gate's verdict on anomalies and comparisons, by the severities of the settings."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class Anomaly:
-    """What is wrong with the data, whatever that does to the run."""
+    """An anomaly of the data, whatever its severity."""
 
     kind: str
     """One of ``config.ANOMALY_KINDS``."""
@@ -25,7 +25,7 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class Finding:
-    """An anomaly and what it does."""
+    """An anomaly and its severity."""
 
     anomaly: Anomaly
     severity: Severity
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the data may be trained on, and why not."""
+    """The data gate's verdict: whether the run may train on the data, and why not."""
 
     findings: Sequence[Finding]
     """The gravest first."""
@@ -52,7 +52,7 @@ class Verdict:
 
 
 def judge(anomalies: Iterable[Anomaly], comparisons: Iterable[DataComparison], settings: ValidationSettings) -> Verdict:
-    """Give every anomaly its severity.
+    """Give every anomaly its severity, and return the verdict.
 
     Args:
         anomalies: of the statistics.

@@ -22,7 +22,7 @@ def day(rows: int) -> Profile:
 
 
 DAYS: Days = {f"2026-11-{number:02}": day(60 + number) for number in range(1, 15)}
-NONE = ChampionData({}, "none yet: nothing to compare with")
+NONE = ChampionData({}, "none yet; skew was not checked")
 
 
 def report(

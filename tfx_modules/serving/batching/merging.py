@@ -1,4 +1,4 @@
-"""Puts calls together into one, and takes its outputs apart again. Pure functions of arrays."""
+"""Merges calls into a batch, and splits its outputs again. Pure functions of arrays."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import accumulate, pairwise

@@ -1,4 +1,4 @@
-"""Calls that wait to be computed together, and which of them are next. Knows no threads and no event loop."""
+"""Queues of calls, and the choice of the next batch. Knows no threads and no event loop."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Waiting(Generic[T]):
-    """Somebody who waits.
+    """An entry of a queue.
 
     Attributes:
         who: is put into a batch.

@@ -1,4 +1,4 @@
-"""The client's REST side, with the standard library alone."""
+"""The client's REST transport, with the standard library alone."""
 
 import http.client
 import json

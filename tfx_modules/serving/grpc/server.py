@@ -1,4 +1,4 @@
-"""Runs the gRPC services."""
+"""Runs the gRPC frontend."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ _OPTIONS = [
 
 
 class GrpcServer:
-    """The gRPC frontend as something that can be started and stopped."""
+    """The gRPC frontend's server, which can be started and stopped."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class GrpcServer:
         """Prepare; must be called in the event loop that it will run in.
 
         Args:
-            data_plane: what answers.
-            manager: what takes new configs.
+            data_plane: answers the requests.
+            manager: applies new model configs.
             bound_port: the port, released at the start.
-            interceptors: what is between a call and its method; the first is outermost.
+            interceptors: gRPC's interceptors; the first is outermost.
             credentials: for TLS; None = no encryption.
             max_request_bytes: size of a request; -1 = no limit. (gRPC's default is 4 MiB.)
         """

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's PredictionService and ModelService. Methods that are not here answer UNIMPLEMENTED."""
+"""Implements TensorFlow Serving's PredictionService and ModelService. Other methods answer UNIMPLEMENTED."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -41,7 +41,7 @@ SIGNATURES = "signature_def"  # the only kind of metadata that TensorFlow Servin
 
 @asynccontextmanager
 async def _refusals(context: "grpc.aio.ServicerContext") -> AsyncIterator[None]:
-    """Turn what a client is to be told into the call's status."""
+    """Convert errors of requests to the call's status."""
     try:
         yield
     except RequestError as error:
@@ -123,7 +123,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     async def GetModelMetadata(  # noqa: N802 - the proto's name
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: "grpc.aio.ServicerContext"
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Tell a version's signatures."""
+        """Return a version's signatures."""
         async with _refusals(context):
             spec = _named_spec(request)
             _check_fields(request.metadata_field)
@@ -160,7 +160,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
     async def GetModelStatus(  # noqa: N802 - the proto's name
         self, request: get_model_status_pb2.GetModelStatusRequest, context: "grpc.aio.ServicerContext"
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Tell the state of a version, or of all versions of a model."""
+        """Return the state of a version, or of all versions of a model."""
         async with _refusals(context):
             response = get_model_status_pb2.GetModelStatusResponse()
             for status in self._data_plane.statuses(_model_spec(request)):
@@ -191,7 +191,7 @@ def _write_result(result: Result) -> Any:
 
 
 def _read_tasks(request: inference_pb2.MultiInferenceRequest) -> list[Task]:
-    """Read what MultiInference is asked; all tasks must mean the same version, and each another signature."""
+    """Read the tasks of MultiInference, which must name the same version, and a different signature each."""
     if not request.tasks:
         raise InvalidRequestError("the request has no tasks; give one per signature")
     specs = {_named_spec(task) for task in request.tasks}

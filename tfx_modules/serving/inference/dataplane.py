@@ -1,4 +1,4 @@
-"""What clients can ask, in no protocol's terms. Protocol frontends call this and nothing below it."""
+"""Answers requests independently of a protocol. The frontends call this module and nothing below it."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ WORKERS = max(2, cores())
 
 
 class DataPlane:
-    """Answers what clients ask, on a bounded number of threads, so that the event loop stays free."""
+    """Answers requests on a bounded number of threads, so that the event loop stays free."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class DataPlane:
             registry: the versions that there are.
             workers: how many requests are computed at the same time; the others wait in order of arrival.
             batching: how requests are computed together, on threads of their own; None = each by itself.
-            observe: is told of each call that was answered; must return at once.
-            observe_batch: is told the rows of each batch; must return at once.
+            observe: called with each call that was answered; must return at once.
+            observe_batch: called with the number of rows of each batch; must return at once.
         """
         self._registry = registry
         self._observe = observe
@@ -58,7 +58,7 @@ class DataPlane:
 
     @asynccontextmanager
     async def servable_handle(self, spec: ModelSpec) -> AsyncIterator[ServableHandle]:
-        """Hold a version for the time of one request.
+        """Open a servable handle for the time of one request.
 
         Raises:
             NotServedError: no such model or version.

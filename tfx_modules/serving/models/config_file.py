@@ -1,4 +1,4 @@
-"""TensorFlow Serving's ``ModelServerConfig``: as a proto, as a text file, and as a file that changes."""
+"""Reads TensorFlow Serving's ``ModelServerConfig``: from a proto, from text, and from a file that may change."""
 
 import asyncio
 import logging
@@ -113,7 +113,7 @@ _POLICIES: dict[str, Callable[[str, Any], VersionPolicy]] = {
 
 
 class ConfigFile:
-    """Keeps a catalogue in step with a config file. A file that is broken changes nothing, and is logged."""
+    """Keeps the model manager in step with a config file. A file that is broken changes nothing, and is logged."""
 
     def __init__(self, path: Path, manager: ModelManager) -> None:
         self._path = path
@@ -140,7 +140,7 @@ class ConfigFile:
             await self.load()
         except RequestError as error:
             if str(error) != self._trouble:
-                _logger.warning("the model config stays as it is: %s", error)
+                _logger.warning("the model config is not changed: %s", error)
             self._trouble = str(error)
             return
         self._trouble = ""

@@ -1,4 +1,4 @@
-"""The models that are served, by the config of the moment: a watcher for each of them."""
+"""Manages the models of the current config, with a watcher for each of them."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 
 
 class ModelManager:
-    """Takes configs, one after the other, and looks at all models' folders. Answers no requests."""
+    """Applies model configs, one after the other, and polls all models' folders. Answers no requests."""
 
     def __init__(
         self,

@@ -62,13 +62,13 @@ class ModelWatcher:
         return self.config.name
 
     def follow(self, config: ModelConfig) -> None:
-        """Go by another config of the same model from the next look on."""
+        """Use another config of the same model from the next poll on."""
         if config.base_path != self.config.base_path:
             self._broken.clear()
         self.config = config
 
     async def poll(self) -> None:
-        """Look at the base path once and bring the registry in step with it."""
+        """Poll the base path once and bring the registry in step with it."""
         found = await self._find()
         if found is None:
             return
@@ -86,8 +86,8 @@ class ModelWatcher:
         try:
             found = await self._in_loader(find_versions, self.config.base_path)
         except OSError as error:
-            if str(error) != self._unreadable:  # say it once, not at every look
-                _logger.warning("model %s: cannot read the base path: %s; looking again", self.name, error)
+            if str(error) != self._unreadable:  # say it once, not at every poll
+                _logger.warning("model %s: cannot read the base path: %s; it is polled again", self.name, error)
             self._unreadable = str(error)
             return None
         self._unreadable = ""
@@ -96,7 +96,7 @@ class ModelWatcher:
     def _tell_of_missing(self, found: Sequence[VersionFolder]) -> None:
         missing = (self.config.policy.only or frozenset()) - {folder.version for folder in found}
         if missing and missing != self._missing:
-            _logger.warning("model %s: versions that are asked for are not there: %s", self.name, sorted(missing))
+            _logger.warning("model %s: versions of the config are missing: %s", self.name, sorted(missing))
         self._missing = missing
 
     async def _choose(self, allowed: Sequence[VersionFolder]) -> list[int]:

@@ -1,4 +1,4 @@
-"""From nested JSON lists to an array of a signature's type, by the rules of TensorFlow Serving's ``json_tensor``."""
+"""Converts nested JSON lists to an array of a signature's type, as TensorFlow Serving's ``json_tensor`` does."""
 
 import base64
 import binascii

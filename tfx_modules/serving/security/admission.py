@@ -1,4 +1,4 @@
-"""Who may be answered now, who waits, and who is refused. Knows no protocol."""
+"""Admits, queues or refuses requests. Knows no protocol."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Admission:
-    """A bounded number of places, and a bounded queue for them, in order of arrival.
+    """A bounded number of slots, and a bounded queue for them, in order of arrival.
 
     Whoever is cancelled while waiting leaves the queue.
     """

@@ -1,4 +1,4 @@
-"""Pictures of statistics, as SVG to be put into a page. Shape and hatching say what colour says, too."""
+"""Draws charts of statistics, as SVG for the report. Shape and hatching repeat what colour shows."""
 
 import contextlib
 import io
