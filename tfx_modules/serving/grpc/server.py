@@ -69,7 +69,7 @@ class GrpcServer:
             if self._credentials is not None:
                 raise FlagError(
                     f"gRPC cannot listen on {self._address} with TLS: --ssl_config_file has a key or certificates that "
-                    "are no PEM texts or do not go together (or the port was taken meanwhile)"
+                    "are not PEM texts or do not match (or the port was taken meanwhile)"
                 ) from error
             raise PortError(
                 f"{self._address} was taken meanwhile; give another with {self._bound_port.flag}"

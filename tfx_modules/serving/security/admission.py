@@ -51,7 +51,7 @@ class Admission:
     async def _take(self) -> None:
         if self._free.locked() and self.waiting >= self._queued:
             raise OverloadedError(
-                f"the server is answering {self._places} requests and {self.waiting} wait, which is as many as may; "
+                f"the server is answering {self._places} requests and {self.waiting} wait, which is the limit; "
                 "ask again in a moment"
             )
         self.waiting += 1
