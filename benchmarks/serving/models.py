@@ -1,4 +1,4 @@
-"""The model that all servers have: the project's encoder, and a head of fixed random weights."""
+"""Makes the model that all servers have: the project's encoder, and a head of fixed random weights."""
 
 import csv
 import functools
@@ -26,12 +26,12 @@ CONFIG = "models.config"
 
 
 def encoder(tokens: int) -> EncoderSettings:
-    """The default encoder; texts are cut at their end, as Hugging Face's tokenizer does."""
+    """Return the default encoder's settings; texts are cut at their end, as Hugging Face's tokenizer does."""
     return EncoderSettings(max_tokens=tokens, head_tokens=tokens)
 
 
 def encoder_folder() -> Path:
-    """Where the encoder's Hugging Face files are."""
+    """Return the folder of the encoder's Hugging Face files."""
     return resolve(EncoderSettings().source)
 
 

@@ -1,9 +1,9 @@
 """The ledger's events: one for each decision, never changed afterwards."""
 
-import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -34,7 +34,7 @@ IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
 """After these, the event's version is the one in service."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A run of the orchestrator, with the window of its data."""
 
@@ -46,7 +46,7 @@ class Run:
     """First day of the window."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Draft:
     """An event that is not yet in the ledger."""
 
@@ -65,13 +65,13 @@ class Draft:
     """SHA-256 over the model's files, see ``manifest``."""
     champion: int | None = None
     """The version that was in service before."""
-    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     """What was measured of candidate and champion, as JSON values."""
     final: bool = False
     """Whether this is the one verdict of its run; the ledger takes no second one."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Event(Draft):
     """An event in the ledger."""
 
@@ -82,13 +82,13 @@ class Event(Draft):
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as JSON values: the run's fields beside its own, dates in ISO 8601."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        run = fields.pop("run")
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        run = values.pop("run")
         run_fields: dict[str, Any] = {"dag_id": None, "run_id": None, "data_date": None, "first_day": None}
         if run:
-            run_fields = {**dataclasses.asdict(run), "data_date": str(run.data_date), "first_day": str(run.first_day)}
+            run_fields = {**asdict(run), "data_date": str(run.data_date), "first_day": str(run.first_day)}
         return {
-            **fields,
+            **values,
             "kind": self.kind.value,
             "at": self.at.isoformat(),
             "metrics": dict(self.metrics),

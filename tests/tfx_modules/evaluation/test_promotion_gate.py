@@ -1,4 +1,4 @@
-"""A candidate before its judge: real models, real reviews, one line with numbers."""
+"""The promotion gate with real models and real reviews; its reasons are one line with numbers."""
 
 import json
 import shutil

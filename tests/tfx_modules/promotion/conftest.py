@@ -1,4 +1,4 @@
-"""A ledger and a shelf of the test's own, and models to promote."""
+"""A ledger and a model repository of the test's own, and models to promote."""
 
 import datetime as dt
 from dataclasses import dataclass

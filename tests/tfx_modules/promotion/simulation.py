@@ -107,7 +107,7 @@ class MemoryLedger(Ledger):
 
 @dataclass
 class World:
-    """A ledger and a shelf, and the actors that are at work."""
+    """A ledger and a model repository, and the actors that are at work."""
 
     ledger: MemoryLedger
     repository: ModelRepository

@@ -1,4 +1,4 @@
-"""Logs a sample of the predictions as JSON lines. It delays no request: when the disk is too slow, lines are dropped."""
+"""Logs a sample of the predictions as JSON lines. It delays no request: lines are dropped when the disk is slow."""
 
 import contextlib
 import hashlib
