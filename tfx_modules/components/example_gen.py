@@ -95,7 +95,7 @@ _VOCABULARY_FIELDS = ("vocab", "vocab_sha256", "lower_case")
 
 
 def write_encoder(encoder: EncoderSettings) -> example_gen_pb2.CustomConfig:
-    """Put what is needed of the encoder's settings into the form that TFX gives an ExampleGen."""
+    """Write the encoder's settings that the measures need as TFX's ``custom_config`` of an ExampleGen."""
     made = example_gen_pb2.CustomConfig()
     fields = {name: getattr(encoder, name) for name in _VOCABULARY_FIELDS}
     made.custom_config.Pack(wrappers_pb2.StringValue(value=json.dumps(fields, sort_keys=True)))

@@ -88,7 +88,7 @@ def _one_span(number: int) -> range_config_pb2.RangeConfig:
 
 
 def day_of(span: int) -> dt.date:
-    """Tell the day of a span number (TFX counts the days since 1970-01-01)."""
+    """Return the day of a span number (TFX counts the days since 1970-01-01)."""
     return _EPOCH + dt.timedelta(days=span)
 
 

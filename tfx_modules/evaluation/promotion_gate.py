@@ -67,7 +67,7 @@ def make_judge(model: Path, sets: Sequence[ReviewSet], gate: GateSettings) -> Ju
     Args:
         model: the candidate's SavedModel.
         sets: what it is judged on, from ``evaluation_sets``.
-        gate: floors, significance level, and what ``no difference`` comes to.
+        gate: floors, significance level, and whether ``no difference`` promotes.
 
     Returns:
         A function that may be asked about one champion after another. It scores the candidate once, when it is first

@@ -14,7 +14,7 @@ _DIGITS = 3
 
 
 def describe(evaluation: str) -> str:
-    """Say whether a model was blessed, and by which numbers.
+    """Return whether a model was blessed, with the numbers that decided it, as a line.
 
     Args:
         evaluation: folder of a ModelEvaluation artifact, with TFMA's metrics and validation result.

@@ -71,7 +71,7 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
         super().compile(jit_compile=False, run_eagerly=one_by_one, **settings)
 
     def prepare(self, batch_size: int, lengths: Sequence[int]) -> None:
-        """Have XLA compile the programs of batches side by side; without it, each is when its first batch comes.
+        """Compile the XLA programs of all batch shapes in parallel; otherwise each is compiled at its first batch.
 
         It learns nothing. Where XLA is not used, or not on one CPU, it does nothing.
 
@@ -144,7 +144,7 @@ def default_hyperparameters(config: TrainingSettings) -> Hyperparameters:
 
 
 def build_classifier(backbone: keras_hub.models.BertBackbone, dropout: float) -> SentimentClassifier:
-    """Put the classifier onto the encoder's last layer.
+    """Build the classifier on the encoder's last layer.
 
     Args:
         backbone: the encoder; it is trained too.

@@ -46,7 +46,7 @@ def _from_preset(preset: str) -> keras_hub.models.BertBackbone:
 
 @contextlib.contextmanager
 def _keras_hub_folder(folder: Path) -> Iterator[Path]:
-    """Give the folder with the key names that keras-hub's BERT converter reads."""
+    """Return a folder with the key names that keras-hub's BERT converter reads."""
     tensors = safetensors.numpy.load_file(folder / WEIGHTS)
     if any(name.startswith("bert.") for name in tensors):
         yield folder

@@ -1,4 +1,4 @@
-"""The Trainer's ``run_fn``: fine-tune, keep the best weights, export."""
+"""Fine-tunes the classifier, keeps the best weights and exports the model: the Trainer's ``run_fn``."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ def strategy() -> tf.distribute.Strategy:
 
 
 def batch_shape(training: TrainingSettings, encoder: EncoderSettings) -> batches.BatchShape:
-    """Tell how this run's examples are grouped."""
+    """Return how this run's examples are batched."""
     return batches.BatchShape(training.batch_size, encoder.max_tokens, training.length_buckets, training.seed)
 
 

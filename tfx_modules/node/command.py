@@ -1,4 +1,4 @@
-"""The node command."""
+"""Runs the node command."""
 
 import argparse
 import logging

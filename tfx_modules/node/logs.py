@@ -70,7 +70,7 @@ def configure() -> None:
 
 
 def tame_libraries() -> None:
-    """Have the imported libraries log through the handler of ``configure``, and nothing twice."""
+    """Make the imported libraries log through the handler of ``configure``, each message once."""
     from absl import logging as absl_logging
 
     absl_logging.set_verbosity(absl_logging.INFO)

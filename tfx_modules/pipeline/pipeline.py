@@ -35,7 +35,7 @@ def create_pipeline(config: PipelineSettings) -> tfx.dsl.Pipeline:
         config: the settings.
 
     Returns:
-        A pipeline without root, metadata connection or dates: whoever runs it gives them.
+        A pipeline without root, metadata connection or dates, which the node command adds.
     """
     data = _data_components(config)
     model = _model_components(config, data)

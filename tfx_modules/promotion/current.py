@@ -16,7 +16,7 @@ _address: ContextVar[str] = ContextVar("ledger's address", default="")
 
 @contextmanager
 def using(address: str) -> Iterator[None]:
-    """Have :func:`current_ledger` open the ledger at an address."""
+    """Set the address of the ledger that :func:`current_ledger` opens."""
     token = _address.set(address)
     try:
         yield

@@ -3,7 +3,7 @@
 ::
 
     PromotionError
-    ├── VersionsExhaustedError   a data date has had all the versions that its numbers can tell apart
+    ├── VersionsExhaustedError   a data date has used up its 99 version numbers
     ├── LedgerError              the ledger's address or its database
     ├── ModelRepositoryError     a model's folder is not where it should be, or cannot be put there
     ├── ManifestError            a model's files are not those that its manifest lists
@@ -19,7 +19,7 @@ class PromotionError(PipelineError):
 
 
 class VersionsExhaustedError(PromotionError):
-    """A data date has had all the versions that its numbers can tell apart."""
+    """A data date has used up its 99 version numbers."""
 
 
 class LedgerError(PromotionError):

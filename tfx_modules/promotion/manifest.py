@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Manifest:
-    """Which files a model has."""
+    """The files of a model, with sizes and digests."""
 
     files: Mapping[str, tuple[int, str]]
     """Size in bytes and SHA-256 by path below the model's folder."""

@@ -57,7 +57,7 @@ class ModelRepository:
     def discard(self, key: str) -> None:
         """Remove all that was staged under a key, also by killed processes; harmless when there is nothing."""
         for staged in self.withdrawn.glob(f"{_staging(key)}*"):
-            shutil.rmtree(staged, ignore_errors=True)  # by somebody else at the same time
+            shutil.rmtree(staged, ignore_errors=True)  # another process may remove it at the same time
 
     def staged(self) -> list[Path]:
         """Return all that is staged, under whatever key."""
@@ -134,7 +134,7 @@ def _numbers(folder: Path) -> frozenset[int]:
 
 
 def _sync(folder: Path) -> None:
-    """Have files and folders written to the disk, so that a version's folder is never there without its files."""
+    """Flush files and folders to the disk (fsync), so that a version's folder is never there without its files."""
     for path in (*folder.rglob("*"), folder):
         if path.is_dir():
             _sync_folder(path)

@@ -90,7 +90,7 @@ def _target(service: Service, asked: int | None) -> int:
 
 
 def require_known(service: Service, version: int) -> None:
-    """See that a version was in service once.
+    """Check that a version was in service once.
 
     Raises:
         RefusedError: it never was.

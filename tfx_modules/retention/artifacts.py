@@ -32,7 +32,7 @@ _LOCK = ".retention.lock"
 
 @dataclass(frozen=True)
 class Found:
-    """What ML Metadata and the pipeline's folder hold, and what is removed of it."""
+    """The contents of ML Metadata and of the pipeline's folder, with the choice of what is removed."""
 
     graph: Graph
     choice: Choice

@@ -124,7 +124,7 @@ class ModelServer:
         await asyncio.gather(*polls)
 
     async def _first_config(self) -> ConfigFile | None:
-        """Have the models served that the flags name; return the file that they come from, if one is given."""
+        """Apply the model config that the flags give; return its file, if there is one."""
         if self._settings.model_config_file is not None:
             if self._settings.model_base_path is not None:
                 _logger.warning("--model_config_file is given: --model_base_path and --model_name are ignored")

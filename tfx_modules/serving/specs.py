@@ -72,7 +72,7 @@ class TensorInfo:
     shape: tuple[int | None, ...] | None
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
-        """Say whether a tensor of this shape fits."""
+        """Return whether a tensor of this shape fits."""
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(

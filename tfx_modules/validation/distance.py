@@ -59,7 +59,7 @@ def compare(newer: Profile, older: Profile, allowed: Distances) -> list[Distance
 
 
 def chance(newer: Profile, older: Profile, name: str) -> float:
-    """Tell how far apart two samples of the same reviews may be.
+    """Return the distance between two samples of the same reviews that chance explains.
 
     Given how many values of both sets together a class has, chance decides which of them are whose: a binomial
     distribution. It gives the mean and the variance of each class's part of the divergence, exactly for rare classes,

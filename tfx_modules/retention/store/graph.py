@@ -54,7 +54,7 @@ class Graph:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What has to be kept."""
+    """The runs and artifacts that have to be kept."""
 
     runs: frozenset[str]
     """Runs of versions that stay."""

@@ -61,7 +61,7 @@ class Batcher:
         return await self._answer(kind, model, parts, counts)
 
     def close(self) -> None:
-        """Let the threads end; does not wait for them."""
+        """Shut the threads down, without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _answer(
@@ -88,7 +88,7 @@ class Batcher:
         self._set_alarm(loop)
 
     def _set_alarm(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Come back when the next batch has waited long enough; a thread that gets free comes back by itself."""
+        """Schedule the next check for when a batch has waited long enough; a thread that becomes free checks, too."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -118,7 +118,7 @@ class Batcher:
         return [await self._alone(task) for task in batch]
 
     async def _alone(self, task: _Task) -> Arrays | RequestError:
-        if task.answer.done():  # by now nobody waits for it
+        if task.answer.done():  # its request has ended meanwhile
             return {}
         try:
             return (await self._in_pool([task]))[0]

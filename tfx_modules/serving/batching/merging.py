@@ -49,7 +49,7 @@ def parts_of(call: PredictCall, rows: int, most: int) -> list[PredictCall]:
 
 
 def merge(calls: Sequence[PredictCall], rows: int) -> PredictCall:
-    """Put calls of one kind together.
+    """Merge calls of one kind.
 
     Args:
         calls: one at least.
@@ -77,7 +77,7 @@ def _padded(array: Array, shape: Sequence[int]) -> Array:
 
 
 def split(outputs: Arrays, counts: Sequence[int], rows: int) -> list[Arrays]:
-    """Give each call its rows of the outputs.
+    """Split the outputs into each call's rows.
 
     Args:
         outputs: of the merged call.
@@ -98,7 +98,7 @@ def split(outputs: Arrays, counts: Sequence[int], rows: int) -> list[Arrays]:
 
 
 def join(parts: Iterable[Arrays]) -> Arrays:
-    """Put the outputs of a call's parts together again."""
+    """Join the outputs of a call's parts."""
     first, *others = parts
     if not others:
         return first

@@ -1,4 +1,4 @@
-"""The client's command line."""
+"""Parses the client's command line."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8501"
 
 @dataclass(frozen=True)
 class Given:
-    """What the command line says.
+    """The parsed command line.
 
     Attributes:
         command: ``predict``, ``status`` or ``metadata``.

@@ -13,7 +13,7 @@ from tfx_modules.serving.codes import code_of_http
 from tfx_modules.serving.exceptions import ClientError
 
 OK = 200
-SHOWN = 200  # characters of an answer that nobody expected
+SHOWN = 200  # characters of an unexpected answer that a message repeats
 
 
 class RestTransport:

@@ -93,21 +93,21 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     async def Classify(  # noqa: N802 - the proto's name
         self, request: classification_pb2.ClassificationRequest, context: "grpc.aio.ServicerContext"
     ) -> classification_pb2.ClassificationResponse:
-        """Give each example classes with scores."""
+        """Return classes with scores for each example."""
         async with _refusals(context):
             return await self._answer_one(request, CLASSIFY, classification_pb2.ClassificationResponse())
 
     async def Regress(  # noqa: N802 - the proto's name
         self, request: regression_pb2.RegressionRequest, context: "grpc.aio.ServicerContext"
     ) -> regression_pb2.RegressionResponse:
-        """Give each example a number."""
+        """Return a number for each example."""
         async with _refusals(context):
             return await self._answer_one(request, REGRESS, regression_pb2.RegressionResponse())
 
     async def MultiInference(  # noqa: N802 - the proto's name
         self, request: inference_pb2.MultiInferenceRequest, context: "grpc.aio.ServicerContext"
     ) -> inference_pb2.MultiInferenceResponse:
-        """Give the same examples to several signatures of one version."""
+        """Run several signatures of one version on the same examples."""
         async with _refusals(context):
             tasks = _read_tasks(request)
             async with self._data_plane.servable_handle(_named_spec(request.tasks[0])) as handle:

@@ -130,7 +130,7 @@ class DataPlane:
         return True
 
     def close(self) -> None:
-        """Let the threads end; does not wait for them."""
+        """Shut the threads down, without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._batcher is not None:
             self._batcher.close()

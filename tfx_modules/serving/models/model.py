@@ -30,7 +30,7 @@ _v1: Any = tf.compat.v1
 
 @dataclass(frozen=True)
 class Threads:
-    """How many threads TensorFlow computes with; 0 = one for each of the machine's cores.
+    """The numbers of threads that TensorFlow computes with; 0 = one for each of the machine's cores.
 
     All models of a process share them: the first that is loaded decides.
     """

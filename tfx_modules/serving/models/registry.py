@@ -41,7 +41,7 @@ class Registry:
         self._labels: dict[str, dict[str, int]] = {}
 
     def set_labels(self, name: str, labels: Mapping[str, int]) -> None:
-        """Let a model's labels stand for these versions, and no others any more."""
+        """Replace a model's labels and their versions."""
         self._labels[name] = dict(labels)
 
     def resolve_label(self, name: str, label: str) -> int:
@@ -102,20 +102,20 @@ class Registry:
         return spec if spec.label is None else ModelSpec(spec.name, self.resolve_label(spec.name, spec.label))
 
     def begin(self, name: str, version: int) -> None:
-        """Note that a version is being loaded."""
+        """Record that a version is being loaded."""
         self._models.setdefault(name, {})[version] = _Entry(VersionStatus(version, VersionState.LOADING))
 
     def publish(self, name: str, version: int, model: ServedModel) -> None:
-        """Let a version answer requests from now on."""
+        """Make a version available for requests."""
         self._models[name][version] = _Entry(VersionStatus(version, VersionState.AVAILABLE), model)
 
     def fail(self, name: str, version: int, *, error_code: str, error_message: str) -> None:
-        """Note that a version could not be loaded."""
+        """Record that a version could not be loaded."""
         status = VersionStatus(version, VersionState.END, error_code, error_message)
         self._models[name][version] = _Entry(status)
 
     def retire(self, name: str, version: int) -> None:
-        """Take a version out of service; it is unloaded as soon as nobody uses it."""
+        """Take a version out of service; it is unloaded when its last servable handle is released."""
         entry = self._models[name][version]
         entry.status = VersionStatus(version, VersionState.UNLOADING)
         _unload_if_unused(entry)

@@ -1,4 +1,4 @@
-"""The REST application: one table from method and action to handler."""
+"""The REST application, with one table from method and action to handler."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -138,7 +138,7 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 
 async def _gone(request: Request, error: Exception) -> Response:
-    """End a request whose sender went away before it was complete; nobody reads this."""
+    """End a request whose client disconnected before it was complete; the response is not read."""
     del request, error
     return _error("the request is not complete", CLIENT_CLOSED_REQUEST)
 

@@ -134,7 +134,7 @@ def _wrong_type(value: Any, wanted: str, where: str) -> InvalidRequestError:
 
 
 def is_base64(value: Mapping[str, Any]) -> bool:
-    """Say whether an object stands for bytes: ``{"b64": "..."}`` and nothing else."""
+    """Return whether an object stands for bytes: ``{"b64": "..."}`` and nothing else."""
     return set(value) == {"b64"} and isinstance(value["b64"], str)
 
 

@@ -119,7 +119,7 @@ def distances(comparison: DataComparison) -> str:
 
 @contextlib.contextmanager
 def _drawing() -> Iterator[tuple[Axes, list[str]]]:
-    """Give axes to draw on; the list gets the SVG when they are left."""
+    """Open axes to draw on; the list gets the SVG at the end of the context."""
     made: list[str] = []
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=_INCHES, layout="constrained")
