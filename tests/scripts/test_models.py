@@ -27,7 +27,7 @@ for day in (4, 5):
     repository = ModelRepository(state / "models" / "bert_sentiment")
     ledger = open_ledger(f"sqlite:///{state}/ledger/ledger.db")
     Promoter(ledger, repository).promote(
-        Candidate(run=run, model=model, actor="anna"), lambda champion: GateResult(passed=True, told="accuracy 0.9")
+        Candidate(run=run, model=model, actor="anna"), lambda champion: GateResult(passed=True, reason="accuracy 0.9")
     )
 """
 
