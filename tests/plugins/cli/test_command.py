@@ -57,7 +57,7 @@ def test_init_writes_dag_files_and_settings_once(tmp_path: Path, capsys: pytest.
     (dags / "settings.toml").write_text("# mine\n")
     (dags / "bert_sentiment.py").unlink()
     assert main(["init", str(dags)]) == 1
-    assert "settings.toml: there already; allowed: a folder without these files" in capsys.readouterr().err
+    assert "settings.toml: exists already; allowed: a folder without these files" in capsys.readouterr().err
     assert (dags / "settings.toml").read_text() == "# mine\n"
     assert not (dags / "bert_sentiment.py").exists()
 
@@ -68,7 +68,7 @@ def test_a_missing_tfx_environment_is_named_with_the_remedy(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/missing/python")
     assert main([name]) == 1
-    assert "tfx_python is '/missing/python', which is not there" in (message := capsys.readouterr().err)
+    assert "tfx_python is '/missing/python', which does not exist" in (message := capsys.readouterr().err)
     assert "Run `make setup`, or set it" in message
 
 
