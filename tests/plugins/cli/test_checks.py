@@ -56,7 +56,7 @@ def test_dag_files_that_are_missing_or_not_compiled(tmp_path: Path) -> None:
 def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     found = wrong(*places.folders(settings(tmp_path / "state")))
-    assert "is no folder. Do: move it away, or set [bert_service] state" in found["state folder"]
+    assert "is not a folder. Do: move it away, or set [bert_service] state" in found["state folder"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

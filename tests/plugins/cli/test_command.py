@@ -34,7 +34,7 @@ def test_each_sub_command_has_a_module() -> None:
 
 def test_an_unknown_sub_command_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["modles"]) == 2
-    assert "has no sub-command 'modles'; known: airflow, setup-tfx, init, compile, models" in capsys.readouterr().err
+    assert "has no sub-command 'modles'; allowed: airflow, setup-tfx, init, compile, models" in capsys.readouterr().err
 
 
 def test_without_arguments_it_tells_its_usage_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +69,7 @@ def test_a_missing_tfx_environment_is_named_with_the_remedy(
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/missing/python")
     assert main([name]) == 1
     assert "tfx_python is '/missing/python', which does not exist" in (message := capsys.readouterr().err)
-    assert "Run `make setup`, or set it" in message
+    assert "Run `make setup`, or correct the setting" in message
 
 
 def test_the_node_server_needs_a_socket(capsys: pytest.CaptureFixture[str]) -> None:
