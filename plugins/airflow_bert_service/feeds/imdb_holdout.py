@@ -33,7 +33,7 @@ _MEMBER = re.compile(r"(?:\./)?aclImdb/(?P<id>test/(?P<folder>pos|neg)/[^/]+)\.t
 _WAY_OUT = "Put it back, or delete the folder to have it written anew."
 _LABELS = {"pos": Sentiment.POSITIVE.value, "neg": Sentiment.NEGATIVE.value}
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def frozen(folder: Path) -> Path | None:
@@ -82,7 +82,7 @@ def freeze(folder: Path, archive: Path) -> Path:
         _write(staged, chosen(archive), archive)
         staged.rename(folder)
         sync(folder.parent)
-    log.info("the holdout of the archive's test reviews is in %s", folder)
+    _logger.info("the holdout of the archive's test reviews is in %s", folder)
     return folder / REVIEWS
 
 

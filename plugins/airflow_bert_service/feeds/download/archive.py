@@ -13,7 +13,7 @@ from airflow_bert_service.files import locked, sha256, sync
 
 ADDRESS_SCHEMES = ("http://", "https://")
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def local_archive(
@@ -52,7 +52,7 @@ def _downloaded(address: str, downloads: Path, digest: str, sleep: Callable[[flo
     file = downloads / f"archive-{hashlib.sha256(address.encode()).hexdigest()[:16]}.tar.gz"
     with locked(downloads / "archive.lock"):
         if file.exists() and digest and sha256(file) != digest:
-            log.warning("%s is not the file that [bert_service] imdb_sha256 asks for; downloading it again", file)
+            _logger.warning("%s is not the file that [bert_service] imdb_sha256 asks for; downloading it again", file)
             file.unlink()
         if not file.exists():
             partial = Partial(file.with_name(f"{file.name}.part"))
@@ -62,7 +62,7 @@ def _downloaded(address: str, downloads: Path, digest: str, sleep: Callable[[flo
 
 def _download(transfer: Transfer, file: Path, digest: str) -> None:
     partial = transfer.partial
-    log.info("downloading %s", transfer.shown)
+    _logger.info("downloading %s", transfer.shown)
     try:
         transfer.run()
         _refuse_wrong(transfer, digest)
@@ -75,7 +75,7 @@ def _download(transfer: Transfer, file: Path, digest: str) -> None:
     partial.file.replace(file)
     partial.discard()
     sync(file.parent)
-    log.info("downloaded %d bytes to %s", file.stat().st_size, file)
+    _logger.info("downloaded %d bytes to %s", file.stat().st_size, file)
 
 
 def _refuse_wrong(transfer: Transfer, digest: str) -> None:

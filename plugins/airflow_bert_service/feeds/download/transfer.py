@@ -27,7 +27,7 @@ _NOTHING_LEFT = re.compile(r"bytes \*/(?P<total>\d+)")
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _CREDENTIALS = re.compile(r"(?<=//)[^/@]*@")
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Transfer:
             reason = self._try()
             if not reason:
                 return
-            log.warning("%s: %s (try %d of %d)", self.shown, reason, attempt, TRIES)
+            _logger.warning("%s: %s (try %d of %d)", self.shown, reason, attempt, TRIES)
             if attempt < TRIES:
                 self.sleep(2.0 ** (attempt - 1))
         raise FeedError(
@@ -108,7 +108,7 @@ class Transfer:
         # The file is wanted as it is stored, so no server may pack it on the way.
         headers = {"Accept-Encoding": "identity"}
         if validator := self.partial.validator():
-            log.info("%s: going on after %d bytes", self.shown, self.partial.size())
+            _logger.info("%s: going on after %d bytes", self.shown, self.partial.size())
             headers |= {"Range": f"bytes={self.partial.size()}-", "If-Range": validator}
         try:
             with httpx.stream(

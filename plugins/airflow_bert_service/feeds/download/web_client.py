@@ -24,7 +24,7 @@ LONGEST_WAIT = 300.0
 """Seconds that a server may ask to wait; a task that waits longer is better tried again later."""
 PIECE = 1 << 16
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class WebClient:
         )
 
     def _wait(self, busy: _Busy, attempt: int, shown: str) -> None:
-        log.warning("%s: %s (try %d of %d)", shown, busy.why, attempt, self.tries)
+        _logger.warning("%s: %s (try %d of %d)", shown, busy.why, attempt, self.tries)
         if attempt == self.tries:
             return
         wait = min(2.0 ** (attempt - 1), LONGEST_BACK_OFF) if busy.wait is None else busy.wait
