@@ -21,8 +21,8 @@ NODE_DOCS = {
     "Tuner": "Searches for the best hyperparameters, when the run's parameter `tune` is on.",
     "Trainer": "Fine-tunes the pretrained BERT encoder and exports the model.",
     "Resolver": "Looks up artifacts of earlier runs in ML Metadata.",
-    "Evaluator": "Evaluates the candidate, and the champion on the same data; blesses the candidate when its metrics are "
-    "above the floor.",
+    "Evaluator": "Evaluates the candidate, and the champion on the same data; blesses the candidate when its metrics "
+    "are above the floor.",
     "InfraValidator": "Has a model server load the candidate and answer requests, and blesses it when that succeeds.",
     "Pusher": "Publishes the candidate when both Evaluator and InfraValidator blessed it; is skipped otherwise.",
 }

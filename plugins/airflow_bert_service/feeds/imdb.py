@@ -1,4 +1,4 @@
-"""The IMDB feed: the Large Movie Review Dataset (Maas et al., 2011) as if its reviews had come in day by day.
+"""Defines the IMDB feed: the Large Movie Review Dataset (Maas et al., 2011), spread over days.
 
 Of the archive, the members ``aclImdb/train/{pos,neg}/*.txt`` are reviews, each a file of UTF-8 text labelled by its
 folder. All others (the test reviews, the unlabelled ones in ``train/unsup``, ratings, addresses, vocabulary) are passed
@@ -42,7 +42,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ImdbFeed(Feed):
-    """Reads the aclImdb archive. Neither downloads nor reads it before the first review is asked for."""
+    """Reads the aclImdb archive. It neither downloads nor reads the archive before the first review is read."""
 
     name: ClassVar[str] = FeedName.IMDB.value
 
@@ -95,7 +95,7 @@ class ImdbFeed(Feed):
 
 
 def rank(id_: str) -> int:
-    """Return the number that decides a review's day and its place in it."""
+    """Return the number that decides a review's day and its order within the day."""
     return int(hashlib.sha256(_stored(id_)).hexdigest()[:15], 16)
 
 

@@ -1,4 +1,4 @@
-"""The IMDB feed's holdout: reviews of the archive's test split, chosen once and never again.
+"""Chooses the IMDB feed's holdout, reviews of the archive's test split, once and for all.
 
 ::
 
@@ -37,13 +37,13 @@ _logger = logging.getLogger(__name__)
 
 
 def frozen(folder: Path) -> Path | None:
-    """Return the holdout's file where there is one.
+    """Return the holdout's file, or None where it was not written yet.
 
     Args:
         folder: Where it is kept.
 
     Raises:
-        HoldoutError: It is not what was written once.
+        HoldoutError: The file is not the one that was written.
     """
     if not folder.exists():
         return None
@@ -60,7 +60,7 @@ def frozen(folder: Path) -> Path | None:
 
 
 def freeze(folder: Path, archive: Path) -> Path:
-    """Write the holdout, unless it is there by now.
+    """Write the holdout, unless it exists already.
 
     Args:
         folder: Where it is kept. It appears complete, by one rename, or not at all.

@@ -1,6 +1,6 @@
 """Where reviews come from: the sample feed's CSV file, and the IMDB archive from a path or an address."""
 
-import dataclasses
+from dataclasses import replace
 import datetime as dt
 import hashlib
 import io

@@ -1,6 +1,6 @@
 """The IMDB archive from an address: a real server that breaks off, changes its file, knows no ranges, or lies."""
 
-import dataclasses
+from dataclasses import replace
 import gzip
 import hashlib
 import subprocess
@@ -263,7 +263,9 @@ def test_a_download_that_is_killed_goes_on_at_the_next_run(mirror: Mirror, downl
 
 def test_a_download_that_failed_in_all_tries_goes_on_at_the_next_run(mirror: Mirror, downloads: Downloads) -> None:
     mirror.breaks = [1000, 10, 10, 10, 10]
-    with pytest.raises(FeedError, match=r"in 5 tries, the last one: RemoteProtocolError.*Run again to go on with it"):
+    with pytest.raises(
+        FeedError, match=r"in 5 tries, the last one: RemoteProtocolError.*Run again to resume the download"
+    ):
         downloads.get(mirror)
     assert downloads.waits == [1, 2, 4, 8]
     assert downloads.partial().read_bytes() == CONTENT[:1040]
@@ -304,7 +306,7 @@ def test_a_full_disk_is_named_and_the_download_goes_on_when_there_is_room(mirror
     with in_child(downloads, mirror, limit) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"cannot be kept in {downloads.folder}: File too large. Make room" in errors
+    assert f"cannot be written to {downloads.folder}: File too large. Free disk space" in errors
     assert downloads.get(mirror) == CONTENT
     assert mirror.ranges() == ["", "bytes=2000-"]
 
@@ -368,7 +370,7 @@ def test_a_server_that_promises_more_than_it_has(mirror: Mirror, downloads: Down
 
 @pytest.mark.parametrize(
     ("expected", "message"),
-    [("", "is no whole gzip file"), (digest(CONTENT), rf"has the SHA-256 \w+; allowed: {digest(CONTENT)}")],
+    [("", "is not a complete gzip file"), (digest(CONTENT), rf"has the SHA-256 \w+; allowed: {digest(CONTENT)}")],
     ids=["no digest", "digest"],
 )
 @pytest.mark.parametrize("spoilt", [CONTENT[:3000], b"<html>busy</html>"], ids=["truncated", "a page"])
@@ -386,7 +388,7 @@ def test_a_file_that_is_not_whole_is_thrown_away(
 
 def test_a_file_that_is_too_large(mirror: Mirror, downloads: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_bert_service.feeds.download.transfer.LARGEST_DOWNLOAD", 1000)
-    with pytest.raises(FeedError, match="has more than 1000 bytes, the most allowed"):
+    with pytest.raises(FeedError, match="has more bytes than the allowed 1000"):
         downloads.get(mirror)
     assert downloads.left() == {"archive.lock"}
 
