@@ -1,6 +1,5 @@
 """The IMDB archive from an address: a real server that breaks off, changes its file, knows no ranges, or lies."""
 
-from dataclasses import replace
 import gzip
 import hashlib
 import subprocess
@@ -9,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -29,7 +29,7 @@ OTHER = gzip.compress(b"".join(hashlib.sha256(str(number).encode()).digest() for
 OLD, OLDER = "Thu, 01 Jan 2026 00:00:00 GMT", "Wed, 31 Dec 2025 00:00:00 GMT"
 
 
-@dataclasses.dataclass
+@dataclass
 class Mirror:
     """A web server with one file. What it does is set by the test, for all answers or in turn."""
 
@@ -38,17 +38,17 @@ class Mirror:
     modified: str | None = None
     knows_ranges: bool = True
     knows_if_range: bool = True
-    breaks: list[int] = dataclasses.field(default_factory=list)
+    breaks: list[int] = field(default_factory=list)
     """After how many bytes each answer breaks off; those after them are whole."""
-    statuses: list[int] = dataclasses.field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
     """Statuses of the first answers, without the file."""
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     """Sent instead of the true ones."""
     before: Callable[["Mirror", int], None] = lambda *_: None
     """Called before each answer with its number, from 1 on."""
     middle: Callable[[int], None] = lambda _: None
     """Called in each answer after half of its bytes."""
-    asked: list[dict[str, str]] = dataclasses.field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
     address: str = ""
 
     def ranges(self) -> list[str]:
@@ -103,10 +103,10 @@ def mirror() -> Iterator[Mirror]:
         yield made
 
 
-@dataclasses.dataclass
+@dataclass
 class Downloads:
     folder: Path
-    waits: list[float] = dataclasses.field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
 
     def get(self, mirror: Mirror, digest: str = "") -> bytes:
         file = local_archive(mirror.address, self.folder, digest=digest, sleep=self.waits.append)
