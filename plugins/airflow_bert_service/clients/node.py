@@ -1,4 +1,4 @@
-"""Runs one TFX node from outside the TFX environment, and tells how it ended."""
+"""Runs one TFX node from outside the TFX environment, and returns its outcome."""
 
 import shutil
 import signal
@@ -26,13 +26,13 @@ class NodeTransport(Protocol):
         """Run a node to its end, passing on its log; return the exit code, negative for a signal."""
 
     def cancel(self) -> None:
-        """Kill the node that runs, and all that it started. Safe in a signal handler in the middle of ``run``."""
+        """Kill the running node and its child processes. Safe in a signal handler in the middle of ``run``."""
 
 
 class NodeClient:
     """Runs nodes in one environment.
 
-    It needs no Airflow, and is no connection of Airflow's. One object runs one node at a time.
+    It does not import Airflow, and is not an Airflow hook. One object runs one node at a time.
 
     Args:
         environment: Where nodes run.
@@ -52,14 +52,14 @@ class NodeClient:
             log: Called with every line of the node's output.
 
         Returns:
-            How it ended, be it well or not.
+            The node's outcome, of a success or a failure.
 
         Raises:
             NodeCancelledError: :meth:`cancel` was called meanwhile.
             NodeServerError: The node server failed.
             ContainerError: The Docker engine failed, or cannot make the node's container.
-            OutcomeError: The node's process ended without saying how.
-            SettingsError: The TFX environment is not where the settings say.
+            OutcomeError: The node's process ended without writing an outcome.
+            SettingsError: The TFX environment does not exist where the settings say.
         """
         self._environment.outcomes.mkdir(parents=True, exist_ok=True)
         # A folder of its own for each try, readable by this user alone: the request may hold a password, and an earlier
@@ -77,7 +77,7 @@ class NodeClient:
             shutil.rmtree(folder, ignore_errors=True)
 
     def cancel(self) -> None:
-        """Kill the node that runs, with its whole process group; :meth:`run` then raises."""
+        """Kill the running node with its whole process group; :meth:`run` then raises."""
         self._cancelled = True
         self._transport.cancel()
 
@@ -95,7 +95,7 @@ def transport_for(environment: NodeEnvironment) -> NodeTransport:
 
 
 def describe_exit(code: int) -> str:
-    """Put an exit code into words.
+    """Describe an exit code in words.
 
     Args:
         code: As :class:`subprocess.Popen` gives it; negative: a signal's number.
