@@ -1,4 +1,4 @@
-"""Time and memory of the pipeline's Beam nodes, for windows of many rows.
+"""Measures time and memory of the pipeline's Beam nodes, for windows of many rows.
 
     .venv/tfx/bin/python -m benchmarks.beam_nodes --rows 100000
     .venv/tfx/bin/python -m benchmarks.beam_nodes --rows 100000 --beam-arg=--direct_running_mode=in_memory
@@ -13,7 +13,6 @@ pages, and of those that it shares with others (0.6 GB of libraries, with the pr
 
 import argparse
 import csv
-import dataclasses
 import datetime as dt
 import json
 import os
@@ -24,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.node.server.preload import preload
@@ -36,12 +36,12 @@ SEED = 20261105
 MEGABYTE = 1 << 20
 PSS = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
 TICK = 2.0
-"""Seconds between two looks at a node's memory."""
+"""Seconds between two samples of a node's memory."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Measured:
-    """What a step took."""
+    """The time and memory of a step."""
 
     seconds: float
     cpu_seconds: float
@@ -95,7 +95,7 @@ def run_nodes(root: Path, nodes: Sequence[str], days: int) -> str:
 
 
 def measure(root: Path, nodes: Sequence[str], days: int, limit: float) -> Measured:
-    """Run nodes in a fork with a session of its own, and look at its memory meanwhile.
+    """Run nodes in a fork with a session of its own, and sample its memory meanwhile.
 
     Args:
         root: folder with the compiled pipeline and the spans.
@@ -104,7 +104,7 @@ def measure(root: Path, nodes: Sequence[str], days: int, limit: float) -> Measur
         limit: seconds after which it is killed.
     """
     said = root / "said"
-    said.write_text("ended without a word", encoding="utf-8")
+    said.write_text("ended without an outcome", encoding="utf-8")
     start, peak = time.monotonic(), 0
     pid = os.fork()
     if pid == 0:

@@ -27,12 +27,12 @@ LATER = 10
 
 
 class BenchmarkError(Exception):
-    """The version has nothing to be asked."""
+    """The version has no warm-up requests."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """One server's, in milliseconds, by request.
+    """One server's times, in milliseconds, by request.
 
     Attributes:
         ready: from the start of the process to its being ready, in seconds.

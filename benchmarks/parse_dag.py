@@ -53,7 +53,7 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Parse:
-    """How one process parsed a file."""
+    """The result of one process that parsed a file."""
 
     seconds: float
     tensorflow: bool

@@ -5,8 +5,8 @@
 The file is generated (seeded): about 250 characters a review, some with quotes, commas and line breaks, and one row in
 a hundred that cannot be used: no text, no id, an unknown label, an id that was there, a text with both labels.
 
-``refresh`` is what the task does of a day: the feed ``files`` reads it, the screening judges it, the span store writes
-and publishes it. ``pandas`` does the same work as an engineer would have it done: ``read_csv``, the same judgements by
+``refresh`` is what the task does of a day: the feed ``files`` reads it, the screening checks it, the span store writes
+and publishes it. ``pandas`` does the same work as an engineer would have it done: ``read_csv``, the same checks by
 column, ``to_csv``, the quarantine, both digests. Both have to find and write the same. ``pyarrow`` reads the file into
 a table, and that is all. Each runs in a process of its own, in turn with the others, the refresh in the Airflow
 environment. Seconds are from before the file is opened until the result is written, without imports; memory is the most
@@ -71,7 +71,7 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """What one process did."""
+    """The result of one process."""
 
     seconds: float
     cpu_seconds: float
@@ -79,7 +79,7 @@ class Run:
     megabytes: float
     """The most that was resident, in 10**6 bytes."""
     found: Mapping[str, int]
-    """Number of reviews, and of rows that cannot be used by reason; empty: it does not judge."""
+    """Number of reviews, and of rejected rows by reason; empty: the process does not screen rows."""
     sha256: str
     """Digest of the reviews as they were written; empty: it does not write."""
 
@@ -120,7 +120,7 @@ def elapsed(start: tuple[float, float]) -> dict[str, float]:
 
 
 def with_pandas(file: Path, out: Path) -> Mapping[str, Any]:
-    """Read, judge and write the file, column by column."""
+    """Read, screen and write the file, column by column."""
     import pandas as pd
 
     start = stopwatch()
@@ -130,14 +130,14 @@ def with_pandas(file: Path, out: Path) -> Mapping[str, Any]:
         label = label.fillna(frame["sentiment"].str.strip().str.lower().map(LABELS))
     text, id_ = frame["review"], frame["id"]
     reasons = pd.Series("", index=frame.index)
-    judgements = {
+    checks = {
         "no_text": text.str.strip() == "",
         "no_id": id_.str.strip() == "",
         "too_long": (text.str.len() > LONGEST_TEXT) | (id_.str.len() > LONGEST_ID),
         "nul": text.str.contains("\0", regex=False) | id_.str.contains("\0", regex=False),
         "unknown_label": label.isna(),
     }
-    for reason, bad in judgements.items():
+    for reason, bad in checks.items():
         reasons[bad & (reasons == "")] = reason
     usable = pd.DataFrame(
         {

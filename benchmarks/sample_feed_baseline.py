@@ -10,9 +10,9 @@ pipeline's Trainer does it, with the values of tfx_modules/settings.toml unless 
 
 import argparse
 import csv
-import dataclasses
 import hashlib
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +21,7 @@ SETTINGS = ROOT / "tfx_modules" / "settings.toml"
 _TEST_THIRD = 0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Split:
     """Texts and their labels, 1 for positive."""
 
@@ -71,8 +71,8 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
     from tfx_modules.settings.settings import load_settings
 
     settings = load_settings(SETTINGS)
-    parts = dataclasses.replace(settings.encoder, max_tokens=max_tokens)
-    training = dataclasses.replace(settings.training, epochs=epochs)
+    parts = replace(settings.encoder, max_tokens=max_tokens)
+    training = replace(settings.training, epochs=epochs)
     keras.utils.set_random_seed(training.seed)
     shape = batches.BatchShape(training.batch_size, max_tokens, training.length_buckets, training.seed)
 

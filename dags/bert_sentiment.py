@@ -1,22 +1,22 @@
-"""### Dated reviews in, a judged and published BERT sentiment model out.
+"""### Trains a BERT sentiment model on dated reviews, and publishes it when it passes the gates.
 
-`refresh_data` fetches the reviews of the days up to the run's **data date**; the tasks in the middle are the nodes of
-the TFX pipeline; `promoted_model` is green when the model went live, and `notify_promotion` says why or why not: on the
-run's note, and to whom the setting `notifications` names.
+`refresh_data` fetches the reviews of the days up to the run's **data date**. The tasks in the middle are the nodes of
+the TFX pipeline. `promoted_model` is green when the run's model went into service. `notify_promotion` writes the
+outcome and its reason on the run's note, and sends it to the channels of the setting `notifications`.
 
 | To | do |
 |---|---|
-| run every day | switch the DAG on |
-| run for a day | *Trigger*, with that day as logical date or as `data_date`; with neither: the last complete UTC day |
-| run for many days | `airflow backfill create --dag-id bert_sentiment --from-date A --to-date B`, or *Trigger* |
-| only bring the data in | the same with `mode` = `data_only`: refresh, statistics, validation; the rest is skipped |
-| search hyperparameters | trigger with `tune`; later runs use what it found |
-| run a DAG after each promotion | schedule it on the asset `bert_sentiment_model` |
-| see what a node made | its *XCom* `return_value` lists the artifacts with their addresses |
+| run every day | unpause the DAG |
+| run for one day | *Trigger*, with that day as logical date or `data_date`; without either, the last complete UTC day |
+| backfill many days | `airflow backfill create --dag-id bert_sentiment --from-date A --to-date B`, or *Trigger* |
+| only ingest the data | the same with `mode` = `data_only`: only refresh, statistics and validation run |
+| search hyperparameters | *Trigger* with `tune`; later runs use the hyperparameters that it found |
+| run another DAG after each promotion | schedule it on the asset `bert_sentiment_model` |
+| see the outputs of a node | its *XCom* `return_value` lists the output artifacts with their URIs |
 
-A skipped `Pusher` is no fault: the model was not good enough, and the run's note says why. A failed
-`ExampleValidator` means that the data has anomalies; nothing is trained on them. The run's note says why, and the
-button *Validation report* of the task shows it.
+A skipped `Pusher` is not an error: the model was not good enough, and the run's note has the reason. A failed
+`ExampleValidator` means that the data has anomalies, and nothing is trained on that data. The run's note has the
+reason, and the button *Validation report* of the task opens the report.
 """
 
 import datetime as dt
@@ -41,7 +41,7 @@ feed = make_feed(settings)
 
 config = AirflowPipelineConfig(
     {
-        "description": "Fine-tunes BERT on dated reviews, and publishes the model if it is good enough",
+        "description": "Fine-tunes BERT on dated reviews, and publishes the model when it passes the gates",
         "doc_md": __doc__,
         "schedule": DailyUntilTimetable(feed.last_day),
         "start_date": dt.datetime.combine(feed.first_day, dt.time.min, dt.timezone.utc),
@@ -51,7 +51,7 @@ config = AirflowPipelineConfig(
         "params": run_parameters(),
         "tags": ["bert", "tfx"],
     },
-    # In a run for the data only, these are skipped, and with them all that comes after them.
+    # A run with the mode data_only skips these nodes, and with them all nodes downstream of them.
     nodes={
         **dict.fromkeys(("LatestTuned", "Resolver", "Transform"), NodeSettings(pre_execute=full_only)),
         "Tuner": NodeSettings(execution_timeout=dt.timedelta(hours=6)),
@@ -79,8 +79,9 @@ with AirflowDagRunner(config).run(plan) as dag:
         refresh_task_id=refresh.task_id,
         pre_execute=full_only,
     )
-    # Teardown tasks run whatever came before. The first fails where the run has, the other changes nothing. They wait
-    # for the gate on the data too: where Transform fails or is skipped, the Pusher is over before that gate's verdict.
-    for told, counts in ((promoted, True), (notify, False)):
-        told.as_teardown(on_failure_fail_dagrun=counts)
-        told.set_upstream([dag.get_task("Pusher"), dag.get_task("ExampleValidator")])
+    # Teardown tasks run whatever the state of the tasks before them. The first one's failure fails the run, the other's
+    # does not. Both wait for the data gate (ExampleValidator) too: where Transform fails or is skipped, the Pusher ends
+    # before that gate does.
+    for teardown, fails_run in ((promoted, True), (notify, False)):
+        teardown.as_teardown(on_failure_fail_dagrun=fails_run)
+        teardown.set_upstream([dag.get_task("Pusher"), dag.get_task("ExampleValidator")])

@@ -1,15 +1,16 @@
-"""### What has had its time goes.
+"""### Removes old model versions, artifacts, reviews and logs.
 
-Once a day, old versions of the model, artifacts and metadata of old runs, old reviews and old logs are removed, as the
-settings `keep_*` say. The model in service, the one before it and pinned ones never go, nor what they came from.
+Once a day, the DAG removes old versions of the model, artifacts and metadata of old runs, old reviews and old logs. The
+settings `keep_*` say how long each is kept. The champion, the version that was in service before it and pinned versions
+are never removed, nor are the artifacts and reviews that they were made from.
 
-The task's log has a line for each thing that went, with the reason; its XCom `return_value` has the totals.
+The task's log has a line for each item that was removed, with the reason. Its XCom `return_value` has the totals.
 
 | To | do |
 |---|---|
-| see what would go | *Trigger*, with `dry_run` as it is |
-| have it go now | *Trigger*, with `dry_run` switched off |
-| have it go every day | switch the DAG on |
+| see what would be removed | *Trigger*, with `dry_run` left on |
+| remove it now | *Trigger*, with `dry_run` switched off |
+| remove it every day | unpause the DAG |
 """
 
 import datetime as dt
@@ -34,5 +35,5 @@ with DAG(
     params=retention_parameters(),
     tags=["bert"],
 ) as dag:
-    # A snapshot's own tfx_modules stands beside its DAG files.
+    # In a DAG bundle's snapshot, tfx_modules is beside the DAG files.
     RetentionOperator(task_id="retention", settings=load_settings(), module_root=module_root_of(Path(__file__).parent))

@@ -1,12 +1,12 @@
-"""### Another version in service, in seconds.
+"""### Puts an earlier model version back in service, in seconds.
 
-*Trigger* puts the version before the present one back in service, or the one that you name. Nothing is trained: the
-version's folder is moved to where the servers look, and the task waits until they answer with it. The version that is
-left is not compared with any longer, and does not come back by itself. `bert-service models history` (in a checkout of
-the project: `scripts/bert models history`) lists the versions.
+*Trigger* puts the previous champion back in service, or the version that you name. Nothing is trained: the version's
+folder is moved into the folder that the model servers watch, and the task waits until they serve it. The version that
+was rolled back is no longer compared with candidates, and does not return to service by itself. `bert-service models
+history` (in a checkout of the project: `scripts/bert models history`) lists the versions.
 
-`roll_back` is red when there is no such version, when its files have changed, or when a server does not follow; its log
-says which. `notify_promotion` tells whom the setting `notifications` names.
+`roll_back` fails when there is no such version, when its files have changed, or when a model server does not load it;
+its log has the reason. `notify_promotion` notifies the channels of the setting `notifications`.
 """
 
 import datetime as dt
@@ -30,16 +30,20 @@ with DAG(
     schedule=None,
     max_active_runs=1,
     default_args={"retries": 1, "retry_delay": dt.timedelta(seconds=10)},
-    is_paused_upon_creation=False,  # nothing runs by itself, and nobody wants to look for a switch first
+    is_paused_upon_creation=False,  # it has no schedule, and an emergency is no time to look for the toggle
     params={
         "version": Param(
             default=None,
             type=["null", "integer"],
             title="Version",
-            description="Like 2026110501. Empty: the one that was in service before.",
+            description="The version to put in service, like 2026110501. Empty: the one that was in service before.",
         ),
         "reason": Param(
-            default="", type="string", minLength=1, title="Reason", description="Goes into the ledger and the message."
+            default="",
+            type="string",
+            minLength=1,
+            title="Reason",
+            description="Why you roll back. The ledger and the notifications have it.",
         ),
     },
     tags=["bert"],

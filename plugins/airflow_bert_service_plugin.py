@@ -1,4 +1,4 @@
-"""Where Airflow finds the plugin in a plugins folder; an installed wheel announces it by an entry point instead."""
+"""Registers the plugin from a plugins folder; an installed wheel registers it by an entry point instead."""
 
 from airflow_bert_service.plugin import BertServicePlugin
 

@@ -1,1 +1,1 @@
-"""What runs the project on one machine: set-up, the local stack, checks."""
+"""Commands that run the project on one machine: set-up, the local stack, checks."""

@@ -1,8 +1,8 @@
-"""`python3 -m scripts.compose_backup save FOLDER` and `restore FOLDER`: the container stack's data, while it runs.
+"""`python3 -m scripts.compose_backup save FOLDER` and `restore FOLDER`: backs up and restores the container stack.
 
-`save` takes the databases first and the files after them, so that what a database names is among the files; runs may go
-on. `restore` puts them into a new, empty stack: `docker compose up -d postgres` and nothing else, then restore, then
-`up -d`. Secrets are not in it: keep `secrets/` elsewhere, for connections are encrypted with a key of it.
+`save` backs up a running stack: the databases first and the files after them, so that every file that a database names
+is in the backup. `restore` fills a new, empty stack: run `docker compose up -d postgres`, then restore, then `up -d`.
+The backup has no secrets: keep a copy of `secrets/`, because a key in it encrypts Airflow's connections.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def compose_command() -> list[str]:
 
 
 def save(folder: Path, environ: Mapping[str, str]) -> None:
-    """Write a backup of a stack that runs into a new folder.
+    """Write a backup of a running stack into a new folder.
 
     Raises:
         StackError: The folder exists, or a command failed.
@@ -45,7 +45,9 @@ def save(folder: Path, environ: Mapping[str, str]) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:
-        raise StackError(f"{folder} exists; a backup gets a folder of its own. Name another one.") from None
+        raise StackError(
+            f"{folder} exists; allowed: a new folder, which the backup creates. Name another one."
+        ) from None
     for name in DATABASES:
         dump = ["pg_dump", "--username=postgres", "--format=custom", name]
         with (folder / f"{name}.dump").open("wb") as file:
@@ -57,14 +59,16 @@ def save(folder: Path, environ: Mapping[str, str]) -> None:
 
 
 def restore(folder: Path, environ: Mapping[str, str]) -> None:
-    """Put a backup into a stack of which only PostgreSQL runs.
+    """Restore a backup into a stack of which only PostgreSQL runs.
 
     Raises:
         StackError: A file is missing, or a command failed.
     """
     wanted = [*(f"{name}.dump" for name in DATABASES), FILES]
     if missing := [name for name in wanted if not (folder / name).exists()]:
-        raise StackError(f"{folder} lacks {', '.join(missing)}; it is no backup, or an unfinished one.")
+        raise StackError(
+            f"{folder} lacks {', '.join(missing)}; it is no backup, or an incomplete one. Name another folder."
+        )
     for name in DATABASES:
         load = ["pg_restore", "--username=postgres", "--clean", "--if-exists", "--exit-on-error", f"--dbname={name}"]
         with (folder / f"{name}.dump").open("rb") as file:
@@ -89,7 +93,9 @@ def _container(service: str, environ: Mapping[str, str]) -> str:
     everything = ["--all"] if compose[0] == "docker" else []
     found = _said([*compose, "ps", *everything, "-q", service], environ).split()
     if len(found) != 1:
-        raise StackError(f"{service} has {len(found)} containers; exactly one is needed. Look at: docker compose ps")
+        raise StackError(
+            f"{service} has {len(found)} containers; allowed: exactly one. Check with `docker compose ps`."
+        )
     return found[0]
 
 

@@ -1,7 +1,7 @@
-"""`python3 -m scripts.compose_secrets [FOLDER]`: makes the container stack's secrets, each once, in `secrets/`.
+"""`python3 -m scripts.compose_secrets [FOLDER]`: creates the container stack's secrets in `secrets/`.
 
-Each service gets a file of its own, with what it needs and no more. A second call keeps every secret, and adds what is
-missing. Runs on any Python from 3.8 and needs nothing installed.
+Each service gets a file of its own, with only the secrets that it needs. A second call keeps every secret, and adds
+missing ones. Runs on any Python from 3.8 and needs nothing installed.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "login.env": _same("ADMIN_PASSWORD"),
     "grafana.env": _same("GF_SECURITY_ADMIN_PASSWORD"),
 }
-"""By file, its variables; {NAME} stands for a secret."""
+"""The variables of each file; {NAME} stands for a secret."""
 
 
 def ensure_secrets(folder: Path) -> None:
-    """Write the files; secrets that are in one of them already stay as they are.
+    """Write the files; existing secrets are kept.
 
     Raises:
         StackError: The folder is open to other users.
@@ -103,14 +103,14 @@ def _write(path: Path, text: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make the secrets, and say where the login is."""
+    """Create the secrets, and print where the login is."""
     folder = Path(arguments[0]) if arguments else FOLDER
     try:
         ensure_secrets(folder)
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Secrets are in {folder}. The login is user admin, password in {folder / 'login.env'}.")
+    print(f"The secrets are in {folder}. Log in as user admin with the password in {folder / 'login.env'}.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`python -m scripts.demo`: the whole way once, from a day's reviews to answers of the model that was trained on them.
+"""`python -m scripts.demo`: runs the pipeline once for a day's reviews, and queries the model that it trained.
 
 Reads the make variables DATE, FEED, IMDB_ARCHIVE, UI_PORT, REST_PORT and GRPC_PORT from the environment.
 """
@@ -25,16 +25,16 @@ from scripts.stack.watch import follow, log_path
 DATE = "2026-11-05"
 SAMPLE = "sample"
 SAMPLE_STEPS = 30
-"""Batches that are trained on the sample feed, 1.5 epochs: enough for it, and a minute less than the settings' 2."""
+"""Batches to train on for the sample feed: 1.5 epochs, a minute faster than the settings' 2, and good enough."""
 RUN_PREFIX = "demo__"
 LOAD_SECONDS = 120.0
 
 
 def demo(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
-    """Start the stack, run the DAG for a date, ask the model, stop the stack.
+    """Start the stack, run the DAG for a date, query the model, stop the stack.
 
     Raises:
-        StackError: The stack cannot start, a part died, the run failed, or the model answers wrongly.
+        StackError: The stack cannot start, a service died, the run failed, or the model answers wrongly.
     """
     started = time.monotonic()
     date = read_date(environ.get("DATE", ""))
@@ -64,11 +64,13 @@ def read_date(value: str) -> dt.date:
     try:
         return dt.date.fromisoformat(value or DATE)
     except ValueError:
-        raise StackError(f"DATE is {value!r}; allowed: a date like {DATE}. Repeat with DATE={DATE}.") from None
+        raise StackError(
+            f"DATE is {value!r}; allowed: a date like {DATE}. Repeat the command with DATE={DATE}."
+        ) from None
 
 
 def start_run(stack: Stack, date: dt.date, steps: int) -> str:
-    """Unpause the DAG and trigger a run that trains on a number of batches, 0: the settings' epochs; return its id.
+    """Unpause the DAG, trigger a run, and return the run's id.
 
     The run has no logical date, since a DAG has one run per logical date: a second demo for the same date would be
     refused. The date goes into the parameter data_date, where people put it who trigger by hand. Artifacts of earlier
@@ -85,7 +87,7 @@ def start_run(stack: Stack, date: dt.date, steps: int) -> str:
 
 
 def wait_for_model(stack: Stack, run_id: str, progress: ProgressReporter) -> None:
-    """Wait until the model server serves the newest version; say so where that is not this run's.
+    """Wait until the model server serves the newest version; print a line where that is not this run's.
 
     Raises:
         RunFailedError: No version was ever pushed.
@@ -95,10 +97,12 @@ def wait_for_model(stack: Stack, run_id: str, progress: ProgressReporter) -> Non
     version = newest_version(stack.paths.models)
     reason = last_lines(log_path(stack.paths.logs / "tasks", MODEL, run_id, pusher), 1)
     if version is None:
-        raise RunFailedError(f"The run succeeded, but its model was not pushed (Pusher: {pusher.state}):\n{reason}")
+        raise RunFailedError(
+            f"The run succeeded, but the Pusher did not publish its model (Pusher: {pusher.state}):\n{reason}"
+        )
     if pusher.state == "skipped":
         progress.say(
-            f"This run's model was not pushed; the champion, version {version}, answers. The Pusher says:\n{reason}"
+            f"This run's model was not published; the champion, version {version}, answers. The Pusher's log:\n{reason}"
         )
 
     def missing() -> str:
@@ -109,7 +113,7 @@ def wait_for_model(stack: Stack, run_id: str, progress: ProgressReporter) -> Non
 
 
 def ask_both(stack: Stack, progress: ProgressReporter, environ: Mapping[str, str]) -> None:
-    """Ask about two reviews over REST and two over gRPC, and print the answers.
+    """Classify two reviews over REST and two over gRPC, and print the answers.
 
     Raises:
         RunFailedError: No answer, or a wrong one to an obvious review.

@@ -3,13 +3,13 @@
 ScriptError               anything a user can act on; printed without a traceback
 ├── SetupError            an environment cannot be built
 └── StackError            the local stack cannot run
-    ├── NotReadyError     a part did not become healthy in time
+    ├── NotReadyError     a service did not become healthy in time
     └── RunFailedError    a DAG run ended in failure
 """
 
 
 class ScriptError(Exception):
-    """What went wrong, what was found, what is allowed and what to do, as one message for the terminal."""
+    """An error for the user. Its message says what is wrong, what was found, what is allowed and what to do."""
 
 
 class SetupError(ScriptError):
@@ -17,11 +17,11 @@ class SetupError(ScriptError):
 
 
 class StackError(ScriptError):
-    """The local stack cannot run: a taken port, a broken DAG file, a part that died."""
+    """The local stack cannot run: a taken port, a broken DAG file, a service that died."""
 
 
 class NotReadyError(StackError):
-    """A part of the stack did not become healthy in time."""
+    """A service of the stack did not become healthy in time."""
 
 
 class RunFailedError(StackError):

@@ -1,4 +1,4 @@
-"""`python -m scripts.up`: starts the stack, says where it is and stays until Ctrl-C.
+"""`python -m scripts.up`: starts the stack, prints its addresses, and runs until Ctrl-C.
 
 Reads the make variables UI_PORT, REST_PORT, GRPC_PORT, FEED and IMDB_ARCHIVE from the environment.
 """
@@ -25,7 +25,7 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
     """Run the stack until a signal ends it.
 
     Raises:
-        StackError: It cannot start, or a part died.
+        StackError: The stack cannot start, or a service died.
     """
     progress = ProgressReporter(say)
     paths, ports = find_paths(environ), read_ports(environ)
@@ -47,7 +47,7 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
 
 
 def where(stack: Stack) -> str:
-    """Return the addresses, the place of the login and what to try, as lines for the terminal."""
+    """Return the addresses, the file of the login and commands to try, as lines for the terminal."""
     ports, paths = stack.ports, stack.paths
     prefix = "" if paths == find_paths({}) else f"{STATE_VARIABLE}={paths.state} "
     airflow = f"{prefix}scripts/bert airflow"

@@ -28,16 +28,16 @@ _DATABASES = {"metadata": "the ML Metadata store's address", "ledger": "the ledg
 
 
 class Finding(TypedDict):
-    """What was looked at, and what came of it."""
+    """The result of one check."""
 
     what: str
     got: str
     do: str
-    """What to do; empty: it is as it should be."""
+    """What to do; empty: nothing is wrong."""
 
 
 def main() -> int:
-    """Look; return the exit code, 0 also where something is wrong."""
+    """Print the findings; return the exit code, 0 also where something is wrong."""
     request: dict[str, str] = json.load(sys.stdin)
     findings = [
         packages(Path(request["lock"])),
@@ -102,13 +102,13 @@ def _checked(what: str, config: EncoderSettings) -> Finding:
 
 
 def database(name: str, address: str) -> Finding:
-    """Connect to a database, and make nothing; a file of SQLite's may be missing, for the first run makes it."""
+    """Connect to a database without creating it; a file of SQLite's may be missing, since the first run makes it."""
     try:
         parsed = database_url.parse(address, what=_DATABASES[name], setting=name, error=LedgerError)
     except LedgerError as error:
         return Finding(what=name, got=str(error), do=f"correct [bert_service] {name}")
     if parsed.file and not parsed.file.exists():
-        return Finding(what=name, got=f"{parsed.file}, which the first run makes", do="")
+        return Finding(what=name, got=f"{parsed.file}, which the first run will create", do="")
     options = {} if parsed.file else {"connect_timeout": _CONNECT_SECONDS}
     engine = sa.create_engine(parsed.url, connect_args=options)
     try:

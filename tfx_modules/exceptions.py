@@ -1,4 +1,4 @@
-"""What can go wrong on the TFX side, as one tree.
+"""The errors of the TFX side, as one tree.
 
 ::
 
@@ -11,7 +11,7 @@
     │   └── UnusableModelError   it never will be: it cannot be loaded, or is no model of ours
     ├── NodeError            a node of the compiled pipeline cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
-    ├── RetentionError       what has had its time cannot be told or removed (``tfx_modules.retention.exceptions``)
+    ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
     ├── GateError            data or model stopped the run; the message says why, with numbers
     └── ServingError         the model server cannot start, load or answer
 """

@@ -1,1 +1,1 @@
-"""This server beside FastAPI with PyTorch, and with ONNX Runtime: same reviews, encoder and cores, in one run."""
+"""Compares this server with FastAPI and PyTorch, and ONNX Runtime, on the same reviews, encoder and cores."""

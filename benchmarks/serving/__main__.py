@@ -37,15 +37,15 @@ BATCHING = "max_batch_size { value: 32 } num_batch_threads { value: 2 }"
 
 @dataclass(frozen=True)
 class Setting:
-    """What every server is measured with."""
+    """The workload that every server is measured with."""
 
     folder: Path
     texts: Mapping[int, Sequence[str]]
-    """By the number of WordPieces that they are cut at."""
+    """The texts, by the number of WordPieces that they are cut at."""
     clients: int
     seconds: float
     threads: int
-    """That an operation computes with; 0: as many as there are cores."""
+    """Threads that an operation computes with; 0: one for each core."""
 
 
 def workloads(reviews: Sequence[str]) -> dict[int, list[str]]:
@@ -117,14 +117,16 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
 
 
 def main() -> None:
-    """Measure all, and print a line as soon as it is known."""
+    """Measure all servers, and print each result at once."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", required=True, help="Python of the peers' environment")
     parser.add_argument("--reviews", type=Path, required=True, help="CSV, gzipped, with the column review")
-    parser.add_argument("--clients", type=int, default=16, help="at saturation (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", default=list(SERVERS), choices=SERVERS, help="servers (default: all)")
-    parser.add_argument("--seconds", type=float, default=8, help="for each figure (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=0, help="of an operation (default: one for each core)")
+    parser.add_argument("--clients", type=int, default=16, help="clients at saturation (default: %(default)s)")
+    parser.add_argument(
+        "--only", nargs="+", default=list(SERVERS), choices=SERVERS, help="servers to measure (default: all)"
+    )
+    parser.add_argument("--seconds", type=float, default=8, help="seconds for each figure (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="threads of an operation (default: one for each core)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Clients that ask for one text at a time, each on a connection of its own, as soon as they have the last answer."""
+"""Measures a server with clients that send one text a request, each on a connection of its own, one after the other."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ Ask = Callable[[str], float]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a workload gave.
+    """The result of a workload.
 
     Attributes:
         percentiles: milliseconds of one client's requests: half, 95 and 99 of 100 take no longer.

@@ -1,10 +1,10 @@
-"""The model that all servers have: the project's encoder, and a head of fixed random weights."""
+"""Makes the model that all servers have: the project's encoder, and a head of fixed random weights."""
 
 import csv
-import dataclasses
 import functools
 import gzip
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import apache_beam as beam
@@ -26,12 +26,12 @@ CONFIG = "models.config"
 
 
 def encoder(tokens: int) -> EncoderSettings:
-    """The default encoder; texts are cut at their end, as Hugging Face's tokenizer does."""
+    """Return the default encoder's settings; texts are cut at their end, as Hugging Face's tokenizer does."""
     return EncoderSettings(max_tokens=tokens, head_tokens=tokens)
 
 
 def encoder_folder() -> Path:
-    """Where the encoder's Hugging Face files are."""
+    """Return the folder of the encoder's Hugging Face files."""
     return resolve(EncoderSettings().source)
 
 
@@ -73,7 +73,7 @@ def read_reviews(file: Path) -> list[str]:
 
 def count_tokens(reviews: Sequence[str], most: int) -> list[int]:
     """Count each review's WordPieces, up to ``most``."""
-    config = dataclasses.asdict(encoder(most))
+    config = asdict(encoder(most))
     rows = tf.constant([review.encode() for review in reviews])
     sparse = tf.sparse.from_dense(rows[:, tf.newaxis])
     labels = tf.sparse.from_dense(tf.ones([len(reviews), 1], tf.int64))
@@ -90,7 +90,7 @@ def _classifier(tokens: int) -> bert_classifier.SentimentClassifier:
 
 def _transform(folder: Path, tokens: int) -> tft.TFTransformOutput:
     kinds = {features.REVIEW: tf.io.VarLenFeature(tf.string), features.LABEL: tf.io.VarLenFeature(tf.int64)}
-    function = functools.partial(preprocessing_fn, custom_config={"encoder": dataclasses.asdict(encoder(tokens))})
+    function = functools.partial(preprocessing_fn, custom_config={"encoder": asdict(encoder(tokens))})
     out = folder / f"transform{tokens}"
     with pipeline_of(()) as pipeline, tft_beam.Context(temp_dir=str(folder / "work")):
         rows = pipeline | beam.Create([{features.REVIEW: [b"A fine film."], features.LABEL: [1]}])

@@ -1,4 +1,4 @@
-"""A server as an engineer would write it without this project; runs in the peers' environment, and imports no other.
+"""Serves the encoder with FastAPI and PyTorch or ONNX Runtime, for comparison; imports nothing of this project.
 
     python benchmarks/serving/peer.py KIND PORT ENCODER_FOLDER HEAD.npz [--batch] [--threads N]
 
@@ -91,7 +91,7 @@ ENCODERS: dict[str, Callable[[str], Encode]] = {
 
 
 class Scorer:
-    """Tokenizer, encoder and head."""
+    """Scores texts with tokenizer, encoder and head."""
 
     def __init__(self, kind: str, folder: str, head: str) -> None:
         self._encode = ENCODERS[kind](folder)
@@ -110,7 +110,7 @@ class Scorer:
 
 
 class Together:
-    """Computes requests that wait together; one batch at a time, which uses all cores."""
+    """Batches the requests that wait; it computes one batch at a time, which uses all cores."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer

@@ -1,4 +1,4 @@
-"""What can go wrong on the Airflow side, as one tree.
+"""The Airflow side's exceptions, as one tree.
 
 ::
 
@@ -10,13 +10,13 @@
     ├── NodeServerError          the node server cannot be reached or answers something else
     ├── ContainerError           the Docker engine cannot be reached, or cannot run a node's container
     ├── NodeCancelledError       a node was stopped because its task was cancelled
-    ├── DataDateError            no data date can be made of what the run was given
-    ├── ReportError              a report is not where reports may be
-    ├── HoldoutError             the reviews that are never trained on are not there, or have changed
-    ├── PromotionCommandError    the promotion command refused or failed, or cannot be understood
-    ├── NotificationError        somebody was not told of a promotion; trying again may help
+    ├── DataDateError            the run's data date cannot be derived from its parameters
+    ├── ReportError              a report is outside the folder that reports may be in
+    ├── HoldoutError             the holdout is missing, or has changed
+    ├── PromotionCommandError    the promotion command refused or failed, or its output cannot be read
+    ├── NotificationError        a channel was not notified of a promotion; trying again may help
     │   └── NotificationRefusedError    trying again cannot help
-    ├── RetentionError           the retention command failed or was cancelled, or cannot be understood
+    ├── RetentionError           the retention command failed or was cancelled, or its output cannot be read
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
         └── BadInputError        too many of a day's rows cannot be used
@@ -40,15 +40,15 @@ class CompileError(BertServiceError):
 
 
 class OutcomeError(BertServiceError):
-    """A node's process left no outcome, or one that does not follow the contract."""
+    """A node's process wrote no outcome, or one that does not follow the contract."""
 
 
 class NodeServerError(BertServiceError):
-    """The node server is not there, or does not speak its protocol."""
+    """The node server does not listen, or does not follow its protocol."""
 
 
 class ContainerError(BertServiceError):
-    """The Docker engine is not there, or cannot make or run a node's container."""
+    """The Docker engine cannot be reached, or cannot create or run a node's container."""
 
 
 class NodeCancelledError(BertServiceError):
@@ -60,23 +60,23 @@ class DataDateError(BertServiceError):
 
 
 class ReportError(BertServiceError):
-    """A report is not to be shown: it is not a report in the folder that they are in."""
+    """A report must not be shown: it is outside the folder that reports may be in."""
 
 
 class HoldoutError(BertServiceError):
-    """The holdout is not there, or is not what it was."""
+    """The holdout is missing, or its content has changed."""
 
 
 class PromotionCommandError(BertServiceError):
-    """The promotion command refused what it was asked, failed, or printed something else than an answer."""
+    """The promotion command refused the request, failed, or printed something else than an answer."""
 
 
 class NotificationError(BertServiceError):
-    """A channel was not told of a promotion."""
+    """A channel was not notified of a promotion."""
 
 
 class NotificationRefusedError(NotificationError):
-    """A channel cannot be told as it is set up; the same message again would be refused again."""
+    """A channel refuses the message because of its configuration; sending it again cannot help."""
 
 
 class RetentionError(BertServiceError):
@@ -84,7 +84,7 @@ class RetentionError(BertServiceError):
 
 
 class FeedError(BertServiceError):
-    """A feed cannot be read or has content of another form."""
+    """A feed cannot be read, or its content does not have the expected form."""
 
 
 class MissingDayError(FeedError):

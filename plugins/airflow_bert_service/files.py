@@ -1,4 +1,4 @@
-"""Files that several processes make and read: made by one of them at a time, seen complete or not at all."""
+"""Locks and atomic writes for files that several processes share."""
 
 import fcntl
 import hashlib
@@ -12,7 +12,7 @@ _BLOCK = 1 << 16
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Hold a lock that one process has at a time; others wait.
+    """Hold an exclusive file lock; other processes wait for it.
 
     Args:
         file: The lock's file, made where it is missing and left behind empty. The kernel frees the lock of a process
@@ -26,7 +26,7 @@ def locked(file: Path) -> Iterator[None]:
 
 @contextmanager
 def publishing(file: Path) -> Iterator[Path]:
-    """Make a file that appears, complete, when the block ends without an error. Hold a lock meanwhile.
+    """Write a file that appears, complete, when the block ends without an error. The caller holds a lock meanwhile.
 
     Args:
         file: The file to make, or to replace.
@@ -46,7 +46,7 @@ def publishing(file: Path) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Have the system write a file, or a folder's entries, to the disk now."""
+    """Flush a file, or a folder's entries, to the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

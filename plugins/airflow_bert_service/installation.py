@@ -1,4 +1,4 @@
-"""Where this package runs from: a checkout of the project, or a wheel that was installed into somebody's Airflow.
+"""Finds the project's files: in a checkout of the project, or in a wheel that is installed into an Airflow.
 
 A wheel carries, in its folder ``packaged``, what a checkout has beside ``plugins``: ``tfx_modules``, the sample feed
 and its holdout, the lock of the TFX environment, the DAG files, and the scripts that build the TFX environment.
@@ -37,27 +37,27 @@ def airflow_home() -> Path:
 
 
 def default_state() -> Path:
-    """Return the folder for what runs leave behind: ``var`` in a checkout, else ``bert_service`` in Airflow's home."""
+    """Return the default state folder: ``var`` in a checkout, else ``bert_service`` in Airflow's home."""
     return project_root() / "var" if is_checkout() else airflow_home() / STATE_FOLDER
 
 
 def module_root_of(dags: Path) -> Path:
-    """Return the folder that holds the ``tfx_modules`` which belong to DAG files.
+    """Return the folder that holds the ``tfx_modules`` of some DAG files.
 
     Args:
-        dags: The folder of the DAG files. ``tfx_modules`` that stands beside it goes before the installed wheel's.
+        dags: The folder of the DAG files. A ``tfx_modules`` beside it takes precedence over the installed wheel's.
     """
     beside = dags.absolute().parent
     return beside if is_checkout() or (beside / MODULES).is_dir() else PACKAGED
 
 
 def program() -> str:
-    """Return the command's name, as a user types it."""
+    """Return the name of the project's command, as a user types it."""
     return CHECKOUT_PROGRAM if is_checkout() else PROGRAM
 
 
 def command(name: str) -> str:
-    """Return what a user types for a sub-command, for use in messages.
+    """Return a sub-command as a user types it, for messages.
 
     Args:
         name: The sub-command, like ``compile`` or ``models history``.

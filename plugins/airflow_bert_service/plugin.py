@@ -1,6 +1,6 @@
-"""The Airflow plugin: what Airflow has to know beforehand. A declaration; the code is in the modules that it imports.
+"""Declares the Airflow plugin; the code is in the modules that it imports.
 
-An installed wheel announces it by the entry point ``airflow.plugins``; in a checkout, Airflow finds it in the plugins
+An installed wheel registers it by the entry point ``airflow.plugins``; in a checkout, Airflow finds it in the plugins
 folder, by ``airflow_bert_service_plugin.py``.
 """
 
@@ -14,10 +14,7 @@ from airflow_bert_service.webui.write_lock import WriteSerializingMiddleware
 
 
 class BertServicePlugin(AirflowPlugin):
-    """Registers the timetable, without which Airflow refuses DAGs that use it, the listener, and web pages.
-
-    And for Airflow's own API server, an order of the requests that write.
-    """
+    """Registers the timetable, the listener, the web pages of reports, and the API server's middleware."""
 
     # Declared by Airflow as attributes of instances.
     name = "bert_service"

@@ -1,4 +1,4 @@
-"""What Airflow is told of an installed wheel as a provider package, by the entry point ``apache_airflow_provider``."""
+"""Returns the provider metadata of an installed wheel; the entry point ``apache_airflow_provider`` names it."""
 
 import json
 from pathlib import Path

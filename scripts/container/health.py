@@ -1,6 +1,6 @@
-"""`python -m scripts.container.health`: whether the part in this container is well; the images' HEALTHCHECK.
+"""`python -m scripts.container.health`: checks the service in this container; the images' HEALTHCHECK.
 
-The variable BERT_SERVICE_PART says which part that is. Exit code 0: healthy; else 1, and a line says why. The checks
+The variable BERT_SERVICE_PART names the service. Exit code 0: healthy; else 1, and a line has the reason. The checks
 are cheap, for they run all the time: none of them imports Airflow or TensorFlow.
 """
 
@@ -17,11 +17,11 @@ API = "http://{host}:8080/api/v2/monitor/health"
 
 
 class UnhealthyError(Exception):
-    """The part is not well; the text says why."""
+    """The service is not healthy; the text is the reason."""
 
 
 def api_server(_environ: Mapping[str, str]) -> None:
-    """Ask the API server whether it answers, and reaches its database."""
+    """Check that the API server answers, and reaches its database."""
     _require(_airflow_health("127.0.0.1"), "metadatabase")
 
 
@@ -54,7 +54,7 @@ def worker(environ: Mapping[str, str]) -> None:
 
 
 def model_server(environ: Mapping[str, str]) -> None:
-    """Ask the model server about its model. Before the first promotion there is none: 404 is well, too."""
+    """Query the model's status at the model server. Before the first promotion there is none: 404 is healthy too."""
     name = environ.get("MODEL_NAME", "bert_sentiment")
     try:
         _get(f"http://127.0.0.1:8501/v1/models/{name}")
@@ -74,7 +74,7 @@ CHECKS: Mapping[str, Callable[[Mapping[str, str]], None]] = {
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Check the part that the environment names; return the exit code."""
+    """Check the service that the environment names; return the exit code."""
     service = environ.get("BERT_SERVICE_PART", "")
     if service not in CHECKS:
         print(f"BERT_SERVICE_PART is {service!r}; allowed: {', '.join(CHECKS)}. Set it for the container.")

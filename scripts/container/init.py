@@ -1,4 +1,4 @@
-"""`python -m scripts.container.init`: Airflow's database, the GPU's pool and the first user; safe to repeat.
+"""`python -m scripts.container.init`: sets up Airflow's database, the GPU pool and the first user; safe to repeat.
 
 Reads ADMIN_PASSWORD for the user `admin`, who is made where there is none; a password changed in the UI stays. And
 GPU_SLOTS, the number of slots of the pool `gpu`, one for each GPU.

@@ -1,4 +1,4 @@
-"""`python -m scripts.container.worker ARGUMENTS`: a Celery worker and, in the same container, its node server.
+"""`python -m scripts.container.worker ARGUMENTS`: runs a Celery worker and its node server in one container.
 
 They live and die together, so that the engine's restart policy restarts both: a worker without its node server would
 take tasks and fail them. The arguments are those of `airflow celery worker`.
@@ -44,7 +44,7 @@ class Pair:
             if self._ending:
                 return 0
             if not self._socket.exists():
-                print("worker: the node server did not come up; its output is above", file=sys.stderr, flush=True)
+                print("worker: the node server did not start; its output is above", file=sys.stderr, flush=True)
                 return 1
             self._worker = subprocess.Popen(
                 ["airflow", "celery", "worker", "--skip-serve-logs", *arguments], cwd=self._root, env=self._environ
@@ -54,7 +54,7 @@ class Pair:
             self._stop()
 
     def end(self, number: int, _frame: FrameType | None) -> None:
-        """Answer a signal: the worker finishes its tasks first (Celery's warm shutdown), the node server goes after."""
+        """Handle a signal: the worker finishes its tasks (Celery's warm shutdown), then the node server stops."""
         self._ending = True
         if self._worker is not None:
             self._worker.send_signal(number)
@@ -92,7 +92,7 @@ class Pair:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the pair with the environment of the container."""
+    """Run worker and node server with the environment of the container."""
     pair = Pair(Path(os.environ["BERT_SERVICE_ROOT"]), os.environ)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pair.end)

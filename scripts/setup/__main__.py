@@ -1,4 +1,4 @@
-"""`python3 -m scripts.setup [tools]`: builds what is missing, and nothing when nothing is.
+"""`python3 -m scripts.setup [tools]`: builds the environments that are missing or out of date.
 
 Without an argument, the two environments that run the project; `tools`: the one with what builds the docs site and
 checks imports.
@@ -17,7 +17,10 @@ from scripts.setup.missing import build_missing
 def main(root: Path, arguments: Sequence[str] = ()) -> int:
     """Build the environments that are not ready; return the exit code."""
     if list(arguments) not in ([], ["tools"]):
-        print(f"Set-up got {' '.join(arguments)}; allowed: nothing, or tools.", file=sys.stderr)
+        print(
+            f"Set-up got the argument {' '.join(arguments)}; allowed: none, or tools. Repeat with one of these.",
+            file=sys.stderr,
+        )
         return 2
     environments = (tools_environment(root),) if arguments else all_environments(root)
     return build_missing(environments, root / ".venv")

@@ -1,4 +1,4 @@
-"""The project's environments: what they are made of, whether they are ready, and building them."""
+"""Defines the project's environments, checks whether they are ready, and builds them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Environment:
     python: str
     root: Path
     place: Path | None = None
-    """Where it lives, if not in the project's `.venv`."""
+    """The environment's folder, if not in the project's `.venv`."""
 
     @property
     def folder(self) -> Path:
-        """Where it lives."""
+        """The environment's folder."""
         return self.place or self.root / ".venv" / self.name
 
     @property
@@ -41,7 +41,7 @@ class Environment:
 
     @property
     def log(self) -> Path:
-        """What uv said while building it."""
+        """The log of uv's output."""
         return self.folder.with_name(self.folder.name + ".log")
 
     def key(self) -> str:
@@ -50,7 +50,7 @@ class Environment:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def is_ready(self) -> bool:
-        """Whether it was built to the end, from this lock, and its interpreter is still there."""
+        """Whether the environment was built completely, from this lock, and its interpreter still exists."""
         try:
             return self.stamp.read_text() == self.key() and (self.folder / "bin" / "python").exists()
         except OSError:
@@ -68,10 +68,10 @@ def tools_environment(root: Path) -> Environment:
 
 
 def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str, str]) -> None:
-    """Make the environment from nothing: what an interrupted or older set-up left is removed first.
+    """Build the environment from nothing; remains of an interrupted or older set-up are removed first.
 
     Raises:
-        SetupError: uv failed; the message ends with what uv said last.
+        SetupError: uv failed; the message ends with uv's last lines.
     """
     folder = environment.folder
     if environment.stamp.exists():

@@ -1,4 +1,4 @@
-"""`python3 -m scripts.setup.lock [--upgrade]`: turns requirements/*.in into lock files that pin every package.
+"""`python3 -m scripts.setup.lock [--upgrade]`: resolves requirements/*.in into lock files that pin every package.
 
 Those of the container images in docker/requirements/ follow: the same versions, without what checks and tests need.
 """

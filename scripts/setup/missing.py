@@ -17,7 +17,7 @@ from scripts.setup.uv import UV_LOCK, ask_uv_for_python, find_or_fetch_uv
 
 
 def build_missing(environments: Sequence[Environment], home: Path) -> int:
-    """Build those that are not ready; return the exit code.
+    """Build the environments that are not ready; return the exit code.
 
     Args:
         environments: What there should be; all of one root.

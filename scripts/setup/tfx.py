@@ -1,6 +1,6 @@
-"""`python3 -m scripts.setup.tfx FOLDER`: builds the TFX environment in a folder; nothing where that is done.
+"""`python3 -m scripts.setup.tfx FOLDER`: builds the TFX environment in a folder, unless it is ready.
 
-It is what `bert-service setup-tfx` of an installed wheel runs.
+The command `bert-service setup-tfx` runs it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
     folder = Path(arguments[0]).expanduser().absolute()
     if _is_somebody_elses(folder):
         print(
-            f"{folder} has files and is no virtual environment; allowed: a folder that is not there, is empty, or has "
+            f"{folder} has files and is no virtual environment; allowed: a folder that is missing, is empty, or has "
             "the environment of an earlier set-up, which is replaced. Name another folder.",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""Finds uv, or fetches it into the project's own folder, and asks it for a Python."""
+"""Finds uv, or installs it into the project's own folder, and gets a Python from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find_or_fetch_uv(home: Path, lock: Path, environ: Mapping[str, str]) -> Path
         environ: The environment variables to run with.
 
     Raises:
-        SetupError: pip cannot fetch it; says what to install.
+        SetupError: pip cannot fetch uv; the message names what to install.
     """
     folder = home / "uv"
     on_path = shutil.which("uv", path=environ.get("PATH"))
@@ -32,7 +32,7 @@ def find_or_fetch_uv(home: Path, lock: Path, environ: Mapping[str, str]) -> Path
         if new_enough(uv):
             return uv
     if not new_enough(folder / "bin" / "uv"):
-        print(f"uv: not found, fetching it into {folder}", flush=True)
+        print(f"uv: not found, installing it into {folder}", flush=True)
         _fetch(folder, lock, environ)
     return folder / "bin" / "uv"
 
@@ -53,7 +53,7 @@ def ask_uv_for_python(uv: Path, version: str, home: Path, environ: Mapping[str, 
     find = [str(uv), "python", "find", "--no-config", "--no-project", "--managed-python", version]
     for settings in (dict(environ), own):
         if settings is own:
-            print(f"Python {version}: not found, asking uv for one", flush=True)
+            print(f"Python {version}: not found, getting it with uv", flush=True)
             subprocess.run([str(uv), "python", "install", "--no-config", version], env=own, check=False)
         done = subprocess.run(find, env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         if done.returncode == 0:

@@ -17,7 +17,7 @@ ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"}
 
 @dataclass(frozen=True)
 class TaskState:
-    """One task of a DAG run, as it is at the moment of asking."""
+    """The state of a task of a DAG run at the moment of the request."""
 
     task_id: str
     state: str
@@ -38,7 +38,7 @@ class TaskState:
 
 
 class AirflowApi:
-    """Airflow's REST API, as one user. Not a general client: it knows what the demo and the tests ask for."""
+    """Client of Airflow's REST API, as one user. It has only the calls that the demo and the tests need."""
 
     def __init__(self, url: str, *, user: str, password: str) -> None:
         # Without the proxies that the environment may name: the server is on loopback.
@@ -54,7 +54,7 @@ class AirflowApi:
         self._client.close()
 
     def health(self) -> dict[str, str]:
-        """Return the status of each of Airflow's parts; empty while the server does not answer."""
+        """Return the status of each of Airflow's components; empty while the server does not answer."""
         try:
             answer = self._client.get("/api/v2/monitor/health")
         except httpx.TransportError:

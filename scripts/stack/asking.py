@@ -1,4 +1,4 @@
-"""Asking the served model: waiting for the newest version, queries over both protocols, checking the answers."""
+"""Queries the served model over REST and gRPC, and checks the answers."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ STATUS_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Question:
-    """A review, and what the model must say of it; None where a good model might say either."""
+    """A review and its expected label; None where a good model might predict either."""
 
     text: str
     label: str | None
@@ -36,7 +36,7 @@ GRPC_QUESTIONS = (
 
 
 def newest_version(models: Path) -> int | None:
-    """Return the number of the newest pushed version, None where there is none; version 10 comes after 9."""
+    """Return the number of the newest published version, None where there is none; version 10 comes after 9."""
     return max((int(folder.name) for folder in models.iterdir() if folder.name.isdigit()), default=None)
 
 
@@ -54,12 +54,12 @@ def missing_version(ports: Ports, version: int) -> str:
 def ask(
     paths: StackPaths, server: Sequence[str], questions: Sequence[Question], environ: Mapping[str, str]
 ) -> list[str]:
-    """Ask the served model with the project's own client.
+    """Query the served model with the project's own client.
 
     Args:
         paths: Where the stack lives.
         server: The client's flag for protocol and address.
-        questions: What to ask.
+        questions: The reviews to classify.
         environ: The environment to build on.
 
     Returns:
@@ -94,7 +94,7 @@ def check_answers(questions: Sequence[Question], lines: Sequence[str]) -> None:
         RunFailedError: One is wrong, or missing.
     """
     if len(lines) != len(questions):
-        raise RunFailedError(f"{len(questions)} reviews were asked about, {len(lines)} answers came: {lines}")
+        raise RunFailedError(f"{len(questions)} reviews were sent, {len(lines)} answers came: {lines}")
     for question, line in zip(questions, lines, strict=True):
         label = line.partition(" ")[0]
         if question.label is not None and label != question.label:

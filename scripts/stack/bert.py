@@ -1,4 +1,4 @@
-"""`python -m scripts.stack.bert SUB-COMMAND ...`: the project's command, with the stack's environment.
+"""`python -m scripts.stack.bert SUB-COMMAND ...`: runs the project's command with the stack's environment.
 
 Where the stack runs, its ports and settings apply, else the defaults; sub-commands work without it too. `airflow` is
 Airflow's own command; the others are those of `airflow_bert_service.cli`, which an installed wheel has as
@@ -22,7 +22,7 @@ NEED_NOTHING = frozenset({"-h", "--help", "help", "--version"})
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Go on as the sub-command, in this process's stead; where that cannot be done, say why and exit with 1."""
+    """Replace this process with the sub-command; where that fails, print the error and exit with 1."""
     paths = find_paths(os.environ)
     environment = plain_environment(os.environ)
     try:

@@ -1,4 +1,4 @@
-"""What the stack's commands have in common: signals, errors and exit codes."""
+"""Runs the stack's commands: handles signals, errors and exit codes."""
 
 import sys
 from collections.abc import Callable

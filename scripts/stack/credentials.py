@@ -1,4 +1,4 @@
-"""The stack's secrets: made once, kept in files that only their owner can read, handed to processes by environment."""
+"""Creates the stack's secrets once, in files that only their owner can read."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ class Credentials:
     """Of the user ``admin``."""
 
     def environment(self) -> dict[str, str]:
-        """Return what Airflow's processes get; the password is not among it, they read the login file."""
+        """Return the variables of Airflow's processes, without the password: they read the login file."""
         return {
             "AIRFLOW__API_AUTH__JWT_SECRET": self.jwt_secret,
             "AIRFLOW__CORE__FERNET_KEY": self.fernet_key,
@@ -38,7 +38,7 @@ class Credentials:
 
 
 def ensure_credentials(folder: Path) -> Credentials:
-    """Return the secrets in `folder`; those that are missing are made.
+    """Return the secrets in `folder`; missing ones are created.
 
     Raises:
         StackError: The folder is open to other users.

@@ -1,4 +1,4 @@
-"""Airflow's database: made, or brought to the installed Airflow's version, where that was not done before."""
+"""Creates Airflow's database, or migrates it to the installed Airflow's version."""
 
 import fcntl
 import subprocess

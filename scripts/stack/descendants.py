@@ -1,4 +1,4 @@
-"""Processes that a process of ours started and left behind. Linux only: it reads /proc.
+"""Finds and kills processes that a child process left behind. Linux only: it reads /proc.
 
 A task may start a node in a session of its own, so that killing process groups does not reach every one. As their
 "subreaper" (prctl(2)), this process inherits those whose parent ends, and so finds them all among its descendants.

@@ -1,4 +1,4 @@
-"""The environment that the stack's processes run under, and a record of it for commands beside the stack."""
+"""Builds the environment variables of the stack's processes, and records them for commands beside the stack."""
 
 import json
 import os
@@ -17,7 +17,7 @@ FEED_VARIABLES = {"FEED": "AIRFLOW__BERT_SERVICE__FEED", "IMDB_ARCHIVE": "AIRFLO
 
 @dataclass(frozen=True)
 class Choices:
-    """What differs from one start of the stack to the next."""
+    """The ports and settings of one start of the stack."""
 
     ports: Ports = field(default_factory=Ports)
     node_socket: str = ""
@@ -41,13 +41,13 @@ class Choices:
 
 
 def feed_settings(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings that the make variables FEED and IMDB_ARCHIVE stand for; empty ones are left out."""
+    """Return the settings of the make variables FEED and IMDB_ARCHIVE; empty variables are left out."""
     given = {variable: values.get(variable, "") for variable in FEED_VARIABLES}
     return {FEED_VARIABLES[variable]: value for variable, value in given.items() if value}
 
 
 def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` without what harms a Python of ours: what the TFX side's processes get."""
+    """Return `environ` without the variables that disturb Python, for the TFX side's processes."""
     return {name: value for name, value in environ.items() if name not in STRIPPED}
 
 
@@ -57,7 +57,7 @@ def airflow_environment(
     """Return the environment of Airflow's processes and commands.
 
     Args:
-        paths: Where the stack lives.
+        paths: The stack's folders.
         credentials: Its secrets.
         chosen: :meth:`Choices.environment`, of this start or of the stack that runs.
         environ: The environment to build on.
@@ -100,7 +100,7 @@ def write_session(paths: StackPaths, choices: Choices) -> None:
 
 
 def read_session(paths: StackPaths) -> dict[str, str]:
-    """Return the choices of the stack that runs at `place`, or the default ones where none does."""
+    """Return the choices of the running stack at `paths`, or the default ones where none runs."""
     # A stack that was killed leaves its record behind, and no node server.
     if not is_running(paths) or not paths.session.exists():
         return Choices().environment()

@@ -1,4 +1,4 @@
-"""One stack per state folder: a lock that the kernel frees however its holder ends."""
+"""Locks a state folder for one stack; the kernel frees the lock however its holder ends."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""Where a stack lives: the project's folder and the folder that holds its state."""
+"""Defines the folders of a stack: the project's folder and the state folder."""
 
 import hashlib
 import os
@@ -46,7 +46,7 @@ class StackPaths:
 
     @property
     def logs(self) -> Path:
-        """One file a part of the stack; ``tasks/`` below it holds the tasks' logs."""
+        """One log file for each service of the stack; ``tasks/`` below it holds the tasks' logs."""
         return self.state / "logs"
 
     @property
@@ -61,12 +61,12 @@ class StackPaths:
 
     @property
     def session(self) -> Path:
-        """What a running stack tells commands beside it (see :mod:`scripts.stack.environment`)."""
+        """File with the settings of the running stack, for commands beside it (:mod:`scripts.stack.environment`)."""
         return self.state / "session.json"
 
 
 def find_paths(environ: Mapping[str, str], root: Path = PROJECT_ROOT) -> StackPaths:
-    """Return the place of the stack: the state is in ``$BERT_SERVICE_STATE``, else in ``var/`` of the project."""
+    """Return the folders of the stack: the state is in ``$BERT_SERVICE_STATE``, else in ``var/`` of the project."""
     chosen = environ.get(STATE_VARIABLE)
     return StackPaths(root, Path(chosen).expanduser().resolve() if chosen else root / "var")
 

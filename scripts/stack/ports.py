@@ -1,4 +1,4 @@
-"""The stack's three ports, and whether they are free."""
+"""Reads the stack's three ports, and checks that they are free."""
 
 import errno
 import socket

@@ -1,4 +1,4 @@
-"""Processes that run beside this one: started in sessions of their own, watched, and stopped with their children."""
+"""Starts, watches and stops the stack's processes, each in a session of its own, with their children."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ ROUND_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Service:
-    """A process to run: what it is called and how it is started."""
+    """A service of the stack: the name, command and log of one process."""
 
     name: str
     command: Sequence[str]
@@ -32,16 +32,16 @@ class Service:
 
 
 class Processes:
-    """The parts that were started, in the order of their start.
+    """The started services, in the order of their start.
 
-    Not a supervisor: a part that dies is an error, never started again.
+    It is not a supervisor: a service that dies is an error, and is never restarted.
     """
 
     def __init__(self) -> None:
         self._running: list[tuple[Service, subprocess.Popen[bytes]]] = []
 
     def start(self, service: Service) -> int:
-        """Start a part in a session of its own, where the terminal's Ctrl-C does not reach it; return its process."""
+        """Start a service in a session of its own, where the terminal's Ctrl-C does not reach it; return its pid."""
         service.log.parent.mkdir(parents=True, exist_ok=True)
         with service.log.open("wb") as log:
             process = subprocess.Popen(
@@ -58,7 +58,7 @@ class Processes:
         return process.pid
 
     def check(self) -> None:
-        """Check that every part still runs.
+        """Check that every service still runs.
 
         Raises:
             StackError: One has ended; the message names it and ends with the end of its log.
@@ -73,7 +73,7 @@ class Processes:
                 )
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End every part, the last started first, and whatever they started; force what is left after `seconds`.
+        """Stop every service, the last started first, and their children; kill what is left after `seconds`.
 
         Raises:
             StackError: Something could not even be killed.

@@ -1,4 +1,4 @@
-"""The parts that a stack is made of, as commands."""
+"""Defines the services of a stack, with their commands."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ def node_server(paths: StackPaths, socket: Path, environment: Mapping[str, str])
 
 
 def model_address(ports: Ports) -> str:
-    """Return where the model server tells the model's state over REST."""
+    """Return the URL of the model's status at the model server."""
     return f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
 
 

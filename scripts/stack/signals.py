@@ -1,4 +1,4 @@
-"""Signals that end a stack: the first one unwinds whatever goes on, and nothing disturbs the stopping after it."""
+"""Handles the signals that end a stack: the first one raises, and later ones are ignored while the stack stops."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """Somebody wants the stack to end. Not an error: no handler of errors should keep it.
+    """A signal asked the stack to stop. It is not an error: no handler of exceptions may catch it.
 
     Attributes:
         number: The signal.

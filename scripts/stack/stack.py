@@ -1,4 +1,4 @@
-"""The stack as a whole: what is started in which order, when it is ready, and that it is stopped."""
+"""Starts the stack's services in order, waits until they are ready, and stops them."""
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ AIRFLOW_SERVICES = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that runs. Made by :func:`running_stack`, and of no use after its block."""
+    """A running stack. Made by :func:`running_stack`, and invalid after its block."""
 
     paths: StackPaths
     ports: Ports
@@ -78,7 +78,7 @@ class Stack:
         try:
             wait_until(missing_while_all_run, seconds=READY_SECONDS, progress=progress)
         except NotReadyError as error:
-            raise NotReadyError(f"{error} The parts' logs are in {self.paths.logs}.") from error
+            raise NotReadyError(f"{error} The services' logs are in {self.paths.logs}.") from error
 
     def _missing_for_tasks(self) -> str:
         health = self.api.health()

@@ -1,4 +1,4 @@
-"""The end of a log, readable."""
+"""Formats the end of a log for the terminal."""
 
 import json
 from collections import deque

@@ -1,4 +1,4 @@
-"""Waiting for something with a deadline, and never in silence."""
+"""Waits for a condition with a deadline, and reports what it waits for."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ SILENCE_SECONDS = 15.0
 
 
 class ProgressReporter:
-    """Says what is being waited for whenever nothing was printed for a while."""
+    """Prints what a command waits for whenever nothing was printed for a while."""
 
     def __init__(self, say: Callable[[str], None], silence: float = SILENCE_SECONDS) -> None:
         self._say = say
@@ -31,7 +31,7 @@ class ProgressReporter:
 def wait_until(
     missing: Callable[[], str], *, seconds: float, progress: ProgressReporter, every: float = ROUND_SECONDS
 ) -> None:
-    """Wait until nothing is missing any more.
+    """Wait until a condition holds.
 
     Args:
         missing: Says what is still missing, "" when nothing is; may raise what ends the waiting.

@@ -1,4 +1,4 @@
-"""Following a DAG run on the terminal: a line per task as it ends, and the log's end of the one that failed."""
+"""Follows a DAG run on the terminal: prints a line for each task that ends, and the log's end of a failed one."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +51,7 @@ def lines_for(before: Mapping[str, TaskState], tasks: Iterable[TaskState]) -> li
 
 
 def waiting_for(state: str, tasks: Sequence[TaskState], others: Sequence[str] = ()) -> str:
-    """Say in a few words what a DAG run is busy with.
+    """Describe in a few words what a DAG run waits for.
 
     Args:
         state: The run's.
@@ -70,10 +70,10 @@ def waiting_for(state: str, tasks: Sequence[TaskState], others: Sequence[str] = 
 
 
 def failure(dag_id: str, run_id: str, tasks: Iterable[TaskState], logs: Path) -> str:
-    """Say which task failed, with the end of its log and the log's path."""
+    """Return a message with the failed task, the end of its log and the log's path."""
     failed = [task for task in tasks if task.state == "failed"]
     if not failed:
-        return f"The DAG run {run_id} was marked failed, although none of its tasks failed. Somebody ended it."
+        return f"The DAG run {run_id} was marked failed by a user: none of its tasks failed."
     blocks = []
     for task in failed:
         log = log_path(logs, dag_id, run_id, task)

@@ -1,4 +1,4 @@
-"""`python -m scripts.stack_test`: the whole test; exit code 0 when all of it went as it should.
+"""`python -m scripts.stack_test`: runs the whole test; exit code 0 when every step passed.
 
 The figures go to `var/stack-test/figures.json`. STACK_TEST_KEEP=1 leaves the stack running at the end, for a look.
 """

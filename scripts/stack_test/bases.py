@@ -1,4 +1,4 @@
-"""Base images without a registry: a Debian made by debootstrap, with this machine's Pythons in /usr/local."""
+"""Builds base images without a registry: a Debian by debootstrap, with this machine's Pythons in /usr/local."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The Docker engine and the Compose client, as commands."""
+"""Runs commands of the Docker engine's and the Compose client."""
 
 import json
 import subprocess

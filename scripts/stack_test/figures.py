@@ -1,4 +1,4 @@
-"""What the test saw, as lines on the terminal and as a file."""
+"""Records the test's measurements, as lines on the terminal and as a file."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Where the test's stack lives: a project of its own, free ports, images and secrets of its own."""
+"""Defines the test's stack: a Compose project with ports, images and secrets of its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ STAND_INS = {"postgres": "bert-service-test/postgres", "redis": "bert-service-te
 
 @dataclass(frozen=True)
 class TestStack:
-    """The test's place."""
+    """The Compose project, ports and folders of the test's stack."""
 
     engine: Engine
     folder: Path
@@ -65,7 +65,7 @@ def make_test_stack(root: Path, state: Path, environ: Mapping[str, str]) -> Test
 
 
 def with_node_containers(test_stack: TestStack) -> TestStack:
-    """Return the same place with ``docker-compose.node-containers.yaml`` on top."""
+    """Return the same stack with ``docker-compose.node-containers.yaml`` on top."""
     environ = test_stack.engine.environ
     socket = environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
     variables = {

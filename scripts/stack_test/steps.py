@@ -1,4 +1,4 @@
-"""The test's steps, in their order; each leaves a stack that the next can use."""
+"""Implements the test's steps, in their order; each leaves a stack that the next can use."""
 
 import datetime as dt
 import shutil

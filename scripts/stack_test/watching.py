@@ -1,4 +1,4 @@
-"""Looking at the stack from outside: health, runs, what is kept in the databases, and the served model."""
+"""Observes the stack from outside: health, runs, rows in the databases, and the served model."""
 
 import time
 from collections.abc import Callable, Sequence

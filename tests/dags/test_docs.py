@@ -11,7 +11,13 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 RECORDS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *PAGES, ROOT / "benchmarks" / "README.md", ROOT / "data" / "README.md"]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *PAGES,
+    ROOT / "benchmarks" / "README.md",
+    ROOT / "data" / "README.md",
+    ROOT / "contracts" / "README.md",
+]
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+\.(?:py|md|toml|cfg)")

@@ -111,9 +111,9 @@ def test_airflow_shows_the_provider_its_settings_and_the_plugin(stock: Stock) ->
 def test_doctor_says_what_is_missing_in_a_new_airflow(stock: Stock, tmp_path: Path) -> None:
     empty = replace(stock, home=tmp_path)
     told = empty.run("bert-service", "doctor", code=1).stdout
-    assert "airflow.db is not there. Do: run `airflow db migrate`" in told
-    assert "bert_sentiment.py is not there. Do: run `bert-service init`" in told
-    assert "tfx/bin/python is not there. Do: run `bert-service setup-tfx`" in told
+    assert "airflow.db does not exist. Do: run `airflow db migrate`" in told
+    assert "bert_sentiment.py does not exist. Do: run `bert-service init`" in told
+    assert "tfx/bin/python does not exist. Do: run `bert-service setup-tfx`" in told
     assert told.endswith("3 wrong.\n")
     refused = empty.run("bert-service", "doctor", code=1, AIRFLOW__BERT_SERVICE__WINDOW_DAYS="0").stdout
     assert "WRONG  settings: [bert_service] window_days is 0; allowed: 1 or more" in refused

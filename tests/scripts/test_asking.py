@@ -37,7 +37,7 @@ def test_a_wrong_answer_to_an_obvious_review_fails() -> None:
 
 
 def test_a_missing_answer_fails() -> None:
-    with pytest.raises(RunFailedError, match="2 reviews were asked about, 1 answers came"):
+    with pytest.raises(RunFailedError, match="2 reviews were sent, 1 answers came"):
         check_answers(OBVIOUS, ["positive  0.99  Superb."])
 
 

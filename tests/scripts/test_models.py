@@ -27,7 +27,7 @@ for day in (4, 5):
     repository = ModelRepository(state / "models" / "bert_sentiment")
     ledger = open_ledger(f"sqlite:///{state}/ledger/ledger.db")
     Promoter(ledger, repository).promote(
-        Candidate(run=run, model=model, actor="anna"), lambda champion: GateResult(passed=True, told="accuracy 0.9")
+        Candidate(run=run, model=model, actor="anna"), lambda champion: GateResult(passed=True, reason="accuracy 0.9")
     )
 """
 
@@ -61,7 +61,7 @@ def test_what_nobody_knows_is_said_and_is_an_error(state: Path) -> None:
 
     assert (asked.returncode, asked.stdout) == (
         1,
-        "The ledger has nothing of 2026-11-06: no run for it has come to an end, or none was started.\n",
+        "The ledger has no event of 2026-11-06: no run of it has ended yet, or none was started.\n",
     )
 
 

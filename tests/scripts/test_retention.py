@@ -24,4 +24,4 @@ def test_a_dry_run_of_a_state_that_no_run_has_used(tmp_path: Path) -> None:
         timeout=120,
     )
 
-    assert (done.returncode, done.stdout) == (0, "Nothing is to go.\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "There is nothing to remove.\n"), done.stderr

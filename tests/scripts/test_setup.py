@@ -114,5 +114,8 @@ def test_the_tools_environment_is_built_for_make_docs_alone(
 def test_an_unknown_argument_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(tmp_path, ["everything"]) == 2
 
-    assert capsys.readouterr().err == "Set-up got everything; allowed: nothing, or tools.\n"
+    assert (
+        capsys.readouterr().err
+        == "Set-up got the argument everything; allowed: none, or tools. Repeat with one of these.\n"
+    )
     assert list(tmp_path.iterdir()) == []

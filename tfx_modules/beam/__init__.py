@@ -1,5 +1,5 @@
-"""How nodes run their Beam pipelines.
+"""Runs the Beam pipelines of nodes.
 
-``operator`` stands between TFX's Launcher and the executors and gives these their pipelines, ``runner`` makes them,
-``forking`` is the process that forks Beam's workers, and ``workers`` is what Beam sees of it.
+``operator`` is the executor operator that TFX's Launcher calls, ``runner`` makes the pipelines, ``forking`` is the
+process that forks Beam's workers, and ``workers`` has Beam's runner and worker handler for it.
 """

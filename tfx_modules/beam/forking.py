@@ -1,4 +1,4 @@
-"""Forks Beam's workers from a process that has imported everything: a fresh one takes 15 s of a core to get there."""
+"""Forks Beam's workers from a process that has imported everything, which takes a fresh process 15 s of a core."""
 
 import contextlib
 import json
@@ -74,7 +74,7 @@ def has_ended_well(ended: int) -> bool:
     """Wait for a worker's end; close the file descriptor.
 
     Returns:
-        Whether it was told to end, and did; otherwise it was killed or has crashed.
+        Whether it ended because it was asked to; otherwise it was killed or has crashed.
     """
     with os.fdopen(ended, "rb") as pipe:
         return pipe.read() == _DONE
@@ -107,7 +107,7 @@ def _serve(requests: socket.socket, parent: int) -> NoReturn:
 
 
 def _next(requests: socket.socket, workers: set[int]) -> tuple[bytes, int] | None:
-    """Wait for a request; meanwhile, take note of workers that have ended."""
+    """Wait for a request; meanwhile, reap workers that have ended."""
     while True:
         ready, _, _ = select.select([requests], [], [], 1.0)
         for pid in list(workers):

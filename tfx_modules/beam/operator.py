@@ -1,4 +1,4 @@
-"""Stands between TFX's Launcher and the executors that use Beam."""
+"""TFX's executor operator for executors that use Beam."""
 
 import functools
 import logging
@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 class BeamOperator(BeamExecutorOperator):  # type: ignore[misc]
-    """Gives an executor its pipelines.
+    """Runs an executor with Beam pipelines that ``runner`` makes.
 
     TFX's own has an executor make them of the arguments, and before that pack all of TFX into an archive for each node
     with arguments: 7 s, and 49 MB in the temporary folder that nothing removes. Workers elsewhere need TFX and
@@ -35,7 +35,7 @@ class BeamOperator(BeamExecutorOperator):  # type: ignore[misc]
     def __init__(
         self, executor_spec: Message, platform_config: Message | None = None, *, forker: Forker | None
     ) -> None:
-        """Take over what the Launcher passes.
+        """Take the Launcher's arguments.
 
         Args:
             executor_spec: TFX's BeamExecutableSpec.
@@ -43,7 +43,7 @@ class BeamOperator(BeamExecutorOperator):  # type: ignore[misc]
             forker: gives workers where there are no arguments; None where there are.
         """
         super().__init__(executor_spec, platform_config)
-        # What is left in the attribute TFX would hand to the executor.
+        # TFX would pass the attribute's value on to the executor.
         self._expressions: list[Any] = self.beam_pipeline_args
         self.beam_pipeline_args: list[Any] = []
         self._forker = forker

@@ -1,4 +1,4 @@
-"""Makes the Beam pipelines of a node: by ``beam_pipeline_args``, or on as many cores as its input is worth."""
+"""Makes the Beam pipelines of a node, by ``beam_pipeline_args`` or with workers by the size of its input."""
 
 import os
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _FORKED = "forked"
 
 
 def worth(size: int) -> int:
-    """Tell how many workers an input is worth: one for every ``BYTES_PER_WORKER``, and one a core at most.
+    """Return the number of workers for an input: one for every ``BYTES_PER_WORKER``, at most one a core.
 
     Args:
         size: bytes of the input.
@@ -50,7 +50,7 @@ def local_pipeline(workers: int, forker: Forker) -> beam.Pipeline:
 
 
 def pipeline_of(arguments: Sequence[str]) -> beam.Pipeline:
-    """Make a pipeline of Beam's arguments.
+    """Make a pipeline from Beam's arguments.
 
     Args:
         arguments: the setting ``beam_pipeline_args``.

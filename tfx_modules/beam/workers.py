@@ -1,4 +1,4 @@
-"""Beam's local runner with forked workers: an environment that says so, and a handler of each worker."""
+"""Beam's local runner with forked workers: the environment, the runner and the worker handler."""
 
 import contextlib
 import threading
@@ -25,11 +25,11 @@ _LOST = (
 
 @environments.Environment.register_urn(FORKED, bytes)
 class ForkedEnvironment(environments.Environment):  # type: ignore[misc]
-    """Says that workers are to be forked. By whom, ``ForkingRunner`` registers."""
+    """Beam's environment for forked workers. ``ForkingRunner`` registers the handler that forks them."""
 
     @classmethod
     def default(cls) -> "ForkedEnvironment":
-        """Make one with what this Beam can do."""
+        """Make one with the capabilities of this version of Beam."""
         return cls(capabilities=environments.python_sdk_capabilities(), artifacts=())
 
     def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:  # noqa: ARG002
@@ -44,12 +44,12 @@ class ForkedEnvironment(environments.Environment):  # type: ignore[misc]
         resource_hints: Mapping[str, bytes],
         context: Any,  # noqa: ARG004
     ) -> "ForkedEnvironment":
-        """Make one of the parts of Beam's proto."""
+        """Make one from the fields of Beam's proto."""
         return ForkedEnvironment(capabilities, artifacts, resource_hints)
 
 
 class ForkingRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
-    """Beam's local runner, with workers of a forker."""
+    """Beam's local runner, whose workers a forker starts."""
 
     def __init__(self, forker: Forker, **rest: Any) -> None:
         """Take the forker, and what Beam's runner takes."""
@@ -77,7 +77,7 @@ class ForkingRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
 
 
 class ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]
-    """Starts a worker, and has what is asked of the worker fail when it dies; Beam would wait for the answer."""
+    """Starts a worker, and fails its requests when it dies; Beam would wait for the answers for ever."""
 
     def __init__(self, start: Callable[[Mapping[str, str]], int], lost: threading.Event, *rest: Any) -> None:
         """Take over Beam's arguments.
@@ -109,7 +109,7 @@ class ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[mi
         self._watch.start()
 
     def stop_worker(self) -> None:
-        """Wait for the worker, which was told to end."""
+        """Wait for the worker, which Beam has asked to stop."""
         self._stopping.set()
         if self._watch is not None:
             self._watch.join()
@@ -119,7 +119,7 @@ class ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[mi
             return
         self._lost.set()
         error = BeamWorkerError(_LOST)
-        # Whatever is asked of it from now on has to fail too.
+        # Later requests to the worker have to fail too.
         while not self._stopping.wait(_AGAIN_SECONDS):
             with contextlib.suppress(RuntimeError):  # a request was added meanwhile
                 self.control_conn.abort(error)

@@ -1,1 +1,1 @@
-"""What several packages need and none of them owns: the parent-death signal, and addresses of databases."""
+"""Code that several packages share: the parent-death signal, addresses of databases, the command's name."""

@@ -1,6 +1,6 @@
-"""Addresses of the databases that this side opens by SQLAlchemy: the ledger, and ML Metadata for retention."""
+"""Parses the addresses of the databases that SQLAlchemy opens: the ledger, and ML Metadata for retention."""
 
-import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -10,9 +10,9 @@ from tfx_modules.exceptions import PipelineError
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class DatabaseAddress:
-    """Where a database is."""
+    """The address of a database."""
 
     url: sa.URL
     """With the driver to open it by; its ``repr`` hides a password."""

@@ -1,4 +1,4 @@
-"""What the kernel is asked for that Python has no word for."""
+"""Sets the parent-death signal of a process (Linux), for which Python has no function."""
 
 import ctypes
 import os
@@ -9,11 +9,11 @@ _PARENT_GONE = 1
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent is gone, even if that was killed itself.
+    """Have the kernel kill this process when its parent ends, even if the parent is killed.
 
     Args:
-        parent: process id of the parent; where it is gone already, this process ends now.
+        parent: process id of the parent; if it has ended already, this process exits at once.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before the kernel knew
+    if os.getppid() != parent:  # it ended before the signal was set
         os._exit(_PARENT_GONE)

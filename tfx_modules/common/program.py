@@ -1,4 +1,4 @@
-"""What a user has typed to get to a command of this side."""
+"""Returns the name by which the user has called a command of this side."""
 
 import os
 
@@ -10,6 +10,6 @@ def program(default: str) -> str:
     """Return the command's name for its help and messages.
 
     Args:
-        default: the name where nobody has set the variable.
+        default: the name where the variable is not set.
     """
     return os.environ.get(VARIABLE) or default

@@ -25,7 +25,7 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
-    """Picks the Model artifact that the version in service was copied from; none where none is in service.
+    """Resolves the Model artifact that the version in service was copied from; none where none is in service.
 
     TFX's LatestBlessedModelStrategy picks the model blessed last, which may never have been pushed, be of older data,
     or have been rolled back.
@@ -43,7 +43,7 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
 
 
 class ChampionStatisticsStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
-    """Picks the version in service, and the statistics that the run that pushed it had; neither where there is none."""
+    """Resolves the version in service and the statistics of the run that pushed it; nothing where there is none."""
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts | None:
         """Choose of all PushedModels (``pushed``) and ExampleStatistics (``statistics``)."""

@@ -1,9 +1,9 @@
 """Cuts CSV files into parts that several workers read at once: a day with a million reviews is one file."""
 
 import csv
-import dataclasses
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import apache_beam as beam
@@ -14,7 +14,7 @@ PART_BYTES = 4 << 20
 _QUOTE, _LINE_END = b'"', b"\n"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class FilePart:
     """Some records of a CSV file with a header, in UTF-8."""
 

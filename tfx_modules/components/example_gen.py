@@ -1,4 +1,4 @@
-"""CsvExampleGen for a window of days: TFX's own takes one span a run, this one takes every span from start to end.
+"""CsvExampleGen that reads a window of spans; TFX's own reads one span a run.
 
 Rows whose text is in the holdout are left out, so that nothing is ever trained on them, whatever a feed delivers.
 """
@@ -91,11 +91,11 @@ def to_example(row: Row, measures: Measures) -> tf.train.Example:
 
 
 _VOCABULARY_FIELDS = ("vocab", "vocab_sha256", "lower_case")
-"""Other fields say nothing about the measures, and would be part of the cache's key for nothing."""
+"""Other fields do not change the measures, and would needlessly be part of the cache's key."""
 
 
 def write_encoder(encoder: EncoderSettings) -> example_gen_pb2.CustomConfig:
-    """Put what is needed of the encoder's settings into the form that TFX gives an ExampleGen."""
+    """Write the encoder's settings that the measures need as TFX's ``custom_config`` of an ExampleGen."""
     made = example_gen_pb2.CustomConfig()
     fields = {name: getattr(encoder, name) for name in _VOCABULARY_FIELDS}
     made.custom_config.Pack(wrappers_pb2.StringValue(value=json.dumps(fields, sort_keys=True)))
@@ -128,7 +128,7 @@ class HoldoutFilter:
 
 
 class ReadReviews(beam.DoFn):  # type: ignore[misc]
-    """From a part of a CSV file to its examples, and the number of its rows that were left out."""
+    """Reads a part of a CSV file into examples, and counts the rows that were left out."""
 
     def __init__(self, encoder: EncoderSettings, held_out: frozenset[bytes]) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ def serialised(example: tf.train.Example) -> bytes:
 @beam.typehints.with_input_types(beam.Pipeline)
 @beam.typehints.with_output_types(bytes)
 class WindowToExamples(beam.PTransform):  # type: ignore[misc]
-    """All files of the window's days as one collection of examples."""
+    """Reads all files of the window's spans into one collection of examples."""
 
     def __init__(self, exec_properties: dict[str, Any], split_pattern: str) -> None:
         super().__init__()

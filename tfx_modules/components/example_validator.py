@@ -1,11 +1,11 @@
-"""ExampleValidator that compares days and models' data too, judges by the settings, and leaves a page.
+"""ExampleValidator that also checks drift and skew, applies the settings' severities, and writes an HTML report.
 
-TFX's own knows two ends: anomalies, whatever their kind, and none.
+TFX's own knows two results: anomalies, whatever their kind, and none.
 """
 
-import dataclasses
 import json
 import logging
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -37,7 +37,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """TFX's comparison with the schema, then ours with the day before and the champion's data, then the verdict."""
+    """Compares with the schema, as TFX does, with the day before and with the champion's data; decides the verdict."""
 
     def Do(
         self,
@@ -45,7 +45,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> execution_result_pb2.ExecutorOutput:
-        """Write TFX's ``SchemaDiff.pb`` of each split and the page; the verdict goes into the artifact's properties."""
+        """Write TFX's ``SchemaDiff.pb`` of each split, the report, and the verdict as properties of the artifact."""
         output = super().Do(input_dict, output_dict, exec_properties)
         settings = build(ValidationSettings, json.loads(exec_properties[VALIDATION]))
         statistics = artifact_utils.get_single_instance(input_dict[_STATISTICS])
@@ -64,7 +64,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
 def judge(
     statistics: types.Artifact, splits: list[anomalies.Split], champion: page.ChampionData, settings: ValidationSettings
 ) -> page.Report:
-    """Find out all that the page tells.
+    """Make the report.
 
     Args:
         statistics: of the window; its span is the data date.
@@ -83,9 +83,9 @@ def judge(
 
 def _champion(found: list[types.Artifact]) -> page.ChampionData:
     if not found:
-        return page.ChampionData({}, "none yet: nothing to compare with")
+        return page.ChampionData({}, "none yet; skew was not checked")
     if not fileio.exists(f"{found[0].uri}/{profile.FILE}"):
-        return page.ChampionData({}, "its statistics were made before days were counted: nothing to compare with")
+        return page.ChampionData({}, "its statistics have no counts of days; skew was not checked")
     return page.ChampionData(read_days(found[0]))
 
 
@@ -135,7 +135,7 @@ class ExampleValidator(component.ExampleValidator):  # type: ignore[misc]
             statistics=statistics,
             schema=schema,
             champion_statistics=champion_statistics,
-            validation=json.dumps(dataclasses.asdict(settings), sort_keys=True),
+            validation=json.dumps(asdict(settings), sort_keys=True),
             exclude_splits=json_utils.dumps([]),
             anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
         )

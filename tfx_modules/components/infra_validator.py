@@ -1,4 +1,4 @@
-"""InfraValidator that tries the model in the project's own server; TFX's stock one tries it in a container.
+"""InfraValidator that checks the model in the project's own server; TFX's stock one checks it in a container.
 
 It also measures how long the server takes for a review, which the stock one does not.
 """
@@ -67,7 +67,7 @@ class ProcessRunner(BaseModelServerRunner):  # type: ignore[misc]
         return self._server.grpc_address
 
     def GetLogs(self) -> str:
-        """Return what the server said."""
+        """Return the server's log."""
         return self._server.logs()
 
     def Stop(self) -> None:
@@ -94,7 +94,7 @@ def median_seconds(send: Callable[[Request], None], requests: Sequence[Request])
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """TFX's check (load, then real requests), against the project's server, and a stopwatch."""
+    """Runs TFX's check (load, then real requests) against the project's server, and measures the latency."""
 
     _median: float | None = None
 

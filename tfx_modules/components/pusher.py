@@ -1,8 +1,8 @@
-"""Pusher that promotes: by data date, against the model that is in service at that moment, once a run."""
+"""Pusher that promotes by data date, against the champion of that moment, once a run."""
 
-import dataclasses
 import datetime as dt
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,7 +66,7 @@ def read_promotion(text: str) -> tuple[Run, str, bool]:
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """Brings the model to its verdict, and puts it into service where that is its verdict."""
+    """Decides the run's verdict, and puts the model into service when the verdict is ``promoted``."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Promote; a copy of a promoted model stays in the pipeline's folder, as TFX's Pusher keeps one."""
@@ -101,7 +101,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
 
 
 def objections(input_dict: Artifacts) -> tuple[str, ...]:
-    """Say what the gates before have against the model, a line each.
+    """Return the objections of the earlier gates to the model, a line each.
 
     TFX takes a blessing that is not there for a validator that the pipeline does not have; here it has both.
     """
@@ -123,7 +123,7 @@ def _seconds(input_dict: Artifacts) -> float | None:
 
 
 class PusherSpec(types.ComponentSpec):  # type: ignore[misc]
-    """TFX's specification, with the evaluation whose numbers are told, and what the run is about."""
+    """TFX's specification, with the evaluation, the run's promotion parameter, the holdout and the gate's settings."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
         standard_component_specs.PUSH_DESTINATION_KEY: ExecutionParameter(type=pusher_pb2.PushDestination),
@@ -156,7 +156,7 @@ class Pusher(BaseComponent):  # type: ignore[misc]
         promotion: What the run is about (:func:`read_promotion`). It names the run, so that no push is taken from the
             cache.
         holdout: The reviews that models are never trained on (``holdout.parse``).
-        gate: Limits, and how candidate and champion are told apart.
+        gate: Limits, and how candidate and champion are compared.
     """
 
     SPEC_CLASS = PusherSpec
@@ -185,7 +185,7 @@ class Pusher(BaseComponent):  # type: ignore[misc]
                 push_destination=push_destination,
                 promotion=promotion,
                 holdout=holdout,
-                gate=json.dumps(dataclasses.asdict(gate), sort_keys=True),
+                gate=json.dumps(asdict(gate), sort_keys=True),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

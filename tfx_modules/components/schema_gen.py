@@ -1,7 +1,7 @@
-"""SchemaGen that knows what a review must be: the inferred schema, tightened.
+"""SchemaGen that infers the schema, and adds the constraints that every review must satisfy.
 
-A schema inferred from the data that it then judges finds nothing wrong with it. What is known beforehand is therefore
-put on top.
+A schema that is inferred from the same data that it validates finds nothing wrong with it. Therefore the constraints
+that are known beforehand are added.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from tfx.utils import io_utils
 from tfx_modules.data import features
 
 _REVIEW_PRESENT = 0.99
-"""Transform fills missing text, so a few are borne."""
+"""A few missing texts are allowed: Transform fills them."""
 
 
 def tighten(schema: schema_pb2.Schema) -> schema_pb2.Schema:

@@ -1,4 +1,4 @@
-"""StatisticsGen that counts the reviews of each day too: TFDV's statistics tell of the window as a whole."""
+"""StatisticsGen that also counts the reviews of each day: TFDV's statistics cover the window as a whole."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from tfx_modules.validation import counting, profile
 
 
 def read_days(statistics: types.Artifact) -> profile.Days:
-    """Read what the component below has counted."""
+    """Read the counts that the component below has written."""
     return profile.from_json(io_utils.read_string_file(f"{statistics.uri}/{profile.FILE}"))
 
 

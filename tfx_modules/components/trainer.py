@@ -1,4 +1,4 @@
-"""TFX's Trainer, which hands the run's holdout on to the function that trains and exports."""
+"""Trainer that passes the run's holdout on to ``run_fn``."""
 
 import json
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ _CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
 
 
 class Executor(executor.GenericExecutor):  # type: ignore[misc]
-    """Adds the holdout to ``custom_config``: TFX has no other way to the function."""
+    """Adds the holdout to ``custom_config``: TFX has no other way to pass it to ``run_fn``."""
 
     def Do(
         self,

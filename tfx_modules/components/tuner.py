@@ -1,4 +1,4 @@
-"""Tuner that searches when the run asks for it, and otherwise hands on what the last search found."""
+"""Tuner that searches when the run asks for it, and otherwise passes on the hyperparameters of the last search."""
 
 import json
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ _RESULTS = standard_component_specs.TUNER_RESULTS_KEY
 
 
 class LatestTunedStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
-    """Picks the newest hyperparameters that a search found, or none; those handed on do not count.
+    """Resolves the newest hyperparameters that a search found, or none; those passed on do not count.
 
     Were they counted, every run would get another artifact, and neither Tuner nor Trainer could ever use the cache.
     """
@@ -42,7 +42,7 @@ class LatestTunedStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """Searches (``tune`` is ``yes``), else hands on the previous best values; none stand for the settings' own."""
+    """Searches if ``tune`` is ``yes``, else passes on the previous best values; without any, the settings' own hold."""
 
     def Do(
         self,

@@ -1,4 +1,4 @@
-"""Which files a run reads: those of a window of days, each in the version that the run names, never the latest instead.
+"""Resolves a run's window of spans to files, each span in the version that the run names, never in the latest.
 
 TFX's own driver takes one span a run.
 """
@@ -88,7 +88,7 @@ def _one_span(number: int) -> range_config_pb2.RangeConfig:
 
 
 def day_of(span: int) -> dt.date:
-    """Tell the day of a span number (TFX counts the days since 1970-01-01)."""
+    """Return the day of a span number (TFX counts the days since 1970-01-01)."""
     return _EPOCH + dt.timedelta(days=span)
 
 

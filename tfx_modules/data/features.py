@@ -35,10 +35,10 @@ INPUT_IDS = "input_ids"
 
 
 def length_class(words: int) -> str:
-    """Tell a review's class of length."""
+    """Return a review's class of length."""
     return next(name for name, most in LENGTHS if most is None or words <= most)
 
 
 def has_question(review: str) -> str:
-    """Tell whether a review has a question mark, as the slice's value."""
+    """Return whether a review has a question mark, as the slice's value."""
     return "yes" if "?" in review else "no"

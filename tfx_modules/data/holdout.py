@@ -5,11 +5,11 @@ digest, so that all nodes of the run read the same one.
 """
 
 import csv
-import dataclasses
 import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.data import features
@@ -20,9 +20,9 @@ _KEY_BYTES = 16
 _FIELDS = ("name", "path", "sha256")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Holdout:
-    """Which file it is."""
+    """The name, path and digest of a holdout's file."""
 
     name: str
     """With its version: ``sample-v1``."""
@@ -76,7 +76,7 @@ def read(holdout: Holdout) -> ReviewSet:
 
 
 def key(text: str) -> bytes:
-    """Return what texts have in common that are the same but for white space, and upper and lower case."""
+    """Return a text's key, a digest that ignores white space and case."""
     normalised = " ".join(text.split()).casefold()
     return hashlib.sha256(normalised.encode("utf-8", "surrogatepass")).digest()[:_KEY_BYTES]
 

@@ -1,7 +1,7 @@
 """Labelled reviews that models are compared on, in memory."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,9 @@ import numpy.typing as npt
 from tfx_modules.data import features
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ReviewSet:
-    """Some reviews under a name. Not for training: a window of days can have millions, and stays in files."""
+    """A named set of labelled reviews in memory. Not for training: a window of days can have millions."""
 
     name: str
     """For people: ``sample-v1``, ``the eval split``."""
@@ -22,7 +22,7 @@ class ReviewSet:
     """Digest of what they were read from, hex."""
 
     def slices(self) -> dict[str, npt.NDArray[np.bool_]]:
-        """Tell which reviews each slice of the evaluation has.
+        """Return which reviews each slice of the evaluation has.
 
         Returns:
             [texts] by name, in the form ``length=short``; a slice without reviews is not there.

@@ -1,15 +1,15 @@
-"""What is measured of a review's text, for statistics and drift.
+"""Measures a review's text (words, characters, tags, unknown WordPieces, vocabulary), for statistics and drift.
 
 Measures are taken once, when examples are made, for a million reviews as for a hundred: Python's own string functions
 do the work, and the TensorFlow tokenizer sees only texts that may have unknown WordPieces.
 """
 
-import dataclasses
 import functools
 import re
 import string
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -27,7 +27,7 @@ REMEMBERED = 1 << 16
 """Words; a bound of the memory used."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Measures:
     """The measures of one review, named as the features (see ``features``)."""
 
@@ -98,7 +98,7 @@ def _covers_ascii(tokens: frozenset[str], lower_case: bool) -> bool:  # noqa: FB
 
 
 def vocabulary(review: str) -> tuple[int, ...]:
-    """Tell which buckets a review's words fall into.
+    """Return the buckets that a review's words fall into.
 
     Words are hashed and not listed, so that the feature has the same size in every language, and statistics hold no
     word of a review.
@@ -110,7 +110,7 @@ def vocabulary(review: str) -> tuple[int, ...]:
 
 
 class _Buckets(dict[str, int]):
-    """Bucket by word, remembered for words that come again; a mapping that fills itself, since it is asked often."""
+    """Cache of the bucket of each word; a dict that fills itself, since look-ups are frequent."""
 
     def __missing__(self, word: str) -> int:
         if len(self) >= REMEMBERED:

@@ -1,4 +1,4 @@
-"""From review texts to WordPiece ids, inside the TensorFlow graph.
+"""Tokenises review texts to WordPiece ids, inside the TensorFlow graph.
 
 Training (through Transform) and serving (through the exported graph) share this one function. The steps are those of
 the BERT normaliser and pre-tokeniser of Hugging Face's ``tokenizers`` (clean, isolate CJK, NFD without accents, lower
@@ -89,7 +89,7 @@ def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int, 
 
 
 def unknown_share(texts: tf.Tensor, vocab: Path, *, lower_case: bool) -> tf.Tensor:
-    """Tell how much of each review the encoder cannot read.
+    """Return the share of each review's WordPieces that are unknown to the encoder.
 
     Args:
         texts: string [batch], UTF-8.

@@ -1,4 +1,4 @@
-"""Whether a model is good enough to be promoted.
+"""Evaluates candidates, and decides whether they may be promoted.
 
 Layers, each knowing only those below it::
 

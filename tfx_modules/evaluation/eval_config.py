@@ -1,7 +1,7 @@
-"""What the Evaluator measures, on which slices, and when it blesses.
+"""Makes TFMA's EvalConfig: which metrics on which slices, and when the Evaluator blesses.
 
 It blesses by the floor alone, and measures the champion beside the candidate for people to see. Whether the candidate
-may take the champion's place is decided where it is pushed (``components/judging.py``): TFMA knows no chance.
+may replace the champion is decided by the promotion gate (``promotion_gate.py``): TFMA has no significance test.
 """
 
 import tensorflow_model_analysis as tfma

@@ -1,4 +1,4 @@
-"""Which of two models is better on the same reviews, told from chance: the exact McNemar test.
+"""Tests whether one of two models is better on the same reviews: the exact McNemar test.
 
 Both models judge the same reviews, so that most of their errors are the same ones and say nothing of the difference.
 What does are the discordant reviews, which one model alone has right: were the models alike, each of them would be as
@@ -7,8 +7,8 @@ whose two tails are the p-value (McNemar, 1947, "Note on the sampling error of t
 proportions", Psychometrika 12).
 """
 
-import dataclasses
 import enum
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 class Difference(str, enum.Enum):
-    """What a candidate is beside a champion."""
+    """The result of comparing a candidate with a champion."""
 
     BETTER = "better"
     """More accurate, by more than chance explains."""
@@ -36,9 +36,9 @@ class Difference(str, enum.Enum):
     """Whatever the difference is, chance explains it."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Scores:
-    """What one model says of one set of reviews, in the set's order.
+    """One model's scores of one set of reviews, in the set's order.
 
     Args:
         reviews: the set's name, for people: ``sample-v1``.
@@ -69,7 +69,7 @@ class Scores:
         return float(np.mean(self.right))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ModelComparison:
     """A candidate and a champion on the same reviews. The four counts add up to the number of reviews."""
 
@@ -91,12 +91,12 @@ class ModelComparison:
 
     @property
     def accuracy(self) -> float:
-        """The candidate's."""
+        """The candidate's accuracy."""
         return (self.both + self.only_candidate) / self.count
 
     @property
     def champion_accuracy(self) -> float:
-        """The champion's."""
+        """The champion's accuracy."""
         return (self.both + self.only_champion) / self.count
 
     @property
@@ -111,8 +111,8 @@ class ModelComparison:
             return Difference.NONE
         return Difference.BETTER if self.only_candidate > self.only_champion else Difference.WORSE
 
-    def told(self, champion: int, level: float) -> str:
-        """Say it in a line, like ``accuracy 0.861 < 0.874 of 2026110301 on sample-v1, p = 0.012``.
+    def describe(self, champion: int, level: float) -> str:
+        """Format the comparison as a line, like ``accuracy 0.861 < 0.874 of 2026110301 on sample-v1, p = 0.012``.
 
         Args:
             champion: the champion's version.

@@ -1,4 +1,4 @@
-"""Judges a candidate against the model in service, by what both say of the same reviews.
+"""Compares a candidate with the champion, by the predictions of both on the same reviews.
 
 The rules, and the reasons for them, are in ``docs/explanation/promotion.md``.
 """
@@ -28,7 +28,7 @@ _logger = logging.getLogger(__name__)
 
 
 def evaluation_sets(named: str, examples: Path, gate: GateSettings) -> tuple[ReviewSet, ...]:
-    """Read what candidates are judged on.
+    """Read the review sets that candidates are evaluated on.
 
     Args:
         named: the runtime parameter ``holdout``.
@@ -48,7 +48,7 @@ def evaluation_sets(named: str, examples: Path, gate: GateSettings) -> tuple[Rev
 
 
 def objections(model: Path, gate: GateSettings, seconds: float | None) -> tuple[str, ...]:
-    """Tell which limits a candidate breaks; no scores are needed for that.
+    """Return the limits of size and latency that a candidate breaks.
 
     Args:
         model: the candidate's SavedModel.
@@ -62,12 +62,12 @@ def objections(model: Path, gate: GateSettings, seconds: float | None) -> tuple[
 
 
 def make_judge(model: Path, sets: Sequence[ReviewSet], gate: GateSettings) -> Judge:
-    """Make a judge of a candidate.
+    """Make the gate of one candidate.
 
     Args:
         model: the candidate's SavedModel.
         sets: what it is judged on, from ``evaluation_sets``.
-        gate: floors, significance level, and what ``no difference`` comes to.
+        gate: floors, significance level, and whether ``no difference`` promotes.
 
     Returns:
         A function that may be asked about one champion after another. It scores the candidate once, when it is first
@@ -79,11 +79,11 @@ def make_judge(model: Path, sets: Sequence[ReviewSet], gate: GateSettings) -> Ju
     """
     if not sets:
         raise ScoringError("there are no reviews to judge a candidate on; give a holdout or the run's eval split.")
-    return _Judging(model, sets, gate)
+    return _CandidateGate(model, sets, gate)
 
 
-class _Judging:
-    """A candidate before its judge."""
+class _CandidateGate:
+    """The gate of one candidate, which can be called with several champions."""
 
     def __init__(self, model: Path, sets: Sequence[ReviewSet], gate: GateSettings) -> None:
         self._model = model
@@ -91,7 +91,7 @@ class _Judging:
         self._gate = gate
 
     def __call__(self, champion: Champion | None) -> GateResult:
-        """Judge it against a champion, or by the floors alone where there is none."""
+        """Compare the candidate with a champion, or with the floors alone where there is none."""
         scored = list(zip(self._sets, self._scores, strict=True))
         low = [line for reviews, found in scored for line in self._low(reviews, found)]
         metrics = [_measured(reviews, found) for reviews, found in scored]
@@ -99,24 +99,24 @@ class _Judging:
             return GateResult(not low, "; ".join(low) or self._alone(), {"sets": metrics})
         theirs = _champion_scores(champion, self._sets)
         made = [compare(ours, other) for ours, other in zip(self._scores, theirs, strict=True)]
-        return self._judgement(champion, made, low, metrics)
+        return self._result(champion, made, low, metrics)
 
     @cached_property
     def _scores(self) -> list[Scores]:
         return _score(self._model, self._sets, "the candidate")
 
-    def _judgement(
+    def _result(
         self, champion: Champion, made: Sequence[ModelComparison], low: list[str], metrics: list[dict[str, Any]]
     ) -> GateResult:
         level = self._gate.level
-        worse = [one.told(champion.version, level) for one in made if one.difference(level) is Difference.WORSE]
-        told = [one.told(champion.version, level) for one in made]
+        worse = [one.describe(champion.version, level) for one in made if one.difference(level) is Difference.WORSE]
+        described = [one.describe(champion.version, level) for one in made]
         failed = [*low, *worse]
         if not failed and self._asks_for_better(made):
-            failed = [*told, f"gate.promote is {self._gate.promote}"]
+            failed = [*described, f"gate.promote is {self._gate.promote}"]
         compared = [{**found, **_numbers(one, level)} for found, one in zip(metrics, made, strict=True)]
         measured = {"champion": champion.version, "level": level, "promote": self._gate.promote, "sets": compared}
-        return GateResult(not failed, "; ".join(failed or told), measured)
+        return GateResult(not failed, "; ".join(failed or described), measured)
 
     def _asks_for_better(self, made: Sequence[ModelComparison]) -> bool:
         is_better = any(one.difference(self._gate.level) is Difference.BETTER for one in made)
@@ -127,7 +127,7 @@ class _Judging:
         return f"accuracy {accuracies}, judged by the floors alone"
 
     def _low(self, reviews: ReviewSet, found: Scores) -> Iterator[str]:
-        """Tell each floor that it is below."""
+        """Yield a line for each floor that the accuracy is below."""
         if found.accuracy < self._gate.accuracy_floor - _EPSILON:
             yield _below(found.accuracy, self._gate.accuracy_floor, f"the floor, on {reviews.name}")
         for name, (count, accuracy) in _by_slice(reviews, found).items():

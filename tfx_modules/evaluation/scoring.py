@@ -1,4 +1,4 @@
-"""Scores exported models on reviews, as the server would: through the signature that takes texts.
+"""Scores exported models on reviews through the signature that takes texts, as the server does.
 
 A review takes the processor some milliseconds, and there are two models to score. So models are scored on no more
 reviews than tell them apart (``gate.max_compared``).

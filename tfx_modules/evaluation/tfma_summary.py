@@ -1,4 +1,4 @@
-"""A TFMA validation in one line, with the numbers that decided it."""
+"""Summarises a TFMA validation in one line, with the numbers that decided it."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_re
 from tfx_modules.evaluation.mcnemar import apart
 
 _SHOWN = ("binary_accuracy", "accuracy", "auc")
-"""Metrics that are told of a blessed model, where it has them."""
+"""The metrics in the line of a blessed model, where it has them."""
 _DISPLAY_NAMES = {"binary_accuracy": "accuracy", "auc": "AUC"}
 _DIGITS = 3
 
 
 def describe(evaluation: str) -> str:
-    """Say whether a model was blessed, and by which numbers.
+    """Return whether a model was blessed, with the numbers that decided it, as a line.
 
     Args:
         evaluation: folder of a ModelEvaluation artifact, with TFMA's metrics and validation result.
@@ -25,8 +25,8 @@ def describe(evaluation: str) -> str:
     result = tfma.load_validation_result(evaluation)
     if not result.validation_ok:
         return "not blessed: " + "; ".join(_failures(result))
-    told = ", ".join(_metrics(evaluation))
-    return f"blessed: {told}" if told else "blessed"
+    metrics = ", ".join(_metrics(evaluation))
+    return f"blessed: {metrics}" if metrics else "blessed"
 
 
 def _failures(result: validation_result_pb2.ValidationResult) -> Iterator[str]:

@@ -1,11 +1,11 @@
-"""Batches of transformed examples, grouped by length.
+"""Makes batches of transformed examples, grouped by length.
 
 Every batch has one of a few fixed shapes, so that XLA compiles one program per length bucket, and short reviews are
 not padded to the longest.
 """
 
-import dataclasses
 import math
+from dataclasses import dataclass
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -13,9 +13,9 @@ import tensorflow_transform as tft
 from tfx_modules.data import features
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class BatchShape:
-    """How examples are grouped."""
+    """The batch size and the length buckets."""
 
     batch_size: int
     max_tokens: int
@@ -57,7 +57,7 @@ def count(examples: tf.data.Dataset) -> int:
 
 
 def steps_per_epoch(examples: int, shape: BatchShape) -> int:
-    """Tell how many batches hold all examples once."""
+    """Return the number of batches that hold all examples once."""
     return math.ceil(examples / shape.batch_size)
 
 
@@ -72,7 +72,7 @@ def training_batches(examples: tf.data.Dataset, shape: BatchShape) -> tf.data.Da
 
 
 def evaluation_batches(examples: tf.data.Dataset, shape: BatchShape) -> tf.data.Dataset:
-    """Give every example once, the last batch of a length filled up with rows of weight 0.
+    """Batch every example once; the last batch of a length is padded with rows of weight 0.
 
     Returns:
         Triples of ids (int32 [batch_size, one of the lengths]), labels and weights (float32 [batch_size]).

@@ -1,10 +1,10 @@
-"""The sentiment classifier: pretrained encoder, CLS output, dropout, one logit."""
+"""Builds the sentiment classifier: pretrained encoder, CLS output, dropout, one logit."""
 
-import dataclasses
 import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -16,9 +16,9 @@ from tfx_modules.settings.settings import TrainingSettings
 _UNDECAYED = ("bias", "gamma", "beta")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Hyperparameters:
-    """What the Tuner searches and the Trainer uses."""
+    """The hyperparameters that the Tuner searches and the Trainer uses."""
 
     learning_rate: float
     dropout: float
@@ -26,7 +26,7 @@ class Hyperparameters:
 
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A straight rise from 0 to the peak, then half a cosine down to 0.
+    """A learning rate schedule: linear warm-up from 0 to the peak, then cosine decay to 0.
 
     Keras' own CosineDecay chooses between the two by a graph conditional, and AdamW asks for the rate once for each
     variable: tracing them took most of a minute. This one has no branch.
@@ -51,7 +51,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
 
 
 class SentimentClassifier(keras.Model):  # type: ignore[misc]
-    """A functional model whose heavy half, and no more, is compiled by XLA.
+    """A functional model of which XLA compiles the passes through the encoder, and nothing else.
 
     XLA takes time for each operation that it compiles, once per length bucket. AdamW is a third of a training step's
     operations, and steps are as fast without XLA for it: it stays outside (20 s less per bucket on a CPU), as on
@@ -71,7 +71,7 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
         super().compile(jit_compile=False, run_eagerly=one_by_one, **settings)
 
     def prepare(self, batch_size: int, lengths: Sequence[int]) -> None:
-        """Have XLA compile the programs of batches side by side; without it, each is when its first batch comes.
+        """Compile the XLA programs of all batch shapes in parallel; otherwise each is compiled at its first batch.
 
         It learns nothing. Where XLA is not used, or not on one CPU, it does nothing.
 
@@ -144,7 +144,7 @@ def default_hyperparameters(config: TrainingSettings) -> Hyperparameters:
 
 
 def build_classifier(backbone: keras_hub.models.BertBackbone, dropout: float) -> SentimentClassifier:
-    """Put the classifier onto the encoder's last layer.
+    """Build the classifier on the encoder's last layer.
 
     Args:
         backbone: the encoder; it is trained too.

@@ -1,4 +1,4 @@
-"""The pretrained encoder: found, checked byte for byte, loaded as a keras-hub backbone.
+"""Loads the pretrained encoder as a keras-hub backbone.
 
 A Hugging Face BERT folder and a keras-hub preset are both read by keras-hub. Checkpoints of the bare encoder, without
 the ``bert.`` prefix (sentence-transformers publishes such), get their keys renamed on the way; no weight changes.
@@ -46,7 +46,7 @@ def _from_preset(preset: str) -> keras_hub.models.BertBackbone:
 
 @contextlib.contextmanager
 def _keras_hub_folder(folder: Path) -> Iterator[Path]:
-    """Give the folder with the key names that keras-hub's BERT converter reads."""
+    """Return a folder with the key names that keras-hub's BERT converter reads."""
     tensors = safetensors.numpy.load_file(folder / WEIGHTS)
     if any(name.startswith("bert.") for name in tensors):
         yield folder

@@ -1,4 +1,4 @@
-"""The pretrained encoder's files: found, and checked byte for byte. Nothing here loads them, or imports TensorFlow."""
+"""Finds the pretrained encoder's files, and checks their digests. It does not load them, nor import TensorFlow."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""The SavedModel with its tokenizer inside.
+"""Exports the SavedModel, with its tokenizer inside.
 
 Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
 
@@ -49,25 +49,25 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[untyped-decorator]
     def serve_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Judge reviews given as strings."""
+        """Score reviews given as strings."""
         return self._judge(text)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Judge reviews given as serialised tf.Examples; a missing review counts as empty."""
+        """Score reviews given as serialised tf.Examples; a missing review counts as empty."""
         spec = {features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value="")}
         return self._judge(tf.io.parse_example(examples, spec)[features.REVIEW])
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
     def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Give each serialised tf.Example every label with its probability."""
+        """Return every label with its probability, for each serialised tf.Example."""
         score = self.serve_examples(inputs)[SCORE]
         classes = [tf.fill(tf.shape(score), label) for label in features.SENTIMENTS]
         return {"classes": tf.stack(classes, axis=1), "scores": tf.stack([1.0 - score, score], axis=1)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
     def regress_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Give each serialised tf.Example the probability of positive."""
+        """Return the probability of positive, for each serialised tf.Example."""
         return {"outputs": self.serve_examples(inputs)[SCORE]}
 
     def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -128,7 +128,7 @@ def save(
 
 
 def _name_methods(folder: str) -> None:
-    """Say which signatures TensorFlow Serving's Classify and Regress may use; TensorFlow 2 saves all for Predict."""
+    """Set the method names of the signatures for Classify and Regress; TensorFlow 2 saves all for Predict."""
     updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(folder)
     updater.replace_method_name(CLASSIFY, tf.saved_model.CLASSIFY_METHOD_NAME)
     updater.replace_method_name(REGRESS, tf.saved_model.REGRESS_METHOD_NAME)

@@ -1,4 +1,4 @@
-"""The trained classifier as a graph for inference alone: constants, matrices, and no padding that can be helped.
+"""Rebuilds the trained classifier as a graph for inference: constants, fused operations, little padding.
 
 Keras' own graph is for training: its weights are variables, which TensorFlow packs for the processor's matrix units
 anew at each call, and attention goes through einsums. This one computes the same from constants, which are packed once,
@@ -31,7 +31,7 @@ class BertGraph:
     """A classifier of ``model.build_classifier`` with its weights as constants. Cannot be trained.
 
     Attributes:
-        words: the words' vectors, a variable, which whoever saves the graph has to hold: they are half of all weights,
+        words: the words' vectors, a variable, which the object that is saved has to hold: they are half of all weights,
             are looked up and not multiplied, and TensorFlow makes many copies of a constant.
     """
 
@@ -154,7 +154,7 @@ def _rounded(length: tf.Tensor) -> tf.Tensor:
 
 
 def rows_of_pass(lengths: tf.Tensor) -> tf.Tensor:
-    """Say how many of the rows, whose falling lengths these are, go through the encoder together; one at least."""
+    """Return the number of rows, of these falling lengths, that the next pass through the encoder takes; 1 or more."""
     count = tf.range(1, tf.size(lengths) + 1)
     tokens = count * tf.maximum(lengths[0], 1)
     padding = tokens - tf.cumsum(lengths)

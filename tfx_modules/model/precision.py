@@ -1,7 +1,7 @@
 """Chooses the type that the exported model computes in.
 
 bfloat16 has float32's range and a third of its digits. Processors with matrix units for it (AMX, AVX512-BF16) are
-several times as fast with it; others emulate it, and are slower. So it is tried, and has to be as right as float32.
+several times as fast with it; others emulate it, and are slower. So it is measured, and its accuracy compared.
 """
 
 import logging
@@ -25,7 +25,7 @@ _TIMED_TEXTS = 8
 _TIMED_RUNS = 5
 _EPSILON = 1e-9
 
-_LOG = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def choose(make: Callable[[Precision], Score], config: ExportSettings, holdout: ReviewSet | None) -> Precision:
@@ -43,7 +43,7 @@ def choose(make: Callable[[Precision], Score], config: ExportSettings, holdout: 
     if config.precision != Precision.AUTO.value:
         return Precision(config.precision)
     chosen, reason = _tried(make, config, holdout)
-    _LOG.info("the model is exported in %s: %s", chosen.value, reason)
+    _logger.info("the model is exported in %s: %s", chosen.value, reason)
     return chosen
 
 
@@ -51,7 +51,7 @@ def _tried(
     make: Callable[[Precision], Score], config: ExportSettings, holdout: ReviewSet | None
 ) -> tuple[Precision, str]:
     if tf.config.list_logical_devices("GPU"):
-        return Precision.FLOAT32, "this machine has a GPU, and says nothing of how fast a CPU is"
+        return Precision.FLOAT32, "this machine has a GPU, so that the speed of a CPU cannot be measured here"
     if holdout is None:
         return Precision.FLOAT32, "the run has no holdout to compare precisions on"
     exact, quick = make(Precision.FLOAT32), make(Precision.BFLOAT16)
@@ -59,10 +59,12 @@ def _tried(
     if speedup < MIN_SPEEDUP:
         return Precision.FLOAT32, f"bfloat16 is {speedup:.1f} times as fast here; {MIN_SPEEDUP} would be worth it"
     right, nearly = _accuracy(exact, holdout), _accuracy(quick, holdout)
-    told = f"bfloat16 is {speedup:.1f} times as fast here, accuracy on {holdout.name} {nearly:.4f}, float32 {right:.4f}"
+    comparison = (
+        f"bfloat16 is {speedup:.1f} times as fast here, accuracy on {holdout.name} {nearly:.4f}, float32 {right:.4f}"
+    )
     if right - nearly > config.max_accuracy_loss + _EPSILON:
-        return Precision.FLOAT32, f"{told}; it may lose {config.max_accuracy_loss}"
-    return Precision.BFLOAT16, told
+        return Precision.FLOAT32, f"{comparison}; it may lose {config.max_accuracy_loss}"
+    return Precision.BFLOAT16, comparison
 
 
 def _seconds(score: Score, holdout: ReviewSet) -> float:

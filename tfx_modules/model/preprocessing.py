@@ -1,4 +1,4 @@
-"""The Transform component's ``preprocessing_fn``."""
+"""Preprocesses reviews: the Transform component's ``preprocessing_fn``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The Trainer's ``run_fn``: fine-tune, keep the best weights, export."""
+"""Fine-tunes the classifier, keeps the best weights and exports the model: the Trainer's ``run_fn``."""
 
 import json
 import logging
@@ -18,20 +18,20 @@ from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder import load_backbone
 from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings, build
 
-_LOG = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 _BEST = "best.weights.h5"
 
 
 def strategy() -> tf.distribute.Strategy:
     """Use all GPUs, in mixed precision, where there are any; else the CPU in float32."""
     gpus = tf.config.list_logical_devices("GPU")
-    _LOG.info("training on %s", f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32")
+    _logger.info("training on %s", f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32")
     keras.mixed_precision.set_dtype_policy("mixed_float16" if gpus else "float32")
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
 
 def batch_shape(training: TrainingSettings, encoder: EncoderSettings) -> batches.BatchShape:
-    """Tell how this run's examples are grouped."""
+    """Return how this run's examples are batched."""
     return batches.BatchShape(training.batch_size, encoder.max_tokens, training.length_buckets, training.seed)
 
 
@@ -74,7 +74,7 @@ def _precision(classifier: keras.Model, transform: tft.TFTransformOutput, custom
 def _hyperparameters(tuned: dict[str, Any] | None, training: TrainingSettings) -> bert_classifier.Hyperparameters:
     values = (tuned or {}).get("values") or {}
     made = bert_classifier.Hyperparameters(**values) if values else bert_classifier.default_hyperparameters(training)
-    _LOG.info("hyperparameters: %s", made)
+    _logger.info("hyperparameters: %s", made)
     return made
 
 
@@ -106,7 +106,7 @@ def _fit(
     epochs = math.ceil(steps / per_epoch)
     per_epoch = math.ceil(steps / epochs)  # of the same length, so that no epoch goes far beyond what was asked for
     bert_classifier.compile_classifier(classifier, values, training, steps)
-    _LOG.info("%d training examples, %d steps of %d", found, steps, training.batch_size)
+    _logger.info("%d training examples, %d steps of %d", found, steps, training.batch_size)
     classifier.prepare(shape.batch_size, shape.lengths)
     best = Path(fn_args.model_run_dir, _BEST)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
@@ -129,5 +129,5 @@ def _callbacks(run_dir: str, best: Path) -> Iterator[keras.callbacks.Callback]:
     )
     yield keras.callbacks.TensorBoard(log_dir=run_dir, write_graph=False, update_freq=10)
     yield keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: _LOG.info("epoch %d: %s", epoch, json.dumps(logs))
+        on_epoch_end=lambda epoch, logs: _logger.info("epoch %d: %s", epoch, json.dumps(logs))
     )

@@ -1,4 +1,4 @@
-"""The Tuner's ``tuner_fn``: KerasTuner over learning rate, dropout and warm-up."""
+"""Searches learning rate, dropout and warm-up with KerasTuner: the Tuner's ``tuner_fn``."""
 
 import keras
 import keras_tuner

@@ -1,7 +1,7 @@
-"""The requests that a model brings along for its server, which replays them before it serves the model.
+"""Writes a model's warm-up requests, which a server replays before it serves the model.
 
 TensorFlow Serving's form (``saved_model_warmup.md``): TFRecords of ``PredictionLog`` in a file of ``assets.extra``. The
-same settings give the same bytes, since models are told apart by their files' digests.
+same settings give the same bytes, since models are identified by the digests of their files.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The node command."""
+"""Runs the node command."""
 
 import argparse
 import logging
@@ -24,9 +24,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tfx_modules.node", description="Run one node of a compiled pipeline."
     )
-    parser.add_argument("request", type=Path, help="JSON file that says what to run, and where the outcome goes")
+    parser.add_argument("request", type=Path, help="JSON file with the node to run and the path of the outcome file")
     options = parser.parse_args(arguments)
-    # It leads a session of its own. Where its task is killed without a word, another try must not find it at work.
+    # It leads a session of its own. When its task is killed with SIGKILL, the next try must not find it running.
     die_with(os.getppid())
     logs.configure()
     try:

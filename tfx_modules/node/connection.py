@@ -1,4 +1,4 @@
-"""The address of the ML Metadata store."""
+"""Makes ML Metadata's connection config from the store's address."""
 
 from collections.abc import Callable
 from pathlib import Path

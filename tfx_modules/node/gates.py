@@ -1,11 +1,11 @@
-"""What the components that judge data and models have found, in a line.
+"""Reads the results of the gates (ExampleValidator, Evaluator, InfraValidator, Pusher) from their artifacts.
 
-Gates end well whatever they find: verdicts and blessings are in their artifacts. Here they are looked up, by the name
-of the component's class; most components have no gate.
+A gate's execution succeeds whatever the gate finds: verdicts and blessings are in its artifacts. They are looked up
+here, by the name of the component's class. Most components are no gate.
 """
 
-import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tfx.types import standard_component_specs
 
@@ -22,20 +22,20 @@ _VERDICT = "verdict"
 _NOT_SERVED = "not blessed: the exported model could not be served; the log of InfraValidator says at which step"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GateFinding:
-    """What a gate says of an execution that succeeded."""
+    """The result of a gate whose execution succeeded."""
 
     reason: str = ""
     state: State | None = None
-    """The state that takes the place of the execution's own; None: that one stays."""
+    """The state that replaces the execution's own; None: the execution's own state stays."""
 
 
 Gate = Callable[[ExecutionRecord], GateFinding]
 
 
 def judge(type_name: str, execution: ExecutionRecord) -> GateFinding:
-    """Ask the gate of a component.
+    """Return the result of a component's gate; an empty one where the component is no gate.
 
     Args:
         type_name: the last name of the component's class.
@@ -46,7 +46,7 @@ def judge(type_name: str, execution: ExecutionRecord) -> GateFinding:
 
 
 def _example_validator(execution: ExecutionRecord) -> GateFinding:
-    """The component has judged, by severities and distances of the settings."""
+    """Read the result that the component has made by the settings' severities and distances."""
     properties = _only(execution.outputs, standard_component_specs.ANOMALIES_KEY).properties
     return GateFinding(properties[_REASON], State.BLOCKED if properties[_BLOCKED] else None)
 
@@ -58,9 +58,13 @@ def _evaluator(execution: ExecutionRecord) -> GateFinding:
 def _evaluation(execution: ExecutionRecord) -> str:
     blessing = _only(execution.outputs, standard_component_specs.BLESSING_KEY)
     if _BLESSED not in blessing.properties:
-        return ""  # without thresholds, TFX's Evaluator judges nothing
-    told = tfma_summary.describe(_only(execution.outputs, standard_component_specs.EVALUATION_KEY).uri)
-    return told if _BASELINE in blessing.properties or not blessing.properties[_BLESSED] else f"{told} (no baseline)"
+        return ""  # without thresholds, TFX's Evaluator blesses nothing
+    described = tfma_summary.describe(_only(execution.outputs, standard_component_specs.EVALUATION_KEY).uri)
+    return (
+        described
+        if _BASELINE in blessing.properties or not blessing.properties[_BLESSED]
+        else f"{described} (no baseline)"
+    )
 
 
 def _infra_validator(execution: ExecutionRecord) -> GateFinding:
@@ -69,7 +73,7 @@ def _infra_validator(execution: ExecutionRecord) -> GateFinding:
 
 
 def _pusher(execution: ExecutionRecord) -> GateFinding:
-    """The component has brought the model to its verdict; it is in the ledger."""
+    """Read the verdict, which the component has written into the ledger."""
     properties = _only(execution.outputs, standard_component_specs.PUSHED_MODEL_KEY).properties
     reason = f"{properties[_VERDICT]}: {properties[_REASON]}"
     return GateFinding(reason, None if properties[_PUSHED] else State.SKIPPED)

@@ -1,4 +1,4 @@
-"""The devices that TensorFlow sees, told before a node that is for a GPU."""
+"""Checks before a node which GPUs TensorFlow sees."""
 
 import logging
 
@@ -7,11 +7,11 @@ import tensorflow as tf
 from tfx_modules.exceptions import NodeError
 from tfx_modules.node.request import GpuUse
 
-_LOG = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def preflight(node: str, use: GpuUse) -> None:
-    """Say in the log what a node will run on, before hours are spent.
+    """Log the devices that a node will run on, before it spends hours.
 
     Args:
         node: The node's id.
@@ -24,7 +24,7 @@ def preflight(node: str, use: GpuUse) -> None:
         return
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
-        _LOG.info("%s: TensorFlow sees %s", node, ", ".join(map(_describe, gpus)))
+        _logger.info("%s: TensorFlow sees %s", node, ", ".join(map(_describe, gpus)))
     elif use is GpuUse.REQUIRED:
         raise NodeError(
             f"{node}: TensorFlow sees no GPU, and [bert_service] require_gpu is true; allowed: one GPU or more. Check "
@@ -32,7 +32,7 @@ def preflight(node: str, use: GpuUse) -> None:
             "may say what is missing), or set require_gpu = false to run on the CPU."
         )
     else:
-        _LOG.info("%s: TensorFlow sees no GPU; it runs on the CPU", node)
+        _logger.info("%s: TensorFlow sees no GPU; it runs on the CPU", node)
 
 
 def _describe(gpu: tf.config.PhysicalDevice) -> str:

@@ -1,8 +1,8 @@
-"""The compiled pipeline, and what a run puts into one of its nodes."""
+"""Reads the compiled pipeline (the IR), and binds a run's values into one of its nodes."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ _CASTS: dict[str, Callable[[ParameterValue], ParameterValue]] = {"STRING": str, 
 _OWN_PARAMETERS = frozenset({constants.PIPELINE_ROOT_PARAMETER_NAME, constants.PIPELINE_RUN_ID_PARAMETER_NAME})
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class BoundNode:
     """A node with the run's values in it: what a Launcher takes, but for the metadata connection."""
 
@@ -36,7 +36,7 @@ class BoundNode:
 
     @property
     def chooses_beam_workers(self) -> bool:
-        """Whether it uses Beam, and the pipeline leaves it to the node how."""
+        """Whether it uses Beam, and the pipeline leaves the number of workers to the node."""
         spec = self.executor_spec
         return isinstance(spec, executable_spec_pb2.BeamExecutableSpec) and not spec.beam_pipeline_args_placeholders
 
@@ -89,7 +89,7 @@ def _read(path: Path) -> Any:
 def _parse(fields: Any, path: Path) -> pipeline_pb2.Pipeline:
     try:
         return json_format.ParseDict(fields, pipeline_pb2.Pipeline())
-    # The parser stumbles over some things before it can call them wrong.
+    # For some malformed fields, the parser raises other errors than ParseError.
     except (json_format.ParseError, AttributeError, TypeError) as error:
         raise _not_compiled(path, error) from error
 

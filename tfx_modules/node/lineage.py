@@ -1,7 +1,7 @@
-"""What ML Metadata knows of a node's executions."""
+"""Reads a node's executions from ML Metadata."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import json_format
@@ -22,7 +22,7 @@ _RESULT_PROPERTY = "__execution_result__"  # where TFX's execution_lib puts it
 Artifacts = Mapping[str, tuple[Artifact, ...]]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ExecutionRecord:
     """An execution with its artifacts."""
 

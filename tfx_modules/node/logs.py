@@ -1,4 +1,4 @@
-"""The node's log: one that a user reads in the log of an Airflow task."""
+"""Configures the node's log, which users read as the log of an Airflow task."""
 
 import io
 import logging
@@ -30,7 +30,7 @@ _NEEDLESS = (
 
 
 class _Shortened(logging.Filter):
-    """Cuts what TFX tells to its first line, and leaves out what tells nothing. Errors and warnings stay whole."""
+    """Cuts TFX's info messages to their first line, and drops the useless ones. Errors and warnings stay whole."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name != _TFX_LOGGER or record.levelno >= logging.ERROR:
@@ -54,7 +54,7 @@ def shorten(text: str) -> str:
 def configure() -> None:
     """Send the log to stderr with time (UTC) and level, from INFO; call it before TensorFlow is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Said once for each Google package that TFX imports, 14 times in all; the Python is not ours to choose.
+    # Logged once for each Google package that TFX imports, 14 times in all; TFX dictates the Python version.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
@@ -70,7 +70,7 @@ def configure() -> None:
 
 
 def tame_libraries() -> None:
-    """Have the imported libraries log through the handler of ``configure``, and nothing twice."""
+    """Make the imported libraries log through the handler of ``configure``, each message once."""
     from absl import logging as absl_logging
 
     absl_logging.set_verbosity(absl_logging.INFO)

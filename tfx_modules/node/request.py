@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,20 +92,8 @@ def parse_request(fields: object) -> NodeRequest:
             f"request has missing or unknown fields: {odd}; allowed: {', '.join(sorted(_FIELDS))}. Send exactly these."
         )
         raise NodeError(msg)
-    if not isinstance(fields["use_cache"], bool):
-        raise _wrong("use_cache", fields["use_cache"], "true, false")
     return NodeRequest(
-        pipeline=_path(fields, "pipeline"),
-        node=_text(fields, "node"),
-        run_id=_text(fields, "run_id"),
-        pipeline_root=_path(fields, "pipeline_root"),
-        metadata=_text(fields, "metadata"),
-        ledger=_text(fields, "ledger"),
-        parameters=_parameters(fields["parameters"]),
-        use_cache=fields["use_cache"],
-        gpu=_gpu(fields["gpu"]),
-        code_version=_text(fields, "code_version"),
-        outcome=_path(fields, "outcome"),
+        **{field.name: _READ[field.type](fields, field.name) for field in dataclasses.fields(NodeRequest)}
     )
 
 
@@ -123,21 +111,39 @@ def _path(fields: Mapping[str, Any], name: str) -> Path:
     return path
 
 
-def _parameters(value: object) -> dict[str, ParameterValue]:
-    if not isinstance(value, dict):
-        raise _wrong("parameters", value, "a JSON object of names and values")
-    for name, given in value.items():
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    value = fields[name]
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "true, false")
+    return value
+
+
+def _parameters(fields: Mapping[str, Any], name: str) -> dict[str, ParameterValue]:
+    values = fields[name]
+    if not isinstance(values, dict):
+        raise _wrong(name, values, "a JSON object of names and values")
+    for parameter, given in values.items():
         if isinstance(given, bool) or not isinstance(given, ParameterValue):
-            raise _wrong(f"parameters.{name}", given, "a text or a number")
-    return dict(value)
+            raise _wrong(f"{name}.{parameter}", given, "a text or a number")
+    return dict(values)
 
 
-def _gpu(value: object) -> GpuUse:
+def _gpu(fields: Mapping[str, Any], name: str) -> GpuUse:
     try:
-        return GpuUse(value)
+        return GpuUse(fields[name])
     except ValueError:
-        raise _wrong("gpu", value, ", ".join(use.value for use in GpuUse)) from None
+        raise _wrong(name, fields[name], ", ".join(use.value for use in GpuUse)) from None
 
 
 def _wrong(name: str, got: object, allowed: str) -> NodeError:
     return NodeError(f"request field {name} is {got!r}; allowed: {allowed}. Correct the request.")
+
+
+_READ: Mapping[Any, Callable[[Mapping[str, Any], str], Any]] = {
+    str: _text,
+    Path: _path,
+    bool: _flag,
+    GpuUse: _gpu,
+    Mapping[str, ParameterValue]: _parameters,
+}
+"""What reads a field, by the field's type."""

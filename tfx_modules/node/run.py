@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 
 def run_node(request: NodeRequest) -> Outcome:
-    """Run a node, or find that its run has it already.
+    """Run a node, unless its run has a successful execution of it already.
 
     Args:
         request: what to run.
@@ -42,7 +42,7 @@ def run_node(request: NodeRequest) -> Outcome:
             return _run(request)
     except NodeError as error:
         return Outcome(request.node, State.FAILED, reason=one_line(error))
-    # The edge of the node command: nothing but a crash of the process may leave it without an outcome.
+    # The outermost level of the node command: only a crash of the process may leave it without an outcome.
     except Exception as error:
         _logger.exception("node %s failed", request.node)
         return Outcome(request.node, State.FAILED, reason=one_line(error))
@@ -72,7 +72,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
 
 
 def one_line(error: BaseException) -> str:
-    """Put an error into a line: the message of ours, type and message of others."""
+    """Format an error as one line: the message of ours, type and message of others."""
     text = str(error)
     if "Traceback (most recent call last)" in text:
         return last_line(text)  # Beam puts the traceback of its worker into the message

@@ -1,4 +1,4 @@
-"""ML Metadata in PostgreSQL, with what MLMD 1.16 lacks there made up for.
+"""Opens ML Metadata in PostgreSQL, and works around two defects of MLMD 1.16 there.
 
 - **Backslashes.** MLMD escapes a text with a backslash as ``E'...'``, and puts that into quotes: a syntax error. TFX
   stores such texts: how a node failed is JSON, with escaped line ends in it. They are sent with a character in its
@@ -60,7 +60,7 @@ class _PostgresMetadata(Metadata):  # type: ignore[misc]
 
 @contextmanager
 def _turn(server: PostgreSQLDatabaseConfig) -> Iterator[None]:
-    """Be the only writer. By a connection of its own: MLMD's cannot be asked."""
+    """Hold the writers' lock, on a connection of its own, since MLMD gives no access to its connection."""
     with psycopg.connect(
         host=server.host,
         port=int(server.port),

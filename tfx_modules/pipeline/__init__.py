@@ -1,4 +1,4 @@
-"""The pipeline, and the command that compiles it.
+"""Declares the TFX pipeline, and compiles it.
 
 Layers, each knowing only those below it::
 

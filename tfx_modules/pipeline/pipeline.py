@@ -1,6 +1,6 @@
-"""The pipeline: which components, and what flows between them."""
+"""Declares the pipeline: its components, and the channels between them."""
 
-import dataclasses
+from dataclasses import asdict, dataclass
 
 from tfx import types
 from tfx import v1 as tfx
@@ -29,13 +29,13 @@ _CHECK_TRIES = 2
 
 
 def create_pipeline(config: PipelineSettings) -> tfx.dsl.Pipeline:
-    """Make the pipeline; what varies from run to run stays open (see ``parameters``).
+    """Make the pipeline; the values that vary from run to run are runtime parameters (``runtime_parameters``).
 
     Args:
         config: the settings.
 
     Returns:
-        A pipeline without root, metadata connection or dates: whoever runs it gives them.
+        A pipeline without root, metadata connection or dates, which the node command adds.
     """
     data = _data_components(config)
     model = _model_components(config, data)
@@ -47,7 +47,7 @@ def create_pipeline(config: PipelineSettings) -> tfx.dsl.Pipeline:
     )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _Data:
     """The components up to the transformed examples."""
 
@@ -88,7 +88,7 @@ def _data_components(config: PipelineSettings) -> _Data:
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn=_PREPROCESSING_FN,
-        custom_config={"encoder": dataclasses.asdict(config.encoder)},
+        custom_config={"encoder": asdict(config.encoder)},
     )
     return _Data(examples, statistics, schema, served, validator, transform)
 
@@ -141,9 +141,9 @@ def _tuner(config: PipelineSettings, data: _Data, previous: types.BaseChannel) -
         tune=runtime_parameters.tune(),
         tuner_fn=_TUNER_FN,
         custom_config={
-            "encoder": dataclasses.asdict(config.encoder),
-            "training": dataclasses.asdict(config.training),
-            "tuning": dataclasses.asdict(config.tuning),
+            "encoder": asdict(config.encoder),
+            "training": asdict(config.training),
+            "tuning": asdict(config.tuning),
         },
     )
 
@@ -157,9 +157,9 @@ def _trainer(config: PipelineSettings, data: _Data, hyperparameters: types.BaseC
         train_args=runtime_parameters.train_args(),
         holdout=runtime_parameters.holdout(),
         custom_config={
-            "encoder": dataclasses.asdict(config.encoder),
-            "training": dataclasses.asdict(config.training),
-            "export": dataclasses.asdict(config.export),
+            "encoder": asdict(config.encoder),
+            "training": asdict(config.training),
+            "export": asdict(config.export),
         },
     )
 

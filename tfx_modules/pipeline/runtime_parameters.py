@@ -1,7 +1,7 @@
-"""The values that vary from run to run: TFX runtime parameters of the compiled pipeline.
+"""Declares the TFX runtime parameters of the pipeline: the values that vary from run to run.
 
-Their names and forms are a contract with whatever runs the pipeline. None has a default: what a run does is said by
-the run.
+Their names and forms are a contract with whatever runs the pipeline. None has a default: the run
+gives them all.
 """
 
 from tfx.orchestration.data_types import RuntimeParameter
@@ -43,5 +43,5 @@ def push_destination() -> RuntimeParameter:
 
 
 def promotion() -> RuntimeParameter:
-    """What the run is about, for the ledger: JSON, see ``components.pusher.read_promotion``."""
+    """The run's facts for the ledger: JSON, see ``components.pusher.read_promotion``."""
     return RuntimeParameter(name="promotion", ptype=str)

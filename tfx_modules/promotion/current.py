@@ -1,4 +1,4 @@
-"""The ledger of the node that runs in this process.
+"""Gives resolver strategies and executors the ledger of the node that runs in this process.
 
 TFX makes resolver strategies and executors itself, of what is compiled or stored in its metadata; an address with a
 password belongs in neither.
@@ -16,7 +16,7 @@ _address: ContextVar[str] = ContextVar("ledger's address", default="")
 
 @contextmanager
 def using(address: str) -> Iterator[None]:
-    """Have :func:`current_ledger` open the ledger at an address."""
+    """Set the address of the ledger that :func:`current_ledger` opens."""
     token = _address.set(address)
     try:
         yield

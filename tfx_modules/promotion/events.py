@@ -1,14 +1,14 @@
-"""What the ledger holds: one event for each thing that was decided, never changed afterwards."""
+"""The ledger's events: one for each decision, never changed afterwards."""
 
-import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
 class EventKind(str, enum.Enum):
-    """What was decided."""
+    """The kind of a decision."""
 
     PROMOTED = "promoted"
     """The run's model went into service."""
@@ -19,7 +19,7 @@ class EventKind(str, enum.Enum):
     UNCHANGED = "unchanged"
     """The run's model is the very one that is in service."""
     FAILED = "failed"
-    """The run ended before there was a model to judge."""
+    """The run ended before it had a candidate."""
     ROLLED_BACK = "rolled_back"
     """Somebody put another version in service."""
     PINNED = "pinned"
@@ -29,14 +29,14 @@ class EventKind(str, enum.Enum):
 
 
 VERDICTS = frozenset({EventKind.PROMOTED, EventKind.BLOCKED, EventKind.SUPERSEDED, EventKind.UNCHANGED})
-"""What a run's push comes to: a run has one of these, once."""
+"""The verdicts of a run: each run has at most one."""
 IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
 """After these, the event's version is the one in service."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
-    """An orchestrator's run, and the data that it is about."""
+    """A run of the orchestrator, with the window of its data."""
 
     dag_id: str
     run_id: str
@@ -46,7 +46,7 @@ class Run:
     """First day of the window."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Draft:
     """An event that is not yet in the ledger."""
 
@@ -54,7 +54,7 @@ class Draft:
     reason: str
     """One line, with the numbers that decided."""
     actor: str
-    """Who: a user, or what acted by itself."""
+    """Who decided: a user, or a program."""
     run: Run | None = None
     """The run that it is about; None: none."""
     version: int | None = None
@@ -65,13 +65,13 @@ class Draft:
     """SHA-256 over the model's files, see ``manifest``."""
     champion: int | None = None
     """The version that was in service before."""
-    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     """What was measured of candidate and champion, as JSON values."""
     final: bool = False
     """Whether this is the one verdict of its run; the ledger takes no second one."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Event(Draft):
     """An event in the ledger."""
 
@@ -82,9 +82,15 @@ class Event(Draft):
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as JSON values: the run's fields beside its own, dates in ISO 8601."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        run = fields.pop("run")
-        told: dict[str, Any] = {"dag_id": None, "run_id": None, "data_date": None, "first_day": None}
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        run = values.pop("run")
+        run_fields: dict[str, Any] = {"dag_id": None, "run_id": None, "data_date": None, "first_day": None}
         if run:
-            told = {**dataclasses.asdict(run), "data_date": str(run.data_date), "first_day": str(run.first_day)}
-        return {**fields, "kind": self.kind.value, "at": self.at.isoformat(), "metrics": dict(self.metrics), **told}
+            run_fields = {**asdict(run), "data_date": str(run.data_date), "first_day": str(run.first_day)}
+        return {
+            **values,
+            "kind": self.kind.value,
+            "at": self.at.isoformat(),
+            "metrics": dict(self.metrics),
+            **run_fields,
+        }

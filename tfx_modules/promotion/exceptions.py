@@ -1,14 +1,14 @@
-"""What can go wrong with promotions; ``tfx_modules.exceptions`` draws the tree that this is a branch of.
+"""The errors of promotions, a branch of the tree in ``tfx_modules.exceptions``.
 
 ::
 
     PromotionError
-    ├── VersionsExhaustedError   a data date has had all the versions that its numbers can tell apart
+    ├── VersionsExhaustedError   a data date has used up its 99 version numbers
     ├── LedgerError              the ledger's address or its database
-    ├── ModelRepositoryError               a model's folder is not where it should be, or cannot be put there
+    ├── ModelRepositoryError     a model's folder is not where it should be, or cannot be put there
     ├── ManifestError            a model's files are not those that its manifest lists
     ├── ChampionUnusableError    the model in service cannot be compared with
-    └── RefusedError             what somebody asked for cannot be done
+    └── RefusedError             a request that cannot be carried out
 """
 
 from tfx_modules.exceptions import PipelineError
@@ -19,7 +19,7 @@ class PromotionError(PipelineError):
 
 
 class VersionsExhaustedError(PromotionError):
-    """A data date has had all the versions that its numbers can tell apart."""
+    """A data date has used up its 99 version numbers."""
 
 
 class LedgerError(PromotionError):
@@ -39,4 +39,4 @@ class ChampionUnusableError(PromotionError):
 
 
 class RefusedError(PromotionError):
-    """What somebody asked for cannot be done as things are."""
+    """A request cannot be carried out in the ledger's current state."""

@@ -1,22 +1,22 @@
-"""What the ledger's events come to: what is in service, what was, and what a run came to. Pure."""
+"""Derives state from the ledger's events: the version in service, earlier ones, the verdicts of runs. Pure."""
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from tfx_modules.promotion.events import IN_SERVICE, Event, EventKind
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Service:
-    """Which versions are in service, barred and pinned, after some events."""
+    """The versions in service, rolled back and pinned, after some events."""
 
     live: int | None = None
     """The version in service; None: none yet."""
     past: tuple[int, ...] = ()
     """Versions in the order in which they came into service; the last one is ``live``."""
     rolled_back: frozenset[int] = frozenset()
-    """Versions that were left by a rollback: they come back only when somebody names them."""
+    """Versions rolled back: they return to service only when somebody names them."""
     pinned: frozenset[int] = frozenset()
     digests: frozenset[tuple[int, str]] = frozenset()
     """Version and digest of every model that ever was in service."""
@@ -28,7 +28,7 @@ class Service:
 
     @property
     def previous(self) -> int | None:
-        """The version that a rollback goes to when none is named; None: there is none."""
+        """The default target of a rollback; None: there is none."""
         return next((item for item in reversed(self.past) if item != self.live and item not in self.rolled_back), None)
 
     def version_of(self, digest: str) -> int | None:
@@ -36,32 +36,30 @@ class Service:
         return max((version for version, known in self.digests if known == digest), default=None)
 
     def after(self, event: Event) -> "Service":
-        """Return what is so after one more event."""
+        """Return the state after one more event."""
         if event.version is None:
             return self
         if event.kind in IN_SERVICE:
             return self._with_live(event, event.version)
         if event.kind is EventKind.PINNED:
-            return dataclasses.replace(self, pinned=self.pinned | {event.version})
+            return replace(self, pinned=self.pinned | {event.version})
         if event.kind is EventKind.UNPINNED:
-            return dataclasses.replace(self, pinned=self.pinned - {event.version})
+            return replace(self, pinned=self.pinned - {event.version})
         return self
 
     def _with_live(self, event: Event, version: int) -> "Service":
         rolled_back = self.rolled_back
         if event.kind is EventKind.ROLLED_BACK:
-            # Putting back what a rollback had left undoes it: the version that took its place has done nothing wrong.
+            # Returning to a version rolled back undoes that rollback: the one that replaced it is not marked.
             undone = version in rolled_back
             left = frozenset() if undone or self.live is None else frozenset({self.live})
             rolled_back = (rolled_back - {version}) | left
         digests = self.digests | {(version, event.model_digest)} if event.model_digest else self.digests
-        return dataclasses.replace(
-            self, live=version, past=(*self.past, version), rolled_back=rolled_back, digests=digests
-        )
+        return replace(self, live=version, past=(*self.past, version), rolled_back=rolled_back, digests=digests)
 
 
 def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
-    """Add up events.
+    """Return the state after some events.
 
     Args:
         events: in the ledger's order, from its first.
@@ -75,22 +73,22 @@ def service(events: Iterable[Event], at: dt.datetime | None = None) -> Service:
     return found
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ServingPeriod:
-    """A time in which one version was in service."""
+    """A period in which one version was in service."""
 
     event: Event
-    """What put it there."""
+    """The event that began it."""
     until: dt.datetime | None
-    """When another took its place; None: it has not ended."""
+    """When another version replaced it; None: it has not ended."""
 
     def touches(self, begin: dt.datetime, end: dt.datetime) -> bool:
-        """Tell whether it had begun before an end, and had not ended at a beginning."""
+        """Return whether the period overlaps the time from a begin to an end."""
         return self.event.at < end and (self.until is None or self.until > begin)
 
 
 def serving_periods(events: Iterable[Event]) -> list[ServingPeriod]:
-    """Return who was in service when, the first one first."""
+    """Return the serving periods, the oldest first."""
     found = [event for event in events if event.kind in IN_SERVICE]
     ends: list[dt.datetime | None] = [*(event.at for event in found[1:]), None][: len(found)]
     return [ServingPeriod(event, end) for event, end in zip(found, ends, strict=True)]

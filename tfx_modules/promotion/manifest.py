@@ -1,13 +1,13 @@
-"""The digests of a model's files, written beside them: a changed byte is found before the model is served.
+"""Writes and checks a model's manifest: the digests of its files, so that a changed byte is found before serving.
 
 The manifest is ``assets.extra/manifest.json``, in the folder that SavedModels keep for what is not theirs, so that a
 stock TensorFlow Serving is not disturbed by it. Imports nothing but the standard library: the model server uses it.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.promotion.exceptions import ManifestError
@@ -17,16 +17,16 @@ PLACE = "assets.extra/manifest.json"
 _CHUNK = 1 << 20
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Manifest:
-    """Which files a model has."""
+    """The files of a model, with sizes and digests."""
 
     files: Mapping[str, tuple[int, str]]
     """Size in bytes and SHA-256 by path below the model's folder."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all of it: models with the same digest are the same bytes."""
+        """SHA-256 over all files: models with the same digest are the same, byte for byte."""
         lines = [f"{digest} {size} {name}\n" for name, (size, digest) in sorted(self.files.items())]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -75,10 +75,10 @@ def check(folder: Path) -> Manifest | None:
     listed, found = _read(path), describe(folder)
     names = sorted(name for name in {*listed.files, *found.files} if listed.files.get(name) != found.files.get(name))
     if names:
-        told = ", ".join(f"{name} ({_difference(listed, found, name)})" for name in names[:3])
+        changed = ", ".join(f"{name} ({_difference(listed, found, name)})" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise ManifestError(
-            f"{folder} is not the model that its manifest lists: {told}{more}. Put the model's own files back, or "
+            f"{folder} is not the model that its manifest lists: {changed}{more}. Put the model's own files back, or "
             "roll back to another version."
         )
     return listed

@@ -1,12 +1,12 @@
-"""Puts a judged model into service, or writes down why not: one verdict a run, whatever happens in between.
+"""Promotes candidates: puts a candidate into service, or records why not. Each run gets exactly one verdict.
 
-The ledger is the truth, and appending to it the one moment at which a promotion happens. Everything before can be done
-again; everything after is made to follow by ``settle``, which may be repeated by anybody.
+The ledger is the source of truth, and a promotion happens when its event is appended. All steps before can be repeated;
+``settle`` carries out all steps after, and may be repeated by anybody.
 """
 
-import dataclasses
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,14 @@ from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.promotion.versions import data_date, next_version
 
 MOST_TURNS = 20
-"""How often a candidate is judged anew because others were promoted meanwhile."""
+"""How often a candidate is compared anew because others were promoted meanwhile."""
 
 _logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A model that a run would have promoted."""
+    """The model that a run asks to promote."""
 
     run: Run
     model: Path
@@ -34,47 +34,47 @@ class Candidate:
     actor: str
     """Who asked for the run."""
     objections: tuple[str, ...] = ()
-    """What gates before this one had against it, a line each; with one or more it is never promoted."""
+    """The objections of earlier gates, a line each; with one or more it is never promoted."""
     older: bool = False
-    """Whether it may take the place of a model of newer data."""
+    """Whether it may replace a model of newer data."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Champion:
-    """The model in service, as somebody who judges a candidate needs it."""
+    """The model in service, as the gate needs it for the comparison."""
 
     version: int
     folder: Path
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GateResult:
-    """What a comparison of the candidate with a champion came to."""
+    """The gate's result for a candidate and a champion."""
 
     passed: bool
-    """Whether the candidate may take the champion's place."""
-    told: str
+    """Whether the candidate may replace the champion."""
+    reason: str
     """One line with numbers, like ``accuracy 0.861 < 0.874 of 2026110301 on holdout-v1, p = 0.012``."""
-    metrics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     """What was measured, as JSON values."""
 
 
 Judge = Callable[[Champion | None], GateResult]
-"""Judges the candidate; of no champion, by itself. Raises ChampionUnusableError where it cannot compare."""
+"""Compares the candidate with a champion, or with the floors alone. Raises ChampionUnusableError where it cannot."""
 
 
 class Promoter:
-    """Promotes candidates of one ledger and shelf."""
+    """Promotes candidates into one model repository, by one ledger."""
 
     def __init__(self, ledger: Ledger, repository: ModelRepository) -> None:
         self._ledger = ledger
         self._repository = repository
 
     def promote(self, candidate: Candidate, judge: Judge) -> Event:
-        """Bring a candidate to its verdict; a run that has one keeps it.
+        """Decide a candidate's verdict, and carry it out; a run that has a verdict keeps it.
 
-        The candidate is judged without holding the lock, against the model that is in service then. When the lock has
-        been taken and another one is in service, it is judged again, against that one.
+        The candidate is compared with the champion without holding the lock. When the lock has been taken and another
+        version is in service, it is compared again, with that one.
 
         Args:
             candidate: the model, and what is known of it.
@@ -87,7 +87,7 @@ class Promoter:
             PromotionError: the ledger or the served folder cannot be used; nothing is half done.
         """
         verdict = self._verdict(candidate.run) or self._decided(candidate, judge)
-        self._repository.discard(_key(candidate))  # also what a try that was killed has left
+        self._repository.discard(_key(candidate))  # also what a killed try has left
         settle(self._ledger, self._repository)
         return verdict
 
@@ -108,7 +108,7 @@ class Promoter:
                 return verdict
             raise ModelRepositoryError(
                 f"the model of run {candidate.run.run_id} could not be put beside {self._repository.served}: {error}. "
-                "Look at the disk, and clear the task."
+                "Check the disk, and clear the task."
             ) from error
         except PromotionError:
             self._repository.discard(_key(candidate))
@@ -117,21 +117,23 @@ class Promoter:
     def _decide(self, candidate: Candidate, judge: Judge, staged: Path, described: manifest.Manifest) -> Event:
         for _ in range(MOST_TURNS):
             service = self._ledger.service()
-            decision = self._ruling(candidate, described, service, judge)
+            decision = self._draft(candidate, described, service, judge)
             with self._ledger.exclusive() as held:
                 events = held.events()
                 if found := history.verdict_of(events, candidate.run.dag_id, candidate.run.run_id):
                     return found  # by another try of the same run
                 if (now := history.service(events)).live == service.live:
                     return self._append(held, decision, now, staged)
-            _logger.info("version %s went into service meanwhile; judging against it", now.live)
+            _logger.info("version %s went into service meanwhile; the candidate is compared with it", now.live)
         raise PromotionError(
-            f"run {candidate.run.run_id}: others were promoted {MOST_TURNS} times while its model was judged. Clear "
+            f"run {candidate.run.run_id}: others were promoted {MOST_TURNS} times while its model was compared. Clear "
             "the task when fewer runs end at the same time."
         )
 
-    def _ruling(self, candidate: Candidate, described: manifest.Manifest, service: Service, judge: Judge) -> Draft:
-        kind, reason, metrics = _rule(candidate, described.digest, service, lambda: self._judged(service.live, judge))
+    def _draft(self, candidate: Candidate, described: manifest.Manifest, service: Service, judge: Judge) -> Draft:
+        kind, reason, metrics = _decision(
+            candidate, described.digest, service, lambda: self._gate_result(service.live, judge)
+        )
         return Draft(
             kind=kind,
             reason=reason,
@@ -144,22 +146,22 @@ class Promoter:
             final=True,
         )
 
-    def _judged(self, live: int | None, judge: Judge) -> GateResult:
+    def _gate_result(self, live: int | None, judge: Judge) -> GateResult:
         if live is None:
             return judge(None)
         try:
             return judge(Champion(live, usable_folder(self._repository, live)))
         except ChampionUnusableError as error:
             alone = judge(None)
-            told = f"{alone.told}; not compared with {live}: {error}"
-            return dataclasses.replace(alone, told=told)
+            reason = f"{alone.reason}; not compared with {live}: {error}"
+            return replace(alone, reason=reason)
 
     def _append(self, held: Writing, decision: Draft, service: Service, staged: Path) -> Event:
         if decision.kind is EventKind.PROMOTED and decision.run:
             taken = {*service.past, *self._repository.versions()}
             version = next_version(decision.run.data_date, taken)
-            self._repository.shelve(staged, version)
-            decision = dataclasses.replace(decision, version=version)
+            self._repository.publish(staged, version)
+            decision = replace(decision, version=version)
         return held.append(decision)
 
 
@@ -168,7 +170,7 @@ def _key(candidate: Candidate) -> str:
 
 
 def settle(ledger: Ledger, repository: ModelRepository) -> Service:
-    """Have the served folder follow the ledger; may be repeated at any time, by anybody.
+    """Bring the served folder in line with the ledger; may be repeated at any time, by anybody.
 
     Returns:
         What is in service.
@@ -184,7 +186,7 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
 
 
 def usable_folder(repository: ModelRepository, version: int) -> Path:
-    """Return the folder of a version whose files are those that they were.
+    """Return the folder of a version, after comparing its files with their manifest.
 
     Raises:
         ChampionUnusableError: it has none, or its files have changed.
@@ -197,10 +199,10 @@ def usable_folder(repository: ModelRepository, version: int) -> Path:
     return folder
 
 
-def _rule(
+def _decision(
     candidate: Candidate, digest: str, service: Service, judged: Callable[[], GateResult]
 ) -> tuple[EventKind, str, Mapping[str, Any]]:
-    """Decide; the first that applies of: objections, the same bytes, worse, older, good."""
+    """Decide by the first that applies of: objections, the same bytes, worse, older, good."""
     if candidate.objections:
         return EventKind.BLOCKED, "; ".join(candidate.objections), {}
     newest = data_date(service.live) if service.live else None
@@ -212,10 +214,10 @@ def _rule(
         return EventKind.BLOCKED, f"the model is the same, byte for byte, as {same}, which was rolled back", {}
     gate_result = judged()
     if not gate_result.passed:
-        return EventKind.BLOCKED, gate_result.told, gate_result.metrics
+        return EventKind.BLOCKED, gate_result.reason, gate_result.metrics
     if is_older and not candidate.older:
-        told = (
-            f"data date {candidate.run.data_date} is before {newest} of {service.live} in service; {gate_result.told}"
+        reason = (
+            f"data date {candidate.run.data_date} is before {newest} of {service.live} in service; {gate_result.reason}"
         )
-        return EventKind.SUPERSEDED, told, gate_result.metrics
-    return EventKind.PROMOTED, gate_result.told, gate_result.metrics
+        return EventKind.SUPERSEDED, reason, gate_result.metrics
+    return EventKind.PROMOTED, gate_result.reason, gate_result.metrics

@@ -1,8 +1,8 @@
-"""The folders of a model's versions: those that a server watches, and those that were taken away from it.
+"""The model repository: the folders of a model's versions, served and withdrawn.
 
 Beside ``NAME/``, in which a server looks for versions, stands ``NAME.withdrawn/``; a version is in one of them and goes
-to the other by one rename, so that a server sees all of it or nothing. What should be where is the ledger's to say;
-whoever moves anything holds the ledger's lock.
+to the other by one rename, so that a server sees all of it or nothing. The ledger says which version belongs where;
+whoever moves a folder holds the ledger's lock.
 """
 
 import hashlib
@@ -37,12 +37,12 @@ class ModelRepository:
         self.withdrawn = served.with_name(f"{served.name}.withdrawn")
 
     def stage(self, model: Path, key: str) -> tuple[Path, manifest.Manifest]:
-        """Copy a model to where it can be shelved from, and write its manifest. Needs no lock.
+        """Copy a model into a staging folder, and write its manifest. Needs no lock.
 
         Args:
             model: a SavedModel's folder.
-            key: what is staged is discarded by it. Two may stage under one key at a time: a task that was given up, and
-                the one that took its place.
+            key: names what is staged, for ``discard``. Two tasks may stage under one key at a time: one that was
+                given up, and the one that replaced it.
 
         Returns:
             The copy, which is on the disk, and its manifest.
@@ -55,16 +55,16 @@ class ModelRepository:
         return staged, made
 
     def discard(self, key: str) -> None:
-        """Remove all that was staged under a key, also by those who were killed; harmless when there is nothing."""
+        """Remove all that was staged under a key, also by killed processes; harmless when there is nothing."""
         for staged in self.withdrawn.glob(f"{_staging(key)}*"):
-            shutil.rmtree(staged, ignore_errors=True)  # by somebody else at the same time
+            shutil.rmtree(staged, ignore_errors=True)  # another process may remove it at the same time
 
     def staged(self) -> list[Path]:
         """Return all that is staged, under whatever key."""
         return sorted(self.withdrawn.glob(f"{_STAGING}*"))
 
-    def shelve(self, staged: Path, version: int) -> None:
-        """Give what was staged its number; it is not served yet."""
+    def publish(self, staged: Path, version: int) -> None:
+        """Give a staged model its version number, by a rename; it is not served yet."""
         staged.rename(self.withdrawn / str(version))
         _sync_folder(self.withdrawn)
 
@@ -134,7 +134,7 @@ def _numbers(folder: Path) -> frozenset[int]:
 
 
 def _sync(folder: Path) -> None:
-    """Have files and folders written to the disk, so that a version's folder is never there without its files."""
+    """Flush files and folders to the disk (fsync), so that a version's folder is never there without its files."""
     for path in (*folder.rglob("*"), folder):
         if path.is_dir():
             _sync_folder(path)

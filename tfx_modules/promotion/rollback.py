@@ -1,7 +1,7 @@
-"""Puts an earlier version back into service: no training, no copying, one event and a few renames."""
+"""Rolls back to an earlier version: one event in the ledger and a few renames, no training and no copying."""
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
@@ -12,21 +12,21 @@ from tfx_modules.promotion.promoter import settle
 from tfx_modules.promotion.repository import ModelRepository
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RollbackRequest:
-    """What somebody asks for."""
+    """A request to roll back."""
 
     actor: str
     reason: str
     """Why; one line."""
     to: int | None = None
-    """The version to put in service; None: the one that was there before."""
+    """The version to put in service; None: the previous one."""
     asker: tuple[str, str] | None = None
-    """DAG id and run id of the orchestrator's run that asks; it rolls back once, however often its task is tried."""
+    """DAG id and run id of the asking run; it rolls back once, however often its task is tried."""
 
 
 def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequest) -> Event:
-    """Put another version in service, and bar the one that is left.
+    """Put another version in service, and mark the current one as rolled back.
 
     Args:
         ledger: gets the event.
@@ -73,7 +73,7 @@ def _run(events: Sequence[Event], version: int, request: RollbackRequest) -> Run
     if request.asker is None or promotion is None or promotion.run is None:
         return None
     dag_id, run_id = request.asker
-    return dataclasses.replace(promotion.run, dag_id=dag_id, run_id=run_id)
+    return replace(promotion.run, dag_id=dag_id, run_id=run_id)
 
 
 def _target(service: Service, asked: int | None) -> int:
@@ -90,7 +90,7 @@ def _target(service: Service, asked: int | None) -> int:
 
 
 def require_known(service: Service, version: int) -> None:
-    """See that a version was in service once.
+    """Check that a version was in service once.
 
     Raises:
         RefusedError: it never was.

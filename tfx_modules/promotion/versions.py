@@ -1,4 +1,4 @@
-"""A version's number says which data the model has seen: 2026110501 is the first model of 5 November 2026.
+"""Makes and reads version numbers: 2026110501 is the first model with the data date 5 November 2026.
 
 It is one int64, and the largest is the newest data's, so that a stock TensorFlow Serving serves the right one.
 """

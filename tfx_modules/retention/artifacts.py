@@ -1,21 +1,21 @@
-"""What runs have made: files in the pipeline's folder, and rows in ML Metadata.
+"""Removes artifacts of old runs: files in the pipeline's folder, and rows in ML Metadata.
 
-In this order, so that no row ever hands out what is not there:
+In this order, so that no row ever refers to a file that is not there:
 
 1. One transaction, in which no node writes: artifacts are marked as deleted, and the executions that made them are
    deleted. From then on neither the cache nor a resolver nor a cleared task finds them.
-2. What a node has taken from the cache at that very moment is marked as live again.
-3. Files go, each folder by one rename.
-4. The rows of artifacts whose files are gone go.
+2. Artifacts that a node has taken from the cache at that very moment are marked as live again.
+3. Files are removed, each folder by one rename.
+4. The rows of artifacts whose files are gone are deleted.
 
 A kill in between leaves artifacts that are marked; the next retention goes on with 2.
 """
 
-import dataclasses
 import datetime as dt
 import functools
 import os
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.retention.disk import changed_at, empty_trash, locked, remove, size_of
@@ -30,9 +30,9 @@ _SCRATCH = ".system"
 _LOCK = ".retention.lock"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Found:
-    """What there is, and what goes of it."""
+    """The contents of ML Metadata and of the pipeline's folder, with the choice of what is removed."""
 
     graph: Graph
     choice: Choice
@@ -70,7 +70,7 @@ class Artifacts:
         self._now = now
 
     def plan(self, sources: Sources) -> tuple[list[Item], frozenset[tuple[dt.date, int]]]:
-        """Say what would go, and which days and versions of spans the runs that stay have read.
+        """List the items to remove, and the days and versions of spans that the kept runs have read.
 
         Args:
             sources: what the versions that stay came from.
@@ -80,10 +80,10 @@ class Artifacts:
         return [*self._of_runs(found), *self._leftovers(found)], read
 
     def carry_out(self, items: Collection[Item], sources: Sources) -> list[Item]:
-        """Remove what is still to go.
+        """Remove the items that are still expired.
 
         Returns:
-            What has gone.
+            The removed items.
         """
         if not self._root.is_dir():
             return []

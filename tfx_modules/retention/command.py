@@ -1,4 +1,4 @@
-"""``python -m tfx_modules.retention``: reads a request on standard input, and removes what has had its time.
+"""``python -m tfx_modules.retention``: reads a request on standard input, and removes what the rules do not keep.
 
 People use ``bert-service retention`` (in a checkout ``scripts/bert retention``); the Airflow side's operator runs it
 with ``--json``.
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command.
 
     Returns:
-        The exit code: 0, or 1 where something could not be told or removed; 2 for wrong arguments.
+        The exit code: 0, or 1 where something could not be listed or removed; 2 for wrong arguments.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -31,22 +31,27 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"something cannot be removed: {error}. Correct it, and run this again: it goes on.", file=sys.stderr)
+        print(
+            f"something cannot be removed: {error}. Correct this, and run the command again; it removes the rest.",
+            file=sys.stderr,
+        )
         return 1
-    print(_json(items, dry_run=options.dry_run) if options.json else table(items, dry_run=options.dry_run))
+    print(report_json(items, dry_run=options.dry_run) if options.json else table(items, dry_run=options.dry_run))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program("bert-service retention"), description="Removes what has had its time."
+        prog=program("bert-service retention"),
+        description="Remove the versions, artifacts, spans and logs that the retention rules do not keep.",
     )
-    parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
+    parser.add_argument("--dry-run", action="store_true", help="list what would be removed, and remove nothing")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
 
 
-def _json(items: Sequence[Item], *, dry_run: bool) -> str:
+def report_json(items: Sequence[Item], *, dry_run: bool) -> str:
+    """Write the report for programs, as `contracts/retention_report.schema.json` has it."""
     return json.dumps(
         {
             "dry_run": dry_run,

@@ -1,4 +1,4 @@
-"""Files and folders: how large, how old, and away with them."""
+"""Measures the size and age of files and folders, locks files, and removes folders in one step."""
 
 import datetime as dt
 import fcntl
@@ -24,15 +24,15 @@ def size_of(path: Path) -> int:
 
 
 def changed_at(path: Path) -> dt.datetime:
-    """Return when a file or folder was made, renamed or changed last; copies keep the modification time, not this.
+    """Return when a file's inode changed last (``ctime``): when it was made, renamed or changed. Copies do not keep it.
 
-    What somebody else has removed meanwhile will only change at the end of time: it is never old.
+    For what was removed meanwhile, the latest possible time is returned, so that it never counts as old.
     """
     return _moment_of(path, lambda found: found.st_ctime)
 
 
 def written_at(path: Path) -> dt.datetime:
-    """Return when a file was written to last, or a folder got or lost an entry; likewise for what is gone."""
+    """Return when a file was written, or a folder got or lost an entry, last (``mtime``); as above for what is gone."""
     return _moment_of(path, lambda found: found.st_mtime)
 
 
@@ -53,11 +53,11 @@ def locked(file: Path) -> Iterator[None]:
 
 
 def remove(path: Path, folder: Path) -> None:
-    """Have a file or folder vanish in one step, and then delete it.
+    """Rename a file or folder into the trash, in one step, and then delete it.
 
     Args:
-        path: what goes; harmless where it is gone.
-        folder: where it may lie meanwhile; on the same file system.
+        path: what is removed; harmless where it is gone.
+        folder: where the trash is; on the same file system.
     """
     if not os.path.lexists(path):
         return
@@ -68,5 +68,5 @@ def remove(path: Path, folder: Path) -> None:
 
 
 def empty_trash(folder: Path) -> None:
-    """Delete what lies in a folder's trash, also when somebody was killed while deleting it."""
+    """Delete what is in a folder's trash, such as what a killed retention has left."""
     shutil.rmtree(folder / _TRASH, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""What can go wrong with retention; ``tfx_modules.exceptions`` draws the tree that this is a branch of."""
+"""The errors of retention, a branch of the tree in ``tfx_modules.exceptions``."""
 
 from tfx_modules.exceptions import PipelineError
 
 
 class RetentionError(PipelineError):
-    """What is to go cannot be told or removed; what has gone already is gone."""
+    """What is to be removed cannot be listed or removed; what was removed before stays removed."""

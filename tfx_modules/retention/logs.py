@@ -1,4 +1,4 @@
-"""Log files that nobody has written to for long."""
+"""Removes log files that nobody has written to for long."""
 
 import datetime as dt
 import os
@@ -24,14 +24,14 @@ class Logs:
         self._now = now
 
     def plan(self) -> list[Item]:
-        """Say what would go."""
+        """List the log files to remove, an item for each folder."""
         return [item for folder in self._folders for item in self._of_folder(folder)]
 
     def carry_out(self, items: Collection[Item]) -> list[Item]:
         """Remove what nobody has written to meanwhile, and the folders that are empty then.
 
         Returns:
-            What has gone.
+            The removed items.
         """
         for item in items:
             # Folders have a time of their own; taking a file out of one changes it.

@@ -1,9 +1,9 @@
-"""What would go and why, as data, and as a table for people."""
+"""The items that retention removes, with reasons, as data and as a table."""
 
-import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ _ONE_DAY = dt.timedelta(days=1)
 
 
 class ItemKind(str, enum.Enum):
-    """What something is."""
+    """The kind of a retention item."""
 
     VERSION = "version"
     """A model's folder, served or withdrawn."""
     STAGING = "staging"
-    """A copy that a push has left."""
+    """A staged copy that an interrupted push has left."""
     RUN = "run"
     """A run's artifacts, and its rows in ML Metadata."""
     LEFTOVER = "leftover"
@@ -31,9 +31,9 @@ class ItemKind(str, enum.Enum):
     """Log files of one folder."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Item:
-    """Something that goes."""
+    """A retention item: something that is removed."""
 
     kind: ItemKind
     what: str
@@ -48,13 +48,13 @@ class Item:
     """Of a version: its number; of a run: its executions."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is told of it, as JSON values."""
-        told = {"kind": self.kind.value, "what": self.what, "age_days": round(self.age / _ONE_DAY, 2)}
-        return {**told, "bytes": self.size, "why": self.why}
+        """Return the item's JSON values."""
+        fields = {"kind": self.kind.value, "what": self.what, "age_days": round(self.age / _ONE_DAY, 2)}
+        return {**fields, "bytes": self.size, "why": self.why}
 
 
 def totals(items: Iterable[Item]) -> dict[str, dict[str, int]]:
-    """Count by kind, and all together (``all``): how many (``count``) and ``bytes``."""
+    """Add up items by kind, and all together (``all``): their number (``count``) and ``bytes``."""
     found: dict[str, dict[str, int]] = {}
     for item in items:
         for name in (item.kind.value, "all"):
@@ -66,12 +66,12 @@ def totals(items: Iterable[Item]) -> dict[str, dict[str, int]]:
 
 
 def table(items: Sequence[Item], *, dry_run: bool) -> str:
-    """Write a line an item, and the totals below."""
+    """Format items as a table, with the totals below."""
     if not items:
-        return "Nothing is to go." if dry_run else "Nothing was to go."
+        return "There is nothing to remove." if dry_run else "There was nothing to remove."
     rows = [_COLUMNS, *map(_row, items)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
-    # The last column is as wide as it is.
+    # The last column is not padded.
     cells = [[cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)] for row in rows]
     lines = ["  ".join([*line, row[-1]]) for line, row in zip(cells, rows, strict=True)]
     return "\n".join([*lines, "", _summary(items, dry_run=dry_run)])
@@ -81,8 +81,8 @@ def _summary(items: Sequence[Item], *, dry_run: bool) -> str:
     found = totals(items)
     every = found.pop("all")
     parts = [f"{name} {total['count']} ({size_text(total['bytes'])})" for name, total in found.items()]
-    word = "Would go" if dry_run else "Gone"
-    return f"{word}: {', '.join(parts)}; together {size_text(every['bytes'])}."
+    word = "Would remove" if dry_run else "Removed"
+    return f"{word}: {', '.join(parts)}; {size_text(every['bytes'])} in all."
 
 
 def _row(item: Item) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""What the retention command is asked for: rules, and the places that they are about."""
+"""Reads the request of the retention command: its rules, and the databases and folders that they are about."""
 
-import dataclasses
 import json
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ _ADDRESSES = ("ledger", "metadata")
 _LOGS = "logs"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RetentionRules:
-    """How much of each is kept; 0: all of it."""
+    """How much of each kind is kept; 0: all of it."""
 
     keep_versions: int
     """Versions that were in service, beside the live, the previous and the pinned ones; the newest stay."""
@@ -30,13 +30,13 @@ class RetentionRules:
     """Days that a log file is kept after its last line."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where all that is. Paths are absolute."""
+    """The databases and folders that retention is about. Paths are absolute."""
 
-    ledger: str = dataclasses.field(repr=False)  # may hold a password
+    ledger: str = field(repr=False)  # may hold a password
     """Address of the ledger."""
-    metadata: str = dataclasses.field(repr=False)  # likewise
+    metadata: str = field(repr=False)  # likewise
     """Address of the ML Metadata store."""
     models: Path
     """The served folder."""
@@ -45,7 +45,7 @@ class Places:
     spans: Path
     """Where reviews are kept, a folder a day."""
     logs: tuple[Path, ...]
-    """Folders of logs that go by age; not those of processes that run on."""
+    """Folders of logs that are removed by age; not those of running processes."""
 
 
 def read_request(text: str) -> tuple[RetentionRules, Places]:
@@ -58,13 +58,13 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     Raises:
         RetentionError: it is something else. The message repeats no value, since one may hold a password.
     """
-    names = [field.name for field in dataclasses.fields(RetentionRules)]
+    names = [item.name for item in fields(RetentionRules)]
     try:
-        fields = json.loads(text)
-        rules = fields["rules"]
-        good = sorted(fields) == sorted(("format", "rules", _LOGS, *_PATHS, *_ADDRESSES))
-        good = good and fields["format"] == FORMAT and sorted(rules) == sorted(names)
-        good = good and all(type(rules[name]) is int and rules[name] >= 0 for name in names) and _has_places(fields)
+        values = json.loads(text)
+        rules = values["rules"]
+        good = sorted(values) == sorted(("format", "rules", _LOGS, *_PATHS, *_ADDRESSES))
+        good = good and values["format"] == FORMAT and sorted(rules) == sorted(names)
+        good = good and all(type(rules[name]) is int and rules[name] >= 0 for name in names) and _has_places(values)
     except (ValueError, TypeError, KeyError):
         good = False
     if not good:
@@ -74,22 +74,22 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
             f"{', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). Run "
             f"{program('bert-service retention')}, which sends one."
         )
-    return RetentionRules(**rules), _places(fields)
+    return RetentionRules(**rules), _places(values)
 
 
-def _places(fields: dict[str, Any]) -> Places:
+def _places(values: dict[str, Any]) -> Places:
     return Places(
-        ledger=fields["ledger"],
-        metadata=fields["metadata"],
-        models=Path(fields["models"]),
-        pipeline=Path(fields["pipeline"]),
-        spans=Path(fields["spans"]),
-        logs=tuple(map(Path, fields[_LOGS])),
+        ledger=values["ledger"],
+        metadata=values["metadata"],
+        models=Path(values["models"]),
+        pipeline=Path(values["pipeline"]),
+        spans=Path(values["spans"]),
+        logs=tuple(map(Path, values[_LOGS])),
     )
 
 
-def _has_places(fields: dict[str, Any]) -> bool:
-    paths = [*(fields[name] for name in _PATHS), *fields[_LOGS]]
-    texts = [*paths, *(fields[name] for name in _ADDRESSES)]
-    good = isinstance(fields[_LOGS], list) and all(isinstance(text, str) for text in texts)
+def _has_places(values: dict[str, Any]) -> bool:
+    paths = [*(values[name] for name in _PATHS), *values[_LOGS]]
+    texts = [*paths, *(values[name] for name in _ADDRESSES)]
+    good = isinstance(values[_LOGS], list) and all(isinstance(text, str) for text in texts)
     return good and all(Path(path).is_absolute() for path in paths)

@@ -1,4 +1,4 @@
-"""All rooms in their order: what stays of the versions decides what stays of the artifacts, and that of the spans."""
+"""Runs retention in order: the versions that are kept decide which artifacts are kept, and these which spans."""
 
 import datetime as dt
 
@@ -13,26 +13,26 @@ from tfx_modules.retention.versions import Versions
 
 
 def retain(rules: RetentionRules, places: Places, *, dry_run: bool, now: dt.datetime) -> list[Item]:
-    """Remove what the rules say, or only tell what that would be.
+    """Remove what the rules say, or only list it.
 
     Args:
-        rules: how much is kept.
-        places: where it is.
+        rules: how much of each kind is kept.
+        places: the databases and folders.
         dry_run: whether to change nothing.
         now: the time, with its zone.
 
     Returns:
-        What has gone; in a dry run, what would go.
+        The removed items; in a dry run, those that would be removed.
 
     Raises:
         PipelineError: the ledger or ML Metadata cannot be used, or contradicts what is there.
-        OSError: something cannot be removed; what has gone before is gone.
+        OSError: something cannot be removed; what was removed before stays removed.
     """
     versions = Versions(find_ledger(places.ledger), ModelRepository(places.models), rules.keep_versions, now)
     artifacts = Artifacts(places.metadata, places.pipeline, rules.keep_artifact_days, now)
     spans = Spans(places.spans, rules.keep_span_days, rules.keep_span_versions, now)
     logs = Logs(places.logs, rules.keep_log_days, now)
-    # All plans before anything goes: one that cannot be made leaves everything as it was.
+    # All plans are made before anything is removed: when one cannot be made, nothing is changed.
     of_versions, sources = versions.plan()
     of_artifacts, read = artifacts.plan(sources)
     of_spans, of_logs = spans.plan(read), logs.plan()

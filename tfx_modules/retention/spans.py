@@ -1,6 +1,6 @@
-"""Reviews by day: which days, and which versions of days, are removed.
+"""Removes spans: days of reviews, and versions of days.
 
-``plugins/airflow_bert_service/ingestion/span_store.py`` has their layout.
+``contracts/span_layout.schema.json`` has their layout.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ Version = tuple[dt.date, int]
 
 
 def doomed_days(days: Iterable[dt.date], keep_days: int, today: dt.date) -> frozenset[dt.date]:
-    """Choose days by their date; pure.
+    """Choose the days to remove by their date; pure.
 
     Args:
         days: those that are there.
@@ -36,7 +36,7 @@ def doomed_days(days: Iterable[dt.date], keep_days: int, today: dt.date) -> froz
 def doomed_versions(
     versions: Mapping[dt.date, Collection[int]], keep: int, read: Collection[Version]
 ) -> frozenset[Version]:
-    """Choose versions of days; pure.
+    """Choose the versions of days to remove; pure.
 
     Args:
         versions: the numbers that are there, by day.
@@ -64,7 +64,7 @@ class Spans:
         self._now = now
 
     def plan(self, read: Collection[Version]) -> list[Item]:
-        """Say what would go; never what was written in the last day, which a run may be about to read.
+        """List the spans to remove; never what was written in the last day, which a run may be about to read.
 
         Args:
             read: days and versions that runs have read which stay.
@@ -75,10 +75,10 @@ class Spans:
         return [*self._of_days(days), *self._of_versions(stay, read), *self._refused()]
 
     def carry_out(self, items: Collection[Item]) -> list[Item]:
-        """Remove what is still to go.
+        """Remove the items that are still expired.
 
         Returns:
-            What has gone.
+            The removed items.
         """
         if not items:
             return []

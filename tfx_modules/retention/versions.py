@@ -1,9 +1,9 @@
-"""The folders of a model's versions: which go, and which stay whatever the rules say."""
+"""Removes the folders of a model's versions, except those that are kept whatever the rules say."""
 
-import dataclasses
 import datetime as dt
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.promotion import history
@@ -16,12 +16,12 @@ from tfx_modules.retention.exceptions import RetentionError
 from tfx_modules.retention.plan import Item, ItemKind
 
 UNFINISHED = dt.timedelta(days=1)
-"""How long something that a push has begun may still be in the making."""
+"""How long a push may still be working on what it has staged."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Sources:
-    """What the versions that stay came from; later runs look for it."""
+    """The runs and models that the kept versions came from; later runs resolve them."""
 
     runs: frozenset[str]
     """Ids of the runs that promoted them."""
@@ -30,21 +30,21 @@ class Sources:
 
 
 def doomed(service: Service, ages: Mapping[int, dt.timedelta], keep: int) -> dict[int, str]:
-    """Choose; pure.
+    """Choose the versions to remove; pure.
 
     Args:
-        service: what the ledger's events come to.
+        service: the state of the ledger.
         ages: time since the last change of each version's folder.
         keep: how many stay beside those that always do; 0: all.
 
     Returns:
-        The versions that go, with the reason.
+        The versions to remove, with the reason.
     """
     always = {service.live, service.previous} | service.pinned
     counted = sorted((number for number in ages if number in service.past and number not in always), reverse=True)
     old = counted[keep:] if keep else []
-    told = f"beyond the newest {keep} beside the live, the previous and the pinned versions"
-    found = dict.fromkeys(old, told)
+    reason = f"beyond the newest {keep} beside the live, the previous and the pinned versions"
+    found = dict.fromkeys(old, reason)
     for number, age in ages.items():
         unknown = number not in service.past and number not in always
         if unknown and service.live is not None and number < service.live and age > UNFINISHED:
@@ -53,14 +53,14 @@ def doomed(service: Service, ages: Mapping[int, dt.timedelta], keep: int) -> dic
 
 
 def sources(events: Sequence[Event], numbers: Iterable[int]) -> Sources:
-    """Tell what versions came from."""
+    """Return the runs and models that versions came from."""
     found = [event for event in (history.promotion_of(events, number) for number in numbers) if event]
     runs = frozenset(event.run.run_id for event in found if event.run)
     return Sources(runs, tuple(event.model_uri for event in found if event.model_uri))
 
 
 class Versions:
-    """The versions of one shelf and ledger.
+    """The versions of one model repository and ledger.
 
     Args:
         ledger: None: there is none yet, and nothing was ever in service.
@@ -76,14 +76,14 @@ class Versions:
         self._now = now
 
     def plan(self) -> tuple[list[Item], Sources]:
-        """Say what would go, and what the versions that stay came from.
+        """List the items to remove, and the sources of the versions that are kept.
 
         Raises:
             RetentionError: versions are served, and the ledger says that none is in service.
         """
         if self._ledger is None:
             return self._plan([])
-        with self._ledger.exclusive() as held:  # or a rollback might move folders from under the eyes
+        with self._ledger.exclusive() as held:  # or a rollback might move folders meanwhile
             return self._plan(held.events())
 
     def _plan(self, events: Sequence[Event]) -> tuple[list[Item], Sources]:
@@ -95,10 +95,10 @@ class Versions:
         return [*items, *self._staged()], sources(events, sorted(number for number in stay if number is not None))
 
     def carry_out(self, items: Collection[Item]) -> list[Item]:
-        """Remove what is still to go.
+        """Remove the items that are still expired.
 
         Returns:
-            What has gone.
+            The removed items.
         """
         done = []
         if self._ledger and any(item.kind is ItemKind.VERSION for item in items):
@@ -110,7 +110,7 @@ class Versions:
                         done.append(item)
         for item in items:
             if item.kind is ItemKind.STAGING:
-                shutil.rmtree(item.paths[0], ignore_errors=True)  # the push that it was of may discard it as well
+                shutil.rmtree(item.paths[0], ignore_errors=True)  # its push may discard it at the same time
                 done.append(item)
         return done
 

@@ -5,9 +5,9 @@ Layers, each knowing only those below it::
     __main__.py        the command
     server.py          puts the parts together; start, drain, stop
     frontends.py       the protocol frontends, with limits, keys and metrics around them
-    warmup.py          replays the requests that a version brings along
+    warmup.py          replays a version's warm-up requests
     rest/  grpc/       the protocol frontends themselves
-    inference/         what clients can ask, in no protocol's terms
+    inference/         answers requests, independently of a protocol
     batching/          calls of several clients, computed together
     models/            model config, version folders, watchers, registry, SavedModels
     observability/  security/    metrics and prediction log; API keys and admission

@@ -18,7 +18,7 @@ from tfx_modules.serving.ports import bind_ports
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a server until it is told to stop; the process then ends with 0. Return 2 for a wrong flag, 1 otherwise."""
+    """Run a server until a signal stops it; the process then ends with 0. Return 2 for a wrong flag, 1 otherwise."""
     try:
         _run(arguments)
     except ServingError as error:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> NoReturn:
     settings = parse_flags(arguments)
     bound_arenas()
-    claims = bind_ports(settings)  # now, and not after TensorFlow's seconds of import
+    bound_ports = bind_ports(settings)  # now, and not after TensorFlow's seconds of import
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # until the event loop takes over
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -39,7 +39,7 @@ def _run(arguments: Sequence[str]) -> NoReturn:
 
     from tfx_modules.serving.server import serve
 
-    asyncio.run(serve(settings, *claims))
+    asyncio.run(serve(settings, *bound_ports))
     # A thread may still be loading or computing although the deadline has passed: Python would wait for it.
     logging.shutdown()
     sys.stdout.flush()

@@ -1,26 +1,26 @@
-"""What can go wrong in the model server, as one tree, and the one table from error to status code.
+"""The errors of the model server, as one tree, and the table from error to status code.
 
 ::
 
     ServingError                    tfx_modules.exceptions
     ├── FlagError                   the command line
-    ├── PortError                   a port cannot be had
+    ├── PortError                   a port cannot be bound
     ├── ModelLoadError              a version's folder holds no model that can be loaded
-    │   └── WarmupError             a model fails on the requests that it brings along
+    │   └── WarmupError             a model fails on its warm-up requests
     ├── ServerProcessError          a server run as a child process did not start
     ├── ClientError                 the client got no answer
-    └── RequestError                what a client is told; has a status
+    └── RequestError                the answer to a client; has a status
         ├── InvalidRequestError     the request's form or content
         ├── NotServedError          no such model or version
         │   └── UnknownLabelError   no version has that label
-        ├── ModelConfigError        which models to serve is not said in a way that is understood
+        ├── ModelConfigError        a model config cannot be used
         ├── LabelError              a label is given to a version that is not available
         ├── ModelsUnavailableError  models of a new config could not be loaded
         ├── SignatureNotFoundError  the model has no such signature
         ├── SignatureFormError      the signature lacks what the method needs
         ├── UnsupportedMethodError  a method that this server does not have
         ├── DrainingError           the server is stopping
-        ├── OverloadedError         more, or larger, requests than the server takes on
+        ├── OverloadedError         more, or larger, requests than the limits allow
         ├── DeadlineError           the request's time is over
         ├── UnauthenticatedError    no API key, or a wrong one
         └── InferenceError          the model itself failed
@@ -64,7 +64,7 @@ class ClientError(ServingError):
 
 
 class RequestError(ServingError):
-    """Base of what a client is told about its request."""
+    """Base of the errors that a client gets as an answer."""
 
 
 class InvalidRequestError(RequestError):
@@ -125,7 +125,7 @@ class InferenceError(RequestError):
 
 @dataclass(frozen=True)
 class Status:
-    """An outcome in both protocols' terms.
+    """A status in both protocols.
 
     Attributes:
         code: the name that gRPC's ``StatusCode`` and TensorFlow's ``error.Code`` share.

@@ -1,4 +1,4 @@
-"""Makes the protocol edges, with what operations put around them."""
+"""Makes the gRPC and REST frontends, with limits, API keys, TLS and metrics."""
 
 import ipaddress
 import logging
@@ -28,11 +28,11 @@ from tfx_modules.serving.security.admission import Admission
 from tfx_modules.serving.security.api_keys import ApiKeys, read_api_keys
 from tfx_modules.serving.specs import ModelSpec
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class Frontends:
-    """Both protocols' servers, ready to be started.
+    """The gRPC and REST frontends, ready to be started.
 
     Raises:
         FlagError: a file that a flag names cannot be used.
@@ -45,8 +45,8 @@ class Frontends:
         manager: ModelManager,
         metrics: Metrics,
         *,
-        grpc_claim: BoundPort,
-        rest_claim: BoundPort,
+        grpc_port: BoundPort,
+        rest_port: BoundPort,
     ) -> None:
         self._settings = settings
         self._data_plane = data_plane
@@ -60,23 +60,23 @@ class Frontends:
         self._keys = None if security.api_key_file is None else read_api_keys(security.api_key_file)
         tls = None if security.ssl_config_file is None else read_ssl_config(security.ssl_config_file)
         _check_certificate(security)
-        warn_if_open(grpc_claim, "gRPC", "--ssl_config_file", tls=tls is not None, keys=self._keys)
+        warn_if_open(grpc_port, "gRPC", "--ssl_config_file", tls=tls is not None, keys=self._keys)
         certificate = "--rest_ssl_cert and --rest_ssl_key"
-        warn_if_open(rest_claim, "REST", certificate, tls=security.rest_ssl_cert is not None, keys=self._keys)
+        warn_if_open(rest_port, "REST", certificate, tls=security.rest_ssl_cert is not None, keys=self._keys)
         self.grpc = GrpcServer(
             data_plane,
             manager,
-            grpc_claim,
+            grpc_port,
             interceptors=self._interceptors(),
             credentials=None if tls is None else _credentials(tls),
             max_request_bytes=settings.limits.max_request_bytes or -1,
         )
-        self.rest = RestServer(self._rest_app(), rest_claim.held, security.rest_ssl_cert, security.rest_ssl_key)
+        self.rest = RestServer(self._rest_app(), rest_port.held, security.rest_ssl_cert, security.rest_ssl_key)
         scheme = "http" if security.rest_ssl_cert is None else "https"
-        self.ready_line = f"model server: gRPC on {grpc_claim.address}, REST on {scheme}://{rest_claim.address}"
+        self.ready_line = f"model server: gRPC on {grpc_port.address}, REST on {scheme}://{rest_port.address}"
 
     def _interceptors(self) -> list[grpc.aio.ServerInterceptor]:
-        """Return what comes between a call and its method; the first is outermost."""
+        """Return the gRPC interceptors; the first is outermost."""
         made: list[grpc.aio.ServerInterceptor] = [CountingInterceptor(self._metrics, self._has_model)]
         if self._keys is not None:
             open_status = self._settings.security.status_without_api_key
@@ -95,7 +95,7 @@ class Frontends:
             open_paths = frozenset({path} if path is not None and open_status else ())
             app = AuthenticatedApp(app, self._keys, open_status=open_status, open_paths=open_paths)
         app = CountedApp(app, self._metrics, self._has_model)
-        # Outermost, for browsers ask first whether they may ask, without a key.
+        # Outermost, since browsers send CORS preflight requests without a key.
         return CORSMiddleware(app, ("*",), ("GET", "POST"), ("*",)) if security.enable_cors_support else app
 
     def _has_model(self, name: str) -> bool:
@@ -113,7 +113,7 @@ def _credentials(tls: GrpcTls) -> grpc.ServerCredentials:
 
 
 def _check_certificate(security: SecuritySettings) -> None:
-    """See that REST's certificate and key can be used, before a server is started with them."""
+    """Check that REST's certificate and key can be used, before a server is started with them."""
     if security.rest_ssl_cert is None:
         return
     try:
@@ -123,11 +123,16 @@ def _check_certificate(security: SecuritySettings) -> None:
         raise FlagError(f"{files} cannot be used: {error}; give a certificate and its key, as PEM files") from error
 
 
-def warn_if_open(claim: BoundPort, protocol: str, flags: str, *, tls: bool, keys: ApiKeys | None) -> None:
-    """Log a warning for each thing that should protect an address that others can reach, and does not."""
-    if ipaddress.ip_address(claim.held.getsockname()[0].partition("%")[0]).is_loopback:
+def warn_if_open(bound_port: BoundPort, protocol: str, flags: str, *, tls: bool, keys: ApiKeys | None) -> None:
+    """Log a warning for TLS and for API keys, where an address that others can reach lacks them."""
+    if ipaddress.ip_address(bound_port.held.getsockname()[0].partition("%")[0]).is_loopback:
         return
     if not tls:
-        logger.warning("%s on %s is not encrypted: others can read along; give %s", protocol, claim.address, flags)
+        _logger.warning(
+            "%s on %s is not encrypted, so that others can read the requests; give %s",
+            protocol,
+            bound_port.address,
+            flags,
+        )
     if keys is None:
-        logger.warning("%s on %s answers whoever can reach it; give --api_key_file", protocol, claim.address)
+        _logger.warning("%s on %s answers anybody who can reach it; give --api_key_file", protocol, bound_port.address)

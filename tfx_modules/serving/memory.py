@@ -1,4 +1,4 @@
-"""What a process keeps of the memory that models have left: settings of the C library. Knows no model."""
+"""Limits the memory that the C library keeps after models were unloaded. Knows no model."""
 
 import ctypes
 import gc
@@ -10,7 +10,7 @@ _M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def bound_arenas() -> None:
-    """Have threads share as many heaps as there are cores, where the environment has no ``MALLOC_ARENA_MAX``.
+    """Limit malloc's arenas to the number of cores, where the environment has no ``MALLOC_ARENA_MAX``.
 
     glibc would make eight times as many, and each keeps what versions have left in it: with the default encoder under
     load some 10 MB a version. To be called before there are threads.
@@ -21,7 +21,7 @@ def bound_arenas() -> None:
 
 
 def release_memory() -> None:
-    """Give back what loading and unloading left: graphs are full of reference cycles, and the C library keeps much."""
+    """Return memory to the system after a load or unload; graphs have reference cycles, and malloc keeps memory."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:  # glibc's

@@ -1,4 +1,4 @@
-"""Claims the server's ports, before anything slow is imported."""
+"""Binds the server's ports, before anything slow is imported."""
 
 import errno
 import socket
@@ -10,7 +10,7 @@ from tfx_modules.serving.flags.server_flags import ServerSettings
 
 @dataclass(frozen=True)
 class BoundPort:
-    """A port that nobody else can take while this is held.
+    """A bound port, which no other process can take meanwhile.
 
     Attributes:
         flag: the flag that chose the port.
@@ -33,11 +33,11 @@ class BoundPort:
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     def release(self) -> None:
-        """Let go of the port, for a server that can only bind it itself."""
+        """Close the socket, for a server that has to bind the port itself."""
         self.held.close()
 
 
-def _claim(flag: str, host: str, port: int) -> BoundPort:
+def _bind(flag: str, host: str, port: int) -> BoundPort:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     held = socket.socket(family, kind, protocol)
     # A restarted server gets its port back although old connections linger; a listening one still keeps others out.
@@ -53,17 +53,17 @@ def _claim(flag: str, host: str, port: int) -> BoundPort:
 
 
 def bind_ports(settings: ServerSettings) -> tuple[BoundPort, BoundPort]:
-    """Claim the gRPC and the REST port.
+    """Bind the gRPC and the REST port.
 
     Raises:
         PortError: one is taken (names the flag that changes it), or the host is not an address of this machine.
     """
     try:
-        grpc_claim = _claim("--port", settings.host, settings.port)
+        grpc_port = _bind("--port", settings.host, settings.port)
         try:
-            return grpc_claim, _claim("--rest_api_port", settings.host, settings.rest_api_port)
+            return grpc_port, _bind("--rest_api_port", settings.host, settings.rest_api_port)
         except BaseException:
-            grpc_claim.release()
+            grpc_port.release()
             raise
     except socket.gaierror as error:
         raise PortError(f"--host={settings.host} is not an address: {error.strerror}; try 127.0.0.1") from error

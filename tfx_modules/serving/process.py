@@ -43,7 +43,7 @@ class ModelServerProcess:
         Args:
             model_base_path: the folder of the model's version folders.
             model_name: the name that requests carry.
-            poll_seconds: the pause between looks at the base path.
+            poll_seconds: the pause between polls of the base path.
             ready_seconds: how long entering the context may take.
             python: an interpreter that has TensorFlow.
             flags: more flags for the server.

@@ -1,4 +1,4 @@
-"""Puts the parts together: start, serve, drain, stop."""
+"""Runs the model server: start, serve, drain, stop."""
 
 import asyncio
 import gc
@@ -30,13 +30,13 @@ from tfx_modules.serving.warmup import warm_up
 
 HEALTH_SECONDS = 0.25  # how long a health check may be behind
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class ModelServer:
-    """One server process's parts, in the event loop that it is made in."""
+    """The model server, in the event loop that it is made in."""
 
-    def __init__(self, settings: ServerSettings, grpc_claim: BoundPort, rest_claim: BoundPort) -> None:
+    def __init__(self, settings: ServerSettings, grpc_port: BoundPort, rest_port: BoundPort) -> None:
         self._settings = settings
         self._observation = Observation(settings.operations.prediction_log)
         self._registry = Registry()
@@ -53,16 +53,16 @@ class ModelServer:
             observe=self._observation.computed,
             observe_batch=self._observation.metrics.batched,
         )
-        edges = Frontends(
+        frontends = Frontends(
             settings.operations,
             self._data_plane,
             self._manager,
             self._observation.metrics,
-            grpc_claim=grpc_claim,
-            rest_claim=rest_claim,
+            grpc_port=grpc_port,
+            rest_port=rest_port,
         )
-        self._rest, self._grpc, self._ready_line = edges.rest, edges.grpc, edges.ready_line
-        self._told_to_stop = asyncio.Event()
+        self._rest, self._grpc, self._ready_line = frontends.rest, frontends.grpc, frontends.ready_line
+        self._stop_requested = asyncio.Event()
 
     def _load(self, folder: Path) -> ServedModel:
         model = load_model(folder, _threads(self._settings))
@@ -81,7 +81,7 @@ class ModelServer:
         """
         self._listen_for_the_end()
         serving = asyncio.create_task(self._serve())
-        stopping = asyncio.create_task(self._told_to_stop.wait())
+        stopping = asyncio.create_task(self._stop_requested.wait())
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():  # only an error ends it
             stopping.cancel()
@@ -92,7 +92,7 @@ class ModelServer:
     def _listen_for_the_end(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._told_to_stop.set)
+            loop.add_signal_handler(number, self._stop_requested.set)
         if not self._settings.stop_when_stdin_closes:
             return
         try:
@@ -103,31 +103,31 @@ class ModelServer:
     def _read_stdin(self) -> None:
         if not os.read(sys.stdin.fileno(), 4096):
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self._told_to_stop.set()
+            self._stop_requested.set()
 
     async def _serve(self) -> None:
         gc.collect()
-        gc.freeze()  # the imported modules never go away: collections after an unload need not look at them
+        gc.freeze()  # the imported modules never go away: later garbage collections can skip them
         self._observation.start()
         config_file = await self._first_config()
         await self._grpc.start()
         await self._rest.start()
         await self._report_health()
-        # The line that whoever started the server waits for.
+        # The process that started the server waits for this line.
         print(self._ready_line, flush=True)
-        looks = [
+        polls = [
             self._repeat(self._manager.poll, self._settings.file_system_poll_wait_seconds),
             self._repeat(self._report_health, HEALTH_SECONDS),
         ]
         if config_file is not None:
-            looks.append(self._repeat(config_file.poll, self._settings.model_config_file_poll_wait_seconds))
-        await asyncio.gather(*looks)
+            polls.append(self._repeat(config_file.poll, self._settings.model_config_file_poll_wait_seconds))
+        await asyncio.gather(*polls)
 
     async def _first_config(self) -> ConfigFile | None:
-        """Have the models served that the flags name; return the file that they come from, if one is given."""
+        """Apply the model config that the flags give; return its file, if there is one."""
         if self._settings.model_config_file is not None:
             if self._settings.model_base_path is not None:
-                logger.warning("--model_config_file is given: --model_base_path and --model_name are ignored")
+                _logger.warning("--model_config_file is given: --model_base_path and --model_name are ignored")
             config_file = ConfigFile(self._settings.model_config_file, self._manager)
             await config_file.load()
             return config_file
@@ -140,21 +140,21 @@ class ModelServer:
         while pause:
             await asyncio.sleep(pause)
             await poll()
-        await self._told_to_stop.wait()
+        await self._stop_requested.wait()
 
     async def _report_health(self) -> None:
         await self._grpc.report_health(serving=self._manager.is_serving)
 
     async def _stop(self) -> None:
         seconds = self._settings.drain_seconds
-        logger.info("stopping; requests under way have %.0f s", seconds)
+        _logger.info("stopping; requests in progress have %.0f s", seconds)
         drained, _, _ = await asyncio.gather(
             self._data_plane.drain(seconds), self._rest.stop(seconds), self._grpc.stop(seconds)
         )
         self._data_plane.close()
         self._observation.stop()
         self._loader.shutdown(wait=False, cancel_futures=True)
-        logger.info("stopped" if drained else "stopped; some requests were not finished in time")
+        _logger.info("stopped" if drained else "stopped; some requests were not finished in time")
 
 
 def _threads(settings: ServerSettings) -> Threads:
@@ -164,9 +164,9 @@ def _threads(settings: ServerSettings) -> Threads:
     )
 
 
-async def serve(settings: ServerSettings, grpc_claim: BoundPort, rest_claim: BoundPort) -> None:
+async def serve(settings: ServerSettings, grpc_port: BoundPort, rest_port: BoundPort) -> None:
     """Make a server and run it; see ``ModelServer.run``."""
     threads = _threads(settings)
     tf.config.threading.set_intra_op_parallelism_threads(threads.intra_op)
     tf.config.threading.set_inter_op_parallelism_threads(threads.inter_op)
-    await ModelServer(settings, grpc_claim, rest_claim).run()
+    await ModelServer(settings, grpc_port, rest_port).run()

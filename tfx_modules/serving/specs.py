@@ -1,4 +1,4 @@
-"""The frozen data that the layers pass to each other. Knows no protocol and no TensorFlow."""
+"""Frozen data that the layers pass to each other. Knows no protocol and no TensorFlow."""
 
 import enum
 from collections.abc import Collection, Mapping
@@ -42,7 +42,7 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model is meant.
+    """The model and version that a request names.
 
     Attributes:
         version: None is the newest that is available, unless there is a label.
@@ -72,7 +72,7 @@ class TensorInfo:
     shape: tuple[int | None, ...] | None
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
-        """Say whether a tensor of this shape fits."""
+        """Return whether a tensor of this shape fits."""
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(
@@ -100,7 +100,7 @@ class Signature:
     method: str = ""
 
     def check(self, arrays: Arrays) -> None:
-        """See that the inputs have this signature's names and shapes.
+        """Check that the inputs have this signature's names and shapes.
 
         Raises:
             InvalidRequestError: they do not; says which are too many, missing or of another shape.
@@ -113,7 +113,7 @@ class Signature:
                 )
 
     def check_names(self, names: Collection[str]) -> None:
-        """See that these are the names of the inputs.
+        """Check that these are the names of the inputs.
 
         Raises:
             InvalidRequestError: they are not; says which are too many or missing.
@@ -126,7 +126,7 @@ class Signature:
             )
 
     def check_filter(self, output_filter: tuple[str, ...]) -> None:
-        """See that a choice of outputs names each once, and only ones that there are.
+        """Check that an output filter names each output once, and only known ones.
 
         Raises:
             InvalidRequestError: it does not.
@@ -143,7 +143,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class PredictCall:
-    """What a model is asked.
+    """A call of a signature.
 
     Attributes:
         output_filter: the outputs that are wanted; empty = all.

@@ -1,4 +1,4 @@
-"""Replays the requests that a version brings along, before it answers any other (TensorFlow Serving's warm-up).
+"""Replays a version's warm-up requests before it becomes available, as TensorFlow Serving does.
 
 The first request of a length costs a multiple of the later ones: TensorFlow prepares its kernels then. The requests are
 ``assets.extra/tf_serving_warmup_requests``, a TFRecord file of ``PredictionLog``, as ``saved_model_warmup.md`` has it.
@@ -23,7 +23,7 @@ from tfx_modules.serving.specs import DEFAULT_SIGNATURE, PredictCall, bytes_arra
 PLACE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def warm_up(model: ServedModel, folder: Path) -> int:
@@ -46,7 +46,7 @@ def warm_up(model: ServedModel, folder: Path) -> int:
             _replay(model, log)
         except RequestError as error:
             raise WarmupError(f"the model fails on warm-up record {count} of {path}: {error}") from error
-    logger.info("%d warm-up requests of %s took %.2f s", count, folder, time.monotonic() - start)
+    _logger.info("%d warm-up requests of %s took %.2f s", count, folder, time.monotonic() - start)
     return count
 
 
@@ -66,8 +66,8 @@ def _replay(model: ServedModel, log: prediction_log_pb2.PredictionLog) -> None:
         _REPLAYS[kind](model, getattr(log, kind).request)
     elif kind == "session_run_log":
         raise InvalidRequestError(f"Unsupported log_type for warmup: {kind}; allowed: {', '.join(_REPLAYS)}")
-    else:  # TensorFlow Serving passes these over, too
-        logger.warning("a warm-up record with %s is passed over", kind or "no request")
+    else:  # TensorFlow Serving skips these, too
+        _logger.warning("a warm-up record with %s is skipped", kind or "no request")
 
 
 def _predict(model: ServedModel, request: predict_pb2.PredictRequest) -> None:

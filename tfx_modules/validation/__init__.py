@@ -1,1 +1,1 @@
-"""The gate on data: reviews compared with what they should be, with the day before, and with the champion's."""
+"""The data gate: compares reviews with the schema, with the day before, and with the champion's data."""

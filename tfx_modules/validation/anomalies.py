@@ -1,7 +1,7 @@
-"""TFDV's anomalies of all splits as one list, with the numbers that TFDV leaves out."""
+"""Merges TFDV's anomalies of all splits into one list, with the numbers that TFDV leaves out."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
@@ -16,12 +16,12 @@ _MISSING = frozenset(
         "SCHEMA_MISSING_COLUMN",
     }
 )
-"""Kinds that say that values are missing; TFDV tells at most a share."""
+"""Kinds of anomalies for missing values, of which TFDV reports at most a share."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Split:
-    """What TFDV has found in a split, and the statistics that it looked at."""
+    """TFDV's anomalies of a split, and the statistics that they were found in."""
 
     name: str
     anomalies: anomalies_pb2.Anomalies
@@ -57,8 +57,8 @@ def _text(feature: str, kind: str, texts: Mapping[str, str], splits: list[Split]
     if kind in _MISSING:
         counts = [_missing(feature, split.statistics) for split in splits]
         return f"{feature} missing in {sum(lacking for lacking, _ in counts):,} of {sum(of for _, of in counts):,} rows"
-    told = [f"{text.rstrip('.')} ({name})" for name, text in texts.items()]
-    return f"{feature or 'data'}: {'; '.join(told)}"
+    described = [f"{text.rstrip('.')} ({name})" for name, text in texts.items()]
+    return f"{feature or 'data'}: {'; '.join(described)}"
 
 
 def _missing(feature: str, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> tuple[int, int]:

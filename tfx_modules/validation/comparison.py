@@ -1,7 +1,7 @@
-"""Which sets of reviews are compared, and what comes of it."""
+"""Compares the newest day with the day before (drift), and the window with the champion's data (skew)."""
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tfx_modules.data import features
 from tfx_modules.settings.settings import DRIFT, SKEW, Distances, ValidationSettings
@@ -10,7 +10,7 @@ from tfx_modules.validation.distance import Distance
 from tfx_modules.validation.profile import Days, Profile
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Dated:
     """A set of reviews and the days that it is of."""
 
@@ -24,7 +24,7 @@ class Dated:
         return self.last if self.first == self.last else f"{self.first} to {self.last}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class DataComparison:
     """Two sets of reviews, compared feature by feature."""
 
@@ -40,13 +40,13 @@ class DataComparison:
         return min(self.newer.profile.rows, self.older.profile.rows)
 
     def describe(self, item: Distance) -> str:
-        """Tell a distance that is too great, with numbers."""
+        """Describe a distance that is too great, with numbers."""
         verb = "drifted" if self.kind == DRIFT else "differs from the champion's data,"
         where = f"{self.newer.name} against {self.older.name}"
         return f"{item.feature} {verb} {_apart(item)} (Jensen-Shannon, {where}{self._widest_change(item.feature)})"
 
     def _widest_change(self, name: str) -> str:
-        """Name the class whose share has changed most; a bucket of the vocabulary would tell nobody anything."""
+        """Name the class whose share has changed most; not for the vocabulary, whose buckets mean nothing to people."""
         if name == features.VOCABULARY:
             return ""
         new, old = self.newer.profile.shares(name), self.older.profile.shares(name)
@@ -60,7 +60,7 @@ def _apart(item: Distance) -> str:
 
 
 def window(days: Days) -> Dated | None:
-    """Put all days together; None where there are none with a date."""
+    """Merge all days into one set; None where there are none with a date."""
     dated = [day for day in days if day]
     return Dated(min(dated), max(dated), profile.add(days.values())) if dated else None
 

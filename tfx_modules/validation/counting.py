@@ -114,7 +114,7 @@ def _column(batch: pa.RecordBatch, name: str) -> tuple[_Numbers, pa.Array]:
 
 
 class CountDays(beam.CombineFn):  # type: ignore[misc]
-    """From record batches to the days of all of them."""
+    """Counts the reviews of each day in record batches."""
 
     def create_accumulator(self) -> Table:
         """Begin with no day."""
@@ -125,7 +125,7 @@ class CountDays(beam.CombineFn):  # type: ignore[misc]
         return self.merge_accumulators([accumulator, count(batch)])
 
     def merge_accumulators(self, accumulators: Iterable[Table], *_: Any) -> Table:
-        """Put parts together."""
+        """Merge accumulators."""
         merged: Table = {}
         for table in accumulators:
             for day, numbers in table.items():

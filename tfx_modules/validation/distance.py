@@ -1,9 +1,9 @@
-"""How far two sets of reviews are apart, and how far chance alone would put them."""
+"""Measures the distance between two sets of reviews, and the distance that chance explains."""
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -17,7 +17,7 @@ _RARE = 100
 _NORMAL = statistics.NormalDist().inv_cdf(_CONFIDENCE)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Distance:
     """One feature of two sets of reviews, compared."""
 
@@ -59,7 +59,7 @@ def compare(newer: Profile, older: Profile, allowed: Distances) -> list[Distance
 
 
 def chance(newer: Profile, older: Profile, name: str) -> float:
-    """Tell how far apart two samples of the same reviews may be.
+    """Return the distance between two samples of the same reviews that chance explains.
 
     Given how many values of both sets together a class has, chance decides which of them are whose: a binomial
     distribution. It gives the mean and the variance of each class's part of the divergence, exactly for rare classes,
@@ -120,7 +120,7 @@ def _measure(newer: Profile, older: Profile) -> Iterator[tuple[str, float]]:
 
 
 def _statistics(profile: Profile, names: Sequence[str]) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Put counts into the form of TFDV's statistics, as far as its comparators look at them."""
+    """Convert counts to TFDV's statistics, as far as its comparators read them."""
     made = statistics_pb2.DatasetFeatureStatisticsList()
     dataset = made.datasets.add(num_examples=profile.rows)
     for name in names:

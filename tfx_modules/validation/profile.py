@@ -1,12 +1,12 @@
-"""What days of reviews look like, as counts: small, added up day by day, and the same classes everywhere.
+"""Profiles of days of reviews: counts in fixed classes, which can be added up.
 
 TFDV's own histograms have as many equal steps as fit between the least and the greatest value, so that one long review
 makes another histogram of a day. Here the classes are fixed, and grow with the values.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -36,7 +36,7 @@ SIZES: Mapping[str, int] = {
 
 
 def class_name(name: str, place: int) -> str:
-    """Say in words which values a class has."""
+    """Describe the values of a class in words."""
     if name not in EDGES:
         return SENTIMENTS[place] if name == features.SENTIMENT else f"bucket {place}"
     edges = EDGES[name]
@@ -48,7 +48,7 @@ def class_name(name: str, place: int) -> str:
     return f"{low}" if high == low + 1 else f"{low} to {high - 1}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Profile:
     """Counts of a set of reviews."""
 
@@ -72,7 +72,7 @@ Days = Mapping[str, Profile]
 
 
 def add(profiles: Iterable[Profile]) -> Profile:
-    """Put sets of reviews together."""
+    """Merge the profiles of several sets of reviews."""
     all_of_them = [EMPTY, *profiles]
     counts = {name: np.sum([item.counts[name] for item in all_of_them], axis=0) for name in SIZES}
     return Profile(
@@ -82,7 +82,7 @@ def add(profiles: Iterable[Profile]) -> Profile:
 
 def to_json(days: Days) -> str:
     """Write days for ``from_json``."""
-    return json.dumps({"format": FORMAT, "days": {day: dataclasses.asdict(item) for day, item in days.items()}})
+    return json.dumps({"format": FORMAT, "days": {day: asdict(item) for day, item in days.items()}})
 
 
 def from_json(text: str) -> Days:

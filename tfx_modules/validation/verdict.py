@@ -1,7 +1,7 @@
-"""From anomalies and comparisons to a verdict, by the severities of the settings."""
+"""Decides the data gate's verdict on anomalies and comparisons, by the severities of the settings."""
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tfx_modules.settings.settings import Severity, ValidationSettings
 from tfx_modules.validation.comparison import DataComparison
@@ -11,9 +11,9 @@ _LONGEST = 300
 """Characters of one finding; TFDV lists values of the data, which may be long."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Anomaly:
-    """What is wrong with the data, whatever that does to the run."""
+    """An anomaly of the data, whatever its severity."""
 
     kind: str
     """One of ``config.ANOMALY_KINDS``."""
@@ -23,17 +23,17 @@ class Anomaly:
     """One line, with numbers."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Finding:
-    """An anomaly and what it does."""
+    """An anomaly and its severity."""
 
     anomaly: Anomaly
     severity: Severity
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Verdict:
-    """Whether the data may be trained on, and why not."""
+    """The data gate's verdict: whether the run may train on the data, and why not."""
 
     findings: Sequence[Finding]
     """The gravest first."""
@@ -47,12 +47,12 @@ class Verdict:
     def reason(self) -> str:
         """One line; empty where there is nothing to say."""
         severity, word = (Severity.BLOCK, "blocked") if self.is_blocked else (Severity.WARN, "warned")
-        told = [finding.anomaly.text for finding in self.findings if finding.severity is severity]
-        return f"{word}: {'; '.join(told)}" if told else ""
+        texts = [finding.anomaly.text for finding in self.findings if finding.severity is severity]
+        return f"{word}: {'; '.join(texts)}" if texts else ""
 
 
 def judge(anomalies: Iterable[Anomaly], comparisons: Iterable[DataComparison], settings: ValidationSettings) -> Verdict:
-    """Give every anomaly its severity.
+    """Give every anomaly its severity, and return the verdict.
 
     Args:
         anomalies: of the statistics.
@@ -80,4 +80,4 @@ def _of_comparison(comparison: DataComparison, settings: ValidationSettings) -> 
 
 def _shortened(item: Anomaly) -> Anomaly:
     text = " ".join(item.text.split())
-    return dataclasses.replace(item, text=text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ...")
+    return replace(item, text=text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ...")

@@ -1,4 +1,4 @@
-"""The DAG bundle: DAG files, compiled pipeline and TFX modules of one state of the sources, under one version."""
+"""Defines the DAG bundle: DAG files, compiled pipeline and ``tfx_modules`` under one version."""
 
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from airflow_bert_service.settings.settings import Settings, load_settings
 
 
 class PipelineDagBundle(BaseDagBundle):
-    """A versioned bundle that has the pipeline compiled when its sources change; a run keeps its version to its end.
+    """Versions DAG files, compiled pipeline and ``tfx_modules`` together; a run keeps its version to its end.
 
     The DAG processor calls :meth:`refresh` in its loop, which compiles in a child and never waits for it. Tasks get the
     bundle with the version of their run. Sources that do not compile leave the version before in service, and show as
@@ -76,7 +76,7 @@ class PipelineDagBundle(BaseDagBundle):
         return BundleVersion(version=str(shown)) if shown else None
 
     def refresh(self) -> None:
-        """Look whether sources have changed or a compiler has ended, and act on it. Returns at once.
+        """Check whether sources have changed or a compiler has ended, and act on it. Returns at once.
 
         Call it in the process's main thread: the compiler is killed when the thread that started it ends.
 

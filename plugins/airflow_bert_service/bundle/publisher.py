@@ -1,4 +1,4 @@
-"""Keeps the snapshots of a DAG bundle in step with the sources, in steps that never wait for a compiler."""
+"""Compiles changed sources in the background, and publishes the result as a snapshot of the DAG bundle."""
 
 import fcntl
 import os
@@ -38,7 +38,7 @@ class Publisher:
     _build: _Build | None = field(default=None, init=False)
 
     def step(self, *, compiling: bool) -> Version | None:
-        """Do what can be done at once.
+        """Start, check or publish a compilation, without waiting for the compiler.
 
         Sources that have been in service before, or whose compiled pipeline stands in ``dags/compiled``, are put in
         service. For others, a compiler is started, or looked after. Sources that did not compile are not tried again.
@@ -113,9 +113,9 @@ class Publisher:
         current = self.store.current()
         kept = f"version {current.served} stays in service" if current and current.served else "nothing is in service"
         # The user knows the sources, not our copy of them.
-        said = str(error).replace(str(build.copy), str(self.root))
-        remedy = f"Mend the sources; or run `{command('compile')}`, which tries the same ones again."
-        self.store.publish_failure(build.version, f"{said}\n\nUntil this is mended, {kept}. {remedy}")
+        message = str(error).replace(str(build.copy), str(self.root))
+        remedy = f"Correct the sources; or run `{command('compile')}`, which compiles the same sources again."
+        self.store.publish_failure(build.version, f"{message}\n\nUntil this is corrected, {kept}. {remedy}")
 
     def _drop_build(self) -> None:
         if self._build is not None:

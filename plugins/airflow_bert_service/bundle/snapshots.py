@@ -1,4 +1,4 @@
-"""Snapshots of the pipeline's sources, each complete under a version of its own, and which of them is in service.
+"""Stores snapshots of the pipeline's sources by version, and records which version is in service.
 
 ::
 
@@ -50,7 +50,7 @@ raise CompileError(MESSAGE)
 
 @dataclass(frozen=True)
 class Version:
-    """What is in service, as a name for Airflow: ``1f3a``, or ``1f3a-failed-77c0`` after sources that do not compile.
+    """A bundle version as Airflow gets it: ``1f3a``, or ``1f3a-failed-77c0`` while newer sources do not compile.
 
     Both are versions of their own, because Airflow looks for DAG files only when the version is another.
     """
@@ -77,7 +77,7 @@ def sources_version(root: Path) -> str:
 
 
 class SnapshotStore:
-    """The folder of one DAG bundle's snapshots. Reading needs no lock; whoever changes it must be the only one."""
+    """Keeps one DAG bundle's snapshots in a folder. Reading needs no lock; only one process at a time may write."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -94,7 +94,7 @@ class SnapshotStore:
         return version if self.has(version) else None
 
     def has(self, version: Version) -> bool:
-        """Whether there is a snapshot."""
+        """Whether there is a snapshot of a version."""
         return str(version) in self.names()
 
     def names(self) -> list[str]:
@@ -128,7 +128,7 @@ class SnapshotStore:
             shutil.rmtree(self._building)
 
     def publish(self, copy: Path, version: Version) -> None:
-        """Make a complete copy a version, and put that in service."""
+        """Turn a complete copy into a version, and put that in service."""
         if not self.has(version):
             self._versions.mkdir(parents=True, exist_ok=True)
             for path in copy.rglob("*"):
@@ -138,7 +138,7 @@ class SnapshotStore:
         self.put_in_service(version)
 
     def publish_failure(self, failed: str, message: str) -> None:
-        """Put a version in service that is the present one, and an import error beside its DAG files.
+        """Put a version in service that has the current DAG files, and an import error beside them.
 
         Args:
             failed: Digest of the sources that cannot be compiled.

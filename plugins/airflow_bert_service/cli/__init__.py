@@ -1,12 +1,12 @@
-"""The command line: ``bert-service`` of an installed wheel, ``scripts/bert`` in a checkout. One module a sub-command.
+"""Implements the command ``bert-service`` (``scripts/bert`` in a checkout), one module per sub-command.
 
 ::
 
-    main                     which sub-commands there are; imports the one that is asked for, and nothing of Airflow
+    main                     dispatches to a sub-command; imports only that one, and nothing of Airflow
     setup_tfx  init          before the first run: the TFX environment, the DAG files and the pipeline's settings
     compile                  the pipeline, for a plain DAGs folder
-    models  retention        the ledger and the served folder; what is removed after a while
+    models  retention        the ledger and the served folder; the removal of old versions, artifacts and logs
     serve  node_server       the model server; the server that runs nodes
-    doctor                   what is missing or does not fit; its checks are in ``checks``
-    places                   where DAG files are, and the environment that the TFX side's commands get
+    doctor                   checks the installation; its checks are in ``checks``
+    places                   the folder of the DAG files, and the environment of the TFX side's commands
 """

@@ -14,7 +14,7 @@ from airflow_bert_service.settings.settings import load_settings
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compile where that is needed; return the exit code.
+    """Compile the pipeline unless it is up to date; return the exit code.
 
     Raises:
         BertServiceError: The pipeline cannot be compiled.
@@ -22,10 +22,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=command("compile"),
         description="Compile the pipeline into the folder `compiled` beside the DAG files. The pipeline's settings are "
-        "in `settings.toml` beside them, where there is one.",
+        "read from `settings.toml` beside them, where there is one.",
     )
     parser.add_argument("dags_folder", nargs="?", type=Path, help="folder of the DAG files (default: Airflow's)")
-    parser.add_argument("--force", action="store_true", help="compile although nothing has changed")
+    parser.add_argument("--force", action="store_true", help="compile even when nothing has changed")
     options = parser.parse_args(arguments)
     settings = load_settings()
     dags = (options.dags_folder or dags_folder(settings)).absolute()

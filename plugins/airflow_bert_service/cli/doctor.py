@@ -1,4 +1,4 @@
-"""``doctor``: says what is missing or does not fit, and what to do."""
+"""``doctor``: checks the installation, and says what to do about each problem."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,11 @@ from airflow_bert_service.settings.settings import Settings, load_settings
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print a line for each thing that was looked at; return the exit code, 1 where something is wrong."""
+    """Print a line for each check; return the exit code, 1 where a check failed."""
     parser = argparse.ArgumentParser(
         prog=f"{program()} doctor",
-        description="Say what is missing or does not fit: versions, folders and their permissions, sockets, databases, "
-        "the encoder's digests. Nothing is changed. Exit code 1 where something is wrong.",
+        description="Check the installation: versions, folders and their permissions, sockets, databases and the "
+        "encoder's digests. It changes nothing. The exit code is 1 when a check fails.",
     )
     parser.add_argument("dags_folder", nargs="?", type=Path, help="folder of the DAG files (default: Airflow's)")
     options = parser.parse_args(arguments)
@@ -34,7 +34,7 @@ def _findings(given: Path | None) -> Iterator[Finding]:
     try:
         settings = load_settings()
     except SettingsError as error:
-        yield Finding("settings", str(error), "correct section [bert_service]; the rest was not looked at")
+        yield Finding("settings", str(error), "correct section [bert_service]; the other checks were skipped")
         return
     yield Finding("settings", "read")
     yield from _of_settings(settings, (given or dags_folder(settings)).absolute())

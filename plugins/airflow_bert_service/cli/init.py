@@ -15,11 +15,11 @@ _HEAD = "# Settings of the TFX pipeline. After a change, run: {compile}\n# Every
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the files; return the exit code, 1 where one of them is there already."""
+    """Write the files; return the exit code, 1 when one of them exists already."""
     parser = argparse.ArgumentParser(
         prog=command("init"),
-        description=f"Write the DAG files and the pipeline's settings, `{SETTINGS}`, into a DAGs folder. A file that "
-        "is there already is never overwritten.",
+        description=f"Write the DAG files and the pipeline's settings, `{SETTINGS}`, into a DAGs folder. An existing "
+        "file is never overwritten.",
     )
     parser.add_argument("dags_folder", nargs="?", type=Path, help="default: Airflow's [core] dags_folder")
     options = parser.parse_args(arguments)
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     files = _files(folder)
     if there := [str(path) for path in files if path.exists()]:
         print(
-            f"{', '.join(there)}: there already; allowed: a folder without these files. Remove them, or name another "
+            f"{', '.join(there)}: exists already; allowed: a folder without these files. Remove them, or name another "
             "folder. Nothing was written.",
             file=sys.stderr,
         )
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
         print(f"{path}: written")
-    print(f"Next: look at {folder / SETTINGS}, then run `{_compile(options.dags_folder)}`.")
+    print(f"Next: edit {folder / SETTINGS} where you need to, then run `{_compile(options.dags_folder)}`.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The command's entry: finds the sub-command and runs it. It imports nothing of Airflow, so that ``--help`` is fast."""
+"""Dispatches the command to a sub-command. It imports nothing of Airflow, so that ``--help`` is fast."""
 
 import os
 import sys
@@ -24,11 +24,11 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "setup-tfx": SubCommand("setup_tfx", "build the TFX environment from the lock file with hashes"),
     "init": SubCommand("init", "write the DAG files and the pipeline's settings into a DAGs folder"),
     "compile": SubCommand("compile", "compile the pipeline for the DAG files of a DAGs folder"),
-    "models": SubCommand("models", "ask which model is in service and why; roll back to another version"),
+    "models": SubCommand("models", "show which model version is in service and why; roll back to another version"),
     "retention": SubCommand("retention", "remove old versions, artifacts, reviews and logs"),
-    "serve": SubCommand("serve", "start the model server over REST and gRPC"),
+    "serve": SubCommand("serve", "start the model server, which answers over REST and gRPC"),
     "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
-    "doctor": SubCommand("doctor", "say what is missing or does not fit; exit code 1 where something is wrong"),
+    "doctor": SubCommand("doctor", "check the installation; the exit code is 1 when a check fails"),
 }
 _AIRFLOW = "airflow"
 _AIRFLOW_HELP = "Airflow's own command, with the environment of this project's stack"
@@ -45,10 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run a sub-command.
 
     Args:
-        arguments: Its name, and its own arguments.
+        arguments: The sub-command's name, and its arguments.
 
     Returns:
-        The exit code: 0 where it was done, 1 where something is wrong, 2 for wrong arguments.
+        The exit code: 0 for success, 1 for an error, 2 for wrong arguments.
     """
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if name not in SUB_COMMANDS:
         known = ", ".join(names())
-        print(f"{program()} has no sub-command {name!r}; known: {known}. Use one of these.", file=sys.stderr)
+        print(f"{program()} has no sub-command {name!r}; allowed: {known}. Use one of these.", file=sys.stderr)
         return 2
     try:
         return int(import_module(f"{__package__}.{SUB_COMMANDS[name].module}").main(own))
@@ -86,6 +86,6 @@ def usage() -> str:
             "sub-commands:",
             *lines,
             "",
-            f"`{program()} SUB-COMMAND --help` tells more of each. `{program()} --version` prints the version.",
+            f"`{program()} SUB-COMMAND --help` explains one of them. `{program()} --version` prints the version.",
         ]
     )

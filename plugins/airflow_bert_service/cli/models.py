@@ -1,7 +1,7 @@
-"""``models``: asks the ledger which model is in service and why, and rolls back.
+"""``models``: shows the ledger of promotions, and rolls back to another model version.
 
-It becomes the TFX side's promotion command, with the settings of ``[bert_service]``. A rollback is announced from here:
-the channels are Airflow's.
+It executes the TFX side's promotion command, with the settings of ``[bert_service]``. It notifies the channels of a
+rollback itself, because the channels use Airflow's connections.
 """
 
 import subprocess
@@ -15,15 +15,15 @@ from airflow_bert_service.promotion.events import EventKind
 from airflow_bert_service.settings.settings import Settings, load_settings
 
 ANNOUNCED = "roll-back"
-"""The command whose event the channels of the setting ``notifications`` are told of."""
+"""The command of whose event the channels of the setting ``notifications`` are notified."""
 _MODULE = "tfx_modules.promotion"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the promotion command, in this process's stead where nothing comes after it; return its exit code.
+    """Run the promotion command; return its exit code. It replaces this process unless a rollback is to be announced.
 
     Raises:
-        BertServiceError: A setting is wrong, or a channel was not told.
+        BertServiceError: A setting is wrong, or a channel was not notified.
     """
     settings = load_settings()
     environment = tfx_environment("models", promotion_environment(settings))
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _announce(settings: Settings) -> None:
-    """Tell the channels of a rollback that they have not been told of, also where a server has not followed yet."""
+    """Notify the channels of the newest rollback once, also when a model server does not serve the version yet."""
     # Imported here: what sends messages takes a second to import.
     from airflow_bert_service.notifiers.dispatcher import NotificationDispatcher
 

@@ -1,4 +1,4 @@
-"""``node-server``: starts the server that has imported TFX already, and forks a process for each node."""
+"""``node-server``: starts the node server, which imports TFX once and forks a process for each node."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ _MODULE = "tfx_modules.node.server"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Become the node server, which listens on the socket of the setting ``node_socket``.
+    """Replace this process with the node server, which listens on the socket of the setting ``node_socket``.
 
     Raises:
         SettingsError: The setting is empty, or there is no TFX environment.
     """
     parser = argparse.ArgumentParser(
         prog=f"{program()} node-server",
-        description="Start the node server on the Unix socket of the setting node_socket, and stay until it is told to "
-        "stop. It saves each node the seconds that importing TFX takes.",
+        description="Start the node server on the Unix socket of the setting node_socket, and run until a signal "
+        "stops it. It saves each node the seconds that importing TFX takes.",
     )
     parser.parse_args(arguments)
     settings = load_settings()

@@ -1,4 +1,4 @@
-"""What sub-commands have in common: where DAG files are, and how they become a command of the TFX environment."""
+"""Finds the DAGs folder, and executes commands of the TFX environment; for several sub-commands."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ from airflow_bert_service.installation import PACKAGED, command
 from airflow_bert_service.settings.settings import Settings
 
 PROGRAM_VARIABLE = "BERT_SERVICE_PROGRAM"
-"""Tells a command of the TFX environment how the user has called it."""
+"""Variable with the command that the user typed, for the messages of a command of the TFX environment."""
 
 
 def dags_folder(settings: Settings) -> Path:
-    """Return the folder of the DAG files: ``dags`` of the project's folder; with an installed wheel, Airflow's own."""
+    """Return the DAGs folder: ``dags`` in the project's folder; with an installed wheel, Airflow's own."""
     if settings.root != PACKAGED:
         return settings.root / "dags"
     from airflow.configuration import conf
@@ -25,7 +25,7 @@ def dags_folder(settings: Settings) -> Path:
 
 
 def tfx_environment(name: str, variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a command of the TFX environment: without Airflow's variables and Python's.
+    """Return the variables for a command of the TFX environment: without Airflow's and Python's.
 
     Args:
         name: The sub-command that starts it.
@@ -35,20 +35,20 @@ def tfx_environment(name: str, variables: Mapping[str, str] | None = None) -> di
 
 
 def check_tfx_python(settings: Settings) -> None:
-    """See that there is a TFX environment.
+    """Check that the TFX environment exists.
 
     Raises:
         SettingsError: There is none where the settings say.
     """
     if not settings.tfx_python.exists():
         raise SettingsError(
-            f"[bert_service] tfx_python is {str(settings.tfx_python)!r}, which is not there; allowed: the Python of "
-            f"the TFX environment. Run `{command('setup-tfx')}`, or set it."
+            f"[bert_service] tfx_python is {str(settings.tfx_python)!r}, which does not exist; allowed: the Python of "
+            f"the TFX environment. Run `{command('setup-tfx')}`, or correct the setting."
         )
 
 
 def become(settings: Settings, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-    """Go on as a module of the TFX environment, in this process's stead.
+    """Replace this process with a module of the TFX environment (exec).
 
     Raises:
         SettingsError: There is no TFX environment.

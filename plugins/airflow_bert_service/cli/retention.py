@@ -1,4 +1,4 @@
-"""``retention``: removes old versions, artifacts with their metadata, reviews and logs, now."""
+"""``retention``: removes old model versions, artifacts with their metadata, reviews and logs."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from airflow_bert_service.settings.settings import load_settings
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Remove what the settings ``keep_*`` do not keep, and print what it was; return the exit code.
+    """Remove what the settings ``keep_*`` do not keep, and print a table of it; return the exit code.
 
     Raises:
         BertServiceError: The retention command failed.
     """
     parser = argparse.ArgumentParser(
         prog=command("retention"),
-        description="Remove old versions of the model, artifacts with their metadata, reviews and logs, as the "
-        "settings keep_* say.",
+        description="Remove old versions of the model, artifacts with their metadata, reviews and logs. The settings "
+        "keep_* say how long each is kept.",
     )
-    parser.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be removed, and remove nothing")
     options = parser.parse_args(arguments)
     settings = load_settings()
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)

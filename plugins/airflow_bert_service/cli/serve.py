@@ -10,10 +10,10 @@ _MODULE = "tfx_modules.serving"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Become the model server; it serves the newest promoted version on loopback unless a flag says otherwise.
+    """Replace this process with the model server, which serves the champion on loopback unless a flag changes that.
 
     Args:
-        arguments: Flags of ``tensorflow_model_server``; they go before the defaults.
+        arguments: Flags of ``tensorflow_model_server``; they override the defaults.
 
     Raises:
         SettingsError: There is no TFX environment.

@@ -14,7 +14,7 @@ _NOT_PYTHONS = ("PYTHONPATH", "PYTHONHOME")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build the environment where it is not ready; return the exit code."""
+    """Build the TFX environment unless it is ready; return the exit code."""
     parser = argparse.ArgumentParser(
         prog=f"{program()} setup-tfx",
         description="Build the TFX environment from the lock file with hashes, with uv (fetched by pip where it is not "
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     words = [sys.executable, "-m", "scripts.setup.tfx", str(folder)]
     code = subprocess.run(words, cwd=project_root(), env=environment, check=False).returncode
     if code == 0:
-        print(f"The TFX environment is in {folder}.")
+        print(f"The TFX environment is ready in {folder}.")
         if (python := folder / "bin" / "python") != settings.tfx_python:
-            print(f"Now set, in section [bert_service] of airflow.cfg: tfx_python = {python}")
+            print(f"Now set in section [bert_service] of airflow.cfg: tfx_python = {python}")
     return code

@@ -1,4 +1,4 @@
-"""Clients of commands and servers outside Airflow: they need no Airflow, and are no Airflow hooks.
+"""Clients of commands and servers outside Airflow: they do not import Airflow, and are not Airflow hooks.
 
 Layers, each knowing only those below it::
 
@@ -8,5 +8,5 @@ Layers, each knowing only those below it::
     process.py       transport: a fresh process
     ledger.py        the promotion command
     retention.py     the retention command
-    tfx_command.py   errors of commands that cannot be started, or fail
+    tfx_command.py   error messages of commands that cannot be started, or fail
 """

@@ -1,4 +1,4 @@
-"""A node in a container of its own, on a Docker engine."""
+"""Runs a node in a container of its own, on a Docker engine."""
 
 import os
 import signal
@@ -37,11 +37,11 @@ _REMEDIES: Mapping[str, str] = {
     "connection": "Start the engine, or set container_engine in [bert_service] to where it is.",
     "server api version": "Start the engine, or set container_engine in [bert_service] to where it is.",
 }
-"""What to do, by a part of what the engine or its client says, in lower case; the first that is found."""
+"""What to do, by a part of the engine's or its client's message in lower case; the first match counts."""
 
 
 class EngineClient(APIClient):  # type: ignore[misc]
-    """The client of a Docker engine, for one node's container.
+    """Client of a Docker engine, for one node's container.
 
     It adds what Airflow's DockerOperator has no argument for: an init process (without one the node is the first
     process, which the kernel spares signals), no new privileges, the exit code, and not to start it when the
@@ -52,11 +52,11 @@ class EngineClient(APIClient):  # type: ignore[misc]
     exit_code = 0
 
     def pull(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        """Pull an image; yield what the engine says of it.
+        """Pull an image; yield the engine's progress messages.
 
         Raises:
-            DockerException: It failed, or the task was cancelled meanwhile. The engine says so in the midst of its
-                answer, where DockerOperator passes over it.
+            DockerException: The pull failed, or the task was cancelled meanwhile. The engine reports a failure among
+                its progress messages, where DockerOperator ignores it.
         """
         try:
             answers = super().pull(*args, **kwargs)
@@ -69,7 +69,7 @@ class EngineClient(APIClient):  # type: ignore[misc]
             yield answer
 
     def create_host_config(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what the container gets of the machine."""
+        """Return the container's host configuration: with an init process, and without new privileges."""
         return super().create_host_config(*args, **kwargs, init=True, security_opt=["no-new-privileges:true"])
 
     def start(self, *args: Any, **kwargs: Any) -> None:
@@ -89,7 +89,7 @@ class EngineClient(APIClient):  # type: ignore[misc]
 
 
 class ContainerTransport:
-    """Transport that runs the node command in a container. One object runs one node.
+    """Runs the node command in a container. One object runs one node.
 
     It imports TensorFlow anew each time, as a fresh process does. The container is made and watched by whoever is given
     as ``operate``: Airflow's DockerOperator.
@@ -166,8 +166,8 @@ class ContainerTransport:
     def _work(self, client: EngineClient, request: Path, log: Callable[[str], None]) -> None:
         client.cancelled = self._cancelled  # the signal may have come before there was a client
         for earlier in self._found(client):
-            # Its worker was killed without a word; two tries must not be at work at a time.
-            log(f"container {earlier[:12]} of an earlier try is removed")
+            # Its worker was killed before it could remove it; two tries must not run at the same time.
+            log(f"removing container {earlier[:12]} of an earlier try")
             _remove(client, earlier)
         self._operate(client, [self._container.python, "-m", "tfx_modules.node", str(request)])
 
@@ -178,22 +178,22 @@ class ContainerTransport:
     def _code(self, client: EngineClient, request: NodeRequest, log: Callable[[str], None]) -> int:
         code = client.exit_code
         if code == _SIGNALLED + signal.SIGKILL and self._container.memory and not self._cancelled:
-            # The engine knows whether it was that, but not always by now.
-            log(f"the node was killed; container_memory is {self._container.memory}, and ends who takes more")
+            # The engine knows whether memory was the reason, but not always at this moment.
+            log(f"the node was killed, perhaps because it took more than container_memory, {self._container.memory}")
         if code in _NOT_STARTED and not request.outcome.exists():
             raise ContainerError(
                 f"the container could not start {self._container.python} (exit code {code}); allowed: the Python of "
-                f"the TFX environment in {self._container.image}. Set container_python in [bert_service]."
+                f"the TFX environment in {self._container.image}. Correct container_python in [bert_service]."
             )
         return _SIGNALLED - code if code > _SIGNALLED else code
 
     def _error(self, error: Exception) -> ContainerError:
-        said = str(getattr(error, "explanation", None) or error)
-        found = (remedy for part, remedy in _REMEDIES.items() if part in said.lower())
+        reason = str(getattr(error, "explanation", None) or error)
+        found = (remedy for part, remedy in _REMEDIES.items() if part in reason.lower())
         where = self._container.engine or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         return ContainerError(
-            f"the Docker engine at {where} cannot run a container of image {self._container.image}: {said}. "
-            f"{next(found, 'Look into the log of the engine.')}"
+            f"the Docker engine at {where} cannot run a container of image {self._container.image}: {reason}. "
+            f"{next(found, 'Read the log of the engine.')}"
         )
 
 
@@ -207,6 +207,6 @@ def _remove(client: EngineClient, container: str) -> None:
     try:
         client.remove_container(container, force=True)
     except APIError as error:
-        # It is gone, or is being removed: what was asked for happens.
+        # The container does not exist any more, or is being removed already.
         if error.status_code not in _GONE:
             raise

@@ -1,4 +1,4 @@
-"""Reaches the ledger of promotions, which lives in the TFX environment, by its command."""
+"""Reads and writes the ledger of promotions, by the promotion command of the TFX environment."""
 
 import json
 import os
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from airflow_bert_service.clients.process import node_environment
-from airflow_bert_service.clients.tfx_command import last_words, not_there
+from airflow_bert_service.clients.tfx_command import last_line, missing_python
 from airflow_bert_service.exceptions import PromotionCommandError
 from airflow_bert_service.promotion.events import PromotionEvent, RunEnd, event_from
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
 
 TIMEOUT = 120.0
-"""Seconds that the command has: it waits for others who write to the ledger, for a minute at most."""
+"""Seconds until the command is killed; it waits a minute at most for other writers of the ledger."""
 ROLLBACK_TIMEOUT = 600.0
-"""Seconds that a rollback has: it ends when the server has the version."""
+"""Seconds until a rollback is killed; it waits until the model servers serve the version."""
 LEDGER_VARIABLE = "BERT_SERVICE_LEDGER"
 MODELS_VARIABLE = "BERT_SERVICE_MODELS"
 SERVERS_VARIABLE = "BERT_SERVICE_SERVERS"
@@ -25,7 +25,7 @@ SERVERS_VARIABLE = "BERT_SERVICE_SERVERS"
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionEnvironment:
-    """Where the promotion command runs, and what it works on."""
+    """The promotion command's interpreter, ledger, served folder and model servers."""
 
     tfx_python: Path
     module_root: Path
@@ -38,7 +38,7 @@ class PromotionEnvironment:
 
     @classmethod
     def of(cls, module_root: Path, settings: Settings) -> "PromotionEnvironment":
-        """Take from the settings what concerns promotions.
+        """Select the settings that concern promotions.
 
         Args:
             module_root: A plan's, so that a run uses one version of ``tfx_modules``.
@@ -55,7 +55,7 @@ class PromotionEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class Rollback:
-    """A rollback that a run asks for."""
+    """A rollback that a run requests."""
 
     reason: str
     """Why, in one line."""
@@ -68,7 +68,7 @@ class Rollback:
 
 
 def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, str]:
-    """Return the variables that tell the promotion command what it works on.
+    """Return the environment variables that the promotion command reads.
 
     Raises:
         SettingsError: The ledger is a connection that Airflow does not have.
@@ -81,7 +81,7 @@ def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, s
 
 
 class LedgerClient:
-    """The ledger's events, asked for and added to. It needs no Airflow, and is no connection of Airflow's.
+    """Reads events of the ledger, and adds events. It does not import Airflow, and is not an Airflow hook.
 
     It runs ``python -m tfx_modules.promotion`` for each question, in the version of ``tfx_modules`` that the run has.
     Every method raises:
@@ -107,7 +107,7 @@ class LedgerClient:
         return event_from(found[-1]) if found else None
 
     def record(self, end: RunEnd) -> PromotionEvent:
-        """Write down how a run ended that has no verdict.
+        """Record how a run ended that has no verdict.
 
         Returns:
             The event: the run's newest one where that says the same, its verdict where it has one.
@@ -115,18 +115,18 @@ class LedgerClient:
         return event_from(self._ask("record", text=json.dumps(end.to_json())))
 
     def delivered(self, position: int) -> frozenset[str]:
-        """Return the names of the channels that were told of an event."""
+        """Return the names of the channels that were notified of an event."""
         names = self._ask("delivered", str(position))
         if not isinstance(names, list):
             raise self._not_an_answer("delivered", "a list of channels")
         return frozenset(map(str, names))
 
     def deliver(self, position: int, channel: str) -> None:
-        """Note that a channel was told of an event."""
+        """Record that a channel was notified of an event."""
         self._ask("deliver", str(position), channel)
 
     def roll_back(self, wanted: Rollback) -> PromotionEvent:
-        """Put another version in service, and wait until the servers answer with it.
+        """Put another version in service, and wait until the model servers serve it.
 
         Returns:
             The event; the run's first one, when it has rolled back before.
@@ -160,15 +160,15 @@ class LedgerClient:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise not_there(python, self._environment.module_root) from error
+            raise missing_python(python, self._environment.module_root) from error
         except subprocess.TimeoutExpired:
             raise PromotionCommandError(
-                f"tfx_modules.promotion {command} took longer than {timeout:g} s and was killed. Is the ledger's "
-                "database there, and does somebody hold its lock?"
+                f"tfx_modules.promotion {command} took longer than {timeout:g} s and was killed. Check that the "
+                "ledger's database answers, and that no other process holds its lock."
             ) from None
         if done.returncode != 0:
-            told = last_words(done.stderr, hidden={variables[LEDGER_VARIABLE]: "the ledger"})
-            raise PromotionCommandError(f"tfx_modules.promotion {command}: {told} (exit code {done.returncode})")
+            reason = last_line(done.stderr, hidden={variables[LEDGER_VARIABLE]: "the ledger"})
+            raise PromotionCommandError(f"tfx_modules.promotion {command}: {reason} (exit code {done.returncode})")
         return done.stdout
 
     def _not_an_answer(self, command: str, allowed: str) -> PromotionCommandError:

@@ -1,10 +1,10 @@
-"""Runs one TFX node from outside the TFX environment, and tells how it ended."""
+"""Runs one TFX node from outside the TFX environment, and returns its outcome."""
 
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Protocol
 
@@ -13,22 +13,10 @@ from airflow_bert_service.clients.process import SubprocessTransport
 from airflow_bert_service.exceptions import NodeCancelledError, OutcomeError
 from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState, read_outcome
-from airflow_bert_service.nodes.request import GpuUse, NodeRequest
+from airflow_bert_service.nodes.request import NodeRequest, NodeRun, PipelinePlaces
 from airflow_bert_service.settings.database_url import database_url
 
 _GOOD_STATES = {NodeState.COMPLETE, NodeState.CACHED, NodeState.REUSED, NodeState.SKIPPED}
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeRun:
-    """What varies from run to run of a node."""
-
-    node: str
-    """The node's id."""
-    run_id: str
-    parameters: Mapping[str, str]
-    use_cache: bool
-    gpu: GpuUse = GpuUse.NONE
 
 
 class NodeTransport(Protocol):
@@ -38,13 +26,13 @@ class NodeTransport(Protocol):
         """Run a node to its end, passing on its log; return the exit code, negative for a signal."""
 
     def cancel(self) -> None:
-        """Kill the node that runs, and all that it started. Safe in a signal handler in the middle of ``run``."""
+        """Kill the running node and its child processes. Safe in a signal handler in the middle of ``run``."""
 
 
 class NodeClient:
     """Runs nodes in one environment.
 
-    It needs no Airflow, and is no connection of Airflow's. One object runs one node at a time.
+    It does not import Airflow, and is not an Airflow hook. One object runs one node at a time.
 
     Args:
         environment: Where nodes run.
@@ -64,14 +52,14 @@ class NodeClient:
             log: Called with every line of the node's output.
 
         Returns:
-            How it ended, be it well or not.
+            The node's outcome, of a success or a failure.
 
         Raises:
             NodeCancelledError: :meth:`cancel` was called meanwhile.
             NodeServerError: The node server failed.
             ContainerError: The Docker engine failed, or cannot make the node's container.
-            OutcomeError: The node's process ended without saying how.
-            SettingsError: The TFX environment is not where the settings say.
+            OutcomeError: The node's process ended without writing an outcome.
+            SettingsError: The TFX environment does not exist where the settings say.
         """
         self._environment.outcomes.mkdir(parents=True, exist_ok=True)
         # A folder of its own for each try, readable by this user alone: the request may hold a password, and an earlier
@@ -89,24 +77,14 @@ class NodeClient:
             shutil.rmtree(folder, ignore_errors=True)
 
     def cancel(self) -> None:
-        """Kill the node that runs, with its whole process group; :meth:`run` then raises."""
+        """Kill the running node with its whole process group; :meth:`run` then raises."""
         self._cancelled = True
         self._transport.cancel()
 
     def _request(self, run: NodeRun, outcome: Path) -> NodeRequest:
-        return NodeRequest(
-            pipeline=self._environment.pipeline,
-            node=run.node,
-            run_id=run.run_id,
-            pipeline_root=self._environment.pipeline_root,
-            metadata=database_url(self._environment.metadata),
-            ledger=database_url(self._environment.ledger),
-            parameters=run.parameters,
-            use_cache=run.use_cache,
-            gpu=run.gpu,
-            code_version=self._environment.code_version,
-            outcome=outcome,
-        )
+        places = {place.name: getattr(self._environment, place.name) for place in fields(PipelinePlaces)}
+        addresses = {name: database_url(places[name]) for name in ("metadata", "ledger")}
+        return NodeRequest(**{**vars(run), **places, **addresses}, outcome=outcome)
 
 
 def transport_for(environment: NodeEnvironment) -> NodeTransport:
@@ -117,7 +95,7 @@ def transport_for(environment: NodeEnvironment) -> NodeTransport:
 
 
 def describe_exit(code: int) -> str:
-    """Put an exit code into words.
+    """Describe an exit code in words.
 
     Args:
         code: As :class:`subprocess.Popen` gives it; negative: a signal's number.

@@ -1,4 +1,4 @@
-"""A node in a fork of the node server."""
+"""Runs a node in a fork of the node server."""
 
 import json
 import socket
@@ -13,7 +13,7 @@ _CONNECT_SECONDS = 10.0
 
 
 class NodeServerTransport:
-    """Transport that has the node server run a node.
+    """Has the node server run a node.
 
     The server has TensorFlow imported already, and forks for each request. It is not started from here: where the
     settings name a socket, a server listens there. One object runs one node.
@@ -54,11 +54,11 @@ class NodeServerTransport:
     def cancel(self) -> None:
         """Have the server kill the node's whole process group.
 
-        It may be called from a signal handler in the middle of :meth:`run`, which still hears how the node ended.
+        It may be called from a signal handler in the middle of :meth:`run`, which still returns the exit code.
         """
         self._cancelled = True
         if self._connection is not None:
-            # Only our half: the server takes the end of what we send as the order to cancel, and then says its last.
+            # Only our half: the server takes the end of our half as the order to cancel, and then sends its last lines.
             self._connection.shutdown(socket.SHUT_WR)
 
     def _connect(self) -> socket.socket:

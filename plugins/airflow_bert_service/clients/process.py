@@ -1,4 +1,4 @@
-"""A node in a fresh process of the TFX environment."""
+"""Runs a node in a fresh process of the TFX environment."""
 
 import os
 import selectors
@@ -25,7 +25,7 @@ _KEPT_FROM_NODES = ("AIRFLOW", "_AIRFLOW", "PYTHON")
 
 
 class SubprocessTransport:
-    """Transport that starts ``python -m tfx_modules.node`` for each node, in a session of its own.
+    """Starts ``python -m tfx_modules.node`` for each node, in a session of its own.
 
     It imports TensorFlow anew each time (11 s or more), and needs nothing to be running. One object runs one node.
     """
@@ -92,8 +92,8 @@ class SubprocessTransport:
     def _start(self, request: Path) -> subprocess.Popen[bytes]:
         if not self._python.exists():
             raise SettingsError(
-                f"[bert_service] tfx_python is {str(self._python)!r}, which is not there; allowed: the Python of the "
-                f"TFX environment. Run `{command('setup-tfx')}`, or set it."
+                f"[bert_service] tfx_python is {str(self._python)!r}, which does not exist; allowed: the Python of the "
+                f"TFX environment. Run `{command('setup-tfx')}`, or correct the setting."
             )
         return subprocess.Popen(
             [str(self._python), "-m", "tfx_modules.node", str(request)],
@@ -107,7 +107,7 @@ class SubprocessTransport:
 
 
 def node_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables that a node gets: without Airflow's and Python's, and with unbuffered output."""
+    """Return the environment variables of a node: without Airflow's and Python's, and with unbuffered output."""
     kept = {name: value for name, value in environ.items() if not name.startswith(_KEPT_FROM_NODES)}
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
@@ -149,7 +149,7 @@ def _text(line: bytes) -> str:
 
 
 def _has_ended(pid: int) -> bool:
-    """Look whether a child has ended, and leave it to be reaped, so that its id and group stay its own."""
+    """Check whether a child has ended, without reaping it, so that its process id and group are not reused."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
@@ -163,5 +163,5 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
-        # The group is empty: what was asked for has happened.
+        # The group is empty already.
         return

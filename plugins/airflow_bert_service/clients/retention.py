@@ -1,4 +1,4 @@
-"""Runs the retention command, which lives in the TFX environment."""
+"""Runs the retention command of the TFX environment."""
 
 import json
 import os
@@ -10,19 +10,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from airflow_bert_service.clients.process import node_environment
-from airflow_bert_service.clients.tfx_command import last_words, not_there
+from airflow_bert_service.clients.tfx_command import last_line, missing_python
 from airflow_bert_service.exceptions import RetentionError
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.settings import Settings
 
 FORMAT = 1
-"""Version of the request's form; the retention command refuses others."""
+"""Version of the request's format; the retention command refuses others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionRequest:
-    """What the command is asked for; it goes to its standard input."""
+    """The request to the retention command; the command reads it from standard input."""
 
     rules: RetentionSettings
     ledger: str = field(repr=False)  # may hold a password
@@ -34,7 +34,7 @@ class RetentionRequest:
 
     @classmethod
     def of(cls, settings: Settings, logs: Iterable[Path]) -> "RetentionRequest":
-        """Take from the settings what concerns retention.
+        """Select the settings that concern retention.
 
         Args:
             settings: The Airflow side's settings.
@@ -54,18 +54,18 @@ class RetentionRequest:
         )
 
     def to_json(self) -> str:
-        """Return the request's text."""
-        places = {name: str(getattr(self, name)) for name in ("ledger", "metadata", "models", "pipeline", "spans")}
-        return json.dumps({"format": FORMAT, "rules": asdict(self.rules), **places, "logs": list(map(str, self.logs))})
+        """Return the request as JSON."""
+        paths = {name: str(getattr(self, name)) for name in ("ledger", "metadata", "models", "pipeline", "spans")}
+        return json.dumps({"format": FORMAT, "rules": asdict(self.rules), **paths, "logs": list(map(str, self.logs))})
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionReport:
-    """What has gone; after a dry run, what would go."""
+    """What the retention command removed; after a dry run, what it would remove."""
 
     dry_run: bool
     table: str
-    """A line for each thing, with its kind, age, size and the reason; and the totals."""
+    """A line for each removed item, with its kind, age, size and the reason; and the totals."""
     totals: Mapping[str, Mapping[str, int]]
     """``count`` and ``bytes`` by kind, and of ``all``."""
 
@@ -75,9 +75,9 @@ class RetentionReport:
 
 
 class RetentionClient:
-    """One run of ``python -m tfx_modules.retention``. It needs no Airflow, and is no connection of Airflow's.
+    """Runs ``python -m tfx_modules.retention`` once. It does not import Airflow, and is not an Airflow hook.
 
-    Killing it at any moment is harmless: the next run goes on.
+    Killing the command at any moment is harmless: the next run continues.
 
     Args:
         tfx_python: The TFX environment's Python.
@@ -91,29 +91,30 @@ class RetentionClient:
         self._cancelled = False
 
     def run(self, request: RetentionRequest, *, dry_run: bool) -> RetentionReport:
-        """Remove what has had its time.
+        """Remove what the rules of the request do not keep.
 
         Args:
-            request: Rules and places.
-            dry_run: Whether only to tell what would go.
+            request: Rules, databases and folders.
+            dry_run: Whether to report only what would be removed.
 
         Returns:
-            What has gone, or would.
+            What was removed, or would be.
 
         Raises:
-            RetentionError: The command failed, was cancelled, or printed something else than an answer.
+            RetentionError: The command failed, was cancelled, or printed something else than a report.
             SettingsError: The TFX environment has no Python where the settings say.
         """
         process = self._process = self._start(dry_run=dry_run)
         if self._cancelled:
             self.cancel()  # the signal came while the process was being started
         # Addresses may hold passwords: command lines and environments can be read by others, a pipe cannot.
-        printed, said = process.communicate(request.to_json())
+        printed, errors = process.communicate(request.to_json())
         if self._cancelled:
-            raise RetentionError("retention was stopped: its task was cancelled. The next one goes on where it was.")
+            raise RetentionError("retention was stopped: its task was cancelled. The next run continues from there.")
         if process.returncode != 0:
-            told = last_words(said, hidden={request.ledger: "the ledger", request.metadata: "the ML Metadata store"})
-            raise RetentionError(f"tfx_modules.retention: {told} (exit code {process.returncode})")
+            hidden = {request.ledger: "the ledger", request.metadata: "the ML Metadata store"}
+            reason = last_line(errors, hidden=hidden)
+            raise RetentionError(f"tfx_modules.retention: {reason} (exit code {process.returncode})")
         return read_report(printed)
 
     def cancel(self) -> None:
@@ -137,14 +138,14 @@ class RetentionClient:
                 start_new_session=True,
             )
         except FileNotFoundError as error:
-            raise not_there(self._python, self._module_root) from error
+            raise missing_python(self._python, self._module_root) from error
 
 
 def read_report(text: str) -> RetentionReport:
     """Read what the command printed.
 
     Raises:
-        RetentionError: It is no report.
+        RetentionError: The text is not a report.
     """
     try:
         found = json.loads(text)

@@ -1,4 +1,4 @@
-"""How a compiled pipeline becomes an Airflow DAG: the questions that TFX's IR does not answer."""
+"""Configures how a compiled pipeline becomes an Airflow DAG: what TFX's IR does not contain."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """How Airflow treats one node's task; ``None`` leaves it to the DAG's ``default_args`` and to Airflow."""
+    """Task arguments of one node; ``None`` leaves an argument to the DAG's ``default_args`` and to Airflow."""
 
     queue: str | None = None
     """Queue of the executor (Celery); ignored by executors without queues."""
@@ -26,11 +26,11 @@ class NodeSettings:
     pool_slots: int | None = None
     """How many slots, 1 or more."""
     retries: int | None = None
-    """How often the task is tried again after a failure, 0 or more. Gates that stop the run are never tried again."""
+    """How often Airflow retries the task after a failure, 0 or more. A task that a gate failed is never retried."""
     retry_delay: dt.timedelta | None = None
-    """Pause before another try."""
+    """Pause before a retry."""
     execution_timeout: dt.timedelta | None = None
-    """Longest run time of one try; the node's whole process group is killed after it."""
+    """Time limit of one try; the node's whole process group is killed after it."""
     priority_weight: int | None = None
     """Weight in the scheduler's queue."""
     pre_execute: Callable[["Context"], None] | None = None
@@ -98,7 +98,7 @@ class AirflowPipelineConfig:
             )
 
     def node_settings(self, node: NodePlan) -> NodeSettings:
-        """Return what was set for a node; where it is for a GPU, with the settings' queue and pool unless it has own.
+        """Return a node's settings; a GPU node gets the settings' GPU queue and pool unless it has its own.
 
         Args:
             node: One of the plan's.

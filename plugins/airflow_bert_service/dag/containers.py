@@ -1,4 +1,4 @@
-"""Which nodes of a plan run in a container of their own, and what that is made of, by the settings."""
+"""Decides by the settings which nodes of a plan run in containers, and with which image and mounts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ _SQLITE = "sqlite:///"
 
 
 def check_containers(plan: PipelinePlan, settings: Settings) -> None:
-    """Check what depends on the pipeline, and on other settings.
+    """Check the container settings against the pipeline, and against other settings.
 
     Raises:
         SettingsError: The pipeline has no such node, no node in a container is for a GPU that they ask for, or
@@ -29,7 +29,7 @@ def check_containers(plan: PipelinePlan, settings: Settings) -> None:
     if chosen.container_gpus and all(settings.gpu.use_of(node) is GpuUse.NONE for node in nodes):
         raise SettingsError(
             f"[{SECTION}] container_gpus is set, and none of {', '.join(chosen.container_nodes)} is for a GPU; "
-            "allowed: with a node of gpu_nodes among container_nodes. Name one, or leave it out."
+            "allowed: container_gpus with a node of gpu_nodes in container_nodes. Name one, or leave it out."
         )
     mounts = _mounts(plan, settings)
     for name, path in _written(settings):
@@ -43,7 +43,7 @@ def check_containers(plan: PipelinePlan, settings: Settings) -> None:
 
 
 def node_container(node: NodePlan, plan: PipelinePlan, settings: Settings) -> NodeContainer | None:
-    """Return what a node's container is made of; None where it runs in none."""
+    """Return a node's container; None for a node that runs without one."""
     chosen = settings.containers
     if node.id not in chosen.container_nodes:
         return None

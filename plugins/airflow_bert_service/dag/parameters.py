@@ -1,4 +1,4 @@
-"""What a run can be told, and what its nodes are told.
+"""Defines the run's parameters, and the templates of the nodes' runtime parameters.
 
 A run's parameters come from the trigger form. The nodes' come from them and from ``refresh_data``'s result, as Jinja
 templates; their names are those of the pipeline's runtime parameters (``tfx_modules/pipeline/runtime_parameters.py``).
@@ -24,40 +24,41 @@ def run_parameters() -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Data date",
-            description="Last day of the window of reviews. Empty: the day of the run.",
+            description="The last day of the reviews that the run trains on. Empty: the date of the run.",
         ),
         MODE: Param(
             default=Mode.FULL.value,
             type="string",
             enum=[mode.value for mode in Mode],
             title="Mode",
-            description="full: the whole way. data_only: bring the reviews in and validate them; train nothing.",
+            description="full: run the whole pipeline. data_only: ingest and validate the reviews, and train nothing.",
         ),
         "tune": Param(
             default=False,
             type="boolean",
             title="Tune",
-            description="Search hyperparameters first. Otherwise the last ones found are used, else the defaults.",
+            description="Search for hyperparameters before training. Off: the run uses the last ones that a search "
+            "found, or the defaults.",
         ),
         "train_steps": Param(
             default=0,
             type="integer",
             minimum=0,
             title="Training steps",
-            description="Batches to train on. 0: as many as the epochs of tfx_modules/settings.toml take.",
+            description="The number of batches to train on. 0: train for the epochs set in settings.toml.",
         ),
         "promote_older": Param(
             default=False,
             type="boolean",
             title="Promote an older date",
-            description="Let the model take the place of one of newer data, if it is good enough. It is recorded as "
-            "superseded otherwise.",
+            description="Promote the candidate, if it passes the gates, even when the champion was trained on newer "
+            "data. Off: the ledger then records the candidate as superseded.",
         ),
         "use_cache": Param(
             default=True,
             type="boolean",
             title="Use the cache",
-            description="Take the outputs of an earlier run with the same code and inputs, where there are any.",
+            description="Reuse the outputs of an earlier run with the same code and inputs, where there are any.",
         ),
     }
 
@@ -86,7 +87,7 @@ def node_parameters(settings: Settings, *, refresh_task_id: str) -> Mapping[str,
 
 
 def _promotion(refreshed: str) -> str:
-    """Return a Jinja expression of what the ledger is told of the run."""
+    """Return a Jinja expression of the run's facts that the ledger records."""
     fields = {
         "dag_id": "dag.dag_id",
         "run_id": "run_id",

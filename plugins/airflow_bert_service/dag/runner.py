@@ -15,14 +15,16 @@ NODE_DOCS = {
     "CsvExampleGen": "Reads the reviews of the run's days and splits them, train : eval = 2 : 1.",
     "StatisticsGen": "Computes statistics of every feature, for each split.",
     "SchemaGen": "Infers the schema: which features there are, and which values they take.",
-    "ExampleValidator": "Compares the reviews with schema, day before and champion's data; anomalies stop the run.",
-    "Transform": "Cleans and tokenises the texts, in a graph that serving uses too.",
-    "Tuner": "Searches for the best hyperparameters, when the run asks for it.",
+    "ExampleValidator": "Compares the reviews' statistics with the schema, the day before and the champion's data; "
+    "anomalies stop the run.",
+    "Transform": "Cleans and tokenises the texts, in a graph that the served model contains too.",
+    "Tuner": "Searches for the best hyperparameters, when the run's parameter `tune` is on.",
     "Trainer": "Fine-tunes the pretrained BERT encoder and exports the model.",
-    "Resolver": "Looks up results of earlier runs in the metadata store.",
-    "Evaluator": "Measures the model, and the champion beside it; blesses it when it is over the floor.",
-    "InfraValidator": "Has a real server load the model and answer real requests.",
-    "Pusher": "Publishes a model that was blessed twice; skipped for any other.",
+    "Resolver": "Looks up artifacts of earlier runs in ML Metadata.",
+    "Evaluator": "Evaluates the candidate, and the champion on the same data; blesses the candidate when its metrics "
+    "are above the floor.",
+    "InfraValidator": "Has a model server load the candidate and answer requests, and blesses it when that succeeds.",
+    "Pusher": "Publishes the candidate when both Evaluator and InfraValidator blessed it; is skipped otherwise.",
 }
 """What a node does, by the short name of its type; shown on its task's page."""
 
@@ -31,7 +33,7 @@ REPORTS = {"ExampleValidator": "anomalies"}
 
 
 class AirflowDagRunner:
-    """Turns a plan into a DAG: a task per node with the node's id, an edge per edge of TFX's.
+    """Turns a plan into a DAG: a task for each node with the node's id, an edge for each edge of the TFX pipeline.
 
     It is called like TFX's class of this name, takes a compiled pipeline where that takes a pipeline, and imports no
     TFX. It runs nothing itself.

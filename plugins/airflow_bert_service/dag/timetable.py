@@ -1,4 +1,4 @@
-"""When the DAG runs by itself."""
+"""Schedules the DAG once a day, up to a feed's last day."""
 
 import datetime as dt
 from typing import Any
@@ -8,10 +8,10 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 
 class DailyUntilTimetable(CronDataIntervalTimetable):
-    """Every UTC day is a data interval, and the days after a last one, where there is one, get no run of their own.
+    """Schedules one run for each UTC day, up to a last day where there is one.
 
     A DAG's ``end_date`` would do that too, but would also keep the tasks of a run that was triggered later from ever
-    being started, without a word: triggering from the UI takes the current moment as logical date.
+    being started, without an error: triggering from the UI takes the current moment as logical date.
     The plugin has to list this class, or Airflow refuses DAGs that use it.
 
     Args:
@@ -26,7 +26,7 @@ class DailyUntilTimetable(CronDataIntervalTimetable):
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Return the next run after an automatic one; None when the days are over."""
+        """Return the next run after an automatic one; None after the last day."""
         info = super().next_dagrun_info(
             last_automated_data_interval=last_automated_data_interval, restriction=restriction
         )
@@ -35,10 +35,10 @@ class DailyUntilTimetable(CronDataIntervalTimetable):
         return None if is_over else info
 
     def serialize(self) -> dict[str, Any]:
-        """Return what Airflow keeps of the timetable in its database."""
+        """Return the timetable's fields, for Airflow's database."""
         return {"last_day": self.last_day and self.last_day.isoformat()}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> "DailyUntilTimetable":
-        """Make the timetable of what Airflow kept."""
+        """Make a timetable from its serialized fields."""
         return cls(data["last_day"] and dt.date.fromisoformat(data["last_day"]))

@@ -3,11 +3,11 @@
 Layers, each knowing only those below it::
 
     __init__.py                       makes the feed that the settings choose
-    sample.py imdb.py                 feeds of known content; imdb_holdout.py: reviews kept for judging
-    dated_files.py sql.py web.py      feeds of a user's own reviews; own_feed.py: what they share
-    base.py                           what every feed is
+    sample.py imdb.py                 feeds of known content; imdb_holdout.py: the IMDB feed's holdout
+    dated_files.py sql.py web.py      feeds of a user's own reviews; own_feed.py: their base class
+    base.py                           the base class of all feeds
     download/                         fetches archives and pages of JSON
-    readers/                          reads rows from files, and tells usable ones from others
+    readers/                          reads rows from files, and rejects rows that cannot be used
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""What every feed is: dated rows, one day at a time."""
+"""Defines the base class of all feeds, which deliver dated rows, one day at a time."""
 
 import datetime as dt
 from abc import ABC, abstractmethod
@@ -12,8 +12,8 @@ from airflow_bert_service.feeds.readers.rows import RawRow
 class Feed(ABC):
     """A source of dated reviews, described by frozen configuration.
 
-    Subclasses say which days there are and read one. A feed only reads: whether a row can be used is for the screening
-    to say, and keeping it is the span store's job.
+    Subclasses define the first and the last day, and read one day. A feed only reads: the screening decides whether a
+    row can be used, and the span store keeps it.
     """
 
     name: ClassVar[str]

@@ -1,4 +1,4 @@
-"""The feed ``files``: CSV or JSON Lines files, some for every day, on a disk or an object store."""
+"""Defines the feed ``files``: CSV or JSON Lines files for each day, on a disk or an object store."""
 
 import datetime as dt
 import gzip
@@ -31,8 +31,8 @@ _READERS: Mapping[str, Callable[..., Iterator[RawRow]]] = {
 class PartitionedFeed(DatedFeed):
     """Reads the files that a pattern with ``{date}`` names, in the order of their names, one after the other.
 
-    A file's ending says what is in it: ``.csv``, ``.jsonl`` or ``.ndjson``, perhaps with ``.gz`` behind. A day without
-    a file is a missing day.
+    A file's ending names its format: ``.csv``, ``.jsonl`` or ``.ndjson``, each also with ``.gz`` after it. A day
+    without a file is a missing day.
     """
 
     name: ClassVar[str] = "files"
@@ -93,6 +93,6 @@ def _reader(name: str) -> Callable[..., Iterator[RawRow]]:
         return _READERS[ending]
     except KeyError:
         raise FeedError(
-            f"{name}: what is in it cannot be told from its ending {ending!r}; known: {', '.join(_READERS)}, perhaps "
-            "with .gz behind. Rename it, or set [bert_service] files_pattern so that it leaves it out."
+            f"{name} has the unknown ending {ending!r}; allowed: {', '.join(_READERS)}, each also with .gz after it. "
+            "Rename the file, or set [bert_service] files_pattern so that it does not match."
         ) from None

@@ -1,4 +1,4 @@
-"""The IMDB feed: the Large Movie Review Dataset (Maas et al., 2011) as if its reviews had come in day by day.
+"""Defines the IMDB feed: the Large Movie Review Dataset (Maas et al., 2011), spread over days.
 
 Of the archive, the members ``aclImdb/train/{pos,neg}/*.txt`` are reviews, each a file of UTF-8 text labelled by its
 folder. All others (the test reviews, the unlabelled ones in ``train/unsup``, ratings, addresses, vocabulary) are passed
@@ -37,12 +37,12 @@ SCHEMA = "CREATE TABLE review (id BLOB, rank INTEGER, text BLOB, label TEXT)"
 INDEX = "CREATE INDEX review_by_rank ON review (rank, id)"
 OF_A_DAY = "SELECT id, text, label FROM review WHERE rank % ? = ? ORDER BY rank, id, rowid LIMIT ?"
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImdbFeed(Feed):
-    """Reads the aclImdb archive. Neither downloads nor reads it before the first review is asked for."""
+    """Reads the aclImdb archive. It neither downloads nor reads the archive before the first review is read."""
 
     name: ClassVar[str] = FeedName.IMDB.value
 
@@ -95,7 +95,7 @@ class ImdbFeed(Feed):
 
 
 def rank(id_: str) -> int:
-    """Return the number that decides a review's day and its place in it."""
+    """Return the number that decides a review's day and its order within the day."""
     return int(hashlib.sha256(_stored(id_)).hexdigest()[:15], 16)
 
 
@@ -104,7 +104,7 @@ def _stored(id_: str) -> bytes:
 
 
 def _build_index(archive: Path, index: Path) -> None:
-    log.info("reading %s", archive)
+    _logger.info("reading %s", archive)
     with publishing(index) as part, closing(sqlite3.connect(part)) as database:
         # Nobody reads it before it is complete, and an incomplete one is thrown away.
         database.execute("PRAGMA journal_mode = OFF")
@@ -120,7 +120,7 @@ def _build_index(archive: Path, index: Path) -> None:
                 f"archive {archive} has no member aclImdb/train/pos/*.txt or aclImdb/train/neg/*.txt. Set "
                 "[bert_service] imdb_archive to the aclImdb archive."
             )
-    log.info("%d reviews of %s are in %s", reviews, archive, index)
+    _logger.info("%d reviews of %s are in %s", reviews, archive, index)
 
 
 def _rows(archive: Path) -> Iterator[tuple[bytes, int, bytes | None, str]]:

@@ -1,4 +1,4 @@
-"""The IMDB feed's holdout: reviews of the archive's test split, chosen once and never again.
+"""Chooses the IMDB feed's holdout, reviews of the archive's test split, once and for all.
 
 ::
 
@@ -33,17 +33,17 @@ _MEMBER = re.compile(r"(?:\./)?aclImdb/(?P<id>test/(?P<folder>pos|neg)/[^/]+)\.t
 _WAY_OUT = "Put it back, or delete the folder to have it written anew."
 _LABELS = {"pos": Sentiment.POSITIVE.value, "neg": Sentiment.NEGATIVE.value}
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def frozen(folder: Path) -> Path | None:
-    """Return the holdout's file where there is one.
+    """Return the holdout's file, or None where it was not written yet.
 
     Args:
         folder: Where it is kept.
 
     Raises:
-        HoldoutError: It is not what was written once.
+        HoldoutError: The file is not the one that was written.
     """
     if not folder.exists():
         return None
@@ -60,7 +60,7 @@ def frozen(folder: Path) -> Path | None:
 
 
 def freeze(folder: Path, archive: Path) -> Path:
-    """Write the holdout, unless it is there by now.
+    """Write the holdout, unless it exists already.
 
     Args:
         folder: Where it is kept. It appears complete, by one rename, or not at all.
@@ -82,7 +82,7 @@ def freeze(folder: Path, archive: Path) -> Path:
         _write(staged, chosen(archive), archive)
         staged.rename(folder)
         sync(folder.parent)
-    log.info("the holdout of the archive's test reviews is in %s", folder)
+    _logger.info("the holdout of the archive's test reviews is in %s", folder)
     return folder / REVIEWS
 
 

@@ -1,4 +1,4 @@
-"""What the feeds of a user's own reviews have in common: bounds by setting, and errors of many libraries."""
+"""Defines the base class of the feeds of a user's own reviews: days by setting, and one error for all libraries."""
 
 import datetime as dt
 from abc import abstractmethod
@@ -14,23 +14,23 @@ from airflow_bert_service.feeds.readers.rows import RawRow
 
 @dataclass(frozen=True, kw_only=True)
 class DatedFeed(Feed):
-    """A feed whose days are set, because its source cannot tell them cheaply. Making one connects to nothing."""
+    """A feed whose first and last day are settings. Making one does not connect to the source."""
 
     begin: dt.date
     """The first day."""
     end: dt.date | None
     """The last day; None: more come in."""
     columns: Columns
-    """Where in a row its values are."""
+    """Names of the columns that hold a row's values."""
 
     @property
     def first_day(self) -> dt.date:
-        """The first day, as it was set."""
+        """The first day, as the setting ``first_day`` has it."""
         return self.begin
 
     @property
     def last_day(self) -> dt.date | None:
-        """The last day, as it was set."""
+        """The last day, as the setting ``last_day`` has it."""
         return self.end
 
     def read(self, day: dt.date) -> Iterator[RawRow]:
@@ -44,7 +44,7 @@ class DatedFeed(Feed):
 
 @contextmanager
 def reading(what: str, advice: str) -> Iterator[None]:
-    """Turn any error of a library into one that says what could not be read.
+    """Turn any error of a library into a FeedError that names the source.
 
     Args:
         what: The source, as a user knows it.

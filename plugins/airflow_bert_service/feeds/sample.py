@@ -1,4 +1,4 @@
-"""The sample feed: reviews in one CSV file, a column saying which day each came in on."""
+"""Defines the sample feed: one CSV file with a column for the day of each review."""
 
 import datetime as dt
 from collections.abc import Iterator

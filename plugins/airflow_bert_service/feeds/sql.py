@@ -1,4 +1,4 @@
-"""The feed ``sql``: a query of a database."""
+"""Defines the feed ``sql``: a query of a database."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ BATCH = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class SqlFeed(DatedFeed):
-    """Reads what a query gives for a day, through an Airflow connection whose hook is a ``DbApiHook``.
+    """Reads a day's rows with a query, through an Airflow connection whose hook is a ``DbApiHook``.
 
     The day's bounds are bound parameters. PostgreSQL keeps the result and hands it over in batches (a server-side
     cursor); SQLite makes it row by row. Nothing is written, and nothing committed.
@@ -39,7 +39,7 @@ class SqlFeed(DatedFeed):
         """Yield the rows of the day's query.
 
         Raises:
-            FeedError: The connection is none of a database, the query fails, or its result lacks a column.
+            FeedError: The connection is not one of a database, the query fails, or its result lacks a column.
         """
         with reading(f"{self.conn_id}, the query of {day}", ADVICE):
             hook = self._hook()

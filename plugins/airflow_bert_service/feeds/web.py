@@ -1,4 +1,4 @@
-"""The feed ``http``: a web service that answers with JSON."""
+"""Defines the feed ``http``: a web service that answers with JSON."""
 
 import datetime as dt
 import time
@@ -16,7 +16,7 @@ from airflow_bert_service.settings.feeds import Paging
 
 ADVICE = "Check the connection [bert_service] http_conn_id."
 MOST_PAGES = 100_000
-"""Of a day. More can only be a service that never ends."""
+"""The most pages of a day. A service with more has a fault in its paging."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class WebFeed(DatedFeed):
     """Reads a day's pages, one at a time, through an Airflow HTTP connection.
 
     The connection's schema, host and port are the address, its login is sent as basic authentication, its extra as
-    headers. Pages of another server than the connection's are not asked for.
+    headers. The feed never requests a page from another server than the connection's.
     """
 
     name: ClassVar[str] = "http"
@@ -83,8 +83,8 @@ class WebFeed(DatedFeed):
                 return
             if rows == before:
                 raise FeedError(
-                    f"{self.conn_id}: page {number} has the same rows as the page before. Does the service know the "
-                    f"parameter {self.page_parameter}? Correct [bert_service] http_page_parameter or http_paging."
+                    f"{self.conn_id}: page {number} has the same rows as the page before; allowed: one that knows "
+                    f"the parameter {self.page_parameter}. Correct [bert_service] http_page_parameter or http_paging."
                 )
             yield rows
             before = rows
@@ -144,7 +144,7 @@ class WebFeed(DatedFeed):
 
 
 def _at(value: object, path: str) -> object:
-    """Return what is at a path of keys; None where there is nothing."""
+    """Return the value at a path of keys; None where there is none."""
     for key in path.split(".") if path else ():
         value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -1,4 +1,4 @@
-"""Which reviews a run holds out: never trained on, and what candidates are compared with the champion on.
+"""Finds the holdout: reviews that are never trained on, and that candidate and champion are compared on.
 
 A holdout is a CSV file with the columns ``review`` and ``sentiment`` (``negative``, ``positive``), named with its
 version. Whether it is one is for the node to say that reads it first; here it is found, and its digest taken, so that
@@ -19,7 +19,7 @@ from airflow_bert_service.settings.settings import FeedName, Settings
 
 @dataclass(frozen=True)
 class Holdout:
-    """A holdout, as it is now."""
+    """A holdout: its file, and the digest of its current content."""
 
     name: str
     """With its version: ``sample-v1``."""
@@ -41,7 +41,7 @@ def find_holdout(settings: Settings) -> Holdout | None:
         The holdout; None for a feed that has none of its own.
 
     Raises:
-        HoldoutError: It is not there, or not what it was.
+        HoldoutError: The holdout is missing, or has changed.
         FeedError: The archive that it is made of cannot be read.
     """
     if settings.holdout:
@@ -51,7 +51,7 @@ def find_holdout(settings: Settings) -> Holdout | None:
 
 
 def to_json(holdout: Holdout | None) -> str:
-    """Write it as the nodes get it; ``{}`` for none."""
+    """Return the holdout as JSON for the nodes; ``{}`` for none."""
     return json.dumps(asdict(holdout) if holdout else {})
 
 

@@ -1,4 +1,4 @@
-"""Refuses a day of which too much cannot be used, and keeps the list of what cannot for its user to look at."""
+"""Rejects a day with too many unusable rows, and keeps the list of these rows for the user."""
 
 import datetime as dt
 import shutil
@@ -9,24 +9,24 @@ from airflow_bert_service.files import publishing
 from airflow_bert_service.ingestion.span_writer import QUARANTINE, WriteSummary
 
 REFUSED = "refused"
-"""Name of the folder of such lists. Not one of a day, so that nothing takes it for a span."""
+"""Name of the folder of such lists. It is not a day, so that nothing takes it for a span."""
 
 
 def check_share(
     summary: WriteSummary, max_bad_share: float, *, day: dt.date, source: str, folder: Path, keep_in: Path
 ) -> None:
-    """Refuse a day if more of its rows than allowed cannot be used, or all of them.
+    """Reject a day if more of its rows than allowed cannot be used, or all of them.
 
     Args:
-        summary: What its rows were.
+        summary: Counts of its usable and unusable rows.
         max_bad_share: The largest share allowed, 0 to 1.
         day: The day.
         source: Name of the feed.
         folder: Where the day was written.
-        keep_in: Folder for the list of a refused day, ``2026-11-05.jsonl``, which is removed when the day is let in.
+        keep_in: Folder for the list of a rejected day, ``2026-11-05.jsonl``, which is removed when the day is accepted.
 
     Raises:
-        BadInputError: The day is refused.
+        BadInputError: The day is rejected.
     """
     kept = keep_in / f"{day}.jsonl"
     if summary.bad_share <= max_bad_share and (summary.reviews or not summary.rejected):

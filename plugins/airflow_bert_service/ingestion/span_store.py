@@ -1,4 +1,4 @@
-"""Where reviews are kept for the pipeline: a folder a day, which TFX reads as a span, and in it a folder a version.
+"""Stores reviews for the pipeline: a folder a day, which TFX reads as a span, and in it a folder for each version.
 
 ::
 
@@ -6,7 +6,7 @@
     {folder}/2026-11-05/v1/quarantine.jsonl   a line for every row that cannot be used, if there are any
     {folder}/2026-11-05/v1/manifest.json      how many, which bytes, from where, when
     {folder}/2026-11-05/v2/...                what the day became when it was delivered again with other content
-    {folder}/refused/2026-11-05.jsonl         the rows that cannot be used of a day that was not let in, for people
+    {folder}/refused/2026-11-05.jsonl         the unusable rows of a day that was rejected, for the user
     {folder}/.staging/                        versions in the making; a lock
 
 A version never changes once it is there, so that a run that names it reads the same reviews for ever.
@@ -47,7 +47,7 @@ class Change(str, Enum):
 
 @dataclass(frozen=True)
 class SpanManifest:
-    """What a span holds, as its ``manifest.json`` says it."""
+    """The content of a span's ``manifest.json``: counts, digests and origin."""
 
     rows: int
     """Number of reviews."""
@@ -69,7 +69,7 @@ class SpanManifest:
 
 @dataclass(frozen=True)
 class Span:
-    """A day in the store, and what the last write did to it."""
+    """A day in the store, and the change that the last write made."""
 
     day: dt.date
     version: int
@@ -80,7 +80,7 @@ class Span:
 
 @dataclass(frozen=True)
 class SpanStore:
-    """Keeps spans below a folder. Not a feed: it keeps what it is given, and never decides what a day has.
+    """Keeps spans below a folder. It is not a feed: it stores rows, and does not decide which rows a day has.
 
     A version is staged beside the days and appears by one rename, so that no reader sees half of it. One process writes
     at a time. What a killed writer leaves in the staging folder is cleared by the next.
@@ -99,7 +99,7 @@ class SpanStore:
             source: Name of the feed, for the manifest.
 
         Returns:
-            The span's latest version, and whether it is the day's first, a correction, or was there.
+            The span's latest version, and whether it is the day's first, a correction, or existed already.
 
         Raises:
             BadInputError: Too many rows cannot be used. The store is as it was, but for the list of these rows.
@@ -166,7 +166,7 @@ def _versions(folder: Path) -> list[int]:
 
 
 def _intact_manifest(folder: Path) -> SpanManifest | None:
-    """Return a version's manifest; None when it, or the reviews that it is of, were lost or changed by other hands."""
+    """Return a version's manifest; None when the manifest or the reviews are missing, or were changed."""
     try:
         manifest = SpanManifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
         quarantine = sha256(folder / QUARANTINE) if manifest.quarantine_sha256 else ""

@@ -1,4 +1,4 @@
-"""Writes a day's screened rows to a folder: what can be used, and what cannot.
+"""Writes a day's screened rows to a folder: the reviews, and a quarantine for the unusable rows.
 
 ::
 
@@ -51,7 +51,7 @@ _BUFFER = 1 << 17
 
 @dataclass(frozen=True)
 class WriteSummary:
-    """What a day's rows were."""
+    """Counts and digests of a day's written rows."""
 
     reviews: int
     """Number of rows that can be used."""
@@ -72,14 +72,14 @@ class WriteSummary:
 
 
 def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> WriteSummary:
-    """Write a day.
+    """Write a day's rows.
 
     Args:
         folder: An empty folder.
         rows: The day's rows, taken one by one.
 
     Returns:
-        What they were. The files are on the disk.
+        Counts and digests. The files are on the disk.
 
     Raises:
         OSError: They could not be written.
@@ -105,7 +105,7 @@ def _batches(rows: Iterable[Review | Rejected]) -> Iterator[tuple[Review | Rejec
 
 
 class _Quarantine:
-    """The file of a day's rows that cannot be used, while it is written."""
+    """Writes the file of a day's unusable rows."""
 
     def __init__(self, path: Path) -> None:
         self.first: list[Rejected] = []
@@ -120,7 +120,7 @@ class _Quarantine:
         self._file.close()
 
     def add(self, row: Rejected) -> None:
-        """Put a row into it."""
+        """Write a row into the quarantine."""
         self._counts[row.reason] += 1
         if len(self.first) < FIRST_BAD_ROWS:
             self.first.append(row)
@@ -132,7 +132,7 @@ class _Quarantine:
         return {reason.value: self._counts[reason] for reason in Reason if self._counts[reason]}
 
     def digest(self) -> str:
-        """Put the closed file on the disk, or take it away if it is empty; return its digest."""
+        """Sync the closed file to the disk, or remove it if it is empty; return its digest."""
         if not self._counts:
             self._path.unlink()
             return ""
@@ -244,5 +244,5 @@ def _digest(text: str) -> bytes:
 
 
 def _writing(path: Path) -> TextIOWrapper:
-    # Only places can have what UTF-8 cannot say: of files with odd names.
+    # Only the names of files can have bytes that are not UTF-8.
     return path.open("w", encoding="utf-8", errors="replace", newline="\n", buffering=_BUFFER)

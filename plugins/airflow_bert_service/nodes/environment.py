@@ -1,19 +1,16 @@
 """Where nodes run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from airflow_bert_service.nodes.request import PipelinePlaces
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeEnvironment:
+class NodeEnvironment(PipelinePlaces):
     """Where the nodes of one plan run, and where they leave what they make; the same for all of them."""
 
     tfx_python: Path
     node_socket: Path | None
     module_root: Path
-    pipeline: Path
-    code_version: str
-    pipeline_root: Path
-    metadata: str = field(repr=False)  # may hold a password
-    ledger: str = field(repr=False)  # likewise
     outcomes: Path

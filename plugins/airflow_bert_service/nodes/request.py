@@ -22,29 +22,41 @@ class GpuUse(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeRequest:
-    """One run of one node."""
+class NodeRun:
+    """What varies from run to run of a node."""
 
-    pipeline: Path
-    """The compiled pipeline's file."""
     node: str
     """The node's id."""
     run_id: str
     """Airflow's run id; it is TFX's pipeline run id too, so that nodes of a run find each other's outputs."""
+    parameters: Mapping[str, str]
+    """Values of the node's runtime parameters as text."""
+    use_cache: bool
+    """Whether the outputs of an earlier execution with the same inputs may be taken."""
+    gpu: GpuUse = GpuUse.NONE
+    """Whether the node looks for a GPU before it runs, and must find one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelinePlaces:
+    """What is the same for all nodes of one plan: the pipeline, and where it keeps what."""
+
+    pipeline: Path
+    """The compiled pipeline's file."""
+    code_version: str
+    """Digest of the sources; the cache holds for one version."""
     pipeline_root: Path
     """Folder that artifacts go under."""
     metadata: str = field(repr=False)  # may hold a password
     """Address of the ML Metadata store."""
     ledger: str = field(repr=False)  # likewise
     """Address of the ledger of promotions."""
-    parameters: Mapping[str, str]
-    """Values of the node's runtime parameters as text."""
-    use_cache: bool
-    """Whether the outputs of an earlier execution with the same inputs may be taken."""
-    gpu: GpuUse
-    """Whether the node looks for a GPU before it runs, and must find one."""
-    code_version: str
-    """Digest of the sources; the cache holds for one version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeRequest(NodeRun, PipelinePlaces):
+    """One run of one node."""
+
     outcome: Path
     """Where the node command writes the outcome."""
 

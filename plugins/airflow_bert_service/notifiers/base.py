@@ -1,4 +1,4 @@
-"""What the notifiers of promotions have in common."""
+"""Defines the base class of the notifiers of promotions."""
 
 from abc import abstractmethod
 
@@ -14,9 +14,9 @@ PROMOTION = "promotion"
 
 
 class PromotionNotifier(BaseNotifier):
-    """Tells an event of the ledger of promotions; it tries once, and raises what goes wrong.
+    """Sends a message about an event of the ledger of promotions, once; it does not retry.
 
-    As a callback of a task it fails nothing: Airflow logs what a callback raises.
+    As a callback of a task it does not fail the task: Airflow logs what a callback raises.
 
     Args:
         event: The event. None: the one in the context, see :func:`event_in`.
@@ -27,10 +27,10 @@ class PromotionNotifier(BaseNotifier):
         self.event = event
 
     def notify(self, context: Context) -> None:
-        """Tell the event.
+        """Send a message about the event.
 
         Raises:
-            NotificationError: It was not told.
+            NotificationError: The message was not sent.
         """
         event = self.event or event_in(context)
         self.send(event, message_of(event, links_of(event, context)), context)
@@ -40,19 +40,19 @@ class PromotionNotifier(BaseNotifier):
         """Send the message.
 
         Raises:
-            NotificationError: It was not sent.
+            NotificationError: The message was not sent.
         """
 
 
 def event_in(context: Context) -> PromotionEvent:
-    """Find the event that a notifier is to tell.
+    """Find the event that a notifier sends a message about.
 
     Returns:
-        What the task that announces has put in its context, or what triggered the run: the newest event of an asset
-        that a promotion has changed.
+        The event that the announcing task has put in the context, or the one that triggered the run: the newest event
+        of an asset that a promotion has changed.
 
     Raises:
-        NotificationRefusedError: There is neither.
+        NotificationRefusedError: The context has neither.
     """
     if isinstance(told := context.get(PROMOTION), PromotionEvent):
         return told
@@ -60,6 +60,6 @@ def event_in(context: Context) -> PromotionEvent:
         if events and (extra := events[-1].extra) and "position" in extra:
             return event_from(extra)
     raise NotificationRefusedError(
-        "there is no promotion to tell of; allowed: a task that announces one, or a run that was triggered by the "
+        "the context has no promotion event; allowed: a task that announces one, or a run that was triggered by the "
         "asset of the model in service. Give the notifier an event."
     )

@@ -1,4 +1,4 @@
-"""Tells an event of the ledger to every channel that has not had it."""
+"""Notifies every channel of an event of the ledger, each channel once."""
 
 import logging
 import time
@@ -23,18 +23,18 @@ _logger = logging.getLogger(__name__)
 
 
 class Deliveries(Protocol):
-    """Remembers which channels were told of which event."""
+    """Records which channels were notified of which event."""
 
     def delivered(self, position: int) -> frozenset[str]:
-        """Return the names of the channels that were told of an event."""
+        """Return the names of the channels that were notified of an event."""
 
     def deliver(self, position: int, channel: str) -> None:
-        """Note that a channel was told; noting it again changes nothing."""
+        """Record that a channel was notified; recording it again changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryRetryPolicy:
-    """How often something is tried."""
+    """How often a delivery is tried, and how long the pauses are."""
 
     tries: int = 4
     pause: float = 2.0
@@ -42,15 +42,15 @@ class DeliveryRetryPolicy:
 
 
 class NotificationDispatcher:
-    """Tells events, each of them to each channel once.
+    """Notifies channels of events, each channel once of each event.
 
-    What was told is noted right afterwards. A process that is killed between the two tells again: receivers know such a
-    copy by its Message-ID or Idempotency-Key.
+    A delivery is recorded right after it. A process that is killed between the two delivers again: receivers recognise
+    the copy by its Message-ID or Idempotency-Key.
 
     Args:
         deliveries: The ledger.
-        channels: Whom to tell.
-        delivery_retry_policy: How often a channel is tried.
+        channels: The channels to notify.
+        delivery_retry_policy: How often a delivery is tried.
     """
 
     def __init__(
@@ -64,42 +64,41 @@ class NotificationDispatcher:
         self._delivery_retry_policy = delivery_retry_policy or DeliveryRetryPolicy()
 
     def announce(self, event: PromotionEvent, context: Context) -> None:
-        """Tell an event; one channel that cannot be told keeps no other from being told.
+        """Notify the channels of an event; a channel that fails does not keep the others from being notified.
 
         Args:
             event: The event.
-            context: Of the task that tells it. Notifiers get it with the event as ``promotion`` and its message as
-                ``promotion_message``.
+            context: The context of the announcing task. Notifiers get it with the event as ``promotion`` and its
+                message as ``promotion_message``.
 
         Raises:
-            NotificationError: Some channels were not told; those that were are noted.
-            PromotionCommandError: The ledger cannot say who was told, and nobody was told anything.
+            NotificationError: Some channels were not notified; the deliveries to the others are recorded.
+            PromotionCommandError: The ledger cannot be read, and no channel was notified.
         """
         wanted = [channel for channel in self._channels if event.kind in channel.on]
         if not wanted:
             return
-        had = self._deliveries.delivered(event.position)
-        told = _context_with(event, context)
-        failed = [
-            channel.name for channel in wanted if channel.name not in had and not self._tell(channel, event, told)
-        ]
+        notified = self._deliveries.delivered(event.position)
+        with_event = _context_with(event, context)
+        pending = [channel for channel in wanted if channel.name not in notified]
+        failed = [channel.name for channel in pending if not self._notify(channel, event, with_event)]
         if failed:
             raise NotificationError(
-                f"not told: {', '.join(failed)}; the log says why. The others were, and are not told again. Correct "
-                "the channel or its connection, and clear this task."
+                f"these channels were not notified: {', '.join(failed)}; the log has the reasons. The others were, and "
+                "will not be notified again. Correct the channel or its connection, and clear this task."
             )
 
-    def _tell(self, channel: Channel, event: PromotionEvent, context: Context) -> bool:
-        step = "told"
+    def _notify(self, channel: Channel, event: PromotionEvent, context: Context) -> bool:
+        step = "notified"
         try:
-            _patiently(lambda: notifier_of(channel)(context), self._delivery_retry_policy)
-            step = "noted as told, although it was"
-            _patiently(lambda: self._deliveries.deliver(event.position, channel.name), self._delivery_retry_policy)
-        except Exception as error:  # noqa: BLE001 (a user's notifier may raise anything; the others are told all the same)
-            # One line: the tracebacks are those of clients, and say no more.
+            _with_retries(lambda: notifier_of(channel)(context), self._delivery_retry_policy)
+            step = "recorded as notified, although it was"
+            _with_retries(lambda: self._deliveries.deliver(event.position, channel.name), self._delivery_retry_policy)
+        except Exception as error:  # noqa: BLE001 (a user's notifier may raise anything; the others are notified)
+            # One line: the tracebacks are those of client libraries, and add nothing.
             _logger.error("channel %s was not %s: %s", channel.name, step, _described(error))  # noqa: TRY400
             return False
-        _logger.info("channel %s was told", channel.name)
+        _logger.info("channel %s was notified", channel.name)
         return True
 
 
@@ -109,23 +108,23 @@ def _context_with(event: PromotionEvent, context: Context) -> Any:
     return {**context, **more}
 
 
-def _patiently(action: Callable[[], None], delivery_retry_policy: DeliveryRetryPolicy) -> None:
-    pause = delivery_retry_policy.pause
-    for turn in range(1, delivery_retry_policy.tries):
-        if _succeeds(action, f"try {turn} of {delivery_retry_policy.tries}: %s; next in {pause:g} s"):
+def _with_retries(action: Callable[[], None], policy: DeliveryRetryPolicy) -> None:
+    pause = policy.pause
+    for attempt in range(1, policy.tries):
+        if _succeeds(action, f"try {attempt} of {policy.tries}: %s; next in {pause:g} s"):
             return
         time.sleep(pause)
         pause *= 2
     action()
 
 
-def _succeeds(action: Callable[[], None], complaint: str) -> bool:
+def _succeeds(action: Callable[[], None], warning: str) -> bool:
     try:
         action()
     except NotificationRefusedError:
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, it may be over at the next try; the last one raises)
-        _logger.warning(complaint, _described(error))
+        _logger.warning(warning, _described(error))
         return False
     return True
 

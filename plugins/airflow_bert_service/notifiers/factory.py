@@ -1,4 +1,4 @@
-"""Makes a notifier of a channel: ours, or any that Airflow's users have."""
+"""Makes the notifier of a channel: one of this project's, or any Airflow notifier."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -11,11 +11,11 @@ from airflow_bert_service.settings.channels import Channel, ChannelType
 
 
 def notifier_of(channel: Channel) -> BaseNotifier:
-    """Make the notifier that tells a channel.
+    """Make a channel's notifier.
 
     Raises:
-        NotificationRefusedError: The channel names a class that is not there or is no notifier, or its arguments are
-            not the class's.
+        NotificationRefusedError: The channel names a class that does not exist or is no notifier, or arguments that
+            the class does not have.
     """
     return _MAKERS[channel.carrier](channel.options)
 
@@ -45,13 +45,13 @@ def _foreign(options: Mapping[str, Any]) -> BaseNotifier:
         made = getattr(import_module(module), name)(**arguments)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise NotificationRefusedError(
-            f"notifier {path} cannot be made: {type(error).__name__}: {error}. Install what it is in, or correct class "
-            "and kwargs of the channel."
+            f"notifier {path} cannot be made: {type(error).__name__}: {error}. Install the package of the class, or "
+            "correct class and kwargs of the channel."
         ) from error
     if not isinstance(made, BaseNotifier):
         raise NotificationRefusedError(
             f"{path} is no notifier but a {type(made).__name__}; allowed: a subclass of Airflow's BaseNotifier. "
-            "Name one."
+            "Name such a class."
         )
     return made
 

@@ -1,4 +1,4 @@
-"""Tells an event of the ledger by e-mail."""
+"""Sends a message about an event of the ledger by e-mail."""
 
 import smtplib
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ SENDER = "bert-service.invalid"
 
 
 class MailNotifier(PromotionNotifier):
-    """Sends an event as an e-mail, by an Airflow SMTP connection.
+    """Sends a message about an event by e-mail, with an Airflow SMTP connection.
 
-    The Message-ID is the same whenever the same event is told, so that a second copy can be seen as one.
+    The Message-ID is the same whenever the same event is sent, so that a mail program recognises a second copy.
 
     Args:
         to: Addresses.
@@ -48,8 +48,8 @@ class MailNotifier(PromotionNotifier):
         """Send the message.
 
         Raises:
-            NotificationError: The server did not take it, or was not there.
-            NotificationRefusedError: It will never, or there is no sender.
+            NotificationError: The server did not accept the message, or did not answer.
+            NotificationRefusedError: The server refuses the message for good, or there is no sender.
         """
         # Imported here: it costs time that every parse of a DAG file would pay.
         from airflow.providers.smtp.hooks.smtp import SmtpHook

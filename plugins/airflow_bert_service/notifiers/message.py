@@ -1,4 +1,4 @@
-"""What people are told of an event of the ledger, as texts that any channel can carry. Pure."""
+"""Writes the texts of a message about an event of the ledger, for any channel. Pure functions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any
 from airflow_bert_service.promotion.events import PromotionEvent
 
 Row = tuple[str, str]
-"""A label, and what it says."""
+"""A label and its value."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """The same news in three lengths and forms."""
+    """A message about an event, in three lengths and formats."""
 
     title: str
     """A subject: one line."""
@@ -24,19 +24,19 @@ class Message:
 
 
 def message_of(event: PromotionEvent, links: Mapping[str, str]) -> Message:
-    """Tell an event.
+    """Write the message about an event.
 
     Args:
         event: The event.
-        links: Addresses by what they are called.
+        links: URLs by their label.
 
     Returns:
         The message. What the event does not have is left out.
     """
     facts, measures = list(_facts(event)), list(_measures(event.metrics))
-    told = f"{event.title}, data date {event.data_date}" if event.data_date else event.title
+    title = f"{event.title}, data date {event.data_date}" if event.data_date else event.title
     return Message(
-        title=f"{event.dag_id}: {told}" if event.dag_id else told,
+        title=f"{event.dag_id}: {title}" if event.dag_id else title,
         text=_text(event.line, [*facts, *measures, *links.items()]),
         html=_html(event.line, [*facts, *measures], links),
     )
@@ -71,8 +71,8 @@ def _comparison(measured: Mapping[str, Any]) -> str:
     champion = _form(measured.get("champion_accuracy"), lambda value: f"champion {value:.3f}")
     chance = _form(measured.get("p"), lambda value: f"p = {value:.2g}")
     number = _form(measured.get("n"), lambda value: f"n = {value:.0f}")
-    told = ", ".join(filter(None, (accuracy, champion, chance, number))) or "no numbers"
-    return f"{told}: {measured['verdict']}" if measured.get("verdict") else told
+    numbers = ", ".join(filter(None, (accuracy, champion, chance, number))) or "no numbers"
+    return f"{numbers}: {measured['verdict']}" if measured.get("verdict") else numbers
 
 
 def _form(value: object, form: Callable[[float], str]) -> str:

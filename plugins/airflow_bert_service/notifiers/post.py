@@ -1,4 +1,4 @@
-"""One HTTP request by an Airflow HTTP connection, and what its end means."""
+"""Sends one HTTP request by an Airflow HTTP connection, and raises when it fails."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ def connection_of(conn_id: str) -> Connection:
     """Return an Airflow connection.
 
     Raises:
-        NotificationRefusedError: Airflow knows none with this id.
+        NotificationRefusedError: Airflow has no connection with this id.
     """
     try:
         return BaseHook.get_connection(conn_id)
@@ -32,12 +32,12 @@ def post(conn_id: str, *, endpoint: str, body: str, headers: Mapping[str, str]) 
     Args:
         conn_id: The connection's id. A login and password are sent as basic authentication, its extra as headers.
         endpoint: Path and query below its address. It may be a secret, and is in no error.
-        body: What to send, in ASCII: nobody has to guess its encoding then.
+        body: The text to send, in ASCII, so that its encoding is unambiguous.
         headers: More headers.
 
     Raises:
-        NotificationError: There was no answer, or one that may be another next time.
-        NotificationRefusedError: The receiver refused it, or the address is none.
+        NotificationError: There was no answer, or an error that may be temporary.
+        NotificationRefusedError: The receiver refused the request, or the connection has no valid address.
     """
     # Imported here: it takes half a second, which every parse of a DAG file would pay.
     from airflow.providers.http.hooks.http import HttpHook
@@ -68,13 +68,13 @@ def _check(conn_id: str, status: int) -> None:
 
 def _no_address(conn_id: str, error: Exception) -> NotificationRefusedError:
     return NotificationRefusedError(
-        f"connection {conn_id} is no address ({type(error).__name__}); allowed: a host, and perhaps schema and port. "
+        f"connection {conn_id} has no address ({type(error).__name__}); allowed: a host, and perhaps schema and port. "
         "Correct it."
     )
 
 
 def _root(error: BaseException) -> str:
-    """Name the first cause: the errors around it repeat the whole address."""
+    """Describe the root cause of an error: the errors around it repeat the whole address."""
     while cause := error.__cause__ or error.__context__:
         error = cause
     return f"{type(error).__name__}: {error}"

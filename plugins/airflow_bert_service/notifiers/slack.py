@@ -1,4 +1,4 @@
-"""Tells an event of the ledger to a Slack channel, or to whatever takes Slack's JSON."""
+"""Posts a message about an event of the ledger to a Slack channel, or to another receiver of Slack's JSON."""
 
 import json
 
@@ -32,8 +32,8 @@ class SlackNotifier(PromotionNotifier):
         """Post the message.
 
         Raises:
-            NotificationError: Slack did not take it.
-            NotificationRefusedError: It will never.
+            NotificationError: Slack did not accept the message.
+            NotificationRefusedError: Slack refuses the message for good.
         """
         endpoint = self.endpoint or connection_of(self.conn_id).password or ""
         body = json.dumps({"text": f"*{escaped(message.title)}*\n{escaped(message.text)}"})
@@ -41,5 +41,5 @@ class SlackNotifier(PromotionNotifier):
 
 
 def escaped(text: str) -> str:
-    """Escape what Slack would take for markup (https://docs.slack.dev/messaging/formatting-message-text)."""
+    """Escape Slack's markup characters (https://docs.slack.dev/messaging/formatting-message-text)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

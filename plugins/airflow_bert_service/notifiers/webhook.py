@@ -1,4 +1,4 @@
-"""Tells an event of the ledger to an HTTP webhook, signed."""
+"""Posts an event of the ledger to an HTTP webhook, signed."""
 
 import json
 import time
@@ -41,11 +41,11 @@ class WebhookNotifier(PromotionNotifier):
         """Post the event.
 
         Raises:
-            NotificationError: The receiver did not take it.
-            NotificationRefusedError: It will never, or there is no secret.
+            NotificationError: The receiver did not accept the event.
+            NotificationRefusedError: The receiver refuses the event for good, or there is no secret.
         """
-        told = {"title": message.title, "text": message.text, "links": dict(links_of(event, context))}
-        body = json.dumps({"event": "promotion", **event.to_json(), **told}, sort_keys=True)
+        texts = {"title": message.title, "text": message.text, "links": dict(links_of(event, context))}
+        body = json.dumps({"event": "promotion", **event.to_json(), **texts}, sort_keys=True)
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": event.identity,
@@ -58,12 +58,12 @@ class WebhookNotifier(PromotionNotifier):
         connection = connection_of(conn_id)
         if connection.login and not self.secret_conn_id:
             raise NotificationRefusedError(
-                f"connection {conn_id} has a login, so that its password is sent and cannot sign; allowed: a secret of "
-                "its own. Put it into another connection, and name that as secret_conn_id."
+                f"connection {conn_id} has a login, so its password is sent and cannot sign; allowed: a secret in a "
+                "connection of its own. Put it into another connection, and name that as secret_conn_id."
             )
         if not connection.password:
             raise NotificationRefusedError(
-                f"connection {conn_id} has no password to sign with; allowed: the secret that the receiver has too. "
+                f"connection {conn_id} has no password to sign with; allowed: the secret that the receiver knows too. "
                 "Set it."
             )
         return str(connection.password)

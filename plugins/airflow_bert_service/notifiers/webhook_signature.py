@@ -1,4 +1,4 @@
-"""Signs what a webhook is told, so that its receiver knows who told it, and when.
+"""Signs the body of a webhook's request, so that its receiver can check who sent it, and when.
 
 The header is ``t=UNIX,v1=HEX``: the moment in seconds since 1970, and the HMAC-SHA256 (RFC 2104) of ``UNIX.BODY`` with
 the secret that both ends have. The moment is signed too, so that an old message cannot be sent again later.
@@ -12,7 +12,7 @@ TOLERANCE_SECONDS = 300
 
 
 def sign(body: bytes, secret: str, *, at: int) -> str:
-    """Return the header's value.
+    """Return the value of the signature header.
 
     Args:
         body: What is sent, byte for byte.
@@ -23,7 +23,7 @@ def sign(body: bytes, secret: str, *, at: int) -> str:
 
 
 def is_signed(header: str, body: bytes, secret: str, *, now: int, tolerance: int = TOLERANCE_SECONDS) -> bool:
-    """Say whether a message is genuine; for receivers.
+    """Check a message's signature and age; for receivers.
 
     Args:
         header: The header's value, as it came.

@@ -1,4 +1,4 @@
-"""The operator that changes the asset of the model in service."""
+"""Defines the operator that emits an event of the asset that stands for the champion."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -22,16 +22,17 @@ CLOCKS_DIFFER = dt.timedelta(days=1)
 
 
 class PromotedModelOperator(BaseOperator):
-    """Succeeds when the run put a model in service, with an event of the model's asset; is skipped when it did not.
+    """Emits an event of the model's asset when the run put a model in service; is skipped when it did not.
 
-    The event's extra is the ledger's: version, data date, champion before, metrics, kind ... Airflow stores it in the
-    transaction in which the task succeeds, and has the task look for it here: so there is one for each promotion,
-    also when the task is cleared, or killed at any moment. It tells nobody; :class:`PromotionNotifyOperator
-    <airflow_bert_service.operators.promotion.PromotionNotifyOperator>` does.
+    The event's extra is the ledger's event: version, data date, champion before, metrics, kind ... Airflow stores the
+    asset event in the transaction in which the task succeeds, and the task looks for an earlier one: so there is one
+    for each promotion, also when the task is cleared, or killed at any moment. It does not notify the channels;
+    :class:`PromotionNotifyOperator <airflow_bert_service.operators.promotion.PromotionNotifyOperator>` does.
 
     Make it a teardown task that counts (``.as_teardown(on_failure_fail_dagrun=True)``): it fails where the run should
-    have come to a verdict and has not. Airflow looks at a run's last tasks alone, and would end some failed runs as a
-    success: one that somebody marks failed, whose other tasks are skipped; one for the data only that its gate blocked.
+    have a verdict in the ledger and has none. Airflow derives a run's state from its last tasks alone, and would end
+    some failed runs as a success: one that a user marks failed, whose other tasks are skipped, and one with the mode
+    ``data_only`` that the data gate blocked.
 
     Args:
         settings: The Airflow side's settings.
@@ -50,36 +51,37 @@ class PromotedModelOperator(BaseOperator):
         self.asset = asset
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look up the run's verdict, and change the asset.
+        """Look up the run's verdict in the ledger, and emit the asset event.
 
         Returns:
             The ledger's event as JSON values.
 
         Raises:
             AirflowSkipException: The run put no model in service.
-            AirflowFailException: The run came to no verdict, and is none for the data only that came to its end.
+            AirflowFailException: The run has no verdict, and is not a completed run with the mode ``data_only``.
             PromotionCommandError: The ledger cannot be used.
         """
         client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
         event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"])
         if event is None:
-            self._see_that_data_was_all(context)
+            self._check_data_only(context)
         if event is None or event.kind not in IN_SERVICE:
-            raise AirflowSkipException(event.line if event else "the run has no verdict: it ended before")
-        if self._has_told(event, context):
+            raise AirflowSkipException(event.line if event else "the run has no verdict: it trained no model")
+        if self._has_event(event, context):
             self.log.info("%s: the asset %s has its event already", event.title, self.asset.name)
         else:
             context["outlet_events"][promotions_of(self.asset)].add(self.asset, extra=event.to_json())
         self.log.info("%s", event.line)
         return event.to_json()
 
-    def _has_told(self, event: PromotionEvent, context: Context) -> bool:
+    def _has_event(self, event: PromotionEvent, context: Context) -> bool:
         mark = (event.position, event.at.isoformat())
         events = context["inlet_events"][self.asset].after((event.at - CLOCKS_DIFFER).isoformat())
-        return mark in [(extra.get("position"), extra.get("at")) for extra in (told.extra or {} for told in events)]
+        extras = (found.extra or {} for found in events)
+        return mark in [(extra.get("position"), extra.get("at")) for extra in extras]
 
-    def _see_that_data_was_all(self, context: Context) -> None:
-        """Fail a run without a verdict, unless it is one for the data only whose data have passed."""
+    def _check_data_only(self, context: Context) -> None:
+        """Fail a run without a verdict, unless its mode is ``data_only`` and the data gate passed."""
         states = states_of(context)
         passed = any(states.get(name) == "success" for name in self.upstream_task_ids)
         failed = sorted(name for name in self.get_flat_relative_ids(upstream=True) if states.get(name) == "failed")

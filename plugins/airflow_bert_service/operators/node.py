@@ -1,4 +1,4 @@
-"""The operator that runs one TFX node."""
+"""Defines the operator that runs one TFX node."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from airflow_bert_service.operators.node_task import NodeTask
 class TfxNodeOperator(NodeTask):
     """Runs one node of a compiled pipeline in the TFX environment; returns its outcome, as URIs and properties.
 
-    It is not a general way to run commands: what it runs is the node command, and what it knows of it is in
+    It is not a general way to run commands: it runs the node command only, with
     :mod:`airflow_bert_service.clients.node`.
 
     Args:

@@ -1,4 +1,4 @@
-"""The operator that runs one TFX node in a container of its own."""
+"""Defines the operator that runs one TFX node in a container of its own."""
 
 import os
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.operators.node_task import NodeTask
 
 LABEL = "bert-service"
-"""What the names of the containers' labels begin with."""
+"""Prefix of the names of the containers' labels."""
 VARIABLES = {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108 (the container's own)
 """What nodes in containers get beside the image's own: none of Airflow's. The user need not be one that the
 image knows, and has no home then."""
 
 
 class TfxNodeDockerOperator(NodeTask, DockerOperator):
-    """Runs one node of a compiled pipeline in a container of its own; is :class:`TfxNodeOperator` in all else.
+    """Runs one node of a compiled pipeline in a container of its own; is like :class:`TfxNodeOperator` otherwise.
 
-    How the node ended is what it wrote to its outcome file, never its exit code or the end of its log. The container
+    The node's outcome file decides how the task ends, never the exit code or the end of the log. The container
     runs as the task's own user, and is removed when it has ended.
 
     Args:
@@ -67,7 +67,7 @@ class TfxNodeDockerOperator(NodeTask, DockerOperator):
 
         def operate(client: EngineClient, command: list[str]) -> None:
             self._client, self.command = client, command
-            # Its exit code is the client's to keep, and its outcome decides.
+            # The client keeps the exit code, and the node's outcome decides.
             with suppress(DockerContainerFailedException):
                 super(TfxNodeDockerOperator, self).execute(context)
 
@@ -76,7 +76,7 @@ class TfxNodeDockerOperator(NodeTask, DockerOperator):
 
     def _labels(self, context: Context) -> dict[str, str]:
         task = context["ti"]
-        # An engine may be several installations'; where their state is tells them apart.
+        # Several installations may share an engine; the state folder tells them apart.
         state = mount_of(self.node_environment.outcomes, self.node_container.mounts)
         values = {
             "state": state,

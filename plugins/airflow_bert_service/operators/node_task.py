@@ -1,4 +1,4 @@
-"""What the operators of nodes have in common: arguments, and what a task makes of its node's outcome."""
+"""Defines the base class of the operators that run nodes: their arguments, and how an outcome ends the task."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_bert_service.clients.node import NodeClient, NodeRun
+from airflow_bert_service.clients.node import NodeClient
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState
-from airflow_bert_service.nodes.request import GpuUse
+from airflow_bert_service.nodes.request import GpuUse, NodeRun
 from airflow_bert_service.runs.result import BLOCKED
 from airflow_bert_service.runs.xcom import REPORT, VERDICT, push_annotation, recording_failure
 from airflow_bert_service.webui.report_files import report_uri
@@ -24,7 +24,7 @@ _ERRORS: Mapping[NodeState, type[AirflowException]] = {
 
 
 class NodeTask(BaseOperator):
-    """What an operator that runs one node is, wherever the node runs: the base of such operators, and none by itself.
+    """Base class of the operators that run one node, in a process or in a container; not an operator by itself.
 
     The task is skipped when the node was, fails for good when a gate on the data stopped the run, and fails with
     retries when the node failed; the node's reason is the last line of its log. Where a gate stopped the run, the
@@ -35,7 +35,7 @@ class NodeTask(BaseOperator):
         parameters: Values of the node's runtime parameters, templated.
         use_cache: ``True`` or ``False`` as text, templated: whether outputs of an earlier run with the same inputs may
             be taken.
-        gpu: What the node is told of GPUs.
+        gpu: Whether the node may, or must, use a GPU.
         report_output: Key of the output whose artifact has a report for people in its folder
             (:mod:`airflow_bert_service.webui.report_files`); the task gets a link to it. Empty: the node makes none.
     """
@@ -106,11 +106,11 @@ class NodeTask(BaseOperator):
         return outcome.to_xcom()
 
     def _push_annotations(self, context: Context, outcome: NodeOutcome) -> None:
-        """Push what is told of the task elsewhere: a node that is blocked returns nothing."""
+        """Push the report's address, and the line for the run's note: a blocked node returns nothing."""
         if artifacts := outcome.outputs.get(self.report_output):
             push_annotation(context, REPORT, report_uri(artifacts[0].uri))
         if outcome.state is NodeState.BLOCKED:
-            # Ours begin with the word already, and the note has it once; a node of somebody else need not say it.
+            # Reasons of this project's nodes begin with the word already; those of other nodes need not.
             push_annotation(context, VERDICT, f"{BLOCKED}{outcome.reason.removeprefix(BLOCKED)}")
 
 

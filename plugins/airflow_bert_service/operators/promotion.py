@@ -1,4 +1,4 @@
-"""The operator that says what a run came to."""
+"""Defines the operator that records and announces the result of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +16,14 @@ from airflow_bert_service.settings.settings import Settings
 
 
 class PromotionNotifyOperator(BaseOperator):
-    """Tells what a run came to: promoted or not, and why. On the run's note, to the channels, in its last log line.
+    """Announces the result of a run, promoted or not, with its reason: on the run's note, in its log, to the channels.
 
-    The ledger of promotions has the run's verdict. Where it has none because the run did not come that far, this finds
-    out why from the run's tasks, and has that recorded. It decides nothing. Make it a teardown task
-    (``.as_teardown()``): it runs then whatever came before, and its own end does not change the run's.
+    The ledger of promotions has the run's verdict. Where it has none because the run ended earlier, this operator
+    derives the reason from the run's tasks, and records it in the ledger. It decides nothing. Make it a teardown task
+    (``.as_teardown()``): it then runs whatever the state of the other tasks, and does not change the run's state.
 
-    Each channel is told of an event once, also when the task runs again. The task fails when one could not be told.
+    Each channel is notified of an event once, also when the task runs again. The task fails when a channel could not be
+    notified.
 
     Args:
         settings: The Airflow side's settings: ledger, channels, length of the window.
@@ -50,20 +51,20 @@ class PromotionNotifyOperator(BaseOperator):
         self.delivery_retry_policy = delivery_retry_policy
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Tell the run's event.
+        """Look up or record the run's event, and announce it.
 
         Returns:
             The event as JSON values.
 
         Raises:
-            NotificationError: A channel was not told.
+            NotificationError: A channel was not notified.
             PromotionCommandError: The ledger cannot be used.
             DataDateError: The run's data date is not a date.
         """
         client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
         event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"]) or client.record(self._end(context))
         if event.final or event.kind is not EventKind.BLOCKED:
-            # The note has the line of a gate on the data already: from the gate.
+            # The data gate has put its line on the note already.
             push_annotation(context, VERDICT, event.line)
         try:
             NotificationDispatcher(client, self.settings.notifications, self.delivery_retry_policy).announce(
@@ -92,9 +93,9 @@ class PromotionNotifyOperator(BaseOperator):
         task, states = context["ti"], states_of(context)
         upstream = self.get_flat_relative_ids(upstream=True)
         ends = [TaskEnd(task_id=name, state=states.get(name)) for name in self.dag.task_ids if name in upstream]
-        return [self._with_news(task, end) if end.failed else end for end in ends]
+        return [self._with_annotations(task, end) if end.failed else end for end in ends]
 
-    def _with_news(self, task: Any, end: TaskEnd) -> TaskEnd:
+    def _with_annotations(self, task: Any, end: TaskEnd) -> TaskEnd:
         pulled = {key: task.xcom_pull(task_ids=end.task_id, key=key) for key in (VERDICT, FAILURE)}
         return TaskEnd(
             task_id=end.task_id, state=end.state, verdict=pulled[VERDICT] or "", failure=pulled[FAILURE] or ""

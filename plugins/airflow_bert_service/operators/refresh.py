@@ -1,4 +1,4 @@
-"""The operator that fetches the reviews that a run trains on."""
+"""Defines the operator that fetches the reviews that a run trains on."""
 
 import datetime as dt
 import json
@@ -19,7 +19,7 @@ from airflow_bert_service.settings.settings import Settings
 
 
 class DataRefreshOperator(BaseOperator):
-    """Brings the span of every day of a run's window up to date with the feed; returns which spans those are.
+    """Updates the span of every day of a run's window from the feed; returns the spans.
 
     The window ends with the run's data date (:mod:`airflow_bert_service.runs.data_date`) and has ``window_days``
     days, fewer when the feed began later. A day without reviews fails it, unless ``allowed_gaps`` has that day; the
@@ -50,7 +50,7 @@ class DataRefreshOperator(BaseOperator):
 
         Raises:
             AirflowFailException: The run's data date is not a date, too many of a day's rows cannot be used, or the
-                holdout is not there or has changed; trying again cannot help.
+                holdout is missing or has changed; trying again cannot help.
             MissingDayError: The feed lacks a day of the window.
             FeedError: The feed cannot be read.
             OSError: A span could not be written.
@@ -67,7 +67,7 @@ class DataRefreshOperator(BaseOperator):
         spans = self._write(window, feed)
         written = [span for span in spans.values() if span]
         holdout = find_holdout(self.settings)
-        self._tell(holdout)
+        self._log_holdout(holdout)
         return {
             "data_date": day.isoformat(),
             "first_day": window.first_day.isoformat(),
@@ -83,14 +83,14 @@ class DataRefreshOperator(BaseOperator):
             "holdout": to_json(holdout),
         }
 
-    def _tell(self, holdout: Holdout | None) -> None:
+    def _log_holdout(self, holdout: Holdout | None) -> None:
         if holdout:
             self.log.info("holdout %s: %s, SHA-256 %s", holdout.name, holdout.path, holdout.sha256)
         else:
             self.log.info("no holdout: models are judged on the eval split only ([bert_service] holdout names one)")
 
     def _window(self, wanted: Window, feed: Feed) -> Window:
-        # A data date before the feed began stays in the window, for the feed to say that it does not have it.
+        # A data date before the feed's first day stays in the window, so that the feed raises its error for that day.
         window = wanted.clipped(min(feed.first_day, wanted.last_day))
         days = "data date %s: %d days of feed %s, from %s on"
         self.log.info(days, window.last_day, len(window), feed.name, window.first_day)

@@ -1,4 +1,4 @@
-"""The operator that removes what has had its time."""
+"""Defines the operator that removes old versions, artifacts, spans and logs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,25 +12,25 @@ from airflow_bert_service.settings.log_folders import log_folders
 from airflow_bert_service.settings.settings import Settings
 
 DRY_RUN = "{{ (dag_run.conf or {}).get('dry_run', dag_run.run_type == 'manual') }}"
-"""Template: what the run was given; where that says nothing, a run by hand only tells what would go."""
+"""Template: the run's parameter ``dry_run``; without it, a manual run is a dry run and a scheduled one is not."""
 _BOOLEANS: Mapping[str, bool] = {"True": True, "False": False}
 
 
 def retention_parameters() -> dict[str, Param]:
     """Return the fields of the trigger form."""
-    told = "Only tell what would go. Scheduled runs remove it."
-    return {"dry_run": Param(default=True, type="boolean", title="Dry run", description=told)}
+    text = "List what would be removed, and remove nothing. Scheduled runs always remove it."
+    return {"dry_run": Param(default=True, type="boolean", title="Dry run", description=text)}
 
 
 class RetentionOperator(BaseOperator):
-    """Removes versions, artifacts with their metadata, spans and logs that are past their age or count.
+    """Removes versions, artifacts with their metadata, spans and logs that the settings ``keep_*`` do not keep.
 
-    The table of what has gone, and why, is in the log. It decides nothing: ``tfx_modules.retention`` does.
+    The log has a table of what was removed, and why. The command ``tfx_modules.retention`` decides, not the operator.
 
     Args:
-        settings: The Airflow side's settings: rules and places.
+        settings: The Airflow side's settings: rules, databases and folders.
         module_root: The folder that holds ``tfx_modules``.
-        is_dry_run: ``True`` or ``False``: whether only to tell what would go.
+        is_dry_run: ``True`` or ``False``: whether to report only what would be removed.
     """
 
     template_fields: Sequence[str] = ("is_dry_run",)
@@ -44,13 +44,13 @@ class RetentionOperator(BaseOperator):
         self._client: RetentionClient | None = None
 
     def execute(self, context: Context) -> dict[str, object]:
-        """Remove it.
+        """Run the retention command.
 
         Returns:
-            JSON values: ``dry_run``, and by kind and for ``all`` how many have gone (``count``) and their ``bytes``.
+            JSON values: ``dry_run``, and by kind and for ``all`` how many were removed (``count``) and their ``bytes``.
 
         Raises:
-            RetentionError: The command failed, or the task was cancelled; the next run goes on.
+            RetentionError: The command failed, or the task was cancelled; the next run continues.
             SettingsError: ``is_dry_run`` is neither, or the TFX environment has no Python where the settings say.
         """
         del context
@@ -66,6 +66,6 @@ class RetentionOperator(BaseOperator):
         return report.to_xcom()
 
     def on_kill(self) -> None:
-        """Stop the command; ``execute`` resumes after it, and raises."""
+        """Stop the retention command; ``execute`` resumes after it, and raises."""
         if self._client is not None:
             self._client.cancel()

@@ -1,4 +1,4 @@
-"""The operator that puts another version in service."""
+"""Defines the operator that puts another version in service."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ _NO_VERSION = ("", "None")
 
 
 class RollbackOperator(BaseOperator):
-    """Rolls back to a version, and waits until the servers of the setting ``model_servers`` answer with it.
+    """Rolls back to a version, and waits until the model servers of the setting ``model_servers`` serve it.
 
-    A run rolls back once: when its task is tried again, it finds what it has done, and waits again. It trains nothing
-    and tells nobody; put :class:`~airflow_bert_service.operators.promotion.PromotionNotifyOperator` after it.
+    A run rolls back once: a retry of its task finds the rollback in the ledger, and waits again. It trains nothing and
+    notifies no channel; put :class:`~airflow_bert_service.operators.promotion.PromotionNotifyOperator` after it.
 
     Args:
         settings: The Airflow side's settings.
@@ -38,14 +38,14 @@ class RollbackOperator(BaseOperator):
         self.reason = reason
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Roll back.
+        """Roll back to the version.
 
         Returns:
             The ledger's event as JSON values.
 
         Raises:
             AirflowFailException: The version is not a number; trying again cannot help.
-            PromotionCommandError: There is no such version, its files have changed, or a server does not follow.
+            PromotionCommandError: There is no such version, its files have changed, or a server does not serve it.
         """
         client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
         event = client.roll_back(

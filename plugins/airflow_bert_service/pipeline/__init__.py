@@ -3,7 +3,7 @@
 Layers, each knowing only those below it::
 
     plan.py           the compiled pipeline as frozen data, read from TFX's IR
-    compiler.py       runs the compiler, and says whether its result is still fresh
+    compiler.py       runs the compiler, and checks whether the compiled pipeline is fresh
     source_digest.py  digests of source folders
     parent_death.py   has the kernel end a process together with its parent
 """

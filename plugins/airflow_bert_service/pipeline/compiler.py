@@ -1,4 +1,4 @@
-"""Has the TFX environment compile the pipeline, and says whether that was done for the sources of today."""
+"""Compiles the pipeline in the TFX environment, and checks whether a compiled pipeline is fresh."""
 
 import os
 import signal
@@ -29,22 +29,22 @@ def ir_name() -> str:
 
 
 def ir_file(root: Path) -> Path:
-    """Return where the compiled pipeline of a source root is."""
+    """Return the path of the compiled pipeline of a source root."""
     return root / "dags" / COMPILED / ir_name()
 
 
 def digest_file(ir: Path) -> Path:
-    """Return where the digest is of the sources that an IR was compiled from."""
+    """Return the path of the file with the digest of an IR's sources."""
     return ir.with_suffix(".sha256")
 
 
 def write_digest(ir: Path, digest: str) -> None:
-    """Record what an IR was compiled from."""
+    """Write the digest of the sources that an IR was compiled from."""
     digest_file(ir).write_text(digest + "\n", encoding="ascii")
 
 
 def is_fresh(ir: Path, modules: Path) -> bool:
-    """Whether an IR file is there and was compiled from the sources and settings as they are now.
+    """Whether an IR file exists and was compiled from the current sources and settings.
 
     Args:
         ir: The compiled pipeline.
@@ -58,9 +58,9 @@ def is_fresh(ir: Path, modules: Path) -> bool:
 
 @dataclass
 class Compilation:
-    """One run of the compiler, in a process that does not outlive the one that started it.
+    """Runs the compiler once, in a process that does not outlive the one that started it.
 
-    It writes the IR and nothing else: what the IR belongs to, and where it goes from there, is the caller's business.
+    It writes the IR and nothing else: the caller writes its digest, and publishes it.
     """
 
     root: Path
@@ -78,12 +78,12 @@ class Compilation:
         """Start the compiler; do not wait for it. Call it from a thread that lasts as long as the process.
 
         Raises:
-            CompileError: The TFX environment is not there.
+            CompileError: The TFX environment does not exist.
         """
         if not self.tfx_python.exists():
             raise CompileError(
-                f"[bert_service] tfx_python is {str(self.tfx_python)!r}, which is not there; allowed: the Python of "
-                f"the TFX environment. Run `{command('setup-tfx')}`, or set it."
+                f"[bert_service] tfx_python is {str(self.tfx_python)!r}, which does not exist; allowed: the Python of "
+                f"the TFX environment. Run `{command('setup-tfx')}`, or correct the setting."
             )
         self.ir.parent.mkdir(parents=True, exist_ok=True)
         compiler = [str(self.tfx_python), "-m", f"{MODULES}.pipeline.compile", "--output", str(self.ir)]
@@ -102,14 +102,14 @@ class Compilation:
         self._deadline = time.monotonic() + TIMEOUT_SECONDS
 
     def has_ended(self) -> bool:
-        """Whether :meth:`result` returns at once: the compiler has ended, or has had its time."""
+        """Whether :meth:`result` returns at once: the compiler has ended, or its time limit has passed."""
         return self._process is None or self._process.poll() is not None or time.monotonic() > self._deadline
 
     def result(self) -> None:
         """Wait for the compiler to end.
 
         Raises:
-            CompileError: There is no IR; the message ends with the end of what the compiler said.
+            CompileError: There is no IR; the message ends with the end of the compiler's output.
         """
         if self._process is None:
             raise CompileError(f"the compiler of {self.root} was never started. Call start() first.")
@@ -124,7 +124,7 @@ class Compilation:
         self._log.unlink()
 
     def stop(self) -> None:
-        """Kill the compiler where it still runs."""
+        """Kill the compiler if it still runs."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -134,8 +134,8 @@ class Compilation:
         return self.ir.with_name("compiler.log")
 
     def _described(self, end: str) -> str:
-        said = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-        return "\n".join([f"the pipeline in {self.root / MODULES} cannot be compiled ({end}):", *said])
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+        return "\n".join([f"the pipeline in {self.root / MODULES} cannot be compiled ({end}):", *lines])
 
 
 def _environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`python tied.py PARENT COMMAND...`: become COMMAND, and be killed as soon as the process PARENT has ended.
+"""`python parent_death.py PARENT COMMAND...`: runs COMMAND, which the kernel kills when the process PARENT ends.
 
 The kernel does the killing (``PR_SET_PDEATHSIG`` of Linux' prctl(2), which outlasts exec), so it happens however the
 parent ends. It is done here, in a process that runs nothing else yet: between fork and exec of a parent with threads it
@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Become the command, or exit with 1 where the parent has ended already."""
+    """Replace this process with the command; exit with 1 where the parent has ended already."""
     parent, *command = arguments
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:

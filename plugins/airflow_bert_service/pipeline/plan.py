@@ -1,4 +1,4 @@
-"""The compiled pipeline as this side sees it: frozen data read from TFX's IR.
+"""Reads the compiled pipeline, TFX's IR, into frozen data.
 
 The IR is a ``pipeline_pb2.Pipeline`` as JSON, written by ``tfx_modules.pipeline.compile`` into ``dags/compiled``,
 with a digest of the sources that it was compiled from beside it. Here it is neither compiled nor run.
@@ -31,7 +31,7 @@ class ParameterType(Enum):
 
 @dataclass(frozen=True)
 class ParameterPlan:
-    """A value that a node takes from the run."""
+    """A runtime parameter of a node."""
 
     name: str
     type: ParameterType
@@ -57,7 +57,7 @@ class NodePlan:
 
 @dataclass(frozen=True)
 class PipelinePlan:
-    """A compiled pipeline: its nodes in an order in which they can run."""
+    """A compiled pipeline: its nodes in topological order."""
 
     id: str
     nodes: tuple[NodePlan, ...]
@@ -75,7 +75,7 @@ class PipelinePlan:
 
 
 def load_plan(path: Path) -> PipelinePlan:
-    """Read a compiled pipeline, and check that it belongs to the sources of today.
+    """Read a compiled pipeline, and check that it was compiled from the current sources.
 
     Args:
         path: The IR, ``<root>/dags/compiled/<pipeline>.json``; the digest of what it was compiled from is
@@ -101,7 +101,7 @@ def load_plan(path: Path) -> PipelinePlan:
 
 
 def parse_ir(text: str, name: str) -> tuple[str, tuple[NodePlan, ...]]:
-    """Read the IR's text.
+    """Parse the IR's text.
 
     Args:
         text: The IR as proto3 JSON with snake_case names.

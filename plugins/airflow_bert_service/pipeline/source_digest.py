@@ -1,4 +1,4 @@
-"""Digests of sources: whether something was made from what stands there now."""
+"""Computes digests of the pipeline's sources, to tell whether a compiled pipeline is fresh."""
 
 import hashlib
 from collections.abc import Collection, Iterator
@@ -52,11 +52,11 @@ def own_settings(ir: Path) -> Path | None:
 
 
 def pipeline_digest(modules: Path, settings: Path | None) -> str:
-    """Return the digest of all that a pipeline is compiled from, as hex digits.
+    """Return the digest of all sources and settings that a pipeline is compiled from, as hex digits.
 
     Args:
         modules: The folder ``tfx_modules``.
-        settings: The settings file that goes before the one in ``modules``; None: there is none.
+        settings: The settings file that takes precedence over the one in ``modules``; None: there is none.
     """
     digest = sources_digest(modules)
     if settings is None:

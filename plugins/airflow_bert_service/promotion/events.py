@@ -1,4 +1,4 @@
-"""What the ledger of promotions says of a run or a rollback: events, as the promotion command prints them."""
+"""Reads events of the ledger of promotions, as the promotion command prints them."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from airflow_bert_service.exceptions import PromotionCommandError
 
 
 class EventKind(str, Enum):
-    """What was decided."""
+    """What an event of the ledger says about a run or a version."""
 
     PROMOTED = "promoted"
     """The run's model went into service."""
     BLOCKED = "blocked"
     """A gate kept the run's data or model out of service."""
     SUPERSEDED = "superseded"
-    """The run's model is good enough, but a model of newer data is in service."""
+    """The candidate is good enough, but the champion was trained on newer data."""
     UNCHANGED = "unchanged"
-    """The run's model is the very one that is in service."""
+    """The run's model is the champion already."""
     FAILED = "failed"
     """The run ended before there was a model to judge."""
     ROLLED_BACK = "rolled_back"
-    """Somebody put another version in service."""
+    """A user put another version in service."""
 
 
 _WORDS: Mapping[EventKind, str] = {EventKind.ROLLED_BACK: "rolled back to"}
@@ -34,13 +34,13 @@ class PromotionEvent:
     """An event of the ledger. It never changes, and is not made on this side."""
 
     position: int
-    """Its place in the ledger, from 1 on."""
+    """The event's position in the ledger, from 1 on."""
     at: dt.datetime
     kind: EventKind
     reason: str
     """One line, with the numbers that decided."""
     actor: str
-    """Who: a user, or what acted by itself."""
+    """The user who caused the event, or the run type of the run that did."""
     version: int | None = None
     """The version that it is about, as the model server knows it; None: none."""
     champion: int | None = None
@@ -70,7 +70,7 @@ class PromotionEvent:
 
     @property
     def identity(self) -> str:
-        """A text that no other event has, also none of another ledger; the same whenever it is told."""
+        """A text that identifies the event among the events of all ledgers; the same at every delivery."""
         return f"{self.dag_id or 'rollback'}.{self.position}.{int(self.at.timestamp())}"
 
     def to_json(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class PromotionEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnd:
-    """How a run ended that has no verdict in the ledger: what is to be recorded of it."""
+    """The event to record for a run that ended without a verdict in the ledger."""
 
     kind: EventKind
     """``blocked`` or ``failed``."""
@@ -99,16 +99,16 @@ class RunEnd:
 
 
 def event_from(values: Any) -> PromotionEvent:
-    """Read an event.
+    """Read an event from JSON values.
 
     Args:
-        values: What the promotion command printed, as JSON values. Fields that are not known here are passed over.
+        values: What the promotion command printed, as JSON values. Unknown fields are ignored.
 
     Returns:
-        The event.
+        The parsed event.
 
     Raises:
-        PromotionCommandError: It is not an event.
+        PromotionCommandError: The values are not an event.
     """
     try:
         known = {setting.name: values[setting.name] for setting in fields(PromotionEvent) if setting.name in values}

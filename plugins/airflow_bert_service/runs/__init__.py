@@ -1,11 +1,11 @@
-"""What a run is about, and what its tasks leave for people.
+"""Facts of a DAG run: its mode and data date, the annotations of its tasks, and its note.
 
 Layers, each knowing only those below it::
 
     listener.py    writes the run's note when the run ends
-    note.py        merges lines of tasks into the note
+    note.py        merges the lines of tasks into the note
     result.py      explains why a run has no verdict in the ledger
-    xcom.py        what tasks leave in XCom beside their return values
+    xcom.py        annotations: XComs of tasks beside their return values
     data_date.py   the data date of a run, and its window of days
-    mode.py        how far a run goes
+    mode.py        which part of the pipeline a run executes
 """

@@ -1,4 +1,4 @@
-"""Which day's data a run is about, and the window of days that it trains on.
+"""Derives a run's data date, and the window of days that it trains on.
 
 A run's *data date* is decided by the first of these rules that applies; every day is a UTC day:
 
@@ -32,7 +32,7 @@ ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """What a DAG run says about its date. Moments are aware of their time zone."""
+    """The facts of a DAG run that its data date is derived from. Moments are aware of their time zone."""
 
     run_type: str
     """Airflow's run type: ``scheduled``, ``backfill``, ``manual``, ``operator_triggered``, ``asset_triggered`` ..."""
@@ -57,7 +57,7 @@ class Window:
         return cls(last_day - ONE_DAY * (days - 1), last_day)
 
     def clipped(self, first_day: dt.date) -> "Window":
-        """Return the part of the window that does not lie before ``first_day``."""
+        """Return the part of the window from ``first_day`` on."""
         return Window(max(self.first_day, first_day), self.last_day)
 
     def __len__(self) -> int:
@@ -88,10 +88,10 @@ def span_number(day: dt.date) -> int:
 
 
 def data_date(facts: RunFacts) -> dt.date:
-    """Decide which day's data a run is about, by the rules at the top of this module.
+    """Derive a run's data date, by the rules at the top of this module.
 
     Args:
-        facts: What the run says about its date.
+        facts: The run's facts.
 
     Returns:
         The data date, a UTC day.

@@ -1,6 +1,6 @@
-"""Airflow calls this when a run ends: what its tasks have to say of it goes on the run's note.
+"""Writes a run's note when the run ends, from the annotations of its tasks. Airflow calls this listener.
 
-Runs whose tasks have left no verdict, as those of anybody else's DAGs, are left alone: one look at their XComs is all.
+It ignores runs whose tasks have pushed no verdict, such as those of other DAGs, after one query of their XComs.
 It runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
 same with every executor. It is imported in every process of Airflow's, and imports little.
 """
@@ -67,7 +67,7 @@ def write_note(dag_run: "DagRun") -> None:
 
 
 def _is_ours(connection: "Connection", run: int) -> bool:
-    """Tell whether a task of the run has left a verdict, or has left one before and this listener a note."""
+    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before."""
     from airflow.models.dagrun import DagRunNote
     from airflow.models.xcom import XComModel
     from sqlalchemy import exists, or_, select

@@ -1,4 +1,4 @@
-"""How far a run goes."""
+"""Defines the mode of a run: the whole pipeline, or its data only."""
 
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -13,20 +13,20 @@ MODE = "mode"
 
 
 class Mode(str, Enum):
-    """What a run is for."""
+    """Which part of the pipeline a run executes."""
 
     FULL = "full"
-    """The whole way, up to a model in service."""
+    """The whole pipeline."""
     DATA_ONLY = "data_only"
-    """Reviews are brought in and validated, and nothing is trained: for long backfills, after which one run trains."""
+    """The run ingests and validates reviews, and trains nothing: for long backfills, after which one run trains."""
 
 
 def full_only(context: "Context") -> None:
-    """Skip the task unless the run goes the whole way; an operator's ``pre_execute``.
+    """Skip the task unless the run's mode is ``full``; an operator's ``pre_execute``.
 
     Raises:
-        AirflowSkipException: The run is for the data only.
+        AirflowSkipException: The run's mode is ``data_only``.
     """
     mode = Mode(context["params"][MODE])
     if mode is not Mode.FULL:
-        raise AirflowSkipException(f"the run's parameter {MODE} is {mode.value}: reviews are brought in, no model made")
+        raise AirflowSkipException(f"the run's parameter {MODE} is {mode.value}: the run trains no model")

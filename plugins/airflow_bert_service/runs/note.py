@@ -1,4 +1,4 @@
-"""A run's note: what the verdicts of its tasks make of the note that is there."""
+"""Merges the verdicts of a run's tasks into the run's note."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class RunNote:
 
 @dataclass(frozen=True)
 class RunNoteLine:
-    """What a task has to say of its run."""
+    """A task's line for the run's note."""
 
     task_id: str
     map_index: int
@@ -36,18 +36,18 @@ class RunNoteLine:
 
 
 def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNote | None:
-    """Put verdicts on a note.
+    """Merge verdicts into a note.
 
-    A note of ours is written anew, so that it tells of the last try of each task. Somebody else's text is kept as it
-    is: verdicts that it does not have yet are added below, shortened to the room that is left; where there is none, the
-    note stays as it was.
+    A note that this plugin wrote is replaced, so that it has the last try of each task. A user's text is kept: verdicts
+    that it does not have yet are added below, shortened to the space that is left; where there is none, the note stays
+    as it was.
 
     Args:
-        before: The note that is there.
+        before: The run's current note.
         verdicts: The verdicts, in the order in which they came.
 
     Returns:
-        The note that there should be, of 1,000 characters at most; None: none.
+        The new note, of 1,000 characters at most; None: the run has no note.
     """
     text = _GAP.join(map(str, verdicts))
     if before is None or not before.content or before.author == AUTHOR:

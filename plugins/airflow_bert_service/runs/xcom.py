@@ -1,8 +1,8 @@
-"""What tasks leave in XCom beside what they return: annotations for people, which never decide how a task ends.
+"""Pushes annotations: XComs of tasks beside their return values, for people. They never decide how a task ends.
 
-Their readers run outside of tasks, in the scheduler (:mod:`airflow_bert_service.runs.listener`) and in the API server
-(:mod:`airflow_bert_service.webui.report_app`), and read Airflow's database. An XCom backend that keeps
-short texts elsewhere hides them from these.
+They are read outside of tasks, in the scheduler (:mod:`airflow_bert_service.runs.listener`) and in the API server
+(:mod:`airflow_bert_service.webui.report_app`), from Airflow's database. An XCom backend that keeps short texts
+elsewhere hides them there.
 """
 
 import logging
@@ -15,16 +15,16 @@ from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException, Ai
 VERDICT = "bert_service_verdict"
 """Key of a line for the run's note, like ``blocked: 12 of 300 reviews have no text``. Any operator may push one."""
 REPORT = "bert_service_report"
-"""Key of the address of a report that the task made for people."""
+"""Key of the address of a report that the task wrote."""
 FAILURE = "bert_service_failure"
-"""Key of the error that ended the task's last try, in one line; ``notify_promotion`` tells it."""
+"""Key of the error that ended the task's last try, in one line; ``notify_promotion`` reports it."""
 
 _LONGEST = 500  # characters of an error that are kept
 _logger = logging.getLogger(__name__)
 
 
 def push_annotation(context: Context, key: str, value: str) -> None:
-    """Push an XCom; a failure is logged as an error, and is not the task's.
+    """Push an XCom; a failure to do so is logged as an error, and does not fail the task.
 
     Args:
         context: The running task's.
@@ -34,13 +34,13 @@ def push_annotation(context: Context, key: str, value: str) -> None:
     try:
         context["ti"].xcom_push(key, value)
     except AirflowRuntimeError as error:
-        # One line: the traceback is that of Airflow's client, and says no more.
+        # One line: the traceback is that of Airflow's client, and adds nothing.
         _logger.error("XCom %s was not stored: %r", key, error)  # noqa: TRY400
 
 
 @contextmanager
 def recording_failure(context: Context) -> Iterator[None]:
-    """Leave the error that ends a task in its XComs; it goes on as it was.
+    """Push the error that ends a task as an XCom, and raise it again.
 
     Args:
         context: The running task's.

@@ -1,11 +1,11 @@
-"""What Airflow's API server and UI show of this project.
+"""Pages and links of this project in Airflow's API server and UI.
 
 Layers, each knowing only those below it::
 
-    lazy_app.py      makes the app when it is first asked for something
+    lazy_app.py      makes the app at the first request
     report_app.py    shows reports to users who may see their tasks
-    urls.py          addresses of pages, for messages
-    report_link.py   the button of a task that leads to its report
-    report_files.py  the reports on disk
-    write_lock.py    one writing request at a time on SQLite
+    urls.py          URLs of pages, for messages
+    report_link.py   the button that opens a task's report
+    report_files.py  reads the reports on disk
+    write_lock.py    serialises writing requests on SQLite
 """

@@ -1,4 +1,4 @@
-"""A web app that is made when it is first asked for something."""
+"""Defers making a web app to its first request."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class LazyApp:
-    """Stands for a web app that is made at the first request.
+    """Makes a web app at the first request, and passes requests on to it.
 
     Airflow wants an app when it loads a plugin, and loads plugins in every process, tasks too. Only the API server gets
     requests; no other process pays for the app's imports.
@@ -29,7 +29,7 @@ class LazyApp:
 
 
 def make_reports() -> "ASGIApp":
-    """Make the app that shows reports, from Airflow's configuration."""
+    """Make the app that shows reports, with the settings of Airflow's configuration."""
     from airflow_bert_service.settings.settings import load_settings
     from airflow_bert_service.webui.report_app import reports_app
 

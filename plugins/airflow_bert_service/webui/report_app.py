@@ -1,4 +1,4 @@
-"""The app that shows the reports of tasks to users who may see these tasks.
+"""Makes the app that shows the reports of tasks to users who may see these tasks.
 
 Airflow's server mounts it; it stands behind Airflow's own login and permissions, which an app of a plugin only has when
 it asks for them.
@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 
 
 def reports_app(root: Path) -> FastAPI:
-    """Make the app.
+    """Make the app that shows reports.
 
     Args:
         root: The folder that reports are in; nothing outside of it is read.
@@ -48,7 +48,7 @@ def reports_app(root: Path) -> FastAPI:
         return response
 
     @app.exception_handler(HTTPException)
-    async def tell(_request: Request, error: HTTPException) -> Response:
+    async def show_error(_request: Request, error: HTTPException) -> Response:
         hint = LOGIN_HINT if error.status_code == status.HTTP_401_UNAUTHORIZED else ""
         return PlainTextResponse(f"{error.detail}\n{hint}", error.status_code, error.headers)
 
@@ -64,7 +64,7 @@ def reports_app(root: Path) -> FastAPI:
 
 
 def _uri(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
-    """Return the address that the task's last try has left."""
+    """Return the address of the report that the task's last try wrote."""
     query = select(XComModel.value).where(
         XComModel.dag_id == dag_id,
         XComModel.run_id == run_id,
@@ -77,8 +77,8 @@ def _uri(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
     if uri is None:
         raise HTTPException(
             status.HTTP_404_NOT_FOUND,
-            f"The task {task_id} of run {run_id} of DAG {dag_id} has no report. It has one after a try that made one; "
-            "its log says what became of the last try.",
+            f"The task {task_id} of run {run_id} of DAG {dag_id} has no report: its last try wrote none. Its log "
+            "has the reason. Run the task again to write one.",
         )
     return str(uri)
 
@@ -92,6 +92,6 @@ def _page(uri: str, root: Path) -> bytes:
     except OSError as error:
         raise HTTPException(
             status.HTTP_404_NOT_FOUND,
-            f"The report at {uri} cannot be read ({error.strerror or 'not a file'}). Either the node made none, or its "
-            "artifacts were removed, or this server does not see the folder. Run the task anew to make one.",
+            f"The report at {uri} cannot be read ({error.strerror or 'not a file'}). Either the node wrote none, or "
+            "its artifacts were removed, or this server cannot read the folder. Run the task again to write one.",
         ) from error

@@ -1,4 +1,4 @@
-"""Reports that tasks make for people: pages in an artifact's folder, shown by Airflow's own server."""
+"""Reads the reports of tasks: HTML pages in an artifact's folder, which Airflow's API server shows."""
 
 import stat
 from pathlib import Path
@@ -7,9 +7,9 @@ from urllib.parse import quote, urlsplit
 from airflow_bert_service.exceptions import ReportError
 
 URL_PREFIX = "/bert_service"
-"""Where Airflow's server has our pages."""
+"""URL path of this plugin's pages on Airflow's API server."""
 REPORT_FILE = "report.html"
-"""A page of its own: pictures inside, no scripts."""
+"""Name of a report's file: one HTML page with its pictures inside, without scripts."""
 
 
 def report_uri(artifact_uri: str) -> str:
@@ -18,7 +18,7 @@ def report_uri(artifact_uri: str) -> str:
 
 
 def report_page(base_url: str, *, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
-    """Return where Airflow's server shows a task's report.
+    """Return the URL of a task's report on Airflow's API server, without the host.
 
     Args:
         base_url: ``[api] base_url``; empty where it is not set.
@@ -47,15 +47,15 @@ def read_report(uri: str, root: Path) -> bytes:
         The page, as HTML in UTF-8.
 
     Raises:
-        ReportError: It is not a report in ``root``, and was not read.
-        FileNotFoundError: There is none at that place.
+        ReportError: The path is not one of a report in ``root``; it was not read.
+        FileNotFoundError: There is no file at that path.
     """
     # Links resolved: one that leads out of the folder must not be followed.
     path = None if "\0" in uri else Path(uri).resolve()
     if path is None or path.name != REPORT_FILE or not path.is_relative_to(root.resolve()):
         raise ReportError(
-            f"the report at {uri!r} is not shown; allowed: a {REPORT_FILE} in {root}. Does the API server have the "
-            "[bert_service] settings of the tasks?"
+            f"the report at {uri!r} is not shown; allowed: a {REPORT_FILE} in {root}. Give the API server the same "
+            "[bert_service] settings as the tasks."
         )
     if not stat.S_ISREG(path.stat().st_mode):
         raise FileNotFoundError(path)

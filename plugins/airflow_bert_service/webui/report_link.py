@@ -1,4 +1,4 @@
-"""Links of tasks, shown in Airflow as buttons on their tab *Details*."""
+"""Defines the link to a task's report, which Airflow shows as a button on the task's tab *Details*."""
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.types import TaskInstanceKey
@@ -8,7 +8,7 @@ from airflow_bert_service.webui.report_files import report_page
 
 
 class ReportLink(BaseOperatorLink):
-    """Leads to the report that the task's last try has made. A task that made none has no such button."""
+    """Links to the report that the task's last try wrote. A task without a report has no such button."""
 
     @property
     def name(self) -> str:
@@ -16,7 +16,7 @@ class ReportLink(BaseOperatorLink):
         return "Validation report"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 (Airflow's signature)
-        """Return the page's path; empty where there is no report.
+        """Return the path of the report's page; empty where there is no report.
 
         Airflow calls it once in the task's process, when the task has ended in whichever way, and keeps the answer.
         """

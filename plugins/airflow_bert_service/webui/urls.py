@@ -1,4 +1,4 @@
-"""Where in Airflow's pages people find what an event of the ledger is about."""
+"""Builds the URLs of Airflow's pages that an event of the ledger refers to."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:
-    """Return addresses by what they are called: the run, the task that tells of it, the validation report.
+    """Return URLs by label: of the run, of the task that announces the event, and of the validation report.
 
     Args:
         event: The event.
-        context: Of the task that tells it, be it one of the event's run or not.
+        context: The context of the task that announces the event; its run need not be the event's.
 
     Returns:
-        What there is; nothing where ``[api] base_url`` is not set, because Airflow does not know its own address then.
+        The URLs; none where ``[api] base_url`` is not set, because Airflow does not know its own address then.
     """
     # Imported here: it reads Airflow's configuration when it is imported.
     from airflow.configuration import conf

@@ -1,4 +1,4 @@
-"""One writing request at a time in Airflow's API server, where its database is SQLite."""
+"""Serialises writing requests to Airflow's API server, where its database is SQLite."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -14,12 +14,12 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class WriteSerializingMiddleware:
-    """Has requests that may write wait for each other, where the database knows one writer at a time.
+    """Lets one request that may write through at a time, because SQLite allows one writer at a time.
 
-    The API server notes who asks for what in its database, from its event loop. While another request has written and
-    not yet committed, that waits for SQLite's lock, and the other one for the event loop: all of Airflow stands still
-    until SQLite gives up (docs/decisions/0022-one-writing-request.md). Without SQLite, and where the setting
-    ``serialize_writes`` is ``false``, requests pass as they come.
+    The API server writes an audit log to its database, from its event loop. While another request has written and not
+    yet committed, that write waits for SQLite's lock, and the other request waits for the event loop: the API server
+    hangs until SQLite gives up (docs/decisions/0022-one-writing-request.md). Without SQLite, and where the setting
+    ``serialize_writes`` is ``false``, requests are not serialised.
 
     Args:
         app: The API server (ASGI).
@@ -39,7 +39,7 @@ class WriteSerializingMiddleware:
 
 
 def _is_wanted() -> bool:
-    # Not by all of our settings: a mistake in another one must not keep Airflow's API server from starting.
+    # Reads this one setting only: a mistake in another one must not keep Airflow's API server from starting.
     if conf.get(SECTION, "serialize_writes", fallback="").strip().lower() == "false":
         return False
     return bool(conf.get("database", "sql_alchemy_conn").startswith("sqlite"))

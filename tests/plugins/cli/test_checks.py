@@ -37,7 +37,7 @@ def test_airflow_and_the_plugin_are_as_they_should_be() -> None:
 def test_a_database_that_was_never_made_is_not_made_by_looking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "airflow.db"
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{file}")
-    assert "is not there. Do: run `scripts/bert airflow db migrate`" in str(airflow_side.airflow_database())
+    assert "does not exist. Do: run `scripts/bert airflow db migrate`" in str(airflow_side.airflow_database())
     assert not file.exists()
     file.touch()
     assert "has no tables of Airflow. Do: run" in str(airflow_side.airflow_database())
@@ -46,17 +46,17 @@ def test_a_database_that_was_never_made_is_not_made_by_looking(tmp_path: Path, m
 def test_dag_files_that_are_missing_or_not_compiled(tmp_path: Path) -> None:
     dags = tmp_path / "dags"
     (missing,) = airflow_side.dag_files(dags)
-    assert "bert_sentiment.py is not there. Do: run `scripts/bert init`" in str(missing)
+    assert "bert_sentiment.py does not exist. Do: run `scripts/bert init`" in str(missing)
     dags.mkdir()
     (dags / "bert_sentiment.py").touch()
     found = wrong(*airflow_side.dag_files(dags))
-    assert "bert_sentiment.json is not there. Do: run `make compile`" in found["compiled pipeline"]
+    assert "bert_sentiment.json does not exist. Do: run `make compile`" in found["compiled pipeline"]
 
 
 def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     found = wrong(*places.folders(settings(tmp_path / "state")))
-    assert "is no folder. Do: move it away, or set [bert_service] state" in found["state folder"]
+    assert "is not a folder. Do: move it away, or set [bert_service] state" in found["state folder"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -82,7 +82,7 @@ def test_a_node_server_that_does_not_listen(tmp_path: Path) -> None:
 def test_a_feed_that_lacks_its_file_or_connection(tmp_path: Path) -> None:
     assert wrong(*places.feed(settings(tmp_path))) == {}
     imdb = settings(tmp_path, feed="imdb", imdb_archive=str(tmp_path / "aclImdb.tar.gz"))
-    assert "aclImdb.tar.gz is not there" in wrong(*places.feed(imdb))["feed imdb"]
+    assert "aclImdb.tar.gz does not exist" in wrong(*places.feed(imdb))["feed imdb"]
     http = settings(tmp_path, feed="http", http_conn_id="nowhere", http_endpoint="/{date}", first_day="2026-11-01")
     assert "Airflow has no connection 'nowhere'. Do: add it" in wrong(*places.feed(http))["feed http"]
 
@@ -94,7 +94,7 @@ def test_a_model_server_that_does_not_answer(tmp_path: Path) -> None:
 
 def test_a_tfx_environment_that_is_missing_or_another_python(tmp_path: Path) -> None:
     (gone,) = tfx_side.tfx_side(settings(tmp_path, tfx_python="/missing/python"), tmp_path)
-    assert "/missing/python is not there. Do: run `make setup`" in str(gone)
+    assert "/missing/python does not exist. Do: run `make setup`" in str(gone)
     (other,) = tfx_side.tfx_side(settings(tmp_path, tfx_python=sys.executable), tmp_path)
     assert "not Python 3.10. Do: run `make setup`" in str(other)
 

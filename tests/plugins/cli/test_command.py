@@ -34,7 +34,7 @@ def test_each_sub_command_has_a_module() -> None:
 
 def test_an_unknown_sub_command_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["modles"]) == 2
-    assert "has no sub-command 'modles'; known: airflow, setup-tfx, init, compile, models" in capsys.readouterr().err
+    assert "has no sub-command 'modles'; allowed: airflow, setup-tfx, init, compile, models" in capsys.readouterr().err
 
 
 def test_without_arguments_it_tells_its_usage_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +57,7 @@ def test_init_writes_dag_files_and_settings_once(tmp_path: Path, capsys: pytest.
     (dags / "settings.toml").write_text("# mine\n")
     (dags / "bert_sentiment.py").unlink()
     assert main(["init", str(dags)]) == 1
-    assert "settings.toml: there already; allowed: a folder without these files" in capsys.readouterr().err
+    assert "settings.toml: exists already; allowed: a folder without these files" in capsys.readouterr().err
     assert (dags / "settings.toml").read_text() == "# mine\n"
     assert not (dags / "bert_sentiment.py").exists()
 
@@ -68,8 +68,8 @@ def test_a_missing_tfx_environment_is_named_with_the_remedy(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/missing/python")
     assert main([name]) == 1
-    assert "tfx_python is '/missing/python', which is not there" in (message := capsys.readouterr().err)
-    assert "Run `make setup`, or set it" in message
+    assert "tfx_python is '/missing/python', which does not exist" in (message := capsys.readouterr().err)
+    assert "Run `make setup`, or correct the setting" in message
 
 
 def test_the_node_server_needs_a_socket(capsys: pytest.CaptureFixture[str]) -> None:

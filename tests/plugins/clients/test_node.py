@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
-from airflow_bert_service.clients.node import NodeClient, NodeRun
+from airflow_bert_service.clients.node import NodeClient
 from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.exceptions import NodeCancelledError, NodeServerError, OutcomeError, SettingsError
 from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.nodes.outcome import NodeState
+from airflow_bert_service.nodes.request import NodeRun
 
 from tests.plugins.conftest import MODULE_ROOT
 from tests.plugins.environments import environment

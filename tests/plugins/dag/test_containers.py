@@ -141,7 +141,7 @@ def test_airflow_can_keep_the_dag_and_no_password_is_in_it(tmp_path: Path) -> No
         ({**TRAINER, "container_engine": "/run/docker.sock"}, r"container_engine is '/run/docker.sock'; allowed"),
         (
             {"container_nodes": "StatisticsGen", "container_image": "x", "container_gpus": "1"},
-            r"container_gpus is set, and none of StatisticsGen is for a GPU; allowed: with a node of gpu_nodes",
+            r"none of StatisticsGen is for a GPU; allowed: container_gpus with a node of gpu_nodes in container_nodes",
         ),
         (
             {**TRAINER, "container_mounts": "/data:/data"},

@@ -1,12 +1,12 @@
 """Where reviews come from: the sample feed's CSV file, and the IMDB archive from a path or an address."""
 
-import dataclasses
 import datetime as dt
 import hashlib
 import io
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
@@ -331,7 +331,7 @@ def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
         ids_by_day(imdb(tmp_path / "none.tar.gz", tmp_path))
 
 
-@dataclasses.dataclass
+@dataclass
 class Archives:
     """A web server that has one archive, and counts how often it was asked."""
 

@@ -1,4 +1,4 @@
-"""Channels are told of promotions: by mail, Slack, signed webhook or any notifier; each of them once."""
+"""Channels are notified of promotions: by mail, Slack, signed webhook or any notifier; each of them once."""
 
 import json
 import re
@@ -49,16 +49,16 @@ def connect(patch: pytest.MonkeyPatch, name: str, kind: str, port: int, **more: 
     patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(said))
 
 
-def context(told: PromotionEvent | None = None) -> Any:
+def context(promotion: PromotionEvent | None = None) -> Any:
     """Of the task that tells: one of the run of the event."""
     ti = SimpleNamespace(dag_id="bert_sentiment", run_id=PROMOTED["run_id"], task_id="notify_promotion")
-    more: dict[str, Any] = {"promotion": told} if told else {}
+    more: dict[str, Any] = {"promotion": promotion} if promotion else {}
     return {"ti": ti, "dag": DAG("bert_sentiment", schedule=None), "dag_run": SimpleNamespace(), **more}
 
 
-def announce(folder: Path, *entries: dict[str, Any], told: PromotionEvent | None = None) -> None:
-    announcer = NotificationDispatcher(client(folder), channels(*entries), DeliveryRetryPolicy(tries=3, pause=0.01))
-    announcer.announce(told or event(), context())
+def announce(folder: Path, *entries: dict[str, Any], promotion: PromotionEvent | None = None) -> None:
+    dispatcher = NotificationDispatcher(client(folder), channels(*entries), DeliveryRetryPolicy(tries=3, pause=0.01))
+    dispatcher.announce(promotion or event(), context())
 
 
 def test_a_mail_has_the_numbers(mailbox: Mailbox, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_mail_has_the_numbers(mailbox: Mailbox, tmp_path: Path) -> None:
 
 
 def test_slack_gets_a_text_with_its_own_escapes(inbox: Inbox, tmp_path: Path) -> None:
-    announce(tmp_path, SLACK, told=event(kind="blocked", version=None, reason="accuracy 0.861 < 0.874 & p"))
+    announce(tmp_path, SLACK, promotion=event(kind="blocked", version=None, reason="accuracy 0.861 < 0.874 & p"))
     (post,) = inbox.posts
     assert post.path == "/T0/B0/token"
     text = json.loads(post.body)["text"]
@@ -107,7 +107,7 @@ def test_a_webhook_with_a_login_has_its_secret_elsewhere(
 ) -> None:
     connect(monkeypatch, "hook", "http", inbox.port, login="airflow", password="pass")
     connect(monkeypatch, "key", "http", 1, password="sesame")
-    with pytest.raises(NotificationError, match="not told: webhook:hook"):
+    with pytest.raises(NotificationError, match="these channels were not notified: webhook:hook"):
         announce(tmp_path, WEBHOOK)
     assert "its password is sent and cannot sign" in caplog.text
     announce(tmp_path, {"webhook": {"conn_id": "hook", "secret_conn_id": "key"}})
@@ -127,20 +127,20 @@ def test_any_notifier_of_airflows_with_the_event_in_its_templates(tmp_path: Path
     )
 
 
-def test_an_event_is_told_once(mailbox: Mailbox, inbox: Inbox, tmp_path: Path) -> None:
+def test_an_event_is_announced_once(mailbox: Mailbox, inbox: Inbox, tmp_path: Path) -> None:
     for _ in range(2):
         announce(tmp_path, MAIL, SLACK, WEBHOOK)
     assert (len(mailbox.messages), len(inbox.posts)) == (1, 2)
-    announce(tmp_path, SLACK, told=event(position=8))
+    announce(tmp_path, SLACK, promotion=event(position=8))
     assert len(inbox.posts) == 3
 
 
-def test_a_channel_is_told_only_of_what_it_asked_for(inbox: Inbox, tmp_path: Path) -> None:
+def test_a_channel_is_notified_only_of_the_kinds_of_its_setting(inbox: Inbox, tmp_path: Path) -> None:
     only = {**SLACK, "on": ["rolled_back"]}
     announce(tmp_path, only)
-    announce(tmp_path, SLACK, told=event(kind="unchanged", version=None))
+    announce(tmp_path, SLACK, promotion=event(kind="unchanged", version=None))
     assert inbox.posts == []
-    announce(tmp_path, only, told=rolled_back())
+    announce(tmp_path, only, promotion=rolled_back())
     assert json.loads(inbox.posts[0].body)["text"].startswith("*rolled back to 2026110401*\n")
 
 
@@ -167,20 +167,22 @@ def test_a_receiver_that_refuses_is_not_asked_again(
     inbox: Inbox, tmp_path: Path, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     inbox.statuses = [status, status, status]
-    with pytest.raises(NotificationError, match="not told: slack:slack; the log says why"):
+    with pytest.raises(
+        NotificationError, match="these channels were not notified: slack:slack; the log has the reasons"
+    ):
         announce(tmp_path, SLACK)
     assert len(inbox.posts) == 1
     assert f"connection slack: HTTP {status}; allowed: 2xx" in caplog.text
     assert "token" not in caplog.text
 
 
-def test_one_channel_fails_and_the_others_are_told_once(
+def test_one_channel_fails_and_the_others_are_notified_once(
     mailbox: Mailbox, inbox: Inbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     mailbox.refuse = 3
-    with pytest.raises(NotificationError, match=r"not told: smtp:mail; .* The others were"):
+    with pytest.raises(NotificationError, match=r"these channels were not notified: smtp:mail; .* The others were"):
         announce(tmp_path, MAIL, SLACK, WEBHOOK)
-    assert "channel smtp:mail was not told: connection mail: SMTPDataError: (451" in caplog.text
+    assert "channel smtp:mail was not notified: connection mail: SMTPDataError: (451" in caplog.text
     assert len(inbox.posts) == 2
     announce(tmp_path, MAIL, SLACK, WEBHOOK)
     assert (len(mailbox.messages), len(inbox.posts)) == (1, 2)
@@ -191,10 +193,10 @@ def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog:
         taken.bind(("127.0.0.1", 0))
         connect(monkeypatch, "slack", "http", taken.getsockname()[1], password="T0/B0/token")
         connect(monkeypatch, "mail", "smtp", taken.getsockname()[1], extra={"disable_ssl": True})
-        with pytest.raises(NotificationError, match="not told: slack:slack, smtp:mail"):
+        with pytest.raises(NotificationError, match="these channels were not notified: slack:slack, smtp:mail"):
             announce(tmp_path, SLACK, MAIL)
-    assert "slack:slack was not told: connection slack: no answer: ConnectionRefusedError" in caplog.text
-    assert "smtp:mail was not told: connection mail: ConnectionRefusedError" in caplog.text
+    assert "slack:slack was not notified: connection slack: no answer: ConnectionRefusedError" in caplog.text
+    assert "smtp:mail was not notified: connection mail: ConnectionRefusedError" in caplog.text
     assert "token" not in caplog.text
 
 
@@ -209,10 +211,10 @@ def test_a_delivery_that_the_ledger_cannot_note_says_so(
         def deliver(self, _position: int, _channel: str) -> None:
             raise OSError("disk full")
 
-    with pytest.raises(NotificationError, match="not told: slack:slack"):
+    with pytest.raises(NotificationError, match="these channels were not notified: slack:slack"):
         NotificationDispatcher(Full(), channels(SLACK), DeliveryRetryPolicy(tries=1)).announce(event(), context())
     assert len(inbox.posts) == 1
-    assert "channel slack:slack was not noted as told, although it was: OSError: disk full" in caplog.text
+    assert "channel slack:slack was not recorded as notified, although it was: OSError: disk full" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,7 @@ def test_a_delivery_that_the_ledger_cannot_note_says_so(
     [
         ({"slack": {"conn_id": "nobody"}}, "Airflow has no connection 'nobody'"),
         ({"smtp": {"to": "a@b", "conn_id": "nobody"}}, "Airflow has no connection 'nobody'"),
-        ({"slack": {"conn_id": "empty"}}, "connection empty is no address"),
+        ({"slack": {"conn_id": "empty"}}, "connection empty has no address"),
         ({"webhook": {"conn_id": "empty"}}, "connection empty has no password to sign with"),
         ({"notifier": {"class": "nowhere.Notifier"}}, "notifier nowhere.Notifier cannot be made: ModuleNotFoundError"),
         ({"notifier": {"class": "Notifier"}}, "notifier Notifier cannot be made: ValueError"),
@@ -239,7 +241,7 @@ def test_a_channel_that_is_set_up_wrongly_says_what_to_do(
     message: str,
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps({"conn_type": "http"}))
-    with pytest.raises(NotificationError, match="not told"):
+    with pytest.raises(NotificationError, match="these channels were not notified"):
         announce(tmp_path, entry)
     assert re.search(message, caplog.text)
     assert "try 1 of" not in caplog.text
@@ -261,6 +263,6 @@ def test_a_notifier_with_an_event_of_its_own(inbox: Inbox) -> None:
 
 
 def test_a_notifier_without_a_promotion(inbox: Inbox) -> None:
-    with pytest.raises(NotificationRefusedError, match="there is no promotion to tell of"):
+    with pytest.raises(NotificationRefusedError, match="the context has no promotion event"):
         SlackNotifier(conn_id="slack")(context())
     assert inbox.posts == []

@@ -1,4 +1,4 @@
-"""Runs in Airflow: what is told of each, and that telling changes no run's end."""
+"""Runs in Airflow: how each is announced, and that announcing does not change a run's state."""
 
 import json
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def lines_of(operator: str, log: str) -> list[str]:
     return [line for line in log.splitlines() if f".{operator}]" in line]
 
 
-def test_a_promoted_model_changes_its_asset_and_is_told_once_although_the_channel_fails_at_first(
+def test_a_promoted_model_changes_its_asset_and_is_announced_once_although_the_channel_fails_at_first(
     tmp_path: Path,
 ) -> None:
     with create_session() as session:
@@ -95,7 +95,7 @@ def test_a_promoted_model_changes_its_asset_and_is_told_once_although_the_channe
         first = run(tmp_path, channel=inbox.port)
         assert first.state == "success"
         assert (first.tasks["notify_promotion"], first.tasks["promoted_model"]) == ("failed", "success")
-        assert "channel webhook:hook was not told: connection hook: HTTP 503" in first.log
+        assert "channel webhook:hook was not notified: connection hook: HTTP 503" in first.log
         assert PROMOTED in lines_of("PromotionNotifyOperator", first.log)[-1]
         assert first.news == [("notify_promotion", PROMOTED)]
         (changed,) = asset_events()[before:]

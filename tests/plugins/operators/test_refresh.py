@@ -1,10 +1,10 @@
 """The task that fetches the reviews that a run trains on."""
 
-import dataclasses
 import datetime as dt
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,7 +92,7 @@ def test_what_the_task_returns_can_be_kept_by_airflow(settings: Settings) -> Non
 
 
 def test_a_run_reads_exactly_the_days_of_its_window(settings: Settings) -> None:
-    refresh(dataclasses.replace(settings, window_days=3), context("backfill", day="2026-11-05"))
+    refresh(replace(settings, window_days=3), context("backfill", day="2026-11-05"))
     assert days_on_disk(settings) == ["2026-11-03", "2026-11-04", "2026-11-05"]
     manifest = json.loads((settings.spans / "2026-11-05" / "v1" / "manifest.json").read_text())
     assert (manifest["rows"], manifest["source"]) == (2, "sample")
@@ -107,7 +107,7 @@ def test_the_day_of_the_trigger_form(settings: Settings) -> None:
 
 
 def test_the_log_has_a_line_a_day(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
-    short = dataclasses.replace(settings, window_days=2)
+    short = replace(settings, window_days=2)
     refresh(short, context(day="2026-11-04"))
     refresh(short, context(day="2026-11-05"))
     log = capfd.readouterr().out
@@ -172,7 +172,7 @@ def test_too_many_bad_rows_fail_for_good_and_publish_nothing(settings: Settings)
 
 def test_few_bad_rows_are_told_and_put_aside(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
     with_bad_rows(settings, "2026-11-04-0", "2026-11-05-1")
-    lenient = dataclasses.replace(settings, rules=RowRules(max_bad_share=0.5))
+    lenient = replace(settings, rules=RowRules(max_bad_share=0.5))
     returned = refresh(lenient, context(day="2026-11-05"))
     assert (returned["rows"], returned["rejected"]) == (26, {"no_text": 2})
     assert "2026-11-05: rows that cannot be used: no_text 1; they are in its quarantine.jsonl" in capfd.readouterr().out
@@ -185,7 +185,7 @@ def test_labels_are_what_the_setting_says(settings: Settings) -> None:
     content = settings.sample_feed.read_text()
     settings.sample_feed.write_text(content.replace(",negative", ",Thumbs down").replace(",positive", ",UP"))
     labels = read_labels("positive: up; negative: thumbs down")
-    returned = refresh(dataclasses.replace(settings, rules=RowRules(labels=labels)), context(day="2026-11-05"))
+    returned = refresh(replace(settings, rules=RowRules(labels=labels)), context(day="2026-11-05"))
     assert (returned["rows"], returned["rejected"]) == (28, {})
     with pytest.raises(AirflowFailException, match="unknown_label 2"):
         refresh(settings, context(day="2026-11-05"))
@@ -216,7 +216,7 @@ def test_a_day_that_is_missing_in_the_middle_of_the_window_is_named(settings: Se
 
 def test_a_day_may_be_missing_where_a_setting_says_so(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
     without(settings, "2026-11-02", "2026-11-03")
-    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2), dt.date(2026, 11, 3)}))
+    allowed = replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2), dt.date(2026, 11, 3)}))
     returned = refresh(allowed, context(day="2026-11-05"))
     assert (returned["days"], returned["rows"], returned["gaps"]) == (14, 24, ["2026-11-02", "2026-11-03"])
     assert json.loads(returned["span_versions"])["2026-11-02"] is None
@@ -224,13 +224,13 @@ def test_a_day_may_be_missing_where_a_setting_says_so(settings: Settings, capfd:
 
 
 def test_a_day_that_may_be_missing_is_read_when_it_is_there(settings: Settings) -> None:
-    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2)}))
+    allowed = replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2)}))
     assert refresh(allowed, context(day="2026-11-05"))["rows"] == 28
 
 
 def test_the_data_date_itself_is_never_a_gap(settings: Settings) -> None:
     without(settings, "2026-11-05")
-    allowed = dataclasses.replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 5)}))
+    allowed = replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 5)}))
     with pytest.raises(MissingDayError, match="feed sample has no reviews of 2026-11-05"):
         refresh(allowed, context(day="2026-11-05"))
 

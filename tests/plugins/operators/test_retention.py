@@ -68,8 +68,8 @@ def test_the_log_is_the_table_and_the_totals_are_returned(
     shown = "".join(capfd.readouterr())
     assert "KIND  WHAT" in shown
     assert "dag_id=bert_sentiment/run_id=old" in shown
-    assert "Would go: log 1 (7 B); together 7 B." in shown
-    assert "Gone: log 1 (7 B); together 7 B." in shown
+    assert "Would remove: log 1 (7 B); 7 B in all." in shown
+    assert "Removed: log 1 (7 B); 7 B in all." in shown
 
 
 @with_tfx
@@ -91,9 +91,9 @@ def test_the_command_beside_airflow_prints_the_table(tmp_path: Path) -> None:
     ]
 
     assert shown == [
-        "Would go: log 1 (7 B); together 7 B.",
-        "Gone: log 1 (7 B); together 7 B.",
-        "Nothing was to go.",
+        "Would remove: log 1 (7 B); 7 B in all.",
+        "Removed: log 1 (7 B); 7 B in all.",
+        "There was nothing to remove.",
     ]
     assert not log.exists()
 

@@ -85,7 +85,9 @@ def test_a_compiler_that_ends_well_without_a_result_is_an_error(project: ToyProj
 
 
 def test_a_missing_tfx_environment_is_named_with_the_remedy(project: ToyProject) -> None:
-    with pytest.raises(CompileError, match=r"tfx_python is '/missing/python'.*Run `make setup`, or set it"):
+    with pytest.raises(
+        CompileError, match=r"tfx_python is '/missing/python'.*Run `make setup`, or correct the setting"
+    ):
         compile_pipeline(project.root, ir_file(project.root), Path("/missing/python"))
 
 

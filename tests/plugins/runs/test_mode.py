@@ -16,7 +16,5 @@ def test_a_task_of_the_whole_way_runs() -> None:
 
 
 def test_a_task_of_the_whole_way_is_skipped_in_a_run_for_the_data_and_says_so() -> None:
-    with pytest.raises(
-        AirflowSkipException, match="parameter mode is data_only: reviews are brought in, no model made"
-    ):
+    with pytest.raises(AirflowSkipException, match="parameter mode is data_only: the run trains no model"):
         full_only(of_mode("data_only"))

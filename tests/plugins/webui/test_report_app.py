@@ -103,7 +103,9 @@ def test_a_run_that_somebody_ends_by_hand_gets_its_note_below_theirs(server: Ser
 def test_a_task_without_a_report(server: Server, task: str) -> None:
     answer = server.client.get(server.page(task), headers=login("viewer"))
     assert answer.status_code == 404
-    assert answer.text.startswith(f"The task {task} of run {server.run_id} of DAG gate has no report.")
+    assert answer.text.startswith(
+        f"The task {task} of run {server.run_id} of DAG gate has no report: its last try wrote none."
+    )
 
 
 @pytest.mark.parametrize("path", ["reports/gate/x", "reports/gate/x/..%2f..%2fsecrets", "openapi.json", "docs", ""])

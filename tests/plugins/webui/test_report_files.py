@@ -51,7 +51,7 @@ def test_a_report_is_in_its_artifacts_folder(root: Path) -> None:
 )
 def test_anything_else_is_refused(root: Path, uri: str) -> None:
     with pytest.raises(
-        ReportError, match=r"is not shown; allowed: a report\.html in .*/pipeline\. Does the API server"
+        ReportError, match=r"is not shown; allowed: a report\.html in .*/pipeline\. Give the API server"
     ):
         read_report(uri.format(root=root), root)
 

@@ -141,7 +141,7 @@ def test_equal_models_are_told_apart_no_more_often_than_the_level_says() -> None
     ],
 )
 def test_it_is_told_in_a_line_with_numbers(counts_: tuple[int, int, int, int], line: str) -> None:
-    assert counted(*counts_).told(CHAMPION, LEVEL) == line
+    assert counted(*counts_).describe(CHAMPION, LEVEL) == line
 
 
 def test_scores_of_different_reviews_cannot_be_compared() -> None:

@@ -1,9 +1,9 @@
-"""A candidate before its judge: real models, real reviews, one line with numbers."""
+"""The promotion gate with real models and real reviews; its reasons are one line with numbers."""
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ def champion(folder: Path) -> Champion:
 def test_a_first_model_is_judged_by_the_floors_alone(model: MakeModel) -> None:
     found = judge(model((0, 20)))(None)
     assert found.passed
-    assert found.told == "accuracy 0.900 on sample-v1, 1.000 on the eval split, judged by the floors alone"
+    assert found.reason == "accuracy 0.900 on sample-v1, 1.000 on the eval split, judged by the floors alone"
     assert [(one["name"], one["n"], one["accuracy"]) for one in found.metrics["sets"]] == [
         ("sample-v1", 200, 0.9),
         ("the eval split", 200, 1.0),
@@ -58,26 +58,26 @@ def test_a_first_model_is_judged_by_the_floors_alone(model: MakeModel) -> None:
 def test_a_candidate_that_is_no_different_is_promoted(model: MakeModel) -> None:
     found = judge(model((0, 20)))(champion(model((10, 36))))
     assert found.passed
-    assert found.told == (
+    assert found.reason == (
         "accuracy 0.900 vs 0.870 of 2026110301 on sample-v1, no difference (p = 0.33); "
         "accuracy 1.000 vs 1.000 of 2026110301 on the eval split, no difference (p = 1)"
     )
 
 
 def test_a_better_candidate_is_promoted_whatever_is_asked_for(model: MakeModel) -> None:
-    gate = dataclasses.replace(GATE, promote="better")
+    gate = replace(GATE, promote="better")
     found = judge(model((0, 5)), gate)(champion(model((0, 30))))
     assert found.passed
-    assert found.told.startswith(
+    assert found.reason.startswith(
         "accuracy 0.975 > 0.850 of 2026110301 on sample-v1, p < 0.001; accuracy 1.000 vs 1.000"
     )
 
 
 def test_a_candidate_must_be_better_where_that_is_asked_for(model: MakeModel) -> None:
-    gate = dataclasses.replace(GATE, promote="better")
+    gate = replace(GATE, promote="better")
     found = judge(model((0, 20)), gate)(champion(model((10, 36))))
     assert not found.passed
-    assert found.told.endswith("on the eval split, no difference (p = 1); gate.promote is better")
+    assert found.reason.endswith("on the eval split, no difference (p = 1); gate.promote is better")
 
 
 @pytest.mark.parametrize("promote", ["not_worse", "better"])
@@ -87,10 +87,10 @@ def test_a_candidate_must_be_better_where_that_is_asked_for(model: MakeModel) ->
 def test_worse_on_either_is_blocked_and_the_line_is_about_that_one(
     model: MakeModel, wrong: Numbers, place: str, promote: str
 ) -> None:
-    gate = dataclasses.replace(GATE, promote=promote)
+    gate = replace(GATE, promote=promote)
     found = judge(model(wrong), gate)(champion(model((0, 0))))
     assert not found.passed
-    assert found.told == f"accuracy 0.850 < 1.000 of 2026110301 on {place}, p < 0.001"
+    assert found.reason == f"accuracy 0.850 < 1.000 of 2026110301 on {place}, p < 0.001"
 
 
 def test_better_on_one_does_not_make_up_for_worse_on_the_other(model: MakeModel) -> None:
@@ -101,14 +101,14 @@ def test_better_on_one_does_not_make_up_for_worse_on_the_other(model: MakeModel)
 
 def test_the_level_decides_what_counts(model: MakeModel) -> None:
     candidate, other = model((0, 8)), champion(model((0, 1)))  # seven reviews against it: p = 2 / 2^7
-    assert not judge(candidate, dataclasses.replace(GATE, level=0.05))(other).passed
-    assert judge(candidate, dataclasses.replace(GATE, level=0.01))(other).passed
+    assert not judge(candidate, replace(GATE, level=0.05))(other).passed
+    assert judge(candidate, replace(GATE, level=0.01))(other).passed
 
 
 def test_without_a_holdout_every_line_is_about_the_eval_split(model: MakeModel) -> None:
     alone = judge(model((0, 0)), sets=(SPLIT,))
-    assert alone(None).told == "accuracy 1.000 on the eval split, judged by the floors alone"
-    told = alone(champion(model((0, 0)))).told
+    assert alone(None).reason == "accuracy 1.000 on the eval split, judged by the floors alone"
+    told = alone(champion(model((0, 0)))).reason
     assert told == "accuracy 1.000 vs 1.000 of 2026110301 on the eval split, no difference (p = 1)"
 
 
@@ -116,7 +116,7 @@ def test_the_floor_holds_on_the_holdout_too(model: MakeModel) -> None:
     for other in (None, champion(model((0, 90)))):
         found = judge(model((0, 80)))(other)
         assert not found.passed
-        assert found.told == "accuracy 0.600 < 0.700, the floor, on sample-v1"
+        assert found.reason == "accuracy 0.600 < 0.700, the floor, on sample-v1"
 
 
 def test_an_accuracy_equal_to_the_floor_is_good_enough(model: MakeModel) -> None:
@@ -132,18 +132,18 @@ def with_questions(count: int) -> ReviewSet:
 def test_a_slice_has_a_floor_of_its_own(model: MakeModel) -> None:
     found = judge(model((0, 40)), sets=(with_questions(60),))(None)
     assert not found.passed
-    assert found.told == "accuracy 0.333 < 0.500, the floor of slices, on sample-v1 where question=yes (60 reviews)"
+    assert found.reason == "accuracy 0.333 < 0.500, the floor of slices, on sample-v1 where question=yes (60 reviews)"
     assert found.metrics["sets"][0]["slices"]["question=yes"] == {"n": 60, "accuracy": pytest.approx(1 / 3)}
 
 
 def test_a_slice_of_few_reviews_has_none(model: MakeModel) -> None:
     few = with_questions(49)
     assert judge(model((0, 40)), sets=(few,))(None).passed
-    assert not judge(model((0, 40)), dataclasses.replace(GATE, slice_minimum=49), (few,))(None).passed
+    assert not judge(model((0, 40)), replace(GATE, slice_minimum=49), (few,))(None).passed
 
 
 def test_the_floor_of_slices_can_be_switched_off(model: MakeModel) -> None:
-    assert judge(model((0, 40)), dataclasses.replace(GATE, slice_floor=0.0), (with_questions(60),))(None).passed
+    assert judge(model((0, 40)), replace(GATE, slice_floor=0.0), (with_questions(60),))(None).passed
 
 
 def test_the_slices_are_those_of_the_evaluator() -> None:
@@ -186,7 +186,7 @@ def test_the_candidate_is_scored_once_for_all_champions(tmp_path: Path, model: M
     first = asked(champion(model((10, 36))))
     shutil.rmtree(candidate)
     assert asked(champion(model((10, 36)))) == first
-    assert asked(Champion(VERSION + 1, model((0, 0)))).told.startswith("accuracy 0.900 < 1.000 of 2026110302")
+    assert asked(Champion(VERSION + 1, model((0, 0)))).reason.startswith("accuracy 0.900 < 1.000 of 2026110302")
     assert asked(None).passed
 
 
@@ -234,7 +234,7 @@ def test_there_must_be_something_to_judge_it_on(model: MakeModel) -> None:
 def test_a_model_within_its_limits_has_no_objections(model: MakeModel) -> None:
     folder = model((0, 0))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    gate = dataclasses.replace(GATE, max_bytes=size, max_latency_ms=25.0)
+    gate = replace(GATE, max_bytes=size, max_latency_ms=25.0)
     assert promotion_gate.objections(folder, gate, 0.025) == ()
     assert promotion_gate.objections(folder, GATE, None) == ()
 
@@ -242,7 +242,7 @@ def test_a_model_within_its_limits_has_no_objections(model: MakeModel) -> None:
 def test_a_model_that_is_too_large_or_too_slow_is_objected_to_with_numbers(tmp_path: Path) -> None:
     (tmp_path / "variables").mkdir()
     (tmp_path / "variables" / "data").write_bytes(bytes(2_000_000))
-    gate = dataclasses.replace(GATE, max_bytes=1_999_999, max_latency_ms=25.0)
+    gate = replace(GATE, max_bytes=1_999_999, max_latency_ms=25.0)
     assert promotion_gate.objections(tmp_path, gate, 0.02502) == (
         "the model has 2,000,000 bytes > 1,999,999, its limit (gate.max_bytes)",
         "the server takes 25.02 ms > 25.00 ms for a review, its limit (gate.max_latency_ms)",
@@ -250,7 +250,7 @@ def test_a_model_that_is_too_large_or_too_slow_is_objected_to_with_numbers(tmp_p
 
 
 def test_a_time_that_was_not_measured_is_an_objection_where_it_has_a_limit(tmp_path: Path) -> None:
-    gate = dataclasses.replace(GATE, max_latency_ms=25.0)
+    gate = replace(GATE, max_latency_ms=25.0)
     assert promotion_gate.objections(tmp_path, gate, None) == (
         "InfraValidator measured no time for a review, and its limit is 25 ms",
     )

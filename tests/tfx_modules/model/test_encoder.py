@@ -1,7 +1,7 @@
 """The pretrained encoder is found, checked and loaded."""
 
-import dataclasses
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +61,7 @@ def test_bytes_that_are_not_pinned_are_not_checked(tmp_path: Path) -> None:
     config = EncoderSettings(vocab=str(vocab), vocab_sha256="")
     assert encoder.vocab_path(config) == vocab
     digest = hashlib.sha256(vocab.read_bytes()).hexdigest()
-    assert encoder.vocab_path(dataclasses.replace(config, vocab_sha256=digest)) == vocab
+    assert encoder.vocab_path(replace(config, vocab_sha256=digest)) == vocab
 
 
 def test_the_pinned_encoder_has_six_layers_of_384() -> None:

@@ -1,10 +1,10 @@
 """The exported model stands alone: TensorFlow and TensorFlow Text are all that it needs."""
 
-import dataclasses
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +217,7 @@ def test_in_lower_precision_it_says_nearly_the_same_with_half_the_bytes_for_each
 def test_a_graph_of_another_input_length_is_refused(
     tmp_path: Path, classifier: keras.Model, transform: tft.TFTransformOutput, encoder_config: EncoderSettings
 ) -> None:
-    other = dataclasses.replace(encoder_config, max_tokens=16)
+    other = replace(encoder_config, max_tokens=16)
     with pytest.raises(SettingsError, match=r"graph gives 32 tokens; allowed: .*settings, 16\. Run Transform again"):
         export.save(classifier, transform, other, str(tmp_path / "1"), lengths=(16,))
 

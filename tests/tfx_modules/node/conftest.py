@@ -1,6 +1,5 @@
 """One node server and one tiny compiled pipeline for all tests of the node command."""
 
-import dataclasses
 import importlib
 import json
 import os
@@ -12,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def compiled(module_root: Path) -> Path:
     return path
 
 
-@dataclasses.dataclass
+@dataclass
 class NodeServer:
     """A running node server."""
 
@@ -112,7 +112,7 @@ def node_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeServer
     assert server.process.wait(timeout=START_SECONDS) == 0, server.log.read_text(encoding="utf-8")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Ended:
     """How a node ended, and what it said."""
 
@@ -125,7 +125,7 @@ class Ended:
         return self.outcome[name]
 
 
-@dataclasses.dataclass
+@dataclass
 class Nodes:
     """Runs nodes of the tiny pipeline on a metadata store of their own."""
 
@@ -133,7 +133,7 @@ class Nodes:
     module_root: Path
     pipeline: Path
     state: Path
-    request: dict[str, Any] = dataclasses.field(default_factory=dict)
+    request: dict[str, Any] = field(default_factory=dict)
 
     def message(self, node: str, run_id: str, parameters: dict[str, Any], **changes: Any) -> dict[str, Any]:
         request = {

@@ -4,10 +4,10 @@
 The gates take a component for what the name of its class says, so that some here have the names of TFX's own.
 """
 
-import dataclasses
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -126,7 +126,7 @@ def Measure(statistics: Out[ExampleStatistics], words: Parameter[str]) -> None:
     made = tfdv.generate_statistics_from_dataframe(frame)
     (folder / "FeatureStats.pb").write_bytes(made.SerializeToString())
     statistics.split_names = '["train"]'
-    day = dataclasses.replace(profile.EMPTY, rows=len(frame))
+    day = replace(profile.EMPTY, rows=len(frame))
     Path(statistics.uri, profile.FILE).write_text(profile.to_json({"1970-01-01": day}), encoding="utf-8")
 
 

@@ -1,6 +1,5 @@
 """The server with nodes of a few lines, so that what happens to processes and sockets can be seen in a moment."""
 
-import dataclasses
 import json
 import shutil
 import signal
@@ -9,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ print(os.getpid(), child.pid, flush=True)
 """
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class LightServer:
     process: subprocess.Popen[str]
     path: Path

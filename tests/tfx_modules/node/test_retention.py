@@ -1,11 +1,11 @@
 """Retention of what real nodes have left: TFX's own cache and resolvers find nothing that is gone."""
 
-import dataclasses
 import datetime as dt
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from tests.tfx_modules.node.conftest import Ended, Nodes
@@ -27,7 +27,7 @@ def _retain(nodes: Nodes, now: dt.datetime = LATER, **rules: int) -> list[Item]:
         spans=nodes.state / "spans",
         logs=(),
     )
-    return retain(dataclasses.replace(RULES, **rules), where, dry_run=False, now=now)
+    return retain(replace(RULES, **rules), where, dry_run=False, now=now)
 
 
 def _push(nodes: Nodes, run_id: str, text: str, day: int) -> Ended:

@@ -1,10 +1,10 @@
 """The compiled pipeline: reviewed as a file, the same everywhere."""
 
-import dataclasses
 import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,9 @@ def test_settings_that_cannot_be_used_are_named_and_nothing_is_written(
 
 def test_making_the_pipeline_does_not_change_its_settings() -> None:
     config = load_settings(compiling.SETTINGS)
-    before = dataclasses.asdict(config)
+    before = asdict(config)
     create_pipeline(config)
-    assert dataclasses.asdict(config) == before
+    assert asdict(config) == before
 
 
 def test_the_nodes(nodes: dict[str, Any]) -> None:

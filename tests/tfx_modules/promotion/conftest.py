@@ -1,7 +1,7 @@
-"""A ledger and a shelf of the test's own, and models to promote."""
+"""A ledger and a model repository of the test's own, and models to promote."""
 
-import dataclasses
 import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ def refuses(champion: Champion | None) -> GateResult:
     return GateResult(False, f"worse than {champion.version}" if champion else "under the floor")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Site:
     """Where one model's promotions are kept."""
 

@@ -13,7 +13,7 @@ from tfx_modules.promotion.rollback import RollbackRequest, roll_back
 
 
 def accept(champion: Champion | None) -> GateResult:
-    return GateResult(passed=True, told=f"as good as {champion.version}" if champion else "the first one")
+    return GateResult(passed=True, reason=f"as good as {champion.version}" if champion else "the first one")
 
 
 def main(folder: Path, what: str, kill_at: int) -> None:

@@ -5,11 +5,11 @@ and giving back of the ledger's lock, and each change of the file system. The le
 lock is the simulation's, so that an order can be played; what the databases promise is tested with themselves.
 """
 
-import dataclasses
 import datetime as dt
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -105,13 +105,13 @@ class MemoryLedger(Ledger):
         return self._holder is not None
 
 
-@dataclasses.dataclass
+@dataclass
 class World:
-    """A ledger and a shelf, and the actors that are at work."""
+    """A ledger and a model repository, and the actors that are at work."""
 
     ledger: MemoryLedger
     repository: ModelRepository
-    actors: list[Actor] = dataclasses.field(default_factory=list)
+    actors: list[Actor] = field(default_factory=list)
 
     def start(self, work: Callable[[], None]) -> None:
         """Add somebody."""

@@ -1,9 +1,9 @@
 """The ledger on both of its databases: a SQLite file, and a real PostgreSQL."""
 
-import dataclasses
 import datetime as dt
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,9 +33,7 @@ PROMOTION = Draft(
 
 
 def next_run(name: str) -> Draft:
-    return dataclasses.replace(
-        PROMOTION, run=dataclasses.replace(RUN, run_id=name), kind=EventKind.BLOCKED, version=None
-    )
+    return replace(PROMOTION, run=replace(RUN, run_id=name), kind=EventKind.BLOCKED, version=None)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -107,8 +105,8 @@ def test_an_error_leaves_nothing_behind(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     "second",
     [
-        dataclasses.replace(PROMOTION, kind=EventKind.BLOCKED, version=None),
-        dataclasses.replace(PROMOTION, run=dataclasses.replace(RUN, run_id="another")),
+        replace(PROMOTION, kind=EventKind.BLOCKED, version=None),
+        replace(PROMOTION, run=replace(RUN, run_id="another")),
     ],
     ids=["a second verdict of a run", "a second promotion of a version"],
 )

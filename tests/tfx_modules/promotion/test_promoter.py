@@ -1,5 +1,5 @@
-import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,14 +10,14 @@ from tfx_modules.promotion.exceptions import ChampionUnusableError, PromotionErr
 from tfx_modules.promotion.promoter import MOST_TURNS, Champion, GateResult
 
 
-def told(event: Event) -> tuple[str, int | None]:
+def outcome(event: Event) -> tuple[str, int | None]:
     return event.kind.value, event.version
 
 
 def test_versions_are_made_of_data_date_and_sequence(site: Site) -> None:
     events = [site.promote(site.candidate(day, name)) for day, name in ((3, "a"), (4, "a"), (4, "b"), (5, "a"))]
 
-    assert [told(event) for event in events] == [
+    assert [outcome(event) for event in events] == [
         ("promoted", 2026110301),
         ("promoted", 2026110401),
         ("promoted", 2026110402),
@@ -32,7 +32,7 @@ def test_a_model_of_an_older_date_is_judged_and_recorded_and_not_promoted(site: 
 
     event = site.promote(site.candidate(4))
 
-    assert told(event) == ("superseded", None)
+    assert outcome(event) == ("superseded", None)
     assert event.reason == "data date 2026-11-04 is before 2026-11-05 of 2026110501 in service; as good as 2026110501"
     assert site.served == 2026110501
 
@@ -42,9 +42,9 @@ def test_an_older_date_is_promoted_where_it_is_asked_for_and_is_then_the_largest
 
     event = site.promote(site.candidate(4, older=True))
 
-    assert told(event) == ("promoted", 2026110401)
+    assert outcome(event) == ("promoted", 2026110401)
     assert site.repository.served_versions() == {2026110401}
-    assert told(site.promote(site.candidate(5, "b"))) == ("promoted", 2026110502)
+    assert outcome(site.promote(site.candidate(5, "b"))) == ("promoted", 2026110502)
     assert site.served == 2026110502
 
 
@@ -53,16 +53,16 @@ def test_a_model_that_is_worse_is_blocked_with_the_judge_s_words(site: Site) -> 
 
     event = site.promote(site.candidate(5), refuses)
 
-    assert (told(event), event.reason) == (("blocked", None), "worse than 2026110401")
+    assert (outcome(event), event.reason) == (("blocked", None), "worse than 2026110401")
     assert site.served == 2026110401
 
 
 def test_what_earlier_gates_found_is_the_reason_and_nobody_judges(site: Site) -> None:
-    candidate = dataclasses.replace(site.candidate(5), objections=("accuracy 0.6 < floor 0.7", "could not be served"))
+    candidate = replace(site.candidate(5), objections=("accuracy 0.6 < floor 0.7", "could not be served"))
 
     event = site.promote(candidate, lambda _: pytest.fail("was judged"))
 
-    assert (told(event), event.reason) == (("blocked", None), "accuracy 0.6 < floor 0.7; could not be served")
+    assert (outcome(event), event.reason) == (("blocked", None), "accuracy 0.6 < floor 0.7; could not be served")
 
 
 def test_a_run_keeps_its_verdict_however_often_it_is_pushed(site: Site) -> None:
@@ -80,14 +80,14 @@ def test_the_same_bytes_as_in_service_change_nothing(site: Site) -> None:
 
     event = site.promote(site.candidate(5, "b", content="same"))
 
-    assert told(event) == ("unchanged", None)
+    assert outcome(event) == ("unchanged", None)
     assert event.reason == "the model is the same, byte for byte, as 2026110501, which is in service"
 
 
 def test_the_same_bytes_trained_on_newer_data_are_promoted_like_others(site: Site) -> None:
     site.promote(site.candidate(5, content="same"))
 
-    assert told(site.promote(site.candidate(6, content="same"))) == ("promoted", 2026110601)
+    assert outcome(site.promote(site.candidate(6, content="same"))) == ("promoted", 2026110601)
 
 
 def test_the_same_bytes_as_what_was_rolled_back_do_not_come_back(site: Site) -> None:
@@ -97,7 +97,7 @@ def test_the_same_bytes_as_what_was_rolled_back_do_not_come_back(site: Site) -> 
 
     event = site.promote(site.candidate(5, "b", content="rude"))
 
-    assert told(event) == ("blocked", None)
+    assert outcome(event) == ("blocked", None)
     assert event.reason == "the model is the same, byte for byte, as 2026110501, which was rolled back"
 
 
@@ -118,7 +118,7 @@ def test_a_candidate_whose_champion_is_replaced_meanwhile_is_judged_against_the_
 
     event = site.promote(site.candidate(6), overtaken_by(site, 4, 5))
 
-    assert (told(event), event.champion, event.reason) == (
+    assert (outcome(event), event.champion, event.reason) == (
         ("promoted", 2026110601),
         2026110501,
         "as good as 2026110501",
@@ -130,7 +130,7 @@ def test_a_candidate_that_is_overtaken_by_newer_data_is_superseded(site: Site) -
 
     event = site.promote(site.candidate(5), overtaken_by(site, 6))
 
-    assert told(event) == ("superseded", None)
+    assert outcome(event) == ("superseded", None)
     assert site.served == 2026110601
 
 
@@ -154,7 +154,7 @@ def test_a_champion_that_was_changed_is_not_compared_with_and_the_reason_says_so
 
     event = site.promote(site.candidate(5))
 
-    assert told(event) == ("promoted", 2026110501)
+    assert outcome(event) == ("promoted", 2026110501)
     assert event.reason.startswith("the first one; not compared with 2026110401: ")
     assert "saved_model.pb (changed)" in event.reason
 

@@ -107,12 +107,12 @@ def test_what_was_in_service_at_any_time(site: Site) -> None:
 
     serving_periods = history.serving_periods(events)
 
-    assert [(spell.event.version, spell.until) for spell in serving_periods] == [
+    assert [(period.event.version, period.until) for period in serving_periods] == [
         (2026110301, at[1]),
         (2026110401, at[2]),
         (2026110301, None),
     ]
-    for spell, after in itertools.pairwise(serving_periods):
-        assert spell.until == after.event.at
+    for period, after in itertools.pairwise(serving_periods):
+        assert period.until == after.event.at
     assert history.service(events, at[1]).live == 2026110401
     assert history.service(events, at[0] - dt.timedelta(seconds=1)).live is None

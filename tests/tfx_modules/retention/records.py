@@ -1,8 +1,8 @@
 """A pipeline's folder and its ML Metadata, written as TFX writes them: by ml_metadata itself, on a real database."""
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ DAY = dt.timedelta(days=1)
 TABLES = "artifact artifactproperty execution executionproperty event eventpath context association attribution"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Made:
     """An execution, and what it made or took."""
 
@@ -138,7 +138,7 @@ def places(folder: Path, metadata: str = "") -> Places:
 
 def remove_all_but(where: Places, *, dry_run: bool = False, now: dt.datetime = NOW, **rules: int) -> list[Item]:
     """Have retention do its work by some rules; the others keep all."""
-    return retain(dataclasses.replace(KEEP_ALL, **rules), where, dry_run=dry_run, now=now)
+    return retain(replace(KEEP_ALL, **rules), where, dry_run=dry_run, now=now)
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -1,7 +1,7 @@
 """What goes of any graph of executions and artifacts."""
 
-import dataclasses
 import datetime as dt
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 
 def wanted(**changes: object) -> Wanted:
-    return dataclasses.replace(
+    return replace(
         Wanted(runs=frozenset({"a"}), models=(), since=SINCE, now=NOW, root=ROOT),
         **changes,  # type: ignore[arg-type] # by name
     )
@@ -58,7 +58,7 @@ def without(graph: Graph, choice: Choice) -> Graph:
     rows = {number: item for number, item in graph.artifacts.items() if number not in going(graph, choice)}
     return Graph(
         {number: graph.executions[number] for number in stay},
-        {**rows, **{item: dataclasses.replace(graph.artifacts[item], gone=True) for item in going(graph, choice)}},
+        {**rows, **{item: replace(graph.artifacts[item], gone=True) for item in going(graph, choice)}},
         {number: graph.outputs[number] for number in stay},
         {number: graph.touched[number] for number in stay},
     )

@@ -54,7 +54,7 @@ def test_json_for_programs(tmp_path: Path) -> None:
     assert 31 <= item.pop("age_days") < 32
     assert item == {"kind": "log", "what": "logs/run", "bytes": 7, "why": "1 file without a line for 30 days"}
     assert (answer["dry_run"], answer["totals"]) == (True, {kind: {"count": 1, "bytes": 7} for kind in ("log", "all")})
-    assert answer["table"].endswith("Would go: log 1 (7 B); together 7 B.")
+    assert answer["table"].endswith("Would remove: log 1 (7 B); 7 B in all.")
     assert log.exists()
 
 
@@ -65,9 +65,9 @@ def test_a_table_for_people(tmp_path: Path) -> None:
 
     assert heading.split() == ["KIND", "WHAT", "AGE", "SIZE", "WHY"]
     assert line.split()[:2] == ["log", "logs/run"]
-    assert (empty, summary) == ("", "Gone: log 1 (7 B); together 7 B.")
+    assert (empty, summary) == ("", "Removed: log 1 (7 B); 7 B in all.")
     assert not log.exists()
-    assert run(request(tmp_path)).stdout == "Nothing was to go.\n"
+    assert run(request(tmp_path)).stdout == "There was nothing to remove.\n"
 
 
 def test_what_cannot_be_used_is_told_in_a_line_without_its_password(tmp_path: Path) -> None:

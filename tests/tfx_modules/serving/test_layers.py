@@ -34,8 +34,8 @@ def imported(module: str) -> set[str]:
 
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_knows_no_protocol(module: str) -> None:
-    edges = ("http", "starlette", "uvicorn", "grpc", "tensorflow_serving", "tfx_modules.serving.rest")
-    assert not [name for name in imported(module) if name.startswith((*edges, "tfx_modules.serving.grpc"))]
+    frontends = ("http", "starlette", "uvicorn", "grpc", "tensorflow_serving", "tfx_modules.serving.rest")
+    assert not [name for name in imported(module) if name.startswith((*frontends, "tfx_modules.serving.grpc"))]
 
 
 def modules_after(statement: str) -> set[str]:

@@ -122,7 +122,7 @@ def test_the_refusal_says_what_to_do(limited: ModelServerProcess, rest: Ask, rpc
     with under_way(limited, long, rest, rpc, rest):
         answer = httpx.post(url(limited), json=slow(1), trust_env=False)
         status = httpx.get(f"{limited.rest_url}/v1/models/{MODEL}", trust_env=False)
-    assert answer.json()["error"].startswith("the server is answering 2 requests and 1 wait, which is as many as may")
+    assert answer.json()["error"].startswith("the server is answering 2 requests and 1 wait, which is the limit")
     assert status.status_code == 200, "a status takes no place"
 
 

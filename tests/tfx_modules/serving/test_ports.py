@@ -22,10 +22,10 @@ from tfx_modules.serving.rest.server import RestServer
 
 
 def test_two_free_ports_are_found_when_none_is_named() -> None:
-    claims = bind_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
-    assert len({claim.port for claim in claims} - {0}) == 2
-    for claim in claims:
-        claim.release()
+    bound_ports = bind_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
+    assert len({bound_port.port for bound_port in bound_ports} - {0}) == 2
+    for bound_port in bound_ports:
+        bound_port.release()
 
 
 def test_a_host_that_is_not_an_address_is_named() -> None:
@@ -53,21 +53,21 @@ def test_a_taken_port_is_reported_before_tensorflow_is_imported(flag: str) -> No
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
 def test_a_port_that_is_taken_after_all_is_named_too(flag: str) -> None:
-    grpc_claim, rest_claim = bind_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
-    claim = grpc_claim if flag == "--port" else rest_claim
+    grpc_port, rest_port = bind_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
+    bound_port = grpc_port if flag == "--port" else rest_port
 
     async def start() -> None:
         registry, loader = Registry(), ThreadPoolExecutor(1)
         data_plane = DataPlane(registry)
         if flag == "--port":
             manager = ModelManager(registry=registry, loader=loader, load=load_model)
-            await GrpcServer(data_plane, manager, grpc_claim).start()
+            await GrpcServer(data_plane, manager, grpc_port).start()
         else:
-            await RestServer(create_app(data_plane), rest_claim.held).start()
+            await RestServer(create_app(data_plane), rest_port.held).start()
 
-    with grpc_claim.held, rest_claim.held, socket.socket() as rival:
+    with grpc_port.held, rest_port.held, socket.socket() as rival:
         rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        rival.bind(("127.0.0.1", claim.port))
+        rival.bind(("127.0.0.1", bound_port.port))
         rival.listen()
         with pytest.raises(PortError, match=f"taken meanwhile; give another with {flag}"):
             asyncio.run(start())

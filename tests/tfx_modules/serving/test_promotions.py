@@ -44,7 +44,7 @@ class Site:
 
 
 def _accept(champion: Champion | None) -> GateResult:
-    return GateResult(passed=True, told=f"as good as {champion.version}" if champion else "the first one")
+    return GateResult(passed=True, reason=f"as good as {champion.version}" if champion else "the first one")
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Runs the pipeline's own data nodes, as the node command does, on days of reviews that a test makes."""
 
 import csv
-import dataclasses
 import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def sample_day(day: str) -> list[Row]:
         return [row for row in csv.DictReader(file) if row["date"] == day]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class DataNodes:
     """A pipeline folder with a metadata store of its own."""
 

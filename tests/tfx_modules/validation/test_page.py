@@ -1,7 +1,7 @@
 """The page that a run leaves."""
 
-import dataclasses
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,11 +18,11 @@ HOSTILE = "<img src=x onerror=alert(1)> & \"quotes\" 'too' $x^2$ $"
 
 def day(rows: int) -> Profile:
     counts = {name: (rows, *EMPTY.counts[name][1:]) for name in profile.SIZES}
-    return dataclasses.replace(EMPTY, rows=rows, counts=counts)
+    return replace(EMPTY, rows=rows, counts=counts)
 
 
 DAYS: Days = {f"2026-11-{number:02}": day(60 + number) for number in range(1, 15)}
-NONE = ChampionData({}, "none yet: nothing to compare with")
+NONE = ChampionData({}, "none yet; skew was not checked")
 
 
 def report(

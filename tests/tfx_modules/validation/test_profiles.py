@@ -1,8 +1,8 @@
 """Counts of days, and the distances between them."""
 
-import dataclasses
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ def sample(weights: Sequence[float], count: int, name: str, seed: int = 0) -> Pr
     chances = np.array(weights) / sum(weights)
     places = np.random.default_rng(seed).choice(len(weights), size=count, p=chances)
     counts = np.bincount(places, minlength=profile.SIZES[name])
-    return dataclasses.replace(EMPTY, rows=count, counts={**EMPTY.counts, name: tuple(map(int, counts))})
+    return replace(EMPTY, rows=count, counts={**EMPTY.counts, name: tuple(map(int, counts))})
 
 
 def exact(shares: Sequence[float], other: Sequence[float]) -> float:
@@ -161,6 +161,6 @@ def test_a_single_long_review_changes_next_to_nothing() -> None:
     words = sample([0, 0, 0, 0, 0, 1, 1, 1], 70, "words")
     counts = list(words.counts["words"])
     counts[-1] = 1  # of more than 4,000 words
-    longer = dataclasses.replace(words, rows=71, counts={**words.counts, "words": tuple(counts)})
+    longer = replace(words, rows=71, counts={**words.counts, "words": tuple(counts)})
     (found,) = distance.compare(longer, words, Distances())
     assert found.value < 0.02

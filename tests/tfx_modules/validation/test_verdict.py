@@ -1,6 +1,6 @@
 """From what was found to what it does."""
 
-import dataclasses
+from dataclasses import replace
 
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -15,9 +15,7 @@ STRANGE = Anomaly("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "sentiment", "sentiment:
 
 
 def day(negative: int, positive: int) -> Profile:
-    return dataclasses.replace(
-        EMPTY, rows=negative + positive, counts={**EMPTY.counts, "sentiment": (negative, positive, 0)}
-    )
+    return replace(EMPTY, rows=negative + positive, counts={**EMPTY.counts, "sentiment": (negative, positive, 0)})
 
 
 def settings(**severity: str) -> ValidationSettings:
@@ -62,7 +60,7 @@ def test_without_anomalies_there_is_nothing_to_say() -> None:
 
 
 def test_a_reason_is_one_line_of_bounded_length() -> None:
-    found = verdict.judge([dataclasses.replace(MISSING, text="a\nb" + "c" * 1000)], [], ValidationSettings())
+    found = verdict.judge([replace(MISSING, text="a\nb" + "c" * 1000)], [], ValidationSettings())
     assert found.reason.startswith("blocked: a bccc")
     assert found.reason.endswith(" ...")
     assert len(found.reason) < 320
@@ -147,7 +145,7 @@ def split(name: str, kind: str, rows: int, present: int | None) -> anomalies.Spl
 )
 def test_missing_values_are_counted_over_all_splits(present: int | None, text: str) -> None:
     kind = "FEATURE_TYPE_LOW_FRACTION_PRESENT"
-    whole = dataclasses.replace(split("train", kind, 600, 600), anomalies=anomalies_pb2.Anomalies())
+    whole = replace(split("train", kind, 600, 600), anomalies=anomalies_pb2.Anomalies())
     assert anomalies.read([whole, split("eval", kind, 300, present)]) == [Anomaly(kind, "label", text)]
 
 

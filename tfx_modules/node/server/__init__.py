@@ -1,5 +1,5 @@
 """The node server: imports TensorFlow and TFX once, and runs every node in a fork of itself.
 
-``python -m tfx_modules.node.server --socket PATH``. ``address`` is its socket, ``preload`` what it imports, ``loop``
-waits for whatever happens next, a ``session`` is one client with its node, and ``child`` is what happens in the fork.
+``python -m tfx_modules.node.server --socket PATH``. ``address`` opens its socket, ``preload`` imports the
+libraries, ``loop`` runs the event loop, ``session`` serves one client and its node, and ``child`` runs in the fork.
 """

@@ -43,5 +43,5 @@ if __name__ == "__main__":
     code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # The libraries' own tidying up at exit takes seconds, and has nothing to tidy.
+    # The libraries' exit handlers take seconds, and have nothing to clean up.
     os._exit(code)

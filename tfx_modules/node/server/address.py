@@ -1,4 +1,4 @@
-"""The node server's Unix socket."""
+"""Opens the node server's Unix socket."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def listen(path: Path) -> socket.socket:
-    """Listen on a socket that only this user can reach; whoever reaches it can run code.
+    """Listen on a socket that only this user can reach, since a client can run any code.
 
     Args:
         path: the socket's path. Its folder is made, for this user alone; a socket that nobody listens on is replaced.

@@ -1,4 +1,4 @@
-"""The forked child: becomes a process like one of the node command's own, and runs the node."""
+"""Runs the node in the forked child, after making it a process like one of the node command's own."""
 
 import importlib
 import logging
@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 
 
 def run(*, module_root: Path, request: Any, output: int, server: int) -> NoReturn:
-    """Run a node and exit; never returns, whatever happens.
+    """Run a node and exit; this never returns.
 
     Args:
         module_root: folder whose ``tfx_modules`` is used.

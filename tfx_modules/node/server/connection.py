@@ -1,4 +1,4 @@
-"""The protocol's side of a client: one request line in, JSON lines out."""
+"""Reads a client's request line, and writes JSON lines back."""
 
 import json
 import selectors
@@ -16,7 +16,7 @@ _LONGEST_LINE = 65536
 
 
 class Listener(Protocol):
-    """Whom a connection tells what happens to it."""
+    """Receives the events of a connection."""
 
     def requested(self, line: bytes) -> None:
         """The client has sent its request."""
@@ -29,7 +29,7 @@ class Listener(Protocol):
 
 
 class Connection:
-    """Buffers in both directions; never blocks."""
+    """A client's connection, buffered in both directions; it never blocks."""
 
     def __init__(self, client: socket.socket, watcher: Watcher, listener: Listener) -> None:
         client.settimeout(0)
@@ -45,7 +45,7 @@ class Connection:
 
     @property
     def congested(self) -> bool:
-        """Whether the client is so slow that no more should be sent."""
+        """Whether the client is so slow that nothing more should be sent now."""
         return len(self._outgoing) > BACKLOG
 
     @property

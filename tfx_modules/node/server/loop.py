@@ -1,4 +1,4 @@
-"""The node server's loop: one thread, since only a process with one thread can be forked safely."""
+"""Runs the node server's event loop, in one thread: only a process with one thread can be forked safely."""
 
 import selectors
 import signal
@@ -14,7 +14,7 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Server:
-    """Accepts clients and waits for whatever happens next, until a signal stops it.
+    """Accepts clients and runs their sessions, until a signal stops it.
 
     It is a context manager: inside, SIGTERM, SIGINT and SIGHUP mean stop; at its end no node is left.
     """
@@ -73,7 +73,7 @@ class Server:
         try:
             client, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
-            return  # it has gone again
+            return  # the client has closed the connection again
         self._sessions.add(Session(client, self._watcher, self._sessions.discard))
 
     def _stop(self, number: int, frame: FrameType | None) -> None:

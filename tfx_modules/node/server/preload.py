@@ -1,4 +1,4 @@
-"""What the node server imports before it forks."""
+"""Imports the libraries that nodes need, before the node server forks."""
 
 import gc
 import importlib
@@ -24,7 +24,7 @@ _MODULES = (
     "tfx.orchestration.local.runner_utils",
     "tfx.orchestration.portable.launcher",
 )
-"""Libraries alone, never ``tfx_modules``, which each node has in its own version. None of them touches a device or
+"""Only libraries, never ``tfx_modules``, of which each node has its own version. None of them touches a device or
 starts a Python thread when imported; a fork would not have either."""
 
 _logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def preload(stopping: Callable[[], bool]) -> None:
     """Import the libraries, and keep the garbage collector from touching them, so that forks go on sharing the memory.
 
     Args:
-        stopping: asked between two imports; when it is true, the rest is left.
+        stopping: called between two imports; when it returns true, the other imports are left out.
     """
     start = time.monotonic()
     for name in _MODULES:

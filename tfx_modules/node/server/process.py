@@ -1,4 +1,4 @@
-"""A node's process, as the server sees it."""
+"""Starts, cancels and reaps the process of a node."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ class NodeProcess:
         self._signal(signal.SIGKILL)
 
     def reap(self) -> int:
-        """Take note of the process's end, and kill what it has left behind.
+        """Wait for the ended process, and kill the processes that it has left behind.
 
         Returns:
             Its exit code; negative: the signal that ended it.
@@ -80,5 +80,5 @@ class NodeProcess:
         try:
             os.killpg(self._pid, number)
         except ProcessLookupError:
-            # It is so young that it has no session of its own yet.
+            # The child has not made a session of its own yet.
             os.kill(self._pid, number)

@@ -1,4 +1,4 @@
-"""One client of the node server, with the node that it asked for."""
+"""Serves one client of the node server, from its request to the exit code of its node."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _BAD_REQUEST = 2
 
 
 class Session:
-    """From the request to the exit code. Never blocks: the watcher and ``tick`` move it on."""
+    """One client and its node. It never blocks: the watcher and ``tick`` move it on."""
 
     def __init__(self, client: socket.socket, watcher: Watcher, finished: Callable[["Session"], None]) -> None:
         """Take over an accepted connection.
@@ -53,7 +53,7 @@ class Session:
         return self._node.kill_at if self._node else None
 
     def tick(self) -> None:
-        """Do what the deadline is for."""
+        """Act on a deadline that has passed."""
         if self._node is None:
             return
         if self._drain_until is None:
@@ -88,12 +88,12 @@ class Session:
         self._watcher.watch(self._node.output, selectors.EVENT_READ, self._node_printed)
 
     def hung_up(self) -> None:
-        """Cancel: a client closes its end to say so, and may still read how the node ends."""
+        """Cancel the node; a client cancels by closing its end, and may still read how the node ends."""
         self.cancel()
         self._close_if_done()
 
     def drained(self) -> None:
-        """Take up what waited for a slow client."""
+        """Resume the output that waited for a slow client."""
         if self.running and self._node and not self._connection.congested:
             self._watcher.watch(self._node.output, selectors.EVENT_READ, self._node_printed)
         self._close_if_done()

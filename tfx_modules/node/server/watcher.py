@@ -1,4 +1,4 @@
-"""What the server waits for."""
+"""Waits until file descriptors are ready."""
 
 import os
 import selectors
@@ -11,7 +11,7 @@ _WAKE_BYTES = 4096
 
 
 class Watcher:
-    """File descriptors with what to do when they are ready. Not a scheduler: nothing runs but in ``wait``."""
+    """Calls a function when a file descriptor is ready. Not a scheduler: functions run only inside ``wait``."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -49,7 +49,7 @@ class Watcher:
             seconds: longest time; None: without end.
         """
         for key, events in self._selector.select(seconds):
-            # What an earlier one has done may have made a later one needless.
+            # An earlier callback may have stopped the watch of a later one.
             if key.fd in self._selector.get_map():
                 key.data(events)
 

@@ -1,8 +1,8 @@
-"""``python -m tfx_modules.promotion``: asks the ledger, and changes what is in service.
+"""``python -m tfx_modules.promotion``: reads the ledger, and changes which version is in service.
 
-Where the ledger and the models are is in the environment (BERT_SERVICE_LEDGER, BERT_SERVICE_MODELS), for an address may
-hold a password. People use ``bert-service models`` (in a checkout ``scripts/bert models``), which sets both; the
-Airflow side's operators run it with ``--json``.
+The environment has the addresses of the ledger and of the models (BERT_SERVICE_LEDGER, BERT_SERVICE_MODELS), since an
+address may hold a password. People use ``bert-service models`` (in a checkout ``scripts/bert models``), which sets
+both; the Airflow side's operators run it with ``--json``.
 """
 
 import argparse
@@ -30,12 +30,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command.
 
     Returns:
-        The exit code: 0 where what was asked for was found or done, else 1; 2 for wrong arguments.
+        The exit code: 0 where the command found or did what was asked, else 1; 2 for wrong arguments.
     """
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        answer: Answer = options.run(_desk(os.environ), options)
+        answer: Answer = options.run(_context(os.environ), options)
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 1
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program(PROGRAM), description="What is in service, what was, and why; and put another version there."
+        prog=program(PROGRAM),
+        description="Show which versions are and were in service, and why; put another version in service.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for room in (reading, changing, contract):
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _desk(environ: Mapping[str, str]) -> CommandContext:
+def _context(environ: Mapping[str, str]) -> CommandContext:
     return CommandContext(open_ledger(_needed(environ, LEDGER)), ModelRepository(Path(_needed(environ, MODELS))))
 
 

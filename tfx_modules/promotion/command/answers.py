@@ -1,8 +1,8 @@
-"""What the commands work with, and how they answer."""
+"""The context of the commands, and their answers as JSON and as text."""
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from tfx_modules.promotion.events import Event
@@ -12,41 +12,41 @@ from tfx_modules.promotion.repository import ModelRepository
 _COLUMNS = ("WHEN (UTC)", "WHAT", "VERSION", "DATA DATE", "WHO", "WHY")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class CommandContext:
-    """The ledger and the folders that a command is about."""
+    """The ledger and the model repository that a command works on."""
 
     ledger: Ledger
     repository: ModelRepository
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Answer:
-    """What a command found or did, for programs and for people."""
+    """A command's answer, for programs and for people."""
 
     value: Any
     """JSON values."""
     text: str
     found: bool = True
-    """Whether there was anything of what was asked for."""
+    """Whether the command found or did what was asked."""
 
 
 def moment(when: dt.datetime) -> str:
-    """Write a moment to the second."""
+    """Format a moment to the second."""
     return when.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def line(event: Event) -> str:
-    """Tell an event in a line, as logs and notes do: ``blocked: accuracy 0.861 < ...``."""
+    """Format an event as a line, for logs and notes: ``blocked: accuracy 0.861 < ...``."""
     version = f" {event.version}" if event.version else ""
     return f"{event.kind.value}{version}: {event.reason}"
 
 
 def table(events: Iterable[Event]) -> str:
-    """Write events as a table, one line each."""
+    """Format events as a table, one line each."""
     rows = [_COLUMNS, *map(_row, events)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
-    # The last column is as wide as it is.
+    # The last column is not padded.
     cells = [[cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)] for row in rows]
     return "\n".join("  ".join([*line, row[-1]]) for line, row in zip(cells, rows, strict=True))
 

@@ -17,8 +17,10 @@ SERVERS = "BERT_SERVICE_SERVERS"
 
 def add_commands(commands: Any) -> None:
     """Add them to a parser's subparsers."""
-    parser = commands.add_parser("roll-back", help="put an earlier version in service, in seconds")
-    parser.add_argument("--to", type=int, default=None, metavar="VERSION", help="default: the one before")
+    parser = commands.add_parser("roll-back", help="put an earlier version in service")
+    parser.add_argument(
+        "--to", type=int, default=None, metavar="VERSION", help="version to put in service (default: the previous one)"
+    )
     parser.add_argument(
         "--server",
         action="append",
@@ -27,29 +29,31 @@ def add_commands(commands: Any) -> None:
         f"those of the setting model_servers ({SERVERS})",
     )
     for name in ("--dag-id", "--run-id"):
-        parser.add_argument(name, default="", help="(for operators) of the run that asks, which rolls back once")
+        parser.add_argument(name, default="", help="(for operators) names the asking run, which rolls back only once")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each server (60)")
     _say_who_and_why(parser)
     parser.set_defaults(run=roll_back)
-    for name, kind, told in (
-        ("pin", EventKind.PINNED, "keep a version, however old it gets"),
-        ("unpin", EventKind.UNPINNED, "let a version go when its time comes"),
+    for name, kind, description in (
+        ("pin", EventKind.PINNED, "keep a version from being removed by retention"),
+        ("unpin", EventKind.UNPINNED, "let retention remove a version again"),
     ):
-        parser = commands.add_parser(name, help=told)
+        parser = commands.add_parser(name, help=description)
         parser.add_argument("version", type=int)
         _say_who_and_why(parser)
         parser.set_defaults(run=pin, kind=kind)
-    parser = commands.add_parser("settle", help="have the served folder follow the ledger, after a crash or a restore")
-    parser.set_defaults(run=put_right)
+    parser = commands.add_parser(
+        "settle", help="bring the served folder in line with the ledger, after a crash or a restore"
+    )
+    parser.set_defaults(run=settle_served_folder)
 
 
 def _say_who_and_why(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reason", required=True, help="why; goes into the ledger")
-    parser.add_argument("--actor", default="", help="who (default: this user)")
+    parser.add_argument("--reason", required=True, help="reason, recorded in the ledger")
+    parser.add_argument("--actor", default="", help="who decided it (default: this user)")
 
 
 def roll_back(context: CommandContext, options: argparse.Namespace) -> Answer:
-    """Roll back, and wait until the servers have followed."""
+    """Roll back, and wait until the servers answer with the version."""
     asker = (options.dag_id, options.run_id) if options.dag_id and options.run_id else None
     request = rollback.RollbackRequest(actor=_actor(options), reason=options.reason, to=options.to, asker=asker)
     event = rollback.roll_back(context.ledger, context.repository, request)
@@ -69,8 +73,8 @@ def pin(context: CommandContext, options: argparse.Namespace) -> Answer:
     return _done(event)
 
 
-def put_right(context: CommandContext, options: argparse.Namespace) -> Answer:
-    """Settle."""
+def settle_served_folder(context: CommandContext, options: argparse.Namespace) -> Answer:
+    """Bring the served folder in line with the ledger."""
     del options
     live = settle(context.ledger, context.repository).live
     return Answer({"live": live}, f"{live} is in service" if live else "nothing is in service")

@@ -17,16 +17,18 @@ _FIELDS = ("kind", "dag_id", "run_id", "data_date", "first_day", "reason", "acto
 
 def add_commands(commands: Any) -> None:
     """Add them to a parser's subparsers."""
-    parser = commands.add_parser("verdict", help="(for operators) what a run's push came to")
+    parser = commands.add_parser("verdict", help="(for operators) show a run's verdict")
     parser.add_argument("--dag-id", required=True)
     parser.add_argument("--run-id", required=True)
     parser.set_defaults(run=show_verdict)
-    parser = commands.add_parser("record", help="(for operators) write down a run without a push; JSON on stdin")
+    parser = commands.add_parser(
+        "record", help="(for operators) record a run without a push, from JSON on standard input"
+    )
     parser.set_defaults(run=record)
-    parser = commands.add_parser("delivered", help="(for operators) the channels that an event was delivered to")
+    parser = commands.add_parser("delivered", help="(for operators) list the channels that an event was delivered to")
     parser.add_argument("position", type=int)
     parser.set_defaults(run=show_delivered)
-    parser = commands.add_parser("deliver", help="(for operators) note that an event was delivered to a channel")
+    parser = commands.add_parser("deliver", help="(for operators) record that an event was delivered to a channel")
     parser.add_argument("position", type=int)
     parser.add_argument("channel")
     parser.set_defaults(run=deliver)
@@ -39,7 +41,7 @@ def show_verdict(context: CommandContext, options: argparse.Namespace) -> Answer
 
 
 def record(context: CommandContext, options: argparse.Namespace) -> Answer:
-    """Write down why a run came to no push, unless that is there already, or it has a verdict."""
+    """Record why a run had no push, unless that is recorded already, or the run has a verdict."""
     del options
     draft = _draft(_read())
     with context.ledger.exclusive() as held:
@@ -48,14 +50,14 @@ def record(context: CommandContext, options: argparse.Namespace) -> Answer:
 
 
 def show_delivered(context: CommandContext, options: argparse.Namespace) -> Answer:
-    """List channels."""
+    """List the channels that an event was delivered to."""
     with context.ledger.exclusive() as held:
         channels = sorted(held.delivered(options.position))
     return Answer(channels, "\n".join(channels))
 
 
 def deliver(context: CommandContext, options: argparse.Namespace) -> Answer:
-    """Note a delivery."""
+    """Record a delivery."""
     with context.ledger.exclusive() as held:
         if not any(event.position == options.position for event in held.events()):
             raise RefusedError(f"there is no event {options.position} in the ledger; name one that is.")

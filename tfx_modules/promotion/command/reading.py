@@ -1,4 +1,4 @@
-"""The commands that only ask: ``history``, ``live`` and ``why``."""
+"""The commands that only read the ledger: ``history``, ``live`` and ``why``."""
 
 import argparse
 import datetime as dt
@@ -15,13 +15,13 @@ _ONE_DAY = dt.timedelta(days=1)
 
 def add_commands(commands: Any) -> None:
     """Add them to a parser's subparsers."""
-    parser = commands.add_parser("history", help="everything that was decided, the newest last")
-    parser.add_argument("--limit", type=int, default=20, help="how many of the newest (20; 0: all)")
+    parser = commands.add_parser("history", help="list the ledger's events, the newest last")
+    parser.add_argument("--limit", type=int, default=20, help="number of events, from the newest (20; 0: all)")
     parser.set_defaults(run=show_history)
-    parser = commands.add_parser("live", help="the version in service, now or at a time")
+    parser = commands.add_parser("live", help="show the version in service, now or at a time")
     parser.add_argument("--at", default="", help="a day (2026-11-04, yesterday) or a moment (2026-11-04T12:00), UTC")
     parser.set_defaults(run=show_live)
-    parser = commands.add_parser("why", help="what a run, data date or version came to, and why")
+    parser = commands.add_parser("why", help="show what was decided about a run, data date or version, and why")
     parser.add_argument("what", help="a data date (2026-11-04, yesterday), an Airflow run id, or a version")
     parser.set_defaults(run=show_why)
 
@@ -29,26 +29,26 @@ def add_commands(commands: Any) -> None:
 def show_history(context: CommandContext, options: argparse.Namespace) -> Answer:
     """List the newest events."""
     events = context.ledger.events()[-options.limit :]
-    return Answer([event.to_json() for event in events], table(events) if events else "Nothing was decided yet.")
+    return Answer([event.to_json() for event in events], table(events) if events else "The ledger has no events yet.")
 
 
 def show_live(context: CommandContext, options: argparse.Namespace) -> Answer:
-    """Tell what is in service, or was."""
+    """Show the versions that are or were in service."""
     events = context.ledger.events()
     begin, end = _span(options.at)
-    found = [spell for spell in history.serving_periods(events) if spell.touches(begin, end)]
-    told = "\n".join(_tell(spell, events) for spell in found)
+    found = [period for period in history.serving_periods(events) if period.touches(begin, end)]
+    text = "\n".join(_tell(period, events) for period in found)
     at = f" at {options.at}" if options.at else ""
-    return Answer([_to_json(spell) for spell in found], told or f"Nothing was in service{at}.", bool(found))
+    return Answer([_to_json(period) for period in found], text or f"No version was in service{at}.", bool(found))
 
 
 def show_why(context: CommandContext, options: argparse.Namespace) -> Answer:
-    """Tell what became of a run, a data date or a version."""
+    """Show the events of a run, a data date or a version."""
     wanted = str(_day(options.what) or options.what)
     events = history.events_of(context.ledger.events(), wanted)
-    told = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
-    missing = f"The ledger has nothing of {wanted}: no run for it has come to an end, or none was started."
-    return Answer([event.to_json() for event in events], told or missing, bool(events))
+    text = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
+    missing = f"The ledger has no event of {wanted}: no run of it has ended yet, or none was started."
+    return Answer([event.to_json() for event in events], text or missing, bool(events))
 
 
 def _run(event: Event) -> str:
@@ -56,7 +56,7 @@ def _run(event: Event) -> str:
 
 
 def _span(text: str) -> tuple[dt.datetime, dt.datetime]:
-    """Return the time that is meant, as the first moment and the one after the last."""
+    """Return the time that ``--at`` means, as its first moment and the one after its last."""
     if not text:
         now = dt.datetime.now(dt.timezone.utc)
         return now, now + dt.timedelta(microseconds=1)
@@ -83,15 +83,15 @@ def _day(text: str) -> dt.date | None:
         return None
 
 
-def _to_json(spell: history.ServingPeriod) -> dict[str, Any]:
-    event = spell.event.to_json()
-    until = spell.until.isoformat() if spell.until else None
+def _to_json(period: history.ServingPeriod) -> dict[str, Any]:
+    event = period.event.to_json()
+    until = period.until.isoformat() if period.until else None
     return {"version": event["version"], "from": event["at"], "until": until, "event": event}
 
 
-def _tell(spell: history.ServingPeriod, events: list[Event]) -> str:
-    event = spell.event
-    until = f"until {moment(spell.until)}" if spell.until else "until now"
+def _tell(period: history.ServingPeriod, events: list[Event]) -> str:
+    event = period.event
+    until = f"until {moment(period.until)}" if period.until else "until now"
     # A rollback tells nothing of the data; the version's promotion does.
     promotion = history.promotion_of(events, event.version or 0)
     data = f", data {promotion.run.first_day} to {promotion.run.data_date}" if promotion and promotion.run else ""

@@ -1,4 +1,4 @@
-"""Asks a model server, TensorFlow Serving or ours, which version it answers with."""
+"""Waits until a model server, TensorFlow Serving or this project's, answers with a version."""
 
 import http.client
 import json
@@ -25,7 +25,7 @@ def wait_until_served(url: str, version: int, timeout_seconds: float) -> float:
         How long it took, in seconds.
 
     Raises:
-        RefusedError: it was not so in time; what is in the ledger stands.
+        RefusedError: the server did not answer with it in time; the ledger's event remains.
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise RefusedError(f"the server's address is {url!r}; allowed: http(s)://HOST:PORT/v1/models/NAME. Correct it.")

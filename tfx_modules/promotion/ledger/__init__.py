@@ -1,4 +1,4 @@
-"""The ledger: events in a database, appended under a lock that holds across processes and machines."""
+"""The ledger of promotions: events in a database, appended under a lock across processes and machines."""
 
 from tfx_modules.promotion.ledger.ledger import Ledger, Writing, find_ledger, open_ledger
 

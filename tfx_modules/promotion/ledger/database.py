@@ -1,4 +1,4 @@
-"""The database behind a ledger: its address, its lock, its migrations."""
+"""Opens the ledger's database: its transactions, its lock, its migrations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger.tables import HEAD
 
 LOCK_SECONDS = 300
-"""How long somebody waits for the lock; it is held while folders are renamed, never while models are judged."""
+"""How long a process waits for the lock; it is held while folders are renamed, never while models are compared."""
 
 _LOCK = 7_310_579_264_011_001
 """Key of PostgreSQL's advisory lock; any number that others do not use."""

@@ -1,4 +1,4 @@
-"""Reads and appends events."""
+"""Reads and appends the ledger's events."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ def utc_now() -> dt.datetime:
 
 
 class Writing:
-    """The ledger while its lock is held: nobody else reads or writes it."""
+    """The ledger while its lock is held, so that no other process reads or writes it."""
 
     def __init__(self, connection: sa.Connection, clock: Clock) -> None:
         self._connection = connection
@@ -113,7 +113,7 @@ def open_ledger(address: str, clock: Clock = utc_now) -> Ledger:
 
 
 def find_ledger(address: str) -> Ledger | None:
-    """Open a ledger for somebody who only asks, which is no reason to make one.
+    """Open a ledger for reading, without creating one.
 
     Returns:
         The ledger; None: there is none yet.

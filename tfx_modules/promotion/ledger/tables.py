@@ -1,4 +1,4 @@
-"""The ledger's tables, as the newest migration leaves them."""
+"""Declares the ledger's tables, as of the newest migration."""
 
 import datetime as dt
 from typing import Any

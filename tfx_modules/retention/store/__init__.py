@@ -1,1 +1,1 @@
-"""The ML Metadata store as rows: ml_metadata 1.16 can read and write them, and delete none."""
+"""Reads and deletes rows of the ML Metadata store by SQL, since ml_metadata 1.16 cannot delete any."""

@@ -1,4 +1,4 @@
-"""The database behind an ML Metadata store: its address, its transactions, its schema's version."""
+"""Opens the database of an ML Metadata store: its transactions, and its schema's version."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from tfx_modules.retention.exceptions import RetentionError
 from tfx_modules.retention.store import tables
 
 LOCK_SECONDS = 60
-"""How long somebody waits for nodes that write; they do so for moments."""
+"""How long a transaction waits for nodes that write, which takes them moments."""
 
 _LOCKED = "artifact, execution, context, event, association, attribution"
 
@@ -39,7 +39,7 @@ class MetadataDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
-        """Have one state of the store to read; None: there is no store yet.
+        """Open a transaction that reads one state of the store; None: there is no store yet.
 
         Raises:
             RetentionError: the database cannot be used, or has a schema of a version that is not known here.
@@ -50,7 +50,7 @@ class MetadataDatabase:
 
     @contextmanager
     def exclusive(self) -> Iterator[sa.Connection | None]:
-        """Have the store alone; what was changed is kept at the end, or not at all when an error leaves this.
+        """Open a transaction that locks out other writers; it is rolled back when an error leaves it.
 
         Raises:
             RetentionError: as for :meth:`reading`, or nodes wrote for too long.
@@ -66,7 +66,7 @@ class MetadataDatabase:
             return
         try:
             with engine.begin() as connection:
-                # Looked at first: the tables to lock may not be there.
+                # Checked first: the tables to lock may not be there.
                 known = self._file is not None or _is_known(connection)
                 for statement in begin if known else ():
                     connection.exec_driver_sql(statement)

@@ -1,16 +1,16 @@
-"""What ML Metadata knows, as data, and which of it goes. Pure."""
+"""The executions and artifacts of ML Metadata as a graph, and the choice of those to remove. Pure."""
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 STALE = dt.timedelta(days=7)
-"""A node that has been running for so long without a word was killed: tasks here may take hours."""
+"""A node that has been running for so long without a change was killed; tasks may take hours."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Execution:
-    """One try of one node in one run."""
+    """An execution: one try of one node in one run."""
 
     id: int
     type: int
@@ -24,9 +24,9 @@ class Execution:
     """Days and versions of the spans that it has read."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class StoredArtifact:
-    """Something that an execution has made."""
+    """An artifact, as it is stored."""
 
     id: int
     uri: str
@@ -36,15 +36,15 @@ class StoredArtifact:
     """Whether these are hyperparameters that a search found."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Graph:
     """Executions, artifacts, and the events between them."""
 
-    executions: Mapping[int, Execution] = dataclasses.field(default_factory=dict)
-    artifacts: Mapping[int, StoredArtifact] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[int, frozenset[int]] = dataclasses.field(default_factory=dict)
+    executions: Mapping[int, Execution] = field(default_factory=dict)
+    artifacts: Mapping[int, StoredArtifact] = field(default_factory=dict)
+    outputs: Mapping[int, frozenset[int]] = field(default_factory=dict)
     """Artifacts by the execution that made them or took them from the cache."""
-    touched: Mapping[int, frozenset[int]] = dataclasses.field(default_factory=dict)
+    touched: Mapping[int, frozenset[int]] = field(default_factory=dict)
     """Artifacts by execution: its inputs, its outputs, and what a resolver resolved to."""
 
     def all_touched(self, executions: Iterable[int]) -> frozenset[int]:
@@ -52,9 +52,9 @@ class Graph:
         return frozenset().union(*(self.touched.get(number, frozenset()) for number in executions))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What must stay."""
+    """The runs and artifacts that have to be kept."""
 
     runs: frozenset[str]
     """Runs of versions that stay."""
@@ -67,9 +67,9 @@ class Wanted:
     """The pipeline's folder. A run that made something outside of it is not touched."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Choice:
-    """What goes and what stays."""
+    """The executions to remove, and the artifacts and runs to keep."""
 
     executions: frozenset[int]
     """Executions that go, with what they have made."""
@@ -80,7 +80,7 @@ class Choice:
 
 
 def choose(graph: Graph, wanted: Wanted) -> Choice:
-    """Choose what goes.
+    """Choose the executions to remove.
 
     A run stays that is young, is running, or promoted a version that stays. What its executions have touched stays, and
     whatever was made together with something that stays: an execution has all of its outputs or is not there, so
@@ -124,7 +124,7 @@ def _is_running(item: Execution, wanted: Wanted) -> bool:
 
 
 def _needed(graph: Graph, wanted: Wanted) -> frozenset[int]:
-    """Return what later runs look for in the whole store."""
+    """Return the artifacts that later runs resolve from the whole store."""
     living = [item for item in graph.artifacts.values() if not item.gone]
     tuned = [item.id for item in living if item.tuned]
     models = [item.id for item in living if any(f"{uri}/".startswith(f"{item.uri}/") for uri in wanted.models)]

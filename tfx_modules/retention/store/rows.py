@@ -78,7 +78,7 @@ def _artifacts(connection: sa.Connection) -> dict[int, StoredArtifact]:
 
 
 def _span_versions(text: str | None) -> frozenset[tuple[dt.date, int]]:
-    """Read what CsvExampleGen was told; an older pipeline may have told it something else."""
+    """Read CsvExampleGen's span versions; an older pipeline may have written another form."""
     try:
         versions: dict[str, Any] = json.loads(text or "{}")
         return frozenset(

@@ -1,4 +1,4 @@
-"""ML Metadata's tables, as far as they are read or deleted from, of schema version 10.
+"""Declares the tables of ML Metadata (schema version 10) that are read or deleted from.
 
 Names are in lower case: SQLite does not tell cases apart, and PostgreSQL's are so.
 """

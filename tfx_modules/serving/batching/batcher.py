@@ -1,4 +1,4 @@
-"""Computes calls of several requests together, on threads of its own."""
+"""Computes calls of several requests in batches, on threads of its own."""
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
@@ -25,10 +25,10 @@ class _Task:
 
 
 class Batcher:
-    """Puts calls of one signature of one version together while all threads are busy.
+    """Batches calls of one signature of one version while all threads are busy.
 
-    A call whose rows cannot be told (``merging.rows_of``) is computed by itself, in its turn. Where the model fails on
-    a batch, each of its calls is computed by itself: no client is told of another one's mistake.
+    A call whose rows cannot be counted (``merging.rows_of``) is computed by itself, in its turn. Where the model fails
+    on a batch, each of its calls is computed by itself: no client gets an error for another one's call.
     """
 
     def __init__(self, parameters: BatchingParameters, noted: Callable[[int], None] | None = None) -> None:
@@ -36,7 +36,7 @@ class Batcher:
 
         Args:
             parameters: sizes, waiting, threads.
-            noted: is told the rows of each batch, in the event loop's thread.
+            noted: called with the number of rows of each batch, in the event loop's thread.
         """
         self._parameters = parameters
         self._noted = noted
@@ -61,7 +61,7 @@ class Batcher:
         return await self._answer(kind, model, parts, counts)
 
     def close(self) -> None:
-        """Let the threads end; does not wait for them."""
+        """Shut the threads down, without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _answer(
@@ -74,7 +74,7 @@ class Batcher:
         self._start_what_is_ready()
         try:
             return join([await task.answer for task in tasks])
-        finally:  # whoever has gone away, or failed in one part, does not need the others
+        finally:  # a client that has gone, or a call of which one part has failed, does not need the other parts
             for task in tasks:
                 if task.answer.cancel() or task.answer.cancelled():
                     self._queues.remove(kind, task)
@@ -88,7 +88,7 @@ class Batcher:
         self._set_alarm(loop)
 
     def _set_alarm(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Come back when the next batch has waited long enough; a thread that gets free comes back by itself."""
+        """Schedule the next check for when a batch has waited long enough; a thread that becomes free checks, too."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -118,7 +118,7 @@ class Batcher:
         return [await self._alone(task) for task in batch]
 
     async def _alone(self, task: _Task) -> Arrays | RequestError:
-        if task.answer.done():  # by now nobody waits for it
+        if task.answer.done():  # its request has ended meanwhile
             return {}
         try:
             return (await self._in_pool([task]))[0]

@@ -1,4 +1,4 @@
-"""Puts calls together into one, and takes its outputs apart again. Pure functions of arrays."""
+"""Merges calls into a batch, and splits its outputs again. Pure functions of arrays."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import accumulate, pairwise
@@ -49,7 +49,7 @@ def parts_of(call: PredictCall, rows: int, most: int) -> list[PredictCall]:
 
 
 def merge(calls: Sequence[PredictCall], rows: int) -> PredictCall:
-    """Put calls of one kind together.
+    """Merge calls of one kind.
 
     Args:
         calls: one at least.
@@ -77,7 +77,7 @@ def _padded(array: Array, shape: Sequence[int]) -> Array:
 
 
 def split(outputs: Arrays, counts: Sequence[int], rows: int) -> list[Arrays]:
-    """Give each call its rows of the outputs.
+    """Split the outputs into each call's rows.
 
     Args:
         outputs: of the merged call.
@@ -93,12 +93,12 @@ def split(outputs: Arrays, counts: Sequence[int], rows: int) -> list[Arrays]:
             f"output {wrong[0]!r} has the shape {list(outputs[wrong[0]].shape)} for {rows} rows that were computed "
             "together; the model does not take each row for itself: serve it without --enable_batching"
         )
-    edges = pairwise(accumulate(counts, initial=0))
-    return [{name: array[begin:end] for name, array in outputs.items()} for begin, end in edges]
+    slices = pairwise(accumulate(counts, initial=0))
+    return [{name: array[begin:end] for name, array in outputs.items()} for begin, end in slices]
 
 
 def join(parts: Iterable[Arrays]) -> Arrays:
-    """Put the outputs of a call's parts together again."""
+    """Join the outputs of a call's parts."""
     first, *others = parts
     if not others:
         return first

@@ -1,4 +1,4 @@
-"""Calls that wait to be computed together, and which of them are next. Knows no threads and no event loop."""
+"""Queues of calls, and the choice of the next batch. Knows no threads and no event loop."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Waiting(Generic[T]):
-    """Somebody who waits.
+    """An entry of a queue.
 
     Attributes:
         who: is put into a batch.
@@ -46,10 +46,10 @@ class Queues(Generic[T]):
         self._queues: dict[Hashable, _Queue[T]] = {}
 
     def check(self, kind: Hashable, rows: int) -> None:
-        """See that so many rows may wait.
+        """Check that so many more rows may wait.
 
         Raises:
-            OverloadedError: too many wait already. A call that alone is more may come when nobody waits.
+            OverloadedError: too many wait already. A call larger than the limit is taken into an empty queue.
         """
         queued = self._queues[kind].rows if kind in self._queues else 0
         if queued and queued + rows > self._limit:
@@ -59,13 +59,13 @@ class Queues(Generic[T]):
             )
 
     def add(self, kind: Hashable, who: T, rows: int, now: float) -> None:
-        """Let a call of up to ``max_batch_size`` rows wait."""
+        """Add a call of up to ``max_batch_size`` rows to its queue."""
         queue = self._queues.setdefault(kind, _Queue())
         queue.waiting.append(Waiting(who, rows, now))
         queue.rows += rows
 
     def remove(self, kind: Hashable, who: T) -> None:
-        """Let a call that is not to be computed any more go; harmless when it is not there."""
+        """Remove a call that is not to be computed any more; harmless when it is not there."""
         queue = self._queues.get(kind)
         for entry in queue.waiting if queue else ():
             if entry.who is who:
@@ -89,7 +89,7 @@ class Queues(Generic[T]):
         return [entry.who for entry in batch]
 
     def pause(self, now: float) -> float | None:
-        """Return the seconds until there may be a next batch; None when nobody waits."""
+        """Return the seconds until there may be a next batch; None when the queues are empty."""
         ends = [queue.waiting[0].since + self._retry_policy for queue in self._queues.values()]
         return max(0.0, min(ends) - now) if ends else None
 

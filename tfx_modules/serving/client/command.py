@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     except (ClientError, FlagError) as error:
         print(f"client: {error}", file=sys.stderr)
         return 2 if isinstance(error, FlagError) else 1
-    except BrokenPipeError:  # whoever read the lines has enough
+    except BrokenPipeError:  # the reader of the pipe has closed it
         sys.stderr.close()  # else Python complains about what it could not write
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""The client's command line."""
+"""Parses the client's command line."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8501"
 
 @dataclass(frozen=True)
 class Given:
-    """What the command line says.
+    """The parsed command line.
 
     Attributes:
         command: ``predict``, ``status`` or ``metadata``.
@@ -71,9 +71,9 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    edge = parser.add_mutually_exclusive_group()
-    edge.add_argument("--rest", metavar="HOST:PORT", help=f"ask over REST ({DEFAULT_ADDRESS})")
-    edge.add_argument("--grpc", metavar="HOST:PORT", help="ask over gRPC")
+    frontend = parser.add_mutually_exclusive_group()
+    frontend.add_argument("--rest", metavar="HOST:PORT", help=f"ask over REST ({DEFAULT_ADDRESS})")
+    frontend.add_argument("--grpc", metavar="HOST:PORT", help="ask over gRPC")
     parser.add_argument("--model_name", default="bert_sentiment", help="the model's name there (bert_sentiment)")
     parser.add_argument("--version", type=int, metavar="N", help="version (the newest)")
     parser.add_argument("--label", default="", help="version label")

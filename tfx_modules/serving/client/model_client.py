@@ -90,7 +90,7 @@ class ModelClient:
 def _transport(server: Server) -> Transport:
     if server.protocol == "rest":
         return RestTransport(server)
-    # What TensorFlow and a library of Google's say at import is of no use to somebody who asks about reviews.
+    # The messages of TensorFlow and of a Google library at import are no use to the client's users.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tfx_modules.serving.client.rpc import GrpcTransport  # only here: it imports TensorFlow

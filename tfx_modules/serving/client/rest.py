@@ -1,4 +1,4 @@
-"""The client's REST side, with the standard library alone."""
+"""The client's REST transport, with the standard library alone."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ from tfx_modules.serving.codes import code_of_http
 from tfx_modules.serving.exceptions import ClientError
 
 OK = 200
-SHOWN = 200  # characters of an answer that nobody expected
+SHOWN = 200  # characters of an unexpected answer that a message repeats
 
 
 class RestTransport:

@@ -1,4 +1,4 @@
-"""Tries again what may succeed the next time."""
+"""Retries requests whose errors may be transient."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""The client's gRPC side. Importing this imports TensorFlow, for its protos are part of it."""
+"""The client's gRPC transport. Importing it imports TensorFlow, which its protos are part of."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a client is told, and what it returns. Needs nothing but the standard library."""
+"""The client's settings and results. Needs only the standard library."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MAX_PORT = 65535
 
 @dataclass(frozen=True)
 class Tls:
-    """How a server is known, and how it knows this client.
+    """The certificates and key of a TLS connection.
 
     Attributes:
         ca_file: certificates (PEM) that the server's must go back to; None = the system's.
@@ -31,7 +31,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server is, and how it is spoken to; made by ``Server.rest`` or ``Server.grpc``.
+    """A server's address, protocol and credentials; made by ``Server.rest`` or ``Server.grpc``.
 
     Attributes:
         protocol: ``rest`` or ``grpc``.
@@ -79,7 +79,7 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Model:
-    """Which model is asked, and what of it.
+    """The model, version and signature that requests name.
 
     Attributes:
         name: the name that the server has for it.
@@ -102,7 +102,7 @@ class Model:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long a client waits, and how often it tries.
+    """The timeout and retries of requests.
 
     Attributes:
         timeout_seconds: for each try.
@@ -117,7 +117,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one text.
+    """A model's outputs for one text.
 
     Attributes:
         outputs: the signature's outputs for this text, by name. Over REST a single one has no name, and is ``output``.
@@ -152,7 +152,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class VersionReport:
-    """The state of a version, as the server tells it.
+    """The state of a version, as the server reports it.
 
     Attributes:
         state: ``AVAILABLE``, ``LOADING`` ... : the names in TensorFlow Serving's ``ModelVersionStatus.State``.

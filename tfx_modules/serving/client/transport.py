@@ -1,4 +1,4 @@
-"""What the client needs of a protocol."""
+"""The interface between the client and a protocol."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

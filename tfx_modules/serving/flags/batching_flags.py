@@ -1,4 +1,4 @@
-"""How requests are put together, and the flags for it. Imports nothing but the standard library."""
+"""Declares the flags and parameters of batching. Imports only the standard library."""
 
 import os
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ def cores() -> int:
 
 @dataclass(frozen=True)
 class BatchingSettings:
-    """Whether requests are put together, and where it is said how.
+    """The flags of batching.
 
     Attributes:
         enable_batching: put them together.

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's configuration files for TLS and monitoring, as frozen data.
+"""Reads TensorFlow Serving's configuration files for TLS and monitoring.
 
 Both are protos in text form: ``tensorflow_serving/config/ssl_config.proto`` and ``monitoring_config.proto``.
 """

@@ -1,4 +1,4 @@
-"""How a server is operated, and the flags for it. Imports nothing but the standard library."""
+"""Declares the flags for limits, security, metrics and the prediction log. Imports only the standard library."""
 
 import argparse
 import enum
@@ -12,7 +12,7 @@ from tfx_modules.serving.exceptions import FlagError
 
 @dataclass(frozen=True)
 class LimitSettings:
-    """How much a server takes on.
+    """The limits of the server.
 
     Attributes:
         max_request_bytes: size of a request; 0 = no limit.
@@ -39,14 +39,14 @@ class LimitSettings:
 
 @dataclass(frozen=True)
 class SecuritySettings:
-    """Who may ask, and who may listen.
+    """API keys, TLS and CORS.
 
     Attributes:
         ssl_config_file: TensorFlow Serving's SSLConfig as text, with keys and certificates in it; gRPC's TLS.
         rest_ssl_cert: a certificate with those that it goes back to (PEM); REST's TLS.
         rest_ssl_key: its private key (PEM).
         api_key_file: keys, one a line; requests must carry one of them.
-        status_without_api_key: status, health and metrics are told without one.
+        status_without_api_key: status, health and metrics need no key.
         enable_cors_support: let pages of any origin ask over REST.
     """
 
@@ -65,7 +65,7 @@ class SecuritySettings:
 
 
 class LoggedText(enum.Enum):
-    """What the prediction log has of a request's texts, and of all other inputs."""
+    """How the prediction log records a request's texts, and all other inputs."""
 
     OMIT = "omit"  # nothing
     HASH = "hash"  # the SHA-256 of each: tells whether two are the same, and nobody's words
@@ -74,7 +74,7 @@ class LoggedText(enum.Enum):
 
 @dataclass(frozen=True)
 class PredictionLogSettings:
-    """What is kept of predictions.
+    """The settings of the prediction log.
 
     Attributes:
         file: where lines are added; None = no log.
@@ -94,7 +94,7 @@ class PredictionLogSettings:
 
 @dataclass(frozen=True)
 class OperationsSettings:
-    """How a server is operated.
+    """The settings for limits, security, metrics and the prediction log.
 
     Attributes:
         monitoring_config_file: TensorFlow Serving's MonitoringConfig as text; None = no metrics.
@@ -128,8 +128,8 @@ def _logged_text(text: str) -> LoggedText:
 
 OPERATIONS_FLAGS: dict[str, dict[str, Any]] = {
     "--max_request_bytes": {"type": int, "help": "size of a request, 0 = no limit"},
-    "--max_concurrent_requests": {"type": int, "help": "inference requests at the same time, 0 = no limit"},
-    "--max_queued_requests": {"type": int, "help": "requests that may wait for one of these"},
+    "--max_concurrent_requests": {"type": int, "help": "concurrent inference requests, 0 = no limit"},
+    "--max_queued_requests": {"type": int, "help": "requests that may wait for a slot"},
     "--rest_api_timeout_in_ms": {"type": int, "help": "time for a REST request"},
     "--ssl_config_file": {"type": Path, "help": "gRPC's TLS: TensorFlow Serving's SSLConfig as text"},
     "--rest_ssl_cert": {"type": Path, "help": "REST's TLS: certificate (PEM)"},
@@ -137,7 +137,7 @@ OPERATIONS_FLAGS: dict[str, dict[str, Any]] = {
     "--api_key_file": {"type": Path, "help": "keys, one a line, of which requests must carry one"},
     "--status_without_api_key": {
         **SWITCH,
-        "help": "tell status, health and metrics without a key",
+        "help": "answer status, health and metrics without a key",
     },
     "--enable_cors_support": {
         **SWITCH,

@@ -1,4 +1,4 @@
-"""What the command lines of server and client have in common."""
+"""The argument parser of server and client."""
 
 import argparse
 from typing import NoReturn

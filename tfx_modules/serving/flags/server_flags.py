@@ -1,4 +1,4 @@
-"""The command line: ``tensorflow_model_server``'s flags, as far as this server has them."""
+"""Declares the command line: the flags of ``tensorflow_model_server`` that this server has."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MAX_PORT = 65535
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """How a server runs.
+    """The settings of a server.
 
     Attributes:
         model_name: the name that requests carry.
@@ -28,11 +28,11 @@ class ServerSettings:
         host: the address that both ports are bound to. Loopback unless said otherwise.
         port: gRPC; 0 = any free port.
         rest_api_port: REST; 0 = any free port. (``tensorflow_model_server`` takes 0 for "no REST".)
-        file_system_poll_wait_seconds: the pause between two looks at the base path; 0 = look once, at the start.
+        file_system_poll_wait_seconds: the pause between two polls of the base path; 0 = poll once, at the start.
         stop_when_stdin_closes: stop when the other end of standard input goes away, so that a server started by
             another process never outlives it.
-        drain_seconds: how long requests that are under way may take once the server is told to stop.
-        enable_model_warmup: replay the requests that a version brings along before it becomes available.
+        drain_seconds: how long requests in progress may take once the server was asked to stop.
+        enable_model_warmup: replay a version's warm-up requests before it becomes available.
         tensorflow_intra_op_parallelism: threads for one operation; 0 = a thread per core.
         tensorflow_inter_op_parallelism: operations at the same time; 0 = as many as cores.
         batching: whether requests are computed together.
@@ -65,7 +65,7 @@ class ServerSettings:
         if self.file_system_poll_wait_seconds < 0:
             raise FlagError(
                 f"--file_system_poll_wait_seconds={self.file_system_poll_wait_seconds} is negative; "
-                "give seconds, or 0 to look at the base path once"
+                "give seconds, or 0 to poll the base path once"
             )
         for name in ("tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism"):
             if getattr(self, name) < 0:
@@ -111,7 +111,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--file_system_poll_wait_seconds": {
         "type": float,
         "default": 1.0,
-        "help": "pause between looks at the base path, 0 = look once",
+        "help": "pause between polls of the base path, 0 = poll once",
     },
     "--enable_model_warmup": {
         **SWITCH,
@@ -123,7 +123,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
         "default": False,
         "help": "compute requests of several clients together",
     },
-    "--batching_parameters_file": {"type": Path, "help": "how, a BatchingParameters as text"},
+    "--batching_parameters_file": {"type": Path, "help": "file with a BatchingParameters as text"},
     "--tensorflow_intra_op_parallelism": {"type": int, "default": 0, "help": "threads for one operation, 0 = per core"},
     "--tensorflow_inter_op_parallelism": {"type": int, "default": 0, "help": "operations at once, 0 = per core"},
     "--host": {"default": "127.0.0.1", "help": "address to bind to"},

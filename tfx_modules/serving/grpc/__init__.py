@@ -1,1 +1,1 @@
-"""The gRPC edge: TensorFlow Serving's services, and gRPC's health service, on ``grpc.aio``."""
+"""The gRPC frontend: TensorFlow Serving's services and gRPC's health service, on ``grpc.aio``."""

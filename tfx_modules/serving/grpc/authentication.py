@@ -1,4 +1,4 @@
-"""Around the gRPC services: API keys."""
+"""Checks the API keys of gRPC calls."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

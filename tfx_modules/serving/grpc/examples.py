@@ -1,4 +1,4 @@
-"""Between the protos of Classify, Regress and MultiInference and the data plane's terms."""
+"""Converts the protos of Classify, Regress and MultiInference to and from the data plane's types."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What gRPC's interceptors here have in common."""
+"""The base of this server's gRPC interceptors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Around the gRPC services: places, and the client's deadline.
+"""Limits the concurrent gRPC requests, and ends them at the client's deadline.
 
 gRPC itself sees to a request's size, and cancels the calls of clients that leave.
 """
@@ -17,7 +17,7 @@ COMPUTING = frozenset(
 
 
 class LimitInterceptor(Interceptor):
-    """Gives requests to compute a place, and ends them at their deadline."""
+    """Admits inference requests, and ends them at their deadline."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission

@@ -1,4 +1,4 @@
-"""Around the gRPC services: what is counted for the metrics page."""
+"""Counts gRPC requests for the metrics page."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Runs the gRPC services."""
+"""Runs the gRPC frontend."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,13 @@ _OPTIONS = [
 
 
 class GrpcServer:
-    """The gRPC edge as something that can be started and stopped."""
+    """The gRPC frontend's server, which can be started and stopped."""
 
     def __init__(
         self,
         data_plane: DataPlane,
         manager: ModelManager,
-        claim: BoundPort,
+        bound_port: BoundPort,
         *,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
         credentials: grpc.ServerCredentials | None = None,
@@ -35,15 +35,15 @@ class GrpcServer:
         """Prepare; must be called in the event loop that it will run in.
 
         Args:
-            data_plane: what answers.
-            manager: what takes new configs.
-            claim: the port, released at the start.
-            interceptors: what is between a call and its method; the first is outermost.
+            data_plane: answers the requests.
+            manager: applies new model configs.
+            bound_port: the port, released at the start.
+            interceptors: gRPC's interceptors; the first is outermost.
             credentials: for TLS; None = no encryption.
             max_request_bytes: size of a request; -1 = no limit. (gRPC's default is 4 MiB.)
         """
-        self._claim = claim
-        self._address = claim.address
+        self._bound_port = bound_port
+        self._address = bound_port.address
         self._credentials = credentials
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
@@ -62,16 +62,18 @@ class GrpcServer:
             PortError: another process took the port in the moment between its release and this.
             FlagError: the credentials are none.
         """
-        self._claim.release()
+        self._bound_port.release()
         try:
             self._bind()
         except RuntimeError as error:
             if self._credentials is not None:
                 raise FlagError(
                     f"gRPC cannot listen on {self._address} with TLS: --ssl_config_file has a key or certificates that "
-                    "are no PEM texts or do not go together (or the port was taken meanwhile)"
+                    "are not PEM texts or do not match (or the port was taken meanwhile)"
                 ) from error
-            raise PortError(f"{self._address} was taken meanwhile; give another with {self._claim.flag}") from error
+            raise PortError(
+                f"{self._address} was taken meanwhile; give another with {self._bound_port.flag}"
+            ) from error
         await self._server.start()
 
     def _bind(self) -> None:

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's PredictionService and ModelService. Methods that are not here answer UNIMPLEMENTED."""
+"""Implements TensorFlow Serving's PredictionService and ModelService. Other methods answer UNIMPLEMENTED."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -41,7 +41,7 @@ SIGNATURES = "signature_def"  # the only kind of metadata that TensorFlow Servin
 
 @asynccontextmanager
 async def _refusals(context: "grpc.aio.ServicerContext") -> AsyncIterator[None]:
-    """Turn what a client is to be told into the call's status."""
+    """Convert errors of requests to the call's status."""
     try:
         yield
     except RequestError as error:
@@ -77,7 +77,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
         self, request: predict_pb2.PredictRequest, context: "grpc.aio.ServicerContext"
     ) -> predict_pb2.PredictResponse:
         """Run a signature on the request's tensors."""
-        async with _refusals(context), self._data_plane.lease(_named_spec(request)) as handle:
+        async with _refusals(context), self._data_plane.servable_handle(_named_spec(request)) as handle:
             signature = handle.model.signature(request.model_spec.signature_name or DEFAULT_SIGNATURE)
             size = request.ByteSize()
             inputs = await self._data_plane.convert(size, read_tensors, request.inputs, signature)
@@ -93,24 +93,24 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     async def Classify(  # noqa: N802 - the proto's name
         self, request: classification_pb2.ClassificationRequest, context: "grpc.aio.ServicerContext"
     ) -> classification_pb2.ClassificationResponse:
-        """Give each example classes with scores."""
+        """Return classes with scores for each example."""
         async with _refusals(context):
             return await self._answer_one(request, CLASSIFY, classification_pb2.ClassificationResponse())
 
     async def Regress(  # noqa: N802 - the proto's name
         self, request: regression_pb2.RegressionRequest, context: "grpc.aio.ServicerContext"
     ) -> regression_pb2.RegressionResponse:
-        """Give each example a number."""
+        """Return a number for each example."""
         async with _refusals(context):
             return await self._answer_one(request, REGRESS, regression_pb2.RegressionResponse())
 
     async def MultiInference(  # noqa: N802 - the proto's name
         self, request: inference_pb2.MultiInferenceRequest, context: "grpc.aio.ServicerContext"
     ) -> inference_pb2.MultiInferenceResponse:
-        """Give the same examples to several signatures of one version."""
+        """Run several signatures of one version on the same examples."""
         async with _refusals(context):
             tasks = _read_tasks(request)
-            async with self._data_plane.lease(_named_spec(request.tasks[0])) as handle:
+            async with self._data_plane.servable_handle(_named_spec(request.tasks[0])) as handle:
                 results = await self._infer(handle, tasks, request)
                 response = inference_pb2.MultiInferenceResponse()
                 for task, result in zip(tasks, results, strict=True):
@@ -123,11 +123,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     async def GetModelMetadata(  # noqa: N802 - the proto's name
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: "grpc.aio.ServicerContext"
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Tell a version's signatures."""
+        """Return a version's signatures."""
         async with _refusals(context):
             spec = _named_spec(request)
             _check_fields(request.metadata_field)
-            async with self._data_plane.lease(spec) as handle:
+            async with self._data_plane.servable_handle(spec) as handle:
                 response = get_model_metadata_pb2.GetModelMetadataResponse()
                 _fill_spec(response.model_spec, handle.spec, "")
                 signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=handle.model.signature_defs)
@@ -137,7 +137,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     async def _answer_one(self, request: Any, method: str, response: Any) -> Any:
         """Fill the response of Classify or Regress, which have the same fields."""
         task = Task(method, request.model_spec.signature_name or DEFAULT_SIGNATURE)
-        async with self._data_plane.lease(_named_spec(request)) as handle:
+        async with self._data_plane.servable_handle(_named_spec(request)) as handle:
             (result,) = await self._infer(handle, [task], request)
             response.result.CopyFrom(result)
             _fill_spec(response.model_spec, handle.spec, task.signature_name)
@@ -160,7 +160,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
     async def GetModelStatus(  # noqa: N802 - the proto's name
         self, request: get_model_status_pb2.GetModelStatusRequest, context: "grpc.aio.ServicerContext"
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Tell the state of a version, or of all versions of a model."""
+        """Return the state of a version, or of all versions of a model."""
         async with _refusals(context):
             response = get_model_status_pb2.GetModelStatusResponse()
             for status in self._data_plane.statuses(_model_spec(request)):
@@ -191,7 +191,7 @@ def _write_result(result: Result) -> Any:
 
 
 def _read_tasks(request: inference_pb2.MultiInferenceRequest) -> list[Task]:
-    """Read what MultiInference is asked; all tasks must mean the same version, and each another signature."""
+    """Read the tasks of MultiInference, which must name the same version, and a different signature each."""
     if not request.tasks:
         raise InvalidRequestError("the request has no tasks; give one per signature")
     specs = {_named_spec(task) for task in request.tasks}

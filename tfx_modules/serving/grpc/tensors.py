@@ -1,4 +1,4 @@
-"""Between TensorProto and arrays."""
+"""Converts between TensorProto and arrays."""
 
 import math
 from collections.abc import Callable

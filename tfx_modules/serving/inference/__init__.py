@@ -1,1 +1,1 @@
-"""What clients can ask: ``dataplane.py`` for every method, ``classify_regress.py`` for Classify and Regress."""
+"""Answers requests independently of a protocol: ``dataplane.py``; ``classify_regress.py`` for Classify and Regress."""

@@ -1,4 +1,4 @@
-"""Classify and Regress: what TensorFlow Serving's structured APIs want of a signature and make of its outputs.
+"""Implements Classify and Regress: the signatures that they need, and the conversion of outputs to answers.
 
 Source of the rules: ``signature_defs.md``, and ``classifier.cc`` and ``regressor.cc`` in ``tensorflow/serving``.
 """
@@ -37,7 +37,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Classifications:
-    """What Classify answers: the same number of classes for every example.
+    """The answer of Classify: the same number of classes for every example.
 
     Attributes:
         labels: bytes [examples, classes]; empty ones where the model has none.
@@ -50,7 +50,7 @@ class Classifications:
 
 @dataclass(frozen=True)
 class Regressions:
-    """What Regress answers.
+    """The answer of Regress.
 
     Attributes:
         values: float32 [examples].

@@ -1,4 +1,4 @@
-"""What clients can ask, in no protocol's terms. Protocol edges call this and nothing below it."""
+"""Answers requests independently of a protocol. The frontends call this module and nothing below it."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ WORKERS = max(2, cores())
 
 
 class DataPlane:
-    """Answers what clients ask, on a bounded number of threads, so that the event loop stays free."""
+    """Answers requests on a bounded number of threads, so that the event loop stays free."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class DataPlane:
             registry: the versions that there are.
             workers: how many requests are computed at the same time; the others wait in order of arrival.
             batching: how requests are computed together, on threads of their own; None = each by itself.
-            observe: is told of each call that was answered; must return at once.
-            observe_batch: is told the rows of each batch; must return at once.
+            observe: called with each call that was answered; must return at once.
+            observe_batch: called with the number of rows of each batch; must return at once.
         """
         self._registry = registry
         self._observe = observe
@@ -57,8 +57,8 @@ class DataPlane:
         self._draining = False
 
     @asynccontextmanager
-    async def lease(self, spec: ModelSpec) -> AsyncIterator[ServableHandle]:
-        """Hold a version for the time of one request.
+    async def servable_handle(self, spec: ModelSpec) -> AsyncIterator[ServableHandle]:
+        """Open a servable handle for the time of one request.
 
         Raises:
             NotServedError: no such model or version.
@@ -66,7 +66,7 @@ class DataPlane:
         """
         if self._draining:
             raise DrainingError("the server is stopping; ask again when it is back, or another one")
-        with self._registry.lease(spec) as handle:
+        with self._registry.servable_handle(spec) as handle:
             self._under_way += 1
             self._idle.clear()
             try:
@@ -107,7 +107,7 @@ class DataPlane:
         return [conclude(task, arrays, len(examples)) for task, arrays in zip(tasks, outputs, strict=True)]
 
     async def convert(self, size: int, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        """Run an edge's conversion of ``size`` bytes: here when it is small, else in a thread."""
+        """Run a frontend's conversion of ``size`` bytes: here when it is small, else in a thread."""
         if size <= INLINE_BYTES:
             return work(*arguments, **options)
         return await self._in_pool(work, *arguments, **options)
@@ -130,7 +130,7 @@ class DataPlane:
         return True
 
     def close(self) -> None:
-        """Let the threads end; does not wait for them."""
+        """Shut the threads down, without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._batcher is not None:
             self._batcher.close()

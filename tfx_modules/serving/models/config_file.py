@@ -1,4 +1,4 @@
-"""TensorFlow Serving's ``ModelServerConfig``: as a proto, as a text file, and as a file that changes."""
+"""Reads TensorFlow Serving's ``ModelServerConfig``: from a proto, from text, and from a file that may change."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ from tfx_modules.serving.models.model_config import (
 
 PLATFORM = "tensorflow"
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def parse_config(text: str, source: str) -> ServerConfig | None:
@@ -113,7 +113,7 @@ _POLICIES: dict[str, Callable[[str, Any], VersionPolicy]] = {
 
 
 class ConfigFile:
-    """Keeps a catalogue in step with a config file. A file that is broken changes nothing, and is logged."""
+    """Keeps the model manager in step with a config file. A file that is broken changes nothing, and is logged."""
 
     def __init__(self, path: Path, manager: ModelManager) -> None:
         self._path = path
@@ -132,7 +132,7 @@ class ConfigFile:
             return
         missing = await self._manager.apply(config)
         if missing:
-            logger.warning("models without an available version: %s", ", ".join(missing))
+            _logger.warning("models without an available version: %s", ", ".join(missing))
 
     async def poll(self) -> None:
         """Do the same, but leave what is served in place when the file is wrong, and log why, once."""
@@ -140,7 +140,7 @@ class ConfigFile:
             await self.load()
         except RequestError as error:
             if str(error) != self._trouble:
-                logger.warning("the model config stays as it is: %s", error)
+                _logger.warning("the model config is not changed: %s", error)
             self._trouble = str(error)
             return
         self._trouble = ""

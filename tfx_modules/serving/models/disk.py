@@ -1,4 +1,4 @@
-"""The version folders under a model's base path."""
+"""Finds the version folders under a model's base path."""
 
 from dataclasses import dataclass
 from pathlib import Path

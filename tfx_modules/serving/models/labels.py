@@ -1,4 +1,4 @@
-"""When a label may name a version: the rules of TensorFlow Serving's ``serving_config.md``."""
+"""Checks the labels of a config, by the rules of TensorFlow Serving's ``serving_config.md``."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from tfx_modules.serving.models.registry import Registry
 
 
 def check_labels(registry: Registry, models: Iterable[ModelConfig], *, allow_unavailable: bool) -> None:
-    """See that the labels of a config may be given.
+    """Check that the labels of a config may be set.
 
     Args:
         registry: tells which versions are available, and what the labels name now.

@@ -1,4 +1,4 @@
-"""The models that are served, by the config of the moment: a watcher for each of them."""
+"""Manages the models of the current config, with a watcher for each of them."""
 
 import asyncio
 import logging
@@ -12,11 +12,11 @@ from tfx_modules.serving.models.model_config import ModelConfig, ServerConfig
 from tfx_modules.serving.models.registry import Registry
 from tfx_modules.serving.models.watcher import ModelWatcher
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class ModelManager:
-    """Takes configs, one after the other, and looks at all models' folders. Answers no requests."""
+    """Applies model configs, one after the other, and polls all models' folders. Answers no requests."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ModelManager:
     async def poll(self) -> None:
         """Bring the registry in step with all models' folders."""
         async with self._one_at_a_time:
-            await self._look()
+            await self._poll_all()
 
     @property
     def is_serving(self) -> bool:
@@ -71,13 +71,13 @@ class ModelManager:
             check_labels(self._registry, config.models, allow_unavailable=self._allow)
             before, self.config = self._watchers, config
             self._watchers = {model.name: self._watch(model) for model in config.models}
-            logger.info("models: %s", ", ".join(self._watchers) or "none")
+            _logger.info("models: %s", ", ".join(self._watchers) or "none")
             for model in config.models:
                 self._registry.set_labels(model.name, model.labels)
             for name in before.keys() - self._watchers.keys():
                 self._registry.set_labels(name, {})
                 await before[name].give_up()
-            await self._look()
+            await self._poll_all()
             new = [name for name in self._watchers if name not in before]
             return tuple(name for name in new if not self._registry.available(name))
 
@@ -88,6 +88,6 @@ class ModelManager:
         watcher.follow(model)
         return watcher
 
-    async def _look(self) -> None:
+    async def _poll_all(self) -> None:
         for watcher in self._watchers.values():
             await watcher.poll()

@@ -1,4 +1,4 @@
-"""A SavedModel in memory: its signatures, and arrays in, arrays out. Knows no protocol and no other version."""
+"""Loads a SavedModel and runs its signatures, on arrays. Knows no protocol and no other version."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _v1: Any = tf.compat.v1
 
 @dataclass(frozen=True)
 class Threads:
-    """How many threads TensorFlow computes with; 0 = one for each of the machine's cores.
+    """The numbers of threads that TensorFlow computes with; 0 = one for each of the machine's cores.
 
     All models of a process share them: the first that is loaded decides.
     """
@@ -46,7 +46,7 @@ class ServedModel:
     copies of a graph's constants, and are never freed as a whole.
 
     Attributes:
-        signatures: what it can be asked, by name.
+        signatures: by name.
         signature_defs: the same as TensorFlow's own protos, for the metadata.
     """
 
@@ -70,7 +70,7 @@ class ServedModel:
         return self.signatures[name]
 
     def check(self, call: PredictCall) -> Signature:
-        """See that a call fits the model; return its signature.
+        """Check that a call fits the model; return its signature.
 
         Raises:
             SignatureNotFoundError, InvalidRequestError: it does not.

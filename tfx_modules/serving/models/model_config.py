@@ -1,4 +1,4 @@
-"""Which models a server is to serve, and which of their versions. Knows no protocol and no file format."""
+"""The config of a server: its models, and the versions to serve. Knows no protocol and no file format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tfx_modules.serving.exceptions import ModelConfigError
 
 @dataclass(frozen=True)
 class VersionPolicy:
-    """Which versions of a model are served, from the newest down.
+    """The version policy of a model: the versions to serve, from the newest down.
 
     Attributes:
         most: how many at most; None = as many as there are.
@@ -20,11 +20,11 @@ class VersionPolicy:
     only: frozenset[int] | None = None
 
     def allows(self, version: int) -> bool:
-        """Say whether the version may be served at all."""
+        """Return whether the policy allows the version."""
         return self.only is None or version in self.only
 
     def is_met_by(self, count: int) -> bool:
-        """Say whether so many versions are all that it asks for."""
+        """Return whether so many versions satisfy the policy."""
         return self.most is not None and count >= self.most
 
 

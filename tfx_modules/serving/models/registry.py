@@ -1,8 +1,8 @@
-"""Which version of which model is in which state, and who is using it.
+"""Keeps the state of every version of every model, and counts the servable handles that are open.
 
 Every look-up carries the version. A version is made available before the one that it replaces is retired, and a retired
-one stays in memory until the last request that holds a lease on it is done. Used from one thread, the event loop's, and
-never waits, so that no two look-ups can disagree about what is served.
+one stays in memory until the last servable handle of it is released. Used from one thread, the event loop's, and never
+waits, so that no two look-ups can disagree about what is served.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from tfx_modules.serving.specs import ModelSpec, VersionState, VersionStatus
 class _Entry:
     status: VersionStatus
     model: ServedModel | None = None
-    leases: int = 0
+    open_handles: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class ServableHandle:
 
 
 class Registry:
-    """The versions of all models. Loads nothing itself."""
+    """Holds the versions of all models. It loads nothing itself."""
 
     def __init__(self) -> None:
         self._models: dict[str, dict[int, _Entry]] = {}
         self._labels: dict[str, dict[str, int]] = {}
 
     def set_labels(self, name: str, labels: Mapping[str, int]) -> None:
-        """Let a model's labels stand for these versions, and no others any more."""
+        """Replace a model's labels and their versions."""
         self._labels[name] = dict(labels)
 
     def resolve_label(self, name: str, label: str) -> int:
@@ -80,8 +80,8 @@ class Registry:
         return [entries[version].status for version in sorted(entries, reverse=True)]
 
     @contextmanager
-    def lease(self, spec: ModelSpec) -> Iterator[ServableHandle]:
-        """Hold a version while it is used; without version and label in the spec, the newest that is available.
+    def servable_handle(self, spec: ModelSpec) -> Iterator[ServableHandle]:
+        """Open a servable handle; without version and label in the spec, of the newest version that is available.
 
         Raises:
             NotServedError: the version, or any version of the model, is not available, or the label unknown.
@@ -91,31 +91,31 @@ class Registry:
         entry = self._models.get(spec.name, {}).get(newest[0]) if newest else None
         if entry is None or entry.model is None or not _is(entry, VersionState.AVAILABLE):
             raise NotServedError(f"Servable not found for request: {spec}")
-        entry.leases += 1
+        entry.open_handles += 1
         try:
             yield ServableHandle(ModelSpec(spec.name, newest[0]), entry.model)
         finally:
-            entry.leases -= 1
+            entry.open_handles -= 1
             _unload_if_unused(entry)
 
     def _resolved(self, spec: ModelSpec) -> ModelSpec:
         return spec if spec.label is None else ModelSpec(spec.name, self.resolve_label(spec.name, spec.label))
 
     def begin(self, name: str, version: int) -> None:
-        """Note that a version is being loaded."""
+        """Record that a version is being loaded."""
         self._models.setdefault(name, {})[version] = _Entry(VersionStatus(version, VersionState.LOADING))
 
     def publish(self, name: str, version: int, model: ServedModel) -> None:
-        """Let a version answer requests from now on."""
+        """Make a version available for requests."""
         self._models[name][version] = _Entry(VersionStatus(version, VersionState.AVAILABLE), model)
 
     def fail(self, name: str, version: int, *, error_code: str, error_message: str) -> None:
-        """Note that a version could not be loaded."""
+        """Record that a version could not be loaded."""
         status = VersionStatus(version, VersionState.END, error_code, error_message)
         self._models[name][version] = _Entry(status)
 
     def retire(self, name: str, version: int) -> None:
-        """Take a version out of service; it is unloaded as soon as nobody uses it."""
+        """Take a version out of service; it is unloaded when its last servable handle is released."""
         entry = self._models[name][version]
         entry.status = VersionStatus(version, VersionState.UNLOADING)
         _unload_if_unused(entry)
@@ -126,6 +126,6 @@ def _is(entry: _Entry, state: VersionState) -> bool:
 
 
 def _unload_if_unused(entry: _Entry) -> None:
-    if _is(entry, VersionState.UNLOADING) and not entry.leases:
+    if _is(entry, VersionState.UNLOADING) and not entry.open_handles:
         entry.model = None
         entry.status = VersionStatus(entry.status.version, VersionState.END)

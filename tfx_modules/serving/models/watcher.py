@@ -18,7 +18,7 @@ from tfx_modules.serving.models.registry import Registry
 P = ParamSpec("P")
 T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class ModelWatcher:
@@ -62,13 +62,13 @@ class ModelWatcher:
         return self.config.name
 
     def follow(self, config: ModelConfig) -> None:
-        """Go by another config of the same model from the next look on."""
+        """Use another config of the same model from the next poll on."""
         if config.base_path != self.config.base_path:
             self._broken.clear()
         self.config = config
 
     async def poll(self) -> None:
-        """Look at the base path once and bring the registry in step with it."""
+        """Poll the base path once and bring the registry in step with it."""
         found = await self._find()
         if found is None:
             return
@@ -86,8 +86,8 @@ class ModelWatcher:
         try:
             found = await self._in_loader(find_versions, self.config.base_path)
         except OSError as error:
-            if str(error) != self._unreadable:  # say it once, not at every look
-                logger.warning("model %s: cannot read the base path: %s; looking again", self.name, error)
+            if str(error) != self._unreadable:  # say it once, not at every poll
+                _logger.warning("model %s: cannot read the base path: %s; it is polled again", self.name, error)
             self._unreadable = str(error)
             return None
         self._unreadable = ""
@@ -96,7 +96,7 @@ class ModelWatcher:
     def _tell_of_missing(self, found: Sequence[VersionFolder]) -> None:
         missing = (self.config.policy.only or frozenset()) - {folder.version for folder in found}
         if missing and missing != self._missing:
-            logger.warning("model %s: versions that are asked for are not there: %s", self.name, sorted(missing))
+            _logger.warning("model %s: versions of the config are missing: %s", self.name, sorted(missing))
         self._missing = missing
 
     async def _choose(self, allowed: Sequence[VersionFolder]) -> list[int]:
@@ -113,25 +113,25 @@ class ModelWatcher:
         version = folder.version
         if self._broken.get(version) == folder.fingerprint:
             return False
-        logger.info("model %s: loading version %d", self.name, version)
+        _logger.info("model %s: loading version %d", self.name, version)
         self._registry.begin(self.name, version)
         try:
             model = await self._in_loader(self._load, folder.path)
         except ModelLoadError as error:
-            logger.warning("model %s: version %d: %s", self.name, version, error)
+            _logger.warning("model %s: version %d: %s", self.name, version, error)
             self._broken[version] = folder.fingerprint
             self._registry.fail(self.name, version, error_code=status_of(error).code, error_message=str(error))
             return False
         self._broken.pop(version, None)
         self._registry.publish(self.name, version, model)
-        logger.info("model %s: version %d is available", self.name, version)
+        _logger.info("model %s: version %d is available", self.name, version)
         return True
 
     async def _retire_all_but(self, chosen: Sequence[int]) -> None:
         retired = [version for version in self._registry.available(self.name) if version not in chosen]
         for version in retired:
             self._registry.retire(self.name, version)
-            logger.info("model %s: version %d is retired", self.name, version)
+            _logger.info("model %s: version %d is retired", self.name, version)
         if retired:
             await self._in_loader(release_memory)
 

@@ -2,6 +2,6 @@
 
 Layers, each knowing only those below it::
 
-    observation.py      notes each request
+    observation.py      records each request
     metrics.py prediction_log.py    Prometheus metrics; a sample of the predictions
 """

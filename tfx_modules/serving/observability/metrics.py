@@ -1,4 +1,4 @@
-"""Counts and latencies in Prometheus' text form, with TensorFlow Serving's names, labels and buckets.
+"""Keeps counters and latencies, and formats them for Prometheus with TensorFlow Serving's names, labels and buckets.
 
 Names: ``/tensorflow/serving/request_count`` in its sources is ``:tensorflow:serving:request_count`` on its page
 (``servables/tensorflow/util.cc``, ``util/prometheus_exporter.cc``). Those that begin with ``:bert_service:`` are this
@@ -19,7 +19,7 @@ BATCH_LIMITS = tuple(2.0**power for power in range(14))  # rows; ``batching_util
 
 
 class Counter:
-    """How often something happened, by label values."""
+    """A Prometheus counter, by label values."""
 
     kind = "counter"
 
@@ -39,7 +39,7 @@ class Counter:
 
 
 class Reading:
-    """A number that is asked for when somebody wants to see it.
+    """A gauge or counter whose value is read when the metrics page is requested.
 
     Args:
         name: Prometheus' name of it.
@@ -58,7 +58,7 @@ class Reading:
 
 
 class Histogram:
-    """How long something took, or how large it was, by label values."""
+    """A Prometheus histogram of durations or sizes, by label values."""
 
     kind = "histogram"
 
@@ -70,11 +70,11 @@ class Histogram:
         self._sums: dict[LabelValues, float] = {}
 
     def observe(self, seconds: float, *values: str) -> None:
-        """Count one that took so long."""
+        """Count a duration."""
         self.count(seconds * 1e6, *values)
 
     def count(self, size: float, *values: str) -> None:
-        """Count one that was so large."""
+        """Count a size."""
         buckets = self._buckets.setdefault(values, [0] * (len(self._limits) + 1))
         buckets[bisect.bisect_left(self._limits, size)] += 1
         self._sums[values] = self._sums.get(values, 0.0) + size
@@ -91,7 +91,7 @@ class Histogram:
 
 
 class Metrics:
-    """What this server counts. May be used from several threads."""
+    """The metrics of this server. May be used from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -120,7 +120,7 @@ class Metrics:
                 self._latency.observe(seconds, model, api, entrypoint)
 
     def computed(self, model: str, version: int, api: str, seconds: float) -> None:
-        """Note how long a version took for a request, waiting for its turn included.
+        """Record how long a version took for a request, time in the queue included.
 
         Args:
             model: its name.
@@ -138,7 +138,7 @@ class Metrics:
             self._loads.add(path, "success" if success else "fail")
 
     def warmed(self, path: str, code: str, seconds: float) -> None:
-        """Note how long the warm-up of a version's folder took, and how it ended: ``OK``, or the error's code."""
+        """Record how long the warm-up of a version's folder took, and how it ended: ``OK``, or the error's code."""
         with self._lock:
             self._warm_ups.observe(seconds, path, code)
 
@@ -148,7 +148,7 @@ class Metrics:
             self._batches.count(rows)
 
     def show(self, *readings: Reading) -> None:
-        """Show these on the page too."""
+        """Add further metrics to the page."""
         self._readings += readings
 
     def page(self) -> str:

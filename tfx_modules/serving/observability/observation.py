@@ -1,4 +1,4 @@
-"""What a server notes of its work: metrics, and the prediction log where there is one."""
+"""Records a server's requests in the metrics, and in the prediction log where there is one."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Observation:
-    """Is told what happens; returns at once.
+    """Receives the events of requests, warm-ups and loads; its methods return at once.
 
     Raises:
         FlagError: the prediction log cannot be written.
@@ -30,7 +30,7 @@ class Observation:
             self.metrics.show(Reading(":bert_service:serving:prediction_log_dropped_count", "counter", dropped))
 
     def start(self) -> None:
-        """Begin to write the prediction log."""
+        """Start the prediction log."""
         if self._log is not None:
             self._log.start()
 
@@ -40,13 +40,13 @@ class Observation:
             self._log.stop()
 
     def computed(self, done: Computed) -> None:
-        """Note a call that a model has answered."""
+        """Record a call that a model has answered."""
         self.metrics.computed(done.spec.name, done.spec.version or 0, done.api, done.seconds)
         if self._log is not None:
             self._log.add(done)
 
     def warming(self, warm_up: Callable[[T, Path], int]) -> Callable[[T, Path], int]:
-        """Return a function that replays warm-up requests as ``warm_up`` does, and notes how long that took."""
+        """Return a function that replays warm-up requests as ``warm_up`` does, and records how long that took."""
 
         def noted(model: T, path: Path) -> int:
             began = time.perf_counter()
@@ -62,7 +62,7 @@ class Observation:
         return noted
 
     def loading(self, load: Callable[[Path], T]) -> Callable[[Path], T]:
-        """Return a function that loads a version's folder as ``load`` does, and notes whether it could."""
+        """Return a function that loads a version's folder as ``load`` does, and records whether it could."""
 
         def noted(path: Path) -> T:
             try:

@@ -1,4 +1,4 @@
-"""A sample of the predictions, as JSON lines. Never holds up a request: what the disk is too slow for is dropped."""
+"""Logs a sample of the predictions as JSON lines. It delays no request: lines are dropped when the disk is slow."""
 
 import contextlib
 import hashlib
@@ -16,14 +16,14 @@ from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.operations_flags import LoggedText, PredictionLogSettings
 from tfx_modules.serving.specs import Array, Computed
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 QUEUED = 256  # predictions that may wait for the disk
 FLUSH_SECONDS = 5.0
 
 
 class PredictionLog:
-    """Adds lines to a file from a thread of its own, which opens the file anew each time: it may be moved away."""
+    """Appends lines to a file from a thread of its own, which opens the file anew each time: it may be rotated."""
 
     def __init__(self, settings: PredictionLogSettings, *, queued: int = QUEUED) -> None:
         """Prepare.
@@ -46,7 +46,7 @@ class PredictionLog:
             raise FlagError(f"--prediction_log_file={self._file} cannot be written: {error.strerror}") from error
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def add(self, done: Computed) -> None:
@@ -63,12 +63,12 @@ class PredictionLog:
         return self._dropped
 
     def stop(self) -> None:
-        """Write what is there, for at most a few seconds."""
+        """Write the predictions that still wait, for at most a few seconds."""
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=FLUSH_SECONDS)
             self._thread.join(FLUSH_SECONDS)
         if self._dropped:
-            logger.warning("%d predictions were not logged: the disk was too slow, or refused them", self._dropped)
+            _logger.warning("%d predictions were not logged: the disk was too slow, or refused them", self._dropped)
 
     def _write_all(self) -> None:
         while (entry := self._queue.get()) is not None:
@@ -80,20 +80,20 @@ class PredictionLog:
         except OSError as error:
             self._dropped += 1
             if not self._refused:  # say it once, not for every request
-                logger.warning("cannot write %s: %s; predictions are not logged", self._file, error.strerror)
+                _logger.warning("cannot write %s: %s; predictions are not logged", self._file, error.strerror)
             self._refused = True
         else:
             self._refused = False
 
     def _append(self, text: str) -> None:
-        # Texts are people's words: the file is for the server's user alone.
+        # Texts may be personal: only the server's user may read the file.
         descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
 
 
 def document(time: datetime, done: Computed, text: LoggedText) -> dict[str, Any]:
-    """Return what the log has of a prediction.
+    """Return a prediction as it is logged.
 
     An output that repeats an input, such as an echo of the text, is treated like that input.
     """

@@ -1,1 +1,1 @@
-"""The REST edge: TensorFlow Serving's URLs and JSON on Starlette and uvicorn."""
+"""The REST frontend: TensorFlow Serving's URLs and JSON on Starlette and uvicorn."""

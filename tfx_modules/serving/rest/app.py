@@ -1,4 +1,4 @@
-"""The REST application: one table from method and action to handler."""
+"""The REST application, with one table from method and action to handler."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -67,7 +67,7 @@ async def _dispatch(data_plane: DataPlane, request: Request) -> Response:
 async def _predict(data_plane: DataPlane, target: Target, request: Request) -> Response:
     body = await read_body(data_plane, request)
     document = await data_plane.convert(len(body), parse_document, body)
-    async with data_plane.lease(target.spec) as handle:
+    async with data_plane.servable_handle(target.spec) as handle:
         signature = handle.model.signature(document.signature_name)
         call = PredictCall(signature.name, await data_plane.convert(len(body), read_inputs, document, signature))
         outputs = await data_plane.predict(handle, call)
@@ -79,7 +79,7 @@ async def _infer(data_plane: DataPlane, target: Target, request: Request) -> Res
     body = await read_body(data_plane, request)
     document = await data_plane.convert(len(body), read_examples, body)
     task = Task(_METHOD_NAMES[target.action], document.signature_name)
-    async with data_plane.lease(target.spec) as handle:
+    async with data_plane.servable_handle(target.spec) as handle:
         (result,) = await data_plane.infer(handle, [task], document.examples)
         return _json(await data_plane.convert(len(body), write_result, result))
 
@@ -99,7 +99,7 @@ async def _status(data_plane: DataPlane, target: Target, request: Request) -> Re
 
 async def _metadata(data_plane: DataPlane, target: Target, request: Request) -> Response:
     del request
-    async with data_plane.lease(target.spec) as handle:
+    async with data_plane.servable_handle(target.spec) as handle:
         signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=handle.model.signature_defs)
         document = json_format.MessageToDict(
             signatures, preserving_proto_field_name=True, including_default_value_fields=True
@@ -138,7 +138,7 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 
 async def _gone(request: Request, error: Exception) -> Response:
-    """End a request whose sender went away before it was complete; nobody reads this."""
+    """End a request whose client disconnected before it was complete; the response is not read."""
     del request, error
     return _error("the request is not complete", CLIENT_CLOSED_REQUEST)
 

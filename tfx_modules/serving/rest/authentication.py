@@ -1,4 +1,4 @@
-"""Around the REST application: API keys."""
+"""Checks the API keys of REST requests."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A request's body, with ``Content-Encoding: gzip`` undone."""
+"""Reads a request's body, and decompresses ``Content-Encoding: gzip``."""
 
 import zlib
 
@@ -14,7 +14,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 async def read_body(data_plane: DataPlane, request: Request) -> bytes:
-    """Return the body as the client meant it.
+    """Return the body, decompressed.
 
     Raises:
         InvalidRequestError: another encoding than gzip, damaged, or larger than ``MAX_UNCOMPRESSED_BYTES``.

@@ -1,4 +1,4 @@
-"""Between the JSON of classify and regress and serialised tf.Examples, by the rules of ``api_rest.md``."""
+"""Converts the JSON of classify and regress to and from serialised tf.Examples, by the rules of ``api_rest.md``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

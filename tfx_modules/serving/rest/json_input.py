@@ -1,4 +1,4 @@
-"""From a predict request's JSON to arrays, by the rules of TensorFlow Serving's REST API (``api_rest.md``).
+"""Converts a predict request's JSON to arrays, by the rules of TensorFlow Serving's REST API (``api_rest.md``).
 
 Rows (``instances``) are one value or object per example; columns (``inputs``) are one tensor per input.
 """

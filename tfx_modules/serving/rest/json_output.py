@@ -1,4 +1,4 @@
-"""From arrays to a predict response's JSON, by the rules of TensorFlow Serving's REST API (``api_rest.md``)."""
+"""Converts arrays to a predict response's JSON, by the rules of TensorFlow Serving's REST API (``api_rest.md``)."""
 
 import base64
 import json

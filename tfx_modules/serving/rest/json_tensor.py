@@ -1,4 +1,4 @@
-"""From nested JSON lists to an array of a signature's type, by the rules of TensorFlow Serving's ``json_tensor``."""
+"""Converts nested JSON lists to an array of a signature's type, as TensorFlow Serving's ``json_tensor`` does."""
 
 import base64
 import binascii
@@ -134,7 +134,7 @@ def _wrong_type(value: Any, wanted: str, where: str) -> InvalidRequestError:
 
 
 def is_base64(value: Mapping[str, Any]) -> bool:
-    """Say whether an object stands for bytes: ``{"b64": "..."}`` and nothing else."""
+    """Return whether an object stands for bytes: ``{"b64": "..."}`` and nothing else."""
     return set(value) == {"b64"} and isinstance(value["b64"], str)
 
 

@@ -1,4 +1,4 @@
-"""Around the REST application: size, places, deadline, and clients that go away."""
+"""Limits REST requests: their size, number and time; cancels those of clients that disconnect."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ LINGER_SECONDS = 5.0
 
 
 class LimitedApp:
-    """Reads a request before it asks for a place, so that slow senders hold none; only requests to compute need one."""
+    """Reads a request before it is admitted, so that slow senders take no slot; only inference requests need one."""
 
     def __init__(self, app: ASGIApp, limits: LimitSettings, admission: Admission) -> None:
         self._app = app
@@ -36,7 +36,7 @@ class LimitedApp:
             if body is not None:
                 await self._answer(scope, body, receive, response)
         except RequestError as error:
-            if not response.begun:  # else the client sees that it breaks off
+            if not response.begun:  # else the connection is closed in the middle of the response
                 await send_refusal(error, send)
 
     async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
@@ -71,7 +71,7 @@ class _Response:
 
 
 class _Replay:
-    """Gives the application a body that has been read, and tells it when the client has gone."""
+    """Replays a body that was read to the application, and reports when the client has disconnected."""
 
     def __init__(self, body: bytes, gone: asyncio.Event) -> None:
         self._body: bytes | None = body

@@ -1,4 +1,4 @@
-"""Around the REST application: the metrics page, and what is counted for it."""
+"""Serves the metrics page, and counts REST requests for it."""
 
 import re
 import time
@@ -17,7 +17,7 @@ _INFERENCE = re.compile(
 
 
 class MetricsPage:
-    """Answers at one path, and passes on what is for others."""
+    """Answers at one path with the metrics, and passes other requests on."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, path: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""An error as a response, for what is around the application."""
+"""Sends an error as a response, for the ASGI middleware around the application."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Runs the REST application on a socket that is already bound."""
+"""Runs the REST frontend on a socket that is already bound."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ class _Embedded(uvicorn.Server):
 
 
 class RestServer:
-    """The REST edge as something that can be started and stopped."""
+    """The REST frontend's server, which can be started and stopped."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class RestServer:
         """Prepare.
 
         Args:
-            app: what answers.
+            app: answers the requests.
             listener: a bound socket; closed when the server stops.
             certificate: for TLS, with ``key``; PEM.
             key: the certificate's.

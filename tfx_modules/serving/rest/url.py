@@ -1,4 +1,4 @@
-"""TensorFlow Serving's URLs, as data."""
+"""Parses TensorFlow Serving's URLs."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Target:
-    """What a URL stands for.
+    """The model and action that a URL names.
 
     Attributes:
         action: ``:predict`` and the like, ``/metadata``, or nothing for the status.

@@ -1,1 +1,1 @@
-"""Who may ask, and how many at a time: ``api_keys.py``, ``admission.py``. Knows no protocol."""
+"""Checks API keys (``api_keys.py``) and limits concurrent requests (``admission.py``). Knows no protocol."""

@@ -1,4 +1,4 @@
-"""Who may be answered now, who waits, and who is refused. Knows no protocol."""
+"""Admits, queues or refuses requests. Knows no protocol."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Admission:
-    """A bounded number of places, and a bounded queue for them, in order of arrival.
+    """A bounded number of slots, and a bounded queue for them, in order of arrival.
 
     Whoever is cancelled while waiting leaves the queue.
     """
@@ -51,7 +51,7 @@ class Admission:
     async def _take(self) -> None:
         if self._free.locked() and self.waiting >= self._queued:
             raise OverloadedError(
-                f"the server is answering {self._places} requests and {self.waiting} wait, which is as many as may; "
+                f"the server is answering {self._places} requests and {self.waiting} wait, which is the limit; "
                 "ask again in a moment"
             )
         self.waiting += 1

@@ -1,4 +1,4 @@
-"""API keys."""
+"""Reads and checks API keys."""
 
 import hashlib
 import hmac
@@ -11,13 +11,13 @@ SHORTEST = 16  # characters
 
 
 class ApiKeys:
-    """The keys that open this server. Several, so that a new one can be given out before the old one goes."""
+    """The API keys of this server. Several, so that a new one can be given out before the old one is withdrawn."""
 
     def __init__(self, keys: Iterable[str]) -> None:
         self._digests = [_digest(key) for key in keys]
 
     def check(self, authorization: str, api_key: str) -> None:
-        """See that a request carries one of the keys.
+        """Check that a request carries one of the keys.
 
         Args:
             authorization: the header ``Authorization``, as ``Bearer KEY``; empty where there is none.

@@ -1,1 +1,1 @@
-"""The page that a run leaves beside its anomalies: verdict, numbers and pictures, readable without a network."""
+"""The HTML report beside a run's anomalies: verdict, numbers and charts, readable without a network."""

@@ -1,7 +1,7 @@
-"""The page, put together of escaped text and pictures."""
+"""Renders the HTML report, from escaped text and SVG charts."""
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
@@ -23,8 +23,8 @@ _WORDS = {
 }
 _NUMBERS = ("Distance", "Allowed", "By chance", "Limit")
 _NOTE = (
-    "Jensen-Shannon divergence in bits: 0 is alike, 1 is nothing in common. The limit is what the settings allow, and "
-    "on top of it what two samples of these sizes may differ by chance."
+    "Jensen-Shannon divergence in bits: 0 for equal distributions, 1 for disjoint ones. The limit is the distance that "
+    "the settings allow, plus the distance that chance explains for samples of these sizes."
 )
 _CAPTIONS = {
     features.WORDS: "Words in a review",
@@ -34,18 +34,18 @@ _CAPTIONS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ChampionData:
     """The data that the model in service was trained on."""
 
     days: Days
     note: str = ""
-    """Why there are no days."""
+    """Why there are no days, in words for the report."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Report:
-    """All that the page tells."""
+    """The content of the HTML report."""
 
     data_date: str
     """The window's last day."""
@@ -56,7 +56,7 @@ class Report:
 
 
 def render(report: Report) -> str:
-    """Make the page: one file that loads nothing."""
+    """Render the report as one HTML file that loads nothing."""
     style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     title = f"Validation of the reviews up to {escape(report.data_date)}"
     viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -67,7 +67,7 @@ def render(report: Report) -> str:
 
 def _body(report: Report, title: str) -> Iterator[str]:
     yield f"<header><h1>{title}</h1>{_banner(report.verdict)}</header>"
-    yield f"<main><section><h2>What was read</h2>{_facts(report)}</section>"
+    yield f"<main><section><h2>Data</h2>{_facts(report)}</section>"
     yield f"<section><h2>Anomalies</h2>{_findings(report.verdict.findings)}</section>"
     yield f"<section><h2>Distances</h2>{_distances(report.comparisons)}</section>"
     days = _figure("Reviews of each day, by sentiment", pictures.days(report.days))
@@ -82,7 +82,7 @@ def _banner(verdict: Verdict) -> str:
     elif verdict.reason:
         kind, icon, text = "warn", "&#9650; Passed with warnings", verdict.reason.partition(": ")[2]
     else:
-        kind, icon, text = "pass", "&#10004; Passed", "Nothing was found that warns or blocks."
+        kind, icon, text = "pass", "&#10004; Passed", "No anomaly warns or blocks."
     return f'<p class="verdict {kind}"><strong>{icon}</strong> <span>{escape(text)}</span></p>'
 
 
@@ -92,7 +92,7 @@ def _facts(report: Report) -> str:
     rows += [(_title(item), f"{item.newer.name} against {item.older.name}") for item in report.comparisons]
     rows.append(("Model in service", report.champion.note or f"trained on {_dated(report.champion.days)}"))
     if not any(item.kind != SKEW for item in report.comparisons):
-        rows.append(("Day before", "not in the window: nothing to compare with"))
+        rows.append(("Day before", "not in the window; drift was not checked"))
     cells = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
     return f"<dl>{cells}</dl>"
 
@@ -131,9 +131,9 @@ def _findings(findings: Sequence[Finding]) -> str:
 
 def _distances(comparisons: Sequence[DataComparison]) -> str:
     if not comparisons:
-        return "<p>There is nothing to compare with.</p>"
+        return "<p>There are no reviews to compare with.</p>"
     figures = [_figure(f"{_title(item)}: {_names(item)}", pictures.distances(item)) for item in comparisons]
-    columns = (("DataComparison", ""), ("Feature", ""), *((name, "number") for name in _NUMBERS), ("Verdict", ""))
+    columns = (("Comparison", ""), ("Feature", ""), *((name, "number") for name in _NUMBERS), ("Verdict", ""))
     rows = [
         (
             _title(item),
@@ -157,7 +157,7 @@ def _distributions(report: Report) -> str:
 
 
 def _sets(report: Report) -> list[tuple[str, Profile]]:
-    """The newest day, the day before and the champion's window, as far as they are there."""
+    """Return the newest day, the day before and the champion's window, as far as there are any."""
     window = comparing.window(report.days)
     newest = report.days.get(report.data_date)
     found = [(f"newest day, {report.data_date}", newest)] if newest else []
@@ -177,7 +177,7 @@ def _pictures(figures: Iterable[str]) -> str:
 
 
 def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> str:
-    """Make a table; a narrow screen shows a row as a list, with the names of the columns in front.
+    """Render a table; a narrow screen shows each row as a list, with the columns' names in front.
 
     Args:
         columns: name and class of each.

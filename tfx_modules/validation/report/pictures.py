@@ -1,4 +1,4 @@
-"""Pictures of statistics, as SVG to be put into a page. Shape and hatching say what colour says, too."""
+"""Draws charts of statistics, as SVG for the report. Shape and hatching repeat what colour shows."""
 
 import contextlib
 import io
@@ -108,8 +108,8 @@ def distances(comparison: DataComparison) -> str:
             style = _BAR_STYLES[0 if item.is_too_great else 1]
             axes.barh(place, item.value, height=0.55, edgecolor=_INK, linewidth=0.5, **style)
             axes.plot([item.limit] * 2, [place - 0.4, place + 0.4], color=_INK, linewidth=2)
-            told = f"{item.value:.3f}" + (" too great" if item.is_too_great else "")
-            axes.annotate(told, (max(item.value, item.limit), place), (5, 0), textcoords="offset points", va="center")
+            text = f"{item.value:.3f}" + (" too great" if item.is_too_great else "")
+            axes.annotate(text, (max(item.value, item.limit), place), (5, 0), textcoords="offset points", va="center")
         axes.set_yticks(range(len(items)), [item.feature for item in items])
         widest = max([0.05, *(max(item.value, item.limit) for item in items)])
         axes.set_xlim(0, widest * 1.45)
@@ -119,7 +119,7 @@ def distances(comparison: DataComparison) -> str:
 
 @contextlib.contextmanager
 def _drawing() -> Iterator[tuple[Axes, list[str]]]:
-    """Give axes to draw on; the list gets the SVG when they are left."""
+    """Open axes to draw on; the list gets the SVG at the end of the context."""
     made: list[str] = []
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=_INCHES, layout="constrained")

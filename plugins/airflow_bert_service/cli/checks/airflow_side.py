@@ -1,4 +1,4 @@
-"""Airflow itself, the plugin in it, the DAG files and the compiled pipeline."""
+"""Checks Airflow, the plugin in it, the DAG files and the compiled pipeline."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _BUNDLE = "PipelineDagBundle"
 
 
 def airflow_version() -> Finding:
-    """Check that Airflow is of a version that the plugin is made for."""
+    """Check that the plugin supports Airflow's version."""
     found = version("apache-airflow-core")
     numbers = tuple(map(int, re.findall(r"\d+", found)[:2]))
     if OLDEST <= numbers < TOO_NEW:
@@ -35,11 +35,11 @@ def plugin() -> Finding:
         return Finding("plugin", "loaded")
     errors = "; ".join(f"{source}: {error}" for source, error in get_import_errors().items())
     got = f"not loaded ({errors or 'Airflow has not found it'})"
-    return Finding("plugin", got, "run `airflow plugins`, and mend what it shows")
+    return Finding("plugin", got, "run `airflow plugins`, and correct what it shows")
 
 
 def airflow_database() -> Finding:
-    """Check that Airflow's database is there and migrated; nothing is made."""
+    """Check that Airflow's database exists and is migrated, without creating it."""
     from airflow.configuration import conf
     from sqlalchemy import create_engine, inspect, make_url
     from sqlalchemy.exc import SQLAlchemyError
@@ -47,7 +47,7 @@ def airflow_database() -> Finding:
     what, migrate = "Airflow's database", f"run `{_airflow()} db migrate`"
     url = make_url(conf.get("database", "sql_alchemy_conn"))
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        return Finding(what, f"{url.database} is not there", migrate)
+        return Finding(what, f"{url.database} does not exist", migrate)
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
@@ -65,7 +65,7 @@ def _airflow() -> str:
 
 
 def dag_files(dags: Path) -> Iterator[Finding]:
-    """Check that the DAG file is there, and that its pipeline is compiled from today's sources and settings.
+    """Check that the DAG file exists, and that its pipeline is compiled from the current sources and settings.
 
     Args:
         dags: The folder of the DAG files.
@@ -74,7 +74,7 @@ def dag_files(dags: Path) -> Iterator[Finding]:
 
     dag_file, ir = dags / f"{PIPELINE}.py", dags / COMPILED / ir_name()
     if not dag_file.is_file():
-        yield Finding("DAG file", f"{dag_file} is not there", f"run `{command('init')}`, or name the DAGs folder")
+        yield Finding("DAG file", f"{dag_file} does not exist", f"run `{command('init')}`, or name the DAGs folder")
         return
     yield Finding("DAG file", str(dag_file))
     if is_fresh(ir, module_root_of(dags) / MODULES):
@@ -82,5 +82,5 @@ def dag_files(dags: Path) -> Iterator[Finding]:
     elif _BUNDLE in conf.get("dag_processor", "dag_bundle_config_list", fallback=""):
         yield Finding("compiled pipeline", "made by the DAG bundle")
     else:
-        state = "older than its sources or settings" if ir.is_file() else "not there"
-        yield Finding("compiled pipeline", f"{ir} is {state}", f"run `{command('compile')}`")
+        state = "is older than its sources or settings" if ir.is_file() else "does not exist"
+        yield Finding("compiled pipeline", f"{ir} {state}", f"run `{command('compile')}`")

@@ -1,21 +1,21 @@
-"""What a check of ``doctor`` returns."""
+"""Defines the result of a check of ``doctor``."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     got: str
-    """What was found."""
+    """What the check found."""
     do: str = ""
-    """What to do; empty: it is as it should be."""
+    """What to do about it; empty: the check passed."""
 
     @property
     def is_wrong(self) -> bool:
-        """Whether something has to be done."""
+        """Whether the check failed."""
         return bool(self.do)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Folders, the node server's socket, what the feed reads, and the model servers."""
+"""Checks folders, the node server's socket, the feed's files and connections, and the model servers."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ _CONNECTIONS = {
 
 
 def folders(settings: Settings) -> Iterator[Finding]:
-    """Check that what runs leave behind can be written."""
+    """Check that the folders that runs write to are writable."""
     wanted = [settings.state, settings.models, settings.spans, settings.pipeline_root, settings.outcomes]
     wanted += [
         Path(address.removeprefix(_SQLITE)).parent
@@ -38,18 +38,18 @@ def _folder(folder: Path) -> Finding:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     what = "state folder"
     if not there.is_dir():
-        return Finding(what, f"{there} is no folder", "move it away, or set [bert_service] state")
+        return Finding(what, f"{there} is not a folder", "move it away, or set [bert_service] state")
     if not os.access(there, os.W_OK | os.X_OK):
         return Finding(
             what,
             f"{there} is not writable for user {os.geteuid()}",
-            f"let this user write there (chown, chmod), or set [bert_service] state to another folder than {folder}",
+            f"let this user write to it (chown, chmod), or set [bert_service] state to another folder than {folder}",
         )
     return Finding(what, str(folder) if there == folder else f"{folder}, which the first run makes")
 
 
 def node_socket(settings: Settings) -> Iterator[Finding]:
-    """Check that the node server listens, where the settings name its socket."""
+    """Check that the node server listens on the socket of the setting ``node_socket``, where that is set."""
     path = settings.node_socket
     if path is None:
         return
@@ -65,18 +65,18 @@ def node_socket(settings: Settings) -> Iterator[Finding]:
 
 
 def feed(settings: Settings) -> Iterator[Finding]:
-    """Check that the files and connections of the feed, and the holdout, are there."""
+    """Check that the feed's file or connection and the holdout exist."""
     files = {FeedName.SAMPLE: str(settings.sample_feed), FeedName.IMDB: settings.imdb_archive}
     name = f"feed {settings.feed.value}"
     source = files.get(settings.feed, "")
     if source and "://" not in source and not Path(source).is_file():
-        yield Finding(name, f"{source} is not there", "put the file there, or correct the setting")
+        yield Finding(name, f"{source} does not exist", "put the file there, or correct the setting")
     elif settings.feed in _CONNECTIONS and (conn_id := getattr(settings.source, _CONNECTIONS[settings.feed])):
         yield _connection(name, conn_id)
     else:
         yield Finding(name, source or settings.source.files_pattern)
     if settings.holdout and not settings.holdout.is_file():
-        yield Finding("holdout", f"{settings.holdout} is not there", "put the file there, or correct holdout")
+        yield Finding("holdout", f"{settings.holdout} does not exist", "put the file there, or correct holdout")
 
 
 def _connection(what: str, conn_id: str) -> Finding:
@@ -91,7 +91,7 @@ def _connection(what: str, conn_id: str) -> Finding:
 
 
 def model_servers(settings: Settings) -> Iterator[Finding]:
-    """Ask the model servers that a rollback waits for; one that has no model yet is well."""
+    """Check that the model servers of the setting ``model_servers`` answer; one without a model yet passes."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for address in settings.model_servers:
         try:
@@ -102,6 +102,6 @@ def model_servers(settings: Settings) -> Iterator[Finding]:
                 continue
         except OSError as error:
             reason = getattr(error, "reason", error)
-            yield Finding("model server", f"{address}: {reason}", "start it, or take it out of model_servers")
+            yield Finding("model server", f"{address}: {reason}", "start it, or remove it from model_servers")
             continue
         yield Finding("model server", f"{address} answers")

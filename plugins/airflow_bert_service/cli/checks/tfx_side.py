@@ -1,4 +1,4 @@
-"""The TFX environment, and what only it can look at: the encoder and the databases that nodes open."""
+"""Checks the TFX environment, and has it check the encoder and the databases that nodes open."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ _ASK_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
 def tfx_side(settings: Settings, dags: Path) -> Iterator[Finding]:
-    """Check the TFX environment; where it runs, let it check the rest.
+    """Check the TFX environment; where it runs, it checks the encoder and the databases.
 
     Args:
         settings: The Airflow side's settings.
@@ -42,7 +42,7 @@ def tfx_side(settings: Settings, dags: Path) -> Iterator[Finding]:
 def _python(settings: Settings) -> Finding:
     setup = f"run `{command('setup-tfx')}`, or set [bert_service] tfx_python"
     if not settings.tfx_python.exists():
-        return Finding("TFX environment", f"{settings.tfx_python} is not there", setup)
+        return Finding("TFX environment", f"{settings.tfx_python} does not exist", setup)
     done = _run([str(settings.tfx_python), "-I", "-c", _ASK_VERSION], settings)
     found = done.stdout.strip()
     if done.returncode != 0 or found != _PYTHON:
@@ -69,8 +69,8 @@ def _asked(settings: Settings, request: dict[str, str]) -> Iterator[Finding]:
     try:
         found = [Finding(**item) for item in json.loads(done.stdout)]
     except (ValueError, TypeError):
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        yield Finding("TFX environment", f"cannot check itself: {said}", f"build it anew: `{command('setup-tfx')}`")
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        yield Finding("TFX environment", f"cannot check itself: {last}", f"rebuild it: `{command('setup-tfx')}`")
         return
     yield from found
 

@@ -1,4 +1,4 @@
-"""Fetches what feeds read from other machines.
+"""Downloads archives and JSON for the feeds.
 
 archive.py     an archive by path or address, checked by its digest
 transfer.py    one large file, resumed where it broke off

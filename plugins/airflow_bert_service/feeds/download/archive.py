@@ -1,4 +1,4 @@
-"""Getting an archive that is named by a path or by an http(s) address."""
+"""Finds or downloads an archive that is named by a path or by an http(s) address."""
 
 import hashlib
 import logging
@@ -13,7 +13,7 @@ from airflow_bert_service.files import locked, sha256, sync
 
 ADDRESS_SCHEMES = ("http://", "https://")
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def local_archive(
@@ -22,8 +22,8 @@ def local_archive(
     """Return the path of an archive, downloading it first where it is an address.
 
     An address is downloaded once: the file is kept in ``downloads`` under a name made of the address. Delete it to have
-    it downloaded again. A download that breaks off is gone on with, by this call or a later one. A file appears under
-    its name when it is known to be whole: by its digest, or without one by gzip's own checksum.
+    it downloaded again. A download that breaks off is resumed, by this call or a later one. A file appears under its
+    name when it is known to be complete: by its digest, or without one by gzip's own checksum.
 
     Args:
         archive: A path, or an http(s) address.
@@ -52,7 +52,7 @@ def _downloaded(address: str, downloads: Path, digest: str, sleep: Callable[[flo
     file = downloads / f"archive-{hashlib.sha256(address.encode()).hexdigest()[:16]}.tar.gz"
     with locked(downloads / "archive.lock"):
         if file.exists() and digest and sha256(file) != digest:
-            log.warning("%s is not the file that [bert_service] imdb_sha256 asks for; downloading it again", file)
+            _logger.warning("%s is not the file that [bert_service] imdb_sha256 asks for; downloading it again", file)
             file.unlink()
         if not file.exists():
             partial = Partial(file.with_name(f"{file.name}.part"))
@@ -62,20 +62,20 @@ def _downloaded(address: str, downloads: Path, digest: str, sleep: Callable[[flo
 
 def _download(transfer: Transfer, file: Path, digest: str) -> None:
     partial = transfer.partial
-    log.info("downloading %s", transfer.shown)
+    _logger.info("downloading %s", transfer.shown)
     try:
         transfer.run()
         _refuse_wrong(transfer, digest)
         sync(partial.file)
     except OSError as error:
         raise FeedError(
-            f"{transfer.shown} cannot be kept in {file.parent}: {error.strerror}. Make room, or allow it, and run "
-            "again to go on with it."
+            f"{transfer.shown} cannot be written to {file.parent}: {error.strerror}. Free disk space, or correct the "
+            "permissions, and run again to resume the download."
         ) from error
     partial.file.replace(file)
     partial.discard()
     sync(file.parent)
-    log.info("downloaded %d bytes to %s", file.stat().st_size, file)
+    _logger.info("downloaded %d bytes to %s", file.stat().st_size, file)
 
 
 def _refuse_wrong(transfer: Transfer, digest: str) -> None:
@@ -91,6 +91,6 @@ def _refuse_wrong(transfer: Transfer, digest: str) -> None:
 
 def _wrong(what: str, found: str, digest: str) -> FeedError:
     return FeedError(
-        f"{what} has the SHA-256 {found}; allowed: {digest}. It was changed or damaged: get it from a place that you "
+        f"{what} has the SHA-256 {found}; allowed: {digest}. It was changed or damaged: get it from a source that you "
         "trust, or correct [bert_service] imdb_sha256."
     )

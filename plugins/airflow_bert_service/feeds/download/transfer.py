@@ -1,4 +1,4 @@
-"""Downloads a file that may be large from a server that may break off: a later try goes on where the last one ended."""
+"""Downloads a large file, and resumes a download that broke off."""
 
 import logging
 import re
@@ -27,47 +27,47 @@ _NOTHING_LEFT = re.compile(r"bytes \*/(?P<total>\d+)")
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _CREDENTIALS = re.compile(r"(?<=//)[^/@]*@")
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Partial:
-    """The first bytes of a file, and which version of it they are of. Lasts until the file is whole or has changed."""
+    """The first bytes of a download on disk, with the validator of the version that they belong to."""
 
     file: Path
-    """The bytes. There may be none yet."""
+    """The file of the bytes. It may not exist yet."""
 
     @property
     def _note(self) -> Path:
         return self.file.with_name(f"{self.file.name}.validator")
 
     def validator(self) -> str:
-        """Return what If-Range shall say (RFC 9110, 13.1.5); empty: the bytes cannot be continued."""
+        """Return the value for If-Range (RFC 9110, 13.1.5); empty: the download cannot be resumed."""
         if not self._note.exists() or not self.size():
             return ""
         note = self._note.read_text(encoding="utf-8", errors="replace")
         return note if note.isascii() and note.isprintable() else ""
 
     def size(self) -> int:
-        """Return how many bytes there are."""
+        """Return the number of bytes on disk."""
         return self.file.stat().st_size if self.file.exists() else 0
 
     def begin(self, validator: str) -> None:
-        """Throw away the bytes; the next ones are of the version with this validator."""
+        """Discard the bytes; the next ones belong to the version with this validator."""
         # In this order: a process that is killed in between must not leave bytes of one version with another's note.
         self.discard()
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self._note.write_text(validator, encoding="utf-8")
 
     def discard(self) -> None:
-        """Throw away all of it."""
+        """Delete the bytes and the validator."""
         self.file.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """Gets the file at an address. Whether it is the right one is for others to see."""
+    """Downloads the file at an address. It does not check the file's digest."""
 
     address: str
     """An http(s) address."""
@@ -79,11 +79,11 @@ class Transfer:
     """The address without credentials and query, for messages."""
 
     def __post_init__(self) -> None:
-        """Make the address that is shown."""
+        """Derive the address that messages show."""
         object.__setattr__(self, "shown", _CREDENTIALS.sub("", self.address.partition("?")[0]))
 
     def run(self) -> None:
-        """Download, or go on with a download, until the partial file is whole.
+        """Download, or resume a download, until the partial file is complete.
 
         Raises:
             FeedError: The server refuses, fails too often, or has a file that is too large.
@@ -92,23 +92,23 @@ class Transfer:
             reason = self._try()
             if not reason:
                 return
-            log.warning("%s: %s (try %d of %d)", self.shown, reason, attempt, TRIES)
+            _logger.warning("%s: %s (try %d of %d)", self.shown, reason, attempt, TRIES)
             if attempt < TRIES:
                 self.sleep(2.0 ** (attempt - 1))
         raise FeedError(
-            f"{self.shown} could not be downloaded in {TRIES} tries, the last one: {reason}. Run again to go on with "
-            "it, or download it yourself and set [bert_service] imdb_archive to the file's path."
+            f"{self.shown} could not be downloaded in {TRIES} tries, the last one: {reason}. Run again to resume the "
+            "download, or download the file yourself and set [bert_service] imdb_archive to its path."
         )
 
     def _try(self) -> str:
-        """Return why the file is not whole; empty: it is."""
+        """Return why the file is not complete; empty: it is."""
         # Imported here: the module is on the way of every parse of the DAG file, a download is rare.
         import httpx
 
         # The file is wanted as it is stored, so no server may pack it on the way.
         headers = {"Accept-Encoding": "identity"}
         if validator := self.partial.validator():
-            log.info("%s: going on after %d bytes", self.shown, self.partial.size())
+            _logger.info("%s: going on after %d bytes", self.shown, self.partial.size())
             headers |= {"Range": f"bytes={self.partial.size()}-", "If-Range": validator}
         try:
             with httpx.stream(
@@ -161,8 +161,8 @@ class Transfer:
                 if size > LARGEST_DOWNLOAD:
                     self.partial.discard()
                     raise FeedError(
-                        f"{self.shown} has more than {LARGEST_DOWNLOAD} bytes, the most allowed. Is this the address "
-                        "of the aclImdb archive?"
+                        f"{self.shown} has more bytes than the allowed {LARGEST_DOWNLOAD}. Set [bert_service] "
+                        "imdb_archive to the address of the aclImdb archive."
                     )
                 file.write(piece)
                 file.flush()  # what has come is kept, even if this process is killed

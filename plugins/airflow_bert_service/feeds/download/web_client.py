@@ -1,4 +1,4 @@
-"""Gets JSON from a web service that may be busy, slow or broken for a while."""
+"""Requests JSON from a web service, and retries while it is busy or broken."""
 
 import datetime as dt
 import json
@@ -24,34 +24,34 @@ LONGEST_WAIT = 300.0
 """Seconds that a server may ask to wait; a task that waits longer is better tried again later."""
 PIECE = 1 << 16
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Page:
-    """An answer."""
+    """A page: the JSON of an answer, and the link to the next page."""
 
     value: object
-    """What the JSON says."""
+    """The parsed JSON."""
     next_link: str
     """Address in the header ``Link`` with ``rel="next"``, perhaps relative; empty: there is none."""
 
 
 @dataclass(frozen=True)
 class _Busy:
-    """No page, but perhaps at another try."""
+    """An answer without a page, after which a retry may help."""
 
     why: str
     wait: float | None = None
-    """Seconds that the server asks for; None: it does not say."""
+    """Seconds to wait, by the header ``Retry-After``; None: the answer has no such header."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebClient:
-    """Asks for one page at a time, again where that may help: 429, 5xx, no answer, a broken answer.
+    """Requests one page at a time, and retries where that may help: 429, 5xx, no answer, a broken answer.
 
-    Between tries it waits 1, 2, 4 ... seconds, or what the header ``Retry-After`` says. Redirects are not followed:
-    they could take credentials to another place.
+    Between tries it waits 1, 2, 4 ... seconds, or the time in the header ``Retry-After``. It does not follow redirects:
+    they could send credentials to another server.
     """
 
     session: "Session"
@@ -63,7 +63,7 @@ class WebClient:
     sleep: Callable[[float], None] = time.sleep
 
     def get(self, address: str) -> Page:
-        """Get a page.
+        """Request a page.
 
         Args:
             address: Its address.
@@ -79,12 +79,12 @@ class WebClient:
                 return answer
             self._wait(answer, attempt, shown)
         raise FeedError(
-            f"{shown} did not answer in {self.tries} tries; the log has the reasons. Run again when it does, or raise "
-            "[bert_service] http_tries."
+            f"{shown} did not answer in {self.tries} tries; the log has the reasons. Run again when it answers, or "
+            "raise [bert_service] http_tries."
         )
 
     def _wait(self, busy: _Busy, attempt: int, shown: str) -> None:
-        log.warning("%s: %s (try %d of %d)", shown, busy.why, attempt, self.tries)
+        _logger.warning("%s: %s (try %d of %d)", shown, busy.why, attempt, self.tries)
         if attempt == self.tries:
             return
         wait = min(2.0 ** (attempt - 1), LONGEST_BACK_OFF) if busy.wait is None else busy.wait

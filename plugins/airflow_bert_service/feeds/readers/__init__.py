@@ -1,4 +1,4 @@
-"""Reads rows from files that may hold anything, and tells rows that can be used from others.
+"""Reads rows from files with any content, and rejects rows that cannot be used.
 
 Layers, each knowing only those below it::
 
@@ -6,5 +6,5 @@ Layers, each knowing only those below it::
     row_files.py    rows of one CSV or JSON Lines file
     csv_records.py  records of a CSV file; csv_grammar.py: where a record ends
     tar_members.py  members of a tar.gz
-    rows.py reviews.py   the frozen data that these pass on
+    rows.py reviews.py   the frozen data that the readers return
 """

@@ -1,4 +1,4 @@
-"""Finds the end of a CSV record (RFC 4180) in blocks of bytes, keeping none of them.
+"""Finds the end of a CSV record (RFC 4180) in blocks of bytes, without keeping the blocks.
 
 The grammar is that of Python's csv module where it is strict: a quote inside of an unquoted value is a character like
 others, a value that begins with a quote ends with one, and nothing but a comma or the line's end follows that.
@@ -34,11 +34,11 @@ _RUNS = {
 
 
 class MalformedError(Exception):
-    """What was read is the beginning of no record."""
+    """The bytes are not the beginning of a CSV record."""
 
 
 class Grammar:
-    """Follows one record through any number of blocks, and keeps nothing of it."""
+    """Follows one record through any number of blocks, without keeping them."""
 
     def __init__(self, most_columns: int | None) -> None:
         self._most_columns = most_columns
@@ -48,11 +48,11 @@ class Grammar:
 
     @property
     def fault(self) -> Reason:
-        """What is wrong with a record that is malformed."""
+        """The reason why a malformed record is rejected."""
         return Reason.UNCLOSED_QUOTE if self._several_lines else Reason.WRONG_COLUMNS
 
     def end_in(self, data: bytes, at: int) -> int | None:
-        """Read on.
+        """Find the record's end in the next block.
 
         Args:
             data: A block.
@@ -62,7 +62,7 @@ class Grammar:
             Where the record ends; None: not in this block.
 
         Raises:
-            MalformedError: There is no such record.
+            MalformedError: The bytes are not a record.
         """
         while at < len(data):
             if run := _RUNS.get(self._state):

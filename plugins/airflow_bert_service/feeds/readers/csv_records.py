@@ -1,4 +1,4 @@
-"""Cuts a stream of bytes into the records of a CSV file (RFC 4180), whatever the bytes are.
+"""Splits a stream of bytes into the records of a CSV file (RFC 4180), also when the bytes are malformed.
 
 The grammar is that of Python's csv module where it is strict. A record ends where its line ends outside of quotes, so a
 line break inside of quotes never begins a row: otherwise a review's text could pose as rows. Where no record can begin,
@@ -26,14 +26,14 @@ LONGEST_RECORD = 1 << 20
 
 
 class Readable(Protocol):
-    """What is needed of an open file."""
+    """An open file, as far as the reader uses it."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes, ``size`` at most; none at the end of the file."""
 
 
 class _Below:
-    """Keeps, on the disk, the lines below a record's first one, for the case that it is none."""
+    """Keeps the lines below a record's first one on disk, to read them again if the record is malformed."""
 
     def __init__(self) -> None:
         self.file: IO[bytes] | None = None
@@ -58,7 +58,7 @@ class _Below:
 
 
 class _Tape:
-    """A stream that what was read of it can be given back to."""
+    """A stream that read bytes can be pushed back to."""
 
     def __init__(self, handle: Readable) -> None:
         self._handle = handle
@@ -80,7 +80,7 @@ class _Tape:
 
 
 class CsvRecords:
-    """The records of one file, in order. Reads a file once, from where it stands; the handle is left open.
+    """Yields the records of one file, in order. It reads the file once, from its position, and leaves it open.
 
     Args:
         handle: The open file.
@@ -93,7 +93,7 @@ class CsvRecords:
         self._most_columns: int | None = None
 
     def header(self) -> list[str] | Reason | None:
-        """Read the first record; None: there is none. A byte order mark before it is passed over."""
+        """Read the first record; None: there is none. A byte order mark before it is ignored."""
         self._fill()
         self._buffer = self._buffer.removeprefix(codecs.BOM_UTF8)
         for record in self._carefully(1):
@@ -103,7 +103,7 @@ class CsvRecords:
         return None
 
     def records(self) -> Iterator[list[str] | Reason]:
-        """Yield what comes below the header; empty lines are no records.
+        """Yield the records below the header; empty lines are no records.
 
         Yields:
             The values, or why there are none. Bytes that are no UTF-8 are surrogates in the values.
@@ -133,7 +133,7 @@ class CsvRecords:
             raise MalformedError
 
     def _quickly(self, block: bytes) -> list[list[str]] | None:
-        """Have the csv module read whole lines; None: there is something in them that is not in order."""
+        """Parse whole lines with the csv module; None: a record in them is malformed."""
         if not block:
             return None
         try:
@@ -157,7 +157,7 @@ class CsvRecords:
             self._buffer = self._buffer[at:]
 
     def _next(self, at: int) -> tuple[list[str] | Reason, int]:
-        """Return the record at a place in the buffer, and where in the buffer the next one begins."""
+        """Return the record at an offset of the buffer, and the offset of the next one."""
         grammar = Grammar(self._most_columns)
         try:
             end = self._end(grammar, at)
@@ -209,7 +209,7 @@ class CsvRecords:
 
 
 def _closed_part(buffer: bytes) -> int:
-    """Return the end of the last line at which all quotes are closed, as far as their number tells."""
+    """Return the end of the last line at which all quotes are closed, judging by their number."""
     end = buffer.rfind(b"\n") + 1
     is_open = buffer.count(b'"', 0, end) % 2
     while is_open:

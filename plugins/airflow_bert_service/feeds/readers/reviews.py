@@ -1,4 +1,4 @@
-"""What a row becomes that can be used."""
+"""Defines a review: a row that can be used."""
 
 import datetime as dt
 from enum import Enum
@@ -11,12 +11,12 @@ LONGEST_ID = 1_000
 
 
 class Sentiment(str, Enum):
-    """What a review thinks of its film."""
+    """The label of a review."""
 
     NEGATIVE = "negative"
-    """It advises against it."""
+    """The review advises against the film."""
     POSITIVE = "positive"
-    """It recommends it."""
+    """The review recommends the film."""
 
 
 class Review(NamedTuple):
@@ -30,6 +30,6 @@ class Review(NamedTuple):
     text: str
     sentiment: Sentiment
     number: int = 0
-    """The row that it was, counted within its delivery."""
+    """Number of its row within the delivery."""
     where: str = ""
-    """Where that row stands, for people."""
+    """File and row, or archive and member, for messages."""

@@ -1,4 +1,4 @@
-"""Readers of one CSV or JSON Lines file: a stream of bytes in, a stream of rows out.
+"""Reads the rows of one CSV or JSON Lines file from a stream of bytes.
 
 Neither holds more than a block of the file, and a bad row stops neither: it comes out with its ``problem``.
 """
@@ -33,7 +33,7 @@ class Columns:
 
 
 def row_from(values: Mapping[str, object], columns: Columns, *, number: int, where: str) -> RawRow:
-    """Take what is needed of a row's values by name.
+    """Make a row from its values by name.
 
     Args:
         values: The row. Other columns are passed over.
@@ -115,7 +115,7 @@ def read_csv_rows(handle: Readable, columns: Columns, *, where: str, start: int 
 
 
 def bad_row(record: list[str] | Reason, header: list[str], columns: Columns, *, number: int, where: str) -> RawRow:
-    """Make a row of a record that has not the header's columns, or that is none.
+    """Make the row of a malformed record, or of one without the header's columns.
 
     Args:
         record: The record, or what the reader found.

@@ -1,11 +1,11 @@
-"""What a source delivers: rows, before anything is believed of them; and why some of them cannot be used."""
+"""Defines rows as a source delivers them, before any check, and the reasons to reject a row."""
 
 from enum import Enum
 from typing import NamedTuple
 
 
 class Reason(str, Enum):
-    """Why a row cannot be used."""
+    """The reason why a row cannot be used."""
 
     NO_TEXT = "no_text"
     """The text is missing, blank, or no text at all."""
@@ -22,15 +22,15 @@ class Reason(str, Enum):
     TOO_LONG = "too_long"
     """The text, the id or the whole record is longer than allowed."""
     UNCLOSED_QUOTE = "unclosed_quote"
-    """A quote is opened on the row's line, and what follows shows that it was not meant to go on so long."""
+    """A quote is opened on the row's line and never closed, as the lines below it show."""
     DUPLICATE_ID = "duplicate_id"
     """An earlier row of the day has the same id."""
     CONTRADICTING_LABELS = "contradicting_labels"
-    """Another row of the day has the same text and the other label; neither is believed."""
+    """Another row of the day has the same text and the other label; both are rejected."""
 
 
 class RawRow(NamedTuple):
-    """One row as a source delivered it, before anything is believed of it."""
+    """One row as a source delivered it, before any check."""
 
     # A named tuple, because millions are made: a frozen dataclass takes three times as long.
     number: int
@@ -44,4 +44,4 @@ class RawRow(NamedTuple):
     where: str
     """File and row, or archive and member, for people."""
     problem: Reason | None = None
-    """What the reader itself found; the other fields are then best effort."""
+    """The reason that the reader itself found to reject the row; the other fields are best effort then."""

@@ -1,4 +1,4 @@
-"""Tells rows that can be used from rows that cannot, each by itself. Never raises for a row, and keeps none.
+"""Checks rows one by one, and rejects those that cannot be used. It never raises for a row, and keeps none.
 
 What only a whole day can show (an id twice, a text with both labels) is found where the day is written:
 :mod:`airflow_bert_service.ingestion.span_writer`.
@@ -17,7 +17,7 @@ EXCERPT = 200
 
 
 class Rejected(NamedTuple):
-    """A row that cannot be used, and why. Holds no more of the row than people need to find it."""
+    """A row that cannot be used, with the reason, and enough of the row for a user to find it."""
 
     number: int
     """Row number within the delivery; the first data row is 1."""
@@ -31,7 +31,7 @@ class Rejected(NamedTuple):
 
 
 def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -> Iterator[Review | Rejected]:
-    """Judge rows one by one.
+    """Check rows one by one.
 
     Args:
         rows: The rows.
@@ -39,7 +39,7 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
         labels: ``positive`` or ``negative`` by label in lower case.
 
     Yields:
-        For every row, in order, a review or why it is none.
+        For every row, in order, a review, or the rejected row.
     """
     sentiments: dict[str, Sentiment] = {label: Sentiment(value) for label, value in labels.items()}
     for row in rows:
@@ -55,7 +55,7 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
 
 
 def rejected(row: RawRow | Review, reason: Reason) -> Rejected:
-    """Make of a row, or of what was a review, what the quarantine keeps of it."""
+    """Return what the quarantine keeps of a row or a review that is rejected."""
     return Rejected(row.number, reason, _excerpt(row.id), row.where, _excerpt(row.text))
 
 
@@ -83,7 +83,7 @@ def _encodable(text: str) -> bool:
 
 
 def _written(label: object) -> str:
-    """Return a label as the setting may have it; empty where it is none."""
+    """Return a label as the setting ``labels`` may have it; empty where the value is no label."""
     if isinstance(label, str):
         return label.strip().lower()
     if isinstance(label, bool):

@@ -1,4 +1,4 @@
-"""Reads a tar.gz that may be hostile: nothing is unpacked to the disk, and neither memory nor time are unbounded."""
+"""Reads a tar.gz that may be hostile, without unpacking it to the disk, in bounded memory and time."""
 
 import gzip
 import io
@@ -16,11 +16,11 @@ MOST_MEMBERS = 250_000
 LARGEST_UNPACKED = 1 << 31
 """Bytes of the whole archive, unpacked; the IMDB archive has about 500 million."""
 BROKEN = (tarfile.TarError, OSError, EOFError, zlib.error)
-"""What reading a file raises that is no whole tar.gz."""
+"""The errors that reading an incomplete or malformed tar.gz raises."""
 
 
 class Member:
-    """A member of an archive, while it is its turn."""
+    """A member of an archive; valid until the next one is yielded."""
 
     def __init__(self, archive: Path, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
         self._archive = archive
@@ -29,19 +29,19 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Its path in the archive, relative and without dots."""
+        """The member's path in the archive, relative and without dots."""
         return self._info.name
 
     @property
     def size(self) -> int:
-        """Its size in bytes."""
+        """The member's size in bytes."""
         return self._info.size
 
     def content(self) -> bytes:
-        """Read it.
+        """Read the member's content.
 
         Raises:
-            FeedError: It is a folder, larger than ``LARGEST_MEMBER``, or not all there.
+            FeedError: The member is a folder, larger than ``LARGEST_MEMBER``, or incomplete.
         """
         file = self._tar.extractfile(self._info) if self._info.isfile() else None
         if file is None or self._info.size > LARGEST_MEMBER:
@@ -63,7 +63,7 @@ def members(archive: Path) -> Iterator[Member]:
         archive: A tar.gz.
 
     Raises:
-        FeedError: It is none, is not whole, has a member that no archive of reviews has, or is too large.
+        FeedError: The file is no tar.gz, is incomplete, has a member that no archive of reviews has, or is too large.
     """
     try:
         with BoundedGzip(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
@@ -140,7 +140,7 @@ def refuse_broken(file: Path, what: str) -> None:
         what: What it is, for the message.
 
     Raises:
-        FeedError: It is none, is not whole, or unpacks to too much.
+        FeedError: The file is no gzip file, is incomplete, or unpacks to too much.
     """
     try:
         with BoundedGzip(file) as stream:
@@ -150,7 +150,8 @@ def refuse_broken(file: Path, what: str) -> None:
                 pass
     except BROKEN as error:
         raise FeedError(
-            f"{what} is no whole gzip file: {error}. Run again to download it anew; is it the aclImdb archive?"
+            f"{what} is not a complete gzip file: {error}. Run again to download it anew, or set [bert_service] "
+            "imdb_archive to the aclImdb archive."
         ) from error
 
 

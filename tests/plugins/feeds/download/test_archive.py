@@ -1,6 +1,5 @@
 """The IMDB archive from an address: a real server that breaks off, changes its file, knows no ranges, or lies."""
 
-import dataclasses
 import gzip
 import hashlib
 import subprocess
@@ -9,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -29,7 +29,7 @@ OTHER = gzip.compress(b"".join(hashlib.sha256(str(number).encode()).digest() for
 OLD, OLDER = "Thu, 01 Jan 2026 00:00:00 GMT", "Wed, 31 Dec 2025 00:00:00 GMT"
 
 
-@dataclasses.dataclass
+@dataclass
 class Mirror:
     """A web server with one file. What it does is set by the test, for all answers or in turn."""
 
@@ -38,17 +38,17 @@ class Mirror:
     modified: str | None = None
     knows_ranges: bool = True
     knows_if_range: bool = True
-    breaks: list[int] = dataclasses.field(default_factory=list)
+    breaks: list[int] = field(default_factory=list)
     """After how many bytes each answer breaks off; those after them are whole."""
-    statuses: list[int] = dataclasses.field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
     """Statuses of the first answers, without the file."""
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     """Sent instead of the true ones."""
     before: Callable[["Mirror", int], None] = lambda *_: None
     """Called before each answer with its number, from 1 on."""
     middle: Callable[[int], None] = lambda _: None
     """Called in each answer after half of its bytes."""
-    asked: list[dict[str, str]] = dataclasses.field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
     address: str = ""
 
     def ranges(self) -> list[str]:
@@ -103,10 +103,10 @@ def mirror() -> Iterator[Mirror]:
         yield made
 
 
-@dataclasses.dataclass
+@dataclass
 class Downloads:
     folder: Path
-    waits: list[float] = dataclasses.field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
 
     def get(self, mirror: Mirror, digest: str = "") -> bytes:
         file = local_archive(mirror.address, self.folder, digest=digest, sleep=self.waits.append)
@@ -263,7 +263,9 @@ def test_a_download_that_is_killed_goes_on_at_the_next_run(mirror: Mirror, downl
 
 def test_a_download_that_failed_in_all_tries_goes_on_at_the_next_run(mirror: Mirror, downloads: Downloads) -> None:
     mirror.breaks = [1000, 10, 10, 10, 10]
-    with pytest.raises(FeedError, match=r"in 5 tries, the last one: RemoteProtocolError.*Run again to go on with it"):
+    with pytest.raises(
+        FeedError, match=r"in 5 tries, the last one: RemoteProtocolError.*Run again to resume the download"
+    ):
         downloads.get(mirror)
     assert downloads.waits == [1, 2, 4, 8]
     assert downloads.partial().read_bytes() == CONTENT[:1040]
@@ -304,7 +306,7 @@ def test_a_full_disk_is_named_and_the_download_goes_on_when_there_is_room(mirror
     with in_child(downloads, mirror, limit) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"cannot be kept in {downloads.folder}: File too large. Make room" in errors
+    assert f"cannot be written to {downloads.folder}: File too large. Free disk space" in errors
     assert downloads.get(mirror) == CONTENT
     assert mirror.ranges() == ["", "bytes=2000-"]
 
@@ -368,7 +370,7 @@ def test_a_server_that_promises_more_than_it_has(mirror: Mirror, downloads: Down
 
 @pytest.mark.parametrize(
     ("expected", "message"),
-    [("", "is no whole gzip file"), (digest(CONTENT), rf"has the SHA-256 \w+; allowed: {digest(CONTENT)}")],
+    [("", "is not a complete gzip file"), (digest(CONTENT), rf"has the SHA-256 \w+; allowed: {digest(CONTENT)}")],
     ids=["no digest", "digest"],
 )
 @pytest.mark.parametrize("spoilt", [CONTENT[:3000], b"<html>busy</html>"], ids=["truncated", "a page"])
@@ -386,7 +388,7 @@ def test_a_file_that_is_not_whole_is_thrown_away(
 
 def test_a_file_that_is_too_large(mirror: Mirror, downloads: Downloads, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_bert_service.feeds.download.transfer.LARGEST_DOWNLOAD", 1000)
-    with pytest.raises(FeedError, match="has more than 1000 bytes, the most allowed"):
+    with pytest.raises(FeedError, match="has more bytes than the allowed 1000"):
         downloads.get(mirror)
     assert downloads.left() == {"archive.lock"}
 

@@ -148,7 +148,7 @@ def test_a_gzip_file_that_was_cut_is_not_whole(tmp_path_factory: pytest.TempPath
     file.write_bytes(WHOLE)
     refuse_broken(file, "it")
     file.write_bytes(WHOLE[:cut])
-    with pytest.raises(FeedError, match=r"^it is no whole gzip file: "):
+    with pytest.raises(FeedError, match=r"^it is not a complete gzip file: "):
         refuse_broken(file, "it")
 
 

@@ -27,7 +27,7 @@ def registry(served_model: ServedModel) -> Registry:
 
 
 async def predict(data_plane: DataPlane, call: PredictCall) -> Arrays:
-    async with data_plane.lease(SPEC) as handle:
+    async with data_plane.servable_handle(SPEC) as handle:
         return await data_plane.predict(handle, call)
 
 
@@ -97,7 +97,7 @@ def test_a_request_that_outlasts_the_deadline_is_told_so(registry: Registry) -> 
         data_plane = DataPlane(registry)
         task = await started(predict(data_plane, SLOW))
         assert not await data_plane.drain(0.01)
-        task.cancel()  # what both edges do then
+        task.cancel()  # what both frontends do then
         with pytest.raises(DrainingError, match="had to stop before this request was done"):
             await task
 

@@ -27,7 +27,7 @@ def state(registry: Registry, version: int) -> VersionState:
 def test_the_newest_version_is_the_largest_number(registry: Registry, served_model: ServedModel) -> None:
     for version in (9, 10, 2):
         serve(registry, version, served_model)
-    with registry.lease(ModelSpec(NAME)) as handle:
+    with registry.servable_handle(ModelSpec(NAME)) as handle:
         assert handle.spec == ModelSpec(NAME, 10)
     assert registry.available(NAME) == [10, 9, 2]
 
@@ -35,7 +35,7 @@ def test_the_newest_version_is_the_largest_number(registry: Registry, served_mod
 def test_a_version_can_be_asked_for(registry: Registry, served_model: ServedModel) -> None:
     for version in (9, 10):
         serve(registry, version, served_model)
-    with registry.lease(ModelSpec(NAME, 9)) as handle:
+    with registry.servable_handle(ModelSpec(NAME, 9)) as handle:
         assert handle.spec.version == 9
 
 
@@ -50,25 +50,27 @@ def test_what_is_not_served_is_not_found(
     registry: Registry, served_model: ServedModel, spec: ModelSpec, message: str
 ) -> None:
     serve(registry, 1, served_model)
-    with pytest.raises(NotServedError, match=message), registry.lease(spec):
+    with pytest.raises(NotServedError, match=message), registry.servable_handle(spec):
         pass
 
 
 def test_a_version_that_is_being_loaded_answers_nothing_yet(registry: Registry) -> None:
     registry.begin(NAME, 1)
     assert state(registry, 1) is VersionState.LOADING
-    with pytest.raises(NotServedError, match="not found"), registry.lease(ModelSpec(NAME)):
+    with pytest.raises(NotServedError, match="not found"), registry.servable_handle(ModelSpec(NAME)):
         pass
 
 
-def test_a_retired_version_stays_until_the_last_lease_ends(registry: Registry, served_model: ServedModel) -> None:
+def test_a_retired_version_stays_until_the_last_handle_is_released(
+    registry: Registry, served_model: ServedModel
+) -> None:
     serve(registry, 1, served_model)
-    with registry.lease(ModelSpec(NAME)) as first:
-        with registry.lease(ModelSpec(NAME, 1)):
+    with registry.servable_handle(ModelSpec(NAME)) as first:
+        with registry.servable_handle(ModelSpec(NAME, 1)):
             serve(registry, 2, served_model)
             registry.retire(NAME, 1)
             assert state(registry, 1) is VersionState.UNLOADING
-            with registry.lease(ModelSpec(NAME)) as later:
+            with registry.servable_handle(ModelSpec(NAME)) as later:
                 assert later.spec.version == 2
         assert state(registry, 1) is VersionState.UNLOADING
         assert first.model is served_model
@@ -77,9 +79,9 @@ def test_a_retired_version_stays_until_the_last_lease_ends(registry: Registry, s
 
 def test_a_retired_version_takes_no_new_requests(registry: Registry, served_model: ServedModel) -> None:
     serve(registry, 1, served_model)
-    with registry.lease(ModelSpec(NAME)):
+    with registry.servable_handle(ModelSpec(NAME)):
         registry.retire(NAME, 1)
-        with pytest.raises(NotServedError, match="not found"), registry.lease(ModelSpec(NAME, 1)):
+        with pytest.raises(NotServedError, match="not found"), registry.servable_handle(ModelSpec(NAME, 1)):
             pass
 
 
@@ -109,7 +111,7 @@ def test_a_label_stands_for_a_version(registry: Registry, served_model: ServedMo
         serve(registry, version, served_model)
     registry.set_labels(NAME, {"stable": 9, "canary": 10})
     assert registry.resolve_label(NAME, "canary") == 10
-    with registry.lease(ModelSpec(NAME, label="stable")) as handle:
+    with registry.servable_handle(ModelSpec(NAME, label="stable")) as handle:
         assert handle.spec == ModelSpec(NAME, 9)
     assert registry.statuses(ModelSpec(NAME, label="stable")) == [VersionStatus(9, VersionState.AVAILABLE)]
 
@@ -121,6 +123,6 @@ def test_an_unknown_label_is_refused_with_those_that_there_are(registry: Registr
     registry.set_labels(NAME, {"canary": 1})
     with (
         pytest.raises(UnknownLabelError, match="label: stable; model reviews has canary"),
-        registry.lease(ModelSpec(NAME, label="stable")),
+        registry.servable_handle(ModelSpec(NAME, label="stable")),
     ):
         pass

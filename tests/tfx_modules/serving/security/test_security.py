@@ -242,9 +242,13 @@ def test_an_address_that_others_can_reach_is_warned_about(
 ) -> None:
     with socket.socket() as held:
         held.bind((host, 0))
-        claim = BoundPort("--port", held)
-        warn_if_open(claim, "gRPC", "--ssl_config_file", tls=tls, keys=keys)
-        address = claim.address
-    open_words = [] if tls else [f"gRPC on {address} is not encrypted: others can read along; give --ssl_config_file"]
-    open_words += [] if keys else [f"gRPC on {address} answers whoever can reach it; give --api_key_file"]
+        bound_port = BoundPort("--port", held)
+        warn_if_open(bound_port, "gRPC", "--ssl_config_file", tls=tls, keys=keys)
+        address = bound_port.address
+    open_words = (
+        []
+        if tls
+        else [f"gRPC on {address} is not encrypted, so that others can read the requests; give --ssl_config_file"]
+    )
+    open_words += [] if keys else [f"gRPC on {address} answers anybody who can reach it; give --api_key_file"]
     assert caplog.messages == ([] if host == "127.0.0.1" else open_words)

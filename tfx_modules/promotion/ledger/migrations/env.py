@@ -1,4 +1,4 @@
-"""Alembic runs this; the connection, in a transaction under the ledger's lock, is the caller's."""
+"""Runs the migrations, as Alembic asks, on the caller's connection and in its transaction under the ledger's lock."""
 
 from alembic import context
 

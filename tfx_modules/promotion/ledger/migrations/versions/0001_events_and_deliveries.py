@@ -1,4 +1,4 @@
-"""Events and deliveries."""
+"""Create the tables of events and deliveries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("metrics", sa.JSON, nullable=False),
         sa.Column("final", sa.Boolean, nullable=False),
     )
-    # One verdict a run, and one promotion a version, whatever the code above thinks.
+    # One verdict a run, and one promotion a version, enforced by the database.
     _unique_where("final", "one_verdict_a_run", ["dag_id", "run_id"])
     _unique_where("kind = 'promoted'", "one_promotion_a_version", ["version"])
     op.create_table(
