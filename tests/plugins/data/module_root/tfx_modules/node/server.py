@@ -17,7 +17,8 @@ KILL_AFTER_SECONDS = 3.0
 def kill_when_client_leaves(connection: socket.socket, child: "subprocess.Popen[bytes]") -> None:
     if connection.recv(1):
         return
-    os.killpg(child.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+        os.killpg(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(KILL_AFTER_SECONDS)
     with contextlib.suppress(ProcessLookupError):
