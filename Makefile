@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup docs demo up screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock clean
+.PHONY: help setup docs demo up screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock reference clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -98,6 +98,10 @@ stack-test: setup  ## Build the images, run the container stack, harm it and see
 
 lock:  ## Write the lock files anew from requirements/*.in (UPGRADE=1 takes newer versions)
 	@$(PYTHON) -m scripts.setup.lock $(if $(UPGRADE),--upgrade)
+
+reference: setup  ## Write the tables of the settings and the provider metadata anew from the settings' declarations
+	@$(AIRFLOW)/python -m scripts.provider_config
+	@$(AIRFLOW)/python -m scripts.settings_docs
 
 clean:  ## Remove environments, state and caches
 	rm -rf .venv var site dist dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis

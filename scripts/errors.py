@@ -1,6 +1,7 @@
 """The scripts' exception tree.
 
 ScriptError               anything a user can act on; printed without a traceback
+├── DeclarationError      a setting cannot be documented
 ├── SetupError            an environment cannot be built
 └── StackError            the local stack cannot run
     ├── NotReadyError     a service did not become healthy in time
@@ -10,6 +11,10 @@ ScriptError               anything a user can act on; printed without a tracebac
 
 class ScriptError(Exception):
     """An error for the user. Its message says what is wrong, what was found, what is allowed and what to do."""
+
+
+class DeclarationError(ScriptError):
+    """A setting cannot be documented: it has no docstring, or the page has no place for it."""
 
 
 class SetupError(ScriptError):

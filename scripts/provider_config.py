@@ -4,19 +4,17 @@ They are made of the settings' declarations, so that what documents a setting is
 file and the declarations differ.
 """
 
-import ast
 import dataclasses
 import datetime as dt
 import inspect
 import json
-import re
 import sys
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import Enum
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from scripts.declarations import read_classes, without_roles
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "plugins" / "airflow_bert_service" / "provider_options.json"
@@ -42,7 +40,8 @@ def main() -> int:
 
 
 def _options(settings: type) -> Iterator[tuple[str, dict[str, object]]]:
-    documented = _docstrings(settings)
+    declared = read_classes(Path(inspect.getfile(settings)))[settings.__name__].members
+    by_name = {field.name: field for field in declared}
     for setting in dataclasses.fields(settings):
         if isinstance(setting.type, type) and dataclasses.is_dataclass(setting.type):
             yield from _options(setting.type)
@@ -50,7 +49,7 @@ def _options(settings: type) -> Iterator[tuple[str, dict[str, object]]]:
         yield (
             setting.name,
             {
-                "description": documented[setting.name],
+                "description": without_roles(by_name[setting.name].documentation()),
                 "version_added": None,
                 "type": "string",
                 "example": None,
@@ -59,22 +58,6 @@ def _options(settings: type) -> Iterator[tuple[str, dict[str, object]]]:
                 **({} if setting.repr else {"sensitive": True}),
             },
         )
-
-
-def _docstrings(settings: type) -> Mapping[str, str]:
-    """Return the text below each field of a class."""
-    (declared,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
-    body = declared.body if isinstance(declared, ast.ClassDef) else []
-    found = {}
-    for field, below in pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
-            found[field.target.id] = _plain(str(ast.literal_eval(below.value)))
-    return found
-
-
-def _plain(docstring: str) -> str:
-    """Leave out the markup of references, and the line ends of the source."""
-    return re.sub(r":\w+:`~?([^`]+)`", r"\1", " ".join(docstring.split()))
 
 
 def _readable(key: str, default: str) -> str:

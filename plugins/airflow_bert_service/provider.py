@@ -7,7 +7,7 @@ from typing import Any
 DISTRIBUTION = "airflow-bert-service"
 """Name of the distribution package; Airflow requires that it is the same as the wheel's."""
 OPTIONS = Path(__file__).with_name("provider_options.json")
-"""The settings' documentation, written by ``python -m scripts.provider_config`` from their declarations."""
+"""The settings' documentation, written by ``make reference`` from their declarations."""
 _PACKAGE = __package__ or ""
 
 

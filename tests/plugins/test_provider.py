@@ -8,14 +8,7 @@ import airflow
 from airflow_bert_service.provider import get_provider_info
 from airflow_bert_service.settings.settings import settings_from
 
-from scripts import provider_config
-
 OPTIONS = get_provider_info()["config"]["bert_service"]["options"]
-
-
-def test_the_options_are_those_of_the_settings_declarations() -> None:
-    written = provider_config.FILE.read_text(encoding="utf-8")
-    assert written == provider_config.text(), "run: python -m scripts.provider_config"
 
 
 def test_airflow_accepts_it() -> None:

@@ -42,7 +42,7 @@ class EncoderSettings:
     lower_case: bool = True
     """Whether the vocabulary is uncased."""
     max_tokens: int = 128
-    """Longest input in WordPieces, [CLS] and [SEP] included."""
+    """Longest input in WordPieces, ``[CLS]`` and ``[SEP]`` included, 2 to 512."""
     head_tokens: int = 32
     """How many WordPieces of its beginning a longer text keeps; the others are the last ones of its end, where a review
     says what it comes to. ``max_tokens`` or more: cut at the end."""
@@ -53,20 +53,24 @@ class TrainingSettings:
     """How the classifier is fine-tuned when nothing has been tuned."""
 
     batch_size: int = 32
+    """Reviews that one step of training takes."""
     epochs: int = 2
     """Passes over the training split when a run asks for 0 steps."""
     learning_rate: float = 1e-4
     """Peak of the schedule, after warm-up."""
     dropout: float = 0.1
-    """On the CLS output, before the classifier."""
+    """Dropout rate on the CLS output, before the classifier."""
     weight_decay: float = 0.01
+    """Weight decay of the optimizer, AdamW."""
     warmup_fraction: float = 0.1
     """Share of all steps over which the learning rate rises."""
     length_buckets: tuple[int, ...] = (64,)
     """Batches are made of texts of like length, padded to one of these or to ``max_tokens``: short reviews do not pay
     for long ones, and XLA compiles one program per bucket."""
     jit_compile: bool = True
+    """Whether XLA compiles the passes through the encoder."""
     seed: int = 20261105
+    """Seed of all draws: initial weights, dropout, order of batches, the choices of the Tuner."""
 
 
 class Precision(str, enum.Enum):
@@ -85,7 +89,8 @@ class ExportSettings:
     """How the trained model is written for serving."""
 
     precision: str = "auto"
-    """``auto``, ``float32`` or ``bfloat16`` (see Precision). With ``auto``, train on a processor like the servers'."""
+    """What the exported model is served in (``docs/explanation/serving-speed.md``). One of :class:`Precision`. With
+    ``auto``, train on a processor like the servers'."""
     max_accuracy_loss: float = 0.003
     """How much lower than float32's the accuracy on the holdout may be with ``auto``: 0.003 is 0.3 points."""
 
@@ -101,11 +106,17 @@ class TuningSettings:
     """The search that a run with ``tune`` does."""
 
     trials: int = 4
+    """How many combinations of hyperparameters are tried."""
     steps_per_trial: int = 20
+    """Training steps of each trial."""
     eval_batches: int = 6
+    """Batches of the eval split that each trial is judged by."""
     learning_rates: tuple[float, ...] = (2e-5, 5e-5, 1e-4, 2e-4)
+    """Choices for ``training.learning_rate``."""
     dropouts: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3)
+    """Choices for ``training.dropout``."""
     warmup_fractions: tuple[float, ...] = (0.0, 0.1, 0.2)
+    """Choices for ``training.warmup_fraction``."""
 
 
 class Promote(str, enum.Enum):
@@ -128,9 +139,9 @@ class GateSettings:
     slice_minimum: int = 50
     """Slices with fewer reviews have no floor: their accuracy says little."""
     level: float = 0.05
-    """Significance level of the comparison with the champion, above 0 and below 1."""
+    """Significance level of the comparison with the champion (McNemar's test), above 0 and below 1."""
     promote: str = "not_worse"
-    """``not_worse`` or ``better`` (see Promote)."""
+    """Which candidates may take the champion's place. One of :class:`Promote`."""
     max_compared: int = 2000
     """Most reviews of the eval split that both models score for the comparison, always the same ones. 0: all."""
     max_bytes: int = 0
@@ -195,12 +206,13 @@ class Distances:
 
 @dataclasses.dataclass(frozen=True)
 class ValidationSettings:
-    """When ExampleValidator stops a run."""
+    """When ExampleValidator stops a run (``docs/explanation/validation.md``)."""
 
     default_severity: str = "block"
-    """Of kinds of anomalies that ``severity`` does not name."""
+    """What an anomaly of the data does whose kind ``severity`` does not name. One of :class:`Severity`."""
     severity: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """By kind of anomaly: TFDV's names (``AnomalyInfo.Type``), DRIFT and SKEW."""
+    """The same for the kind of anomaly ``NAME``: TFDV's names (``AnomalyInfo.Type``), ``DRIFT`` and ``SKEW``. Default
+    ``default_severity``."""
     minimum_rows: int = 50
     """Where one of two compared sets has fewer rows, a distance that is too great only warns."""
     drift: Distances = Distances()
@@ -243,6 +255,7 @@ class ServingCheckSettings:
     requests: int = 3
     """Real requests, made of examples of the eval split, that must be answered."""
     timeout_seconds: int = 120
+    """Seconds that the server has to load the model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -250,6 +263,7 @@ class PipelineSettings:
     """All of the pipeline's settings."""
 
     name: str = "bert_sentiment"
+    """The pipeline's name, and the DAG's id."""
     encoder: EncoderSettings = EncoderSettings()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningSettings = TuningSettings()

@@ -20,8 +20,8 @@ class RowRules:
     """What is asked of a day's rows. Not what the pipeline asks of a day's statistics: that is the schema's."""
 
     labels: Mapping[str, str] = field(default_factory=lambda: read_labels(DEFAULT_LABELS))
-    """``positive`` or ``negative`` by each label that a source may have, in lower case. Default
-    ``positive: positive, pos, 1, true; negative: negative, neg, 0, false``; upper and lower case are alike."""
+    """``positive`` or ``negative`` by each label that a source may have, in lower case; upper and lower case are alike.
+    Default ``positive: positive, pos, 1, true; negative: negative, neg, 0, false``."""
     max_bad_share: float = 0.05
     """The largest share of a day's rows, 0 to 1, that may be unusable. Above it the refresh fails."""
 

@@ -62,8 +62,8 @@ class Settings:
     """
 
     root: Path
-    """The folder that holds ``tfx_modules`` and ``data``. Default: the project's folder; of an installed wheel, the
-    files that it carries."""
+    """The folder that holds ``dags``, ``tfx_modules`` and ``data``, and of a checkout ``plugins``. Default: the
+    project's folder; of an installed wheel, the files that it carries."""
     tfx_python: Path
     """Python of the TFX environment. Default ``{root}/.venv/tfx/bin/python``; of an installed wheel
     ``{state}/tfx/bin/python``, where ``bert-service setup-tfx`` builds it."""
@@ -77,13 +77,15 @@ class Settings:
     ledger: str = field(repr=False)  # likewise
     """Address of the ledger of promotions, in the same forms. Default ``sqlite:///{state}/ledger/ledger.db``."""
     node_socket: Path | None = None
-    """Unix socket of the node server; empty: a fresh process per node. Where it is set the server must be there."""
+    """Unix socket of the node server; empty: a fresh process per node. Where it is set the server must be there. The
+    stack sets it."""
     feed: FeedName = FeedName.SAMPLE
     """Which feed ``refresh_data`` reads."""
     imdb_archive: str = PUBLIC_IMDB_ARCHIVE
     """The aclImdb tar.gz: a path, or an http(s) address."""
     imdb_sha256: str = ""
-    """SHA-256 that the archive must have, in hex digits; empty: the known one of the public address, else any."""
+    """SHA-256 that the archive must have, in hex digits; empty: the known one of the public address; of any other
+    address it is not checked."""
     imdb_first_day: dt.date = dt.date(2026, 10, 16)
     """The day that the IMDB feed begins on."""
     imdb_days: int = 24
@@ -91,30 +93,38 @@ class Settings:
     imdb_reviews_per_day: int = 100
     """How many of a day's IMDB reviews are used (the same ones every time); 0: all, about 1,000 a day."""
     source: SourceSettings = field(default_factory=SourceSettings)
-    """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest."""
+    """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest.
+    ``docs/how-to/feeds.md`` has examples."""
     rules: RowRules = field(default_factory=RowRules)
-    """What a row must be to be used, and how many may be otherwise: the keys ``labels`` and ``max_bad_share``."""
+    """What a row must be to be used, and how many may be otherwise: the keys ``labels`` and ``max_bad_share``.
+    ``docs/reference/rejected-rows.md`` tells what happens to the others."""
     holdout: Path | None = None
     """CSV file (columns ``review``, ``sentiment``) of reviews that are never trained on, and that candidates are judged
-    by; its name without ending names it. Empty: the feed's own, which ``files``, ``sql`` and ``http`` do not have."""
+    by (``docs/explanation/promotion.md``); its name without ending names it. Empty: the feed's own, which ``files``,
+    ``sql`` and ``http`` do not have."""
     retention: RetentionSettings = field(default_factory=RetentionSettings)
-    """How much is kept of what runs leave behind: the keys ``keep_*``."""
+    """How much is kept of what runs leave behind: the keys ``keep_*``. 0 keeps all.
+    ``docs/how-to/retention.md`` tells what is removed when."""
     gpu: GpuSettings = field(default_factory=GpuSettings)
-    """Which nodes are for a GPU, and where they run: the keys ``gpu_*`` and ``require_gpu``."""
+    """Which nodes are for a GPU, and where they run: the keys ``gpu_*`` and ``require_gpu``.
+    ``docs/how-to/cluster.md`` tells how workers and the pool are set up."""
     containers: ContainerSettings = field(default_factory=ContainerSettings)
-    """Which nodes run in a container of their own, and what it is made of: the keys ``container_*``."""
+    """Which nodes run in a container of their own, and what it is made of: the keys ``container_*``.
+    ``docs/how-to/node-containers.md`` tells when to use which."""
     window_days: int = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
-    """Days that a window may lack. Any other day without reviews fails the run, and so does a data date without."""
+    """Days that a window may lack: ``2026-11-07, 2026-12-24..2026-12-26``. Any other day without reviews fails the run,
+    and so does a data date without."""
     serialize_writes: bool = True
     """Whether Airflow's API server answers requests that write one after another where Airflow's database is SQLite;
     ``false`` switches that off. It changes nothing with another database."""
     model_servers: tuple[str, ...] = ()
     """Where servers tell the model's state over REST (``http://HOST:8501/v1/models/bert_sentiment``), with spaces
-    between them; a rollback waits until all of them have followed. Empty: it does not wait."""
+    between them; a rollback waits until all of them have followed. Empty: it does not wait. The stack sets it."""
     notifications: tuple[Channel, ...] = field(default=(), repr=False)  # may hold a notifier's secrets
-    """Who is told of promotions, as JSON: :mod:`airflow_bert_service.settings.channels` has the form; empty: nobody."""
+    """Who is told of promotions, as a JSON list: mail, Slack, a webhook, any notifier of Airflow. Empty: nobody.
+    ``docs/how-to/notifications.md`` has the form."""
 
     def __post_init__(self) -> None:
         """Check the values that have a limit."""
