@@ -27,7 +27,7 @@ from scripts.stack.waiting import ProgressReporter, wait_until
 from tests.e2e.conftest import DAG, ROOT, Site
 
 PIPELINE = ROOT / "tests" / "tfx_modules" / "promotion"
-WAIT: Any = {"seconds": 300.0, "pulse": ProgressReporter(print)}
+WAIT: Any = {"seconds": 300.0, "progress": ProgressReporter(print)}
 ENDED = ("success", "failed")
 
 

@@ -20,7 +20,7 @@ from tests.e2e.conftest import ROOT, Site
 
 pytestmark = pytest.mark.slow
 
-WAIT: Any = {"seconds": 180.0, "pulse": ProgressReporter(print)}
+WAIT: Any = {"seconds": 180.0, "progress": ProgressReporter(print)}
 LINE = "ExampleValidator: blocked: split train: review has 3 missing values"
 
 
