@@ -283,7 +283,7 @@ def test_a_node_that_takes_more_memory_than_its_limit_is_killed_and_its_log_says
         ),
         ({"gpus": -1}, r"could not select device driver .*Install NVIDIA's container toolkit.*or empty container_gpus"),
         ({"network": "backend"}, r"network backend not found.*Correct container_network"),
-        ({"python": "/no/python"}, r"could not start /no/python \(exit code 127\); .*Set container_python"),
+        ({"python": "/no/python"}, r"could not start /no/python \(exit code 127\); .*Correct container_python"),
         ({"memory": "1k"}, r"(?i)minimum memory limit.*Raise container_memory"),
         ({"engine": "unix:///no/docker.sock"}, r"engine at unix:///no/docker\.sock cannot .*Start the engine, or set"),
         ({"engine": "tcp://127.0.0.1:1"}, r"engine at tcp://127\.0\.0\.1:1 cannot .*Start the engine, or set conta"),
