@@ -37,7 +37,7 @@ def test_the_encoder_is_checked_by_the_digests_of_the_settings(tmp_path: Path) -
 
 def test_a_database_is_looked_at_and_never_made(tmp_path: Path) -> None:
     file = tmp_path / "ledger.db"
-    assert doctor.database("ledger", f"sqlite:///{file}")["got"] == f"{file}, which the first run makes"
+    assert doctor.database("ledger", f"sqlite:///{file}")["got"] == f"{file}, which the first run will create"
     assert not file.exists()
     sqlite3.connect(file).execute("CREATE TABLE events (position INTEGER)")
     assert doctor.database("ledger", f"sqlite:///{file}")["got"].endswith("ledger.db, 1 tables")
