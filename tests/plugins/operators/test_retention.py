@@ -186,7 +186,9 @@ def test_a_cancelled_task_stops_the_command(tmp_path: Path) -> None:
 
     canceller = threading.Thread(target=cancel_when_it_runs)
     canceller.start()
-    with pytest.raises(RetentionError, match=r"was stopped: its task was cancelled\. The next run continues from there"):
+    with pytest.raises(
+        RetentionError, match=r"was stopped: its task was cancelled\. The next run continues from there"
+    ):
         client.run(request, dry_run=False)
     canceller.join()
 
