@@ -83,8 +83,9 @@ class WebFeed(DatedFeed):
                 return
             if rows == before:
                 raise FeedError(
-                    f"{self.conn_id}: page {number} has the same rows as the page before; allowed: one that knows "
-                    f"the parameter {self.page_parameter}. Correct [bert_service] http_page_parameter or http_paging."
+                    f"{self.conn_id}: page {number} has the same rows as the page before; allowed: a service "
+                    f"that pages by the parameter {self.page_parameter}. Correct [bert_service] http_page_parameter or "
+                    "http_paging."
                 )
             yield rows
             before = rows

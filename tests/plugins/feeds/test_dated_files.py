@@ -83,7 +83,9 @@ def test_a_day_whose_files_are_empty_is_a_missing_day(tmp_path: Path) -> None:
 
 def test_a_file_of_an_unknown_kind(tmp_path: Path) -> None:
     (tmp_path / "2026-11-05.xlsx").touch()
-    with pytest.raises(FeedError, match=r"2026-11-05\.xlsx: .* ending '\.xlsx'; known: \.csv, \.jsonl, \.ndjson"):
+    with pytest.raises(
+        FeedError, match=r"2026-11-05\.xlsx has the unknown ending '\.xlsx'; allowed: \.csv, \.jsonl, \.ndjson"
+    ):
         read(f"{tmp_path}/{{date}}.*")
 
 
