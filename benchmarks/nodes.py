@@ -56,7 +56,6 @@ def run(root: Path, node: str, parameters: Mapping[str, str]) -> Outcome:
             parameters=parameters,
             use_cache=False,
             gpu=GpuUse.NONE,
-            code_version="benchmark",
             outcome=root / "outcome.json",
         )
     )

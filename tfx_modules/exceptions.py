@@ -9,6 +9,7 @@
     ├── HoldoutError         the holdout's file is not the one that the run names, or no holdout
     ├── ScoringError         a model was not scored, or there are no reviews to score it on
     │   └── UnusableModelError   it never will be: it cannot be loaded, or is no model of ours
+    ├── CodeVersionError     what code a node runs cannot be found out when the pipeline is compiled
     ├── NodeError            a node of the compiled pipeline cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
@@ -43,6 +44,10 @@ class ScoringError(PipelineError):
 
 class UnusableModelError(ScoringError):
     """A model has no scores, and trying again would not give it any."""
+
+
+class CodeVersionError(PipelineError):
+    """What code a node runs cannot be found out, so that it would have no honest code version."""
 
 
 class NodeError(PipelineError):

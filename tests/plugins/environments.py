@@ -14,7 +14,6 @@ def environment(state: Path, *, python: str = sys.executable, socket: Path | Non
         node_socket=socket,
         module_root=MODULE_ROOT,
         pipeline=state / "small.json",
-        code_version="c0de",
         pipeline_root=state / "pipeline",
         metadata=f"sqlite:///{state}/mlmd.db",
         ledger=f"sqlite:///{state}/ledger.db",

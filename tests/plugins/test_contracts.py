@@ -87,7 +87,7 @@ def test_a_schema_finds_a_missing_and_an_unknown_field(name: str) -> None:
 
 def test_a_node_request_is_written(tmp_path: Path) -> None:
     paths: dict[str, Any] = {name: Path(NODE_REQUEST[name]) for name in ("pipeline", "pipeline_root", "outcome")}
-    same = ("node", "run_id", "metadata", "ledger", "parameters", "use_cache", "code_version")
+    same = ("node", "run_id", "metadata", "ledger", "parameters", "use_cache")
     request = NodeRequest(**{name: NODE_REQUEST[name] for name in same}, **paths, gpu=GpuUse(NODE_REQUEST["gpu"]))
 
     request.write(tmp_path / "request.json")

@@ -17,7 +17,8 @@ from tfx_modules.exceptions import NodeError
 from tfx_modules.node.request import NodeRequest, ParameterValue
 
 CODE_VERSION_FLAG = "--code_version"
-"""Flag of the executor spec; executors ignore it, and TFX's cache key takes it in."""
+"""Flag of the executor spec, put there by ``pipeline.code_versions``; executors ignore it, and TFX's cache key takes it
+in."""
 
 _CASTS: dict[str, Callable[[ParameterValue], ParameterValue]] = {"STRING": str, "INT": int, "DOUBLE": float}
 _OWN_PARAMETERS = frozenset({constants.PIPELINE_ROOT_PARAMETER_NAME, constants.PIPELINE_RUN_ID_PARAMETER_NAME})
@@ -66,7 +67,7 @@ def bind(request: NodeRequest) -> BoundNode:
     node.execution_options.caching_options.enable_cache = request.use_cache
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     executor_spec = runner_utils.extract_executor_spec(deployment, request.node)
-    _add_code_version(executor_spec, request.code_version)
+    _check_code_version(request.node, executor_spec)
     return BoundNode(
         node=node,
         pipeline_info=pipeline.pipeline_info,
@@ -157,14 +158,15 @@ def _refuse_missing(node: str, missing: list[str]) -> None:
         )
 
 
-def _add_code_version(executor_spec: Message | None, code_version: str) -> None:
-    """Make the version part of TFX's cache key.
-
-    The key takes in the executor spec, but of our functions only the dotted paths that name them; after a change of
-    code it would be the same. A container's image has a version of its own, and system nodes do not use the cache.
-    """
-    flag = f"{CODE_VERSION_FLAG}={code_version}"
-    if isinstance(executor_spec, executable_spec_pb2.PythonClassExecutableSpec):
-        executor_spec.extra_flags.append(flag)
-    elif isinstance(executor_spec, executable_spec_pb2.BeamExecutableSpec):
-        executor_spec.python_executor_spec.extra_flags.append(flag)
+def _check_code_version(node: str, executor_spec: Message | None) -> None:
+    """Refuse a node of Python code without a version: the cache would give it the outputs of any other code."""
+    if isinstance(executor_spec, executable_spec_pb2.BeamExecutableSpec):
+        executor_spec = executor_spec.python_executor_spec
+    if not isinstance(executor_spec, executable_spec_pb2.PythonClassExecutableSpec):
+        return
+    if not any(flag.startswith(f"{CODE_VERSION_FLAG}=") for flag in executor_spec.extra_flags):
+        raise NodeError(
+            f"node {node} has the executor flags {list(executor_spec.extra_flags)}; allowed: flags with "
+            f"{CODE_VERSION_FLAG}. Compile the pipeline by tfx_modules.pipeline.compile, or pass it through "
+            "tfx_modules.pipeline.code_versions.with_code_versions."
+        )

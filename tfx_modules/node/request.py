@@ -48,8 +48,6 @@ class NodeRequest:
     """Whether outputs of an earlier execution with the same inputs may be taken."""
     gpu: GpuUse
     """Whether it looks for a GPU before the node runs, and must find one."""
-    code_version: str
-    """Digest of the sources; the cache holds within one version."""
     outcome: Path
     """Where the outcome is written."""
 

@@ -16,19 +16,22 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_modules.exceptions import PipelineError
+from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.pipeline import create_pipeline
+from tfx_modules.pipeline.sources import Sources
 from tfx_modules.settings.settings import load_settings
 
 SETTINGS = Path(__file__).parents[1] / "settings.toml"
 
 
 def compile_pipeline(settings: Path) -> pipeline_pb2.Pipeline:
-    """Compile the pipeline of a settings file.
+    """Compile the pipeline of a settings file; each node gets the version of its code.
 
     Raises:
         SettingsError: the settings cannot be used.
+        CodeVersionError: what code a node runs cannot be found out.
     """
-    return Compiler().compile(create_pipeline(load_settings(settings)))
+    return with_code_versions(Compiler().compile(create_pipeline(load_settings(settings))), Sources())
 
 
 def to_json(ir: pipeline_pb2.Pipeline) -> str:

@@ -90,7 +90,6 @@ def node_environment(plan: PipelinePlan, settings: Settings) -> NodeEnvironment:
         node_socket=settings.node_socket,
         module_root=plan.module_root,
         pipeline=plan.path,
-        code_version=plan.code_version,
         pipeline_root=settings.pipeline_root,
         metadata=settings.metadata,
         ledger=settings.ledger,

@@ -43,8 +43,6 @@ class PipelinePlaces:
 
     pipeline: Path
     """The compiled pipeline's file."""
-    code_version: str
-    """Digest of the sources; the cache holds for one version."""
     pipeline_root: Path
     """Folder that artifacts go under."""
     metadata: str = field(repr=False)  # may hold a password

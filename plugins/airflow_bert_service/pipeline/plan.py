@@ -65,8 +65,6 @@ class PipelinePlan:
     """The IR's file; the node command reads it too."""
     module_root: Path
     """The folder that holds the ``tfx_modules`` that the IR was compiled from; nodes run their code from there."""
-    code_version: str
-    """Digest of the sources that the IR was compiled from (hexadecimal SHA-256)."""
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -97,7 +95,7 @@ def load_plan(path: Path) -> PipelinePlan:
             f"now has {present[:12]!r}. {_REMEDY}"
         )
     pipeline_id, nodes = parse_ir(_read(path), str(path))
-    return PipelinePlan(pipeline_id, nodes, path, module_root, compiled_from)
+    return PipelinePlan(pipeline_id, nodes, path, module_root)
 
 
 def parse_ir(text: str, name: str) -> tuple[str, tuple[NodePlan, ...]]:

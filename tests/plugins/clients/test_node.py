@@ -99,7 +99,6 @@ def test_request_and_surroundings(place: NodeEnvironment) -> None:
         "parameters": {"act": "echo"},
         "use_cache": True,
         "gpu": "none",
-        "code_version": "c0de",
     }
     assert seen["cwd"] == str(MODULE_ROOT)
     assert seen["session"], "the node has no session of its own"

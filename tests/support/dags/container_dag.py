@@ -18,7 +18,6 @@ plan = PipelinePlan(
     nodes=(NodePlan("Trainer", "Trainer", (), (ParameterPlan("act", ParameterType.STRING, has_default=False),)),),
     path=module_root / "small.json",
     module_root=module_root,
-    code_version="c0de",
 )
 config = AirflowPipelineConfig(
     {"schedule": None, "params": {"act": "complete"}},

@@ -20,7 +20,6 @@ environment = NodeEnvironment(
     node_socket=None,
     module_root=Path(os.environ["TEST_MODULE_ROOT"]),
     pipeline=settings.state / "small.json",
-    code_version="c0de",
     pipeline_root=settings.pipeline_root,
     metadata=settings.metadata,
     ledger=settings.ledger,

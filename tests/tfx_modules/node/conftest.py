@@ -147,7 +147,6 @@ class Nodes:
             "parameters": parameters,
             "use_cache": True,
             "gpu": "none",
-            "code_version": "1",
             "outcome": str(self.state / "outcomes" / f"{node}-{run_id}.json"),
         }
         return {"module_root": str(self.module_root), "request": {**request, **changes}}

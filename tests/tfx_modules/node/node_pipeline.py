@@ -39,6 +39,8 @@ from tfx_modules.components import champion
 from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.pusher import Pusher
 from tfx_modules.exceptions import SettingsError
+from tfx_modules.pipeline.code_versions import with_code_versions
+from tfx_modules.pipeline.sources import Sources
 from tfx_modules.settings.settings import GateSettings, ValidationSettings
 from tfx_modules.validation import profile
 
@@ -175,7 +177,7 @@ def compile_pipeline(beam_pipeline_args: Sequence[str] = ()) -> pipeline_pb2.Pip
         components=[*_data_nodes(), *_model_nodes(), examples, latest, served],
         beam_pipeline_args=list(beam_pipeline_args),
     )
-    return Compiler().compile(pipeline)
+    return with_code_versions(Compiler().compile(pipeline), Sources(Path(__file__).parent, ["tfx_modules", __name__]))
 
 
 def _data_nodes() -> list[BaseNode]:

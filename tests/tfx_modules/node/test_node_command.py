@@ -44,26 +44,51 @@ def test_the_same_inputs_in_another_run_are_taken_from_the_cache(nodes: Nodes) -
     assert second.execution_id != first.execution_id
 
 
-@pytest.mark.parametrize(
-    ("changes", "text"), [({"use_cache": False}, "hello"), ({"code_version": "2"}, "hello"), ({}, "other")]
-)
-def test_the_cache_holds_for_one_code_version_and_the_same_inputs(
-    nodes: Nodes, changes: dict[str, Any], text: str
-) -> None:
+def with_flags(nodes: Nodes, *flags: str) -> dict[str, str]:
+    """What a request changes to run the same pipeline, with other executor flags in place of the code versions."""
+    text = nodes.pipeline.read_text(encoding="utf-8")
+    text, count = re.subn(r'(?<="extra_flags": )\["--code_version=[0-9a-f]{64}"\]', json.dumps(flags), text)
+    assert count
+    path = nodes.state / "other_flags.json"
+    path.write_text(text, encoding="utf-8")
+    return {"pipeline": str(path)}
+
+
+@pytest.mark.parametrize(("use_cache", "text"), [(False, "hello"), (True, "other")])
+def test_the_cache_holds_for_the_same_inputs(nodes: Nodes, use_cache: bool, text: str) -> None:
     nodes.run("Writer", text="hello", run_id="run-1")
 
-    assert nodes.run("Writer", text=text, run_id="run-2", changes=changes).state == "complete"
+    assert nodes.run("Writer", text=text, run_id="run-2", changes={"use_cache": use_cache}).state == "complete"
+
+
+def test_the_cache_holds_for_one_code_version(nodes: Nodes) -> None:
+    nodes.run("Writer", text="hello", run_id="run-1")
+
+    changes = with_flags(nodes, "--code_version=2")
+
+    assert nodes.run("Writer", text="hello", run_id="run-2", changes=changes).state == "complete"
+    assert nodes.run("Writer", text="hello", run_id="run-3", changes=changes).state == "cached"
 
 
 def test_the_code_version_holds_for_beam_components_too(nodes: Nodes, reviews: Path) -> None:
     runs = [("run-1", "1"), ("run-2", "1"), ("run-3", "2")]
 
     states = [
-        nodes.run("CsvExampleGen", run_id, {"code_version": version}, input_base=str(reviews)).state
+        nodes.run(
+            "CsvExampleGen", run_id, with_flags(nodes, f"--code_version={version}"), input_base=str(reviews)
+        ).state
         for run_id, version in runs
     ]
 
     assert states == ["complete", "cached", "complete"]
+
+
+@pytest.mark.parametrize("node", ["Writer", "CsvExampleGen"])
+def test_a_node_without_a_code_version_is_refused(nodes: Nodes, node: str) -> None:
+    ended = nodes.run(node, changes=with_flags(nodes, "--other=1"), text="hello", input_base="anywhere")
+
+    assert ended.state == "failed"
+    assert ended.reason.startswith(f"node {node} has the executor flags ['--other=1']; allowed: flags with --code_ve")
 
 
 def test_a_node_that_has_succeeded_in_its_run_is_not_run_again(nodes: Nodes) -> None:

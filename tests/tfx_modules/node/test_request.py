@@ -18,7 +18,6 @@ GOOD: dict[str, Any] = {
     "parameters": {"train_args": "{}", "steps": 3, "rate": 0.5},
     "use_cache": True,
     "gpu": "wanted",
-    "code_version": "abc",
     "outcome": "/state/outcome.json",
 }
 
@@ -42,7 +41,7 @@ def test_a_password_is_not_in_the_request_s_text() -> None:
     ("changes", "message"),
     [
         ({"format": 2}, r"field format is 2; allowed: 1"),
-        ({"nodes": "Trainer"}, r"missing or unknown fields: nodes; allowed: code_version, format"),
+        ({"nodes": "Trainer"}, r"missing or unknown fields: nodes; allowed: format, gpu"),
         ({"node": ""}, r"field node is ''; allowed: a text that is not empty"),
         ({"run_id": 7}, r"field run_id is 7; allowed: a text"),
         ({"outcome": "outcome.json"}, r"field outcome is 'outcome.json'; allowed: an absolute path"),

@@ -18,8 +18,10 @@ from tfx_modules.node.connection import connection_config
 from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import GpuUse, NodeRequest
 from tfx_modules.node.run import run_node
+from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.compile import to_json
 from tfx_modules.pipeline.pipeline import create_pipeline
+from tfx_modules.pipeline.sources import Sources
 from tfx_modules.promotion.events import Draft, EventKind
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.settings.settings import PipelineSettings, ValidationSettings
@@ -82,14 +84,13 @@ class DataNodes:
             parameters=parameters,
             use_cache=True,
             gpu=GpuUse.NONE,
-            code_version="1",
             outcome=self.folder / "outcome.json",
         )
 
     def _compile(self, settings: ValidationSettings) -> Path:
         path = self.folder / "pipeline.json"
-        config = PipelineSettings(validation=settings)
-        path.write_text(to_json(Compiler().compile(create_pipeline(config))), encoding="utf-8")
+        ir = Compiler().compile(create_pipeline(PipelineSettings(validation=settings)))
+        path.write_text(to_json(with_code_versions(ir, Sources())), encoding="utf-8")
         return path
 
     def _write(self, days: Mapping[str, Sequence[Row]]) -> Path:

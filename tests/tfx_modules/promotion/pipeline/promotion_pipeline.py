@@ -27,7 +27,9 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing, ModelEvaluation
 
 from tfx_modules.components import champion, pusher
+from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.compile import to_json
+from tfx_modules.pipeline.sources import Sources
 from tfx_modules.settings.settings import GateSettings
 
 REVIEWS = 60
@@ -141,4 +143,5 @@ def _components() -> list[Any]:
 def compile_to(path: Path) -> None:
     """Compile the pipeline; this module must not be the main one, which nodes could not import."""
     made = tfx.dsl.Pipeline(pipeline_name="bert_sentiment", components=_components(), enable_cache=True)
-    path.write_text(to_json(Compiler().compile(made)), encoding="utf-8")
+    sources = Sources(Path(__file__).parent, ["tfx_modules", "steps", __name__])
+    path.write_text(to_json(with_code_versions(Compiler().compile(made), sources)), encoding="utf-8")

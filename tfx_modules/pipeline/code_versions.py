@@ -1,0 +1,111 @@
+"""Gives each node of a compiled pipeline the version of the code that its result depends on."""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.any_pb2 import Any as AnyMessage
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+
+from tfx_modules.exceptions import CodeVersionError
+from tfx_modules.node.ir import CODE_VERSION_FLAG
+from tfx_modules.pipeline.sources import Sources
+
+_BEAM_OPERATOR = "tfx_modules.beam.operator.BeamOperator"
+"""What runs the executors of Beam nodes, see ``tfx_modules.node.run``."""
+_MODULE_FILES = frozenset({"module_file", "module_path"})
+_FUNCTION = re.compile(r"\w+_fn")
+
+
+def with_code_versions(ir: pipeline_pb2.Pipeline, sources: Sources) -> pipeline_pb2.Pipeline:
+    """Return the pipeline with a code version in each executor's flags; executors ignore the flag.
+
+    TFX's cache key takes in the executor spec, but of our functions and classes only their dotted names: without this
+    flag it would be the same after a change of code. A container's image has a version of its own, and TFX's own
+    Resolver and Importer do not use the cache.
+
+    Args:
+        ir: The compiled pipeline; it is not changed.
+        sources: Where the code is.
+
+    Raises:
+        CodeVersionError: What a node runs cannot be found out.
+    """
+    made = pipeline_pb2.Pipeline()
+    made.CopyFrom(ir)
+    deployment = _deployment(ir)
+    for node, files in code_of_nodes(ir, sources).items():
+        packed = deployment.executor_specs[node]
+        spec = _unpacked(packed)
+        _python_spec(spec).extra_flags.append(f"{CODE_VERSION_FLAG}={sources.digest(files)}")
+        packed.Pack(spec)
+    made.deployment_config.Pack(deployment)
+    return made
+
+
+def code_of_nodes(ir: pipeline_pb2.Pipeline, sources: Sources) -> dict[str, frozenset[str]]:
+    """Return the files that the result of each node depends on, by the node's id.
+
+    These are the files of its executor, of its driver and of all that its execution properties name (``run_fn``), with
+    what they import. Nodes that have no Python executor are left out.
+
+    Raises:
+        CodeVersionError: What a node runs cannot be found out.
+    """
+    deployment = _deployment(ir)
+    nodes = {item.pipeline_node.node_info.id: item.pipeline_node for item in ir.nodes}
+    found = {}
+    for node, packed in deployment.executor_specs.items():
+        spec = _unpacked(packed)
+        if spec is None:
+            continue
+        parameters = nodes[node].parameters
+        _check_functions(node, parameters)
+        parts = [spec, parameters]
+        if node in deployment.custom_driver_specs:
+            parts.append(deployment.custom_driver_specs[node])
+        names = {name for part in parts for name in _names(json_format.MessageToDict(part), sources.packages)}
+        is_beam = isinstance(spec, executable_spec_pb2.BeamExecutableSpec)
+        found[node] = sources.closure([*names, _BEAM_OPERATOR] if is_beam else names)
+    return found
+
+
+def _deployment(ir: pipeline_pb2.Pipeline) -> pipeline_pb2.IntermediateDeploymentConfig:
+    deployment = pipeline_pb2.IntermediateDeploymentConfig()
+    ir.deployment_config.Unpack(deployment)
+    return deployment
+
+
+def _unpacked(packed: AnyMessage) -> Any:
+    """Return the spec of an executor in Python; None: it is of another kind."""
+    for kind in (executable_spec_pb2.PythonClassExecutableSpec, executable_spec_pb2.BeamExecutableSpec):
+        if packed.Is(kind.DESCRIPTOR):
+            spec = kind()
+            packed.Unpack(spec)
+            return spec
+    return None
+
+
+def _python_spec(spec: Any) -> executable_spec_pb2.PythonClassExecutableSpec:
+    return spec.python_executor_spec if isinstance(spec, executable_spec_pb2.BeamExecutableSpec) else spec
+
+
+def _check_functions(node: str, parameters: pipeline_pb2.NodeParameters) -> None:
+    for name, value in parameters.parameters.items():
+        is_given_by_run = value.WhichOneof("value") == "runtime_parameter"
+        text = value.field_value.string_value
+        if (name in _MODULE_FILES and (is_given_by_run or text)) or (_FUNCTION.fullmatch(name) and is_given_by_run):
+            raise CodeVersionError(
+                f"{name} of node {node} is {'a runtime parameter' if is_given_by_run else repr(text)}; allowed: the "
+                "dotted name of a function, so that the node's code version covers it. Give it as run_fn is given."
+            )
+
+
+def _names(value: Any, packages: Collection[str]) -> Iterator[str]:
+    """Yield all dotted names that begin with a package's in the texts of a JSON value; the texts may be JSON too."""
+    if isinstance(value, str):
+        yield from re.findall(rf"(?<![\w.])(?:{'|'.join(map(re.escape, packages))})(?:\.\w+)+", value)
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _names(item, packages)

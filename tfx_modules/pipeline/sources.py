@@ -1,0 +1,143 @@
+"""Finds the source files that a module depends on, all that it imports included."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfx_modules.exceptions import CodeVersionError
+from tfx_modules.pipeline.imports import Reference, references
+
+ROOT = Path(__file__).parents[2]
+"""The folder that holds this ``tfx_modules``."""
+_PACKAGE = "tfx_modules"
+_COMPILED_IN = frozenset({f"{_PACKAGE}/settings.toml"})
+"""Files that no node reads: the compiler puts their values into the IR."""
+# As plugins/airflow_bert_service/pipeline/source_digest.py, which tells whether the IR is stale.
+_SKIPPED_FOLDERS = frozenset({"__pycache__"})
+_SKIPPED_SUFFIXES = frozenset({".pyc", ".pyo", ".swp", ".swo", ".swx"})
+
+
+@dataclass(frozen=True)
+class _Module:
+    """What one module brings along: files, and other modules, whose own are not among them."""
+
+    files: tuple[Path, ...]
+    modules: frozenset[str]
+
+
+class Sources:
+    """The Python packages below a folder, read as files: nothing of them is imported.
+
+    A file that is no module of its package, because it is no Python or because its folder has no ``__init__.py``,
+    belongs to the package above it, and counts for all modules of that package. What a module imports is read once.
+    """
+
+    def __init__(self, root: Path = ROOT, packages: Iterable[str] = (_PACKAGE,)) -> None:
+        """See the class.
+
+        Args:
+            root: The folder that holds the packages.
+            packages: Names of the packages, and modules, right in it whose code is looked at.
+        """
+        self._root = root
+        self.packages = tuple(packages)
+        self._modules: dict[str, _Module] = {}
+
+    def closure(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the files that modules depend on, themselves and what they import at any depth.
+
+        Args:
+            names: Dotted names of modules, or of functions or classes in them; those of other packages are passed over.
+
+        Returns:
+            Paths relative to the root, with slashes.
+
+        Raises:
+            CodeVersionError: A module imports one that is not there, or loads modules in a way that cannot be followed.
+        """
+        pending = {module for name in names for module in self._named(name)}
+        seen: set[str] = set()
+        files: set[Path] = set()
+        while pending:
+            module = pending.pop()
+            seen.add(module)
+            found = self._module(module)
+            files |= {*found.files}
+            pending |= found.modules - seen
+        return frozenset(path.relative_to(self._root).as_posix() for path in files)
+
+    def digest(self, files: Iterable[str]) -> str:
+        """Return the SHA-256, as hex digits, of the names and contents of files.
+
+        Args:
+            files: Paths relative to the root, in any order.
+        """
+        digest = hashlib.sha256()
+        for name in sorted(files):
+            content = (self._root / name).read_bytes()
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()
+
+    def _named(self, name: str) -> list[str]:
+        """Return the module that a text names, or that has the function or class of this name; none: not ours.
+
+        A package may be named to be run (``python -m``): its ``__main__`` is added.
+        """
+        parts = name.split(".")
+        if parts[0] not in self.packages:
+            return []
+        while parts and self._file(".".join(parts)) is None:
+            parts.pop()
+        module = ".".join(parts)
+        main = f"{module}.__main__"
+        return [module, main] if module == name and self._file(main) else [module] if module else []
+
+    def _file(self, module: str) -> Path | None:
+        path = self._root.joinpath(*module.split("."))
+        return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+
+    def _module(self, module: str) -> _Module:
+        if module not in self._modules:
+            files = tuple(self._files_of(module))
+            modules = {needed for path in files if path.suffix == ".py" for needed in self._modules_in(path)}
+            package = {module.rpartition(".")[0]} - {""}
+            self._modules[module] = _Module(files, frozenset(modules | package))
+        return self._modules[module]
+
+    def _files_of(self, module: str) -> Iterator[Path]:
+        file = self._file(module)
+        if file is not None:
+            yield file
+            if file.name == "__init__.py":
+                yield from self._other_files(file.parent)
+
+    def _other_files(self, package: Path) -> Iterator[Path]:
+        for path in package.iterdir():
+            if path.is_dir() and path.name not in _SKIPPED_FOLDERS and not (path / "__init__.py").exists():
+                yield from filter(self._is_source, path.rglob("*"))
+            elif path.suffix != ".py" and self._is_source(path):
+                yield path
+
+    def _is_source(self, path: Path) -> bool:
+        inside = path.relative_to(self._root)
+        skipped = _SKIPPED_FOLDERS & set(inside.parts) or path.suffix in _SKIPPED_SUFFIXES
+        return path.is_file() and not skipped and inside.as_posix() not in _COMPILED_IN
+
+    def _modules_in(self, path: Path) -> Iterator[str]:
+        place = path.relative_to(self._root)
+        parent = ".".join(place.parent.parts)
+        for reference in references(path.read_text(encoding="utf-8"), place.as_posix(), self.packages, parent):
+            yield from self._modules_of(reference, place)
+
+    def _modules_of(self, reference: Reference, place: Path) -> list[str]:
+        if reference.is_text:
+            return self._named(reference.name)
+        if self._file(reference.name) is None:
+            raise CodeVersionError(
+                f"{place}, line {reference.line}, imports {reference.name}, which is not below "
+                f"{self._root}; allowed: modules that are there. Correct the import."
+            )
+        members = [f"{reference.name}.{member}" for member in reference.members]
+        return [reference.name, *(member for member in members if self._file(member))]
