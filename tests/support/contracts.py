@@ -48,12 +48,12 @@ def without_each_field(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def with_wrong_fields(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The same, and as `unknown` a copy with a field that nobody knows."""
+    """Copies of a document, each without one of its fields, and as `unknown` one with an unknown field."""
     return {**without_each_field(document), "unknown": with_an_unknown_field(document)}
 
 
 def with_an_unknown_field(document: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a document with a field that nobody knows."""
+    """A copy of a document with an unknown field."""
     return {**copy.deepcopy(document), "unknown": 1}
 
 
@@ -70,7 +70,7 @@ def lay_out_spans(folder: Path, layout: dict[str, Any]) -> None:
 
 
 def read_span_layout(folder: Path) -> dict[str, Any]:
-    """Tell all files below the folder of the spans in the way of the golden document."""
+    """Read all files below the folder of the spans, in the form of the golden document."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): _content(path) for path in files}
 

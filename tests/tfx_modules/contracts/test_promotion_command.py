@@ -1,0 +1,102 @@
+"""The promotion command reads and answers as contract 4 says."""
+
+import dataclasses
+import datetime as dt
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.contracts import (
+    faults,
+    golden,
+    schema,
+    with_wrong_fields,
+)
+from tfx_modules.promotion import command as promotion
+from tfx_modules.promotion.events import Event, EventKind, Run
+from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.promotion.promoter import Candidate, GateResult, Promoter
+from tfx_modules.promotion.repository import ModelRepository
+
+ARGUMENTS, RECORD = golden("promotion_arguments"), golden("promotion_record")
+Ask = Callable[..., Any]
+
+
+def test_an_event_is_written() -> None:
+    document = golden("promotion_event")
+    days = {name: dt.date.fromisoformat(document[name]) for name in ("data_date", "first_day")}
+    run = Run(dag_id=document["dag_id"], run_id=document["run_id"], **days)
+    own = {name: value for name, value in document.items() if name not in dataclasses.asdict(run)}
+    moment = dt.datetime.fromisoformat(document["at"])
+
+    event = Event(**{**own, "kind": EventKind(document["kind"]), "at": moment, "run": run})
+
+    assert event.to_json() == document
+    assert [kind.value for kind in EventKind] == schema("promotion_event")["properties"]["kind"]["enum"]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """The real promotion command, with a ledger and models of the test's own."""
+    monkeypatch.setenv("BERT_SERVICE_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
+    monkeypatch.setenv("BERT_SERVICE_MODELS", str(tmp_path / "models"))
+    monkeypatch.delenv("BERT_SERVICE_SERVERS", raising=False)
+
+    def run(name: str, text: str = "") -> Any:
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        assert promotion.main(ARGUMENTS[name]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def _promote(folder: Path, day: int) -> Event:
+    model = folder / f"trained-{day}"
+    model.mkdir()
+    (model / "saved_model.pb").write_text(str(day))
+    date = dt.date(2026, 11, day)
+    run = Run(dag_id="bert_sentiment", run_id=f"run-{day}", data_date=date, first_day=date - dt.timedelta(days=13))
+    promoter = Promoter(open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models"))
+    return promoter.promote(Candidate(run=run, model=model, actor="anna"), lambda _: GateResult(True, "good enough"))
+
+
+def test_the_promotion_command_answers_as_the_airflow_side_asks(ask: Ask) -> None:
+    assert (ask("verdict"), ask("newest")) == (None, [])
+
+    event = ask("record", json.dumps(RECORD))
+
+    assert faults("promotion_event", event) == []
+    assert {name: event[name] for name in RECORD} == RECORD
+    assert (ask("newest"), ask("verdict"), ask("delivered")) == ([event], None, [])
+    assert (ask("deliver"), ask("delivered")) == ("slack:slack", ["slack:slack"])
+
+
+def test_the_promotion_command_rolls_back_as_the_airflow_side_asks(ask: Ask, tmp_path: Path) -> None:
+    promoted = [_promote(tmp_path, day) for day in (4, 5)]
+
+    back, forth = ask("roll_back"), ask("roll_back_to")
+
+    for event in (*(event.to_json() for event in promoted), back, forth):
+        assert faults("promotion_event", event) == []
+    assert [
+        (event["kind"], event["version"], event["actor"], event["reason"].split(": ")[1]) for event in (back, forth)
+    ] == [
+        ("rolled_back", 2026110401, "berta", "answers are slow"),
+        ("rolled_back", 2026110501, "berta", "answers are slow"),
+    ]
+
+
+@pytest.mark.parametrize("name", [*RECORD, "unknown"])
+def test_a_record_request_with_other_fields_is_refused(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    changed = with_wrong_fields(RECORD)[name]
+    assert faults("promotion_record", changed)
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(changed)))
+    assert promotion.main(ARGUMENTS["record"]) == 1
+    assert "standard input is not what is to be recorded" in capsys.readouterr().err
+    assert ask("newest") == []
