@@ -11,6 +11,7 @@
     │   └── UnusableModelError   it never will be: it cannot be loaded, or is no model of ours
     ├── NodeError            a node of the compiled pipeline cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
+    ├── BeamServerError      Beam would need a server that is not private, or got a request that is not allowed
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
     ├── GateError            data or model stopped the run; the message says why, with numbers
     └── ServingError         the model server cannot start, load or answer
@@ -51,6 +52,10 @@ class NodeError(PipelineError):
 
 class BeamWorkerError(PipelineError):
     """A process that worked for a node's Beam pipeline died."""
+
+
+class BeamServerError(PipelineError):
+    """Beam would need a server that others reach, or a job service asks for what is not the pipeline's."""
 
 
 class GateError(PipelineError):
