@@ -1,8 +1,25 @@
 """Keeps an error of one session from ending the node server, and with it the nodes of all others."""
 
+import logging
 from collections.abc import Callable
 
 from tfx_modules.node.server.watcher import Watched, Watcher
+
+_logger = logging.getLogger(__name__)
+
+
+def guarded(act: Callable[[], object], failed: Callable[[Exception], None]) -> None:
+    """Do something for a session.
+
+    Args:
+        act: does it.
+        failed: called with what that raises. It must not raise.
+    """
+    try:
+        act()
+    except Exception as error:
+        _logger.exception("a session of the node server failed; the others go on")
+        failed(error)
 
 
 class GuardedWatcher:
@@ -20,15 +37,4 @@ class GuardedWatcher:
 
     def watch(self, target: Watched, events: int, then: Callable[[int], object]) -> None:
         """Call ``then`` with the events whenever the target is ready; see ``Watcher.watch``."""
-
-        def guarded(found: int) -> None:
-            try:
-                then(found)
-            except Exception as error:
-                self._failed(error)
-
-        self._watcher.watch(target, events, guarded)
-
-    def close_all(self) -> None:
-        """Close all that the server watches; for the fork."""
-        self._watcher.close_all()
+        self._watcher.watch(target, events, lambda found: guarded(lambda: then(found), self._failed))
