@@ -12,6 +12,7 @@
     ├── CodeVersionError     what code a node runs cannot be found out when the pipeline is compiled
     ├── NodeError            a node of the compiled pipeline cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
+    ├── BeamServerError      Beam would need a server that is not private, or got a request that is not allowed
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
     ├── GateError            data or model stopped the run; the message says why, with numbers
     └── ServingError         the model server cannot start, load or answer
@@ -56,6 +57,10 @@ class NodeError(PipelineError):
 
 class BeamWorkerError(PipelineError):
     """A process that worked for a node's Beam pipeline died."""
+
+
+class BeamServerError(PipelineError):
+    """Beam would need a server that others reach, or a job service asks for what is not the pipeline's."""
 
 
 class GateError(PipelineError):

@@ -9,6 +9,7 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
+from tfx_modules.beam import servers
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.workers import ForkingRunner
 from tfx_modules.exceptions import SettingsError
@@ -38,6 +39,7 @@ def local_pipeline(workers: int, forker: Forker) -> beam.Pipeline:
         workers: 1: it runs in this process; more: in so many of the forker's.
         forker: forks them.
     """
+    servers.close_beam()
     options = PipelineOptions([])
     info = _provision_info(options)
     if workers == 1:
@@ -58,6 +60,7 @@ def pipeline_of(arguments: Sequence[str]) -> beam.Pipeline:
     Raises:
         SettingsError: Beam refuses them.
     """
+    servers.close_beam()
     try:
         options = PipelineOptions(list(arguments))
         local = (options.view_as(StandardOptions).runner or "").lower() in _LOCAL_RUNNERS

@@ -1,6 +1,5 @@
 """Beam's local runner with forked workers: the environment, the runner and the worker handler."""
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,13 +8,12 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
 from apache_beam.transforms import environments
-from google.protobuf import json_format, text_format
 
 from tfx_modules.beam.forking import Forker, has_ended_well
+from tfx_modules.beam.servers import OnUnixSockets
 from tfx_modules.exceptions import BeamWorkerError
 
 FORKED = "bert_service:env:forked:v1"
-_AGAIN_SECONDS = 0.2
 _LOST = (
     "a Beam worker has ended before its work was done: killed, perhaps for lack of memory, or crashed; the log has "
     "what it said. Run again with more memory or fewer days, or in one process: beam_pipeline_args = "
@@ -76,7 +74,7 @@ class ForkingRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
             raise
 
 
-class ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]
+class ForkedWorkerHandler(OnUnixSockets):
     """Starts a worker, and fails its requests when it dies; Beam would wait for the answers for ever."""
 
     def __init__(self, start: Callable[[Mapping[str, str]], int], lost: threading.Event, *rest: Any) -> None:
@@ -90,27 +88,17 @@ class ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[mi
         super().__init__(*rest)
         self._start = start
         self._lost = lost
-        self._stopping = threading.Event()
         self._watch: threading.Thread | None = None
 
     def start_worker(self) -> None:
         """Start the worker."""
-        control = text_format.MessageToString(self.control_api_service_descriptor())
-        options = self.provision_info.provision_info.pipeline_options
-        # Without a descriptor for logs, the worker logs as the node does; over Beam's, protos would be printed.
-        ended = self._start(
-            {
-                "CONTROL_API_SERVICE_DESCRIPTOR": control,
-                "PIPELINE_OPTIONS": json_format.MessageToJson(options),
-                "WORKER_ID": self.worker_id,
-            }
-        )
+        ended = self._start(self.worker_environment())
         self._watch = threading.Thread(name="beam_worker", target=self._wait, args=(ended,), daemon=True)
         self._watch.start()
 
     def stop_worker(self) -> None:
         """Wait for the worker, which Beam has asked to stop."""
-        self._stopping.set()
+        self.stopping.set()
         if self._watch is not None:
             self._watch.join()
 
@@ -118,8 +106,4 @@ class ForkedWorkerHandler(worker_handlers.GrpcWorkerHandler):  # type: ignore[mi
         if has_ended_well(ended):
             return
         self._lost.set()
-        error = BeamWorkerError(_LOST)
-        # Later requests to the worker have to fail too.
-        while not self._stopping.wait(_AGAIN_SECONDS):
-            with contextlib.suppress(RuntimeError):  # a request was added meanwhile
-                self.control_conn.abort(error)
+        self.fail_requests(BeamWorkerError(_LOST))

@@ -5,7 +5,7 @@ import selectors
 import socket
 from typing import Protocol
 
-from tfx_modules.node.server.watcher import Watcher
+from tfx_modules.node.server.guard import GuardedWatcher
 
 BACKLOG = 1024 * 1024
 """Bytes that wait for a slow client; with more of them, the node's output stays in its pipe and the node waits."""
@@ -31,7 +31,7 @@ class Listener(Protocol):
 class Connection:
     """A client's connection, buffered in both directions; it never blocks."""
 
-    def __init__(self, client: socket.socket, watcher: Watcher, listener: Listener) -> None:
+    def __init__(self, client: socket.socket, watcher: GuardedWatcher, listener: Listener) -> None:
         client.settimeout(0)
         self._client = client
         self._watcher = watcher
@@ -88,7 +88,7 @@ class Connection:
             chunk = self._client.recv(_CHUNK)
         except BlockingIOError:
             return
-        except ConnectionError:
+        except OSError:
             self._lose()
             return
         if not chunk:
@@ -110,7 +110,7 @@ class Connection:
                 del self._outgoing[:sent]
         except BlockingIOError:
             pass  # the client reads slowly; the watcher tells when it goes on
-        except ConnectionError:
+        except OSError:
             self._lose()
             return
         self._update()

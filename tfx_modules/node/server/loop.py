@@ -1,5 +1,6 @@
 """Runs the node server's event loop, in one thread: only a process with one thread can be forked safely."""
 
+import logging
 import selectors
 import signal
 import socket
@@ -11,6 +12,11 @@ from tfx_modules.node.server.session import Session
 from tfx_modules.node.server.watcher import Watcher
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_PAUSE_SECONDS = 0.5
+"""How long new clients wait where a client cannot be accepted."""
+_SAY_AGAIN_SECONDS = 60.0
+
+_logger = logging.getLogger(__name__)
 
 
 class Server:
@@ -25,6 +31,8 @@ class Server:
         self._watcher = Watcher()
         self._sessions: set[Session] = set()
         self._stopping = False
+        self._accept_again_at: float | None = None
+        self._say_again_at = 0.0
         self._before: list[tuple[signal.Signals, Any]] = []
 
     def __enter__(self) -> "Server":
@@ -52,6 +60,7 @@ class Server:
             self._step()
 
     def _end_sessions(self) -> None:
+        self._accept_again_at = None
         self._watcher.watch(self._listener, 0, self._accept)
         for session in list(self._sessions):
             session.cancel()
@@ -61,12 +70,16 @@ class Server:
             session.close()
 
     def _step(self) -> None:
-        deadlines = [session.deadline for session in self._sessions if session.deadline is not None]
-        self._watcher.wait(max(0.0, min(deadlines) - time.monotonic()) if deadlines else None)
+        deadlines = [*(session.deadline for session in self._sessions), self._accept_again_at]
+        ahead = [deadline for deadline in deadlines if deadline is not None]
+        self._watcher.wait(max(0.0, min(ahead) - time.monotonic()) if ahead else None)
         now = time.monotonic()
         for session in list(self._sessions):
             if session.deadline is not None and session.deadline <= now:
                 session.tick()
+        if self._accept_again_at is not None and self._accept_again_at <= now:
+            self._accept_again_at = None
+            self._watcher.watch(self._listener, selectors.EVENT_READ, self._accept)
 
     def _accept(self, events: int) -> None:
         del events
@@ -74,7 +87,34 @@ class Server:
             client, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
             return  # the client has closed the connection again
-        self._sessions.add(Session(client, self._watcher, self._sessions.discard))
+        except OSError as error:
+            self._pause(error)
+            return
+        try:
+            session = Session(client, self._watcher, in_child=self._close_in_child, finished=self._sessions.discard)
+        except (OSError, MemoryError) as error:
+            client.close()
+            self._pause(error)
+            return
+        self._sessions.add(session)
+
+    def _pause(self, error: Exception) -> None:
+        """Let new clients wait, for want of file descriptors or memory; the sessions go on."""
+        now = time.monotonic()
+        self._watcher.watch(self._listener, 0, self._accept)
+        self._accept_again_at = now + _PAUSE_SECONDS
+        if now >= self._say_again_at:
+            self._say_again_at = now + _SAY_AGAIN_SECONDS
+            _logger.warning(
+                "the node server cannot accept a client (%s); allowed: as many as its limit of open files (`ulimit "
+                "-n`) has room for. %d sessions go on, and new clients wait. End some, or raise the limit.",
+                error,
+                len(self._sessions),
+            )
+
+    def _close_in_child(self) -> None:
+        self._watcher.close_all()
+        self._listener.close()  # while new clients wait, it is not watched
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
