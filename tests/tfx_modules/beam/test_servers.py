@@ -217,8 +217,7 @@ def test_all_places_where_beam_opens_a_server_are_known() -> None:
 
 
 def test_the_folder_of_a_process_that_was_killed_is_removed_and_that_of_a_living_one_is_not(short: Path) -> None:
-    code = "import time; from tfx_modules.beam.servers import close_beam
-from tfx_modules.beam.sockets import SocketFolder as F; f = F(); print('made', flush=True); "
+    code = "import time; from tfx_modules.beam.sockets import SocketFolder as F; f = F(); print('made', flush=True); "
     with start(short, "-c", code + "time.sleep(600)") as killed, start(short, "-c", code + "time.sleep(600)") as living:
         assert killed.stdout is not None
         assert living.stdout is not None
