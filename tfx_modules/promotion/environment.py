@@ -15,6 +15,8 @@ from tfx_modules.promotion.exceptions import EnvironmentMismatchError
 
 MARKER = ".environment"
 """The file with the id in a folder. It is one line; model servers and TFX pass over it."""
+CONTEXT_TYPE = "airflow_bert_service.environment"
+"""Type of the one context in ML Metadata whose name is the id."""
 ADOPT = (
     "Correct [bert_service] ledger, metadata or state. Where they do belong together, as after a restore or a move, "
     "run `bert-service retention adopt` (in a checkout `scripts/bert retention adopt`)."

@@ -1,4 +1,4 @@
-"""Promotions and rollbacks with another environment's ledger or folder are refused; an older environment gets its id."""
+"""Promotions with the ledger or folder of another environment are refused; an older environment gets its id."""
 
 import shutil
 from collections.abc import Callable
