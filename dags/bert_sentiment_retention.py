@@ -10,6 +10,7 @@ The task's log has a line for each item that was removed, with the reason. Its X
 |---|---|
 | see what would be removed | *Trigger*, with `dry_run` left on |
 | remove it now | *Trigger*, with `dry_run` switched off |
+| remove more than `keep_max_removed_share` at once | the same, with `max_removed_share` 1 |
 | remove it every day | unpause the DAG |
 """
 

@@ -86,7 +86,8 @@ def test_a_rollback_is_done_and_announced(state: Path) -> None:
         2026110401,
         "from 2026110501 to 2026110401: it is rude",
     )
-    assert sorted(path.name for path in (state / "models" / "bert_sentiment").iterdir()) == ["2026110401"]
+    served = sorted(path.name for path in (state / "models" / "bert_sentiment").iterdir())
+    assert served == [".environment", "2026110401"]
 
 
 def test_a_wrong_setting_is_told_before_anything_is_done(state: Path) -> None:

@@ -15,12 +15,14 @@ from tfx_modules.beam.operator import BeamOperator
 from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import gates, ir
 from tfx_modules.node.connection import connection_config
+from tfx_modules.node.environment import PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import Outcome, State
 from tfx_modules.node.request import NodeRequest
 from tfx_modules.node.store import metadata_of
 from tfx_modules.promotion import current
+from tfx_modules.promotion.exceptions import EnvironmentMismatchError
 
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 
@@ -60,7 +62,7 @@ def run_node(request: NodeRequest) -> Outcome:
     try:
         with current.using(request.ledger):
             return _run(request)
-    except NodeError as error:
+    except (NodeError, EnvironmentMismatchError) as error:
         return Outcome(request.node, State.FAILED, reason=one_line(error))
     # The outermost level of the node command: only a crash of the process may leave it without an outcome.
     except Exception as error:
@@ -87,6 +89,8 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         _logger.info("node %s has succeeded in run %s before (execution %d)", request.node, request.run_id, earlier.id)
         return _judged(bound, State.REUSED, earlier)
     preflight(request.node, request.gpu)
+    if bound.type_name == PUSHER:
+        check_environment(request, metadata)
     failure = _launch(bound, metadata, forker)
     return _launched(bound, lineage, failure)
 

@@ -7,5 +7,6 @@ Imports neither TensorFlow nor TFX: the node that pushes uses it, and so do comm
     promoter, rollback ──► ledger       the decisions: the source of truth
                       └──► repository   the folders that a model server watches; they follow the ledger
     history                the state that follows from the ledger's events; pure
+    agreement              whether ledger and folders are of one environment, by its id (``environment``)
     versions, manifest     numbers and digests; pure
 """

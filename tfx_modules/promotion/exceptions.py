@@ -6,6 +6,7 @@
     ├── VersionsExhaustedError   a data date has used up its 99 version numbers
     ├── LedgerError              the ledger's address or its database
     ├── ModelRepositoryError     a model's folder is not where it should be, or cannot be put there
+    ├── EnvironmentMismatchError places that are to be used together are of different environments
     ├── ManifestError            a model's files are not those that its manifest lists
     ├── ChampionUnusableError    the model in service cannot be compared with
     └── RefusedError             a request that cannot be carried out
@@ -28,6 +29,10 @@ class LedgerError(PromotionError):
 
 class ModelRepositoryError(PromotionError):
     """A model's folder is not where it should be, or cannot be put there."""
+
+
+class EnvironmentMismatchError(PromotionError):
+    """Ledger, ML Metadata store and folders are not of one environment, or do not fit each other."""
 
 
 class ManifestError(PromotionError):

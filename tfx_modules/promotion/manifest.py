@@ -60,6 +60,16 @@ def write(folder: Path) -> Manifest:
     return manifest
 
 
+def listed(folder: Path) -> Manifest | None:
+    """Return a folder's manifest without comparing the files with it; None: it has none.
+
+    Raises:
+        ManifestError: the manifest is damaged.
+    """
+    path = folder / PLACE
+    return _read(path) if path.is_file() else None
+
+
 def check(folder: Path) -> Manifest | None:
     """Compare a folder with its manifest.
 

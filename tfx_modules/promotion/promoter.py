@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tfx_modules.promotion import history, manifest
+from tfx_modules.promotion import agreement, history, manifest
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import ChampionUnusableError, ManifestError, ModelRepositoryError, PromotionError
 from tfx_modules.promotion.history import Service
@@ -119,6 +119,7 @@ class Promoter:
             service = self._ledger.service()
             decision = self._draft(candidate, described, service, judge)
             with self._ledger.exclusive() as held:
+                agreement.check(held, self._repository)
                 events = held.events()
                 if found := history.verdict_of(events, candidate.run.dag_id, candidate.run.run_id):
                     return found  # by another try of the same run
@@ -158,6 +159,7 @@ class Promoter:
 
     def _append(self, held: Writing, decision: Draft, service: Service, staged: Path) -> Event:
         if decision.kind is EventKind.PROMOTED and decision.run:
+            agreement.mark(held, self._repository)
             taken = {*service.past, *self._repository.versions()}
             version = next_version(decision.run.data_date, taken)
             self._repository.publish(staged, version)
@@ -177,10 +179,13 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
 
     Raises:
         ModelRepositoryError: the version in service has no folder.
+        EnvironmentMismatchError: ledger and folder are not of one environment.
     """
     with ledger.exclusive() as held:
+        agreement.check(held, repository)
         service = held.service()
         if service.live is not None:
+            agreement.mark(held, repository)
             repository.serve(service.live)
     return service
 

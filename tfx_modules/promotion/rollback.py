@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tfx_modules.promotion import history, manifest
+from tfx_modules.promotion import agreement, history, manifest
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.promotion.history import Service
@@ -40,8 +40,10 @@ def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequ
         RefusedError: there is no such version, or it is in service.
         ModelRepositoryError: the version's folder is gone.
         ManifestError: its files have changed.
+        EnvironmentMismatchError: ledger and folder are not of one environment.
     """
     with ledger.exclusive() as held:
+        agreement.check(held, repository)
         events = held.events()
         event = _earlier(events, request) or held.append(_draft(events, repository, request))
     settle(ledger, repository)

@@ -22,11 +22,13 @@ from tfx_modules.retention.disk import changed_at, empty_trash, locked, remove, 
 from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.store import rows
 from tfx_modules.retention.store.database import MetadataDatabase
-from tfx_modules.retention.store.graph import STALE, Choice, Graph, Wanted, choose, makers_of, spans_read
+from tfx_modules.retention.store.environment import read_environment, read_environments, write_environment
+from tfx_modules.retention.store.graph import STALE, Choice, Graph, Survey, Wanted, choose, makers_of, spans_read
 from tfx_modules.retention.store.tables import DELETED, LIVE
 from tfx_modules.retention.versions import UNFINISHED, Sources
 
 _SCRATCH = ".system"
+_WORKING = f"*/{_SCRATCH}/stateful_working_dir/*"
 _LOCK = ".retention.lock"
 
 
@@ -65,7 +67,7 @@ class Artifacts:
 
     def __init__(self, address: str, root: Path, days: int, now: dt.datetime) -> None:
         self._database = MetadataDatabase(address)
-        self._root = root
+        self.root = self._root = root
         self._days = days
         self._now = now
 
@@ -78,6 +80,55 @@ class Artifacts:
         found = self._find(sources)
         read = spans_read(found.graph, found.choice.runs)
         return [*self._of_runs(found), *self._leftovers(found)], read
+
+    @property
+    def name(self) -> str:
+        """The store, for people."""
+        return self._database.name
+
+    def survey(self) -> Survey:
+        """Return what store and folder hold, to compare them with each other and with the ledger.
+
+        Raises:
+            RetentionError: the store cannot be used, or has several environment ids.
+        """
+        folders = _numbered(self._root)  # before the rows, as for the plan
+        with self._database.reading() as connection:
+            graph = rows.read_graph(connection) if connection else Graph()
+            environment = read_environment(connection) if connection else None
+        living = [item.uri for item in graph.artifacts.values() if not item.gone]
+        return Survey(
+            environment=environment,
+            runs=frozenset(item.run for item in graph.executions.values() if item.run is not None),
+            executions=len(graph.executions),
+            artifacts=len(living),
+            astray=sum(not (self._is_ours(Path(uri)) and os.path.lexists(uri)) for uri in living),
+            folders=sum(map(len, folders.values())),
+            unknown=sum(len(found) for number, found in folders.items() if number not in graph.executions),
+            newest=max((item.updated for item in graph.executions.values()), default=None),
+        )
+
+    def totals(self, found: Survey) -> dict[ItemKind, int]:
+        """Return how many runs there are, and folders that may be left over."""
+        folders = found.folders + len(list(self._root.glob(_WORKING)))
+        return {ItemKind.RUN: len(found.runs), ItemKind.LEFTOVER: folders}
+
+    def environments(self) -> list[str]:
+        """Return the store's environment ids; it should have one."""
+        with self._database.reading() as connection:
+            return read_environments(connection) if connection else []
+
+    @property
+    def has_store(self) -> bool:
+        """Whether the store has been made."""
+        with self._database.reading() as connection:
+            return connection is not None
+
+    def set_environment(self, environment: str) -> None:
+        """Give the store an environment id, in place of what it has; harmless where there is no store yet."""
+        with self._database.exclusive() as connection:
+            if connection is not None:
+                write_environment(connection, environment)
 
     def carry_out(self, items: Collection[Item], sources: Sources) -> list[Item]:
         """Remove the items that are still expired.
@@ -142,6 +193,7 @@ class Artifacts:
                 size=sum(map(size_of, paths)),
                 why="no execution in ML Metadata has made them; left by a kill",
                 paths=tuple(paths),
+                count=len(paths),
             )
         ]
 
@@ -167,7 +219,7 @@ class Artifacts:
 
     def _working(self) -> list[Path]:
         """Return working folders of nodes that were killed; TFX names them at random."""
-        folders = self._root.glob(f"*/{_SCRATCH}/stateful_working_dir/*")
+        folders = self._root.glob(_WORKING)
         longest = dt.timedelta(days=self._days)
         return [path for path in folders if self._days and self._age(path) > max(longest, STALE)]
 

@@ -9,12 +9,16 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tfx_modules.common.program import program
 from tfx_modules.exceptions import PipelineError
-from tfx_modules.retention.plan import Item, table, totals
-from tfx_modules.retention.request import read_request
-from tfx_modules.retention.retention import retain
+from tfx_modules.retention.environment import Adopted
+from tfx_modules.retention.plan import table, totals
+from tfx_modules.retention.request import is_share, read_request
+from tfx_modules.retention.retention import Retained, Retention, retain
+
+ADOPT = "adopt"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,8 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        rules, places = read_request(sys.stdin.read())
-        items = retain(rules, places, dry_run=options.dry_run, now=dt.datetime.now(dt.timezone.utc))
+        print(_run(options))
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 1
@@ -36,8 +39,20 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    print(report_json(items, dry_run=options.dry_run) if options.json else table(items, dry_run=options.dry_run))
     return 0
+
+
+def _run(options: argparse.Namespace) -> str:
+    rules, places = read_request(sys.stdin.read())
+    now = dt.datetime.now(dt.timezone.utc)
+    if options.action == ADOPT:
+        return adopted_table(Retention(rules, places, now).adopt(dry_run=options.dry_run), dry_run=options.dry_run)
+    if options.max_removed_share is not None:
+        rules = replace(rules, keep_max_removed_share=options.max_removed_share)
+    retained = retain(rules, places, dry_run=options.dry_run, now=now, trust_clock=options.trust_clock)
+    if options.json:
+        return report_json(retained, dry_run=options.dry_run)
+    return table(retained.items, dry_run=options.dry_run, objections=retained.objections)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,18 +60,51 @@ def _parser() -> argparse.ArgumentParser:
         prog=program("bert-service retention"),
         description="Remove the versions, artifacts, spans and logs that the retention rules do not keep.",
     )
-    parser.add_argument("--dry-run", action="store_true", help="list what would be removed, and remove nothing")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=[ADOPT],
+        help="remove nothing; give the ledger's environment id to metadata store and folders, whatever they have",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list what would be done, and change nothing")
+    parser.add_argument(
+        "--max-removed-share",
+        type=_share,
+        metavar="SHARE",
+        help="largest share of each kind that may go at once, in place of keep_max_removed_share; 1.0: all of it",
+    )
+    parser.add_argument(
+        "--trust-clock",
+        action="store_true",
+        help="go on where this machine's clock does not fit what was written last",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
 
 
-def report_json(items: Sequence[Item], *, dry_run: bool) -> str:
+def _share(text: str) -> float:
+    value = float(text)
+    if not is_share(value):
+        raise argparse.ArgumentTypeError(f"{text} is no share; allowed: a number over 0 and up to 1")
+    return value
+
+
+def report_json(retained: Retained, *, dry_run: bool) -> str:
     """Write the report for programs, as `contracts/retention_report.schema.json` has it."""
     return json.dumps(
         {
             "dry_run": dry_run,
-            "items": [item.to_json() for item in items],
-            "totals": totals(items),
-            "table": table(items, dry_run=dry_run),
+            "items": [item.to_json() for item in retained.items],
+            "totals": totals(retained.items),
+            "objections": list(retained.objections),
+            "table": table(retained.items, dry_run=dry_run, objections=retained.objections),
         }
     )
+
+
+def adopted_table(rows: Sequence[Adopted], *, dry_run: bool) -> str:
+    """Format the places whose ids were set by hand, with their ids before and after."""
+    cells = [("BEFORE", "AFTER", "PLACE"), *((row.before, row.after, row.name) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
+    lines = [f"{before:<{widths[0]}}  {after:<{widths[1]}}  {name}" for before, after, name in cells]
+    return "\n".join([*lines, "", "Nothing was changed." if dry_run else "These places are of one environment now."])

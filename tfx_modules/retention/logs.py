@@ -27,6 +27,11 @@ class Logs:
         """List the log files to remove, an item for each folder."""
         return [item for folder in self._folders for item in self._of_folder(folder)]
 
+    def totals(self) -> dict[ItemKind, int]:
+        """Return how many files there are."""
+        files = (path for folder in self._folders for path in folder.rglob("*"))
+        return {ItemKind.LOG: sum(path.is_file() or path.is_symlink() for path in files)}
+
     def carry_out(self, items: Collection[Item]) -> list[Item]:
         """Remove what nobody has written to meanwhile, and the folders that are empty then.
 
@@ -58,6 +63,7 @@ class Logs:
                 size=sum(map(size_of, paths)),
                 why=f"{len(paths)} file{'s' if len(paths) > 1 else ''} without a line for {self._days} days",
                 paths=tuple(paths),
+                count=len(paths),
             )
 
     def _is_old(self, path: Path) -> bool:

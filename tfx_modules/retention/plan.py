@@ -46,6 +46,8 @@ class Item:
     """Its files and folders."""
     ids: tuple[int, ...] = ()
     """Of a version: its number; of a run: its executions."""
+    count: int = 1
+    """How many things it is, for the share that may go at once: folders, versions of a day, files."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the item's JSON values."""
@@ -65,8 +67,8 @@ def totals(items: Iterable[Item]) -> dict[str, dict[str, int]]:
     return {**found, "all": every}
 
 
-def table(items: Sequence[Item], *, dry_run: bool) -> str:
-    """Format items as a table, with the totals below."""
+def table(items: Sequence[Item], *, dry_run: bool, objections: Iterable[str] = ()) -> str:
+    """Format items as a table, with the totals below, and with why they would not be removed."""
     if not items:
         return "There is nothing to remove." if dry_run else "There was nothing to remove."
     rows = [_COLUMNS, *map(_row, items)]
@@ -74,7 +76,8 @@ def table(items: Sequence[Item], *, dry_run: bool) -> str:
     # The last column is not padded.
     cells = [[cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)] for row in rows]
     lines = ["  ".join([*line, row[-1]]) for line, row in zip(cells, rows, strict=True)]
-    return "\n".join([*lines, "", _summary(items, dry_run=dry_run)])
+    refused = [f"Retention would refuse to: {text}" for text in objections]
+    return "\n".join([*lines, "", _summary(items, dry_run=dry_run), *refused])
 
 
 def _summary(items: Sequence[Item], *, dry_run: bool) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 from tfx_modules.common.program import program
 from tfx_modules.retention.exceptions import RetentionError
 
-FORMAT = 1
+FORMAT = 2
 _PATHS = ("models", "pipeline", "spans")
 _ADDRESSES = ("ledger", "metadata")
 _LOGS = "logs"
+_SHARE = "keep_max_removed_share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class RetentionRules:
     """Days that a run's artifacts and rows are kept after its last change."""
     keep_log_days: int
     """Days that a log file is kept after its last line."""
+    keep_max_removed_share: float
+    """The largest share of each kind that one retention may remove; more than 0, up to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,29 +55,40 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     """Read the request.
 
     Args:
-        text: a JSON object with ``format`` (1), ``rules`` (an object of whole numbers), ``ledger``, ``metadata``,
-            ``models``, ``pipeline``, ``spans`` (texts) and ``logs`` (a list of texts).
+        text: a JSON object with ``format`` (2), ``rules`` (an object of whole numbers and a share), ``ledger``,
+            ``metadata``, ``models``, ``pipeline``, ``spans`` (texts) and ``logs`` (a list of texts).
 
     Raises:
         RetentionError: it is something else. The message repeats no value, since one may hold a password.
     """
-    names = [item.name for item in fields(RetentionRules)]
+    names = [item.name for item in fields(RetentionRules) if item.name != _SHARE]
     try:
         values = json.loads(text)
         rules = values["rules"]
         good = sorted(values) == sorted(("format", "rules", _LOGS, *_PATHS, *_ADDRESSES))
-        good = good and values["format"] == FORMAT and sorted(rules) == sorted(names)
-        good = good and all(type(rules[name]) is int and rules[name] >= 0 for name in names) and _has_places(values)
+        good = good and values["format"] == FORMAT and sorted(rules) == sorted([*names, _SHARE])
+        good = good and _has_rules(rules) and _has_places(values)
     except (ValueError, TypeError, KeyError):
         good = False
     if not good:
         raise RetentionError(
             f"standard input is not a request of format {FORMAT}; allowed: a JSON object of format, rules (whole "
-            f"numbers from 0: {', '.join(names)}), the addresses {', '.join(_ADDRESSES)}, the absolute paths "
-            f"{', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). Run "
-            f"{program('bert-service retention')}, which sends one."
+            f"numbers from 0: {', '.join(names)}; {_SHARE} is a number over 0 and up to 1), the addresses "
+            f"{', '.join(_ADDRESSES)}, the absolute paths {', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). "
+            f"Run {program('bert-service retention')}, which sends one."
         )
     return RetentionRules(**rules), _places(values)
+
+
+def _has_rules(rules: dict[str, Any]) -> bool:
+    share = rules[_SHARE]
+    counts = [value for name, value in rules.items() if name != _SHARE]
+    return all(type(count) is int and count >= 0 for count in counts) and is_share(share)
+
+
+def is_share(value: object) -> bool:
+    """Return whether a value is a share that may go: a number over 0 and up to 1."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def _places(values: dict[str, Any]) -> Places:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tfx_modules.retention.disk import changed_at, locked, size_of
+from tfx_modules.retention.disk import changed_at, locked, size_of, written_at
 from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.versions import UNFINISHED
 
@@ -74,6 +74,18 @@ class Spans:
         stay = {day: numbers for day, numbers in versions.items() if day not in days}
         return [*self._of_days(days), *self._of_versions(stay, read), *self._refused()]
 
+    def totals(self) -> dict[ItemKind, int]:
+        """Return how many versions of days there are, and lists of refused rows."""
+        refused = len(list((self._folder / _REFUSED).glob("*.jsonl")))
+        return {ItemKind.SPAN: sum(map(_count, self._versions().values())), ItemKind.REFUSED: refused}
+
+    def newest(self) -> dt.datetime | None:
+        """Return when a version of a day was written last; None: there is none."""
+        folders = (
+            self._folder / str(day) / f"v{number}" for day, all_of in self._versions().items() for number in all_of
+        )
+        return max(map(written_at, folders), default=None)
+
     def carry_out(self, items: Collection[Item]) -> list[Item]:
         """Remove the items that are still expired.
 
@@ -101,10 +113,11 @@ class Spans:
         return found
 
     def _of_days(self, days: Collection[dt.date]) -> Iterator[Item]:
+        versions = self._versions()
         for day in sorted(days):
-            yield from self._item(
-                ItemKind.SPAN, str(day), day, f"older than {self._keep_days} days", self._folder / str(day)
-            )
+            why = f"older than {self._keep_days} days"
+            count = _count(versions.get(day, ()))
+            yield from self._item(ItemKind.SPAN, str(day), day, why, self._folder / str(day), count)
 
     def _of_versions(self, versions: Mapping[dt.date, Collection[int]], read: Collection[Version]) -> Iterator[Item]:
         for day, number in sorted(doomed_versions(versions, self._keep_versions, read)):
@@ -116,10 +129,10 @@ class Spans:
             if (day := _day(path.stem)) and doomed_days([day], self._keep_days, self._today):
                 yield from self._item(ItemKind.REFUSED, path.stem, day, f"older than {self._keep_days} days", path)
 
-    def _item(self, kind: ItemKind, what: str, day: dt.date, why: str, path: Path) -> Iterator[Item]:
+    def _item(self, kind: ItemKind, what: str, day: dt.date, why: str, path: Path, count: int = 1) -> Iterator[Item]:
         if self._is_old(path):
             age = self._now - dt.datetime.combine(day, dt.time.min, dt.timezone.utc)
-            yield Item(kind=kind, what=what, age=age, size=size_of(path), why=why, paths=(path,))
+            yield Item(kind=kind, what=what, age=age, size=size_of(path), why=why, paths=(path,), count=count)
 
     def _is_old(self, path: Path) -> bool:
         return path.exists() and self._now - changed_at(path) > UNFINISHED
@@ -132,6 +145,11 @@ class Spans:
         shutil.rmtree(away, ignore_errors=True)  # of a retention that was killed
         path.rename(away)
         shutil.rmtree(away)
+
+
+def _count(versions: Collection[int]) -> int:
+    """Return what a day counts as: its versions; without any, as one."""
+    return max(1, len(versions))
 
 
 def _day(name: str) -> dt.date | None:

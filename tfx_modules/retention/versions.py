@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfx_modules.promotion import history
+from tfx_modules.promotion import agreement, history
 from tfx_modules.promotion.events import Event
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger
@@ -79,7 +79,7 @@ class Versions:
         """List the items to remove, and the sources of the versions that are kept.
 
         Raises:
-            RetentionError: versions are served, and the ledger says that none is in service.
+            RetentionError: the ledger does not know what is served, or its live version has no folder.
         """
         if self._ledger is None:
             return self._plan([])
@@ -94,6 +94,15 @@ class Versions:
         items = [self._version(number, why) for number, why in sorted(going.items())]
         return [*items, *self._staged()], sources(events, sorted(number for number in stay if number is not None))
 
+    def totals(self) -> dict[ItemKind, int]:
+        """Return how many versions there are, and how many staged copies."""
+        versions = len(self._repository.versions())
+        return {ItemKind.VERSION: versions, ItemKind.STAGING: versions + len(self._repository.staged())}
+
+    def newest(self) -> dt.datetime | None:
+        """Return when the ledger's newest event happened; None: it has none."""
+        return max((event.at for event in self._ledger.events()), default=None) if self._ledger else None
+
     def carry_out(self, items: Collection[Item]) -> list[Item]:
         """Remove the items that are still expired.
 
@@ -103,7 +112,9 @@ class Versions:
         done = []
         if self._ledger and any(item.kind is ItemKind.VERSION for item in items):
             with self._ledger.exclusive() as held:
-                going = self._doomed(held.service())
+                service = held.service()
+                self._check(service)
+                going = self._doomed(service)
                 for item in items:
                     if item.kind is ItemKind.VERSION and item.ids[0] in going:
                         self._repository.remove(item.ids[0])
@@ -116,6 +127,14 @@ class Versions:
 
     def _check(self, service: Service) -> None:
         served = self._repository.served_versions()
+        if service.live is not None:
+            unknown = agreement.unknown_versions(service, self._repository)
+            if reason := agreement.contradiction(service, self._repository, unknown):
+                raise RetentionError(
+                    f"{reason}; allowed: a ledger that knows what is served. Nothing was removed. Correct "
+                    "[bert_service] ledger; where it is the right one, run `bert-service models settle`, and move "
+                    "versions that others have put there away."
+                )
         if service.live is None and served:
             raise RetentionError(
                 f"the ledger says that nothing is in service, and {self._repository.served} has versions "
@@ -125,7 +144,9 @@ class Versions:
 
     def _doomed(self, service: Service) -> dict[int, str]:
         ages = {number: self._age(self._repository.folder(number)) for number in self._repository.versions()}
-        return doomed(service, ages, self._keep)
+        # What a server sees and the ledger does not know is never removed, whatever was checked before.
+        unknown = agreement.unknown_versions(service, self._repository)
+        return doomed(service, {number: age for number, age in ages.items() if number not in unknown}, self._keep)
 
     def _version(self, number: int, why: str) -> Item:
         folder = self._repository.folder(number)

@@ -3,10 +3,12 @@
 import argparse
 from collections.abc import Sequence
 
-from airflow_bert_service.clients.retention import RetentionClient, RetentionRequest
+from airflow_bert_service.clients.retention import RetentionClient, RetentionOptions, RetentionRequest
 from airflow_bert_service.installation import command
 from airflow_bert_service.settings.log_folders import log_folders
 from airflow_bert_service.settings.settings import load_settings
+
+ADOPT = "adopt"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,10 +22,40 @@ def main(arguments: Sequence[str]) -> int:
         description="Remove old versions of the model, artifacts with their metadata, reviews and logs. The settings "
         "keep_* say how long each is kept.",
     )
-    parser.add_argument("--dry-run", action="store_true", help="print what would be removed, and remove nothing")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=[ADOPT],
+        help="remove nothing; give the ledger's environment id to metadata store and folders, after a restore",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and change nothing")
+    parser.add_argument(
+        "--max-removed-share",
+        type=_share,
+        metavar="SHARE",
+        help="largest share of each kind that may go this time, in place of keep_max_removed_share; 1.0: all of it",
+    )
+    parser.add_argument(
+        "--trust-clock",
+        action="store_true",
+        help="go on where this machine's clock does not fit what was written last",
+    )
     options = parser.parse_args(arguments)
     settings = load_settings()
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
-    report = client.run(RetentionRequest.of(settings, log_folders(settings)), dry_run=options.dry_run)
-    print(report.table)
+    request = RetentionRequest.of(settings, log_folders(settings))
+    if options.action == ADOPT:
+        print(client.adopt(request, dry_run=options.dry_run), end="")
+        return 0
+    allowed = RetentionOptions(
+        dry_run=options.dry_run, max_removed_share=options.max_removed_share, trust_clock=options.trust_clock
+    )
+    print(client.run(request, allowed).table)
     return 0
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share; allowed: a number over 0 and up to 1")
+    return value

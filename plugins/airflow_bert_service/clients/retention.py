@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 """Version of the request's format; the retention command refuses others."""
 
 
@@ -60,6 +60,25 @@ class RetentionRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetentionOptions:
+    """How one retention is done."""
+
+    dry_run: bool
+    """Whether to report only what would be removed."""
+    max_removed_share: float | None = None
+    """The largest share of each kind that may go this time; None: that of the rules."""
+    trust_clock: bool = False
+    """Whether to go on where the machine's clock does not fit what was written last."""
+
+    @property
+    def arguments(self) -> list[str]:
+        """The retention command's arguments."""
+        share = [] if self.max_removed_share is None else [f"--max-removed-share={self.max_removed_share}"]
+        flags = {"--dry-run": self.dry_run, "--trust-clock": self.trust_clock}
+        return [*(flag for flag, is_set in flags.items() if is_set), *share]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RetentionReport:
     """What the retention command removed; after a dry run, what it would remove."""
 
@@ -90,12 +109,12 @@ class RetentionClient:
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = False
 
-    def run(self, request: RetentionRequest, *, dry_run: bool) -> RetentionReport:
+    def run(self, request: RetentionRequest, options: RetentionOptions) -> RetentionReport:
         """Remove what the rules of the request do not keep.
 
         Args:
             request: Rules, databases and folders.
-            dry_run: Whether to report only what would be removed.
+            options: Whether to report only what would be removed, and what is allowed this time.
 
         Returns:
             What was removed, or would be.
@@ -104,7 +123,26 @@ class RetentionClient:
             RetentionError: The command failed, was cancelled, or printed something else than a report.
             SettingsError: The TFX environment has no Python where the settings say.
         """
-        process = self._process = self._start(dry_run=dry_run)
+        return read_report(self._printed(request, ["--json", *options.arguments]))
+
+    def adopt(self, request: RetentionRequest, *, dry_run: bool) -> str:
+        """Give the ledger's environment id to the metadata store and the folders, and remove nothing.
+
+        Args:
+            request: Databases and folders.
+            dry_run: Whether to change nothing.
+
+        Returns:
+            A table of the places with their ids before and after.
+
+        Raises:
+            RetentionError: The command failed, or was cancelled.
+            SettingsError: The TFX environment has no Python where the settings say.
+        """
+        return self._printed(request, ["adopt", *(["--dry-run"] if dry_run else [])])
+
+    def _printed(self, request: RetentionRequest, arguments: Sequence[str]) -> str:
+        process = self._process = self._start(arguments)
         if self._cancelled:
             self.cancel()  # the signal came while the process was being started
         # Addresses may hold passwords: command lines and environments can be read by others, a pipe cannot.
@@ -115,7 +153,7 @@ class RetentionClient:
             hidden = {request.ledger: "the ledger", request.metadata: "the ML Metadata store"}
             reason = last_line(errors, hidden=hidden)
             raise RetentionError(f"tfx_modules.retention: {reason} (exit code {process.returncode})")
-        return read_report(printed)
+        return printed
 
     def cancel(self) -> None:
         """Stop the command's process group. It may be called from a signal handler in the middle of :meth:`run`."""
@@ -124,10 +162,10 @@ class RetentionClient:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGTERM)
 
-    def _start(self, *, dry_run: bool) -> "subprocess.Popen[str]":
+    def _start(self, arguments: Sequence[str]) -> "subprocess.Popen[str]":
         try:
             return subprocess.Popen(
-                [str(self._python), "-m", "tfx_modules.retention", "--json", *(["--dry-run"] if dry_run else [])],
+                [str(self._python), "-m", "tfx_modules.retention", *arguments],
                 cwd=self._module_root,
                 env=node_environment(os.environ),
                 stdin=subprocess.PIPE,

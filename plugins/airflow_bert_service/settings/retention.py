@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.settings import parsing as read
 from airflow_bert_service.settings.parsing import SECTION
+
+_SHARE = "keep_max_removed_share"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +25,19 @@ class RetentionSettings:
     """Days that the artifacts and metadata of a run stay after its last change; those of versions that stay, always."""
     keep_log_days: int = 30
     """Days that a task's log stays after its last line."""
+    keep_max_removed_share: float = 0.5
+    """The largest share of each kind, over 0 and up to 1, that may go at once; ten of a kind always may."""
 
     def __post_init__(self) -> None:
-        """Check the lower limits."""
+        """Check the limits."""
         for name, value in asdict(self).items():
-            read.at_least(name, value, 0)
+            if name != _SHARE:
+                read.at_least(name, value, 0)
+        if not 0 < self.keep_max_removed_share <= 1:
+            raise SettingsError(
+                f"[{SECTION}] {_SHARE} is {self.keep_max_removed_share}; allowed: over 0 and up to 1. Set it to a "
+                "share like 0.5, or leave it out."
+            )
 
     def check(self, window_days: int) -> None:
         """Check what depends on another setting.
@@ -51,4 +62,7 @@ def retention_from(given: Mapping[str, str]) -> RetentionSettings:
         SettingsError: A value is not allowed.
     """
     names = [setting.name for setting in fields(RetentionSettings) if setting.name in given]
-    return RetentionSettings(**{name: read.integer(name, given[name]) for name in names})
+    values: dict[str, Any] = {
+        name: read.number(name, given[name]) if name == _SHARE else read.integer(name, given[name]) for name in names
+    }
+    return RetentionSettings(**values)

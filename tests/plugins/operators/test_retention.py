@@ -17,7 +17,7 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.types import DagRunType
 from airflow_bert_service.bundle.snapshots import SnapshotStore
-from airflow_bert_service.clients.retention import RetentionClient, RetentionRequest
+from airflow_bert_service.clients.retention import RetentionClient, RetentionOptions, RetentionReport, RetentionRequest
 from airflow_bert_service.exceptions import RetentionError, SettingsError
 from airflow_bert_service.operators.retention import RetentionOperator
 from airflow_bert_service.settings.retention import RetentionSettings
@@ -28,6 +28,8 @@ from tests.support.airflow_home import AIRFLOW_HOME, PROJECT_ROOT
 
 TFX_PYTHON = PROJECT_ROOT / ".venv" / "tfx" / "bin" / "python"
 with_tfx = pytest.mark.skipif(not TFX_PYTHON.exists(), reason="the TFX environment is not built; `make setup` does it")
+DRY_RUN = RetentionOptions(dry_run=True)
+SHARE_OF_ONE = "--max-removed-share=1.0"
 LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc).timestamp()
 
 
@@ -45,7 +47,14 @@ def _log(base: Path, dag: str) -> Path:
 
 
 def operator(settings: Settings, is_dry_run: str) -> RetentionOperator:
-    return RetentionOperator(task_id="retention", settings=settings, module_root=PROJECT_ROOT, is_dry_run=is_dry_run)
+    return RetentionOperator(
+        task_id="retention",
+        settings=settings,
+        module_root=PROJECT_ROOT,
+        is_dry_run=is_dry_run,
+        max_removed_share="",
+        is_clock_trusted="False",
+    )
 
 
 @with_tfx
@@ -125,6 +134,66 @@ def test_something_else_than_yes_or_no_is_refused(settings: Settings) -> None:
         operator(settings, "perhaps").execute(context)
 
 
+@pytest.mark.parametrize(
+    ("conf", "arguments"),
+    [
+        (None, []),
+        ({"dry_run": False, "max_removed_share": None, "trust_clock": False}, []),
+        ({"dry_run": True, "max_removed_share": 1, "trust_clock": True}, ["--dry-run", "--trust-clock", SHARE_OF_ONE]),
+    ],
+)
+def test_a_run_by_hand_may_remove_more_at_once_and_trust_the_clock(
+    settings: Settings, conf: dict[str, object] | None, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RetentionOptions] = []
+    report = RetentionReport(dry_run=False, table="", totals={})
+    monkeypatch.setattr(RetentionClient, "run", lambda _, __, options: asked.append(options) or report)
+    task = RetentionOperator(task_id="retention", settings=settings, module_root=MODULE_ROOT)
+    context: Any = {"dag_run": SimpleNamespace(run_type=DagRunType.SCHEDULED, conf=conf)}
+
+    task.render_template_fields(context)
+    task.execute(context)
+
+    assert [options.arguments for options in asked] == [arguments]
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "all"])
+def test_a_share_that_is_none_is_refused(settings: Settings, share: str) -> None:
+    task = RetentionOperator(
+        task_id="retention",
+        settings=settings,
+        module_root=MODULE_ROOT,
+        is_dry_run="True",
+        max_removed_share=share,
+        is_clock_trusted="False",
+    )
+    context: Any = {}
+    with pytest.raises(SettingsError, match=rf"max_removed_share became '{share}'; allowed: a number over 0 and up to"):
+        task.execute(context)
+
+
+@with_tfx
+def test_the_command_beside_airflow_adopts_an_environment(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__BERT_SERVICE__STATE": str(tmp_path),
+        "BERT_SERVICE_PROGRAM": "",
+    }
+    command = [sys.executable, "-m", "airflow_bert_service.cli"]
+    subprocess.run([*command, "models", "live"], env=environment, cwd=tmp_path, check=False, timeout=120)
+    (tmp_path / "spans").mkdir()
+
+    done = subprocess.run(
+        [*command, "retention", "adopt"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split() == ["BEFORE", "AFTER", "PLACE"]
+    assert done.stdout.splitlines()[-1] == "These places are of one environment now."
+    assert (tmp_path / "spans" / ".environment").is_file()
+
+
 def _request(folder: Path, act: str, ledger: str = "sqlite:////l.db") -> RetentionRequest:
     (folder / act).mkdir(exist_ok=True)
     settings = settings_from({"state": str(folder / act), "ledger": ledger})
@@ -140,13 +209,14 @@ def test_the_request_goes_to_standard_input_and_shows_no_password(tmp_path: Path
 
     assert "secret" not in repr(request)
     assert json.loads(request.to_json()) == {
-        "format": 1,
+        "format": 2,
         "rules": {
             "keep_versions": 5,
             "keep_span_days": 0,
             "keep_span_versions": 0,
             "keep_artifact_days": 30,
             "keep_log_days": 30,
+            "keep_max_removed_share": 0.5,
         },
         "ledger": "postgresql://me:secret@db/ledger",
         "metadata": f"sqlite:///{tmp_path}/echo/metadata/mlmd.db",
@@ -162,18 +232,18 @@ def test_a_command_that_fails_is_told_by_its_last_line_without_addresses(tmp_pat
         r"^tfx_modules\.retention: the ledger at the ledger cannot be used; look at the database\. \(exit code 1\)$"
     )
     with pytest.raises(RetentionError, match=message):
-        _client().run(_request(tmp_path, "fail", "postgresql://me:secret@db/ledger"), dry_run=True)
+        _client().run(_request(tmp_path, "fail", "postgresql://me:secret@db/ledger"), DRY_RUN)
 
 
 @pytest.mark.parametrize("act", ["echo", "babble"])
 def test_something_else_than_a_report_is_refused(tmp_path: Path, act: str) -> None:
     with pytest.raises(RetentionError, match=r"printed something else than a report .* Use a tfx_modules of the same"):
-        _client().run(_request(tmp_path, act), dry_run=True)
+        _client().run(_request(tmp_path, act), DRY_RUN)
 
 
 def test_a_missing_tfx_environment_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"tfx_python is '/missing/python', .* Run `make setup`"):
-        _client(Path("/missing/python")).run(_request(tmp_path, "echo"), dry_run=True)
+        _client(Path("/missing/python")).run(_request(tmp_path, "echo"), DRY_RUN)
 
 
 def test_a_cancelled_task_stops_the_command(tmp_path: Path) -> None:
@@ -189,7 +259,7 @@ def test_a_cancelled_task_stops_the_command(tmp_path: Path) -> None:
     with pytest.raises(
         RetentionError, match=r"was stopped: its task was cancelled\. The next run continues from there"
     ):
-        client.run(request, dry_run=False)
+        client.run(request, RetentionOptions(dry_run=False))
     canceller.join()
 
 
@@ -204,6 +274,9 @@ def test_the_defaults_keep_reviews_and_let_the_rest_go_after_a_month() -> None:
     ("values", "message"),
     [
         ({"keep_versions": "-1"}, r"keep_versions is -1; allowed: 0 or more"),
+        ({"keep_max_removed_share": "0"}, r"keep_max_removed_share is 0\.0; allowed: over 0 and up to 1"),
+        ({"keep_max_removed_share": "1.1"}, r"keep_max_removed_share is 1\.1; allowed: over 0 and up to 1"),
+        ({"keep_max_removed_share": "half"}, r"keep_max_removed_share is 'half'; allowed: a number"),
         ({"keep_log_days": "a month"}, r"keep_log_days is 'a month'; allowed: a whole number"),
         ({"keep_span_days": "13"}, r"keep_span_days is 13, and window_days is 14; allowed: 0 \(all\), or window_days"),
     ],
@@ -239,7 +312,7 @@ def test_in_a_snapshot_the_dag_runs_the_snapshots_own_command(snapshot: Path) ->
 def test_the_dag_begins_paused_runs_daily_and_asks_in_its_form(snapshot: Path) -> None:
     dag = load(snapshot / "dags")
     assert (dag.is_paused_upon_creation, dag.catchup, dag.max_active_runs) == (True, False, 1)
-    assert dag.params.dump() == {"dry_run": True}
+    assert dag.params.dump() == {"dry_run": True, "max_removed_share": None, "trust_clock": False}
     assert dag.doc_md
 
 

@@ -21,11 +21,12 @@ from tfx_modules.retention.command import report_json
 from tfx_modules.retention.exceptions import RetentionError
 from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.request import read_request as read_retention_request
+from tfx_modules.retention.retention import Retained
 
 
 def test_the_golden_retention_request_is_read() -> None:
     rules, places = read_retention_request(golden_text("retention_request"))
-    read = {"format": 1, "rules": dataclasses.asdict(rules), **dataclasses.asdict(places)}
+    read = {"format": 2, "rules": dataclasses.asdict(rules), **dataclasses.asdict(places)}
     assert json.loads(json.dumps(read, default=str)) == golden("retention_request")
 
 
@@ -46,7 +47,7 @@ def test_retention_rules_with_other_fields_are_refused(name: str) -> None:
 
 def _refused_by_retention(document: dict[str, Any]) -> None:
     assert faults("retention_request", document)
-    with pytest.raises(RetentionError, match="standard input is not a request of format 1"):
+    with pytest.raises(RetentionError, match="standard input is not a request of format 2"):
         read_retention_request(json.dumps(document))
 
 
@@ -62,7 +63,7 @@ def test_a_report_is_written() -> None:
         )
         for item in document["items"]
     ]
-    assert json.loads(report_json(items, dry_run=document["dry_run"])) == document
+    assert json.loads(report_json(Retained(items), dry_run=document["dry_run"])) == document
     assert {kind.value for kind in ItemKind} | {"all"} == {
         *schema("retention_report")["properties"]["totals"]["properties"]
     }

@@ -14,7 +14,14 @@ from tfx_modules.retention.plan import Item
 from tfx_modules.retention.request import Places, RetentionRules
 from tfx_modules.retention.retention import retain
 
-RULES = RetentionRules(keep_versions=0, keep_span_days=0, keep_span_versions=0, keep_artifact_days=30, keep_log_days=0)
+RULES = RetentionRules(
+    keep_versions=0,
+    keep_span_days=0,
+    keep_span_versions=0,
+    keep_artifact_days=30,
+    keep_log_days=0,
+    keep_max_removed_share=1.0,
+)
 LATER = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=40)
 
 
@@ -27,7 +34,7 @@ def _retain(nodes: Nodes, now: dt.datetime = LATER, **rules: int) -> list[Item]:
         spans=nodes.state / "spans",
         logs=(),
     )
-    return retain(replace(RULES, **rules), where, dry_run=False, now=now)
+    return retain(replace(RULES, **rules), where, dry_run=False, now=now, trust_clock=True).items
 
 
 def _push(nodes: Nodes, run_id: str, text: str, day: int) -> Ended:

@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from greenlet import getcurrent, greenlet
 
+from tfx_modules.promotion.environment import Place
 from tfx_modules.promotion.events import Draft, Event
 from tfx_modules.promotion.ledger import Ledger, Writing
 from tfx_modules.promotion.ledger.database import LedgerDatabase
@@ -60,6 +61,10 @@ class _Held(Writing):
     def __init__(self, committed: list[Event]) -> None:
         self._committed = committed
         self._added: list[Event] = []
+
+    @property
+    def environment(self) -> Place:
+        return Place("the ledger in memory", "00000000-0000-4000-8000-000000000001")
 
     def events(self) -> list[Event]:
         return [*self._committed, *self._added]

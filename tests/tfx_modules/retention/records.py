@@ -18,7 +18,12 @@ from tfx_modules.retention.retention import retain
 
 NOW = dt.datetime.now(dt.timezone.utc)
 KEEP_ALL = RetentionRules(
-    keep_versions=0, keep_span_days=0, keep_span_versions=0, keep_artifact_days=0, keep_log_days=0
+    keep_versions=0,
+    keep_span_days=0,
+    keep_span_versions=0,
+    keep_artifact_days=0,
+    keep_log_days=0,
+    keep_max_removed_share=1.0,
 )
 DAY = dt.timedelta(days=1)
 TABLES = "artifact artifactproperty execution executionproperty event eventpath context association attribution"
@@ -137,8 +142,8 @@ def places(folder: Path, metadata: str = "") -> Places:
 
 
 def remove_all_but(where: Places, *, dry_run: bool = False, now: dt.datetime = NOW, **rules: int) -> list[Item]:
-    """Have retention do its work by some rules; the others keep all."""
-    return retain(replace(KEEP_ALL, **rules), where, dry_run=dry_run, now=now)
+    """Have retention do its work by some rules; the others keep all. It may remove all at once, at any time."""
+    return retain(replace(KEEP_ALL, **rules), where, dry_run=dry_run, now=now, trust_clock=True).items
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:

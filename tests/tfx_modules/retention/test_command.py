@@ -17,10 +17,14 @@ ROOT = Path(__file__).parents[3]
 NAMES = ("keep_versions", "keep_span_days", "keep_span_versions", "keep_artifact_days", "keep_log_days")
 
 
+def rules(value: int, share: object = 0.5) -> dict[str, object]:
+    return {**dict.fromkeys(NAMES, value), "keep_max_removed_share": share}
+
+
 def request(folder: Path, **changes: Any) -> str:
     fields = {
-        "format": 1,
-        "rules": dict.fromkeys(NAMES, 30),
+        "format": 2,
+        "rules": rules(30),
         "ledger": f"sqlite:///{folder}/ledger.db",
         "metadata": f"sqlite:///{folder}/mlmd.db",
         "models": f"{folder}/models/bert",
@@ -82,10 +86,14 @@ def test_what_cannot_be_used_is_told_in_a_line_without_its_password(tmp_path: Pa
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": 1},
         {"rules": {}},
-        {"rules": dict.fromkeys(NAMES, -1)},
-        {"rules": dict.fromkeys(NAMES, True)},
+        {"rules": rules(-1)},
+        {"rules": rules(True)},
+        {"rules": rules(30, share=0)},
+        {"rules": rules(30, share=1.1)},
+        {"rules": rules(30, share=True)},
+        {"rules": rules(30, share="all")},
         {"models": "relative"},
         {"logs": "/"},
         {"colour": "blue"},
@@ -93,7 +101,7 @@ def test_what_cannot_be_used_is_told_in_a_line_without_its_password(tmp_path: Pa
     ],
 )
 def test_a_request_of_another_form_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(RetentionError, match=r"is not a request of format 1; allowed: a JSON object of format, rules"):
+    with pytest.raises(RetentionError, match=r"is not a request of format 2; allowed: a JSON object of format, rules"):
         read_request(request(tmp_path, **changes))
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from tfx_modules.promotion import history
+from tfx_modules.promotion.environment import Place
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger.database import LedgerDatabase
-from tfx_modules.promotion.ledger.tables import deliveries, events
+from tfx_modules.promotion.ledger.tables import deliveries, environment, events
 
 Clock = Callable[[], dt.datetime]
 
@@ -30,6 +31,19 @@ class Writing:
     def __init__(self, connection: sa.Connection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
+
+    @property
+    def environment(self) -> Place:
+        """The ledger with its environment's id, which its tables were made with.
+
+        Raises:
+            LedgerError: somebody has deleted it, or has added a second one.
+        """
+        name = f"the ledger at {self._connection.engine.url!r}"
+        found = list(self._connection.execute(sa.select(environment.c.id)).scalars())
+        if len(found) != 1:
+            raise LedgerError(f"{name} has {len(found)} environment ids; allowed: one. Restore it from a backup.")
+        return Place(name, found[0])
 
     def events(self) -> list[Event]:
         """Return all events in order."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration."""
 
 
@@ -58,3 +58,6 @@ deliveries = sa.Table(
     sa.Column("channel", sa.String(250), primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
 )
+
+environment = sa.Table("environment", metadata, sa.Column("id", sa.String(36), primary_key=True))
+"""One row: the random id of the environment, which other places carry copies of."""

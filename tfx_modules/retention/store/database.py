@@ -37,6 +37,11 @@ class MetadataDatabase:
         if self._file:
             sa.event.listen(self._engine, "connect", _leave_transactions_to_us)
 
+    @property
+    def name(self) -> str:
+        """The store, for people; without a password."""
+        return f"the ML Metadata store at {self._engine.url!r}"
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
         """Open a transaction that reads one state of the store; None: there is no store yet.
@@ -74,8 +79,7 @@ class MetadataDatabase:
         except sa.exc.DBAPIError as error:
             reason = " ".join(str(error.orig).split())
             raise RetentionError(
-                f"the ML Metadata store at {self._engine.url!r} cannot be used: {reason}. Look at the database, and "
-                "at [bert_service] metadata."
+                f"{self.name} cannot be used: {reason}. Look at the database, and at [bert_service] metadata."
             ) from error
 
 

@@ -79,6 +79,26 @@ class Choice:
     """Runs of which all stays."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a store and the pipeline's folder hold, to compare them with each other and with the ledger."""
+
+    environment: str | None
+    """The store's environment id; None: it has none."""
+    runs: frozenset[str]
+    executions: int
+    artifacts: int
+    """Artifacts that are not marked as deleted."""
+    astray: int
+    """How many of these are not in the pipeline's folder."""
+    folders: int
+    """Folders of executions in the pipeline's folder."""
+    unknown: int
+    """How many of these are of executions that the store does not know."""
+    newest: dt.datetime | None
+    """When an execution changed last."""
+
+
 def choose(graph: Graph, wanted: Wanted) -> Choice:
     """Choose the executions to remove.
 
