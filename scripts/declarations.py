@@ -21,7 +21,9 @@ class Declaration:
 
     name: str
     annotation: str
-    """Source of the field's type; empty for a member of an enum."""
+    """Source of the field's type, without ``Annotated``; empty for a member of an enum."""
+    notes: tuple[ast.expr, ...]
+    """The expressions that ``Annotated`` has behind the type."""
     default: ast.expr | None
     """The expression behind the equals sign, if there is one."""
     docstring: str
@@ -71,9 +73,17 @@ def _members(body: list[ast.stmt]) -> Iterator[Declaration]:
     for node, below in zip_longest(body, body[1:]):
         text = _docstring(below)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield Declaration(node.target.id, ast.unparse(node.annotation), node.value, text)
+            annotation, *notes = _annotated(node.annotation)
+            yield Declaration(node.target.id, ast.unparse(annotation), tuple(notes), node.value, text)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            yield Declaration(node.targets[0].id, "", node.value, text)
+            yield Declaration(node.targets[0].id, "", (), node.value, text)
+
+
+def _annotated(annotation: ast.expr) -> list[ast.expr]:
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated":
+        within = annotation.slice
+        return within.elts if isinstance(within, ast.Tuple) else [within]
+    return [annotation]
 
 
 def _docstring(node: ast.stmt | None) -> str:

@@ -1,20 +1,20 @@
-"""`python -m scripts.provider_config`: writes the options of `[bert_service]` as Airflow's provider metadata has them.
+"""`python -m scripts.provider_config`: writes the settings of `[bert_service]` as Airflow's provider metadata has them.
 
 They are made of the settings' declarations, so that what documents a setting is written once. A test fails where the
 file and the declarations differ.
 """
 
-import dataclasses
-import datetime as dt
 import inspect
 import json
 import sys
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from scripts.declarations import read_classes, without_roles
+from scripts.declarations import Declaration, read_classes, without_roles
+
+if TYPE_CHECKING:
+    from airflow_bert_service.settings.reading.declared import Setting, SettingsGroup
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "plugins" / "airflow_bert_service" / "provider_options.json"
@@ -24,7 +24,7 @@ def options() -> dict[str, dict[str, object]]:
     """Return Airflow's description of each key of the section, by key."""
     from airflow_bert_service.settings.settings import Settings
 
-    return dict(_options(Settings))
+    return {setting.name: _option(setting, declaration) for setting, declaration in declared(Settings)}
 
 
 def text() -> str:
@@ -39,48 +39,44 @@ def main() -> int:
     return 0
 
 
-def _options(settings: type) -> Iterator[tuple[str, dict[str, object]]]:
-    declared = read_classes(Path(inspect.getfile(settings)))[settings.__name__].members
-    by_name = {field.name: field for field in declared}
-    for setting in dataclasses.fields(settings):
-        if isinstance(setting.type, type) and dataclasses.is_dataclass(setting.type):
-            yield from _options(setting.type)
-            continue
-        yield (
-            setting.name,
-            {
-                "description": without_roles(by_name[setting.name].documentation()),
-                "version_added": None,
-                "type": "string",
-                "example": None,
-                "default": _readable(setting.name, _text(setting.default)),
-                # What must not be shown is what the declaration keeps out of `repr`.
-                **({} if setting.repr else {"sensitive": True}),
-            },
-        )
+def declared(group: "type[SettingsGroup]") -> "Iterator[tuple[Setting, Declaration]]":
+    """Yield each single setting of a class and of the groups in it, with its declaration's source."""
+    from airflow_bert_service.settings.reading.declared import settings_of
+
+    by_name = {field.name: field for field in read_classes(Path(inspect.getfile(group)))[group.__name__].members}
+    for setting in settings_of(group):
+        if setting.group is None:
+            yield setting, by_name[setting.name]
+        else:
+            yield from declared(setting.group)
 
 
-def _readable(key: str, default: str) -> str:
-    """Return a default's text; empty where the settings' reader has another form for it than its value's own."""
-    from airflow_bert_service.exceptions import SettingsError
-    from airflow_bert_service.settings.settings import settings_from
+def computed_default(setting: "Setting") -> str:
+    """Return how a default depends on other settings; empty where it does not."""
+    from airflow_bert_service.settings.reading.declared import notes_of
+    from airflow_bert_service.settings.reading.reader import ComputedDefault
 
-    try:
-        settings_from({key: default})
-    except SettingsError:
-        return ""
-    return default.replace("%", "%%")
+    return "".join(default.documentation for default in notes_of(setting.notes, ComputedDefault))
 
 
-def _text(default: Any) -> str:
-    """Return a default as a configuration file has it; empty where it depends on other settings."""
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, Enum):
-        return str(default.value)
-    if isinstance(default, (int, float, dt.date)):
-        return str(default)
-    return default if isinstance(default, str) else ""
+def _option(setting: "Setting", declaration: Declaration) -> dict[str, object]:
+    from airflow_bert_service.settings.reading.reader import default_text
+
+    computed = computed_default(setting)
+    parts = [
+        without_roles(declaration.documentation()),
+        *([f"Default {computed}."] if computed else []),
+        *([f"Allowed: {setting.allowed}."] if setting.allowed else []),
+    ]
+    return {
+        "description": " ".join(parts),
+        "version_added": None,
+        "type": "string",
+        "example": None,
+        "default": default_text(setting).replace("%", "%%"),
+        # What must not be shown is what the declaration keeps out of `repr`.
+        **({} if setting.is_shown else {"sensitive": True}),
+    }
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ Both sides' declarations are parsed, so this runs in Airflow's environment. What
 
 - A page's name like ``docs/architecture.md`` becomes a link to it, with its title.
 - The sentence "Default ..." goes to the column of defaults, for defaults that are no plain value.
-- The sentence "One of :class:`X`." becomes the list of the enum's members; a field of the enum's type has that list
-  without it.
+
+A field of an enum's type has the list of its members. Limits and defaults that depend on other settings are told as the
+declaration's ``Annotated`` has them.
 """
 
 import ast
@@ -16,13 +17,16 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomllib
 
 from scripts import provider_config
 from scripts.declarations import Declaration, DeclaredClass, read_classes, without_roles
 from scripts.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from airflow_bert_service.settings.reading.declared import Setting
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -50,7 +54,6 @@ GROUPS: Mapping[str, Sequence[str]] = {
 """The fields of the Airflow side's settings by the heading that they are below; all others are below ``GENERAL``."""
 _REGION = "<!-- generated: {name} -->\n"
 _END = "\n<!-- end -->"
-_CHOICES = re.compile(r" ?One of :class:`~?(?:\w+\.)*(\w+)`\.")
 _DEFAULT = re.compile(r"(?:^|(?<=\.) )Default:? (.+?)\.(?= |$)")
 _PAGE_NAME = re.compile(r"``(docs/[\w./-]+\.md)``")
 _BARE = re.compile(r"-?\d[\d.e-]*|true|false")
@@ -100,6 +103,7 @@ def airflow_sections() -> Iterator[Section]:
     """Return the tables of section ``[bert_service]``; a key's default is that of the provider metadata."""
     classes = {name: found for file in AIRFLOW_SETTINGS.glob("*.py") for name, found in read_classes(file).items()}
     defaults = {key: str(option["default"]).replace("%%", "%") for key, option in provider_config.options().items()}
+    settings = _settings()
     declared = {field.name: field for field in classes["Settings"].members}
     grouped = {name for names in GROUPS.values() for name in names}
     groups = {GENERAL: [name for name in declared if name not in grouped], **GROUPS}
@@ -114,10 +118,24 @@ def airflow_sections() -> Iterator[Section]:
             title,
             " ".join(markdown(part.documentation()) for part in parts),
             [
-                _row(classes, field, _code(field.name), _told_default(field) or _value(defaults[field.name]))
+                _row(
+                    classes,
+                    field,
+                    _code(field.name),
+                    _told_default(field)
+                    or markdown(provider_config.computed_default(settings[field.name]))
+                    or _value(defaults[field.name]),
+                    settings[field.name].allowed,
+                )
                 for field in fields
             ],
         )
+
+
+def _settings() -> "dict[str, Setting]":
+    from airflow_bert_service.settings.settings import Settings
+
+    return {setting.name: setting for setting, _ in provider_config.declared(Settings)}
 
 
 def pipeline_sections(declarations: Path = PIPELINE_SETTINGS, values: Path = PIPELINE_VALUES) -> Iterator[Section]:
@@ -161,7 +179,7 @@ def _pipeline_sections(
 def _pipeline_row(classes: Classes, field: Declaration, paths: Sequence[Keys], given: Mapping[str, Any]) -> Row:
     ending = ".NAME" if field.annotation.startswith("Mapping[") else ""
     keys = [_code(".".join(path) + ending) for path in paths]
-    declared = _declared(field)
+    declared = _declared(classes, field)
     shown = []
     for path in paths:
         value = _look_up(given, path)
@@ -171,10 +189,38 @@ def _pipeline_row(classes: Classes, field: Declaration, paths: Sequence[Keys], g
         default = shown[0]
     else:
         default = ", ".join(f"{key}: {one}" for key, one in zip(keys, shown, strict=True))
-    return _row(classes, field, ", ".join(keys), default)
+    return _row(classes, field, ", ".join(keys), default, _allowed(field))
 
 
-def _declared(field: Declaration) -> str:
+def _allowed(field: Declaration) -> str:
+    """Return what the limits of a pipeline's setting allow, in words.
+
+    The classes of limits are those of the Airflow side, since the TFX side's cannot be imported; both are the same.
+
+    Raises:
+        DeclarationError: A note is no limit, or its values are not written out.
+    """
+    return "; ".join(_limit(field, note) for note in field.notes)
+
+
+def _limit(field: Declaration, note: ast.expr) -> str:
+    from airflow_bert_service.settings.reading import limits
+
+    try:
+        limit = getattr(limits, ast.unparse(note).partition("(")[0])
+        return str(limit(*map(ast.literal_eval, _arguments(note))).allowed)
+    except (AttributeError, TypeError, ValueError):
+        raise DeclarationError(
+            f"setting {field.name} has the note {ast.unparse(note)}; allowed: a limit of reading/limits.py with plain "
+            "values. Write it so."
+        ) from None
+
+
+def _arguments(note: ast.expr) -> list[ast.expr]:
+    return note.args if isinstance(note, ast.Call) else []
+
+
+def _declared(classes: Classes, field: Declaration) -> str:
     """Return a declaration's default: what the docstring says of it, else its value.
 
     Raises:
@@ -183,12 +229,21 @@ def _declared(field: Declaration) -> str:
     if told := _told_default(field):
         return told
     try:
-        return toml(ast.literal_eval(field.default or ""))
+        return toml(_plain(classes, field))
     except ValueError:
         raise DeclarationError(
             f"setting {field.name} has an expression as default; allowed: a plain value, or a sentence 'Default ...' "
             "in its docstring. Write that sentence."
         ) from None
+
+
+def _plain(classes: Classes, field: Declaration) -> Any:
+    """Return the value of a default; of a member of an enum, the text that stands for it."""
+    default = field.default
+    enum = classes.get(field.annotation)
+    if isinstance(default, ast.Attribute) and enum is not None and enum.is_enum:
+        return next(_member(member) for member in enum.members if member.name == default.attr)
+    return ast.literal_eval(default or "")
 
 
 def _look_up(given: Mapping[str, Any], path: Keys) -> Any:
@@ -198,11 +253,10 @@ def _look_up(given: Mapping[str, Any], path: Keys) -> Any:
     return found
 
 
-def _row(classes: Classes, field: Declaration, key: str, default: str) -> Row:
-    text = field.documentation()
-    named = _CHOICES.search(text)
-    choices = classes.get(named[1] if named else field.annotation)
-    lines = [markdown(_DEFAULT.sub("", _CHOICES.sub("", text)).strip())]
+def _row(classes: Classes, field: Declaration, key: str, default: str, allowed: str) -> Row:
+    choices = classes.get(field.annotation)
+    meaning = markdown(_DEFAULT.sub("", field.documentation()).strip())
+    lines = [f"{meaning} Allowed: {allowed}." if allowed else meaning]
     if choices is not None and choices.is_enum:
         lines += [f"{toml(_member(member))}: {markdown(member.documentation())}" for member in choices.members]
     return Row(key, default, "<br>".join(lines))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow_bert_service.settings.containers import container_settings_from
+from airflow_bert_service.settings.settings import settings_from
 
 from scripts.compose_backup import compose_command
 from scripts.compose_secrets import FILES, MADE, ensure_secrets
@@ -117,7 +117,7 @@ def test_the_engine_is_the_gpu_workers_alone(secrets: Path) -> None:
     assert [name for name, service in whole["services"].items() if "docker.sock" in str(service)] == ["worker-gpu"]
     assert whole["services"]["worker-gpu"]["group_add"] == ["999"]
     values = container_keys(whole["services"]["dag-processor"])
-    made = container_settings_from({name: value for name, value in values.items() if value})
+    made = settings_from(values).containers
     assert made.container_nodes == ("Trainer",)
     for mount in made.container_mounts:
         assert mount.source.removeprefix("here_") in whole["volumes"]

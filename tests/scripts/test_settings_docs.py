@@ -1,5 +1,6 @@
 """The settings' documentation is what their declarations say."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from scripts.errors import DeclarationError
 
 COMMAND = "The settings' declarations have changed. Run: make reference"
 DECLARATIONS = '''
-import dataclasses
-import enum
+from dataclasses import field
+from enum import Enum
 
-class Colour(str, enum.Enum):
+class Colour(str, Enum):
     """A colour."""
 
     RED = "red"
@@ -25,14 +26,14 @@ class Colour(str, enum.Enum):
 class Limits:
     """How far it may go."""
 
-    most: float = 1e-4
+    most: Annotated[float, Between(0, 1)] = 1e-4
     """The limit: a|b."""
 
 class Part:
     """What a part is (``docs/explanation/promotion.md``)."""
 
-    colour: str = "red"
-    """What it is painted in. One of :class:`Colour`."""
+    colour: Colour = Colour.RED
+    """What it is painted in."""
     sizes: tuple[int, ...] = (1, 2)
     """Sizes, of :class:`~some.Thing`."""
     lower: Limits = Limits()
@@ -43,7 +44,7 @@ class Part:
 class PipelineSettings:
     """All."""
 
-    name: str = dataclasses.field(default_factory=make)
+    name: str = field(default_factory=make)
     """Its name. Default: that of ``a.b/c`` of the folder. It has to be new."""
     part: Part = Part()
 '''
@@ -104,6 +105,26 @@ def test_choices_are_listed_with_what_they_mean(sections: Sections) -> None:
     colour, sizes = sections()["Part"].rows
     assert colour.meaning == "What it is painted in.<br>`red`: As a rose.<br>`blue`: As the sea."
     assert sizes.meaning == "Sizes, of some.Thing."
+
+
+def test_limits_are_told(sections: Sections) -> None:
+    (most,) = sections()["Lower and upper"].rows
+    assert most.meaning == "The limit: a|b. Allowed: 0 to 1."
+    declared = {row.key: row.meaning for section in settings_docs.airflow_sections() for row in section.rows}
+    assert declared["`window_days`"].endswith(" Allowed: 1 or more.")
+
+
+@pytest.mark.parametrize("note", ["Between(0, MOST)", "Below(1)", "Between(1)", "LIMIT"])
+def test_a_limit_that_cannot_be_told_is_refused(sections: Sections, note: str) -> None:
+    with pytest.raises(DeclarationError, match=rf"setting most has the note {re.escape(note)}; allowed: a limit of"):
+        sections(DECLARATIONS.replace("Between(0, 1)", note))
+
+
+@pytest.mark.parametrize("module", ["declared.py", "limits.py"])
+def test_both_sides_read_settings_alike(module: str) -> None:
+    airflow_side = (settings_docs.AIRFLOW_SETTINGS / "reading" / module).read_text(encoding="utf-8")
+    tfx_side = (settings_docs.PIPELINE_SETTINGS.parent / "reading" / module).read_text(encoding="utf-8")
+    assert airflow_side.replace("airflow_bert_service", "tfx_modules") == tfx_side, "Change both files"
 
 
 def test_a_page_is_linked_by_its_title(sections: Sections) -> None:

@@ -31,7 +31,8 @@ from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
 from tfx_modules.data import features, holdout
 from tfx_modules.data.text_statistics import Measurer, Measures
 from tfx_modules.model.encoder import vocab_path
-from tfx_modules.settings.settings import EncoderSettings, build
+from tfx_modules.settings.reading.reader import build
+from tfx_modules.settings.settings import EncoderSettings
 
 HOLDOUT = "holdout"
 """Execution property: JSON, which file the holdout is (see ``holdout.parse``). With its digest, the content is part of

@@ -20,7 +20,8 @@ from tfx.utils import io_utils, json_utils
 
 from tfx_modules.components.statistics_gen import read_days
 from tfx_modules.components.window import day_of
-from tfx_modules.settings.settings import ValidationSettings, build
+from tfx_modules.settings.reading.reader import build
+from tfx_modules.settings.settings import ValidationSettings
 from tfx_modules.validation import anomalies, comparison, profile, verdict
 from tfx_modules.validation.report import page
 

@@ -23,7 +23,8 @@ from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.events import Event, EventKind, Run
 from tfx_modules.promotion.promoter import Candidate, Promoter
 from tfx_modules.promotion.repository import ModelRepository
-from tfx_modules.settings.settings import GateSettings, build
+from tfx_modules.settings.reading.reader import build
+from tfx_modules.settings.settings import GateSettings
 
 EVALUATION = standard_component_specs.EVALUATION_KEY
 PROMOTION = "promotion"

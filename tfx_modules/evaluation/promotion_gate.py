@@ -113,14 +113,14 @@ class _CandidateGate:
         described = [one.describe(champion.version, level) for one in made]
         failed = [*low, *worse]
         if not failed and self._asks_for_better(made):
-            failed = [*described, f"gate.promote is {self._gate.promote}"]
+            failed = [*described, f"gate.promote is {self._gate.promote.value}"]
         compared = [{**found, **_numbers(one, level)} for found, one in zip(metrics, made, strict=True)]
-        measured = {"champion": champion.version, "level": level, "promote": self._gate.promote, "sets": compared}
+        measured = {"champion": champion.version, "level": level, "promote": self._gate.promote.value, "sets": compared}
         return GateResult(not failed, "; ".join(failed or described), measured)
 
     def _asks_for_better(self, made: Sequence[ModelComparison]) -> bool:
         is_better = any(one.difference(self._gate.level) is Difference.BETTER for one in made)
-        return Promote(self._gate.promote) is Promote.BETTER and not is_better
+        return self._gate.promote is Promote.BETTER and not is_better
 
     def _alone(self) -> str:
         accuracies = ", ".join(f"{found.accuracy:.3f} on {found.reviews}" for found in self._scores)

@@ -40,8 +40,8 @@ def choose(make: Callable[[Precision], Score], config: ExportSettings, holdout: 
         bfloat16 where it is faster here and loses no more accuracy on the holdout than the settings allow; else
         float32. The log tells why.
     """
-    if config.precision != Precision.AUTO.value:
-        return Precision(config.precision)
+    if config.precision is not Precision.AUTO:
+        return config.precision
     chosen, reason = _tried(make, config, holdout)
     _logger.info("the model is exported in %s: %s", chosen.value, reason)
     return chosen

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tfx_modules.data import features, tokenizer
 from tfx_modules.model.encoder import vocab_path
-from tfx_modules.settings.settings import EncoderSettings, build
+from tfx_modules.settings.reading.reader import build
+from tfx_modules.settings.settings import EncoderSettings
 
 
 def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:

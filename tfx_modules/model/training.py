@@ -16,7 +16,8 @@ from tfx_modules.data import holdout
 from tfx_modules.exceptions import GateError
 from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder import load_backbone
-from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings, build
+from tfx_modules.settings.reading.reader import build
+from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings
 
 _logger = logging.getLogger(__name__)
 _BEST = "best.weights.h5"

@@ -8,7 +8,8 @@ from tfx.v1.components import TunerFnResult
 
 from tfx_modules.model import batches, bert_classifier, training
 from tfx_modules.model.encoder import load_backbone
-from tfx_modules.settings.settings import EncoderSettings, TrainingSettings, TuningSettings, build
+from tfx_modules.settings.reading.reader import build
+from tfx_modules.settings.settings import EncoderSettings, TrainingSettings, TuningSettings
 
 
 class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]

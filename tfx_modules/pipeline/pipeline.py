@@ -19,7 +19,7 @@ from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
 from tfx_modules.evaluation import eval_config
 from tfx_modules.model import export
 from tfx_modules.pipeline import runtime_parameters
-from tfx_modules.settings.settings import PipelineSettings, ServingCheckSettings
+from tfx_modules.settings.settings import PipelineSettings, Platform, ServingCheckSettings
 
 SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
 _PREPROCESSING_FN = "tfx_modules.model.preprocessing.preprocessing_fn"
@@ -166,7 +166,7 @@ def _trainer(config: PipelineSettings, data: _Data, hyperparameters: types.BaseC
 
 def _infra_validator(check: ServingCheckSettings, trainer: Trainer, data: _Data) -> BaseNode:
     """Return the check of this platform; the stock component is TFX's own."""
-    kinds = {"project": InfraValidator, "local_docker": tfx.components.InfraValidator}
+    kinds = {Platform.PROJECT: InfraValidator, Platform.LOCAL_DOCKER: tfx.components.InfraValidator}
     image, _, tag = check.image.rpartition(":")
     return kinds[check.platform](
         model=trainer.outputs["model"],

@@ -1,1 +1,8 @@
-"""The pipeline's settings (``tfx_modules/settings.toml``): one frozen class for each section."""
+"""The pipeline's settings (``tfx_modules/settings.toml``): one frozen class for each table.
+
+To add a setting, declare a field with its type, default, limits and docstring; the reader finds it.
+Layers, each knowing only those below it::
+
+    settings.py   the declarations
+    reading/      the reader, driven by the declarations
+"""

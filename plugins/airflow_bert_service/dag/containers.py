@@ -8,7 +8,7 @@ from airflow_bert_service.nodes.container import ContainerMount, NodeContainer, 
 from airflow_bert_service.nodes.request import GpuUse
 from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
 from airflow_bert_service.settings.gpu import check_nodes
-from airflow_bert_service.settings.parsing import SECTION
+from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.settings import Settings
 
 _SQLITE = "sqlite:///"

@@ -19,7 +19,7 @@ from typing import Any
 
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.promotion.events import EventKind
-from airflow_bert_service.settings.parsing import SECTION
+from airflow_bert_service.settings.reading.naming import SECTION
 
 KEY = "notifications"
 ANNOUNCED = frozenset(EventKind) - {EventKind.UNCHANGED}

@@ -6,12 +6,35 @@ where the file is another one, or lies on a network file system, whose locks SQL
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.settings.reading.limits import Limit
 
 CONNECTION = "conn:"
 """What an address begins with that is the id of an Airflow connection."""
+_SCHEMES = ("sqlite:///", "postgresql://", CONNECTION)
 _LOCAL = "LocalExecutor"
+
+
+@dataclass(frozen=True)
+class DatabaseAddress(Limit):
+    """The address of a database. Messages show its scheme only: it may hold a password."""
+
+    advice = "Set it to one of these, or leave it out"
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return "sqlite:///PATH and postgresql://user:password@host:port/name, or conn:ID for an Airflow connection"
+
+    def holds(self, value: str) -> bool:
+        """Tell whether an address is allowed."""
+        return value.startswith(_SCHEMES)
+
+    def told(self, value: str) -> str:
+        """Return what a message says of an address that is not allowed."""
+        return f"has the scheme {value.partition(':')[0]!r}"
 
 
 def check_databases(executors: str, databases: Mapping[str, str]) -> None:

@@ -1,19 +1,21 @@
 """Settings of the feeds that read a user's own reviews: files by date, a database, a web service.
 
-They are keys of ``[bert_service]`` beside the others; :mod:`airflow_bert_service.settings.settings` reads them.
-``docs/how-to/feeds.md`` has examples.
+They are keys of ``[bert_service]`` beside the others. ``docs/how-to/feeds.md`` has examples.
 """
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+from string import Formatter
+from typing import Annotated
 
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.settings import parsing as read
-from airflow_bert_service.settings.parsing import SECTION
-from airflow_bert_service.settings.sql_query import check_query
+from airflow_bert_service.settings.reading.declared import SettingsGroup
+from airflow_bert_service.settings.reading.limits import AtLeast, Limit
+from airflow_bert_service.settings.reading.naming import SECTION
+from airflow_bert_service.settings.reading.reader import PathOrAddress
+from airflow_bert_service.settings.sql_query import DayQuery
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "files": ("files_pattern", "first_day"),
@@ -33,8 +35,32 @@ class Paging(str, Enum):
     """Pages have numbers, from 1 on; the one after the last is empty."""
 
 
+@dataclass(frozen=True)
+class Dated(Limit):
+    """A text with days in it, such as ``reviews/{date}.csv`` or ``{date:%Y/%m/%d}``."""
+
+    known: tuple[str, ...]
+    """Names that may stand in braces; ``date`` has to."""
+    advice = "Write it so (in airflow.cfg with doubled percent signs)"
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        names = " and ".join(f"{{{name}}}" for name in self.known)
+        return f"a text with {{date}} in it; in braces may stand {names}, with a form like {{date:%Y/%m/%d}}"
+
+    def holds(self, value: str) -> bool:
+        """Tell whether a text is allowed."""
+        try:
+            names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+            value.format(**dict.fromkeys(self.known, dt.date(2026, 10, 16)))
+        except (LookupError, ValueError, AttributeError):
+            return False
+        return "date" in names and names <= set(self.known)
+
+
 @dataclass(frozen=True, kw_only=True)
-class SourceSettings:
+class SourceSettings(SettingsGroup):
     """Where a user's own reviews are, and what they look like. Not what they must be: labels and limits are others'."""
 
     first_day: dt.date | None = None
@@ -47,17 +73,17 @@ class SourceSettings:
     """Column or key of a review's text."""
     sentiment_column: str = "sentiment"
     """Column or key of a review's label."""
-    files_pattern: str = ""
+    files_pattern: Annotated[str, PathOrAddress(), Dated(("date",))] = ""
     """Path or address of a day's files, with ``{date}`` and wildcards: ``s3://bucket/reviews/dt={date}/*.csv``."""
     files_conn_id: str = ""
     """Airflow connection of the object store; empty: none."""
     sql_conn_id: str = ""
     """Airflow connection of the database."""
-    sql_query: str = ""
+    sql_query: Annotated[str, DayQuery()] = ""
     """The query of a day's reviews, with ``:start`` and ``:end`` for the day's bounds, and an ORDER BY."""
     http_conn_id: str = ""
     """Airflow HTTP connection of the web service."""
-    http_endpoint: str = ""
+    http_endpoint: Annotated[str, Dated(("date", "next_date"))] = ""
     """Path and query of a day's reviews below the connection's address, with ``{date}`` and perhaps ``{next_date}``."""
     http_rows: str = ""
     """Where in an answer the list of reviews is, keys joined by dots (``data.items``); empty: the whole answer."""
@@ -67,21 +93,14 @@ class SourceSettings:
     """Paging ``link``: where in an answer the next page's address is; empty: in the header ``Link``."""
     http_page_parameter: str = "page"
     """Paging ``number``: name of the query parameter."""
-    http_timeout: int = 30
+    http_timeout: Annotated[int, AtLeast(1)] = 30
     """Seconds that the web service has to accept a connection, and for each next piece of an answer."""
-    http_tries: int = 5
+    http_tries: Annotated[int, AtLeast(1)] = 5
     """How often a page is asked for before the feed gives up."""
 
     def __post_init__(self) -> None:
-        """Check the values that have a limit or a form."""
-        read.at_least("http_timeout", self.http_timeout, 1)
-        read.at_least("http_tries", self.http_tries, 1)
-        if self.sql_query:
-            check_query(self.sql_query)
-        if self.files_pattern:
-            read.dated("files_pattern", self.files_pattern, known=("date",))
-        if self.http_endpoint:
-            read.dated("http_endpoint", self.http_endpoint, known=("date", "next_date"))
+        """Check the limits, and that the last day is not before the first one."""
+        super().__post_init__()
         if self.first_day and self.last_day and self.last_day < self.first_day:
             raise SettingsError(
                 f"[{SECTION}] last_day is {self.last_day}; allowed: first_day, which is {self.first_day}, or later. "
@@ -102,39 +121,3 @@ class SourceSettings:
                 f"[{SECTION}] feed {feed} needs {', '.join(_NEEDED[feed])}; missing: {', '.join(missing)}. Set "
                 "them; docs/how-to/feeds.md has examples."
             )
-
-
-def source_settings_from(given: Mapping[str, str], root: Path) -> SourceSettings:
-    """Make the settings of texts.
-
-    Args:
-        given: Texts by key, none of them empty. Keys of other settings are passed over.
-        root: Folder that relative paths count from.
-
-    Raises:
-        SettingsError: A value is not allowed.
-    """
-    default = SourceSettings
-    return SourceSettings(
-        first_day=read.day("first_day", given["first_day"]) if "first_day" in given else None,
-        last_day=read.day("last_day", given["last_day"]) if "last_day" in given else None,
-        id_column=given.get("id_column", default.id_column),
-        text_column=given.get("text_column", default.text_column),
-        sentiment_column=given.get("sentiment_column", default.sentiment_column),
-        files_pattern=_address(given.get("files_pattern", ""), root),
-        files_conn_id=given.get("files_conn_id", ""),
-        sql_conn_id=given.get("sql_conn_id", ""),
-        sql_query=given.get("sql_query", ""),
-        http_conn_id=given.get("http_conn_id", ""),
-        http_endpoint=given.get("http_endpoint", ""),
-        http_rows=given.get("http_rows", ""),
-        http_paging=read.choice(Paging, "http_paging", given.get("http_paging", default.http_paging.value)),
-        http_next=given.get("http_next", ""),
-        http_page_parameter=given.get("http_page_parameter", default.http_page_parameter),
-        http_timeout=read.integer("http_timeout", given.get("http_timeout", str(default.http_timeout))),
-        http_tries=read.integer("http_tries", given.get("http_tries", str(default.http_tries))),
-    )
-
-
-def _address(value: str, root: Path) -> str:
-    return value if not value or "://" in value else str(root / Path(value).expanduser())

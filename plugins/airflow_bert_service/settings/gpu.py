@@ -4,20 +4,20 @@
 workers and the pool are set up.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.request import GpuUse
 from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
-from airflow_bert_service.settings import parsing as read
-from airflow_bert_service.settings.parsing import SECTION
+from airflow_bert_service.settings.reading.declared import SettingsGroup
+from airflow_bert_service.settings.reading.naming import SECTION
 
 GPU_TYPES = frozenset({"Trainer", "Tuner"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class GpuSettings:
+class GpuSettings(SettingsGroup):
     """Which nodes are for a GPU, and where they run.
 
     With the default values they run like all others. Not what TensorFlow does with a GPU: that is the training's.
@@ -59,20 +59,3 @@ def check_nodes(key: str, given: Collection[str], plan: PipelinePlan) -> None:
             f"[{SECTION}] {key} has {', '.join(unknown)}; allowed: nodes of the pipeline {plan.id!r}, which "
             f"are {', '.join(known)}. Correct it, or leave it out."
         )
-
-
-def gpu_settings_from(given: Mapping[str, str]) -> GpuSettings:
-    """Make the settings of texts.
-
-    Args:
-        given: Texts by key, none of them empty. Keys of other settings are passed over.
-
-    Raises:
-        SettingsError: A value is not allowed.
-    """
-    return GpuSettings(
-        gpu_nodes=read.names(given.get("gpu_nodes", "")),
-        gpu_queue=given.get("gpu_queue", ""),
-        gpu_pool=given.get("gpu_pool", ""),
-        require_gpu=read.boolean("require_gpu", given.get("require_gpu", "false")),
-    )

@@ -1,52 +1,21 @@
 """Settings of what a row must be to be used, and of how many may be otherwise.
 
-They are keys of ``[bert_service]`` beside the others; :mod:`airflow_bert_service.settings.settings` reads them.
+They are keys of ``[bert_service]`` beside the others.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.settings import parsing as read
-from airflow_bert_service.settings.parsing import SECTION
+from airflow_bert_service.settings.reading.declared import SettingsGroup
+from airflow_bert_service.settings.reading.limits import Between
+from airflow_bert_service.settings.reading.naming import SECTION
+from airflow_bert_service.settings.reading.reader import ReadBy
 
 DEFAULT_LABELS = "positive: positive, pos, 1, true; negative: negative, neg, 0, false"
 _SENTIMENTS = ("negative", "positive")
 _FORM = f"allowed: a text like {DEFAULT_LABELS!r}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowRules:
-    """What is asked of a day's rows. Not what the pipeline asks of a day's statistics: that is the schema's."""
-
-    labels: Mapping[str, str] = field(default_factory=lambda: read_labels(DEFAULT_LABELS))
-    """``positive`` or ``negative`` by each label that a source may have, in lower case; upper and lower case are alike.
-    Default ``positive: positive, pos, 1, true; negative: negative, neg, 0, false``."""
-    max_bad_share: float = 0.05
-    """The largest share of a day's rows, 0 to 1, that may be unusable. Above it the refresh fails."""
-
-    def __post_init__(self) -> None:
-        """Check the share."""
-        if not 0 <= self.max_bad_share <= 1:
-            raise SettingsError(
-                f"[{SECTION}] max_bad_share is {self.max_bad_share}; allowed: 0 to 1. Set it to a share like 0.05, or "
-                "leave it out."
-            )
-
-
-def rules_from(given: Mapping[str, str]) -> RowRules:
-    """Make the settings of texts.
-
-    Args:
-        given: Texts by key, none of them empty. Keys of other settings are passed over.
-
-    Raises:
-        SettingsError: A value is not allowed.
-    """
-    return RowRules(
-        labels=read_labels(given.get("labels", DEFAULT_LABELS)),
-        max_bad_share=read.number("max_bad_share", given.get("max_bad_share", str(RowRules.max_bad_share))),
-    )
 
 
 def read_labels(text: str) -> Mapping[str, str]:
@@ -80,3 +49,16 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
             raise SettingsError(f"[{SECTION}] labels has the part {part.strip()!r}; {_FORM}. Write it so.")
         for label in filter(None, (item.strip().lower() for item in listed.split(","))):
             yield label, sentiment
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRules(SettingsGroup):
+    """What is asked of a day's rows. Not what the pipeline asks of a day's statistics: that is the schema's."""
+
+    labels: Annotated[Mapping[str, str], ReadBy(read_labels, DEFAULT_LABELS)] = field(
+        default_factory=lambda: read_labels(DEFAULT_LABELS)
+    )
+    """``positive`` or ``negative`` by each label that a source may have, in lower case; upper and lower case are
+    alike."""
+    max_bad_share: Annotated[float, Between(0, 1)] = 0.05
+    """The largest share of a day's rows that may be unusable. Above it the refresh fails."""

@@ -7,36 +7,36 @@ Settings of the TFX pipeline itself (encoder, training, gate) are in ``tfx_modul
 
 import datetime as dt
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Annotated
 
-from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import airflow_home, command, default_state, is_checkout, project_root
-from airflow_bert_service.settings import parsing as read
+from airflow_bert_service.installation import airflow_home, is_checkout, project_root
 from airflow_bert_service.settings.channels import Channel, read_channels
-from airflow_bert_service.settings.containers import ContainerSettings, container_settings_from
-from airflow_bert_service.settings.databases import CONNECTION, check_databases
-from airflow_bert_service.settings.feeds import SourceSettings, source_settings_from
-from airflow_bert_service.settings.gpu import GpuSettings, gpu_settings_from
-from airflow_bert_service.settings.parsing import SECTION
-from airflow_bert_service.settings.retention import RetentionSettings, retention_from
-from airflow_bert_service.settings.row_rules import RowRules, rules_from
+from airflow_bert_service.settings.containers import ContainerSettings
+from airflow_bert_service.settings.databases import DatabaseAddress, check_databases
+from airflow_bert_service.settings.feeds import SourceSettings
+from airflow_bert_service.settings.gpu import GpuSettings
+from airflow_bert_service.settings.reading.declared import SettingsGroup
+from airflow_bert_service.settings.reading.limits import AtLeast, Matches
+from airflow_bert_service.settings.reading.naming import SECTION
+from airflow_bert_service.settings.reading.reader import (
+    ComputedDefault,
+    LowerCase,
+    PathOrAddress,
+    ReadBy,
+    Separated,
+    read_settings,
+)
+from airflow_bert_service.settings.reading.texts import Place, path
+from airflow_bert_service.settings.retention import RetentionSettings
+from airflow_bert_service.settings.row_rules import RowRules
 
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 """Its digest in TensorFlow Datasets' checksums of ``imdb_reviews``."""
-SHA256 = re.compile(r"[0-9a-f]{64}")
-_PARTS: Mapping[str, type] = {
-    "source": SourceSettings,
-    "rules": RowRules,
-    "retention": RetentionSettings,
-    "gpu": GpuSettings,
-    "containers": ContainerSettings,
-}
-DATABASE_SCHEMES = ("sqlite:///", "postgresql://", CONNECTION)
 
 
 class FeedName(str, Enum):
@@ -55,7 +55,7 @@ class FeedName(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(SettingsGroup):
     """What the Airflow side needs to know about the place that it runs in.
 
     All paths are absolute. This is not the pipeline's configuration, and holds nothing that varies from run to run.
@@ -64,33 +64,34 @@ class Settings:
     root: Path
     """The folder that holds ``dags``, ``tfx_modules`` and ``data``, and of a checkout ``plugins``. Default: the
     project's folder; of an installed wheel, the files that it carries."""
-    tfx_python: Path
-    """Python of the TFX environment. Default ``{root}/.venv/tfx/bin/python``; of an installed wheel
-    ``{state}/tfx/bin/python``, where ``bert-service setup-tfx`` builds it."""
-    state: Path
-    """Folder of everything that runs leave behind. Default ``{root}/var``; of an installed wheel
-    ``$AIRFLOW_HOME/bert_service``."""
-    metadata: str = field(repr=False)  # may hold a password
-    """Address of the ML Metadata store, ``sqlite:///PATH``, ``postgresql://user:password@host:port/name``, or
-    ``conn:ID`` for the Airflow connection ``ID`` (of type ``postgres``), which is looked up when a task or a command
-    needs it. Default ``sqlite:///{state}/metadata/mlmd.db``."""
-    ledger: str = field(repr=False)  # likewise
-    """Address of the ledger of promotions, in the same forms. Default ``sqlite:///{state}/ledger/ledger.db``."""
+    state: Annotated[Path, ComputedDefault("{root}/var", installed="{AIRFLOW_HOME}/bert_service")]
+    """Folder of everything that runs leave behind."""
+    tfx_python: Annotated[Path, ComputedDefault("{root}/.venv/tfx/bin/python", installed="{state}/tfx/bin/python")]
+    """Python of the TFX environment. For an installed wheel, ``bert-service setup-tfx`` builds it."""
+    metadata: Annotated[str, DatabaseAddress(), ComputedDefault("sqlite:///{state}/metadata/mlmd.db")] = field(
+        repr=False  # may hold a password
+    )
+    """Address of the ML Metadata store. ``conn:ID`` stands for the Airflow connection ``ID`` (of type ``postgres``),
+    which is looked up when a task or a command needs it."""
+    ledger: Annotated[str, DatabaseAddress(), ComputedDefault("sqlite:///{state}/ledger/ledger.db")] = field(
+        repr=False  # likewise
+    )
+    """Address of the ledger of promotions."""
     node_socket: Path | None = None
     """Unix socket of the node server; empty: a fresh process per node. Where it is set the server must be there. The
     stack sets it."""
     feed: FeedName = FeedName.SAMPLE
     """Which feed ``refresh_data`` reads."""
-    imdb_archive: str = PUBLIC_IMDB_ARCHIVE
+    imdb_archive: Annotated[str, PathOrAddress()] = PUBLIC_IMDB_ARCHIVE
     """The aclImdb tar.gz: a path, or an http(s) address."""
-    imdb_sha256: str = ""
-    """SHA-256 that the archive must have, in hex digits; empty: the known one of the public address; of any other
+    imdb_sha256: Annotated[str, LowerCase(), Matches(r"[0-9a-f]{64}", "64 hex digits, as sha256sum prints them")] = ""
+    """SHA-256 that the archive must have; empty: the known one of the public address; of any other
     address it is not checked."""
     imdb_first_day: dt.date = dt.date(2026, 10, 16)
     """The day that the IMDB feed begins on."""
-    imdb_days: int = 24
+    imdb_days: Annotated[int, AtLeast(1)] = 24
     """How many days the IMDB archive is spread over."""
-    imdb_reviews_per_day: int = 100
+    imdb_reviews_per_day: Annotated[int, AtLeast(0)] = 100
     """How many of a day's IMDB reviews are used (the same ones every time); 0: all, about 1,000 a day."""
     source: SourceSettings = field(default_factory=SourceSettings)
     """What the feeds ``files``, ``sql`` and ``http`` need to know; keys of ``[bert_service]`` like the rest.
@@ -111,7 +112,7 @@ class Settings:
     containers: ContainerSettings = field(default_factory=ContainerSettings)
     """Which nodes run in a container of their own, and what it is made of: the keys ``container_*``.
     ``docs/how-to/node-containers.md`` tells when to use which."""
-    window_days: int = 14
+    window_days: Annotated[int, AtLeast(1)] = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack: ``2026-11-07, 2026-12-24..2026-12-26``. Any other day without reviews fails the run,
@@ -119,35 +120,24 @@ class Settings:
     serialize_writes: bool = True
     """Whether Airflow's API server answers requests that write one after another where Airflow's database is SQLite;
     ``false`` switches that off. It changes nothing with another database."""
-    model_servers: tuple[str, ...] = ()
+    model_servers: Annotated[
+        tuple[Annotated[str, Matches(r"https?://\S+", "addresses like http://127.0.0.1:8501")], ...],
+        Separated(r"\s", "spaces"),
+    ] = ()
     """Where servers tell the model's state over REST (``http://HOST:8501/v1/models/bert_sentiment``), with spaces
     between them; a rollback waits until all of them have followed. Empty: it does not wait. The stack sets it."""
-    notifications: tuple[Channel, ...] = field(default=(), repr=False)  # may hold a notifier's secrets
+    notifications: Annotated[tuple[Channel, ...], ReadBy(read_channels)] = field(
+        default=(),
+        repr=False,  # may hold a notifier's secrets
+    )
     """Who is told of promotions, as a JSON list: mail, Slack, a webhook, any notifier of Airflow. Empty: nobody.
     ``docs/how-to/notifications.md`` has the form."""
 
     def __post_init__(self) -> None:
-        """Check the values that have a limit."""
+        """Check the limits, and what depends on another setting."""
+        super().__post_init__()
         self.source.require(self.feed.value)
-        read.at_least("window_days", self.window_days, 1)
         self.retention.check(self.window_days)
-        read.at_least("imdb_days", self.imdb_days, 1)
-        read.at_least("imdb_reviews_per_day", self.imdb_reviews_per_day, 0)
-        if self.imdb_sha256 and not SHA256.fullmatch(self.imdb_sha256):
-            raise SettingsError(
-                f"[{SECTION}] imdb_sha256 is {self.imdb_sha256!r}; allowed: 64 hex digits, as sha256sum prints them. "
-                "Correct it, or leave it out."
-            )
-        for name in ("metadata", "ledger"):
-            self._check_scheme(name, getattr(self, name))
-
-    def _check_scheme(self, name: str, address: str) -> None:
-        if not address.startswith(DATABASE_SCHEMES):
-            raise SettingsError(
-                f"[{SECTION}] {name} has the scheme {address.partition(':')[0]!r}; allowed: sqlite:///PATH and "
-                "postgresql://user:password@host:port/name, or conn:ID for an Airflow connection. Set it to one of "
-                "these, or leave it out."
-            )
 
     @property
     def imdb_digest(self) -> str:
@@ -241,69 +231,13 @@ def settings_from(values: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: As for :func:`load_settings`.
     """
-    own = [setting.name for setting in fields(Settings) if setting.name not in _PARTS]
-    known = [*own, *(setting.name for part in _PARTS.values() for setting in fields(part))]
-    if unknown := sorted(set(values) - set(known)):
-        raise SettingsError(
-            f"[{SECTION}] has the unknown key {', '.join(unknown)}; known: {', '.join(known)}. Remove or rename it."
-        )
-    given = {key: value.strip() for key, value in values.items() if value.strip()}
-    root = _path(given.get("root", str(project_root())), project_root())
+    given = values.get("root", "").strip()
+    root = path(given, Place("root", project_root())) if given else project_root()
     # Nobody writes relative paths that count from the folder of an installed package.
-    base = root if is_checkout() or "root" in given else airflow_home()
-    state = _path(given["state"], base) if "state" in given else _state(root)
-    return Settings(
-        root=root,
-        tfx_python=_path(given.get("tfx_python", str(_tfx_python(root, state))), base),
-        state=state,
-        metadata=given.get("metadata", f"sqlite:///{state}/metadata/mlmd.db"),
-        ledger=given.get("ledger", f"sqlite:///{state}/ledger/ledger.db"),
-        node_socket=_path(given["node_socket"], base) if "node_socket" in given else None,
-        feed=read.choice(FeedName, "feed", given.get("feed", FeedName.SAMPLE.value)),
-        imdb_archive=_archive(given.get("imdb_archive", PUBLIC_IMDB_ARCHIVE), base),
-        imdb_sha256=given.get("imdb_sha256", "").lower(),
-        imdb_first_day=read.day("imdb_first_day", given.get("imdb_first_day", Settings.imdb_first_day.isoformat())),
-        imdb_days=read.integer("imdb_days", given.get("imdb_days", str(Settings.imdb_days))),
-        imdb_reviews_per_day=read.integer(
-            "imdb_reviews_per_day", given.get("imdb_reviews_per_day", str(Settings.imdb_reviews_per_day))
-        ),
-        source=source_settings_from(given, base),
-        rules=rules_from(given),
-        holdout=_path(given["holdout"], base) if "holdout" in given else None,
-        retention=retention_from(given),
-        gpu=gpu_settings_from(given),
-        containers=container_settings_from(given),
-        window_days=read.integer("window_days", given.get("window_days", str(Settings.window_days))),
-        allowed_gaps=read.days("allowed_gaps", given.get("allowed_gaps", "")),
-        serialize_writes=read.boolean("serialize_writes", given.get("serialize_writes", "true")),
-        model_servers=read.addresses("model_servers", given.get("model_servers", "")),
-        notifications=read_channels(given.get("notifications", "")),
-    )
+    base = root if is_checkout() or given else airflow_home()
+    return read_settings(Settings, {**values, "root": str(root)}, base)
 
 
 def _keys_in_environment() -> set[str]:
     prefix = f"AIRFLOW__{SECTION.upper()}__"
     return {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix)}
-
-
-def _path(value: str, base: Path) -> Path:
-    if "${" in value:
-        or_else = f", or start Airflow with `{command('airflow')}`, which does" if is_checkout() else ""
-        raise SettingsError(
-            f"[{SECTION}] has the path {value!r} with a variable that is not set; allowed: a path whose variables "
-            f"are in the environment. Set the variable{or_else}."
-        )
-    # Not resolved: the Python of a virtual environment is a symbolic link, and has to stay one.
-    return base / Path(value).expanduser()
-
-
-def _state(root: Path) -> Path:
-    return root / "var" if is_checkout() else default_state()
-
-
-def _tfx_python(root: Path, state: Path) -> Path:
-    return (root / ".venv" if is_checkout() else state) / "tfx" / "bin" / "python"
-
-
-def _archive(value: str, root: Path) -> str:
-    return value if value.startswith(("http://", "https://")) else str(_path(value, root))

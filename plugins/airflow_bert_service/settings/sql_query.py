@@ -3,8 +3,10 @@
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from airflow_bert_service.exceptions import FeedError, SettingsError
+from airflow_bert_service.exceptions import FeedError
+from airflow_bert_service.settings.reading.limits import Limit
 
 # What may hold a colon that is none of ours comes first: strings, quoted names, comments, casts.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::|:(?P<bound>start|end)\b|%", re.DOTALL)
@@ -12,21 +14,33 @@ _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 _BOUNDS = ("start", "end")
 
 
-def check_query(query: str) -> None:
-    """Check a query before anything connects.
+@dataclass(frozen=True)
+class DayQuery(Limit):
+    """A query with both bounds of a day, and an order."""
 
-    Raises:
-        SettingsError: It has not both bounds, or no order.
-    """
-    found = {match["bound"] for match in _TOKEN.finditer(query)}
-    missing = [f":{bound}" for bound in _BOUNDS if bound not in found]
-    missing += [] if _ORDER.search(query) else ["ORDER BY"]
-    if missing:
-        raise SettingsError(
-            f"[bert_service] sql_query is {query!r}; allowed: a query with :start and :end, outside of quotes, for the "
-            f"day's bounds, and ORDER BY, so that a day reads the same every time; missing: {', '.join(missing)}. "
-            "Write it so."
+    advice = "Write it so"
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return (
+            "a query with :start and :end, outside of quotes, for the day's bounds, and ORDER BY, so that a day reads "
+            "the same every time"
         )
+
+    def holds(self, value: str) -> bool:
+        """Tell whether a query is allowed."""
+        return not _missing(value)
+
+    def told(self, value: str) -> str:
+        """Return what a message says of a query that is not allowed."""
+        return f"is {value!r}; missing: {', '.join(_missing(value))}"
+
+
+def _missing(query: str) -> list[str]:
+    found = {match["bound"] for match in _TOKEN.finditer(query)}
+    bounds = [f":{bound}" for bound in _BOUNDS if bound not in found]
+    return bounds + ([] if _ORDER.search(query) else ["ORDER BY"])
 
 
 def _moment(day: dt.date) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
 
-from airflow_bert_service.settings.parsing import SECTION
+from airflow_bert_service.settings.reading.naming import SECTION
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -62,7 +62,7 @@ def test_a_driver_that_nothing_is_known_of() -> None:
     ],
 )
 def test_a_query_that_cannot_be_a_days(query: str, missing: str) -> None:
-    with pytest.raises(SettingsError, match=rf"sql_query is .*; missing: {missing}\. Write it so"):
+    with pytest.raises(SettingsError, match=rf"sql_query is .*; missing: {missing}; allowed: .*\. Write it so"):
         feed(query)
 
 

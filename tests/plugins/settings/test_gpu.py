@@ -69,5 +69,5 @@ def test_a_node_that_the_pipeline_does_not_have_is_refused(tmp_path: Path) -> No
 
 
 def test_require_gpu_is_true_or_false() -> None:
-    with pytest.raises(SettingsError, match=r"require_gpu is 'yes'; allowed: true, false\. Set it to one"):
+    with pytest.raises(SettingsError, match=r"require_gpu is 'yes'; allowed: true, false\. Correct it"):
         settings_from({"require_gpu": "yes"})

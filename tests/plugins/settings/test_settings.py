@@ -79,11 +79,16 @@ def test_gaps_are_days_and_ranges_of_days() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"feed": "imbd"}, r"feed is 'imbd'; allowed: sample, imdb, .*\. Set it"),
+        ({"feed": "imbd"}, r"feed is 'imbd'; allowed: sample, imdb, .*\. Correct it"),
         ({"window_days": "0"}, r"window_days is 0; allowed: 1 or more"),
         ({"allowed_gaps": "2026-11-07 2026-11-08"}, r"allowed_gaps has '2026-11-07 2026-11-08'; allowed: days like"),
         ({"allowed_gaps": "2026-11-07..2026-11-06"}, r"allowed_gaps has '2026-11-07\.\.2026-11-06'; allowed: days"),
         ({"window_days": "two"}, r"window_days is 'two'; allowed: a whole number"),
+        ({"imdb_days": "0"}, r"imdb_days is 0; allowed: 1 or more"),
+        ({"imdb_reviews_per_day": "-1"}, r"imdb_reviews_per_day is -1; allowed: 0 or more"),
+        ({"imdb_sha256": "abc"}, r"imdb_sha256 is 'abc'; allowed: 64 hex digits, as sha256sum prints them"),
+        ({"keep_log_days": "-1"}, r"keep_log_days is -1; allowed: 0 or more"),
+        ({"keep_span_days": "3"}, r"keep_span_days is 3, and window_days is 14; allowed: 0"),
         ({"imdb_first_day": "16.10.2026"}, r"imdb_first_day is '16\.10\.2026'; allowed: a date like 2026-10-16"),
         (
             {"metadata": "mysql://user:secret@db/x"},
@@ -101,7 +106,8 @@ def test_gaps_are_days_and_ranges_of_days() -> None:
         ({"labels": "pos, neg"}, r"labels has the part 'pos, neg'; allowed: a text like 'positive: positive, pos, "),
         ({"labels": "positive: up"}, r"labels has none for negative; allowed: a text like"),
         ({"labels": "positive: x; negative: X"}, r"labels has 'x' for both sentiments; allowed: each label once"),
-        ({"tfx_pyhton": "x"}, r"unknown key tfx_pyhton; known: root, tfx_python, .*notifications"),
+        ({"tfx_pyhton": "x"}, r"unknown key tfx_pyhton; known: allowed_gaps, .*root, .*\. Did you mean tfx_python\?"),
+        ({"widow_days": "3", "fed": "imdb"}, r"unknown key fed, widow_days; .*Did you mean feed, window_days\? Rename"),
         ({"webhook_conn_id": "chat"}, r"unknown key webhook_conn_id; known: .*notifications"),
     ],
 )

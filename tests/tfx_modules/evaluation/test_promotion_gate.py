@@ -14,7 +14,7 @@ from tfx_modules.evaluation import promotion_gate
 from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, Judge
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.settings import GateSettings, Promote
 
 VERSION = 2026110301
 HOLDOUT = reviews(200)
@@ -65,7 +65,7 @@ def test_a_candidate_that_is_no_different_is_promoted(model: MakeModel) -> None:
 
 
 def test_a_better_candidate_is_promoted_whatever_is_asked_for(model: MakeModel) -> None:
-    gate = replace(GATE, promote="better")
+    gate = replace(GATE, promote=Promote.BETTER)
     found = judge(model((0, 5)), gate)(champion(model((0, 30))))
     assert found.passed
     assert found.reason.startswith(
@@ -74,18 +74,18 @@ def test_a_better_candidate_is_promoted_whatever_is_asked_for(model: MakeModel) 
 
 
 def test_a_candidate_must_be_better_where_that_is_asked_for(model: MakeModel) -> None:
-    gate = replace(GATE, promote="better")
+    gate = replace(GATE, promote=Promote.BETTER)
     found = judge(model((0, 20)), gate)(champion(model((10, 36))))
     assert not found.passed
     assert found.reason.endswith("on the eval split, no difference (p = 1); gate.promote is better")
 
 
-@pytest.mark.parametrize("promote", ["not_worse", "better"])
+@pytest.mark.parametrize("promote", Promote)
 @pytest.mark.parametrize(
     ("wrong", "place"), [((0, 30), "sample-v1"), ((1000, 1030), "the eval split")], ids=["holdout", "eval split"]
 )
 def test_worse_on_either_is_blocked_and_the_line_is_about_that_one(
-    model: MakeModel, wrong: Numbers, place: str, promote: str
+    model: MakeModel, wrong: Numbers, place: str, promote: Promote
 ) -> None:
     gate = replace(GATE, promote=promote)
     found = judge(model(wrong), gate)(champion(model((0, 0))))

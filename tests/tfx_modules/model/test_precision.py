@@ -84,5 +84,5 @@ def test_without_a_holdout_nothing_is_tried(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize("kind", [Precision.FLOAT32, Precision.BFLOAT16])
 def test_a_precision_that_is_asked_for_is_taken_untried(holdout: ReviewSet, kind: Precision) -> None:
     untouched = models(quick_seconds=0.02, quick_wrong=500)
-    assert precision.choose(untouched.make, ExportSettings(precision=kind.value), holdout) is kind
+    assert precision.choose(untouched.make, ExportSettings(precision=kind), holdout) is kind
     assert not untouched.made

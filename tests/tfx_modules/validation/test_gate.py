@@ -11,7 +11,7 @@ import tensorflow_transform as tft
 
 from tests.tfx_modules.validation.data_nodes import NODES, DataNodes, Row, page_of, sample_day
 from tfx_modules.node.outcome import Outcome, State
-from tfx_modules.settings.settings import ValidationSettings
+from tfx_modules.settings.settings import Severity, ValidationSettings
 
 DAYS = ("2026-11-03", "2026-11-04", "2026-11-05")
 NEWEST = DAYS[-1]
@@ -87,7 +87,7 @@ def test_a_day_of_one_sentiment_blocks_and_a_model_in_service_is_compared_with(
     nodes.push("champions")
     rows = [{**row, "sentiment": "positive"} for row in window[NEWEST]]
 
-    outcome = nodes.run(with_newest(window, rows), ValidationSettings(severity={"SKEW": "warn"}), "positive")
+    outcome = nodes.run(with_newest(window, rows), ValidationSettings(severity={"SKEW": Severity.WARN}), "positive")
 
     # The champion's words are German, but that only warns here.
     day = f"{NEWEST} against {DAYS[1]}"
@@ -101,18 +101,23 @@ def test_a_day_of_one_sentiment_blocks_and_a_model_in_service_is_compared_with(
 @pytest.mark.parametrize(
     ("severity", "state", "reason"),
     [
-        ({"SKEW": "ignore", "DRIFT": "ignore"}, State.COMPLETE, r""),
-        ({"SKEW": "ignore", "DRIFT": "warn"}, State.COMPLETE, r"warned: sentiment drifted .*"),
-        ({"SKEW": "block", "DRIFT": "ignore"}, State.BLOCKED, r"blocked: .*vocabulary differs from the champion's .*"),
+        ({"SKEW": Severity.IGNORE, "DRIFT": Severity.IGNORE}, State.COMPLETE, r""),
+        ({"SKEW": Severity.IGNORE, "DRIFT": Severity.WARN}, State.COMPLETE, r"warned: sentiment drifted .*"),
+        (
+            {"SKEW": Severity.BLOCK, "DRIFT": Severity.IGNORE},
+            State.BLOCKED,
+            r"blocked: .*vocabulary differs from the champion's .*",
+        ),
         ({}, State.BLOCKED, r"blocked: sentiment drifted .*; vocabulary differs from .*"),
     ],
 )
 def test_the_severity_is_a_setting(
-    nodes: DataNodes, window: Window, severity: dict[str, str], state: State, reason: str
+    nodes: DataNodes, window: Window, severity: dict[str, Severity], state: State, reason: str
 ) -> None:
     rows = [{**row, "sentiment": "positive"} for row in window[NEWEST]]
 
-    outcome = nodes.run(with_newest(window, rows), ValidationSettings(severity=severity), f"severity-{severity}")
+    run_id = "-".join(["severity", *(one.value for one in severity.values())])
+    outcome = nodes.run(with_newest(window, rows), ValidationSettings(severity=severity), run_id)
 
     assert outcome.state is state
     assert re.fullmatch(reason, outcome.reason)
@@ -161,7 +166,7 @@ def loaded(page: str) -> list[str]:
 
 
 def test_the_same_reviews_make_the_same_page(nodes: DataNodes, window: Window, tmp_path: Path) -> None:
-    first = nodes.run(window, ValidationSettings(severity={"SKEW": "ignore"}), "page-1")
+    first = nodes.run(window, ValidationSettings(severity={"SKEW": Severity.IGNORE}), "page-1")
     again: Outcome = DataNodes(tmp_path).run(window, ValidationSettings(), "page-2")
 
     def distances(page: str) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-from tfx_modules.settings.settings import ANOMALY_KINDS, Distances, ValidationSettings
+from tfx_modules.settings.settings import ANOMALY_KINDS, Distances, Severity, ValidationSettings
 from tfx_modules.validation import anomalies, comparison, verdict
 from tfx_modules.validation.profile import EMPTY, Profile
 from tfx_modules.validation.verdict import Anomaly
@@ -18,7 +18,7 @@ def day(negative: int, positive: int) -> Profile:
     return replace(EMPTY, rows=negative + positive, counts={**EMPTY.counts, "sentiment": (negative, positive, 0)})
 
 
-def settings(**severity: str) -> ValidationSettings:
+def settings(**severity: Severity) -> ValidationSettings:
     return ValidationSettings(severity=severity)
 
 
@@ -26,14 +26,14 @@ def settings(**severity: str) -> ValidationSettings:
     ("chosen", "blocked", "reason"),
     [
         (settings(), True, "blocked: label missing in 12 of 900 rows; sentiment: strange"),
-        (settings(ENUM_TYPE_UNEXPECTED_STRING_VALUES="warn"), True, "blocked: label missing in 12 of 900 rows"),
-        (settings(FEATURE_TYPE_LOW_FRACTION_PRESENT="ignore"), True, "blocked: sentiment: strange"),
+        (settings(ENUM_TYPE_UNEXPECTED_STRING_VALUES=Severity.WARN), True, "blocked: label missing in 12 of 900 rows"),
+        (settings(FEATURE_TYPE_LOW_FRACTION_PRESENT=Severity.IGNORE), True, "blocked: sentiment: strange"),
         (
-            ValidationSettings(default_severity="warn"),
+            ValidationSettings(default_severity=Severity.WARN),
             False,
             "warned: label missing in 12 of 900 rows; sentiment: strange",
         ),
-        (ValidationSettings(default_severity="ignore"), False, ""),
+        (ValidationSettings(default_severity=Severity.IGNORE), False, ""),
     ],
 )
 def test_each_kind_does_what_its_severity_says(chosen: ValidationSettings, blocked: bool, reason: str) -> None:
@@ -46,11 +46,11 @@ def test_each_kind_does_what_its_severity_says(chosen: ValidationSettings, block
 def test_every_kind_can_be_ignored_and_blocks_otherwise(kind: str) -> None:
     anomaly = Anomaly(kind, "review", "something")
     assert verdict.judge([anomaly], [], ValidationSettings()).is_blocked
-    assert not verdict.judge([anomaly], [], settings(**{kind: "ignore"})).is_blocked
+    assert not verdict.judge([anomaly], [], settings(**{kind: Severity.IGNORE})).is_blocked
 
 
 def test_the_gravest_comes_first() -> None:
-    found = verdict.judge([STRANGE, MISSING], [], settings(ENUM_TYPE_UNEXPECTED_STRING_VALUES="warn"))
+    found = verdict.judge([STRANGE, MISSING], [], settings(ENUM_TYPE_UNEXPECTED_STRING_VALUES=Severity.WARN))
     assert [finding.severity.value for finding in found.findings] == ["block", "warn"]
 
 
