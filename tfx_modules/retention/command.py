@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 def _share(text: str) -> float:
     value = float(text)
     if not is_share(value):
-        raise argparse.ArgumentTypeError(f"{text} is no share; allowed: a number over 0 and up to 1")
+        raise argparse.ArgumentTypeError(f"{text} is no share; allowed: a number above 0 and up to 1")
     return value
 
 

@@ -73,7 +73,7 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     if not good:
         raise RetentionError(
             f"standard input is not a request of format {FORMAT}; allowed: a JSON object of format, rules (whole "
-            f"numbers from 0: {', '.join(names)}; {_SHARE} is a number over 0 and up to 1), the addresses "
+            f"numbers from 0: {', '.join(names)}; {_SHARE} is a number above 0 and up to 1), the addresses "
             f"{', '.join(_ADDRESSES)}, the absolute paths {', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). "
             f"Run {program('bert-service retention')}, which sends one."
         )
@@ -87,7 +87,7 @@ def _has_rules(rules: dict[str, Any]) -> bool:
 
 
 def is_share(value: object) -> bool:
-    """Return whether a value is a share that may go: a number over 0 and up to 1."""
+    """Return whether a value is a share that may go: a number above 0 and up to 1."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 

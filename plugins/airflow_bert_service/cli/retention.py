@@ -57,5 +57,5 @@ def main(arguments: Sequence[str]) -> int:
 def _share(text: str) -> float:
     value = float(text)
     if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share; allowed: a number over 0 and up to 1")
+        raise argparse.ArgumentTypeError(f"{text} is no share; allowed: a number above 0 and up to 1")
     return value

@@ -120,7 +120,7 @@ def _share(text: str) -> float | None:
         value = 0.0
     if not 0 < value <= 1:
         raise SettingsError(
-            f"max_removed_share became {text!r}; allowed: a number over 0 and up to 1, or nothing, which is the "
+            f"max_removed_share became {text!r}; allowed: a number above 0 and up to 1, or nothing, which is the "
             "setting keep_max_removed_share. Correct the run's parameters."
         )
     return value

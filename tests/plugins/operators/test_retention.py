@@ -274,8 +274,8 @@ def test_the_defaults_keep_reviews_and_let_the_rest_go_after_a_month() -> None:
     ("values", "message"),
     [
         ({"keep_versions": "-1"}, r"keep_versions is -1; allowed: 0 or more"),
-        ({"keep_max_removed_share": "0"}, r"keep_max_removed_share is 0\.0; allowed: over 0 and up to 1"),
-        ({"keep_max_removed_share": "1.1"}, r"keep_max_removed_share is 1\.1; allowed: over 0 and up to 1"),
+        ({"keep_max_removed_share": "0"}, r"keep_max_removed_share is 0\.0; allowed: above 0 and up to 1"),
+        ({"keep_max_removed_share": "1.1"}, r"keep_max_removed_share is 1\.1; allowed: above 0 and up to 1"),
         ({"keep_max_removed_share": "half"}, r"keep_max_removed_share is 'half'; allowed: a number"),
         ({"keep_log_days": "a month"}, r"keep_log_days is 'a month'; allowed: a whole number"),
         ({"keep_span_days": "13"}, r"keep_span_days is 13, and window_days is 14; allowed: 0 \(all\), or window_days"),
