@@ -33,7 +33,7 @@ class XComs:
 
 def rendered(tmp_path: Path, *, user: str | None = "anna", **params: Any) -> tuple[dict[str, str], str]:
     settings = settings_from({"state": str(tmp_path)})
-    plan = PipelinePlan("small", (), tmp_path / "small.json", tmp_path, "c0de")
+    plan = PipelinePlan("small", (), tmp_path / "small.json", tmp_path)
     task = TfxNodeOperator(
         task_id="all",
         tfx_node="all",
