@@ -45,7 +45,9 @@ def metric(name: str, value: float, key: str = "") -> str:
         (float("nan"), "value_threshold { lower_bound { value: 0.7 } }", "accuracy nan < floor 0.700"),
     ],
 )
-def test_a_failed_threshold_is_shown_with_value_and_bound(tmp_path: Path, value: float, threshold: str, message: str) -> None:
+def test_a_failed_threshold_is_shown_with_value_and_bound(
+    tmp_path: Path, value: float, threshold: str, message: str
+) -> None:
     evaluation = write(tmp_path, f"metric_validations_per_slice {{ {failure(value, threshold)} }}")
 
     assert tfma_summary.describe(evaluation) == f"not blessed: {message}"
