@@ -103,9 +103,11 @@ def test_tasks_and_edges(project: Path) -> None:
 
 
 @pytest.mark.parametrize(("task_id", "counts"), [("promoted_model", True), ("notify_promotion", False)])
-def test_what_a_run_came_to_is_told_whatever_came_before(project: Path, task_id: str, counts: bool) -> None:
-    told = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project))).get_task(task_id)
-    assert (told.is_teardown, told.on_failure_fail_dagrun) == (True, counts)
+def test_the_result_of_a_run_is_sent_whatever_the_state_of_earlier_tasks(
+    project: Path, task_id: str, counts: bool
+) -> None:
+    task = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project))).get_task(task_id)
+    assert (task.is_teardown, task.on_failure_fail_dagrun) == (True, counts)
 
 
 def test_a_promotion_changes_the_asset_of_the_model(project: Path) -> None:

@@ -146,7 +146,7 @@ def test_the_holdout_has_the_form_that_runs_read(holdout: list[dict[str, str]]) 
     assert all(row["review"] == row["review"].strip() for row in holdout)
 
 
-def test_no_text_of_the_holdout_is_in_the_feed_or_comes_twice(
+def test_no_text_of_the_holdout_is_in_the_feed_or_twice_in_the_holdout(
     holdout: list[dict[str, str]], rows: list[dict[str, str]]
 ) -> None:
     def written(found: list[dict[str, str]]) -> set[str]:

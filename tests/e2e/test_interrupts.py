@@ -1,4 +1,4 @@
-"""Whenever `make up` or `make demo` is told to end, nothing is left running."""
+"""Stopping `make up` or `make demo` at any moment leaves no process running."""
 
 import time
 from pathlib import Path

@@ -108,13 +108,13 @@ def test_airflow_shows_the_provider_its_settings_and_the_plugin(stock: Stock) ->
     assert "sesame" not in secretive.run("airflow", "config", "list", "--section", "bert_service").stdout
 
 
-def test_doctor_says_what_is_missing_in_a_new_airflow(stock: Stock, tmp_path: Path) -> None:
+def test_doctor_reports_what_is_missing_in_a_new_airflow(stock: Stock, tmp_path: Path) -> None:
     empty = replace(stock, home=tmp_path)
-    told = empty.run("bert-service", "doctor", code=1).stdout
-    assert "airflow.db does not exist. Do: run `airflow db migrate`" in told
-    assert "bert_sentiment.py does not exist. Do: run `bert-service init`" in told
-    assert "tfx/bin/python does not exist. Do: run `bert-service setup-tfx`" in told
-    assert told.endswith("3 wrong.\n")
+    output = empty.run("bert-service", "doctor", code=1).stdout
+    assert "airflow.db does not exist. Do: run `airflow db migrate`" in output
+    assert "bert_sentiment.py does not exist. Do: run `bert-service init`" in output
+    assert "tfx/bin/python does not exist. Do: run `bert-service setup-tfx`" in output
+    assert output.endswith("3 wrong.\n")
     refused = empty.run("bert-service", "doctor", code=1, AIRFLOW__BERT_SERVICE__WINDOW_DAYS="0").stdout
     assert "WRONG  settings: [bert_service] window_days is 0; allowed: 1 or more" in refused
 
@@ -139,8 +139,8 @@ def test_a_database_may_be_a_connection_of_airflows(ready: Stock) -> None:
     assert "names the connection 'bert_ledger', and Airflow has none" in missing
     address = "postgres://bert:sesame@127.0.0.1:1/ledger"
     named.run("airflow", "connections", "add", "bert_ledger", "--conn-uri", address)
-    told = named.run("bert-service", "doctor", code=1).stdout
-    assert "WRONG  ledger: postgresql+psycopg://bert:***@127.0.0.1:1/ledger: connection failed" in told
+    output = named.run("bert-service", "doctor", code=1).stdout
+    assert "WRONG  ledger: postgresql+psycopg://bert:***@127.0.0.1:1/ledger: connection failed" in output
     # Reading DAG files needs no connection.
     errors = named.run("airflow", "dags", "list-import-errors", "--local", "--output", "json").stdout
     assert last_line(errors) == "[]"
@@ -154,8 +154,8 @@ def test_changed_settings_have_to_be_compiled(ready: Stock) -> None:
         errors = ready.run("airflow", "dags", "list-import-errors", "--local", "--output", "json", code=1).stdout
         assert "is stale" in errors
         assert "Run `bert-service compile`" in errors
-        told = ready.run("bert-service", "doctor", code=1).stdout
-        assert "is older than its sources or settings. Do: run `bert-service compile`" in told
+        output = ready.run("bert-service", "doctor", code=1).stdout
+        assert "is older than its sources or settings. Do: run `bert-service compile`" in output
     finally:
         settings.write_text(before)
 

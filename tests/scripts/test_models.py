@@ -80,8 +80,8 @@ def test_a_rollback_is_done_and_announced(state: Path) -> None:
     assert again.returncode == 1
     assert "there is no version to go back to from 2026110401" in again.stderr
     (post,) = inbox.posts
-    told = json.loads(post.body)
-    assert (told["kind"], told["version"], told["reason"]) == (
+    body = json.loads(post.body)
+    assert (body["kind"], body["version"], body["reason"]) == (
         "rolled_back",
         2026110401,
         "from 2026110501 to 2026110401: it is rude",

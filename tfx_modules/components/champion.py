@@ -1,6 +1,6 @@
 """Finds the model in service, and the data that it was trained on, for the nodes that compare with them.
 
-Which version is in service is in the ledger; ML Metadata knows the artifacts.
+The ledger says which version is in service; ML Metadata has the artifacts.
 """
 
 from typing import Any

@@ -10,7 +10,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 PART_BYTES = 4 << 20
-"""A part has so many bytes, and its last record more. It is in memory as a whole."""
+"""Size of a part in bytes. A part ends with the record that reaches this size. The whole part is in memory."""
 _QUOTE, _LINE_END = b'"', b"\n"
 
 

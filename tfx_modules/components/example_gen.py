@@ -212,7 +212,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
         range_config: TFX's RangeConfig with a ``static_range``.
         span_versions: The version of each span of the range (see ``window.span_versions``).
         holdout: The reviews to leave out (see ``holdout.parse``).
-        encoder: Its vocabulary tells which WordPieces are unknown.
+        encoder: Its vocabulary decides which WordPieces are unknown.
     """
 
     SPEC_CLASS = CsvExampleGenSpec

@@ -44,7 +44,7 @@ def read_promotion(text: str) -> tuple[Run, str, bool]:
 
     Args:
         text: a JSON object of texts: ``dag_id``, ``run_id``, ``data_date`` and ``first_day`` (ISO 8601), ``older`` (yes
-            or no: whether the place of a model of newer data may be taken) and ``actor`` (who asked for the run).
+            or no: whether the model may replace a model of newer data) and ``actor`` (who triggered the run).
 
     Returns:
         The run, the actor, and whether an older date may be promoted.
@@ -154,8 +154,8 @@ class Pusher(BaseComponent):  # type: ignore[misc]
         model_blessing: The Evaluator's blessing.
         infra_blessing: InfraValidator's blessing.
         push_destination: TFX's PushDestination; ``filesystem.base_directory`` is the folder that servers watch.
-        promotion: What the run is about (:func:`read_promotion`). It names the run, so that no push is taken from the
-            cache.
+        promotion: The run, its dates and its actor (:func:`read_promotion`). The run's id in it keeps a push from
+            being taken from the cache.
         holdout: The reviews that models are never trained on (``holdout.parse``).
         gate: Limits, and how candidate and champion are compared.
     """

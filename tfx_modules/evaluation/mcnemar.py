@@ -1,10 +1,10 @@
 """Tests whether one of two models is better on the same reviews: the exact McNemar test.
 
-Both models judge the same reviews, so that most of their errors are the same ones and say nothing of the difference.
-What does are the discordant reviews, which one model alone has right: were the models alike, each of them would be as
-likely to be the one's as the other's. So the number that only the candidate has right is a draw of Binomial(n, 1/2),
-whose two tails are the p-value (McNemar, 1947, "Note on the sampling error of the difference between correlated
-proportions", Psychometrika 12).
+Both models classify the same reviews, so most of their errors are the same ones and say nothing about the difference.
+The test counts the n discordant reviews: those that exactly one model classifies correctly. Under the null hypothesis,
+each of them is as likely to be the candidate's as the champion's. The number that only the candidate has right is then
+a draw of Binomial(n, 1/2), and the p-value is two-sided (McNemar, 1947, "Note on the sampling error of the difference
+between correlated proportions", Psychometrika 12).
 """
 
 import enum
@@ -148,7 +148,7 @@ def compare(candidate: Scores, champion: Scores) -> ModelComparison:
 
 
 def apart(one: float, other: float, digits: int = _DIGITS) -> tuple[str, str]:
-    """Write two numbers with so many digits, and at least those given, that they only look equal where they are."""
+    """Write two numbers with ``digits`` decimals or more, so that different numbers look different."""
     for shown in range(digits, _MOST_DIGITS):
         texts = f"{one:.{shown}f}", f"{other:.{shown}f}"
         if one == other or texts[0] != texts[1]:

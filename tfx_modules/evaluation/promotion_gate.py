@@ -33,7 +33,7 @@ def evaluation_sets(named: str, examples: Path, gate: GateSettings) -> tuple[Rev
     Args:
         named: the runtime parameter ``holdout``.
         examples: folder of the run's Examples artifact.
-        gate: tells how many reviews of the eval split are enough.
+        gate: ``max_compared`` limits how many reviews of the eval split are read.
 
     Returns:
         The holdout, where the run has one, and the eval split.
@@ -66,13 +66,13 @@ def make_judge(model: Path, sets: Sequence[ReviewSet], gate: GateSettings) -> Ju
 
     Args:
         model: the candidate's SavedModel.
-        sets: what it is judged on, from ``evaluation_sets``.
+        sets: the reviews to judge it on, from ``evaluation_sets``.
         gate: floors, significance level, and whether ``no difference`` promotes.
 
     Returns:
-        A function that may be asked about one champion after another. It scores the candidate once, when it is first
-        asked. It raises ChampionUnusableError where the champion cannot be scored, and ScoringError where the
-        candidate cannot.
+        A function that compares the candidate with a champion; it may be called for several champions. Its first call
+        scores the candidate. It raises ChampionUnusableError when the champion cannot be scored, and ScoringError
+        when the candidate cannot.
 
     Raises:
         ScoringError: there is nothing to judge it on.

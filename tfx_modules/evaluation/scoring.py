@@ -1,7 +1,7 @@
 """Scores exported models on reviews through the signature that takes texts, as the server does.
 
-A review takes the processor some milliseconds, and there are two models to score. So models are scored on no more
-reviews than tell them apart (``gate.max_compared``).
+Scoring a review takes some milliseconds, and there are two models to score. ``gate.max_compared`` therefore limits the
+number of reviews.
 """
 
 import hashlib
@@ -100,11 +100,11 @@ def read_split(examples: Path, split: str = "eval", *, most: int = 0) -> ReviewS
     Args:
         examples: folder of an Examples artifact, with the features ``review`` and ``label`` (``features``).
         split: the split's name.
-        most: how many are taken; 0: all. Which ones depends on nothing but the reviews themselves, so that the same
-            reviews are taken however the split's files are cut.
+        most: the greatest number of reviews to take; 0: all. The choice depends on the reviews alone, not on how they
+            are spread over the split's files.
 
     Returns:
-        The reviews, in an order that depends on nothing else either; without those that have no label.
+        The reviews that have a label. Their order depends on the reviews alone, too.
 
     Raises:
         ScoringError: the split has no files, or they cannot be read.

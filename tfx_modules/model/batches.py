@@ -33,7 +33,7 @@ def read_examples(patterns: list[str], transform: tft.TFTransformOutput) -> tf.d
 
     Args:
         patterns: globs of gzipped TFRecord files.
-        transform: tells their schema.
+        transform: has their schema.
 
     Returns:
         Pairs of ids (int32 [tokens], no padding) and label (float32 []), kept in memory after the first pass.

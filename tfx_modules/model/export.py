@@ -100,7 +100,7 @@ def save(
     Args:
         classifier: from ids to logit.
         transform: Transform's output, with the tokenizer in its graph.
-        encoder: tells the greatest input length, checked against the graph.
+        encoder: has the greatest input length, which is checked against the graph.
         folder: a version folder in TensorFlow Serving's form is written here.
         lengths: texts of these many WordPieces are what a server warms up with.
         precision: what the model computes in, float32 or bfloat16.

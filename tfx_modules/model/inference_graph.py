@@ -1,9 +1,9 @@
 """Rebuilds the trained classifier as a graph for inference: constants, fused operations, little padding.
 
-Keras' own graph is for training: its weights are variables, which TensorFlow packs for the processor's matrix units
-anew at each call, and attention goes through einsums. This one computes the same from constants, which are packed once,
-in the form whose operations TensorFlow fuses: product, bias and GELU or sum; product, scale and mask; layer norm. Only
-TensorFlow's core operations are used, so that any TensorFlow Serving runs it. A test compares it with Keras' graph.
+Keras' own graph is made for training: its weights are variables, so TensorFlow packs them for the processor's matrix
+units anew at each call, and attention uses einsums. This graph computes the same from constants, which are packed once.
+TensorFlow fuses its operations: product, bias and GELU or sum; product, scale and mask; layer norm. It uses core
+operations only, so every TensorFlow Serving runs it. A test compares it with Keras' graph.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ import tensorflow as tf
 
 Array = npt.NDArray[Any]
 
-# A pass costs, beside its tokens, as much as about so many tokens: measured 4 to 6 ms a pass, 0.03 to 0.1 ms a token.
+# The fixed cost of a pass, in tokens: measured 4 to 6 ms a pass, 0.03 to 0.1 ms a token.
 PASS_TOKENS = 128
-# More in one pass are no faster, and take more memory.
+# More tokens in one pass are no faster, and take more memory.
 MOST_TOKENS = 4096
 # Lengths are rounded up: the processor's matrix units take 16 rows at a time, and TensorFlow prepares for each shape.
 LENGTH_STEP = 16
@@ -50,8 +50,8 @@ class BertGraph:
         self._epsilon: float = backbone.get_layer("embeddings_layer_norm").epsilon
         self._weights: dict[str, Array] = {variable.path: variable.numpy() for variable in classifier.weights}
         self.words = tf.Variable(tf.cast(self._weights.pop(_WORDS), dtype), trainable=False, name="words")
-        # A function of its own, traced once: each signature then refers to one copy of the weights. Put into the body
-        # of a loop, they would not be seen to be constant, nor the operations on them be fused.
+        # A separate function, traced once, so that all signatures share one copy of the weights. Inside the body of a
+        # loop, TensorFlow would neither see that they are constant nor fuse the operations on them.
         self._pass = tf.function(self._logits, experimental_attributes={"_noinline": True}).get_concrete_function(
             tf.TensorSpec([None, None], tf.int32)
         )

@@ -38,7 +38,7 @@ def choose(make: Callable[[Precision], Score], config: ExportSettings, holdout: 
 
     Returns:
         bfloat16 where it is faster here and loses no more accuracy on the holdout than the settings allow; else
-        float32. The log tells why.
+        float32. The log says why.
     """
     if config.precision is not Precision.AUTO:
         return config.precision

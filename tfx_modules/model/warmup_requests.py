@@ -21,7 +21,7 @@ _FRAME = 2  # [CLS] and [SEP]
 
 
 def text_of(tokens: int) -> str:
-    """Return a text that is so many WordPieces long, [CLS] and [SEP] included."""
+    """Return a text of the given number of WordPieces, [CLS] and [SEP] included."""
     return " ".join([_WORD] * (tokens - _FRAME))
 
 

@@ -27,11 +27,11 @@ class Distance:
     allowed: float
     """The setting."""
     chance: float
-    """What sets of these sizes may differ by, drawn from the same reviews; 999 of 1,000 are nearer."""
+    """Distance that chance explains: 999 of 1,000 pairs of sets of these sizes, from the same reviews, are nearer."""
 
     @property
     def limit(self) -> float:
-        """The greatest value that passes; 1 where the sets are too small for the comparison to tell anything."""
+        """The greatest value that passes, 1 at most. With small sets it may be 1, and then every value passes."""
         return min(1.0, self.allowed + self.chance)
 
     @property

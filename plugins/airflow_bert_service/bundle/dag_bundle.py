@@ -26,7 +26,7 @@ class PipelineDagBundle(BaseDagBundle):
         root: The folder that holds ``dags`` and ``tfx_modules``; left out: as in ``[bert_service]``.
         state: Snapshots go below its folder ``bundles``; left out: likewise.
         tfx_python: The TFX environment's interpreter; left out: likewise.
-        kwargs: What every bundle takes (``version``, ``refresh_interval``, ``view_url_template``).
+        kwargs: Arguments that every bundle takes (``version``, ``refresh_interval``, ``view_url_template``).
     """
 
     supports_versioning = True

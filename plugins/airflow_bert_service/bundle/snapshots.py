@@ -5,16 +5,16 @@
     <folder>/
     ├── versions/<version>/    dags/, dags/compiled/, tfx_modules/: appears by one rename, complete
     ├── current                the version in service; replaced by rename
-    ├── building/              what is not complete yet; worthless to any other process
+    ├── building/              unfinished versions; no other process reads them
     ├── nothing/               an empty folder, shown while there is no version
     └── lock                   held by the one process that builds
 
-A version's sources and compiled pipeline never change. What may: the modification times of DAG files, the text of the
-import error in a failed version, and the bytecode that Python keeps beside modules.
+A version's sources and compiled pipeline never change. Only these may change: the modification times of DAG files, the
+text of the import error in a failed version, and the bytecode that Python keeps beside modules.
 
-Nothing here removes old versions, because runs may be pinned to them. Where Airflow's ``[dag_processor]
-dag_bundle_storage_path`` is the folder above this one, as in this project's airflow.cfg, Airflow itself removes those
-that no task has used for long (``stale_bundle_cleanup_*``).
+This module removes no old versions, because runs may be pinned to them. When Airflow's ``[dag_processor]
+dag_bundle_storage_path`` is the folder above this one, as in this project's airflow.cfg, Airflow itself removes
+versions that no task has used for long (``stale_bundle_cleanup_*``).
 """
 
 import hashlib

@@ -47,8 +47,8 @@ def reading(what: str, advice: str) -> Iterator[None]:
     """Turn any error of a library into a FeedError that names the source.
 
     Args:
-        what: The source, as a user knows it.
-        advice: What to do about it, a sentence.
+        what: The source, in words that the operator knows.
+        advice: A sentence that says what to do.
 
     Raises:
         FeedError: The block raised something.
@@ -57,6 +57,6 @@ def reading(what: str, advice: str) -> Iterator[None]:
         yield
     except FeedError:
         raise
-    # Which libraries are at work is the connection's choice, and their errors have no common base.
+    # The connection decides which libraries read the source, and their errors have no common base class.
     except Exception as error:
         raise FeedError(f"{what} cannot be read: {type(error).__name__}: {error}. {advice}") from error

@@ -32,13 +32,13 @@ class Holdout:
 def find_holdout(settings: Settings) -> Holdout | None:
     """Find the holdout: the setting's, else the feed's own.
 
-    The IMDB feed's is written when it is first asked for, which may download the archive.
+    The first call for the IMDB feed writes its holdout, and downloads the archive if it is not there yet.
 
     Args:
         settings: The Airflow side's settings.
 
     Returns:
-        The holdout; None for a feed that has none of its own.
+        The holdout; None when the setting is empty and the feed has none.
 
     Raises:
         HoldoutError: The holdout is missing, or has changed.

@@ -35,7 +35,7 @@ _VERSION = re.compile(r"v(?P<number>[1-9][0-9]*)")
 
 
 class Change(str, Enum):
-    """What writing a span did to the store."""
+    """How writing a span changed the store."""
 
     NEW = "new"
     """The day was not there before."""
@@ -83,7 +83,7 @@ class SpanStore:
     """Keeps spans below a folder. It is not a feed: it stores rows, and does not decide which rows a day has.
 
     A version is staged beside the days and appears by one rename, so that no reader sees half of it. One process writes
-    at a time. What a killed writer leaves in the staging folder is cleared by the next.
+    at a time. The next writer clears what a killed writer has left in the staging folder.
     """
 
     folder: Path

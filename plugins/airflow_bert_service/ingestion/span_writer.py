@@ -5,15 +5,14 @@
     reviews.csv         header, then a line a review
     quarantine.jsonl    an object for every row that cannot be used; missing where there is none
 
-The CSV has the form that TFX's CsvExampleGen reads. It takes the header apart at commas, so that is not quoted; every
-value is. It reads a file line by line, and Python's csv module before 3.11 refuses NUL; so line breaks and NULs inside
-a value become spaces, and a review is one line.
+The CSV has the form that TFX's CsvExampleGen reads. CsvExampleGen splits the header at commas, so the header is not
+quoted; every value is. It reads a file line by line, and Python's csv module before 3.11 refuses NUL. Line breaks and
+NULs inside a value therefore become spaces, and a review is one line.
 
-Two things can only be told of a day as a whole, and are told here. A row whose id an earlier row has is put into
-quarantine. So are all rows of a text that has both labels: the labels contradict each other, and none is believed.
-Neither texts nor rows are kept in memory for it, only 16 bytes of each text and of each longer id; that is some 200
-bytes of memory a row. The rows of contradicting labels are taken out when the last row has shown which they are, by
-reading the CSV again.
+Two checks need the whole day, and are made here. A row with the id of an earlier row goes into quarantine. So do all
+rows of a text that has both labels, because the labels contradict each other. The checks keep neither texts nor rows in
+memory, only 16 bytes of each text and of each longer id; that is some 200 bytes of memory a row. After the last row,
+the CSV is read again to remove the rows with contradicting labels.
 """
 
 import csv
@@ -100,7 +99,7 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> WriteSummary:
 
 def _batches(rows: Iterable[Review | Rejected]) -> Iterator[tuple[Review | Rejected, ...]]:
     remaining = iter(rows)
-    # Python 3.10 and 3.11 have no itertools.batched. This way nobody holds a batch that the caller is done with.
+    # Python 3.10 and 3.11 have no itertools.batched. A batch is freed once the caller is done with it.
     return iter(lambda: tuple(islice(remaining, _BATCH)), ())
 
 

@@ -54,8 +54,8 @@ def event_in(context: Context) -> PromotionEvent:
     Raises:
         NotificationRefusedError: The context has neither.
     """
-    if isinstance(told := context.get(PROMOTION), PromotionEvent):
-        return told
+    if isinstance(event := context.get(PROMOTION), PromotionEvent):
+        return event
     for events in reversed((context.get("triggering_asset_events") or {}).values()):
         if events and (extra := events[-1].extra) and "position" in extra:
             return event_from(extra)

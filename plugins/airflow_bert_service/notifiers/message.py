@@ -31,7 +31,7 @@ def message_of(event: PromotionEvent, links: Mapping[str, str]) -> Message:
         links: URLs by their label.
 
     Returns:
-        The message. What the event does not have is left out.
+        The message, without lines for values that the event does not have.
     """
     facts, measures = list(_facts(event)), list(_measures(event.metrics))
     title = f"{event.title}, data date {event.data_date}" if event.data_date else event.title

@@ -15,7 +15,7 @@ def sign(body: bytes, secret: str, *, at: int) -> str:
     """Return the value of the signature header.
 
     Args:
-        body: What is sent, byte for byte.
+        body: The request's body, byte for byte as it is sent.
         secret: Known to both ends.
         at: Seconds since 1970-01-01 UTC.
     """
@@ -27,7 +27,7 @@ def is_signed(header: str, body: bytes, secret: str, *, now: int, tolerance: int
 
     Args:
         header: The header's value, as it came.
-        body: What came, byte for byte.
+        body: The request's body, byte for byte as it was received.
         secret: Known to both ends.
         now: Seconds since 1970-01-01 UTC.
         tolerance: Seconds that the message may be old, or that the clocks may differ.

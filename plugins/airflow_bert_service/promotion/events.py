@@ -53,19 +53,19 @@ class PromotionEvent:
     model_uri: str = ""
     model_digest: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    """What was measured of candidate and champion, as JSON values; any of it may be missing."""
+    """Measurements of candidate and champion, as JSON values; any of them may be missing."""
     final: bool = False
     """Whether it is the one verdict of its run."""
 
     @property
     def title(self) -> str:
-        """What happened, in a few words, like ``promoted 2026110501``."""
+        """The event in a few words, like ``promoted 2026110501``."""
         words = _WORDS.get(self.kind, self.kind.value)
         return f"{words} {self.version}" if self.version else words
 
     @property
     def line(self) -> str:
-        """What happened and why, in one line."""
+        """The event and its reason, in one line."""
         return " ".join(f"{self.title}: {self.reason}".split())
 
     @property
@@ -102,7 +102,7 @@ def event_from(values: Any) -> PromotionEvent:
     """Read an event from JSON values.
 
     Args:
-        values: What the promotion command printed, as JSON values. Unknown fields are ignored.
+        values: The promotion command's answer, as JSON values. Unknown fields are ignored.
 
     Returns:
         The parsed event.

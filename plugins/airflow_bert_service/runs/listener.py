@@ -35,8 +35,7 @@ def on_dag_run_failed(dag_run: "DagRun") -> None:
 def write_note(dag_run: "DagRun") -> None:
     """Put the verdicts of a run's tasks on its note.
 
-    It happens in the transaction in which Airflow ends the run. What goes wrong is logged as an error, and changes
-    nothing else.
+    It runs in the transaction in which Airflow ends the run. Errors are logged and do not affect the run.
 
     Args:
         dag_run: The run, in a database session.

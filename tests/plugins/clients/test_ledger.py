@@ -73,8 +73,8 @@ def test_the_newest_event(tmp_path: Path) -> None:
 
 
 def test_what_the_command_refuses_is_told_in_its_own_words(tmp_path: Path) -> None:
-    told = r"promotion roll-back: there is no version to roll back to; promote one first \(exit code 1\)"
-    with pytest.raises(PromotionCommandError, match=told):
+    message = r"promotion roll-back: there is no version to roll back to; promote one first \(exit code 1\)"
+    with pytest.raises(PromotionCommandError, match=message):
         client(tmp_path).roll_back(rollback("slow"))
 
 

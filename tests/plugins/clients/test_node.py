@@ -127,7 +127,7 @@ def test_a_node_without_a_readable_outcome_is_an_error(place: NodeEnvironment, a
         NodeClient(place).run(run_of(act), print)
 
 
-def test_a_bad_end_after_the_work_is_told_but_does_not_undo_it(place: NodeEnvironment) -> None:
+def test_an_error_after_the_work_is_logged_and_does_not_undo_it(place: NodeEnvironment) -> None:
     lines: list[str] = []
     outcome = NodeClient(place).run(run_of("bad end"), lines.append)
     assert outcome.state is NodeState.COMPLETE

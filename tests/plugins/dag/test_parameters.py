@@ -1,4 +1,4 @@
-"""Nodes are told what the trigger form and `refresh_data` said, rendered by Airflow's own templates."""
+"""Nodes get the values of the trigger form and of `refresh_data`, rendered by Airflow's own templates."""
 
 import json
 from pathlib import Path
@@ -97,8 +97,8 @@ def test_the_ledger_is_told_what_the_run_is_about(tmp_path: Path) -> None:
 
 def test_a_run_that_nobody_triggered_is_its_kind_s(tmp_path: Path) -> None:
     parameters, _ = rendered(tmp_path, user=None, promote_older=True)
-    told = json.loads(parameters["promotion"])
-    assert (told["actor"], told["older"]) == ("backfill", "yes")
+    promotion = json.loads(parameters["promotion"])
+    assert (promotion["actor"], promotion["older"]) == ("backfill", "yes")
 
 
 @pytest.mark.parametrize(

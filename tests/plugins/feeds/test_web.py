@@ -1,4 +1,4 @@
-"""Reviews from a web service: a real server in a thread, that does what the test tells it to."""
+"""The feed `http` reads reviews from a web service: a real server in a thread, whose answers each test sets."""
 
 import datetime as dt
 import json
@@ -130,7 +130,7 @@ def test_numbers_until_a_page_is_empty(service: Service) -> None:
     assert ids(feed(endpoint="/reviews?day={date}", paging=Paging.NUMBER, page_parameter="p")) == ["1", "2"]
 
 
-def test_a_page_is_asked_for_when_the_one_before_is_used_up(service: Service) -> None:
+def test_a_page_is_requested_when_the_previous_one_is_used_up(service: Service) -> None:
     service.answer("/day/2026-11-05?page=1", [ROW_1, ROW_2])
     rows = feed(paging=Paging.NUMBER).read(DAY)
     next(rows)
@@ -204,13 +204,13 @@ def test_a_server_that_stays_busy(service: Service) -> None:
     assert (len(service.asked), waits) == (3, [1, 2])
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again(service: Service) -> None:
+def test_an_incomplete_answer_is_requested_again(service: Service) -> None:
     half = (200, json.dumps([ROW_1]).encode()[:10], {"Content-Length": "1000", "Connection": "close"})
     service.in_turn("/day/2026-11-05", half, (200, [ROW_1], {}))
     assert ids(feed()) == ["1"]
 
 
-def test_an_answer_that_does_not_come_in_time_is_asked_for_again(service: Service) -> None:
+def test_a_request_that_times_out_is_retried(service: Service) -> None:
     done = threading.Event()
 
     def slow(times: int) -> tuple[int, Any, dict[str, str]]:

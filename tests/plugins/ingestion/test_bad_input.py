@@ -177,7 +177,7 @@ def test_the_tail_of_a_long_line_of_json_is_no_row() -> None:
     assert reasons(json_rows(b'"' + b"x" * (1 << 20) + forged)) == [Reason.TOO_LONG]
 
 
-def test_what_is_kept_of_a_bad_row() -> None:
+def test_the_text_of_a_rejected_row_is_cut() -> None:
     (row,) = judged(csv_rows(b'7,"' + b"x\n\xff" * 500 + b'",pos\n'))
     assert row == Rejected(1, Reason.BAD_ENCODING, "7", "f, row 1", ("x\n?" * 500)[:200])
 
@@ -208,7 +208,7 @@ def test_the_first_of_several_rows_with_an_id_counts(tmp_path: Path) -> None:
     ]
 
 
-def test_a_text_with_both_labels_is_not_believed_wherever_its_rows_are(tmp_path: Path) -> None:
+def test_all_rows_of_a_text_with_both_labels_are_rejected(tmp_path: Path) -> None:
     others = [(f"o{number}", f"Other {number}", "pos") for number in range(100)]
     rows = [
         ("1", 'A "B"\nC', "pos"),
@@ -225,13 +225,13 @@ def test_a_text_with_both_labels_is_not_believed_wherever_its_rows_are(tmp_path:
     ]
 
 
-def test_a_row_that_comes_again_with_the_other_label_takes_the_first_with_it(tmp_path: Path) -> None:
+def test_a_repeated_row_with_the_other_label_rejects_the_first_one_too(tmp_path: Path) -> None:
     ids, bad = day_of(tmp_path, ("1", "A", "pos"), ("1", "A", "neg"), ("2", "B", "neg"))
     assert ids == ["2"]
     assert sorted((row["row"], row["reason"]) for row in bad) == [(1, "contradicting_labels"), (2, "duplicate_id")]
 
 
-def test_a_text_that_comes_again_with_the_same_label_is_welcome(tmp_path: Path) -> None:
+def test_a_repeated_text_with_the_same_label_is_accepted(tmp_path: Path) -> None:
     assert day_of(tmp_path, ("1", "A", "pos"), ("2", "A", "positive")) == (["1", "2"], [])
 
 

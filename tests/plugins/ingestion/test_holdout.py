@@ -119,7 +119,7 @@ def test_it_does_not_depend_on_the_archives_order(settings: Settings, tmp_path: 
     assert find_holdout(settings) == first
 
 
-def test_it_is_written_once_and_the_archive_is_not_asked_for_again(settings: Settings) -> None:
+def test_the_holdout_is_written_once_and_the_archive_is_not_read_again(settings: Settings) -> None:
     first = find_holdout(settings)
     Path(settings.imdb_archive).unlink()
     assert find_holdout(settings) == first
@@ -151,7 +151,7 @@ def test_a_lost_file_is_an_error(settings: Settings) -> None:
         find_holdout(settings)
 
 
-def test_what_a_killed_writer_left_is_no_holdout_and_is_cleared(settings: Settings) -> None:
+def test_the_leftovers_of_a_killed_writer_are_no_holdout_and_are_cleared(settings: Settings) -> None:
     left = settings.imdb_holdout.with_name(".staging-imdb-v1")
     write(left / "reviews.csv")
     assert len(reviews(find_holdout(settings))) == 400

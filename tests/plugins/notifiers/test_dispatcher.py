@@ -50,7 +50,7 @@ def connect(patch: pytest.MonkeyPatch, name: str, kind: str, port: int, **more: 
 
 
 def context(promotion: PromotionEvent | None = None) -> Any:
-    """Of the task that tells: one of the run of the event."""
+    """The context of the task that sends the messages, in the run of the event."""
     ti = SimpleNamespace(dag_id="bert_sentiment", run_id=PROMOTED["run_id"], task_id="notify_promotion")
     more: dict[str, Any] = {"promotion": promotion} if promotion else {}
     return {"ti": ti, "dag": DAG("bert_sentiment", schedule=None), "dag_run": SimpleNamespace(), **more}
@@ -144,7 +144,7 @@ def test_a_channel_is_notified_only_of_the_kinds_of_its_setting(inbox: Inbox, tm
     assert json.loads(inbox.posts[0].body)["text"].startswith("*rolled back to 2026110401*\n")
 
 
-def test_without_channels_the_ledger_is_not_asked(tmp_path: Path) -> None:
+def test_without_channels_the_ledger_is_not_read(tmp_path: Path) -> None:
     NotificationDispatcher(client(tmp_path, tfx_python=Path("/nowhere")), ()).announce(event(), context())
 
 
@@ -163,7 +163,7 @@ def test_a_mail_server_that_is_busy_is_tried_again(mailbox: Mailbox, tmp_path: P
 
 
 @pytest.mark.parametrize("status", [301, 400, 403, 410])
-def test_a_receiver_that_refuses_is_not_asked_again(
+def test_a_refused_delivery_is_not_retried(
     inbox: Inbox, tmp_path: Path, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     inbox.statuses = [status, status, status]
@@ -200,7 +200,7 @@ def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog:
     assert "token" not in caplog.text
 
 
-def test_a_delivery_that_the_ledger_cannot_note_says_so(
+def test_a_delivery_that_cannot_be_recorded_is_an_error(
     inbox: Inbox, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = client(tmp_path)

@@ -1,4 +1,4 @@
-"""What people read of a promotion, and how a receiver knows that it is genuine."""
+"""The text of a promotion message, and its signature."""
 
 from typing import Any
 
@@ -50,9 +50,9 @@ def test_a_rollback_has_no_run_and_no_data() -> None:
 
 def test_a_first_model_has_no_champion_to_be_compared_with() -> None:
     first = {"sets": [{"name": "sample-v1", "accuracy": 0.9, "champion_accuracy": None}]}
-    told = message_of(event(champion=None, metrics=first), {}).text
-    assert "Measured on sample-v1: accuracy 0.900\n" in f"{told}\n"
-    assert "In service before" not in told
+    message = message_of(event(champion=None, metrics=first), {}).text
+    assert "Measured on sample-v1: accuracy 0.900\n" in f"{message}\n"
+    assert "In service before" not in message
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(

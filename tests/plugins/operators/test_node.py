@@ -100,7 +100,7 @@ def test_secrets_that_airflow_knows_are_not_in_the_error_that_is_left() -> None:
     assert pushed == {FAILURE: "no such host: bert:***@db"}
 
 
-def test_an_error_is_left_for_the_task_that_tells_what_the_run_came_to(environment: NodeEnvironment) -> None:
+def test_a_failed_task_leaves_its_error_for_notify_promotion(environment: NodeEnvironment) -> None:
     with pytest.raises(AirflowException, match="out of memory"):
         pusher(environment, act="failed").execute(CONTEXT)
     assert pushed == {FAILURE: "out of memory"}
@@ -131,7 +131,7 @@ def test_a_node_that_makes_a_report_says_where_it_is(
     assert pushed == {REPORT: f"{folder}/report.html", **verdict}
 
 
-def test_the_verdict_stands_although_it_cannot_be_told(
+def test_the_verdict_stays_when_its_annotation_cannot_be_written(
     environment: NodeEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_key: str, _value: str) -> None:

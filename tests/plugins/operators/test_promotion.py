@@ -69,8 +69,8 @@ def test_a_gate_on_the_data_has_stopped_the_run() -> None:
 
 
 def test_tasks_have_failed_each_with_its_last_error_where_it_left_one() -> None:
-    told = explain([DONE, ended("Transform", failure="out of\nmemory"), ended("Resolver"), LOST])
-    assert told == (EventKind.FAILED, "task Transform failed: out of memory; task Resolver failed")
+    result = explain([DONE, ended("Transform", failure="out of\nmemory"), ended("Resolver"), LOST])
+    assert result == (EventKind.FAILED, "task Transform failed: out of memory; task Resolver failed")
 
 
 def test_somebody_has_marked_the_gate_as_a_success_and_the_trainer_failed() -> None:

@@ -30,7 +30,7 @@ class Ended:
     log: str
     ledger: list[dict[str, Any]]
     news: list[tuple[str, str]]
-    """What is for the run's note: task and line."""
+    """The lines for the run's note, each with its task."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -162,7 +162,7 @@ def test_a_run_that_the_gate_on_the_data_blocked_says_so_once(tmp_path: Path) ->
     assert [(event["kind"], event["reason"]) for event in ended.ledger] == [("blocked", reason)]
 
 
-def test_a_run_for_the_data_only_promises_no_model_and_tells_nothing(tmp_path: Path) -> None:
+def test_a_data_only_run_needs_no_verdict_and_sends_no_message(tmp_path: Path) -> None:
     ended = run(tmp_path, mode="data_only")
     assert ended.state == "success"
     assert (ended.tasks["notify_promotion"], ended.tasks["promoted_model"]) == ("skipped", "skipped")

@@ -170,7 +170,7 @@ def test_too_many_bad_rows_fail_for_good_and_publish_nothing(settings: Settings)
     assert list((settings.spans / "refused").iterdir()) == []
 
 
-def test_few_bad_rows_are_told_and_put_aside(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_few_bad_rows_are_reported_and_quarantined(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
     with_bad_rows(settings, "2026-11-04-0", "2026-11-05-1")
     lenient = replace(settings, rules=RowRules(max_bad_share=0.5))
     returned = refresh(lenient, context(day="2026-11-05"))
@@ -214,7 +214,7 @@ def test_a_day_that_is_missing_in_the_middle_of_the_window_is_named(settings: Se
         refresh(settings, context(day="2026-11-05"))
 
 
-def test_a_day_may_be_missing_where_a_setting_says_so(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_setting_allowed_gaps_permits_a_missing_day(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
     without(settings, "2026-11-02", "2026-11-03")
     allowed = replace(settings, allowed_gaps=frozenset({dt.date(2026, 11, 2), dt.date(2026, 11, 3)}))
     returned = refresh(allowed, context(day="2026-11-05"))

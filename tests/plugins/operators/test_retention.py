@@ -117,7 +117,7 @@ def test_the_command_beside_airflow_prints_the_table(tmp_path: Path) -> None:
         (DagRunType.SCHEDULED, {"dry_run": True}, "True"),
     ],
 )
-def test_a_run_by_hand_only_tells_unless_it_is_told_otherwise(
+def test_a_manual_run_is_a_dry_run_unless_the_form_says_otherwise(
     settings: Settings, kind: DagRunType, conf: dict[str, bool] | None, rendered: str
 ) -> None:
     task = RetentionOperator(task_id="retention", settings=settings, module_root=MODULE_ROOT)
@@ -168,7 +168,7 @@ def test_a_share_that_is_none_is_refused(settings: Settings, share: str) -> None
         is_clock_trusted="False",
     )
     context: Any = {}
-    with pytest.raises(SettingsError, match=rf"max_removed_share became '{share}'; allowed: a number over 0 and up to"):
+    with pytest.raises(SettingsError, match=rf"max_removed_share became '{share}'; allowed: a number above 0 and up to"):
         task.execute(context)
 
 
@@ -227,7 +227,7 @@ def test_the_request_goes_to_standard_input_and_shows_no_password(tmp_path: Path
     }
 
 
-def test_a_command_that_fails_is_told_by_its_last_line_without_addresses(tmp_path: Path) -> None:
+def test_the_error_of_a_failed_command_is_its_last_line_without_addresses(tmp_path: Path) -> None:
     message = (
         r"^tfx_modules\.retention: the ledger at the ledger cannot be used; look at the database\. \(exit code 1\)$"
     )

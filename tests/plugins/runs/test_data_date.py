@@ -108,7 +108,7 @@ def test_without_a_date_of_its_own_a_run_never_takes_a_day_that_was_not_over(run
     assert end_of_day <= run_after < end_of_day + dt.timedelta(days=1)
 
 
-def test_a_window_as_tfx_is_told_it() -> None:
+def test_a_window_becomes_a_static_range_of_tfx() -> None:
     window = Window.ending(dt.date(2026, 11, 5), days=14)
     assert (window.first_day, window.last_day, len(window)) == (dt.date(2026, 10, 23), dt.date(2026, 11, 5), 14)
     assert json.loads(window.range_config) == {

@@ -113,7 +113,7 @@ def test_there_is_nothing_else(server: Server, path: str) -> None:
     assert server.client.get(f"/bert_service/{path}", headers=login("admin")).status_code == 404
 
 
-def test_a_report_that_is_gone(server: Server) -> None:
+def test_a_removed_report_is_not_found(server: Server) -> None:
     file = server.state / "pipeline" / "ExampleValidator" / "anomalies" / "7" / "report.html"
     file.rename(file.with_suffix(".away"))
     answer = server.client.get(server.page(), headers=login("viewer"))

@@ -1,4 +1,4 @@
-"""The function that trains and exports is told of the run's holdout."""
+"""The function that trains and exports gets the run's holdout."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ HOLDOUT = '{"name": "some-v1", "path": "/some.csv", "sha256": "0"}'
 
 def write_what_it_was_told(fn_args: FnArgs) -> None:
     """Stand for a training that ends at once."""
-    io_utils.write_string_file(f"{fn_args.serving_model_dir}/told.json", json.dumps(fn_args.custom_config))
+    io_utils.write_string_file(f"{fn_args.serving_model_dir}/written.json", json.dumps(fn_args.custom_config))
 
 
 def artifact(kind: type[Artifact], folder: Path) -> list[Artifact]:
@@ -40,6 +40,6 @@ def test_the_run_s_holdout_is_part_of_what_the_function_is_told(tmp_path: Path) 
         "holdout": HOLDOUT,
     }
     Executor(Executor.Context(tmp_dir=str(tmp_path / "tmp"), unique_id="1")).Do({"examples": examples}, outputs, given)
-    (told,) = (tmp_path / "model").rglob("told.json")
-    assert json.loads(told.read_text()) == {"encoder": {"max_tokens": 32}, "holdout": HOLDOUT}
+    (written,) = (tmp_path / "model").rglob("written.json")
+    assert json.loads(written.read_text()) == {"encoder": {"max_tokens": 32}, "holdout": HOLDOUT}
     assert given["custom_config"] == '{"encoder": {"max_tokens": 32}}'

@@ -1,4 +1,4 @@
-"""Which files a run reads: exactly the days and versions that it was told."""
+"""A run reads the files of exactly the days and versions that it is given."""
 
 import datetime as dt
 import json

@@ -107,7 +107,7 @@ texts = st.text(min_size=1, max_size=40)
 
 
 @given(st.lists(texts, max_size=20), st.lists(texts, max_size=10))
-def test_what_gets_through_is_every_row_in_order_that_is_not_held_out(reviews: list[str], held_out: list[str]) -> None:
+def test_every_row_that_is_not_in_the_holdout_passes_in_order(reviews: list[str], held_out: list[str]) -> None:
     sieve = HoldoutFilter(holdout.keys(held_out))
     rows: list[Any] = [{"id": str(n), "review": review} for n, review in enumerate(reviews)]
     passed = list(sieve(rows))

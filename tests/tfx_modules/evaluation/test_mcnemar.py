@@ -100,9 +100,7 @@ def test_one_more_review_for_the_candidate_never_makes_it_look_worse(made: Model
 
 
 @given(comparisons, levels, levels)
-def test_what_is_a_difference_at_a_strict_level_is_one_at_a_lax_level(
-    made: ModelComparison, one: float, other: float
-) -> None:
+def test_a_difference_at_a_strict_level_is_one_at_a_lax_level(made: ModelComparison, one: float, other: float) -> None:
     strict, lax = sorted((one, other))
     assert made.difference(strict) in (Difference.NONE, made.difference(lax))
 
@@ -123,11 +121,11 @@ def test_p_is_that_of_the_exact_test(only_candidate: int, only_champion: int, p:
     assert counted(10, only_candidate, only_champion, 3).p == pytest.approx(p)
 
 
-def test_equal_models_are_told_apart_no_more_often_than_the_level_says() -> None:
+def test_equal_models_differ_no_more_often_than_the_level_allows() -> None:
     """Among all ways in which 12 discordant reviews can fall, each as likely as another."""
     splits = np.array([bin(way).count("1") for way in range(1 << 12)])
-    told_apart = [counted(50, int(n), 12 - int(n), 0).difference(LEVEL) is not Difference.NONE for n in range(13)]
-    assert 0.01 < np.mean(np.array(told_apart)[splits]) <= LEVEL
+    differ = [counted(50, int(n), 12 - int(n), 0).difference(LEVEL) is not Difference.NONE for n in range(13)]
+    assert 0.01 < np.mean(np.array(differ)[splits]) <= LEVEL
 
 
 @pytest.mark.parametrize(
@@ -140,7 +138,7 @@ def test_equal_models_are_told_apart_no_more_often_than_the_level_says() -> None
         ((299_000, 140, 240, 620), "accuracy 0.9971 < 0.9975 of 2026110301 on sample-v1, p < 0.001"),
     ],
 )
-def test_it_is_told_in_a_line_with_numbers(counts_: tuple[int, int, int, int], line: str) -> None:
+def test_a_comparison_is_one_line_with_numbers(counts_: tuple[int, int, int, int], line: str) -> None:
     assert counted(*counts_).describe(CHAMPION, LEVEL) == line
 
 

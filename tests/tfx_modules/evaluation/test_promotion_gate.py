@@ -108,8 +108,8 @@ def test_the_level_decides_what_counts(model: MakeModel) -> None:
 def test_without_a_holdout_every_line_is_about_the_eval_split(model: MakeModel) -> None:
     alone = judge(model((0, 0)), sets=(SPLIT,))
     assert alone(None).reason == "accuracy 1.000 on the eval split, judged by the floors alone"
-    told = alone(champion(model((0, 0)))).reason
-    assert told == "accuracy 1.000 vs 1.000 of 2026110301 on the eval split, no difference (p = 1)"
+    reason = alone(champion(model((0, 0)))).reason
+    assert reason == "accuracy 1.000 vs 1.000 of 2026110301 on the eval split, no difference (p = 1)"
 
 
 def test_the_floor_holds_on_the_holdout_too(model: MakeModel) -> None:
@@ -211,7 +211,7 @@ def test_a_champion_that_cannot_be_scored_is_unusable(
         judge(model((0, 20)))(champion(other))
 
 
-def test_a_champion_that_is_gone_or_damaged_is_unusable(tmp_path: Path, model: MakeModel) -> None:
+def test_a_missing_or_damaged_champion_is_unusable(tmp_path: Path, model: MakeModel) -> None:
     damaged = Path(shutil.copytree(model((0, 0)), tmp_path / "damaged"))
     (damaged / "saved_model.pb").write_bytes(b"no graph")
     for folder in (tmp_path / "gone", damaged):

@@ -36,7 +36,7 @@ def metric(name: str, value: float, key: str = "") -> str:
 
 
 @pytest.mark.parametrize(
-    ("value", "threshold", "told"),
+    ("value", "threshold", "message"),
     [
         (0.612, "value_threshold { lower_bound { value: 0.7 } }", "accuracy 0.612 < floor 0.700"),
         (0.612, "value_threshold { lower_bound { value: 0.699999999 } }", "accuracy 0.612 < floor 0.700"),
@@ -45,10 +45,12 @@ def metric(name: str, value: float, key: str = "") -> str:
         (float("nan"), "value_threshold { lower_bound { value: 0.7 } }", "accuracy nan < floor 0.700"),
     ],
 )
-def test_a_failure_is_told_with_value_and_bound(tmp_path: Path, value: float, threshold: str, told: str) -> None:
+def test_a_failed_threshold_is_shown_with_value_and_bound(
+    tmp_path: Path, value: float, threshold: str, message: str
+) -> None:
     evaluation = write(tmp_path, f"metric_validations_per_slice {{ {failure(value, threshold)} }}")
 
-    assert tfma_summary.describe(evaluation) == f"not blessed: {told}"
+    assert tfma_summary.describe(evaluation) == f"not blessed: {message}"
 
 
 def test_all_failures_are_told_with_their_slices(tmp_path: Path) -> None:
@@ -100,6 +102,6 @@ def test_a_value_below_the_floor_never_looks_equal_to_it(
         tmp_path_factory.mktemp("evaluation"), f"metric_validations_per_slice {{ {failure(value, threshold)} }}"
     )
 
-    _, _, told = tfma_summary.describe(evaluation).partition("accuracy ")
-    shown, _, floor = told.partition(" < floor ")
+    _, _, message = tfma_summary.describe(evaluation).partition("accuracy ")
+    shown, _, floor = message.partition(" < floor ")
     assert float(shown) < float(floor)

@@ -121,7 +121,7 @@ def test_padding_does_not_change_the_logit(classifier: keras.Model) -> None:
     assert short.shape == (2, 1)
 
 
-def test_the_classifier_tells_texts_apart(classifier: keras.Model) -> None:
+def test_the_classifier_gives_different_texts_different_scores(classifier: keras.Model) -> None:
     one, two = (classifier(np.array([[101, word, 102]], "int32"), training=False) for word in (2307, 6659))
     assert float(one[0, 0]) != float(two[0, 0])
 

@@ -78,7 +78,7 @@ def test_days_come_back_from_json(rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "expected"),
     [
         ("words", 0, "0"),
         ("words", 1, "1"),
@@ -90,11 +90,11 @@ def test_days_come_back_from_json(rows: list[dict[str, Any]]) -> None:
         ("unknown_share", 1.0, "80% or more"),
     ],
 )
-def test_a_value_is_in_the_class_that_is_told(name: str, value: float, told: str) -> None:
+def test_a_value_is_in_the_expected_class(name: str, value: float, expected: str) -> None:
     row = {"date": b"2026-11-05", "sentiment": b"negative", "words": 1, "characters": 1, "tags": 0}
     days = counted([batch([{**row, "unknown_share": 0.0, "vocabulary": [], name: value}])])
     place = days["2026-11-05"].counts[name].index(1)
-    assert profile.class_name(name, place) == told
+    assert profile.class_name(name, place) == expected
 
 
 def sample(weights: Sequence[float], count: int, name: str, seed: int = 0) -> Profile:

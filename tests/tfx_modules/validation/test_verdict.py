@@ -77,8 +77,8 @@ def drifted(days: dict[str, Profile], chosen: ValidationSettings, newest: str = 
 
 def test_the_newest_day_is_compared_with_the_day_before() -> None:
     reason = drifted(DAYS, ValidationSettings())
-    told = "(Jensen-Shannon, 2026-11-05 against 2026-11-04; negative: 0% against 50%)"
-    assert reason == f"blocked: sentiment drifted 0.31 > 0.09 {told}"
+    expected = "(Jensen-Shannon, 2026-11-05 against 2026-11-04; negative: 0% against 50%)"
+    assert reason == f"blocked: sentiment drifted 0.31 > 0.09 {expected}"
 
 
 def test_a_day_without_reviews_is_passed_over() -> None:
@@ -149,11 +149,11 @@ def test_missing_values_are_counted_over_all_splits(present: int | None, text: s
     assert anomalies.read([whole, split("eval", kind, 300, present)]) == [Anomaly(kind, "label", text)]
 
 
-def test_other_anomalies_are_told_in_tfdvs_words_with_their_split() -> None:
+def test_other_anomalies_have_tfdvs_message_and_their_split() -> None:
     kind = "INT_TYPE_BIG_INT"
     (found,) = anomalies.read([split("train", kind, 600, 600), split("eval", kind, 300, 300)])
-    told = "label: Something is wrong in train (train); Something is wrong in eval (eval)"
-    assert found == Anomaly(kind, "label", told)
+    expected = "label: Something is wrong in train (train); Something is wrong in eval (eval)"
+    assert found == Anomaly(kind, "label", expected)
 
 
 def test_each_reason_of_a_feature_is_an_anomaly_of_its_own_kind() -> None:

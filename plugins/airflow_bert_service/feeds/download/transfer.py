@@ -21,7 +21,7 @@ LARGEST_DOWNLOAD = 1 << 30
 TIMEOUT = 60.0
 """Seconds."""
 TRIES = 5
-"""How often a server is asked in one run; the waits between are 1, 2, 4 and 8 seconds."""
+"""Tries of a download in one run; the pauses between them are 1, 2, 4 and 8 seconds."""
 _RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<total>\d+|\*)")
 _NOTHING_LEFT = re.compile(r"bytes \*/(?P<total>\d+)")
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)

@@ -59,7 +59,7 @@ class WebClient:
     timeout: float
     """Seconds to wait for a connection, and for each next piece of an answer."""
     tries: int
-    """How often a page is asked for, 1 or more."""
+    """Tries for a page, 1 or more."""
     sleep: Callable[[float], None] = time.sleep
 
     def get(self, address: str) -> Page:
@@ -71,7 +71,7 @@ class WebClient:
         Raises:
             FeedError: The server refuses, stays busy, asks for too long a wait, or answers something else than JSON.
         """
-        # What is in a query may be secret.
+        # The query may hold secrets.
         shown = address.partition("?")[0]
         for attempt in range(1, self.tries + 1):
             answer = self._ask(address, shown)

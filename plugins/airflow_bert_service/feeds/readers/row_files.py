@@ -36,7 +36,7 @@ def row_from(values: Mapping[str, object], columns: Columns, *, number: int, whe
     """Make a row from its values by name.
 
     Args:
-        values: The row. Other columns are passed over.
+        values: The row. Other columns are ignored.
         columns: Names of those that are needed.
         number: The row's number within the delivery.
         where: Where the row stands, for people.
@@ -131,7 +131,7 @@ def bad_row(record: list[str] | Reason, header: list[str], columns: Columns, *, 
 
 
 def read_json_rows(handle: Readable, columns: Columns, *, where: str, start: int = 1) -> Iterator[RawRow]:
-    """Yield the rows of a JSON Lines file: an object a line, in UTF-8. Empty lines are passed over.
+    """Yield the rows of a JSON Lines file: an object a line, in UTF-8. Empty lines are skipped.
 
     Args and number as for :func:`read_csv_rows`; the keys are the columns.
     """

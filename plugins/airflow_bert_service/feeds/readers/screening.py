@@ -1,6 +1,6 @@
 """Checks rows one by one, and rejects those that cannot be used. It never raises for a row, and keeps none.
 
-What only a whole day can show (an id twice, a text with both labels) is found where the day is written:
+Checks that need the whole day (an id twice, a text with both labels) are in
 :mod:`airflow_bert_service.ingestion.span_writer`.
 """
 

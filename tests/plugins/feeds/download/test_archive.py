@@ -134,7 +134,7 @@ def digest(content: bytes) -> str:
 
 
 @pytest.mark.parametrize(("etag", "modified"), [('"1"', None), ('"1"', OLD), (None, OLD), ('W/"1"', OLD)])
-def test_a_download_that_breaks_off_goes_on_where_it_ended(
+def test_an_interrupted_download_resumes_where_it_ended(
     mirror: Mirror, downloads: Downloads, etag: str | None, modified: str | None
 ) -> None:
     mirror.etag, mirror.modified, mirror.breaks = etag, modified, [1000, 500, 0]
@@ -146,7 +146,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_ended(
 
 
 @pytest.mark.parametrize(("etag", "modified"), [(None, None), ('W/"1"', None), (None, "yesterday"), (None, "soon")])
-def test_a_file_whose_version_cannot_be_told_is_downloaded_anew(
+def test_a_file_without_a_known_version_is_downloaded_anew(
     mirror: Mirror, downloads: Downloads, etag: str | None, modified: str | None
 ) -> None:
     mirror.etag, mirror.breaks = etag, [1000]
@@ -174,7 +174,7 @@ def test_a_file_that_changes_between_two_tries(mirror: Mirror, downloads: Downlo
 
 
 @pytest.mark.parametrize("content_range", ["bytes 0-6400/6430", "bytes 1001-6400/6430", "1000-6400", ""])
-def test_a_part_that_was_not_asked_for_is_not_used(mirror: Mirror, downloads: Downloads, content_range: str) -> None:
+def test_a_part_that_was_not_requested_is_discarded(mirror: Mirror, downloads: Downloads, content_range: str) -> None:
     def lie(made: Mirror, number: int) -> None:
         made.headers = {"Content-Range": content_range} if number == 2 else {}
 
@@ -183,7 +183,7 @@ def test_a_part_that_was_not_asked_for_is_not_used(mirror: Mirror, downloads: Do
     assert mirror.ranges() == ["", "bytes=1000-", ""]
 
 
-def test_a_part_that_is_shorter_than_the_rest_is_gone_on_with(mirror: Mirror, downloads: Downloads) -> None:
+def test_a_download_resumes_after_a_short_part(mirror: Mirror, downloads: Downloads) -> None:
     def shorten(made: Mirror, number: int) -> None:
         made.headers = {"Content-Length": "300"} if number == 2 else {}
 
@@ -239,7 +239,7 @@ local_archive({mirror.address!r}, Path({str(downloads.folder)!r}), sleep=lambda 
     return subprocess.Popen([sys.executable, "-c", code], cwd=PLUGINS, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_download_that_is_killed_goes_on_at_the_next_run(mirror: Mirror, downloads: Downloads) -> None:
+def test_a_killed_download_resumes_in_the_next_run(mirror: Mirror, downloads: Downloads) -> None:
     halfway, go_on = threading.Event(), threading.Event()
     half = len(CONTENT) // 2
 
@@ -261,7 +261,7 @@ def test_a_download_that_is_killed_goes_on_at_the_next_run(mirror: Mirror, downl
     assert mirror.ranges() == ["", f"bytes={half}-"]
 
 
-def test_a_download_that_failed_in_all_tries_goes_on_at_the_next_run(mirror: Mirror, downloads: Downloads) -> None:
+def test_a_download_that_failed_in_all_tries_resumes_in_the_next_run(mirror: Mirror, downloads: Downloads) -> None:
     mirror.breaks = [1000, 10, 10, 10, 10]
     with pytest.raises(
         FeedError, match=r"in 5 tries, the last one: RemoteProtocolError.*Run again to resume the download"
