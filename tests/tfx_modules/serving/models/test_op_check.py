@@ -29,7 +29,7 @@ def save(folder: Path, body: Body, path: str) -> Path:
     """Export a model whose signature computes ``body``."""
 
     class Model(tf.Module):  # type: ignore[misc]
-        @tf.function(input_signature=[TEXT])  # type: ignore[misc]
+        @tf.function(input_signature=[TEXT])  # type: ignore[untyped-decorator]
         def answer(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"out": body(text, path)}
 
@@ -149,7 +149,7 @@ class WithVocabulary(tf.Module):  # type: ignore[misc]
         self.table = tf.lookup.StaticHashTable(source, -1)
         self.bias = tf.Variable(1, dtype=tf.int64)
 
-    @tf.function(input_signature=[TEXT])  # type: ignore[misc]
+    @tf.function(input_signature=[TEXT])  # type: ignore[untyped-decorator]
     def answer(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"out": self.table.lookup(text) + self.bias}
 
