@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 
 from scripts.stack.command import run_command, say
-from scripts.stack.credentials import LOGIN_FILE, USER
+from scripts.stack.credentials import LOGIN_FILE, MODEL_SERVER_KEY_FILE, USER
 from scripts.stack.environment import feed_settings
 from scripts.stack.paths import STATE_VARIABLE, find_paths
 from scripts.stack.ports import LOOPBACK, read_ports
@@ -53,18 +53,20 @@ def where(stack: Stack) -> str:
     airflow = f"{prefix}scripts/bert airflow"
     model = f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
     body = """'{"instances": ["A warm, funny film."]}'"""
+    key = f'"Authorization: Bearer $(cat {paths.secrets / MODEL_SERVER_KEY_FILE})"'
     return "\n".join(
         [
             f"Airflow       http://{LOOPBACK}:{ports.ui}",
             f"  login       user {USER}, password in {paths.secrets / LOGIN_FILE}",
             f"Model server  REST {model}",
             f"              gRPC {LOOPBACK}:{ports.grpc}",
+            f"  key         in {paths.secrets / MODEL_SERVER_KEY_FILE}",
             f"Logs          {paths.logs}",
             "Try",
             f"  {airflow} dags unpause {MODEL}",
             f"  {airflow} dags trigger {MODEL} -l 2026-11-05",
             f"  {airflow} backfill create --dag-id {MODEL} --from-date 2026-11-03 --to-date 2026-11-05",
-            f"  curl {model}:predict -d {body}",
+            f"  curl -H {key} {model}:predict -d {body}",
         ]
     )
 

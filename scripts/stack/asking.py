@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from scripts.errors import RunFailedError
+from scripts.stack.credentials import ensure_credentials
 from scripts.stack.environment import plain_environment
 from scripts.stack.paths import StackPaths
 from scripts.stack.ports import LOOPBACK, Ports
@@ -15,6 +16,7 @@ from scripts.stack.services import MODEL
 
 SECONDS = 120.0
 STATUS_SECONDS = 5.0
+KEY_VARIABLE = "BERT_SERVICE_MODEL_SERVER_KEY"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def missing_version(ports: Ports, version: int) -> str:
 def ask(
     paths: StackPaths, server: Sequence[str], questions: Sequence[Question], environ: Mapping[str, str]
 ) -> list[str]:
-    """Query the served model with the project's own client.
+    """Query the served model with the project's own client, and the stack's key.
 
     Args:
         paths: Where the stack lives.
@@ -69,10 +71,11 @@ def ask(
         RunFailedError: The client failed, or an obvious review was misjudged.
     """
     client = [str(paths.tfx_python), "-m", "tfx_modules.serving.client", "predict"]
-    command = [*client, *server, "--model_name", MODEL, "--"]
+    command = [*client, *server, "--model_name", MODEL, "--api_key_env", KEY_VARIABLE, "--"]
+    key = ensure_credentials(paths.secrets).model_server_key
     done = subprocess.run(
         [*command, *(question.text for question in questions)],
-        env=plain_environment(environ),
+        env={**plain_environment(environ), KEY_VARIABLE: key},
         cwd=paths.root,
         stdin=subprocess.DEVNULL,
         capture_output=True,

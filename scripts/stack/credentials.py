@@ -12,6 +12,7 @@ from scripts.stack.paths import make_private_folder
 
 USER = "admin"
 LOGIN_FILE = "login.json"
+MODEL_SERVER_KEY_FILE = "model_server_key"
 OWNER_READS = 0o600
 
 
@@ -27,9 +28,11 @@ class Credentials:
     """Signs the UI's sessions."""
     password: str = field(repr=False)
     """Of the user ``admin``."""
+    model_server_key: str = field(repr=False)
+    """What requests to the model server carry; every user of the machine reaches its ports."""
 
     def environment(self) -> dict[str, str]:
-        """Return the variables of Airflow's processes, without the password: they read the login file."""
+        """Return the variables of Airflow's processes; they read the password from the login file."""
         return {
             "AIRFLOW__API_AUTH__JWT_SECRET": self.jwt_secret,
             "AIRFLOW__CORE__FERNET_KEY": self.fernet_key,
@@ -51,6 +54,7 @@ def ensure_credentials(folder: Path) -> Credentials:
         api_secret_key=_ensure(folder / "api_secret_key", secrets.token_hex(32)),
         # The form is the simple auth manager's: a JSON object from user to password.
         password=json.loads(_ensure(folder / LOGIN_FILE, json.dumps({USER: secrets.token_urlsafe(12)})))[USER],
+        model_server_key=_ensure(folder / MODEL_SERVER_KEY_FILE, secrets.token_hex(32)),
     )
 
 

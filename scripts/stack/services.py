@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.stack.credentials import MODEL_SERVER_KEY_FILE
 from scripts.stack.paths import StackPaths
 from scripts.stack.ports import LOOPBACK, Ports
 from scripts.stack.processes import Service
@@ -38,15 +39,19 @@ def model_address(ports: Ports) -> str:
 
 
 def model_server(paths: StackPaths, ports: Ports, environment: Mapping[str, str]) -> Service:
-    """Return the server that answers queries with the newest pushed model."""
+    """Return the server that answers queries with the newest pushed model.
+
+    Queries need the stack's key. The status needs none: a rollback waits for it, and it tells nothing but versions.
+    """
     flags = {
         "--host": LOOPBACK,
         "--port": str(ports.grpc),
         "--rest_api_port": str(ports.rest),
         "--model_name": MODEL,
         "--model_base_path": str(paths.models),
+        "--api_key_file": str(paths.secrets / MODEL_SERVER_KEY_FILE),
     }
-    arguments = [word for flag in flags.items() for word in flag]
+    arguments = [*(word for flag in flags.items() for word in flag), "--status_without_api_key"]
     return _service(
         "model-server", (str(paths.tfx_python), "-m", "tfx_modules.serving", *arguments), paths, environment
     )

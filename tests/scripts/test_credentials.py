@@ -3,12 +3,16 @@
 import base64
 import json
 import stat
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from scripts.errors import StackError
 from scripts.stack.credentials import ensure_credentials
+from scripts.stack.paths import StackPaths
+from scripts.stack.ports import Ports
+from scripts.stack.services import model_server
 
 
 def test_they_stay_the_same_from_start_to_start(tmp_path: Path) -> None:
@@ -18,9 +22,22 @@ def test_they_stay_the_same_from_start_to_start(tmp_path: Path) -> None:
 def test_each_state_folder_has_its_own(tmp_path: Path) -> None:
     one, other = (ensure_credentials(tmp_path / name) for name in ("one", "other"))
 
-    assert {one.jwt_secret, one.fernet_key, one.api_secret_key, one.password}.isdisjoint(
-        {other.jwt_secret, other.fernet_key, other.api_secret_key, other.password}
-    )
+    assert {*asdict(one).values()}.isdisjoint(asdict(other).values())
+
+
+def test_the_model_servers_key_is_in_a_file_that_the_server_and_curl_read(tmp_path: Path) -> None:
+    made = ensure_credentials(tmp_path / "secrets")
+
+    assert (tmp_path / "secrets" / "model_server_key").read_text() == made.model_server_key + "\n"
+    assert len(made.model_server_key) == 64
+
+
+def test_the_model_server_is_started_with_that_key(tmp_path: Path) -> None:
+    paths = StackPaths(tmp_path, tmp_path)
+    command = model_server(paths, Ports(), {}).command
+
+    assert command[command.index("--api_key_file") + 1] == str(paths.secrets / "model_server_key")
+    assert "--status_without_api_key" in command
 
 
 def test_only_their_owner_can_read_them(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``python -m tfx_modules.serving``: the model server's command."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -42,7 +43,8 @@ def _run(arguments: Sequence[str]) -> NoReturn:
     asyncio.run(serve(settings, *bound_ports))
     # A thread may still be loading or computing although the deadline has passed: Python would wait for it.
     logging.shutdown()
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # a full disk is no reason to end with an error
+        sys.stdout.flush()
     os._exit(0)
 
 

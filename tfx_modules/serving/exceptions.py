@@ -6,7 +6,9 @@
     ├── FlagError                   the command line
     ├── PortError                   a port cannot be bound
     ├── ModelLoadError              a version's folder holds no model that can be loaded
-    │   └── WarmupError             a model fails on its warm-up requests
+    │   ├── WarmupError             a model fails on its warm-up requests
+    │   ├── ForbiddenOpError        its graph could do more than compute
+    │   └── ModelUnreadableError    its files cannot be read now
     ├── ServerProcessError          a server run as a child process did not start
     ├── ClientError                 the client got no answer
     └── RequestError                the answer to a client; has a status
@@ -23,6 +25,7 @@
         ├── OverloadedError         more, or larger, requests than the limits allow
         ├── DeadlineError           the request's time is over
         ├── UnauthenticatedError    no API key, or a wrong one
+        ├── ForbiddenError          nobody may, or not with this key, or not there
         └── InferenceError          the model itself failed
 """
 
@@ -45,6 +48,14 @@ class ModelLoadError(ServingError):
 
 class WarmupError(ModelLoadError):
     """A version's warm-up requests cannot be read, or its model does not answer them."""
+
+
+class ForbiddenOpError(ModelLoadError):
+    """A model has an op with effects outside of its session, and no flag allows that."""
+
+
+class ModelUnreadableError(ModelLoadError):
+    """The disk does not give a version's files now; what it gives at the next poll may be all that is needed."""
 
 
 class ServerProcessError(ServingError):
@@ -119,6 +130,10 @@ class UnauthenticatedError(RequestError):
     """The request has no API key, or a wrong one."""
 
 
+class ForbiddenError(RequestError):
+    """The server was not started to do that, or not for this caller or this folder."""
+
+
 class InferenceError(RequestError):
     """The model failed on a request that had the right form."""
 
@@ -152,7 +167,10 @@ _STATUSES: dict[type[ServingError], Status] = {
     OverloadedError: Status("RESOURCE_EXHAUSTED", 429),
     DeadlineError: Status("DEADLINE_EXCEEDED", 504),
     UnauthenticatedError: Status("UNAUTHENTICATED", 401),
+    ForbiddenError: Status("PERMISSION_DENIED", 403),
     InferenceError: Status("INTERNAL", 500),
+    ForbiddenOpError: Status("PERMISSION_DENIED", 403),
+    ModelUnreadableError: Status("UNAVAILABLE", 503),
     ModelLoadError: Status("INVALID_ARGUMENT", 400),
 }
 

@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import ssl
+from pathlib import Path
 
 import grpc
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +27,7 @@ from tfx_modules.serving.rest.monitoring import CountedApp, MetricsPage
 from tfx_modules.serving.rest.server import RestServer
 from tfx_modules.serving.security.admission import Admission
 from tfx_modules.serving.security.api_keys import ApiKeys, read_api_keys
+from tfx_modules.serving.security.reload import ReloadGuard
 from tfx_modules.serving.specs import ModelSpec
 
 _logger = logging.getLogger(__name__)
@@ -58,6 +60,10 @@ class Frontends:
         )
         security = settings.security
         self._keys = None if security.api_key_file is None else read_api_keys(security.api_key_file)
+        admin_keys = (
+            None if security.admin_api_key_file is None else _admin_keys(security.admin_api_key_file, self._keys)
+        )
+        self.reload_guard = ReloadGuard(admin_keys, client_keys=self._keys, roots=security.model_roots)
         tls = None if security.ssl_config_file is None else read_ssl_config(security.ssl_config_file)
         _check_certificate(security)
         warn_if_open(grpc_port, "gRPC", "--ssl_config_file", tls=tls is not None, keys=self._keys)
@@ -67,6 +73,7 @@ class Frontends:
             data_plane,
             manager,
             grpc_port,
+            self.reload_guard,
             interceptors=self._interceptors(),
             credentials=None if tls is None else _credentials(tls),
             max_request_bytes=settings.limits.max_request_bytes or -1,
@@ -78,9 +85,8 @@ class Frontends:
     def _interceptors(self) -> list[grpc.aio.ServerInterceptor]:
         """Return the gRPC interceptors; the first is outermost."""
         made: list[grpc.aio.ServerInterceptor] = [CountingInterceptor(self._metrics, self._has_model)]
-        if self._keys is not None:
-            open_status = self._settings.security.status_without_api_key
-            made.append(AuthenticationInterceptor(self._keys, open_status=open_status))
+        open_status = self._settings.security.status_without_api_key
+        made.append(AuthenticationInterceptor(self._keys, self.reload_guard, open_status=open_status))
         return [*made, LimitInterceptor(self._admission)]
 
     def _rest_app(self) -> ASGIApp:
@@ -104,6 +110,14 @@ class Frontends:
         except NotServedError:
             return False
         return True
+
+
+def _admin_keys(file: Path, client_keys: ApiKeys | None) -> ApiKeys:
+    """Read the admins' keys, of which none may be a client's."""
+    keys = read_api_keys(file, "--admin_api_key_file")
+    if client_keys is not None and keys.shares_one_with(client_keys):
+        raise FlagError(f"--admin_api_key_file={file} has a key that --api_key_file has, too; make another one")
+    return keys
 
 
 def _credentials(tls: GrpcTls) -> grpc.ServerCredentials:

@@ -24,6 +24,7 @@ from tfx_modules.serving.models.manager import ModelManager
 from tfx_modules.serving.models.model import ServedModel, Threads, load_model
 from tfx_modules.serving.models.model_config import ModelConfig, ServerConfig
 from tfx_modules.serving.models.registry import Registry
+from tfx_modules.serving.models.trouble import Troubles
 from tfx_modules.serving.observability.observation import Observation
 from tfx_modules.serving.ports import BoundPort
 from tfx_modules.serving.warmup import warm_up
@@ -46,6 +47,7 @@ class ModelServer:
             loader=self._loader,
             load=self._observation.loading(self._load),
             allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
+            count_disk_error=self._observation.metrics.disk_failed,
         )
         self._data_plane = DataPlane(
             self._registry,
@@ -62,10 +64,13 @@ class ModelServer:
             rest_port=rest_port,
         )
         self._rest, self._grpc, self._ready_line = frontends.rest, frontends.grpc, frontends.ready_line
+        self._reload_guard = frontends.reload_guard
+        self._troubles = Troubles(self._observation.metrics.disk_failed)
         self._stop_requested = asyncio.Event()
 
     def _load(self, folder: Path) -> ServedModel:
-        model = load_model(folder, _threads(self._settings))
+        allow = self._settings.operations.security.allow_side_effect_ops
+        model = load_model(folder, _threads(self._settings), allow_side_effect_ops=allow)
         if self._settings.enable_model_warmup:
             self._observation.warming(warm_up)(model, folder)
         release_memory()
@@ -110,11 +115,11 @@ class ModelServer:
         gc.freeze()  # the imported modules never go away: later garbage collections can skip them
         self._observation.start()
         config_file = await self._first_config()
+        self._reload_guard.started_with(model.base_path for model in self._manager.config.models)
         await self._grpc.start()
         await self._rest.start()
         await self._report_health()
-        # The process that started the server waits for this line.
-        print(self._ready_line, flush=True)
+        _tell_ready(self._ready_line)
         polls = [
             self._repeat(self._manager.poll, self._settings.file_system_poll_wait_seconds),
             self._repeat(self._report_health, HEALTH_SECONDS),
@@ -139,7 +144,13 @@ class ModelServer:
     async def _repeat(self, poll: Callable[[], Awaitable[None]], pause: float) -> None:
         while pause:
             await asyncio.sleep(pause)
-            await poll()
+            try:
+                await poll()
+            except OSError as error:  # no fault of the disk, or lack of descriptors, ends the server
+                if self._troubles.is_new(poll, str(error), place="poll"):
+                    _logger.warning("a poll failed: %s; what is served stays, and the next poll tries again", error)
+            else:
+                self._troubles.over(poll)
         await self._stop_requested.wait()
 
     async def _report_health(self) -> None:
@@ -155,6 +166,14 @@ class ModelServer:
         self._observation.stop()
         self._loader.shutdown(wait=False, cancel_futures=True)
         _logger.info("stopped" if drained else "stopped; some requests were not finished in time")
+
+
+def _tell_ready(line: str) -> None:
+    """Print the line that the process that started the server waits for; its file's disk may be full."""
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        _logger.warning("cannot write to standard output: %s", error)
 
 
 def _threads(settings: ServerSettings) -> Threads:

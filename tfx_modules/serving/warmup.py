@@ -14,7 +14,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import input_pb2, predict_pb2, prediction_log_pb2
 
-from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, WarmupError
+from tfx_modules.serving.exceptions import InvalidRequestError, ModelUnreadableError, RequestError, WarmupError
 from tfx_modules.serving.grpc.examples import read_examples
 from tfx_modules.serving.grpc.tensors import read_tensors
 from tfx_modules.serving.models.model import ServedModel
@@ -34,10 +34,14 @@ def warm_up(model: ServedModel, folder: Path) -> int:
 
     Raises:
         WarmupError: the file is damaged or has too many records, or the model fails on one of them.
+        ModelUnreadableError: the file cannot be read now.
     """
     path = folder / PLACE
-    if not path.is_file():
-        return 0
+    try:
+        if not path.is_file():
+            return 0
+    except OSError as error:
+        raise ModelUnreadableError(f"the warm-up file {path} cannot be read: {error}") from error
     start, count = time.monotonic(), 0
     for count, log in enumerate(_read(path), 1):
         if count > MAX_RECORDS:
@@ -56,6 +60,8 @@ def _read(path: Path) -> Iterator[prediction_log_pb2.PredictionLog]:
             yield prediction_log_pb2.PredictionLog.FromString(record)
     except tf.errors.DataLossError as error:
         raise WarmupError(f"the warm-up file {path} is damaged, or not in TFRecord format: {error.message}") from error
+    except tf.errors.OpError as error:  # it was withdrawn meanwhile, or the disk refuses it
+        raise ModelUnreadableError(f"the warm-up file {path} cannot be read: {error.message}") from error
     except DecodeError as error:
         raise WarmupError(f"Failed to parse warmup record: {path} holds one that is not a PredictionLog") from error
 

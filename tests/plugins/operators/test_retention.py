@@ -168,7 +168,9 @@ def test_a_share_that_is_none_is_refused(settings: Settings, share: str) -> None
         is_clock_trusted="False",
     )
     context: Any = {}
-    with pytest.raises(SettingsError, match=rf"max_removed_share became '{share}'; allowed: a number above 0 and up to"):
+    with pytest.raises(
+        SettingsError, match=rf"max_removed_share became '{share}'; allowed: a number above 0 and up to"
+    ):
         task.execute(context)
 
 

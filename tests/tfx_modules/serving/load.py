@@ -49,11 +49,15 @@ class Clients:
 
 
 class Load(Clients):
-    """Clients that ask over both protocols without a pause and remember every answer."""
+    """Clients that ask over both protocols without a pause and remember every answer.
 
-    def __init__(self, server: ModelServerProcess) -> None:
+    They ask for the newest version, or for one that is given.
+    """
+
+    def __init__(self, server: ModelServerProcess, version: int | None = None) -> None:
         super().__init__(partial(self._repeat, ask) for ask in (self._rest, self._grpc))
         self._server = server
+        self._version = version
         self.versions: list[int] = []
 
     def _repeat(self, ask: Callable[[Callable[[int], None]], None]) -> None:
@@ -64,15 +68,18 @@ class Load(Clients):
 
     def _rest(self, answered: Callable[[int], None]) -> None:
         body = {"signature_name": "which_version", "instances": ["x"]}
+        path = f"/v1/models/{MODEL}" + ("" if self._version is None else f"/versions/{self._version}")
         with httpx.Client(base_url=self._server.rest_url, trust_env=False, timeout=30) as client:
             while not self.stop.is_set():
-                response = client.post(f"/v1/models/{MODEL}:predict", json=body)
+                response = client.post(f"{path}:predict", json=body)
                 assert response.status_code == 200, response.text
                 answered(response.json()["predictions"][0])
 
     def _grpc(self, answered: Callable[[int], None]) -> None:
         request = predict_pb2.PredictRequest()
         request.model_spec.name, request.model_spec.signature_name = MODEL, "which_version"
+        if self._version is not None:
+            request.model_spec.version.value = self._version
         request.inputs["text"].dtype = 7  # DT_STRING
         request.inputs["text"].string_val.append(b"x")
         request.inputs["text"].tensor_shape.dim.add(size=1)

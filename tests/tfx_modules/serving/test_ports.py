@@ -19,6 +19,7 @@ from tfx_modules.serving.models.registry import Registry
 from tfx_modules.serving.ports import bind_ports
 from tfx_modules.serving.rest.app import create_app
 from tfx_modules.serving.rest.server import RestServer
+from tfx_modules.serving.security.reload import ReloadGuard
 
 
 def test_two_free_ports_are_found_when_none_is_named() -> None:
@@ -61,7 +62,7 @@ def test_a_port_that_is_taken_after_all_is_named_too(flag: str) -> None:
         data_plane = DataPlane(registry)
         if flag == "--port":
             manager = ModelManager(registry=registry, loader=loader, load=load_model)
-            await GrpcServer(data_plane, manager, grpc_port).start()
+            await GrpcServer(data_plane, manager, grpc_port, ReloadGuard(None)).start()
         else:
             await RestServer(create_app(data_plane), rest_port.held).start()
 

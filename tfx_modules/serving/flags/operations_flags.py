@@ -46,6 +46,10 @@ class SecuritySettings:
         rest_ssl_cert: a certificate with those that it goes back to (PEM); REST's TLS.
         rest_ssl_key: its private key (PEM).
         api_key_file: keys, one a line; requests must carry one of them.
+        admin_api_key_file: keys, one a line, of which requests that change the models must carry one.
+        allow_reload_config: take new model configs over gRPC.
+        model_roots: folders below which the base paths of such a config must be; empty = where those of the start are.
+        allow_side_effect_ops: load models whose graph could read and write files, or run code.
         status_without_api_key: status, health and metrics need no key.
         enable_cors_support: let pages of any origin ask over REST.
     """
@@ -54,6 +58,10 @@ class SecuritySettings:
     rest_ssl_cert: Path | None = None
     rest_ssl_key: Path | None = None
     api_key_file: Path | None = None
+    admin_api_key_file: Path | None = None
+    allow_reload_config: bool = False
+    model_roots: tuple[Path, ...] = ()
+    allow_side_effect_ops: bool = False
     status_without_api_key: bool = False
     enable_cors_support: bool = False
 
@@ -62,6 +70,21 @@ class SecuritySettings:
             raise FlagError("--rest_ssl_cert and --rest_ssl_key go together; give both files or neither")
         if self.status_without_api_key and self.api_key_file is None:
             raise FlagError("--status_without_api_key needs --api_key_file, for without it nothing needs a key")
+        self._check_reload()
+
+    def _check_reload(self) -> None:
+        if self.allow_reload_config != (self.admin_api_key_file is not None):
+            raise FlagError(
+                "--allow_reload_config and --admin_api_key_file go together: who may change the models needs a key of "
+                "its own; give both or neither"
+            )
+        if self.model_roots and not self.allow_reload_config:
+            raise FlagError("--model_roots needs --allow_reload_config, for without it no base path is asked for")
+        wrong = [str(root) for root in self.model_roots if not root.is_absolute()]
+        if wrong:
+            raise FlagError(
+                f"--model_roots has {', '.join(map(repr, wrong))}; give absolute paths, with commas between"
+            )
 
 
 class LoggedText(enum.Enum):
@@ -118,6 +141,10 @@ def boolean(text: str) -> bool:
 SWITCH: Mapping[str, Any] = {"type": boolean, "nargs": "?", "const": True}
 
 
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part) for part in text.split(",") if part)
+
+
 def _logged_text(text: str) -> LoggedText:
     try:
         return LoggedText(text)
@@ -135,6 +162,19 @@ OPERATIONS_FLAGS: dict[str, dict[str, Any]] = {
     "--rest_ssl_cert": {"type": Path, "help": "REST's TLS: certificate (PEM)"},
     "--rest_ssl_key": {"type": Path, "help": "REST's TLS: its key (PEM)"},
     "--api_key_file": {"type": Path, "help": "keys, one a line, of which requests must carry one"},
+    "--admin_api_key_file": {
+        "type": Path,
+        "help": "keys, one a line, of which a request for another model config must carry one",
+    },
+    "--allow_reload_config": {**SWITCH, "help": "take model configs over gRPC (HandleReloadConfigRequest)"},
+    "--model_roots": {
+        "type": _paths,
+        "help": "folders below which the base paths of such a config must be, with commas between",
+    },
+    "--allow_side_effect_ops": {
+        **SWITCH,
+        "help": "load models with ops that read or write files, run code or reach other machines",
+    },
     "--status_without_api_key": {
         **SWITCH,
         "help": "answer status, health and metrics without a key",

@@ -5,21 +5,26 @@ from typing import Any
 
 import grpc
 
-from tfx_modules.serving.exceptions import UnauthenticatedError
+from tfx_modules.serving.exceptions import RequestError, status_of
 from tfx_modules.serving.security.api_keys import ApiKeys
+from tfx_modules.serving.security.reload import ReloadGuard
 
 _OPEN = ("/grpc.health.v1.Health/", "/tensorflow.serving.ModelService/GetModelStatus")
+_RELOAD = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Lets calls with a key through, streams too.
+    """Lets calls with a key through, streams too, and new model configs from admins.
 
     Args:
-        open_status: health and the models' status need none.
+        keys: the clients' keys; None = none is needed.
+        reload_guard: who may send model configs.
+        open_status: health and the models' status need no key.
     """
 
-    def __init__(self, keys: ApiKeys, *, open_status: bool = False) -> None:
+    def __init__(self, keys: ApiKeys | None, reload_guard: ReloadGuard, *, open_status: bool = False) -> None:
         self._keys = keys
+        self._reload_guard = reload_guard
         self._open = _OPEN if open_status else ()
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
@@ -28,17 +33,21 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[mis
         if handler is None or details.method.startswith(self._open):
             return handler
         headers = {name: value for name, value in details.invocation_metadata if isinstance(value, str)}
+        given = headers.get("authorization", ""), headers.get("x-api-key", "")
         try:
-            self._keys.check(headers.get("authorization", ""), headers.get("x-api-key", ""))
-        except UnauthenticatedError as error:
-            return _refusing(handler, str(error))
+            if details.method == _RELOAD:
+                self._reload_guard.check_caller(*given)
+            elif self._keys is not None:
+                self._keys.check(*given)
+        except RequestError as error:
+            return _refusing(handler, error)
         return handler
 
 
-def _refusing(handler: Any, message: str) -> Any:
+def _refusing(handler: Any, error: RequestError) -> Any:
     async def refuse(request: Any, context: "grpc.aio.ServicerContext") -> None:
         del request
-        await context.abort(grpc.StatusCode.UNAUTHENTICATED, message)
+        await context.abort(grpc.StatusCode[status_of(error).code], str(error))
 
     streams = handler.response_streaming
     make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler

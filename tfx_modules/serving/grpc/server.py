@@ -12,6 +12,7 @@ from tfx_modules.serving.grpc.services import ModelService, PredictionService
 from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.models.manager import ModelManager
 from tfx_modules.serving.ports import BoundPort
+from tfx_modules.serving.security.reload import ReloadGuard
 
 _OPTIONS = [
     ("grpc.so_reuseport", 0),  # else a second server on the same port would get half of the requests
@@ -27,6 +28,7 @@ class GrpcServer:
         data_plane: DataPlane,
         manager: ModelManager,
         bound_port: BoundPort,
+        reload_guard: ReloadGuard,
         *,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
         credentials: grpc.ServerCredentials | None = None,
@@ -38,6 +40,7 @@ class GrpcServer:
             data_plane: answers the requests.
             manager: applies new model configs.
             bound_port: the port, released at the start.
+            reload_guard: where the models of new configs may be.
             interceptors: gRPC's interceptors; the first is outermost.
             credentials: for TLS; None = no encryption.
             max_request_bytes: size of a request; -1 = no limit. (gRPC's default is 4 MiB.)
@@ -51,7 +54,7 @@ class GrpcServer:
             options=[*_OPTIONS, ("grpc.max_receive_message_length", max_request_bytes)],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
-        models = ModelService(data_plane, manager)
+        models = ModelService(data_plane, manager, reload_guard)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 

@@ -1,5 +1,6 @@
 """Implements TensorFlow Serving's PredictionService and ModelService. Other methods answer UNIMPLEMENTED."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -32,6 +33,7 @@ from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.models.config_file import read_config
 from tfx_modules.serving.models.manager import ModelManager
 from tfx_modules.serving.models.registry import ServableHandle
+from tfx_modules.serving.security.reload import ReloadGuard
 from tfx_modules.serving.specs import DEFAULT_SIGNATURE, ModelSpec, PredictCall
 
 # Details travel in a header, for which clients allow some kilobytes.
@@ -153,9 +155,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
     """Answers GetModelStatus and takes new configs."""
 
-    def __init__(self, data_plane: DataPlane, manager: ModelManager) -> None:
+    def __init__(self, data_plane: DataPlane, manager: ModelManager, reload_guard: ReloadGuard) -> None:
         self._data_plane = data_plane
         self._manager = manager
+        self._reload_guard = reload_guard
 
     async def GetModelStatus(  # noqa: N802 - the proto's name
         self, request: get_model_status_pb2.GetModelStatusRequest, context: "grpc.aio.ServicerContext"
@@ -178,7 +181,10 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
                 raise UnsupportedMethodError(
                     "metric_names is not supported; leave it out and read the metrics' own URL"
                 )
-            missing = await self._manager.apply(read_config(request.config))
+            config = read_config(request.config)
+            for model in config.models:  # in a thread, for it looks at the disk
+                await asyncio.to_thread(self._reload_guard.check_base_path, model.name, model.base_path)
+            missing = await self._manager.apply(config)
             if missing:
                 raise ModelsUnavailableError(
                     f"{len(missing)} model(s) did not become available: {', '.join(missing)}; their status says why"

@@ -20,8 +20,10 @@ from tfx_modules.serving.models.model_config import (
     latest,
     specific,
 )
+from tfx_modules.serving.models.trouble import Troubles
 
 PLATFORM = "tensorflow"
+CONFIG_FILE = "config_file"  # where on disk a fault was met, as the metrics name it
 
 _logger = logging.getLogger(__name__)
 
@@ -118,7 +120,7 @@ class ConfigFile:
     def __init__(self, path: Path, manager: ModelManager) -> None:
         self._path = path
         self._manager = manager
-        self._trouble = ""
+        self._troubles = Troubles(manager.count_disk_error)
 
     async def load(self) -> None:
         """Read the file and have its models served.
@@ -139,11 +141,11 @@ class ConfigFile:
         try:
             await self.load()
         except RequestError as error:
-            if str(error) != self._trouble:
+            place = CONFIG_FILE if isinstance(error.__cause__, OSError) else ""
+            if self._troubles.is_new(self._path, str(error), place=place):
                 _logger.warning("the model config is not changed: %s", error)
-            self._trouble = str(error)
             return
-        self._trouble = ""
+        self._troubles.over(self._path)
 
     def _read(self) -> ServerConfig | None:
         try:

@@ -10,6 +10,7 @@ from tfx_modules.serving.models.labels import check_labels
 from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.models.model_config import ModelConfig, ServerConfig
 from tfx_modules.serving.models.registry import Registry
+from tfx_modules.serving.models.trouble import not_counted
 from tfx_modules.serving.models.watcher import ModelWatcher
 
 _logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class ModelManager:
         loader: Executor,
         load: Callable[[Path], ServedModel],
         allow_labels_for_unavailable: bool = False,
+        count_disk_error: Callable[[str], None] = not_counted,
     ) -> None:
         """Prepare; there are no models yet.
 
@@ -33,12 +35,14 @@ class ModelManager:
             loader: one thread in which disk is read and models are loaded.
             load: makes a model from a folder; raises ModelLoadError.
             allow_labels_for_unavailable: whether a new label may name a version that is not available yet.
+            count_disk_error: called with the place whenever the disk does not give what is read.
         """
         self.config = ServerConfig()
         self._registry = registry
         self._loader = loader
         self._load = load
         self._allow = allow_labels_for_unavailable
+        self.count_disk_error = count_disk_error
         self._watchers: dict[str, ModelWatcher] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -84,7 +88,13 @@ class ModelManager:
     def _watch(self, model: ModelConfig) -> ModelWatcher:
         watcher = self._watchers.get(model.name)
         if watcher is None:
-            return ModelWatcher(config=model, registry=self._registry, loader=self._loader, load=self._load)
+            return ModelWatcher(
+                config=model,
+                registry=self._registry,
+                loader=self._loader,
+                load=self._load,
+                count_disk_error=self.count_disk_error,
+            )
         watcher.follow(model)
         return watcher
 

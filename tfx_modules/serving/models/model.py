@@ -1,6 +1,7 @@
 """Loads a SavedModel and runs its signatures, on arrays. Knows no protocol and no other version."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops that a model with its tokenizer inside uses
 from tensorflow.core.framework import tensor_shape_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.python.saved_model import loader_impl
 
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ManifestError
@@ -17,8 +19,11 @@ from tfx_modules.serving.exceptions import (
     InferenceError,
     InvalidRequestError,
     ModelLoadError,
+    ModelUnreadableError,
     SignatureNotFoundError,
 )
+from tfx_modules.serving.models.disk import check_readable
+from tfx_modules.serving.models.op_check import check_ops
 from tfx_modules.serving.specs import Array, PredictCall, Signature, TensorInfo, bytes_array
 
 SERVING_TAG = "serve"
@@ -26,6 +31,13 @@ SERVING_TAG = "serve"
 _INTERNAL = "__saved_model_"
 
 _v1: Any = tf.compat.v1
+# What TensorFlow makes of EACCES, of too many open files, and of errors that it has no name for, such as EIO.
+_DISK_ERRORS = (
+    tf.errors.PermissionDeniedError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnavailableError,
+    tf.errors.UnknownError,
+)
 
 
 @dataclass(frozen=True)
@@ -106,39 +118,77 @@ class ServedModel:
         return result
 
 
-def load_model(folder: Path, threads: Threads = Threads()) -> ServedModel:
+def load_model(folder: Path, threads: Threads = Threads(), *, allow_side_effect_ops: bool = False) -> ServedModel:
     """Load a SavedModel; where it has a manifest, its files are compared with that first.
 
     Args:
         folder: a version's.
         threads: how many there are to compute with, where this is the process' first model.
+        allow_side_effect_ops: load it also where its graph could read and write files, or run code.
 
     Raises:
+        ForbiddenOpError: the graph has such ops, and they are not allowed. Nothing of it has run.
+        ModelUnreadableError: files cannot be read now.
         ModelLoadError: the folder is incomplete, damaged, other than its manifest says, or uses ops that neither
             TensorFlow nor TensorFlow Text has.
     """
-    try:
+    with _failures(folder):
+        check_readable(folder)
         manifest.check(folder)
-    except ManifestError as error:
-        raise ModelLoadError(str(error)) from error
-    try:
-        model = _load(folder, threads)
-    # Which exceptions a damaged SavedModel raises is not documented: file, proto, key, attribute and value errors do.
-    except Exception as error:
-        raise ModelLoadError(f"cannot load {folder}: {type(error).__name__}: {_first_line(error)}") from error
+        model = _load(folder, threads, allow_side_effect_ops=allow_side_effect_ops)
     if not model.signatures:
         raise ModelLoadError(f"cannot load {folder}: it has no signatures; export with signatures={{...}}")
     return model
 
 
-def _load(folder: Path, threads: Threads) -> ServedModel:
+@contextmanager
+def _failures(folder: Path) -> Iterator[None]:
+    """Convert what a load raises: faults of the disk, which may pass, are told from faults of the model."""
+    try:
+        yield
+    except ModelLoadError:
+        raise
+    # Which exceptions a damaged SavedModel raises is not documented: file, proto, key, attribute and value errors do.
+    except Exception as error:
+        of_disk = _fault_of_disk(error, folder)
+        if of_disk:
+            raise ModelUnreadableError(f"{folder} cannot be read: {of_disk}") from error
+        if isinstance(error, ManifestError):
+            raise ModelLoadError(str(error)) from error
+        raise ModelLoadError(f"cannot load {folder}: {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _fault_of_disk(error: Exception, folder: Path) -> str:
+    """Return what the disk refuses; empty where it does not."""
+    cause = error.__cause__ if isinstance(error, ManifestError) else error
+    if isinstance(cause, OSError) and cause.errno is not None:  # TensorFlow raises OSErrors of its own, without
+        return str(cause)
+    if isinstance(error, _DISK_ERRORS):
+        return _first_line(error)
+    try:
+        check_readable(folder)  # TensorFlow says of some files that they are not there, when they could not be opened
+    except OSError as still:
+        return str(still)
+    except ModelLoadError:
+        pass
+    return ""
+
+
+def _load(folder: Path, threads: Threads, *, allow_side_effect_ops: bool) -> ServedModel:
     config = _v1.ConfigProto(
         intra_op_parallelism_threads=threads.intra_op, inter_op_parallelism_threads=threads.inter_op
     )
+    # As tf.compat.v1.saved_model.loader.load, which would parse the file anew: what is checked is what runs.
+    loader = loader_impl.SavedModelLoader(str(folder))
+    loaded = loader.get_meta_graph_def_from_tags([SERVING_TAG])
+    if not allow_side_effect_ops:
+        check_ops(loaded, folder)
     graph = tf.Graph()
     with graph.as_default():
         session = _v1.Session(graph=graph, config=config)
-        loaded = _v1.saved_model.loader.load(session, [SERVING_TAG], str(folder))
+        saver, _ = loader.load_graph(graph, [SERVING_TAG])
+        loader.restore_variables(session, saver)
+        loader.run_init_ops(session, [SERVING_TAG])
     # Copies, for the originals would keep the whole graph in memory once more.
     return ServedModel(session, {name: _copy(definition) for name, definition in loaded.signature_def.items()})
 

@@ -110,9 +110,9 @@ class Registry:
         self._models[name][version] = _Entry(VersionStatus(version, VersionState.AVAILABLE), model)
 
     def fail(self, name: str, version: int, *, error_code: str, error_message: str) -> None:
-        """Record that a version could not be loaded."""
+        """Record that a version could not be loaded, or not even read."""
         status = VersionStatus(version, VersionState.END, error_code, error_message)
-        self._models[name][version] = _Entry(status)
+        self._models.setdefault(name, {})[version] = _Entry(status)
 
     def retire(self, name: str, version: int) -> None:
         """Take a version out of service; it is unloaded when its last servable handle is released."""

@@ -8,15 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from tfx_modules.serving.exceptions import ModelLoadError, status_of
+from tfx_modules.serving.exceptions import ModelLoadError, ModelUnreadableError, status_of
 from tfx_modules.serving.memory import release_memory
 from tfx_modules.serving.models.disk import Fingerprint, VersionFolder, find_versions
 from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.models.model_config import ModelConfig
 from tfx_modules.serving.models.registry import Registry
+from tfx_modules.serving.models.trouble import Troubles, not_counted
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# Where on disk a fault was met, as the metrics name it.
+BASE_PATH = "base_path"
+VERSION = "version"
 
 _logger = logging.getLogger(__name__)
 
@@ -30,6 +35,8 @@ class ModelWatcher:
       Where none of those that the policy allows can be loaded, what was served before stays.
     - Deleting the newest version rolls back to the one before; deleting all that the policy allows ends the service.
     - A base path that cannot be read changes nothing: it may be a passing fault of a network disk.
+    - A version that is served stays, too, while its own folder cannot be read. One that is not served yet gets the
+      reason into its state, and is tried again at each poll.
     """
 
     def __init__(
@@ -39,6 +46,7 @@ class ModelWatcher:
         registry: Registry,
         loader: Executor,
         load: Callable[[Path], ServedModel],
+        count_disk_error: Callable[[str], None] = not_counted,
     ) -> None:
         """Prepare.
 
@@ -47,13 +55,14 @@ class ModelWatcher:
             registry: where versions are published.
             loader: one thread in which disk is read and models are loaded.
             load: makes a model from a folder; raises ModelLoadError.
+            count_disk_error: called with the place whenever the disk does not give what is read.
         """
         self.config = config
         self._registry = registry
         self._loader = loader
         self._load = load
         self._broken: dict[int, Fingerprint] = {}
-        self._unreadable = ""
+        self._troubles = Troubles(count_disk_error)
         self._missing: frozenset[int] = frozenset()
 
     @property
@@ -86,12 +95,23 @@ class ModelWatcher:
         try:
             found = await self._in_loader(find_versions, self.config.base_path)
         except OSError as error:
-            if str(error) != self._unreadable:  # say it once, not at every poll
+            if self._troubles.is_new(BASE_PATH, str(error), place=BASE_PATH):
                 _logger.warning("model %s: cannot read the base path: %s; it is polled again", self.name, error)
-            self._unreadable = str(error)
             return None
-        self._unreadable = ""
+        self._troubles.over(BASE_PATH)
+        for folder in found:
+            self._tell_of_trouble(folder)
         return found
+
+    def _tell_of_trouble(self, folder: VersionFolder) -> None:
+        """Log that a version that is served cannot be read any more."""
+        about = ("served", folder.version)
+        if not folder.trouble:
+            self._troubles.over(about)
+        elif folder.version in self._registry.available(self.name) and self._troubles.is_new(
+            about, folder.trouble, place=VERSION
+        ):
+            _logger.warning("model %s: version %d stays in service: %s", self.name, folder.version, folder.trouble)
 
     def _tell_of_missing(self, found: Sequence[VersionFolder]) -> None:
         missing = (self.config.policy.only or frozenset()) - {folder.version for folder in found}
@@ -111,21 +131,45 @@ class ModelWatcher:
 
     async def _try_to_load(self, folder: VersionFolder) -> bool:
         version = folder.version
-        if self._broken.get(version) == folder.fingerprint:
+        if version in self._broken and self._broken[version] == folder.fingerprint:
             return False
-        _logger.info("model %s: loading version %d", self.name, version)
-        self._registry.begin(self.name, version)
         try:
-            model = await self._in_loader(self._load, folder.path)
+            model = await self._load_now(folder)
         except ModelLoadError as error:
-            _logger.warning("model %s: version %d: %s", self.name, version, error)
-            self._broken[version] = folder.fingerprint
-            self._registry.fail(self.name, version, error_code=status_of(error).code, error_message=str(error))
+            self._record_failure(folder, error)
             return False
         self._broken.pop(version, None)
+        self._troubles.over(version)
         self._registry.publish(self.name, version, model)
         _logger.info("model %s: version %d is available", self.name, version)
         return True
+
+    async def _load_now(self, folder: VersionFolder) -> ServedModel:
+        """Load a version.
+
+        Raises:
+            ModelUnreadableError: its files cannot be read now.
+            ModelLoadError: they are no model that can be served.
+        """
+        if folder.trouble:
+            raise ModelUnreadableError(folder.trouble)
+        if folder.version not in self._troubles:  # else it is tried at each poll
+            _logger.info("model %s: loading version %d", self.name, folder.version)
+        self._registry.begin(self.name, folder.version)
+        try:
+            return await self._in_loader(self._load, folder.path)
+        except OSError as error:
+            raise ModelUnreadableError(f"{folder.path} cannot be read: {error}") from error
+
+    def _record_failure(self, folder: VersionFolder, error: ModelLoadError) -> None:
+        version, of_disk = folder.version, isinstance(error, ModelUnreadableError)
+        if of_disk:  # and may pass although no file changes
+            self._broken.pop(version, None)
+        else:
+            self._broken[version] = folder.fingerprint
+        if self._troubles.is_new(version, str(error), place=VERSION if of_disk else ""):
+            _logger.warning("model %s: version %d: %s", self.name, version, error)
+        self._registry.fail(self.name, version, error_code=status_of(error).code, error_message=str(error))
 
     async def _retire_all_but(self, chosen: Sequence[int]) -> None:
         retired = [version for version in self._registry.available(self.name) if version not in chosen]

@@ -101,6 +101,7 @@ class Metrics:
         self._runtime = Histogram(":tensorflow:serving:runtime_latency", "model_name", "API", "runtime")
         self._versions = Histogram(":bert_service:serving:version_latency", "model_name", "model_version")
         self._loads = Counter(":tensorflow:cc:saved_model:load_attempt_count", "model_path", "status")
+        self._disk_errors = Counter(":bert_service:serving:disk_error_count", "place")
         self._warm_ups = Histogram(":tensorflow:serving:model_warmup_latency", "model_path", "status")
         self._batches = Histogram(":tensorflow:serving:batching_session:processed_batch_size", limits=BATCH_LIMITS)
 
@@ -137,6 +138,11 @@ class Metrics:
         with self._lock:
             self._loads.add(path, "success" if success else "fail")
 
+    def disk_failed(self, place: str) -> None:
+        """Count a look at the disk that failed: at a ``base_path``, a ``version``'s folder, the ``config_file``."""
+        with self._lock:
+            self._disk_errors.add(place)
+
     def warmed(self, path: str, code: str, seconds: float) -> None:
         """Record how long the warm-up of a version's folder took, and how it ended: ``OK``, or the error's code."""
         with self._lock:
@@ -156,7 +162,8 @@ class Metrics:
         with self._lock:
             lines: list[str] = []
             counted = (self._requests, self._latency, self._runtime, self._versions, self._loads, self._warm_ups)
-            metrics: list[Counter | Histogram | Reading] = [*counted, self._batches, *self._readings]
+            others = (self._batches, self._disk_errors)
+            metrics: list[Counter | Histogram | Reading] = [*counted, *others, *self._readings]
             for metric in metrics:
                 lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
         return "\n".join(lines) + "\n"

@@ -1,1 +1,4 @@
-"""Checks API keys (``api_keys.py``) and limits concurrent requests (``admission.py``). Knows no protocol."""
+"""Checks API keys (``api_keys.py``), limits concurrent requests (``admission.py``), guards configs (``reload.py``).
+
+Knows no protocol.
+"""

@@ -16,6 +16,8 @@ from tests.tfx_modules.serving.load import Load, until
 from tfx_modules.serving.exceptions import ServerProcessError
 from tfx_modules.serving.process import ModelServerProcess
 
+ADMIN = "an-admins-key-of-this-test"
+
 
 class Site:
     """Two models on disk, a config file, and a server that follows it."""
@@ -48,7 +50,8 @@ class Site:
         request = model_management_pb2.ReloadConfigRequest()
         text_format.Parse(config, request.config)
         with grpc.insecure_channel(self.server.grpc_address) as channel:
-            model_service_pb2_grpc.ModelServiceStub(channel).HandleReloadConfigRequest(request, timeout=30)
+            stub = model_service_pb2_grpc.ModelServiceStub(channel)
+            stub.HandleReloadConfigRequest(request, timeout=30, metadata=(("authorization", f"Bearer {ADMIN}"),))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +101,11 @@ def fixed(tmp_path_factory: pytest.TempPathFactory, publish: Publish) -> Iterato
     for name, version in ((MODEL, 1), (MODEL, 2), ("other", 9)):
         (made.folder / name).mkdir(exist_ok=True)
         publish(made.folder / name, version)
-    made.server = ModelServerProcess(model_base_path=made.folder / MODEL, model_name=MODEL, poll_seconds=0.1)
+    (made.folder / "admins").write_text(ADMIN)
+    flags = ["--allow_reload_config", f"--admin_api_key_file={made.folder / 'admins'}"]
+    made.server = ModelServerProcess(
+        model_base_path=made.folder / MODEL, model_name=MODEL, poll_seconds=0.1, flags=flags
+    )
     with made.server:
         yield made
 
