@@ -146,8 +146,12 @@ def test_a_run_by_hand_may_remove_more_at_once_and_trust_the_clock(
     settings: Settings, conf: dict[str, object] | None, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[RetentionOptions] = []
-    report = RetentionReport(dry_run=False, table="", totals={})
-    monkeypatch.setattr(RetentionClient, "run", lambda _, __, options: asked.append(options) or report)
+
+    def run(_: RetentionClient, __: RetentionRequest, options: RetentionOptions) -> RetentionReport:
+        asked.append(options)
+        return RetentionReport(dry_run=False, table="", totals={})
+
+    monkeypatch.setattr(RetentionClient, "run", run)
     task = RetentionOperator(task_id="retention", settings=settings, module_root=MODULE_ROOT)
     context: Any = {"dag_run": SimpleNamespace(run_type=DagRunType.SCHEDULED, conf=conf)}
 
