@@ -1,1 +1,1 @@
-"""Code that several packages share: the parent-death signal, addresses of databases, the command's name."""
+"""Code that several packages share: the parent-death signal, file locks and atomic writes, databases, the program."""

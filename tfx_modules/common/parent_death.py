@@ -13,7 +13,13 @@ def die_with(parent: int) -> None:
 
     Args:
         parent: process id of the parent; if it has ended already, this process exits at once.
+
+    Raises:
+        OSError: the kernel refused.
     """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error)}")
     if os.getppid() != parent:  # it ended before the signal was set
         os._exit(_PARENT_GONE)

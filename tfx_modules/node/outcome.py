@@ -3,10 +3,11 @@
 import dataclasses
 import enum
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from tfx_modules.common.files import write_atomically
 
 FORMAT = 1
 """Version of the outcome's form."""
@@ -64,7 +65,4 @@ class Outcome:
     def write(self, path: Path) -> None:
         """Write the outcome; a reader sees all of it or none."""
         fields = {"format": FORMAT, **dataclasses.asdict(self), "state": self.state.value}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        part.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_atomically(path, json.dumps(fields, indent=1) + "\n")

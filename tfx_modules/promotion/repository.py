@@ -7,11 +7,11 @@ whoever moves a folder holds the ledger's lock.
 
 import hashlib
 import logging
-import os
 import shutil
 import uuid
 from pathlib import Path
 
+from tfx_modules.common.files import sync, sync_tree
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ModelRepositoryError
 
@@ -51,7 +51,7 @@ class ModelRepository:
         self.withdrawn.mkdir(parents=True, exist_ok=True)
         shutil.copytree(model, staged)
         made = manifest.write(staged)
-        _sync(staged)
+        sync_tree(staged)
         return staged, made
 
     def discard(self, key: str) -> None:
@@ -66,7 +66,7 @@ class ModelRepository:
     def publish(self, staged: Path, version: int) -> None:
         """Give a staged model its version number, by a rename; it is not served yet."""
         staged.rename(self.withdrawn / str(version))
-        _sync_folder(self.withdrawn)
+        sync(self.withdrawn)
 
     def versions(self) -> frozenset[int]:
         """Return the numbers of all folders."""
@@ -118,8 +118,8 @@ class ModelRepository:
     def _move(self, version: int, source: Path, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
         (source / str(version)).rename(target / str(version))
-        _sync_folder(target)
-        _sync_folder(source)
+        sync(target)
+        sync(source)
         _logger.info("version %d: moved from %s to %s", version, source, target)
 
 
@@ -131,21 +131,3 @@ def _numbers(folder: Path) -> frozenset[int]:
     if not folder.is_dir():
         return frozenset()
     return frozenset(int(path.name) for path in folder.iterdir() if path.name.isascii() and path.name.isdecimal())
-
-
-def _sync(folder: Path) -> None:
-    """Flush files and folders to the disk (fsync), so that a version's folder is never there without its files."""
-    for path in (*folder.rglob("*"), folder):
-        if path.is_dir():
-            _sync_folder(path)
-        else:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

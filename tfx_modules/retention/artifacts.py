@@ -18,7 +18,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfx_modules.retention.disk import changed_at, empty_trash, locked, remove, size_of
+from tfx_modules.common.files import locked
+from tfx_modules.retention.disk import changed_at, empty_trash, remove, size_of
 from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.store import rows
 from tfx_modules.retention.store.database import MetadataDatabase

@@ -1,12 +1,10 @@
-"""Measures the size and age of files and folders, locks files, and removes folders in one step."""
+"""Measures the size and age of files and folders, and removes folders in one step."""
 
 import datetime as dt
-import fcntl
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 _TRASH = ".trash"
@@ -41,15 +39,6 @@ def _moment_of(path: Path, take: Callable[[os.stat_result], float]) -> dt.dateti
         return dt.datetime.fromtimestamp(take(path.lstat()), tz=dt.timezone.utc)
     except FileNotFoundError:
         return _END_OF_TIME
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Hold a lock that one process has at a time; others wait. The kernel frees the lock of a process that dies."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def remove(path: Path, folder: Path) -> None:

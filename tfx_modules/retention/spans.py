@@ -9,7 +9,8 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tfx_modules.retention.disk import changed_at, locked, size_of, written_at
+from tfx_modules.common.files import locked
+from tfx_modules.retention.disk import changed_at, size_of, written_at
 from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.versions import UNFINISHED
 

@@ -2,21 +2,26 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
+from docker.types import DeviceRequest, LogConfig, Mount
 from docker.utils import kwargs_from_env
 from requests import RequestException
 
-from airflow_bert_service.clients.process import KILL_AFTER_SECONDS
+from airflow_bert_service.clients.process import KILL_AFTER_SECONDS, lines_of
 from airflow_bert_service.exceptions import ContainerError
-from airflow_bert_service.nodes.container import NodeContainer
+from airflow_bert_service.nodes.container import ContainerMount, NodeContainer
 from airflow_bert_service.nodes.request import NodeRequest
 
+LABEL = "bert-service"
+"""Prefix of the names of the containers' labels."""
+VARIABLES = {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108 (the container's own)
+"""What nodes in containers get beside the image's own: none of Airflow's. The user need not be one that the
+image knows, and has no home then."""
 ENGINE_SECONDS = 60.0
 """How long the engine may take to answer; not how long a node runs."""
 _SIGNALLED = 128  # a code above: the signal that ended the node, as shells count
@@ -40,77 +45,26 @@ _REMEDIES: Mapping[str, str] = {
 """What to do, by a part of the engine's or its client's message in lower case; the first match counts."""
 
 
-class EngineClient(APIClient):  # type: ignore[misc]
-    """Client of a Docker engine, for one node's container.
-
-    It adds what Airflow's DockerOperator has no argument for: an init process (without one the node is the first
-    process, which the kernel spares signals), no new privileges, the exit code, and not to start it when the
-    task was cancelled meanwhile.
-    """
-
-    cancelled = False
-    exit_code = 0
-
-    def pull(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        """Pull an image; yield the engine's progress messages.
-
-        Raises:
-            DockerException: The pull failed, or the task was cancelled meanwhile. The engine reports a failure among
-                its progress messages, where DockerOperator ignores it.
-        """
-        try:
-            answers = super().pull(*args, **kwargs)
-        except APIError as error:
-            raise DockerException(f"{_NO_IMAGE}: {error.explanation}") from error
-        for answer in answers:
-            self._go_on()
-            if isinstance(answer, dict) and "error" in answer:
-                raise DockerException(f"{_NO_IMAGE}: {answer['error']}")
-            yield answer
-
-    def create_host_config(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the container's host configuration: with an init process, and without new privileges."""
-        return super().create_host_config(*args, **kwargs, init=True, security_opt=["no-new-privileges:true"])
-
-    def start(self, *args: Any, **kwargs: Any) -> None:
-        """Start a container, unless the task was cancelled."""
-        self._go_on()
-        super().start(*args, **kwargs)
-
-    def wait(self, container: Any, *args: Any, **kwargs: Any) -> Any:
-        """Wait for a container's end, and keep its exit code."""
-        answer = super().wait(container, *args, **kwargs)
-        self.exit_code = int(answer["StatusCode"])
-        return answer
-
-    def _go_on(self) -> None:
-        if self.cancelled:
-            raise DockerException(_CANCELLED)
-
-
 class ContainerTransport:
-    """Runs the node command in a container. One object runs one node.
+    """Makes, watches and removes the container that the node command runs in. One object runs one node.
 
-    It imports TensorFlow anew each time, as a fresh process does. The container is made and watched by whoever is given
-    as ``operate``: Airflow's DockerOperator.
+    It imports TensorFlow anew each time, as a fresh process does. The container runs as the task's own user.
 
     Args:
         container: What it is made of.
-        labels: By which containers of this task are known, whichever try started them.
-        operate: Called with a client and the node command; returns when the container has ended.
+        module_root: Folder that holds ``tfx_modules``; the container's working folder.
+        labels: By which containers of this task are known, whichever try started them; names without :data:`LABEL`.
+        try_number: The task's; a label too.
     """
 
     def __init__(
-        self,
-        *,
-        container: NodeContainer,
-        labels: Mapping[str, str],
-        operate: Callable[[EngineClient, list[str]], None],
+        self, *, container: NodeContainer, module_root: Path, labels: Mapping[str, str], try_number: int
     ) -> None:
         self._container = container
-        self._labels = labels
-        self._operate = operate
-        self._client: EngineClient | None = None
+        self._module_root = module_root
+        self._labels = {f"{LABEL}.{name}": value for name, value in labels.items()}
+        self._try_label = {f"{LABEL}.try-number": str(try_number)}
+        self._connected = False
         self._running = False
         self._cancelled = False
 
@@ -119,7 +73,8 @@ class ContainerTransport:
 
         Args:
             request: What to run; written to a file beside the outcome.
-            log: Called with what there is to say of the container. The node's own output is ``operate``'s to pass on.
+            log: Called with every line of the node's output, without its line end, and with what there is to say of
+                the container.
 
         Returns:
             The exit code; negative: the signal that ended it.
@@ -132,15 +87,17 @@ class ContainerTransport:
         self._running = True
         try:
             with _connect(self._container) as client:
-                self._client = client
-                self._work(client, path, log)
+                self._connected = True
+                self._remove_earlier(client, log)
+                self._bring_image(client, log)
+                code = self._run_container(client, path, log)
         except _FAULTS as error:
             if self._cancelled:
                 return -signal.SIGKILL
             raise self._error(error) from error
         finally:
             self._running = False
-        return self._code(client, request, log)
+        return self._exit_code(code, request, log)
 
     def cancel(self) -> None:
         """Stop the container: ask it to, then force it after ``KILL_AFTER_SECONDS``.
@@ -149,34 +106,93 @@ class ContainerTransport:
         container is removed. Or it is called after a time-out has thrown :meth:`run` out of the middle of its work.
         """
         self._cancelled = True
-        if self._client is None:
+        if not self._connected:
             return
-        self._client.cancelled = True
         try:
             # A client of its own: the other one may have been interrupted while it held its lock.
             with _connect(self._container) as client:
                 for container in self._found(client):
-                    with suppress(NotFound):  # it ended, and is gone by now
-                        client.stop(container, timeout=int(KILL_AFTER_SECONDS))
+                    _stop(client, container)
                     if not self._running:
                         _remove(client, container)
         except _FAULTS as error:
             raise self._error(error) from error
 
-    def _work(self, client: EngineClient, request: Path, log: Callable[[str], None]) -> None:
-        client.cancelled = self._cancelled  # the signal may have come before there was a client
+    def _remove_earlier(self, client: APIClient, log: Callable[[str], None]) -> None:
+        """Remove containers of earlier tries: their worker was killed, and two tries must not run at the same time."""
         for earlier in self._found(client):
-            # Its worker was killed before it could remove it; two tries must not run at the same time.
             log(f"removing container {earlier[:12]} of an earlier try")
             _remove(client, earlier)
-        self._operate(client, [self._container.python, "-m", "tfx_modules.node", str(request)])
 
-    def _found(self, client: EngineClient) -> list[str]:
+    def _found(self, client: APIClient) -> list[str]:
         labels = [f"{name}={value}" for name, value in self._labels.items()]
         return [str(found["Id"]) for found in client.containers(all=True, filters={"label": labels})]
 
-    def _code(self, client: EngineClient, request: NodeRequest, log: Callable[[str], None]) -> int:
-        code = client.exit_code
+    def _bring_image(self, client: APIClient, log: Callable[[str], None]) -> None:
+        """Pull the image where the engine does not have it."""
+        try:
+            client.inspect_image(self._container.image)
+        except NotFound:
+            self._pull(client, log)
+
+    def _pull(self, client: APIClient, log: Callable[[str], None]) -> None:
+        log(f"::group::Pulling image {self._container.image}")  # Airflow's UI folds it
+        said: dict[str, str] = {}
+        try:
+            answers = client.pull(self._container.image, stream=True, decode=True)
+        except APIError as error:
+            raise DockerException(f"{_NO_IMAGE}: {error.explanation}") from error
+        for answer in answers:
+            self._raise_if_cancelled()
+            if "error" in answer:
+                raise DockerException(f"{_NO_IMAGE}: {answer['error']}")
+            layer, status = answer.get("id", ""), answer.get("status", "")
+            if said.get(layer) != status:  # the engine repeats it with every part of a layer
+                said[layer] = status
+                log(f"{layer}: {status}" if layer else status)
+        log("::endgroup::")
+
+    def _run_container(self, client: APIClient, request: Path, log: Callable[[str], None]) -> int:
+        """Run the container to its end, and remove it; return its exit code as the engine counts."""
+        log(f"starting a container of image {self._container.image}")
+        container = str(client.create_container(**self._specification(client, request))["Id"])
+        try:
+            output = client.attach(container, stdout=True, stderr=True, stream=True)
+            self._raise_if_cancelled()
+            client.start(container)
+            if self._cancelled:  # the signal came before the engine had started it: there was nothing to stop
+                _stop(client, container)
+            for line in lines_of(output):
+                log(line)
+            return int(client.wait(container)["StatusCode"])
+        finally:
+            _remove(client, container)
+
+    def _specification(self, client: APIClient, request: Path) -> dict[str, object]:
+        chosen = self._container
+        return {
+            "image": chosen.image,
+            "command": [chosen.python, "-m", "tfx_modules.node", str(request)],
+            "user": f"{os.getuid()}:{os.getgid()}",
+            "working_dir": str(self._module_root),
+            "environment": VARIABLES,
+            "labels": {**self._labels, **self._try_label},
+            "host_config": client.create_host_config(
+                mounts=[_docker_mount(mount) for mount in chosen.mounts],
+                network_mode=chosen.network or None,
+                mem_limit=chosen.memory or None,
+                device_requests=_device_requests(chosen.gpus),
+                init=True,  # else the node is the first process, which the kernel spares signals
+                security_opt=["no-new-privileges:true"],
+                log_config=LogConfig(type=LogConfig.types.JSON),  # goes with the container
+            ),
+        }
+
+    def _raise_if_cancelled(self) -> None:
+        if self._cancelled:
+            raise DockerException(_CANCELLED)
+
+    def _exit_code(self, code: int, request: NodeRequest, log: Callable[[str], None]) -> int:
         if code == _SIGNALLED + signal.SIGKILL and self._container.memory and not self._cancelled:
             # The engine knows whether memory was the reason, but not always at this moment.
             log(f"the node was killed, perhaps because it took more than container_memory, {self._container.memory}")
@@ -197,13 +213,27 @@ class ContainerTransport:
         )
 
 
-def _connect(container: NodeContainer) -> EngineClient:
+def _connect(container: NodeContainer) -> APIClient:
     """Connect to the engine, with TLS where the environment asks for it as it does for Docker's own client."""
     given = {"DOCKER_HOST": container.engine} if container.engine else {}
-    return EngineClient(**kwargs_from_env({**os.environ, **given}), timeout=ENGINE_SECONDS)
+    return APIClient(**kwargs_from_env({**os.environ, **given}), timeout=ENGINE_SECONDS)
 
 
-def _remove(client: EngineClient, container: str) -> None:
+def _docker_mount(mount: ContainerMount) -> Mount:
+    kind = "bind" if mount.source.startswith("/") else "volume"
+    return Mount(target=str(mount.target), source=mount.source, type=kind, read_only=mount.read_only)
+
+
+def _device_requests(gpus: int) -> list[DeviceRequest] | None:
+    return [DeviceRequest(count=gpus, capabilities=[["gpu"]])] if gpus else None
+
+
+def _stop(client: APIClient, container: str) -> None:
+    with suppress(NotFound):  # it ended, and is gone by now
+        client.stop(container, timeout=int(KILL_AFTER_SECONDS))
+
+
+def _remove(client: APIClient, container: str) -> None:
     try:
         client.remove_container(container, force=True)
     except APIError as error:

@@ -5,7 +5,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
@@ -58,7 +58,7 @@ class SubprocessTransport:
             if self._cancelled:
                 # The signal came while the process was being started.
                 self.cancel()
-            for line in _lines(_output(self._process), self._process.pid):
+            for line in lines_of(_chunks(_output(self._process), self._process.pid)):
                 log(line)
             _end_group(self._process.pid)
             return self._reap(self._process)
@@ -116,21 +116,28 @@ def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
     return cast(IO[bytes], process.stdout)  # it was started with a pipe
 
 
-def _lines(stream: IO[bytes], pid: int) -> Iterator[str]:
-    """Yield lines until the stream ends, or the process has ended and all that it wrote is read.
+def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines of an output that comes in chunks, each as soon as its end is there.
 
-    A process that the node left behind may hold the stream open; nobody waits for it.
+    Args:
+        chunks: The output as it came; a chunk may end in the middle of a line, or of a character.
+
+    Yields:
+        Lines without their ends; what follows the last line end, too. Bytes that are not UTF-8 are escaped.
     """
     rest = b""
-    for chunk in _chunks(stream, pid):
+    for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield _text(line)
+        yield from map(_text, lines)
     if rest:
         yield _text(rest)
 
 
 def _chunks(stream: IO[bytes], pid: int) -> Iterator[bytes]:
+    """Yield an output until the stream ends, or the process has ended and all that it wrote is read.
+
+    A process that the node left behind may hold the stream open; nobody waits for it.
+    """
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
         while True:

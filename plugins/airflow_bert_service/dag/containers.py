@@ -7,11 +7,10 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.container import ContainerMount, NodeContainer, mount_of
 from airflow_bert_service.nodes.request import GpuUse
 from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
+from airflow_bert_service.settings.databases import sqlite_file
 from airflow_bert_service.settings.gpu import check_nodes
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.settings import Settings
-
-_SQLITE = "sqlite:///"
 
 
 def check_containers(plan: PipelinePlan, settings: Settings) -> None:
@@ -69,8 +68,8 @@ def _mounts(plan: PipelinePlan, settings: Settings) -> tuple[ContainerMount, ...
 def _written(settings: Settings) -> Iterator[tuple[str, Path]]:
     yield "state", settings.state
     for name, address in (("metadata", settings.metadata), ("ledger", settings.ledger)):
-        if address.startswith(_SQLITE):
-            yield name, Path(address.removeprefix(_SQLITE))
+        if (file := sqlite_file(address)) is not None:
+            yield name, file
 
 
 def _read(plan: PipelinePlan, settings: Settings) -> Iterator[Path]:

@@ -77,10 +77,10 @@ class AirflowDagRunner:
         container = node_container(node, plan, self._config.settings)
         if container is None:
             return TfxNodeOperator(environment=environment, **arguments)
-        # Imported here: without such nodes, parsing a DAG file needs neither Docker's client nor its provider.
+        # Imported here: without such nodes, parsing a DAG file does not need Docker's client.
         from airflow_bert_service.operators.node_container import TfxNodeDockerOperator
 
-        return TfxNodeDockerOperator(node_environment=environment, node_container=container, **arguments)
+        return TfxNodeDockerOperator(environment=environment, container=container, **arguments)
 
 
 def node_environment(plan: PipelinePlan, settings: Settings) -> NodeEnvironment:

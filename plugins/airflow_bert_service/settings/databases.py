@@ -1,4 +1,4 @@
-"""Whether the databases fit the executor: SQLite is for one machine.
+"""Tells the kinds of databases apart, and whether they fit the executor: SQLite is for one machine.
 
 With the LocalExecutor everything runs on the machine that holds the file. Any other executor may run tasks elsewhere,
 where the file is another one, or lies on a network file system, whose locks SQLite cannot rely on
@@ -7,13 +7,15 @@ where the file is another one, or lies on a network file system, whose locks SQL
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.settings.reading.limits import Limit
 
 CONNECTION = "conn:"
 """What an address begins with that is the id of an Airflow connection."""
-_SCHEMES = ("sqlite:///", "postgresql://", CONNECTION)
+_SQLITE = "sqlite:///"
+_SCHEMES = (_SQLITE, "postgresql://", CONNECTION)
 _LOCAL = "LocalExecutor"
 
 
@@ -35,6 +37,15 @@ class DatabaseAddress(Limit):
     def told(self, value: str) -> str:
         """Return what a message says of an address that is not allowed."""
         return f"has the scheme {value.partition(':')[0]!r}"
+
+
+def sqlite_file(address: str) -> Path | None:
+    """Return the file of an SQLite database; None: the address is of another kind.
+
+    Args:
+        address: As the settings have it: ``sqlite:///PATH``, ``postgresql://...`` or ``conn:ID``.
+    """
+    return Path(address.removeprefix(_SQLITE)) if address.startswith(_SQLITE) else None
 
 
 def check_databases(executors: str, databases: Mapping[str, str]) -> None:

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow_bert_service.dag.config import AirflowPipelineConfig, NodeSettings
 from airflow_bert_service.dag.runner import AirflowDagRunner
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.nodes.container import ContainerMount
+from airflow_bert_service.nodes.container import ALL_GPUS, ContainerMount
 from airflow_bert_service.nodes.request import GpuUse
-from airflow_bert_service.operators.node_container import VARIABLES, TfxNodeDockerOperator
+from airflow_bert_service.operators.node_container import TfxNodeDockerOperator
 from airflow_bert_service.pipeline.plan import load_plan
 from airflow_bert_service.runs.mode import full_only
 from airflow_bert_service.settings.settings import settings_from
@@ -41,17 +40,21 @@ def trainer(dag: DAG) -> TfxNodeDockerOperator:
 
 
 def test_by_default_no_node_runs_in_a_container(tmp_path: Path) -> None:
-    assert not [task for task in dag_with(tmp_path, {}).tasks if isinstance(task, DockerOperator)]
+    assert not [task for task in dag_with(tmp_path, {}).tasks if isinstance(task, TfxNodeDockerOperator)]
 
 
-def test_the_named_nodes_do_and_are_docker_operators_to_airflow(tmp_path: Path) -> None:
+def test_the_named_nodes_do(tmp_path: Path) -> None:
     dag = dag_with(tmp_path, {**TRAINER, "container_nodes": "Trainer, StatisticsGen"})
-    assert [task.task_id for task in dag.tasks if isinstance(task, DockerOperator)] == ["StatisticsGen", "Trainer"]
+    assert [task.task_id for task in dag.tasks if isinstance(task, TfxNodeDockerOperator)] == [
+        "StatisticsGen",
+        "Trainer",
+    ]
     task = trainer(dag)
     assert (task.parameters, task.use_cache, task.gpu) == ({"train_args": "c"}, "True", GpuUse.WANTED)
-    assert (task.image, task.network_mode, task.mem_limit) == ("bert-service/worker:local", None, None)
-    assert (task.device_requests, task.environment) == (None, VARIABLES)
-    assert task.node_container.python == "/opt/bert-service/.venv/tfx/bin/python"
+    container = task.container
+    assert (container.image, container.network, container.memory) == ("bert-service/worker:local", "", "")
+    assert (container.gpus, container.engine) == (0, "")
+    assert container.python == "/opt/bert-service/.venv/tfx/bin/python"
 
 
 def test_each_key_reaches_the_container(tmp_path: Path) -> None:
@@ -64,31 +67,24 @@ def test_each_key_reaches_the_container(tmp_path: Path) -> None:
         "container_gpus": "2",
         "container_engine": "tcp://127.0.0.1:2375",
     }
-    task = trainer(dag_with(tmp_path, {**TRAINER, **keys}))
-    assert task.node_container.mounts == (
+    container = trainer(dag_with(tmp_path, {**TRAINER, **keys})).container
+    assert container.mounts == (
         ContainerMount("bert_state", state),
         ContainerMount("/data/encoders", Path("/encoders"), read_only=True),
     )
-    assert [(m["Type"], m["Source"], m["Target"], m["ReadOnly"]) for m in task.mounts] == [
-        ("volume", "bert_state", str(state), False),
-        ("bind", "/data/encoders", "/encoders", True),
-    ]
-    assert (task.network_mode, task.mem_limit) == ("backend", "8g")
-    assert task.device_requests is not None
-    assert [(r["Count"], r["Capabilities"]) for r in task.device_requests] == [(2, [["gpu"]])]
-    assert (task.node_container.python, task.node_container.engine) == ("/usr/bin/python3.10", "tcp://127.0.0.1:2375")
+    assert (container.network, container.memory, container.gpus) == ("backend", "8g", 2)
+    assert (container.python, container.engine) == ("/usr/bin/python3.10", "tcp://127.0.0.1:2375")
 
 
 def test_gpus_are_asked_for_by_nodes_that_are_for_one(tmp_path: Path) -> None:
     dag = dag_with(tmp_path, {**TRAINER, "container_nodes": "StatisticsGen,Trainer", "container_gpus": "ALL"})
-    asked = {task.task_id: task.device_requests for task in dag.tasks if isinstance(task, DockerOperator)}
-    assert asked["StatisticsGen"] is None
-    assert [request["Count"] for request in asked["Trainer"] or []] == [-1]
+    asked = {task.task_id: task.container.gpus for task in dag.tasks if isinstance(task, TfxNodeDockerOperator)}
+    assert asked == {"StatisticsGen": 0, "Trainer": ALL_GPUS}
 
 
 def test_by_default_nodes_see_the_state_and_of_the_project_what_they_read(tmp_path: Path) -> None:
     project = tmp_path / "project"
-    mounts = trainer(dag_with(tmp_path, TRAINER)).node_container.mounts
+    mounts = trainer(dag_with(tmp_path, TRAINER)).container.mounts
     assert [str(mount) for mount in mounts] == [
         f"{tmp_path}/var:{tmp_path}/var",
         f"{project}/tfx_modules:{project}/tfx_modules:ro",
@@ -99,7 +95,7 @@ def test_by_default_nodes_see_the_state_and_of_the_project_what_they_read(tmp_pa
 
 def test_what_is_below_the_state_folder_is_not_mounted_twice(tmp_path: Path) -> None:
     keys = {"state": str(tmp_path), "holdout": "data/letters-v3.csv"}
-    mounts = trainer(dag_with(tmp_path, {**TRAINER, **keys})).node_container.mounts
+    mounts = trainer(dag_with(tmp_path, {**TRAINER, **keys})).container.mounts
     assert [str(mount) for mount in mounts] == [f"{tmp_path}:{tmp_path}"]
 
 
@@ -178,9 +174,7 @@ print(sorted({"docker", "airflow.providers.docker.operators.docker"} & set(sys.m
 """
 
 
-@pytest.mark.parametrize(
-    ("named", "imported"), [((), "[]"), (("Trainer",), "['airflow.providers.docker.operators.docker', 'docker']")]
-)
+@pytest.mark.parametrize(("named", "imported"), [((), "[]"), (("Trainer",), "['docker']")])
 def test_parsing_imports_docker_only_where_a_node_runs_in_a_container(
     tmp_path: Path, named: tuple[str, ...], imported: str
 ) -> None:

@@ -18,11 +18,12 @@ import pytest
 from airflow.models.xcom import XComModel
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from airflow.utils.session import create_session
+from airflow_bert_service.clients.container import VARIABLES
 from airflow_bert_service.exceptions import BertServiceError, ContainerError, NodeCancelledError, OutcomeError
 from airflow_bert_service.nodes.container import ContainerMount, NodeContainer
 from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.nodes.request import GpuUse
-from airflow_bert_service.operators.node_container import VARIABLES, TfxNodeDockerOperator
+from airflow_bert_service.operators.node_container import TfxNodeDockerOperator
 from airflow_bert_service.runs.xcom import FAILURE, REPORT, VERDICT
 from sqlalchemy import select
 
@@ -88,8 +89,8 @@ def operator(
     return TfxNodeDockerOperator(
         task_id="Trainer",
         tfx_node="Trainer",
-        node_environment=replace(place, metadata="postgresql://tfx:open-sesame@db/mlmd"),
-        node_container=replace(container, **(changes or {})),
+        environment=replace(place, metadata="postgresql://tfx:open-sesame@db/mlmd"),
+        container=replace(container, **(changes or {})),
         parameters={"act": act, **(parameters or {})},
         **arguments,
     )

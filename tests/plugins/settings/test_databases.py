@@ -1,8 +1,10 @@
 """SQLite is refused where tasks may run on several machines."""
 
+from pathlib import Path
+
 import pytest
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.settings.databases import check_databases
+from airflow_bert_service.settings.databases import check_databases, sqlite_file
 from airflow_bert_service.settings.settings import load_settings
 
 FILE, SERVER = "sqlite:////srv/var/ledger.db", "postgresql://tfx:secret@db/ledger"
@@ -34,3 +36,8 @@ def test_the_settings_are_checked_when_a_dag_file_reads_them(monkeypatch: pytest
 
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__LEDGER", SERVER)
     assert load_settings().ledger == SERVER
+
+
+def test_the_file_of_a_database_that_has_one() -> None:
+    assert sqlite_file(FILE) == Path("/srv/var/ledger.db")
+    assert (sqlite_file(SERVER), sqlite_file("conn:ledger")) == (None, None)

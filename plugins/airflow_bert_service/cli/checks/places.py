@@ -9,10 +9,10 @@ from pathlib import Path
 
 from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.installation import program
+from airflow_bert_service.settings.databases import sqlite_file
 from airflow_bert_service.settings.settings import FeedName, Settings
 
 _SECONDS = 5.0
-_SQLITE = "sqlite:///"
 _CONNECTIONS = {
     FeedName.FILES: "files_conn_id",
     FeedName.SQL: "sql_conn_id",
@@ -23,11 +23,7 @@ _CONNECTIONS = {
 def folders(settings: Settings) -> Iterator[Finding]:
     """Check that the folders that runs write to are writable."""
     wanted = [settings.state, settings.models, settings.spans, settings.pipeline_root, settings.outcomes]
-    wanted += [
-        Path(address.removeprefix(_SQLITE)).parent
-        for address in (settings.metadata, settings.ledger)
-        if address.startswith(_SQLITE)
-    ]
+    wanted += [file.parent for file in map(sqlite_file, (settings.metadata, settings.ledger)) if file is not None]
     for folder in dict.fromkeys(wanted):
         finding = _folder(folder)
         if finding.is_wrong or folder == settings.state:

@@ -1,0 +1,51 @@
+"""Locks, atomic writes and flushes for files that several processes share."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold a lock that one process has at a time; others wait.
+
+    Args:
+        file: the lock's file, made where it is missing and left behind empty. The kernel frees the lock of a process
+            that dies.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Write a file, and its folder where it is missing; a reader sees all of the text, or what was there before.
+
+    It is not flushed to the disk: after a power failure the file may lack its content.
+
+    Args:
+        file: the file to make, or to replace.
+        text: its content, written as UTF-8.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or a folder's entries, to the disk (fsync)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush a folder with all files and folders below it to the disk, itself last."""
+    for path in (*folder.rglob("*"), folder):
+        sync(path)
