@@ -21,19 +21,22 @@ def locked(file: Path) -> Iterator[None]:
         yield
 
 
-def write_atomically(file: Path, text: str) -> None:
+def write_atomically(file: Path, text: str, *, durable: bool = False) -> None:
     """Write a file, and its folder where it is missing; a reader sees all of the text, or what was there before.
-
-    It is not flushed to the disk: after a power failure the file may lack its content.
 
     Args:
         file: the file to make, or to replace.
         text: its content, written as UTF-8.
+        durable: whether to flush it to the disk. Without that, the file may lack its content after a power failure.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")
+    if durable:
+        sync(part)
     part.replace(file)
+    if durable:
+        sync(file.parent)
 
 
 def sync(path: Path) -> None:

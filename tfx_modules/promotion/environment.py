@@ -5,12 +5,12 @@ change one by what another says compares their ids first, since an address of an
 looks like any other. ``tfx_modules.retention.safety`` and the Pusher's node give copies to the places that have none.
 """
 
-import os
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfx_modules.common.files import write_atomically
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError
 
 MARKER = ".environment"
@@ -79,10 +79,4 @@ def read_marker(folder: Path) -> str | None:
 
 def write_marker(folder: Path, environment: str) -> None:
     """Give a folder its id, in one step; the folder is made where it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = folder / f"{MARKER}-{uuid.uuid4().hex}"
-    with made.open("w", encoding="utf-8") as file:
-        file.write(f"{environment}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    made.rename(folder / MARKER)
+    write_atomically(folder / MARKER, f"{environment}\n", durable=True)

@@ -34,7 +34,7 @@ class DatabaseAddress(Limit):
         """Tell whether an address is allowed."""
         return value.startswith(_SCHEMES)
 
-    def told(self, value: str) -> str:
+    def problem(self, value: str) -> str:
         """Return what a message says of an address that is not allowed."""
         return f"has the scheme {value.partition(':')[0]!r}"
 

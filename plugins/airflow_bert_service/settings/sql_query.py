@@ -32,7 +32,7 @@ class DayQuery(Limit):
         """Tell whether a query is allowed."""
         return not _missing(value)
 
-    def told(self, value: str) -> str:
+    def problem(self, value: str) -> str:
         """Return what a message says of a query that is not allowed."""
         return f"is {value!r}; missing: {', '.join(_missing(value))}"
 

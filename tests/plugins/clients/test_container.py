@@ -160,7 +160,7 @@ def transport(engine: Engine, **changes: Any) -> ContainerTransport:
 
 
 def request(folder: Path) -> NodeRequest:
-    places = {"pipeline": folder / "p.json", "code_version": "c", "pipeline_root": folder, "outcome": folder / "o.json"}
+    places = {"pipeline": folder / "p.json", "pipeline_root": folder, "outcome": folder / "o.json"}
     return NodeRequest(
         node="Trainer",
         run_id="r",

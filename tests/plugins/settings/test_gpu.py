@@ -32,8 +32,8 @@ def placed(dag: DAG) -> dict[str, tuple[str, str]]:
     }
 
 
-def told(dag: DAG) -> dict[str, GpuUse]:
-    """What nodes are told, where they are told something."""
+def gpu_uses(dag: DAG) -> dict[str, GpuUse]:
+    """The use of a GPU by node, for nodes that use one."""
     nodes: list[Any] = [task for task in dag.tasks if isinstance(task, TfxNodeOperator)]
     return {task.task_id: task.gpu for task in nodes if task.gpu is not GpuUse.NONE}
 
@@ -41,19 +41,19 @@ def told(dag: DAG) -> dict[str, GpuUse]:
 def test_without_settings_all_tasks_go_the_same_way_and_the_trainer_says_what_it_runs_on(tmp_path: Path) -> None:
     dag = dag_with(tmp_path)
     assert placed(dag) == {}
-    assert told(dag) == {"Trainer": GpuUse.WANTED}
+    assert gpu_uses(dag) == {"Trainer": GpuUse.WANTED}
 
 
 def test_the_trainer_goes_to_the_queue_and_the_pool(tmp_path: Path) -> None:
     dag = dag_with(tmp_path, gpu_queue="gpu", gpu_pool="one_job", require_gpu="True")
     assert placed(dag) == {"Trainer": ("gpu", "one_job")}
-    assert told(dag) == {"Trainer": GpuUse.REQUIRED}
+    assert gpu_uses(dag) == {"Trainer": GpuUse.REQUIRED}
 
 
 def test_other_nodes_can_be_named(tmp_path: Path) -> None:
     dag = dag_with(tmp_path, gpu_nodes="StatisticsGen, Trainer", gpu_queue="gpu")
     assert placed(dag) == {"StatisticsGen": ("gpu", "default_pool"), "Trainer": ("gpu", "default_pool")}
-    assert sorted(told(dag)) == ["StatisticsGen", "Trainer"]
+    assert sorted(gpu_uses(dag)) == ["StatisticsGen", "Trainer"]
 
 
 def test_what_the_dag_file_says_of_a_node_goes_first(tmp_path: Path) -> None:

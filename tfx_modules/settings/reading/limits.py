@@ -24,7 +24,7 @@ class Limit:
         """Tell whether a value is allowed."""
         raise NotImplementedError
 
-    def told(self, value: Any) -> str:
+    def problem(self, value: Any) -> str:
         """Return what a message says of a value that is not allowed, behind the setting's name."""
         return f"is {value!r}"
 

@@ -116,7 +116,7 @@ def check(key: str, value: Any, notes: Collection[Any]) -> None:
     """
     for limit in notes_of(notes, Limit):
         if not limit.holds(value):
-            raise SettingsError(f"{named(key)} {limit.told(value)}; allowed: {limit.allowed}. {limit.advice}.")
+            raise SettingsError(f"{named(key)} {limit.problem(value)}; allowed: {limit.allowed}. {limit.advice}.")
 
 
 def choice(kind: type[Enum], key: str, value: Any) -> Enum:
