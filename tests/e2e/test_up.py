@@ -1,9 +1,7 @@
 """`make up`: the DAG is toggled, and a run cancelled, in the running stack."""
 
-import re
 import stat
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,25 +9,12 @@ import pytest
 from scripts.stack.credentials import LOGIN_FILE
 from scripts.stack.descendants import descendants
 from tests.e2e.conftest import DAG, RunningStack, start_make
+from tests.support.listening import listening, open_to_others
 from tests.support.survivors import marked
 
 pytestmark = pytest.mark.slow
 
 CANCEL_SECONDS = 90.0
-LISTENING = "0A"
-LOOPBACK = re.compile(r"0100007F|0{24}01000000|0{16}FFFF00000100007F")  # as the kernel writes 127.0.0.1 and ::1
-
-
-def listening_of(processes: set[int]) -> set[str]:
-    """Return the addresses that the processes listen on, as the kernel writes them."""
-    inodes = set()
-    for pid in processes:
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(FileNotFoundError):  # closed meanwhile
-                if found := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
-                    inodes.add(found[1])
-    rows = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
-    return {row[1].partition(":")[0] for row in rows if row[3] == LISTENING and row[9] in inodes}
 
 
 def node_processes(stack: RunningStack) -> set[int]:
@@ -38,11 +23,13 @@ def node_processes(stack: RunningStack) -> set[int]:
     return {below for pid in found for below in descendants(pid)}
 
 
-def test_everything_listens_on_loopback_only(stack: RunningStack) -> None:
-    addresses = listening_of(set(marked(stack.site.mark)))
+def test_everything_listens_on_loopback_or_for_its_user_alone(stack: RunningStack) -> None:
+    processes = set(marked(stack.site.mark))
 
-    assert addresses
-    assert [address for address in addresses if not LOOPBACK.fullmatch(address)] == []
+    assert {stack.site.ports.ui, stack.site.ports.rest, stack.site.ports.grpc} <= {
+        int(each.address.rpartition(":")[2]) for each in listening(processes) if each.kind.startswith("tcp")
+    }
+    assert open_to_others(processes) == []
 
 
 def test_only_the_owner_can_read_the_login(stack: RunningStack) -> None:

@@ -17,11 +17,15 @@ from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_artifact_api_pb2 as artifact_api
 from apache_beam.portability.api import beam_artifact_api_pb2_grpc as artifact_grpc
 from apache_beam.portability.api import beam_runner_api_pb2 as runner_api
+from apache_beam.runners.portability.abstract_job_service import UberJarBeamJob
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import WorkerHandler
+from google.protobuf.struct_pb2 import Struct
 
 from tests.support.listening import listening, open_to_others, process_tree
 from tests.tfx_modules.node.conftest import wait_until
 from tfx_modules.beam.artifacts import PipelineArtifacts
 from tfx_modules.beam.runner import pipeline_of
+from tfx_modules.beam.servers import close_beam
 from tfx_modules.beam.sockets import SocketFolder
 from tfx_modules.exceptions import BeamServerError
 
@@ -167,6 +171,22 @@ def test_a_pool_elsewhere_is_refused_by_a_local_runner() -> None:
         pipeline | apache_beam.Create([1]) | apache_beam.Map(print)
 
 
+def test_workers_in_docker_are_refused_by_a_local_runner() -> None:
+    close_beam()
+    docker = runner_api.Environment(urn=common_urns.environments.DOCKER.urn)
+    with pytest.raises(BeamServerError, match=r"workers in Docker.*; allowed: workers of this machine\. Leave"):
+        WorkerHandler.create(docker, None, None, None)
+
+
+def test_an_uber_jar_is_refused(tmp_path: Path) -> None:
+    close_beam()
+    jar = tmp_path / "runner.jar"
+    jar.touch()
+    job = UberJarBeamJob(str(jar), "job-1", "job", runner_api.Pipeline(), Struct())
+    with pytest.raises(BeamServerError, match=r"an uber jar.*; allowed: a job server\. Leave --flink_submit_uber_jar"):
+        job.prepare()
+
+
 def test_a_job_service_gets_the_artifacts_of_the_pipeline_and_no_other_file(tmp_path: Path) -> None:
     known, secret = tmp_path / "known", tmp_path / "secret"
     known.write_bytes(b"known")
@@ -198,7 +218,7 @@ def test_all_places_where_beam_opens_a_server_are_known() -> None:
 
 def test_the_folder_of_a_process_that_was_killed_is_removed_and_that_of_a_living_one_is_not(short: Path) -> None:
     code = "import time; from tfx_modules.beam.sockets import SocketFolder as F; f = F(); print('made', flush=True); "
-    with start(short, "-c", code + "time.sleep(600)") as killed, start(short, "-c", code + "input()") as living:
+    with start(short, "-c", code + "time.sleep(600)") as killed, start(short, "-c", code + "time.sleep(600)") as living:
         assert killed.stdout is not None
         assert living.stdout is not None
         assert (killed.stdout.readline(), living.stdout.readline()) == ("made\n", "made\n")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.listening import listening, open_to_others, process_tree
 from tests.tfx_modules.node.conftest import Nodes, environment, is_alive, wait_until
 from tfx_modules.beam.runner import BYTES_PER_WORKER
 
@@ -292,11 +293,18 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one core: Beam runs in the node's own process")
-def test_a_cancelled_node_leaves_no_beam_workers_behind(nodes: Nodes, tmp_path: Path) -> None:
-    large = tmp_path / "large"
-    large.mkdir()
-    (large / "words.csv").write_text("n,word\n" + "1,good\n" * (2 * BYTES_PER_WORKER // 7 + 1), encoding="utf-8")
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """Input that is worth two Beam workers."""
+    if len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("one core: Beam runs in the node's own process")
+    folder = tmp_path / "large"
+    folder.mkdir()
+    (folder / "words.csv").write_text("n,word\n" + "1,good\n" * (2 * BYTES_PER_WORKER // 7 + 1), encoding="utf-8")
+    return folder
+
+
+def test_a_cancelled_node_leaves_no_beam_workers_behind(nodes: Nodes, large: Path) -> None:
     client = nodes.start(nodes.message("CsvExampleGen", "run-1", {"input_base": str(large)}))
     server = nodes.server.process.pid
     wait_until(lambda: len(session_of_child(server)) == 4, 240)  # node, forker, workers
@@ -306,6 +314,21 @@ def test_a_cancelled_node_leaves_no_beam_workers_behind(nodes: Nodes, tmp_path: 
 
     wait_until(lambda: not any(map(is_alive, pids)), 60)
     client.close()
+
+
+def test_only_their_user_reaches_the_node_server_and_a_node_with_beam_workers(nodes: Nodes, large: Path) -> None:
+    message = nodes.message("CsvExampleGen", "run-1", {"input_base": str(large)})
+    client = nodes.start(message)
+    server = nodes.server.process.pid
+    wait_until(lambda: len(session_of_child(server)) == 4, 240)  # node, forker, workers
+
+    tree = process_tree(server)
+
+    assert {Path(each.address).name for each in listening(tree)} == {"socket", "control", "data", "state"}
+    assert {each.kind for each in listening(tree)} == {"unix"}
+    assert open_to_others(tree) == []
+    client.shutdown(socket.SHUT_WR)
+    assert nodes.finish(client, message).code < 0
 
 
 def test_a_node_runs_beam_by_the_pipelines_arguments(
