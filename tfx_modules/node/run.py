@@ -6,6 +6,7 @@ import re
 import sys
 
 from tfx.orchestration.metadata import Metadata
+from tfx.orchestration.portable import execution_watcher
 from tfx.orchestration.portable.launcher import Launcher
 from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
@@ -24,6 +25,25 @@ from tfx_modules.promotion import current
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 
 _logger = logging.getLogger(__name__)
+
+
+class NoExecutionWatcher:
+    """Stands for TFX's server by which executors elsewhere report to the Launcher; it opens none.
+
+    TFX's own is on loopback while an executor runs, and lets every user of the machine write into the execution's
+    properties. Executors here run in the Launcher's process, and none reports by it.
+    """
+
+    address = ""
+
+    def __init__(self, **arguments: object) -> None:
+        """Take what the Launcher passes."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
 
 
 def run_node(request: NodeRequest) -> Outcome:
@@ -94,6 +114,7 @@ def _launch(bound: ir.BoundNode, metadata: Metadata, forker: Forker | None) -> s
     Returns:
         What it raised, as a line; empty when it raised nothing.
     """
+    execution_watcher.ExecutionWatcher = NoExecutionWatcher
     try:
         Launcher(
             pipeline_node=bound.node,

@@ -123,7 +123,7 @@ def asked_for_a_file(address: str, folder: Path) -> grpc.StatusCode:
     secret.write_text("sesame")
     with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as raised:
         list(artifact_grpc.ArtifactRetrievalServiceStub(channel).GetArtifact(request_for(secret), timeout=10))
-    return raised.value.code()  # type: ignore[attr-defined,no-any-return]
+    return raised.value.code()
 
 
 def request_for(path: Path) -> artifact_api.GetArtifactRequest:
