@@ -24,6 +24,31 @@ def locked(file: Path) -> Iterator[None]:
         yield
 
 
+def try_lock(file: Path) -> int | None:
+    """Take an exclusive file lock that is held beyond one call, if it is free.
+
+    Args:
+        file: The lock's file, as :func:`locked` takes it.
+
+    Returns:
+        The lock's file descriptor, for :func:`free_lock`; None: another process, or another part of this one, has it.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def free_lock(descriptor: int) -> None:
+    """Free a lock that :func:`try_lock` has taken, for processes that were forked meanwhile and have it too."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # by name: closing alone would leave it to the forked ones
+    os.close(descriptor)
+
+
 @contextmanager
 def publishing(file: Path) -> Iterator[Path]:
     """Write a file that appears, complete, when the block ends without an error. The caller holds a lock meanwhile.

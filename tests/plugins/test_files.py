@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from airflow_bert_service.files import locked, publishing
+from airflow_bert_service.files import free_lock, locked, publishing, try_lock
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "plugins")}
 HOLD = """
@@ -41,6 +41,15 @@ def test_a_lock_has_one_holder_and_is_free_after_it(tmp_path: Path) -> None:
     lock = tmp_path / "made" / "lock"
     with locked(lock):
         assert not is_free(lock)
+    assert is_free(lock)
+
+
+def test_a_lock_is_tried_without_waiting_and_held_until_it_is_freed(tmp_path: Path) -> None:
+    lock = tmp_path / "made" / "lock"
+    held = try_lock(lock)
+    assert held is not None
+    assert try_lock(lock) is None
+    free_lock(held)
     assert is_free(lock)
 
 

@@ -1,12 +1,11 @@
 """Compiles changed sources in the background, and publishes the result as a snapshot of the DAG bundle."""
 
-import fcntl
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_bert_service.bundle.snapshots import SnapshotStore, Version, copy_compiled, sources_version
 from airflow_bert_service.exceptions import CompileError
+from airflow_bert_service.files import free_lock, try_lock
 from airflow_bert_service.installation import MODULES, command
 from airflow_bert_service.pipeline.compiler import Compilation, ir_file, is_fresh, write_digest
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
@@ -124,21 +123,11 @@ class Publisher:
 
     def _has_lock(self) -> bool:
         """Take the lock if it is free. The kernel frees the lock of a process that dies."""
-        if self._lock is not None:
-            return True
-        self.store.lock_file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.store.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._lock = descriptor
-        return True
+        if self._lock is None:
+            self._lock = try_lock(self.store.lock_file)
+        return self._lock is not None
 
     def _free_lock(self) -> None:
         if self._lock is not None:
-            # Unlocked by name: the processes that Airflow forks for parsing have this descriptor too.
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
-            os.close(self._lock)
+            free_lock(self._lock)
             self._lock = None
