@@ -8,12 +8,12 @@ whose helpers may draw differently in another Python version.
 
 import argparse
 import csv
-import dataclasses
 import datetime as dt
 import hashlib
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,7 +71,7 @@ class Draw:
         return [item for _, item in sorted(((self.share(), item) for item in items), key=lambda pair: pair[0])]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Verdict:
     """One opinion frame in its two members."""
 
@@ -83,7 +83,7 @@ class Verdict:
         return self.positive if sentiment == "positive" else self.negative
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Phrases:
     """Everything in phrases/."""
 

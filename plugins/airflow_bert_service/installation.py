@@ -12,8 +12,6 @@ PACKAGE = Path(__file__).parent
 PACKAGED = PACKAGE / "packaged"
 """The project's files in an installed wheel; a checkout has no such folder."""
 MODULES = "tfx_modules"
-STATE_FOLDER = "bert_service"
-"""Name of the state's folder below Airflow's home, for an installed wheel."""
 PROGRAM = "bert-service"
 """The wheel's command."""
 CHECKOUT_PROGRAM = "scripts/bert"
@@ -34,11 +32,6 @@ def project_root() -> Path:
 def airflow_home() -> Path:
     """Return Airflow's home folder, found as Airflow finds it."""
     return Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser().absolute()
-
-
-def default_state() -> Path:
-    """Return the default state folder: ``var`` in a checkout, else ``bert_service`` in Airflow's home."""
-    return project_root() / "var" if is_checkout() else airflow_home() / STATE_FOLDER
 
 
 def module_root_of(dags: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,6 +26,8 @@ FREE = 8
 @pytest.fixture(scope="module")
 def no_fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library with a ``fork`` that fails on demand; root has no limit of processes."""
+    if shutil.which("gcc") is None:
+        pytest.skip("There is no gcc, which makes the library. Install it.")
     library = tmp_path_factory.mktemp("library") / "no_fork.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(NO_FORK), "-ldl"], check=True)
     return library

@@ -94,7 +94,7 @@ def path(text: str, place: Place) -> Path:
         one.
 
     Raises:
-        SettingsError: It has a variable that is not set.
+        SettingsError: It has a variable that is not set, or the home folder of an unknown user.
     """
     if "${" in text:
         or_else = f", or start Airflow with `{command('airflow')}`, which does" if is_checkout() else ""
@@ -102,7 +102,12 @@ def path(text: str, place: Place) -> Path:
             f"{named(place.key)} has the path {text!r} with a variable that is not set; allowed: a path whose "
             f"variables are in the environment. Set the variable{or_else}."
         )
-    return place.base / Path(text).expanduser()
+    try:
+        return place.base / Path(text).expanduser()
+    except RuntimeError:
+        raise refused(
+            place.key, text, "a path; one that begins with ~ has the name of a user of this machine"
+        ) from None
 
 
 def path_or_address(text: str, place: Place) -> str:
