@@ -198,7 +198,11 @@ def test_the_promotion_command_is_asked_in_the_golden_way(tmp_path: Path, comman
     (tmp_path / "answer.json").write_text(answers.get(command, event), encoding="utf-8")
     ledger = LedgerClient(
         PromotionEnvironment(
-            tfx_python=Path(sys.executable), module_root=tmp_path, ledger="sqlite:////ledger.db", models=tmp_path
+            tfx_python=Path(sys.executable),
+            module_root=tmp_path,
+            ledger="sqlite:////ledger.db",
+            pipeline="bert",
+            models=tmp_path,
         )
     )
 
@@ -227,6 +231,7 @@ def test_a_retention_request_is_written() -> None:
         rules=RetentionSettings(**RETENTION["rules"]),
         ledger=RETENTION["ledger"],
         metadata=RETENTION["metadata"],
+        name=RETENTION["name"],
         models=Path(RETENTION["models"]),
         pipeline=Path(RETENTION["pipeline"]),
         spans=Path(RETENTION["spans"]),

@@ -11,6 +11,7 @@ from tfx_modules.retention.exceptions import RetentionError
 FORMAT = 1
 _PATHS = ("models", "pipeline", "spans")
 _ADDRESSES = ("ledger", "metadata")
+_NAME = "name"
 _LOGS = "logs"
 
 
@@ -38,6 +39,8 @@ class Places:
     """Address of the ledger."""
     metadata: str = field(repr=False)  # likewise
     """Address of the ML Metadata store."""
+    name: str
+    """The pipeline's name, the key of its events in the ledger."""
     models: Path
     """The served folder."""
     pipeline: Path
@@ -53,7 +56,7 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
 
     Args:
         text: a JSON object with ``format`` (1), ``rules`` (an object of whole numbers), ``ledger``, ``metadata``,
-            ``models``, ``pipeline``, ``spans`` (texts) and ``logs`` (a list of texts).
+            ``name``, ``models``, ``pipeline``, ``spans`` (texts) and ``logs`` (a list of texts).
 
     Raises:
         RetentionError: it is something else. The message repeats no value, since one may hold a password.
@@ -62,7 +65,7 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     try:
         values = json.loads(text)
         rules = values["rules"]
-        good = sorted(values) == sorted(("format", "rules", _LOGS, *_PATHS, *_ADDRESSES))
+        good = sorted(values) == sorted(("format", "rules", _NAME, _LOGS, *_PATHS, *_ADDRESSES))
         good = good and values["format"] == FORMAT and sorted(rules) == sorted(names)
         good = good and all(type(rules[name]) is int and rules[name] >= 0 for name in names) and _has_places(values)
     except (ValueError, TypeError, KeyError):
@@ -70,8 +73,8 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     if not good:
         raise RetentionError(
             f"standard input is not a request of format {FORMAT}; allowed: a JSON object of format, rules (whole "
-            f"numbers from 0: {', '.join(names)}), the addresses {', '.join(_ADDRESSES)}, the absolute paths "
-            f"{', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). Run "
+            f"numbers from 0: {', '.join(names)}), the addresses {', '.join(_ADDRESSES)}, {_NAME} (the pipeline's), "
+            f"the absolute paths {', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). Run "
             f"{program('bert-service retention')}, which sends one."
         )
     return RetentionRules(**rules), _places(values)
@@ -81,6 +84,7 @@ def _places(values: dict[str, Any]) -> Places:
     return Places(
         ledger=values["ledger"],
         metadata=values["metadata"],
+        name=values[_NAME],
         models=Path(values["models"]),
         pipeline=Path(values["pipeline"]),
         spans=Path(values["spans"]),
@@ -90,6 +94,6 @@ def _places(values: dict[str, Any]) -> Places:
 
 def _has_places(values: dict[str, Any]) -> bool:
     paths = [*(values[name] for name in _PATHS), *values[_LOGS]]
-    texts = [*paths, *(values[name] for name in _ADDRESSES)]
+    texts = [*paths, values[_NAME], *(values[name] for name in _ADDRESSES)]
     good = isinstance(values[_LOGS], list) and all(isinstance(text, str) for text in texts)
     return good and all(Path(path).is_absolute() for path in paths)

@@ -28,7 +28,9 @@ def retain(rules: RetentionRules, places: Places, *, dry_run: bool, now: dt.date
         PipelineError: the ledger or ML Metadata cannot be used, or contradicts what is there.
         OSError: something cannot be removed; what was removed before stays removed.
     """
-    versions = Versions(find_ledger(places.ledger), ModelRepository(places.models), rules.keep_versions, now)
+    versions = Versions(
+        find_ledger(places.ledger, places.name), ModelRepository(places.models), rules.keep_versions, now
+    )
     artifacts = Artifacts(places.metadata, places.pipeline, rules.keep_artifact_days, now)
     spans = Spans(places.spans, rules.keep_span_days, rules.keep_span_versions, now)
     logs = Logs(places.logs, rules.keep_log_days, now)

@@ -7,6 +7,7 @@ are not here: they are runtime parameters of the compiled pipeline (see ``parame
 import dataclasses
 import enum
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,11 @@ from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 from tfx_modules.exceptions import SettingsError
 
 T = TypeVar("T")
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+"""A pipeline's name; the Airflow side has the same rule."""
+OTHER_DAGS = ("_retention", "_rollback")
+"""Endings of the ids of the other DAGs that are named after a pipeline."""
 
 
 def _check(name: str, got: object, allowed: str, *, good: bool) -> None:
@@ -263,7 +269,9 @@ class PipelineSettings:
     """All of the pipeline's settings."""
 
     name: str = "bert_sentiment"
-    """The pipeline's name, and the DAG's id."""
+    """The pipeline's name: the DAG's id, the model's name at the model server, and the folder of its versions. 1 to 64
+    letters, digits, ``_`` and ``-``, beginning with a letter. A new name begins a new pipeline
+    (``docs/how-to/rename-the-pipeline.md``)."""
     encoder: EncoderSettings = EncoderSettings()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningSettings = TuningSettings()
@@ -276,7 +284,14 @@ class PipelineSettings:
     machine, as many of its cores as the input is worth."""
 
     def __post_init__(self) -> None:
-        """Check what one setting alone cannot tell."""
+        """Check the name, and what one setting alone cannot tell."""
+        _check(
+            "name",
+            self.name,
+            "1 to 64 letters, digits, _ and -, beginning with a letter and not ending in "
+            f"{' or '.join(OTHER_DAGS)}, which other DAGs' ids end in",
+            good=bool(NAME.fullmatch(self.name)) and not self.name.endswith(OTHER_DAGS),
+        )
         _check("encoder.max_tokens", self.encoder.max_tokens, "2 to 512", good=2 <= self.encoder.max_tokens <= 512)
         _check("encoder.head_tokens", self.encoder.head_tokens, "0 or more", good=self.encoder.head_tokens >= 0)
         _check("training.batch_size", self.training.batch_size, "1 or more", good=self.training.batch_size >= 1)

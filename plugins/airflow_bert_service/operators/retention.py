@@ -29,6 +29,7 @@ class RetentionOperator(BaseOperator):
 
     Args:
         settings: The Airflow side's settings: rules, databases and folders.
+        pipeline: The pipeline's name.
         module_root: The folder that holds ``tfx_modules``.
         is_dry_run: ``True`` or ``False``: whether to report only what would be removed.
     """
@@ -36,9 +37,12 @@ class RetentionOperator(BaseOperator):
     template_fields: Sequence[str] = ("is_dry_run",)
     ui_color = "#e6e0d4"
 
-    def __init__(self, *, settings: Settings, module_root: Path, is_dry_run: str = DRY_RUN, **kwargs: Any) -> None:
+    def __init__(
+        self, *, settings: Settings, pipeline: str, module_root: Path, is_dry_run: str = DRY_RUN, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.settings = settings
+        self.pipeline = pipeline
         self.module_root = module_root
         self.is_dry_run = is_dry_run
         self._client: RetentionClient | None = None
@@ -58,7 +62,7 @@ class RetentionOperator(BaseOperator):
             raise SettingsError(
                 f"is_dry_run became {self.is_dry_run!r}; allowed: {', '.join(_BOOLEANS)}. Correct the run's parameters."
             )
-        request = RetentionRequest.of(self.settings, log_folders(self.settings))
+        request = RetentionRequest.of(self.settings, self.pipeline, log_folders(self.settings, self.pipeline))
         self._client = RetentionClient(tfx_python=self.settings.tfx_python, module_root=self.module_root)
         report = self._client.run(request, dry_run=_BOOLEANS[self.is_dry_run])
         for line in report.table.splitlines():

@@ -45,7 +45,13 @@ def _log(base: Path, dag: str) -> Path:
 
 
 def operator(settings: Settings, is_dry_run: str) -> RetentionOperator:
-    return RetentionOperator(task_id="retention", settings=settings, module_root=PROJECT_ROOT, is_dry_run=is_dry_run)
+    return RetentionOperator(
+        task_id="retention",
+        settings=settings,
+        pipeline="bert_sentiment",
+        module_root=PROJECT_ROOT,
+        is_dry_run=is_dry_run,
+    )
 
 
 @with_tfx
@@ -53,7 +59,8 @@ def test_the_log_is_the_table_and_the_totals_are_returned(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
-    ours, foreign = _log(tmp_path / "logs", "bert_sentiment"), _log(tmp_path / "logs", "somebody_elses")
+    ours = _log(tmp_path / "logs", "bert_sentiment")
+    foreign = _log(tmp_path / "logs", "bert_sentiment_of_somebody_else")
     context: Any = {}
 
     would = operator(settings, "True").execute(context)
@@ -111,7 +118,7 @@ def test_the_command_beside_airflow_prints_the_table(tmp_path: Path) -> None:
 def test_a_run_by_hand_only_tells_unless_it_is_told_otherwise(
     settings: Settings, kind: DagRunType, conf: dict[str, bool] | None, rendered: str
 ) -> None:
-    task = RetentionOperator(task_id="retention", settings=settings, module_root=MODULE_ROOT)
+    task = RetentionOperator(task_id="retention", settings=settings, pipeline="bert_sentiment", module_root=MODULE_ROOT)
     context: Any = {"dag_run": SimpleNamespace(run_type=kind, conf=conf)}
 
     task.render_template_fields(context)
@@ -128,7 +135,7 @@ def test_something_else_than_yes_or_no_is_refused(settings: Settings) -> None:
 def _request(folder: Path, act: str, ledger: str = "sqlite:////l.db") -> RetentionRequest:
     (folder / act).mkdir(exist_ok=True)
     settings = settings_from({"state": str(folder / act), "ledger": ledger})
-    return RetentionRequest.of(settings, [Path("/logs")])
+    return RetentionRequest.of(settings, "bert_sentiment", [Path("/logs")])
 
 
 def _client(python: Path = Path(sys.executable)) -> RetentionClient:
@@ -150,6 +157,7 @@ def test_the_request_goes_to_standard_input_and_shows_no_password(tmp_path: Path
         },
         "ledger": "postgresql://me:secret@db/ledger",
         "metadata": f"sqlite:///{tmp_path}/echo/metadata/mlmd.db",
+        "name": "bert_sentiment",
         "models": f"{tmp_path}/echo/models/bert_sentiment",
         "pipeline": f"{tmp_path}/echo/pipeline",
         "spans": f"{tmp_path}/echo/spans",
