@@ -30,13 +30,14 @@ from airflow_bert_service.feeds import make_feed
 from airflow_bert_service.operators.asset import PromotedModelOperator
 from airflow_bert_service.operators.promotion import PromotionNotifyOperator
 from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.pipeline.compiler import compiled_pipeline
 from airflow_bert_service.pipeline.plan import load_plan
 from airflow_bert_service.promotion.asset import model_asset
 from airflow_bert_service.runs.mode import full_only
 from airflow_bert_service.settings.settings import load_settings
 
 settings = load_settings()
-plan = load_plan(Path(__file__).parent / "compiled" / "bert_sentiment.json")
+plan = load_plan(compiled_pipeline(Path(__file__).parent))
 feed = make_feed(settings)
 
 config = AirflowPipelineConfig(
@@ -58,7 +59,7 @@ config = AirflowPipelineConfig(
         "Trainer": NodeSettings(execution_timeout=dt.timedelta(hours=6)),
         "InfraValidator": NodeSettings(execution_timeout=dt.timedelta(minutes=15)),
     },
-    parameters=node_parameters(settings, refresh_task_id="refresh_data"),
+    parameters=node_parameters(settings, plan.id, refresh_task_id="refresh_data"),
     use_cache=USE_CACHE,
     settings=settings,
 )
@@ -69,12 +70,14 @@ with AirflowDagRunner(config).run(plan) as dag:
     promoted = PromotedModelOperator(
         task_id="promoted_model",
         settings=settings,
+        pipeline=plan.id,
         module_root=plan.module_root,
         asset=model_asset(plan.id),
     )
     notify = PromotionNotifyOperator(
         task_id="notify_promotion",
         settings=settings,
+        pipeline=plan.id,
         module_root=plan.module_root,
         refresh_task_id=refresh.task_id,
         pre_execute=full_only,

@@ -20,10 +20,14 @@ from pathlib import Path
 from airflow.sdk import DAG
 from airflow_bert_service.installation import module_root_of
 from airflow_bert_service.operators.retention import RetentionOperator, retention_parameters
+from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.settings.settings import load_settings
 
+name = pipeline_name(Path(__file__).parent)
+_, retention_id, _ = dag_ids(name)
+
 with DAG(
-    "bert_sentiment_retention",
+    retention_id,
     description="Removes old versions, artifacts, reviews and logs",
     doc_md=__doc__,
     # Not at midnight, when the pipeline's run begins.
@@ -37,4 +41,9 @@ with DAG(
     tags=["bert"],
 ) as dag:
     # In a DAG bundle's snapshot, tfx_modules is beside the DAG files.
-    RetentionOperator(task_id="retention", settings=load_settings(), module_root=module_root_of(Path(__file__).parent))
+    RetentionOperator(
+        task_id="retention",
+        settings=load_settings(),
+        pipeline=name,
+        module_root=module_root_of(Path(__file__).parent),
+    )

@@ -16,15 +16,18 @@ from airflow.sdk import DAG, Param
 from airflow_bert_service.operators.asset import PromotedModelOperator
 from airflow_bert_service.operators.promotion import PromotionNotifyOperator
 from airflow_bert_service.operators.rollback import RollbackOperator
+from airflow_bert_service.pipeline.compiler import compiled_pipeline
+from airflow_bert_service.pipeline.name import dag_ids
 from airflow_bert_service.pipeline.plan import load_plan
 from airflow_bert_service.promotion.asset import model_asset
 from airflow_bert_service.settings.settings import load_settings
 
 settings = load_settings()
-plan = load_plan(Path(__file__).parent / "compiled" / "bert_sentiment.json")
+plan = load_plan(compiled_pipeline(Path(__file__).parent))
+_, _, rollback_id = dag_ids(plan.id)
 
 with DAG(
-    f"{plan.id}_rollback",
+    rollback_id,
     description="Puts an earlier version of the model back in service",
     doc_md=__doc__,
     schedule=None,
@@ -51,12 +54,19 @@ with DAG(
     roll_back = RollbackOperator(
         task_id="roll_back",
         settings=settings,
+        pipeline=plan.id,
         module_root=plan.module_root,
         version="{{ params.version }}",
         reason="{{ params.reason }}",
     )
     promoted = PromotedModelOperator(
-        task_id="promoted_model", settings=settings, module_root=plan.module_root, asset=model_asset(plan.id)
+        task_id="promoted_model",
+        settings=settings,
+        pipeline=plan.id,
+        module_root=plan.module_root,
+        asset=model_asset(plan.id),
     )
-    notify = PromotionNotifyOperator(task_id="notify_promotion", settings=settings, module_root=plan.module_root)
+    notify = PromotionNotifyOperator(
+        task_id="notify_promotion", settings=settings, pipeline=plan.id, module_root=plan.module_root
+    )
     roll_back.set_downstream([promoted, notify])

@@ -15,7 +15,6 @@ from scripts.stack.command import run_command, say
 from scripts.stack.environment import feed_settings
 from scripts.stack.paths import find_paths
 from scripts.stack.ports import LOOPBACK, read_ports
-from scripts.stack.services import MODEL
 from scripts.stack.signals import Interrupts
 from scripts.stack.stack import Stack, running_stack
 from scripts.stack.tail import last_lines
@@ -45,11 +44,12 @@ def demo(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
     ) as stack:
         stack.wait_for_airflow(progress)
         progress.say(f"Airflow is healthy after {time.monotonic() - started:.0f} s; logs are in {paths.logs}.")
-        stack.wait_for_dag(MODEL, progress)
+        dag_id = paths.pipeline
+        stack.wait_for_dag(dag_id, progress)
         steps = SAMPLE_STEPS if (environ.get("FEED") or SAMPLE) == SAMPLE else 0
         run_id = start_run(stack, date, steps)
-        progress.say(f"Running the DAG {MODEL} for {date} (run {run_id}).")
-        follow(stack, MODEL, run_id, progress)
+        progress.say(f"Running the DAG {dag_id} for {date} (run {run_id}).")
+        follow(stack, dag_id, run_id, progress)
         wait_for_model(stack, run_id, progress)
         ask_both(stack, progress, environ)
     say(f"Done after {time.monotonic() - started:.0f} s.")
@@ -76,13 +76,14 @@ def start_run(stack: Stack, date: dt.date, steps: int) -> str:
     refused. The date goes into the parameter data_date, where people put it who trigger by hand. Artifacts of earlier
     runs are not used again, so that every demo really trains.
     """
-    for run in stack.api.runs(MODEL, "running", "queued"):
+    dag_id = stack.paths.pipeline
+    for run in stack.api.runs(dag_id, "running", "queued"):
         # Left by a demo that was interrupted. Runs of others are waited for instead.
         if str(run["dag_run_id"]).startswith(RUN_PREFIX):
-            stack.api.fail_run(MODEL, str(run["dag_run_id"]))
+            stack.api.fail_run(dag_id, str(run["dag_run_id"]))
     run_id = f"{RUN_PREFIX}{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%S}"
-    stack.api.set_paused(MODEL, paused=False)
-    stack.api.trigger(MODEL, run_id, {"data_date": date.isoformat(), "train_steps": steps, "use_cache": False})
+    stack.api.set_paused(dag_id, paused=False)
+    stack.api.trigger(dag_id, run_id, {"data_date": date.isoformat(), "train_steps": steps, "use_cache": False})
     return run_id
 
 
@@ -93,9 +94,10 @@ def wait_for_model(stack: Stack, run_id: str, progress: ProgressReporter) -> Non
         RunFailedError: No version was ever pushed.
         NotReadyError: The server does not load it in time.
     """
-    pusher = next(task for task in stack.api.tasks(MODEL, run_id) if task.task_id == "Pusher")
+    dag_id = stack.paths.pipeline
+    pusher = next(task for task in stack.api.tasks(dag_id, run_id) if task.task_id == "Pusher")
     version = newest_version(stack.paths.models)
-    reason = last_lines(log_path(stack.paths.logs / "tasks", MODEL, run_id, pusher), 1)
+    reason = last_lines(log_path(stack.paths.logs / "tasks", dag_id, run_id, pusher), 1)
     if version is None:
         raise RunFailedError(
             f"The run succeeded, but the Pusher did not publish its model (Pusher: {pusher.state}):\n{reason}"
@@ -107,7 +109,7 @@ def wait_for_model(stack: Stack, run_id: str, progress: ProgressReporter) -> Non
 
     def missing() -> str:
         stack.processes.check()
-        return missing_version(stack.ports, version)
+        return missing_version(stack.ports, dag_id, version)
 
     wait_until(missing, seconds=LOAD_SECONDS, progress=progress)
 

@@ -13,7 +13,7 @@ from scripts.stack.credentials import LOGIN_FILE, MODEL_SERVER_KEY_FILE, USER
 from scripts.stack.environment import feed_settings
 from scripts.stack.paths import STATE_VARIABLE, find_paths
 from scripts.stack.ports import LOOPBACK, read_ports
-from scripts.stack.services import MODEL
+from scripts.stack.services import model_address
 from scripts.stack.signals import Interrupted, Interrupts
 from scripts.stack.stack import Stack, running_stack
 from scripts.stack.waiting import ProgressReporter
@@ -37,8 +37,8 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
             stack.wait_for_airflow(progress)
             stack.wait_for_model_server(progress)
             progress.say(where(stack))
-            stack.wait_for_dag(MODEL, progress)
-            progress.say(f"The DAG {MODEL} is there. Ctrl-C stops everything.")
+            stack.wait_for_dag(paths.pipeline, progress)
+            progress.say(f"The DAG {paths.pipeline} is there. Ctrl-C stops everything.")
             while True:
                 stack.processes.check()
                 time.sleep(ROUND_SECONDS)
@@ -51,7 +51,8 @@ def where(stack: Stack) -> str:
     ports, paths = stack.ports, stack.paths
     prefix = "" if paths == find_paths({}) else f"{STATE_VARIABLE}={paths.state} "
     airflow = f"{prefix}scripts/bert airflow"
-    model = f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
+    dag_id = paths.pipeline
+    model = model_address(ports, dag_id)
     body = """'{"instances": ["A warm, funny film."]}'"""
     key = f'"Authorization: Bearer $(cat {paths.secrets / MODEL_SERVER_KEY_FILE})"'
     return "\n".join(
@@ -63,9 +64,9 @@ def where(stack: Stack) -> str:
             f"  key         in {paths.secrets / MODEL_SERVER_KEY_FILE}",
             f"Logs          {paths.logs}",
             "Try",
-            f"  {airflow} dags unpause {MODEL}",
-            f"  {airflow} dags trigger {MODEL} -l 2026-11-05",
-            f"  {airflow} backfill create --dag-id {MODEL} --from-date 2026-11-03 --to-date 2026-11-05",
+            f"  {airflow} dags unpause {dag_id}",
+            f"  {airflow} dags trigger {dag_id} -l 2026-11-05",
+            f"  {airflow} backfill create --dag-id {dag_id} --from-date 2026-11-03 --to-date 2026-11-05",
             f"  curl -H {key} {model}:predict -d {body}",
         ]
     )

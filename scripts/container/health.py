@@ -55,7 +55,7 @@ def worker(environ: Mapping[str, str]) -> None:
 
 def model_server(environ: Mapping[str, str]) -> None:
     """Query the model's status at the model server. Before the first promotion there is none: 404 is healthy too."""
-    name = environ.get("MODEL_NAME", "bert_sentiment")
+    name = environ["MODEL_NAME"]  # set in the image
     try:
         _get(f"http://127.0.0.1:8501/v1/models/{name}")
     except urllib.error.HTTPError as error:

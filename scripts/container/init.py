@@ -1,13 +1,15 @@
-"""`python -m scripts.container.init`: sets up Airflow's database, the GPU pool and the first user; safe to repeat.
+"""`python -m scripts.container.init`: sets up Airflow's database, the GPU pool, the first user and the models' folder.
 
 Reads ADMIN_PASSWORD for the user `admin`, who is made where there is none; a password changed in the UI stays. And
-GPU_SLOTS, the number of slots of the pool `gpu`, one for each GPU.
+GPU_SLOTS, the number of slots of the pool `gpu`, one for each GPU. It is safe to repeat.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+
+from scripts.stack.paths import find_paths
 
 USER = (
     "--username",
@@ -35,12 +37,20 @@ def main(environ: Mapping[str, str]) -> int:
         # Asked for twice, and read from standard input: command lines can be read by others.
         (("airflow", "users", "create", *USER), f"{password}\n{password}\n"),
     )
+    _make_models_folder(environ)
     for command, text in steps:
         print(f"init: {' '.join(command[:3])}", flush=True)
         code = subprocess.run(command, input=text, text=True, check=False).returncode
         if code != 0:
             return code
     return 0
+
+
+def _make_models_folder(environ: Mapping[str, str]) -> None:
+    """Make the folder that the model servers watch; they see it from their start, and read only."""
+    folder = find_paths(environ).models
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"init: {folder}", flush=True)
 
 
 if __name__ == "__main__":

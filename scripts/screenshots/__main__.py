@@ -19,8 +19,8 @@ from scripts.screenshots.reviews import LAST_DAY, write_reviews
 from scripts.stack.command import run_command, say
 from scripts.stack.credentials import USER, ensure_credentials
 from scripts.stack.paths import PROJECT_ROOT, STATE_VARIABLE, find_paths
+from scripts.stack.pipeline import checkout_pipeline
 from scripts.stack.ports import LOOPBACK, Ports, free_port
-from scripts.stack.services import MODEL
 from scripts.stack.signals import Interrupts
 from scripts.stack.stack import Stack, running_stack
 from scripts.stack.waiting import ProgressReporter, wait_until
@@ -50,7 +50,7 @@ def screenshots(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
         progress.say("Starting Airflow, the node server and the model server.")
         with running_stack(paths, ports, settings, interrupts=interrupts, progress=progress, environ=environ) as stack:
             stack.wait_for_airflow(progress)
-            stack.wait_for_dag(MODEL, progress)
+            stack.wait_for_dag(checkout_pipeline(), progress)
             note = blocked_run(stack, progress)
             report = report_path(stack, progress)
             take_all(stack, note, report, folder / "browser", environ)
@@ -62,21 +62,23 @@ def blocked_run(stack: Stack, progress: ProgressReporter) -> str:
     Raises:
         RunFailedError: The run was not blocked by the gate, or left no note.
     """
-    stack.api.set_paused(MODEL, paused=False)
-    stack.api.trigger(MODEL, RUN_ID, {"data_date": LAST_DAY.isoformat()})
-    progress.say(f"Running the DAG {MODEL} for {LAST_DAY}, until {GATE} blocks the run.")
+    stack.api.set_paused(checkout_pipeline(), paused=False)
+    stack.api.trigger(checkout_pipeline(), RUN_ID, {"data_date": LAST_DAY.isoformat()})
+    progress.say(f"Running the DAG {checkout_pipeline()} for {LAST_DAY}, until {GATE} blocks the run.")
 
     def missing() -> str:
         stack.processes.check()
-        return "" if stack.api.run_state(MODEL, RUN_ID) in ("success", "failed") else "the run to be blocked"
+        return (
+            "" if stack.api.run_state(checkout_pipeline(), RUN_ID) in ("success", "failed") else "the run to be blocked"
+        )
 
     wait_until(missing, seconds=RUN_SECONDS, progress=progress, every=2.0)
-    tasks = stack.api.tasks(MODEL, RUN_ID)
-    note = next(str(run["note"] or "") for run in stack.api.runs(MODEL) if run["dag_run_id"] == RUN_ID)
+    tasks = stack.api.tasks(checkout_pipeline(), RUN_ID)
+    note = next(str(run["note"] or "") for run in stack.api.runs(checkout_pipeline()) if run["dag_run_id"] == RUN_ID)
     if not note.startswith(f"{GATE}: blocked"):
         raise RunFailedError(
             f"The run was to be blocked by {GATE}, with a note. The note is {note!r}.\n"
-            f"{failure(MODEL, RUN_ID, tasks, stack.paths.logs / 'tasks')}"
+            f"{failure(checkout_pipeline(), RUN_ID, tasks, stack.paths.logs / 'tasks')}"
         )
     progress.say(f"The note: {note}")
     return note
@@ -90,7 +92,7 @@ def report_path(stack: Stack, progress: ProgressReporter) -> str:
     """
 
     def found() -> str:
-        return stack.api.links(MODEL, RUN_ID, GATE).get(REPORT_BUTTON) or ""
+        return stack.api.links(checkout_pipeline(), RUN_ID, GATE).get(REPORT_BUTTON) or ""
 
     wait_until(lambda: "" if found() else "the report's address", seconds=KEPT_SECONDS, progress=progress)
     return found()
@@ -105,8 +107,8 @@ def take_all(stack: Stack, note: str, report: str, folder: Path, environ: Mappin
     base = f"http://{LOOPBACK}:{stack.ports.ui}"
     IMAGES.mkdir(parents=True, exist_ok=True)
     with open_page(folder, environ) as page:
-        log_in(page, base, login_token(base, ensure_credentials(stack.paths.secrets).password), MODEL)
-        for picture in pictures(MODEL, RUN_ID, note, report):
+        log_in(page, base, login_token(base, ensure_credentials(stack.paths.secrets).password), checkout_pipeline())
+        for picture in pictures(checkout_pipeline(), RUN_ID, note, report):
             path = take(page, base, picture, IMAGES)
             say(f"  {path.relative_to(PROJECT_ROOT)}  {path.stat().st_size} bytes")
 

@@ -11,8 +11,8 @@ from scripts.errors import RunFailedError
 from scripts.stack.credentials import ensure_credentials
 from scripts.stack.environment import plain_environment
 from scripts.stack.paths import StackPaths
-from scripts.stack.ports import LOOPBACK, Ports
-from scripts.stack.services import MODEL
+from scripts.stack.ports import Ports
+from scripts.stack.services import model_address
 
 SECONDS = 120.0
 STATUS_SECONDS = 5.0
@@ -42,10 +42,10 @@ def newest_version(models: Path) -> int | None:
     return max((int(folder.name) for folder in models.iterdir() if folder.name.isdigit()), default=None)
 
 
-def missing_version(ports: Ports, version: int) -> str:
-    """Return "" once the model server serves `version`, else what is missing."""
+def missing_version(ports: Ports, model: str, version: int) -> str:
+    """Return "" once the model server serves `version` of `model`, else what is missing."""
     try:
-        answer = httpx.get(f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}", timeout=STATUS_SECONDS, trust_env=False)
+        answer = httpx.get(model_address(ports, model), timeout=STATUS_SECONDS, trust_env=False)
     except httpx.TransportError:
         return "the model server"
     states = answer.json().get("model_version_status", []) if answer.status_code == httpx.codes.OK else []
@@ -71,7 +71,7 @@ def ask(
         RunFailedError: The client failed, or an obvious review was misjudged.
     """
     client = [str(paths.tfx_python), "-m", "tfx_modules.serving.client", "predict"]
-    command = [*client, *server, "--model_name", MODEL, "--api_key_env", KEY_VARIABLE, "--"]
+    command = [*client, *server, "--model_name", paths.pipeline, "--api_key_env", KEY_VARIABLE, "--"]
     key = ensure_credentials(paths.secrets).model_server_key
     done = subprocess.run(
         [*command, *(question.text for question in questions)],

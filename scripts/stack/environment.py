@@ -23,7 +23,7 @@ class Choices:
     node_socket: str = ""
     """Path of the node server's socket; empty where no stack runs: nodes get processes of their own then."""
     model_server: str = ""
-    """Where the model server tells the model's state over REST; empty where no stack runs."""
+    """Address of the model server's REST API; empty where no stack runs."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Overrides of settings, as environment variables ``AIRFLOW__BERT_SERVICE__...``."""
 

@@ -6,9 +6,11 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from scripts.errors import StackError
+from scripts.stack.pipeline import pipeline_name
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 STATE_VARIABLE = "BERT_SERVICE_STATE"
@@ -54,10 +56,19 @@ class StackPaths:
         """Keys and the login, readable by their owner only."""
         return self.state / "secrets"
 
+    @cached_property
+    def pipeline(self) -> str:
+        """The pipeline's name, as it was when this object was first asked for it.
+
+        Raises:
+            StackError: The pipeline's settings cannot be read, or the name is not allowed.
+        """
+        return pipeline_name(self.root / "dags")
+
     @property
     def models(self) -> Path:
         """Where the Pusher publishes and the model server looks: one folder a version."""
-        return self.state / "models" / "bert_sentiment"
+        return self.state / "models" / self.pipeline
 
     @property
     def session(self) -> Path:

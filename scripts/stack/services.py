@@ -8,8 +8,6 @@ from scripts.stack.paths import StackPaths
 from scripts.stack.ports import LOOPBACK, Ports
 from scripts.stack.processes import Service
 
-MODEL = "bert_sentiment"
-
 # The log servers of scheduler and triggerer listen on all interfaces; the API server reads the log files itself here.
 AIRFLOW_SERVICES = {
     "api-server": ("api-server",),
@@ -33,9 +31,14 @@ def node_server(paths: StackPaths, socket: Path, environment: Mapping[str, str])
     return _service("node-server", command, paths, environment)
 
 
-def model_address(ports: Ports) -> str:
-    """Return the URL of the model's status at the model server."""
-    return f"http://{LOOPBACK}:{ports.rest}/v1/models/{MODEL}"
+def model_address(ports: Ports, model: str) -> str:
+    """Return the URL of a model's status at the model server."""
+    return f"{server_address(ports)}/v1/models/{model}"
+
+
+def server_address(ports: Ports) -> str:
+    """Return the URL of the model server's REST API."""
+    return f"http://{LOOPBACK}:{ports.rest}"
 
 
 def model_server(paths: StackPaths, ports: Ports, environment: Mapping[str, str]) -> Service:
@@ -47,7 +50,7 @@ def model_server(paths: StackPaths, ports: Ports, environment: Mapping[str, str]
         "--host": LOOPBACK,
         "--port": str(ports.grpc),
         "--rest_api_port": str(ports.rest),
-        "--model_name": MODEL,
+        "--model_name": paths.pipeline,
         "--model_base_path": str(paths.models),
         "--api_key_file": str(paths.secrets / MODEL_SERVER_KEY_FILE),
     }

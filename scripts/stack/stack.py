@@ -16,7 +16,7 @@ from scripts.stack.lock import only_stack
 from scripts.stack.paths import StackPaths, make_private_folder, socket_path
 from scripts.stack.ports import LOOPBACK, Ports, check_free
 from scripts.stack.processes import Processes
-from scripts.stack.services import airflow_services, model_address, model_server, node_server
+from scripts.stack.services import airflow_services, model_server, node_server, server_address
 from scripts.stack.signals import Interrupts
 from scripts.stack.waiting import ProgressReporter, wait_until
 
@@ -121,7 +121,7 @@ def running_stack(
         processes = Processes()
         try:
             choices = Choices(
-                ports=ports, node_socket=str(node_socket), model_server=model_address(ports), settings=settings
+                ports=ports, node_socket=str(node_socket), model_server=server_address(ports), settings=settings
             )
             api = _start(paths, choices, processes, environ)
             with api:

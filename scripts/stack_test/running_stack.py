@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.compose_backup import compose_command
 from scripts.compose_secrets import ensure_secrets
+from scripts.stack.pipeline import checkout_pipeline
 from scripts.stack.ports import free_port
 from scripts.stack_test.bases import image_of
 from scripts.stack_test.engine import Engine
@@ -54,7 +55,8 @@ def make_test_stack(root: Path, state: Path, environ: Mapping[str, str]) -> Test
         "BERT_TFX_PYTHON_IMAGE": image_of("3.10"),
         **{f"BERT_{name.upper()}_IMAGE": f"bert-service-test/{name}" for name in ("airflow", "worker", "serving")},
         **{f"BERT_{name.upper()}_IMAGE": image for name, image in STAND_INS.items()},
-        "BERT_MODEL_SERVERS": f"http://{MODEL_SERVER}:8501/v1/models/bert_sentiment",
+        "BERT_MODEL_NAME": checkout_pipeline(),
+        "BERT_MODEL_SERVERS": f"http://{MODEL_SERVER}:8501",
         "BERT_UI_PORT": str(ui),
         "BERT_EMBEDDED_REST_PORT": str(rest),
         "BERT_EMBEDDED_GRPC_PORT": str(grpc),

@@ -8,8 +8,8 @@ from scripts import compose_backup
 from scripts.errors import StackError
 from scripts.stack.api import AirflowApi, TaskState
 from scripts.stack.credentials import USER
+from scripts.stack.pipeline import checkout_pipeline
 from scripts.stack.ports import LOOPBACK
-from scripts.stack.services import MODEL
 from scripts.stack.waiting import wait_until
 from scripts.stack_test.bases import image_of
 from scripts.stack_test.figures import Figures
@@ -59,11 +59,11 @@ def open_api(test_stack: TestStack, figures: Figures) -> AirflowApi:
     """Log in, wait for the DAG, and switch it on."""
     api = AirflowApi(f"http://{LOOPBACK}:{test_stack.ui_port}", user=USER, password=test_stack.password)
     wait_until(
-        lambda: "" if api.is_paused(MODEL) is not None else "the DAG (the pipeline is compiled first)",
+        lambda: "" if api.is_paused(checkout_pipeline()) is not None else "the DAG (the pipeline is compiled first)",
         seconds=LOAD_SECONDS * 2,
         progress=figures.progress,
     )
-    api.set_paused(MODEL, paused=False)
+    api.set_paused(checkout_pipeline(), paused=False)
     return api
 
 
@@ -203,7 +203,7 @@ def upgrade(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
         test_stack.engine.compose("up", "-d", *SERVICES)
     wait_for_health(test_stack, SERVICES, figures.progress)
     wait_for_run(api, run_id, figures.progress)
-    version = next(item for item in api.runs(MODEL) if item["dag_run_id"] == run_id)["bundle_version"]
+    version = next(item for item in api.runs(checkout_pipeline()) if item["dag_run_id"] == run_id)["bundle_version"]
     figures.note("bundle versions before", before)
     figures.note("bundle version of the run that was there", version)
     wait_until(
@@ -250,7 +250,7 @@ def wait_for_model(test_stack: TestStack, number: int, figures: Figures) -> None
 def trigger(api: AirflowApi, date: str, steps: int) -> str:
     """Start a run that takes nothing from the cache; return its id."""
     run_id = f"stack_test__{date}__{dt.datetime.now(dt.timezone.utc):%H%M%S}"
-    api.trigger(MODEL, run_id, {"data_date": date, "train_steps": steps, "use_cache": False})
+    api.trigger(checkout_pipeline(), run_id, {"data_date": date, "train_steps": steps, "use_cache": False})
     return run_id
 
 

@@ -8,8 +8,8 @@ import httpx
 
 from scripts.errors import RunFailedError, StackError
 from scripts.stack.api import AirflowApi, TaskState
+from scripts.stack.pipeline import checkout_pipeline
 from scripts.stack.ports import LOOPBACK
-from scripts.stack.services import MODEL
 from scripts.stack.waiting import ProgressReporter, wait_until
 from scripts.stack_test.running_stack import TestStack
 
@@ -51,10 +51,10 @@ def wait_for_task(
     """
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
-        tasks = {task.task_id: task for task in _patiently(lambda: api.tasks(MODEL, run_id))}
+        tasks = {task.task_id: task for task in _patiently(lambda: api.tasks(checkout_pipeline(), run_id))}
         if task_id in tasks and ready(tasks[task_id]):
             return tasks[task_id]
-        state = _patiently(lambda: api.run_state(MODEL, run_id))
+        state = _patiently(lambda: api.run_state(checkout_pipeline(), run_id))
         if state in ("success", "failed"):
             raise RunFailedError(f"{run_id} ended ({state}) before {task_id} was as the test wants it: {tasks}")
         progress.beat(f"{task_id} of {run_id}")
@@ -70,11 +70,13 @@ def wait_for_run(api: AirflowApi, run_id: str, progress: ProgressReporter) -> li
     """
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
-        state = _patiently(lambda: api.run_state(MODEL, run_id))
+        state = _patiently(lambda: api.run_state(checkout_pipeline(), run_id))
         if state == "success":
-            return api.tasks(MODEL, run_id)
+            return api.tasks(checkout_pipeline(), run_id)
         if state == "failed":
-            bad = [task for task in api.tasks(MODEL, run_id) if task.state in ("failed", "upstream_failed")]
+            bad = [
+                task for task in api.tasks(checkout_pipeline(), run_id) if task.state in ("failed", "upstream_failed")
+            ]
             raise RunFailedError(f"{run_id} failed: {bad}")
         progress.beat(f"{run_id} ({state})")
         time.sleep(ROUND_SECONDS)
@@ -107,7 +109,9 @@ def require_no_less(before: dict[str, int], after: dict[str, int], what: str) ->
 def served_versions(test_stack: TestStack) -> list[int]:
     """Return the versions that the model server calls available; none while it does not answer."""
     try:
-        answer = httpx.get(f"http://{LOOPBACK}:{test_stack.rest_port}/v1/models/{MODEL}", timeout=10, trust_env=False)
+        answer = httpx.get(
+            f"http://{LOOPBACK}:{test_stack.rest_port}/v1/models/{checkout_pipeline()}", timeout=10, trust_env=False
+        )
     except httpx.TransportError:
         return []
     states = answer.json().get("model_version_status", [])
@@ -120,7 +124,7 @@ def ask(test_stack: TestStack, path: str = "") -> dict[str, str]:
     Raises:
         StackError: It does not answer as it should.
     """
-    url = f"http://{LOOPBACK}:{test_stack.rest_port}/v1/models/{MODEL}{path}:predict"
+    url = f"http://{LOOPBACK}:{test_stack.rest_port}/v1/models/{checkout_pipeline()}{path}:predict"
     answer = httpx.post(url, json={"instances": list(REVIEWS)}, timeout=60, trust_env=False)
     if answer.status_code != httpx.codes.OK:
         raise StackError(f"The model server answered {answer.status_code}: {answer.text[:300]}")

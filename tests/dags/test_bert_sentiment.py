@@ -14,7 +14,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow_bert_service.dag.timetable import DailyUntilTimetable
-from airflow_bert_service.pipeline.source_digest import sources_digest
+from airflow_bert_service.pipeline.source_digest import pipeline_digest, sources_digest
 from airflow_bert_service.runs.mode import full_only
 
 ROOT = Path(__file__).parents[2]
@@ -193,6 +193,39 @@ COMPILED = ROOT / "dags" / "compiled" / "bert_sentiment.json"
 def test_the_edges_above_are_those_of_the_compiled_pipeline() -> None:
     nodes = [entry["pipeline_node"] for entry in json.loads(COMPILED.read_text())["nodes"]]
     assert {node["node_info"]["id"]: set(node.get("downstream_nodes", ())) for node in nodes} == EDGES
+
+
+def test_the_dags_are_named_after_the_pipeline_that_the_settings_name(project: Path) -> None:
+    dags = project / "dags"
+    (dags / "settings.toml").write_text('name = "film_sentiment"\n')
+    errors = load(project).import_errors
+    assert (
+        "compiled/film_sentiment.sha256 is missing: the pipeline has not been compiled" in errors["bert_sentiment.py"]
+    )
+
+    renamed = {**ir(), "pipeline_info": {"id": "film_sentiment"}}
+    (dags / "compiled" / "film_sentiment.json").write_text(json.dumps(renamed))
+    digest = pipeline_digest(project / "tfx_modules", dags / "settings.toml")
+    (dags / "compiled" / "film_sentiment.sha256").write_text(digest)
+
+    dag = loaded(project, "film_sentiment")
+    assert set(load(project).dags) == {"film_sentiment", "film_sentiment_retention", "film_sentiment_rollback"}
+    pushed: Any = dag.get_task("Pusher")
+    assert pushed.parameters["push_destination"].endswith('/models/film_sentiment"}}')
+    promoted: Any = dag.get_task("promoted_model")
+    assert [(asset.name, asset.uri) for asset in promoted.inlets] == [
+        ("film_sentiment_model", "x-bert-service://model/film_sentiment")
+    ]
+    told = [
+        loaded(project, name).get_task(task)
+        for name, task in (
+            ("film_sentiment", "promoted_model"),
+            ("film_sentiment", "notify_promotion"),
+            ("film_sentiment_retention", "retention"),
+            ("film_sentiment_rollback", "roll_back"),
+        )
+    ]
+    assert [getattr(task, "pipeline", "") for task in told] == ["film_sentiment"] * 4
 
 
 def test_a_rollback_is_triggered_by_hand_with_a_reason(project: Path) -> None:

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.slow
 SOURCES = ("dags", "data", "docker", "plugins", "requirements", "scripts", "tfx_modules")
 FILES = ("LICENSE", "README.md", "pyproject.toml")
 DAY = "2026-11-05"
+NAME = "film_sentiment"
+"""The pipeline's name that the user chooses: the commands, the DAG and the model server follow it."""
 SECONDS = 180.0
 
 
@@ -51,6 +53,7 @@ def ready(stock: Stock) -> Stock:
 
 def own_settings(text: str) -> str:
     """The user's settings decide, not the wheel's: a model of two steps is promoted, and trained in little time."""
+    text = text.replace('name = "bert_sentiment"', f'name = "{NAME}"')
     text = text.replace("accuracy_floor = 0.7", "accuracy_floor = 0.0\nslice_floor = 0.0")
     text = text.replace("batch_size = 32", "batch_size = 16\njit_compile = false")
     return text + '\n[export]\nprecision = "float32"\n\n[encoder]\nmax_tokens = 64\n'
@@ -167,13 +170,15 @@ def test_the_demos_dag_runs_and_its_model_is_served(ready: Stock, tmp_path: Path
     with running(served, "node-server", log=tmp_path / "nodes.log"):
         wait_for(node_socket.exists)
         assert served.run("bert-service", "doctor").stdout.endswith("Nothing is wrong.\n")
-        served.run("airflow", "dags", "test", "bert_sentiment", DAY, "--conf", '{"train_steps": 2}')
+        served.run("airflow", "dags", "test", NAME, DAY, "--conf", '{"train_steps": 2}')
 
     (live,) = json.loads(ready.run("bert-service", "models", "live", "--json").stdout)
     assert live["version"] == 2026110501
+    state = ready.airflow_home / "bert_service"
+    assert [path.name for path in (state / "models").iterdir() if (path / "2026110501").is_dir()] == [NAME]
     rest, grpc = free_port(), free_port()
     with running(ready, "serve", f"--rest_api_port={rest}", f"--port={grpc}", log=tmp_path / "server.log"):
-        address = f"http://127.0.0.1:{rest}/v1/models/bert_sentiment"
+        address = f"http://127.0.0.1:{rest}/v1/models/{NAME}"
         wait_for(lambda: "AVAILABLE" in asked(address))
         assert '"2026110501"' in asked(address)
 

@@ -71,6 +71,7 @@ def environment(folder: Path, **changes: Any) -> PromotionEnvironment:
         "tfx_python": Path(sys.executable),
         "module_root": MODULE_ROOT,
         "ledger": f"sqlite:///{folder}/ledger.db",
+        "pipeline": "bert_sentiment",
         "models": folder / "models",
     }
     return PromotionEnvironment(**{**known, **changes})

@@ -16,7 +16,7 @@ from scripts.stack.environment import (
 from scripts.stack.lock import only_stack
 from scripts.stack.paths import StackPaths
 from scripts.stack.ports import Ports
-from scripts.stack.services import model_address
+from scripts.stack.services import server_address
 
 
 @pytest.fixture
@@ -92,9 +92,7 @@ def test_no_secret_is_in_the_record(paths: StackPaths) -> None:
 
 
 def test_a_rollback_waits_for_the_model_server_of_the_stack_that_runs(paths: StackPaths) -> None:
-    choices = Choices(model_server=model_address(Ports(rest=18501)))
+    choices = Choices(model_server=server_address(Ports(rest=18501)))
 
-    assert choices.environment()["AIRFLOW__BERT_SERVICE__MODEL_SERVERS"] == (
-        "http://127.0.0.1:18501/v1/models/bert_sentiment"
-    )
+    assert choices.environment()["AIRFLOW__BERT_SERVICE__MODEL_SERVERS"] == ("http://127.0.0.1:18501")
     assert read_session(paths)["AIRFLOW__BERT_SERVICE__MODEL_SERVERS"] == ""

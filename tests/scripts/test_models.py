@@ -25,7 +25,7 @@ for day in (4, 5):
     date = dt.date(2026, 11, day)
     run = Run(dag_id="bert_sentiment", run_id=f"run-{day}", data_date=date, first_day=date)
     repository = ModelRepository(state / "models" / "bert_sentiment")
-    ledger = open_ledger(f"sqlite:///{state}/ledger/ledger.db")
+    ledger = open_ledger(f"sqlite:///{state}/ledger/ledger.db", "bert_sentiment")
     Promoter(ledger, repository).promote(
         Candidate(run=run, model=model, actor="anna"), lambda champion: GateResult(passed=True, reason="accuracy 0.9")
     )

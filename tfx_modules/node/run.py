@@ -60,8 +60,7 @@ def run_node(request: NodeRequest) -> Outcome:
     # TFX hands the rest of the command line to executors, as flags; here it is a request's path or a server's socket.
     del sys.argv[1:]
     try:
-        with current.using(request.ledger):
-            return _run(request)
+        return _run(request)
     except (NodeError, EnvironmentMismatchError) as error:
         return Outcome(request.node, State.FAILED, reason=one_line(error))
     # The outermost level of the node command: only a crash of the process may leave it without an outcome.
@@ -72,11 +71,12 @@ def run_node(request: NodeRequest) -> Outcome:
 
 def _run(request: NodeRequest) -> Outcome:
     bound = ir.bind(request)
-    if not bound.chooses_beam_workers:
-        return _run_bound(request, bound, None)
-    # Before TFX starts its first thread.
-    with Forker() as forker:
-        return _run_bound(request, bound, forker)
+    with current.using(request.ledger, bound.pipeline_info.id):
+        if not bound.chooses_beam_workers:
+            return _run_bound(request, bound, None)
+        # Before TFX starts its first thread.
+        with Forker() as forker:
+            return _run_bound(request, bound, forker)
 
 
 def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:

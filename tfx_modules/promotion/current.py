@@ -11,17 +11,22 @@ from contextvars import ContextVar
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger
 
-_address: ContextVar[str] = ContextVar("ledger's address", default="")
+_ledger: ContextVar[tuple[str, str] | None] = ContextVar("the ledger's address, and the pipeline's name", default=None)
 
 
 @contextmanager
-def using(address: str) -> Iterator[None]:
-    """Set the address of the ledger that :func:`current_ledger` opens."""
-    token = _address.set(address)
+def using(address: str, pipeline: str) -> Iterator[None]:
+    """Set the ledger that :func:`current_ledger` opens.
+
+    Args:
+        address: the database's.
+        pipeline: the pipeline's name.
+    """
+    token = _ledger.set((address, pipeline))
     try:
         yield
     finally:
-        _address.reset(token)
+        _ledger.reset(token)
 
 
 def current_ledger() -> Ledger:
@@ -30,6 +35,7 @@ def current_ledger() -> Ledger:
     Raises:
         LedgerError: no node is running, or the ledger cannot be used.
     """
-    if not _address.get():
+    found = _ledger.get()
+    if found is None or not found[0]:
         raise LedgerError("no ledger is in use here; run the node by the node command, whose request names one.")
-    return open_ledger(_address.get())
+    return open_ledger(*found)

@@ -76,7 +76,7 @@ class Event(Draft):
     """An event in the ledger."""
 
     position: int
-    """1 for the first; without gaps."""
+    """Rising, and unique in the database: 1 for its first event, of whichever pipeline."""
     at: dt.datetime
     """When, UTC; never before the event before it."""
 

@@ -11,6 +11,7 @@ from tfx_modules.retention.exceptions import RetentionError
 FORMAT = 2
 _PATHS = ("models", "pipeline", "spans")
 _ADDRESSES = ("ledger", "metadata")
+_NAME = "name"
 _LOGS = "logs"
 _SHARE = "keep_max_removed_share"
 
@@ -41,6 +42,8 @@ class Places:
     """Address of the ledger."""
     metadata: str = field(repr=False)  # likewise
     """Address of the ML Metadata store."""
+    name: str
+    """The pipeline's name, the key of its events in the ledger."""
     models: Path
     """The served folder."""
     pipeline: Path
@@ -56,7 +59,7 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
 
     Args:
         text: a JSON object with ``format`` (2), ``rules`` (an object of whole numbers and a share), ``ledger``,
-            ``metadata``, ``models``, ``pipeline``, ``spans`` (texts) and ``logs`` (a list of texts).
+            ``metadata``, ``name``, ``models``, ``pipeline``, ``spans`` (texts) and ``logs`` (a list of texts).
 
     Raises:
         RetentionError: it is something else. The message repeats no value, since one may hold a password.
@@ -65,7 +68,7 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     try:
         values = json.loads(text)
         rules = values["rules"]
-        good = sorted(values) == sorted(("format", "rules", _LOGS, *_PATHS, *_ADDRESSES))
+        good = sorted(values) == sorted(("format", "rules", _NAME, _LOGS, *_PATHS, *_ADDRESSES))
         good = good and values["format"] == FORMAT and sorted(rules) == sorted([*names, _SHARE])
         good = good and _has_rules(rules) and _has_places(values)
     except (ValueError, TypeError, KeyError):
@@ -74,8 +77,8 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
         raise RetentionError(
             f"standard input is not a request of format {FORMAT}; allowed: a JSON object of format, rules (whole "
             f"numbers from 0: {', '.join(names)}; {_SHARE} is a number above 0 and up to 1), the addresses "
-            f"{', '.join(_ADDRESSES)}, the absolute paths {', '.join(_PATHS)}, and {_LOGS} (a list of absolute paths). "
-            f"Run {program('bert-service retention')}, which sends one."
+            f"{', '.join(_ADDRESSES)}, {_NAME} (the pipeline's), the absolute paths {', '.join(_PATHS)}, and {_LOGS} "
+            f"(a list of absolute paths). Run {program('bert-service retention')}, which sends one."
         )
     return RetentionRules(**rules), _places(values)
 
@@ -95,6 +98,7 @@ def _places(values: dict[str, Any]) -> Places:
     return Places(
         ledger=values["ledger"],
         metadata=values["metadata"],
+        name=values[_NAME],
         models=Path(values["models"]),
         pipeline=Path(values["pipeline"]),
         spans=Path(values["spans"]),
@@ -104,6 +108,6 @@ def _places(values: dict[str, Any]) -> Places:
 
 def _has_places(values: dict[str, Any]) -> bool:
     paths = [*(values[name] for name in _PATHS), *values[_LOGS]]
-    texts = [*paths, *(values[name] for name in _ADDRESSES)]
+    texts = [*paths, values[_NAME], *(values[name] for name in _ADDRESSES)]
     good = isinstance(values[_LOGS], list) and all(isinstance(text, str) for text in texts)
     return good and all(Path(path).is_absolute() for path in paths)

@@ -39,7 +39,7 @@ class Retention:
     """
 
     def __init__(self, rules: RetentionRules, places: Places, now: dt.datetime) -> None:
-        ledger, repository = find_ledger(places.ledger), ModelRepository(places.models)
+        ledger, repository = find_ledger(places.ledger, places.name), ModelRepository(places.models)
         self._rules = rules
         self._now = now
         self._versions = Versions(ledger, repository, rules.keep_versions, now)

@@ -28,6 +28,22 @@ class Sources:
     models: tuple[str, ...]
     """Addresses of the models that they are copies of."""
 
+    def with_others(self, histories: Iterable[Sequence[Event]]) -> "Sources":
+        """Add what the live, the previous and the pinned versions of other pipelines came from.
+
+        Other pipelines keep their artifacts in the same folder and store.
+
+        Args:
+            histories: the events of each of the others.
+        """
+        found = [self]
+        for events in histories:
+            state = history.service(events)
+            kept = {*state.pinned, state.live, state.previous}
+            found.append(sources(events, sorted(number for number in kept if number is not None)))
+        runs = frozenset[str]().union(*(item.runs for item in found))
+        return Sources(runs, tuple(model for item in found for model in item.models))
+
 
 def doomed(service: Service, ages: Mapping[int, dt.timedelta], keep: int) -> dict[int, str]:
     """Choose the versions to remove; pure.
@@ -84,7 +100,8 @@ class Versions:
         if self._ledger is None:
             return self._plan([])
         with self._ledger.exclusive() as held:  # or a rollback might move folders meanwhile
-            return self._plan(held.events())
+            items, of_this = self._plan(held.events())
+            return items, of_this.with_others(held.events_of_others().values())
 
     def _plan(self, events: Sequence[Event]) -> tuple[list[Item], Sources]:
         service = history.service(events)

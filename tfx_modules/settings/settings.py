@@ -15,8 +15,13 @@ from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.settings.reading.declared import SettingsGroup, refused
-from tfx_modules.settings.reading.limits import AtLeast, Between, StrictlyBetween
+from tfx_modules.settings.reading.limits import AtLeast, Between, Matches, StrictlyBetween
 from tfx_modules.settings.reading.reader import build
+
+NAME = Matches(r"[A-Za-z][A-Za-z0-9_-]{0,63}", "1 to 64 letters, digits, _ and -, beginning with a letter")
+"""A pipeline's name; the Airflow side has the same rule."""
+OTHER_DAGS = ("_retention", "_rollback")
+"""Endings of the ids of the other DAGs that are named after a pipeline."""
 
 
 @dataclass(frozen=True)
@@ -234,8 +239,10 @@ class ServingCheckSettings(SettingsGroup):
 class PipelineSettings(SettingsGroup):
     """All of the pipeline's settings."""
 
-    name: str = "bert_sentiment"
-    """The pipeline's name, and the DAG's id."""
+    name: Annotated[str, NAME] = "bert_sentiment"
+    """The pipeline's name: the DAG's id, the model's name at the model server, and the folder of its versions. 1 to 64
+    letters, digits, ``_`` and ``-``, beginning with a letter. A new name begins a new pipeline
+    (``docs/how-to/rename-the-pipeline.md``)."""
     encoder: EncoderSettings = EncoderSettings()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningSettings = TuningSettings()
@@ -250,6 +257,8 @@ class PipelineSettings(SettingsGroup):
     def __post_init__(self) -> None:
         """Check what one setting alone cannot tell."""
         super().__post_init__()
+        if self.name.endswith(OTHER_DAGS):
+            raise refused("name", self.name, f"a name without the ending {' or '.join(OTHER_DAGS)} of other DAGs' ids")
         buckets, longest = self.training.length_buckets, self.encoder.max_tokens
         if list(buckets) != sorted(set(buckets)) or not all(2 <= length <= longest for length in buckets):
             raise refused("training.length_buckets", list(buckets), f"rising lengths of 2 to {longest}")

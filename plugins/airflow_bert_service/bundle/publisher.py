@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_bert_service.bundle.snapshots import SnapshotStore, Version, copy_compiled, sources_version
-from airflow_bert_service.exceptions import CompileError
+from airflow_bert_service.exceptions import BertServiceError, CompileError, SettingsError
 from airflow_bert_service.files import free_lock, try_lock
 from airflow_bert_service.installation import MODULES, command
 from airflow_bert_service.pipeline.compiler import Compilation, ir_file, is_fresh, write_digest
@@ -73,7 +73,11 @@ class Publisher:
 
     def _take_over(self) -> bool:
         """Publish the compiled pipeline that stands beside the DAG files, if it is one of today's sources."""
-        if not is_fresh(ir_file(self.root), self.root / MODULES):
+        try:
+            ir = ir_file(self.root)
+        except SettingsError:
+            return False  # the compilation that comes next tells of it
+        if not is_fresh(ir, self.root / MODULES):
             return False
         copy = self.store.copy_sources(self.root)
         copy_compiled(self.root, copy)
@@ -85,15 +89,15 @@ class Publisher:
     def _start(self) -> None:
         self.store.discard_copies()
         copy = self.store.copy_sources(self.root)
-        ir = ir_file(copy)
-        compilation = Compilation(root=copy, ir=ir, tfx_python=self.tfx_python, settings=own_settings(ir))
-        build = _Build(copy, sources_version(copy), compilation)
+        version = sources_version(copy)
         try:
+            ir = ir_file(copy)
+            compilation = Compilation(root=copy, ir=ir, tfx_python=self.tfx_python, settings=own_settings(ir))
             compilation.start()
-        except CompileError as error:
-            self._fail(build, error)
+        except (CompileError, SettingsError) as error:
+            self._fail(copy, version, error)
         else:
-            self._build = build
+            self._build = _Build(copy, version, compilation)
 
     def _finish(self, build: _Build) -> None:
         if not build.compilation.has_ended():
@@ -102,19 +106,19 @@ class Publisher:
         try:
             build.compilation.result()
         except CompileError as error:
-            self._fail(build, error)
+            self._fail(build.copy, build.version, error)
         else:
             ir = ir_file(build.copy)
             write_digest(ir, pipeline_digest(build.copy / MODULES, own_settings(ir)))
             self.store.publish(build.copy, Version(build.version))
 
-    def _fail(self, build: _Build, error: CompileError) -> None:
+    def _fail(self, copy: Path, version: str, error: BertServiceError) -> None:
         current = self.store.current()
         kept = f"version {current.served} stays in service" if current and current.served else "nothing is in service"
         # The user knows the sources, not our copy of them.
-        message = str(error).replace(str(build.copy), str(self.root))
+        message = str(error).replace(str(copy), str(self.root))
         remedy = f"Correct the sources; or run `{command('compile')}`, which compiles the same sources again."
-        self.store.publish_failure(build.version, f"{message}\n\nUntil this is corrected, {kept}. {remedy}")
+        self.store.publish_failure(version, f"{message}\n\nUntil this is corrected, {kept}. {remedy}")
 
     def _drop_build(self) -> None:
         if self._build is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.installation import MODULES, command, module_root_of
-from airflow_bert_service.pipeline.compiler import COMPILED, compile_pipeline, ir_name, is_fresh
+from airflow_bert_service.pipeline.compiler import compile_pipeline, compiled_pipeline, is_fresh
 from airflow_bert_service.settings.settings import load_settings
 
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     """Compile the pipeline unless it is up to date; return the exit code.
 
     Raises:
-        BertServiceError: The pipeline cannot be compiled.
+        BertServiceError: The pipeline cannot be compiled, or its name is not allowed.
     """
     parser = argparse.ArgumentParser(
         prog=command("compile"),
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     settings = load_settings()
     dags = (options.dags_folder or dags_folder(settings)).absolute()
-    ir, root = dags / COMPILED / ir_name(), module_root_of(dags)
+    ir, root = compiled_pipeline(dags), module_root_of(dags)
     if not options.force and is_fresh(ir, root / MODULES):
         print(f"{ir}: up to date")
         return 0

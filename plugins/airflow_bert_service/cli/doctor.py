@@ -9,6 +9,7 @@ from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import program
+from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.settings.settings import Settings, load_settings
 
 
@@ -37,15 +38,21 @@ def _findings(given: Path | None) -> Iterator[Finding]:
         yield Finding("settings", str(error), "correct section [bert_service]; the other checks were skipped")
         return
     yield Finding("settings", "read")
-    yield from _of_settings(settings, (given or dags_folder(settings)).absolute())
+    dags = (given or dags_folder(settings)).absolute()
+    try:
+        name = pipeline_name(dags)
+    except SettingsError as error:
+        yield Finding("pipeline's settings", str(error), "correct them; the other checks were skipped")
+        return
+    yield from _of_settings(settings, dags, name)
 
 
-def _of_settings(settings: Settings, dags: Path) -> Iterator[Finding]:
+def _of_settings(settings: Settings, dags: Path, name: str) -> Iterator[Finding]:
     yield airflow_side.plugin()
     yield airflow_side.airflow_database()
     yield from airflow_side.dag_files(dags)
-    yield from places.folders(settings)
+    yield from places.folders(settings, name)
     yield from places.node_socket(settings)
     yield from places.feed(settings)
-    yield from places.model_servers(settings)
+    yield from places.model_servers(settings, name)
     yield from tfx_side.tfx_side(settings, dags)

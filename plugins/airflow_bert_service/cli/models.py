@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_bert_service.cli.places import become, check_tfx_python, tfx_environment
+from airflow_bert_service.cli.places import become, check_tfx_python, dags_folder, tfx_environment
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment, promotion_environment
+from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.promotion.events import EventKind
 from airflow_bert_service.settings.settings import Settings, load_settings
 
@@ -26,23 +27,24 @@ def main(arguments: Sequence[str]) -> int:
         BertServiceError: A setting is wrong, or a channel was not notified.
     """
     settings = load_settings()
-    environment = tfx_environment("models", promotion_environment(settings))
+    where = PromotionEnvironment.of(settings.root, settings, pipeline_name(dags_folder(settings)))
+    environment = tfx_environment("models", promotion_environment(where))
     if ANNOUNCED not in arguments or not settings.notifications:
         become(settings, _MODULE, arguments, environment)
     check_tfx_python(settings)
     words = [str(settings.tfx_python), "-m", _MODULE, *arguments]
     sys.stdout.flush()
     code = subprocess.run(words, cwd=settings.root, env=environment, check=False).returncode
-    _announce(settings)
+    _announce(settings, where)
     return code
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: Settings, where: PromotionEnvironment) -> None:
     """Notify the channels of the newest rollback once, also when a model server does not serve the version yet."""
     # Imported here: what sends messages takes a second to import.
     from airflow_bert_service.notifiers.dispatcher import NotificationDispatcher
 
-    client = LedgerClient(PromotionEnvironment.of(settings.root, settings))
+    client = LedgerClient(where)
     event = client.newest()
     if event is not None and event.kind is EventKind.ROLLED_BACK:
         no_task: Any = {}

@@ -3,8 +3,10 @@
 import argparse
 from collections.abc import Sequence
 
+from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.clients.retention import RetentionClient, RetentionOptions, RetentionRequest
 from airflow_bert_service.installation import command
+from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.settings.log_folders import log_folders
 from airflow_bert_service.settings.settings import load_settings
 
@@ -43,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     settings = load_settings()
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
-    request = RetentionRequest.of(settings, log_folders(settings))
+    name = pipeline_name(dags_folder(settings))
+    request = RetentionRequest.of(settings, name, log_folders(settings, name))
     if options.action == ADOPT:
         print(client.adopt(request, dry_run=options.dry_run), end="")
         return 0

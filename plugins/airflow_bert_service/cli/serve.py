@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from airflow_bert_service.cli.places import become, tfx_environment
-from airflow_bert_service.pipeline.compiler import PIPELINE
+from airflow_bert_service.cli.places import become, dags_folder, tfx_environment
+from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.settings.settings import Settings, load_settings
 
 _MODULE = "tfx_modules.serving"
@@ -16,11 +16,12 @@ def main(arguments: Sequence[str]) -> int:
         arguments: Flags of ``tensorflow_model_server``; they override the defaults.
 
     Raises:
-        SettingsError: There is no TFX environment.
+        SettingsError: There is no TFX environment, or the pipeline's name is not allowed.
     """
     settings = load_settings()
     become(settings, _MODULE, [*_defaults(settings), *arguments], tfx_environment("serve"))
 
 
 def _defaults(settings: Settings) -> list[str]:
-    return ["--host=127.0.0.1", f"--model_name={PIPELINE}", f"--model_base_path={settings.models}"]
+    name = pipeline_name(dags_folder(settings))
+    return ["--host=127.0.0.1", f"--model_name={name}", f"--model_base_path={settings.models_of(name)}"]

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.clients.tfx_command import last_line, missing_python
@@ -19,6 +20,7 @@ TIMEOUT = 120.0
 ROLLBACK_TIMEOUT = 600.0
 """Seconds until a rollback is killed; it waits until the model servers serve the version."""
 LEDGER_VARIABLE = "BERT_SERVICE_LEDGER"
+PIPELINE_VARIABLE = "BERT_SERVICE_PIPELINE"
 MODELS_VARIABLE = "BERT_SERVICE_MODELS"
 SERVERS_VARIABLE = "BERT_SERVICE_SERVERS"
 
@@ -31,25 +33,29 @@ class PromotionEnvironment:
     module_root: Path
     """The folder that holds ``tfx_modules``."""
     ledger: str = field(repr=False)  # may hold a password
+    pipeline: str
+    """The pipeline's name: of the ledger's events, the command reads and writes those of this pipeline."""
     models: Path
     """The served folder."""
     model_servers: tuple[str, ...] = ()
     """Addresses of the model's status at the servers that a rollback waits for."""
 
     @classmethod
-    def of(cls, module_root: Path, settings: Settings) -> "PromotionEnvironment":
+    def of(cls, module_root: Path, settings: Settings, pipeline: str) -> "PromotionEnvironment":
         """Select the settings that concern promotions.
 
         Args:
             module_root: A plan's, so that a run uses one version of ``tfx_modules``.
             settings: The Airflow side's settings.
+            pipeline: The pipeline's name.
         """
         return cls(
             tfx_python=settings.tfx_python,
             module_root=module_root,
             ledger=settings.ledger,
-            models=settings.models,
-            model_servers=settings.model_servers,
+            pipeline=pipeline,
+            models=settings.models_of(pipeline),
+            model_servers=tuple(status_address(server, pipeline) for server in settings.model_servers),
         )
 
 
@@ -67,7 +73,18 @@ class Rollback:
     """Which version; None: the one before."""
 
 
-def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, str]:
+def status_address(server: str, pipeline: str) -> str:
+    """Return where a model server tells the state of a pipeline's model.
+
+    Args:
+        server: ``http://HOST:PORT``, to which the model's path is added; with a path of its own, it stays as it is.
+        pipeline: The pipeline's name, which is the model's.
+    """
+    parts = urlsplit(server)
+    return server if parts.path.strip("/") else f"{server.rstrip('/')}/v1/models/{pipeline}"
+
+
+def promotion_environment(where: PromotionEnvironment) -> dict[str, str]:
     """Return the environment variables that the promotion command reads.
 
     Raises:
@@ -75,6 +92,7 @@ def promotion_environment(where: PromotionEnvironment | Settings) -> dict[str, s
     """
     return {
         LEDGER_VARIABLE: database_url(where.ledger),
+        PIPELINE_VARIABLE: where.pipeline,
         MODELS_VARIABLE: str(where.models),
         SERVERS_VARIABLE: " ".join(where.model_servers),
     }

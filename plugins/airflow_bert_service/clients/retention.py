@@ -27,17 +27,19 @@ class RetentionRequest:
     rules: RetentionSettings
     ledger: str = field(repr=False)  # may hold a password
     metadata: str = field(repr=False)  # likewise
+    name: str
     models: Path
     pipeline: Path
     spans: Path
     logs: tuple[Path, ...]
 
     @classmethod
-    def of(cls, settings: Settings, logs: Iterable[Path]) -> "RetentionRequest":
+    def of(cls, settings: Settings, name: str, logs: Iterable[Path]) -> "RetentionRequest":
         """Select the settings that concern retention.
 
         Args:
             settings: The Airflow side's settings.
+            name: The pipeline's name.
             logs: Folders of logs (:func:`airflow_bert_service.settings.log_folders.log_folders`).
 
         Raises:
@@ -47,7 +49,8 @@ class RetentionRequest:
             rules=settings.retention,
             ledger=database_url(settings.ledger),
             metadata=database_url(settings.metadata),
-            models=settings.models,
+            name=name,
+            models=settings.models_of(name),
             pipeline=settings.pipeline_root,
             spans=settings.spans,
             logs=tuple(logs),
@@ -55,8 +58,8 @@ class RetentionRequest:
 
     def to_json(self) -> str:
         """Return the request as JSON."""
-        paths = {name: str(getattr(self, name)) for name in ("ledger", "metadata", "models", "pipeline", "spans")}
-        return json.dumps({"format": FORMAT, "rules": asdict(self.rules), **paths, "logs": list(map(str, self.logs))})
+        texts = {key: str(getattr(self, key)) for key in ("ledger", "metadata", "name", "models", "pipeline", "spans")}
+        return json.dumps({"format": FORMAT, "rules": asdict(self.rules), **texts, "logs": list(map(str, self.logs))})
 
 
 @dataclass(frozen=True, kw_only=True)

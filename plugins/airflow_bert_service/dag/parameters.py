@@ -63,11 +63,12 @@ def run_parameters() -> dict[str, Param]:
     }
 
 
-def node_parameters(settings: Settings, *, refresh_task_id: str) -> Mapping[str, str]:
+def node_parameters(settings: Settings, pipeline: str, *, refresh_task_id: str) -> Mapping[str, str]:
     """Return a template for each runtime parameter of the pipeline.
 
     Args:
         settings: Where models are published.
+        pipeline: The pipeline's name; its models are published in a folder of that name.
         refresh_task_id: The task whose XCom says which days the run reads.
 
     Returns:
@@ -82,7 +83,7 @@ def node_parameters(settings: Settings, *, refresh_task_id: str) -> Mapping[str,
         "train_args": '{"splits": ["train"], "num_steps": {{ params.train_steps }} }',
         "tune": "{{ 'yes' if params.tune else 'no' }}",
         "promotion": f"{{{{ {_promotion(refreshed)} | tojson }}}}",
-        "push_destination": json.dumps({"filesystem": {"base_directory": str(settings.models)}}),
+        "push_destination": json.dumps({"filesystem": {"base_directory": str(settings.models_of(pipeline))}}),
     }
 
 

@@ -36,6 +36,7 @@ class PromotedModelOperator(BaseOperator):
 
     Args:
         settings: The Airflow side's settings.
+        pipeline: The pipeline's name.
         module_root: The folder that holds the ``tfx_modules`` of the run.
         asset: What stands for the model in service, see :func:`airflow_bert_service.promotion.asset.model_asset`.
     """
@@ -43,10 +44,11 @@ class PromotedModelOperator(BaseOperator):
     template_fields: Sequence[str] = ()
     ui_color = "#b6d7a8"
 
-    def __init__(self, *, settings: Settings, module_root: Path, asset: Asset, **kwargs: Any) -> None:
+    def __init__(self, *, settings: Settings, pipeline: str, module_root: Path, asset: Asset, **kwargs: Any) -> None:
         # As an inlet: only tasks that have it as one may look at an asset's events.
         super().__init__(inlets=[asset], outlets=[promotions_of(asset)], **kwargs)
         self.settings = settings
+        self.pipeline = pipeline
         self.module_root = module_root
         self.asset = asset
 
@@ -61,7 +63,7 @@ class PromotedModelOperator(BaseOperator):
             AirflowFailException: The run has no verdict, and is not a completed run with the mode ``data_only``.
             PromotionCommandError: The ledger cannot be used.
         """
-        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
+        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings, self.pipeline))
         event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"])
         if event is None:
             self._check_data_only(context)

@@ -27,6 +27,7 @@ class PromotionNotifyOperator(BaseOperator):
 
     Args:
         settings: The Airflow side's settings: ledger, channels, length of the window.
+        pipeline: The pipeline's name.
         module_root: The folder that holds the ``tfx_modules`` of the run.
         refresh_task_id: The task whose result has the window's first day.
         delivery_retry_policy: How often a channel is tried.
@@ -39,6 +40,7 @@ class PromotionNotifyOperator(BaseOperator):
         self,
         *,
         settings: Settings,
+        pipeline: str,
         module_root: Path,
         refresh_task_id: str = "refresh_data",
         delivery_retry_policy: DeliveryRetryPolicy | None = None,
@@ -46,6 +48,7 @@ class PromotionNotifyOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.settings = settings
+        self.pipeline = pipeline
         self.module_root = module_root
         self.refresh_task_id = refresh_task_id
         self.delivery_retry_policy = delivery_retry_policy
@@ -61,7 +64,7 @@ class PromotionNotifyOperator(BaseOperator):
             PromotionCommandError: The ledger cannot be used.
             DataDateError: The run's data date is not a date.
         """
-        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
+        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings, self.pipeline))
         event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"]) or client.record(self._end(context))
         if event.final or event.kind is not EventKind.BLOCKED:
             # The data gate has put its line on the note already.

@@ -46,6 +46,7 @@ class RetentionOperator(BaseOperator):
 
     Args:
         settings: The Airflow side's settings: rules, databases and folders.
+        pipeline: The pipeline's name.
         module_root: The folder that holds ``tfx_modules``.
         is_dry_run: ``True`` or ``False``: whether to report only what would be removed.
         max_removed_share: The largest share of each kind that may go, as text; empty: the settings'.
@@ -60,6 +61,7 @@ class RetentionOperator(BaseOperator):
         self,
         *,
         settings: Settings,
+        pipeline: str,
         module_root: Path,
         is_dry_run: str = DRY_RUN,
         max_removed_share: str = MAX_REMOVED_SHARE,
@@ -68,6 +70,7 @@ class RetentionOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.settings = settings
+        self.pipeline = pipeline
         self.module_root = module_root
         self.is_dry_run = is_dry_run
         self.max_removed_share = max_removed_share
@@ -86,7 +89,7 @@ class RetentionOperator(BaseOperator):
         """
         del context
         options = self._options()
-        request = RetentionRequest.of(self.settings, log_folders(self.settings))
+        request = RetentionRequest.of(self.settings, self.pipeline, log_folders(self.settings, self.pipeline))
         self._client = RetentionClient(tfx_python=self.settings.tfx_python, module_root=self.module_root)
         report = self._client.run(request, options)
         for line in report.table.splitlines():

@@ -22,6 +22,7 @@ class RollbackOperator(BaseOperator):
 
     Args:
         settings: The Airflow side's settings.
+        pipeline: The pipeline's name.
         module_root: The folder that holds the ``tfx_modules`` to use.
         version: The version to put in service, templated; empty or ``None``: the one that was there before.
         reason: Why, in one line, templated.
@@ -30,9 +31,12 @@ class RollbackOperator(BaseOperator):
     template_fields: Sequence[str] = ("version", "reason")
     ui_color = "#f9cb9c"
 
-    def __init__(self, *, settings: Settings, module_root: Path, version: str, reason: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, settings: Settings, pipeline: str, module_root: Path, version: str, reason: str, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.settings = settings
+        self.pipeline = pipeline
         self.module_root = module_root
         self.version = version
         self.reason = reason
@@ -47,7 +51,7 @@ class RollbackOperator(BaseOperator):
             AirflowFailException: The version is not a number; trying again cannot help.
             PromotionCommandError: There is no such version, its files have changed, or a server does not serve it.
         """
-        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings))
+        client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings, self.pipeline))
         event = client.roll_back(
             Rollback(
                 reason=self.reason,

@@ -12,9 +12,9 @@ from pathlib import Path
 from airflow_bert_service.exceptions import CompileError
 from airflow_bert_service.installation import MODULES, command
 from airflow_bert_service.pipeline import parent_death
+from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 
-PIPELINE = "bert_sentiment"
 COMPILED = "compiled"
 """Name of the folder, beside the DAG files, that the compiled pipeline is in."""
 
@@ -23,14 +23,25 @@ _LAST_LINES = 15
 _STRIPPED = ("AIRFLOW", "_AIRFLOW", "PYTHON")
 
 
-def ir_name() -> str:
-    """Return the name of the compiled pipeline's file."""
-    return f"{PIPELINE}.json"
+def compiled_pipeline(dags: Path) -> Path:
+    """Return the path of the compiled pipeline of some DAG files; it has the pipeline's name.
+
+    Args:
+        dags: The folder of the DAG files.
+
+    Raises:
+        SettingsError: The pipeline's settings cannot be read, or its name is not allowed.
+    """
+    return dags / COMPILED / f"{pipeline_name(dags)}.json"
 
 
 def ir_file(root: Path) -> Path:
-    """Return the path of the compiled pipeline of a source root."""
-    return root / "dags" / COMPILED / ir_name()
+    """Return the path of the compiled pipeline of a source root.
+
+    Raises:
+        SettingsError: As for :func:`compiled_pipeline`.
+    """
+    return compiled_pipeline(root / "dags")
 
 
 def digest_file(ir: Path) -> Path:

@@ -124,8 +124,9 @@ class Settings(SettingsGroup):
         tuple[Annotated[str, Matches(r"https?://\S+", "addresses like http://127.0.0.1:8501")], ...],
         Separated(r"\s", "spaces"),
     ] = ()
-    """Where servers tell the model's state over REST (``http://HOST:8501/v1/models/bert_sentiment``), with spaces
-    between them; a rollback waits until all of them have followed. Empty: it does not wait. The stack sets it."""
+    """Addresses of the model servers' REST APIs (``http://HOST:8501``), with spaces between them; a rollback waits
+    until all of them serve the version under the pipeline's name. An address with a path is that of the model's
+    status (``http://HOST:8501/v1/models/NAME``). Empty: it does not wait. The stack sets it."""
     notifications: Annotated[tuple[Channel, ...], ReadBy(read_channels)] = field(
         default=(),
         repr=False,  # may hold a notifier's secrets
@@ -155,10 +156,13 @@ class Settings(SettingsGroup):
         """Where ``refresh_data`` keeps reviews, a folder a day."""
         return self.state / "spans"
 
-    @property
-    def models(self) -> Path:
-        """Where the Pusher publishes, and the model server looks for, numbered model versions."""
-        return self.state / "models" / "bert_sentiment"
+    def models_of(self, pipeline: str) -> Path:
+        """Return the folder where a pipeline's Pusher publishes numbered versions, and the model server finds them.
+
+        Args:
+            pipeline: The pipeline's name.
+        """
+        return self.state / "models" / pipeline
 
     @property
     def bundles(self) -> Path:

@@ -14,6 +14,7 @@ from airflow_bert_service.settings.settings import Settings, settings_from
 from tests.support.airflow_home import PROJECT_ROOT
 
 TFX_PYTHON = PROJECT_ROOT / ".venv" / "tfx" / "bin" / "python"
+NAME = "film_sentiment"
 with_tfx = pytest.mark.skipif(not TFX_PYTHON.exists(), reason="the TFX environment is not built")
 
 
@@ -55,14 +56,14 @@ def test_dag_files_that_are_missing_or_not_compiled(tmp_path: Path) -> None:
 
 def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
-    found = wrong(*places.folders(settings(tmp_path / "state")))
+    found = wrong(*places.folders(settings(tmp_path / "state"), NAME))
     assert "is not a folder. Do: move it away, or set [bert_service] state" in found["state folder"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_state_folder_that_cannot_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    assert "is not writable for user" in wrong(*places.folders(settings(tmp_path)))["state folder"]
+    assert "is not writable for user" in wrong(*places.folders(settings(tmp_path), NAME))["state folder"]
 
 
 def test_a_node_server_that_does_not_listen(tmp_path: Path) -> None:
@@ -88,8 +89,10 @@ def test_a_feed_that_lacks_its_file_or_connection(tmp_path: Path) -> None:
 
 
 def test_a_model_server_that_does_not_answer(tmp_path: Path) -> None:
-    servers = settings(tmp_path, model_servers="http://127.0.0.1:1/v1/models/bert_sentiment")
-    assert "Connection refused. Do: start it" in wrong(*places.model_servers(servers))["model server"]
+    servers = settings(tmp_path, model_servers="http://127.0.0.1:1")
+    told = wrong(*places.model_servers(servers, NAME))["model server"]
+    assert "http://127.0.0.1:1/v1/models/film_sentiment: " in told
+    assert "Connection refused. Do: start it" in told
 
 
 def test_a_tfx_environment_that_is_missing_or_another_python(tmp_path: Path) -> None:

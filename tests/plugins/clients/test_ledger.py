@@ -94,9 +94,15 @@ def test_the_command_gets_ledger_and_served_folder_and_none_of_airflows_settings
     (tmp_path / "tfx_modules" / "promotion.py").write_text(script)
     monkeypatch.setenv("AIRFLOW_CONN_X", "secret")
     ledger = LedgerClient(
-        environment(tmp_path, module_root=tmp_path, ledger="sqlite:///secret", models=Path("/secret"))
+        environment(
+            tmp_path, module_root=tmp_path, ledger="sqlite:///secret", pipeline="secret", models=Path("/secret")
+        )
     )
-    assert ledger.delivered(1) == {"BERT_SERVICE_LEDGER=sqlite:///secret", "BERT_SERVICE_MODELS=/secret"}
+    assert ledger.delivered(1) == {
+        "BERT_SERVICE_LEDGER=sqlite:///secret",
+        "BERT_SERVICE_PIPELINE=secret",
+        "BERT_SERVICE_MODELS=/secret",
+    }
     assert os.environ["AIRFLOW_CONN_X"] == "secret"
 
 

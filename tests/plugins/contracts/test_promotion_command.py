@@ -65,7 +65,11 @@ def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_pa
     (tmp_path / "answer.json").write_text(answers.get(command, event), encoding="utf-8")
     ledger = LedgerClient(
         PromotionEnvironment(
-            tfx_python=Path(sys.executable), module_root=tmp_path, ledger="sqlite:////ledger.db", models=tmp_path
+            tfx_python=Path(sys.executable),
+            module_root=tmp_path,
+            ledger="sqlite:////ledger.db",
+            pipeline="bert",
+            models=tmp_path,
         )
     )
 

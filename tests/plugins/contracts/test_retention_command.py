@@ -23,6 +23,7 @@ def test_a_retention_request_is_written() -> None:
         rules=RetentionSettings(**RETENTION["rules"]),
         ledger=RETENTION["ledger"],
         metadata=RETENTION["metadata"],
+        name=RETENTION["name"],
         models=Path(RETENTION["models"]),
         pipeline=Path(RETENTION["pipeline"]),
         spans=Path(RETENTION["spans"]),

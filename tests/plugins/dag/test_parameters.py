@@ -38,7 +38,7 @@ def rendered(tmp_path: Path, *, user: str | None = "anna", **params: Any) -> tup
         task_id="all",
         tfx_node="all",
         environment=node_environment(plan, settings),
-        parameters=node_parameters(settings, refresh_task_id="refresh_data"),
+        parameters=node_parameters(settings, "bert_sentiment", refresh_task_id="refresh_data"),
         use_cache=USE_CACHE,
     )
     form = ParamsDict(run_parameters())

@@ -50,6 +50,7 @@ def operator(settings: Settings, is_dry_run: str) -> RetentionOperator:
     return RetentionOperator(
         task_id="retention",
         settings=settings,
+        pipeline="bert_sentiment",
         module_root=PROJECT_ROOT,
         is_dry_run=is_dry_run,
         max_removed_share="",
@@ -62,7 +63,8 @@ def test_the_log_is_the_table_and_the_totals_are_returned(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
-    ours, foreign = _log(tmp_path / "logs", "bert_sentiment"), _log(tmp_path / "logs", "somebody_elses")
+    ours = _log(tmp_path / "logs", "bert_sentiment")
+    foreign = _log(tmp_path / "logs", "bert_sentiment_of_somebody_else")
     context: Any = {}
 
     would = operator(settings, "True").execute(context)
@@ -120,7 +122,7 @@ def test_the_command_beside_airflow_prints_the_table(tmp_path: Path) -> None:
 def test_a_manual_run_is_a_dry_run_unless_the_form_says_otherwise(
     settings: Settings, kind: DagRunType, conf: dict[str, bool] | None, rendered: str
 ) -> None:
-    task = RetentionOperator(task_id="retention", settings=settings, module_root=MODULE_ROOT)
+    task = RetentionOperator(task_id="retention", settings=settings, pipeline="bert_sentiment", module_root=MODULE_ROOT)
     context: Any = {"dag_run": SimpleNamespace(run_type=kind, conf=conf)}
 
     task.render_template_fields(context)
@@ -203,7 +205,7 @@ def test_the_command_beside_airflow_adopts_an_environment(tmp_path: Path) -> Non
 def _request(folder: Path, act: str, ledger: str = "sqlite:////l.db") -> RetentionRequest:
     (folder / act).mkdir(exist_ok=True)
     settings = settings_from({"state": str(folder / act), "ledger": ledger})
-    return RetentionRequest.of(settings, [Path("/logs")])
+    return RetentionRequest.of(settings, "bert_sentiment", [Path("/logs")])
 
 
 def _client(python: Path = Path(sys.executable)) -> RetentionClient:
@@ -226,6 +228,7 @@ def test_the_request_goes_to_standard_input_and_shows_no_password(tmp_path: Path
         },
         "ledger": "postgresql://me:secret@db/ledger",
         "metadata": f"sqlite:///{tmp_path}/echo/metadata/mlmd.db",
+        "name": "bert_sentiment",
         "models": f"{tmp_path}/echo/models/bert_sentiment",
         "pipeline": f"{tmp_path}/echo/pipeline",
         "spans": f"{tmp_path}/echo/spans",

@@ -23,7 +23,12 @@ def roll_back(state: Path, version: str, *, run_id: str = "manual__1", user: str
         (state / "ledger" / "ledger.db").write_text(json.dumps({"events": SERVED, "deliveries": {}}))
     settings = settings_from({"state": str(state), "tfx_python": sys.executable})
     task = RollbackOperator(
-        task_id="roll_back", settings=settings, module_root=MODULE_ROOT, version=version, reason="it is rude"
+        task_id="roll_back",
+        settings=settings,
+        pipeline="bert_sentiment",
+        module_root=MODULE_ROOT,
+        version=version,
+        reason="it is rude",
     )
     run = SimpleNamespace(triggering_user_name=user, run_type="manual")
     context: Any = {"dag_run": run, "run_id": run_id}

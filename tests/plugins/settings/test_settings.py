@@ -38,8 +38,14 @@ def test_the_environment_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_folders_of_the_state() -> None:
     settings = settings_from({"root": "/srv/bert", "state": "state"})
-    folders = [settings.pipeline_root, settings.spans, settings.models, settings.bundles, settings.outcomes]
-    names = ["pipeline", "spans", "models/bert_sentiment", "bundles", "outcomes"]
+    folders = [
+        settings.pipeline_root,
+        settings.spans,
+        settings.models_of("film_sentiment"),
+        settings.bundles,
+        settings.outcomes,
+    ]
+    names = ["pipeline", "spans", "models/film_sentiment", "bundles", "outcomes"]
     assert folders == [Path("/srv/bert/state") / name for name in names]
 
 

@@ -85,7 +85,12 @@ PARAMS = {"validator": "complete", "trainer": "complete", "pusher": "promoted", 
 with DAG("promotion", schedule=None, params=PARAMS) as dag:
     validator, trainer = node("ExampleValidator", "report"), node("Trainer", "{{ params.trainer }}")
     pushed = PythonOperator(task_id="Pusher", python_callable=push)
-    told: dict[str, Any] = {"settings": settings, "module_root": MODULE_ROOT, "pre_execute": full_only}
+    told: dict[str, Any] = {
+        "settings": settings,
+        "pipeline": "bert_sentiment",
+        "module_root": MODULE_ROOT,
+        "pre_execute": full_only,
+    }
     promoted = PromotedModelOperator(task_id="promoted_model", asset=model_asset("bert_sentiment"), **told)
     notify = PromotionNotifyOperator(
         task_id="notify_promotion", delivery_retry_policy=DeliveryRetryPolicy(tries=2, pause=0.01), **told

@@ -41,7 +41,7 @@ config = AirflowPipelineConfig(
         "word": "{{ params.word }}",
         "wait_for": "{{ params.wait_for }}",
         "promotion": json.dumps({**PROMOTION, "older": "no", "actor": "{{ dag_run.run_type }}"}),
-        "push_destination": json.dumps({"filesystem": {"base_directory": str(settings.models)}}),
+        "push_destination": json.dumps({"filesystem": {"base_directory": str(settings.models_of(plan.id))}}),
         "holdout": "{}",
     },
     settings=settings,
@@ -49,9 +49,15 @@ config = AirflowPipelineConfig(
 
 with AirflowDagRunner(config).run(plan) as dag:
     promoted = PromotedModelOperator(
-        task_id="promoted_model", asset=model_asset(plan.id), settings=settings, module_root=plan.module_root
+        task_id="promoted_model",
+        asset=model_asset(plan.id),
+        settings=settings,
+        pipeline=plan.id,
+        module_root=plan.module_root,
     )
-    notify = PromotionNotifyOperator(task_id="notify_promotion", settings=settings, module_root=plan.module_root)
+    notify = PromotionNotifyOperator(
+        task_id="notify_promotion", settings=settings, pipeline=plan.id, module_root=plan.module_root
+    )
     for task in (promoted, notify):
         task.as_teardown().set_upstream(dag.get_task("Pusher"))
 

@@ -43,6 +43,7 @@ def test_an_event_is_written() -> None:
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
     """The real promotion command, with a ledger and models of the test's own."""
     monkeypatch.setenv("BERT_SERVICE_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
+    monkeypatch.setenv("BERT_SERVICE_PIPELINE", "bert_sentiment")
     monkeypatch.setenv("BERT_SERVICE_MODELS", str(tmp_path / "models"))
     monkeypatch.delenv("BERT_SERVICE_SERVERS", raising=False)
 
@@ -60,7 +61,9 @@ def _promote(folder: Path, day: int) -> Event:
     (model / "saved_model.pb").write_text(str(day))
     date = dt.date(2026, 11, day)
     run = Run(dag_id="bert_sentiment", run_id=f"run-{day}", data_date=date, first_day=date - dt.timedelta(days=13))
-    promoter = Promoter(open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models"))
+    promoter = Promoter(
+        open_ledger(f"sqlite:///{folder}/ledger.db", "bert_sentiment"), ModelRepository(folder / "models")
+    )
     return promoter.promote(Candidate(run=run, model=model, actor="anna"), lambda _: GateResult(True, "good enough"))
 
 

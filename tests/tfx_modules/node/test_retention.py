@@ -29,6 +29,7 @@ def _retain(nodes: Nodes, now: dt.datetime = LATER, **rules: int) -> list[Item]:
     where = Places(
         ledger=f"sqlite:///{nodes.state}/ledger/ledger.db",
         metadata=f"sqlite:///{nodes.state}/metadata/mlmd.db",
+        name="bert_sentiment",
         models=nodes.state / "served",
         pipeline=nodes.state / "pipeline",
         spans=nodes.state / "spans",

@@ -57,5 +57,5 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger/ledger.db")
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger/ledger.db", "bert")
     return Site(tmp_path, ledger, ModelRepository(tmp_path / "models" / "bert"))

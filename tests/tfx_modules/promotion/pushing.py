@@ -17,7 +17,10 @@ def accept(champion: Champion | None) -> GateResult:
 
 
 def main(folder: Path, what: str, kill_at: int) -> None:
-    ledger, repository = open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models" / "bert")
+    ledger, repository = (
+        open_ledger(f"sqlite:///{folder}/ledger.db", "bert"),
+        ModelRepository(folder / "models" / "bert"),
+    )
     kill_before(kill_at)
     if what == "roll-back":
         roll_back(ledger, repository, RollbackRequest(actor="somebody", reason="because"))

@@ -81,7 +81,7 @@ class MemoryLedger(Ledger):
     """A ledger whose lock one actor holds at a time, and which a crash leaves as it was before the lock was taken."""
 
     def __init__(self) -> None:
-        super().__init__(LedgerDatabase("sqlite:////never/connected"))
+        super().__init__(LedgerDatabase("sqlite:////never/connected"), "bert")
         self.committed: list[Event] = []
         self._holder: greenlet | None = None
 

@@ -37,7 +37,7 @@ def steps(folder: Path) -> Iterator[int]:
 
 
 def events(folder: Path) -> list[Event]:
-    return open_ledger(f"sqlite:///{folder}/ledger.db").events()
+    return open_ledger(f"sqlite:///{folder}/ledger.db", "bert").events()
 
 
 def served(folder: Path) -> int:
@@ -73,7 +73,7 @@ def test_a_rollback_that_was_killed_anywhere_and_settled(tmp_path: Path) -> None
         assert served(folder) in (2026110301, 2026110401)
         rolled_back = len(events(folder)) == 3
 
-        settle(open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models" / "bert"))
+        settle(open_ledger(f"sqlite:///{folder}/ledger.db", "bert"), ModelRepository(folder / "models" / "bert"))
 
         assert served(folder) == (2026110401 if rolled_back else 2026110301)
         if code == 0:

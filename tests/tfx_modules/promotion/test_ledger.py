@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -16,6 +17,7 @@ from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger, tables
 
+NAME = "bert"
 DAY = dt.date(2026, 11, 5)
 RUN = Run(dag_id="bert", run_id="manual__2026-11-05", data_date=DAY, first_day=dt.date(2026, 10, 23))
 PROMOTION = Draft(
@@ -53,7 +55,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def ledger(address: str) -> Ledger:
-    return open_ledger(address)
+    return open_ledger(address, NAME)
 
 
 def append(ledger: Ledger, draft: Draft) -> Event:
@@ -68,7 +70,7 @@ def test_a_new_ledger_is_empty(ledger: Ledger) -> None:
 def test_an_event_is_read_as_it_was_written(ledger: Ledger, address: str) -> None:
     written = append(ledger, PROMOTION)
 
-    assert open_ledger(address).events() == [written]
+    assert open_ledger(address, NAME).events() == [written]
     assert {name: getattr(written, name) for name in vars(PROMOTION)} == vars(PROMOTION)
     assert written.at.tzinfo == dt.timezone.utc
 
@@ -79,10 +81,10 @@ def test_an_event_without_a_run_is_read_as_it_was_written(ledger: Ledger) -> Non
     assert ledger.events()[0].run is None
 
 
-def test_positions_have_no_gaps_and_time_does_not_go_back(address: str) -> None:
+def test_positions_rise_and_time_does_not_go_back(address: str) -> None:
     times = [dt.datetime(2026, 11, 5, hour, tzinfo=dt.timezone.utc) for hour in (9, 7, 8, 10)]
     clock = iter(times)
-    ledger = open_ledger(address, lambda: next(clock))
+    ledger = open_ledger(address, NAME, lambda: next(clock))
 
     events = [append(ledger, next_run(f"run-{number}")) for number in range(4)]
 
@@ -168,8 +170,44 @@ def test_deliveries_are_noted_once(ledger: Ledger) -> None:
         assert held.delivered(position + 1) == frozenset()
 
 
+def test_two_pipelines_in_one_database_have_a_history_each(ledger: Ledger, address: str) -> None:
+    other = open_ledger(address, "films")
+    mine = append(ledger, PROMOTION)
+    theirs = append(other, replace(PROMOTION, run=replace(RUN, dag_id="films")))
+    append(other, Draft(kind=EventKind.ROLLED_BACK, reason="rude", actor="me", version=2026110301))
+
+    assert (mine.position, theirs.position) == (1, 2)
+    assert ledger.events() == [mine]
+    assert (ledger.service().live, other.service().live) == (2026110501, 2026110301)
+    with ledger.exclusive() as held:
+        assert {name: len(events) for name, events in held.events_of_others().items()} == {"films": 2}
+
+
+def test_a_ledger_from_before_names_were_kept_is_the_history_of_the_only_name_there_was(address: str) -> None:
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
+    if file := engine.url.database if engine.dialect.name == "sqlite" else "":
+        Path(file).parent.mkdir(parents=True)
+    config = Config()
+    config.set_main_option("script_location", str(Path(package.__file__).with_name("migrations")))
+    old = {name: value for name, value in vars(PROMOTION).items() if name != "run"} | vars(RUN)
+    row = {**old, "kind": "promoted", "position": 1, "at": dt.datetime(2026, 11, 5, tzinfo=dt.timezone.utc)}
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(sa.insert(tables.events).values(row))
+
+    assert [event.version for event in open_ledger(address, "bert_sentiment").events()] == [2026110501]
+    assert open_ledger(address, "films").events() == []
+    # A run that is pinned to code from before goes on writing.
+    with engine.begin() as connection:
+        connection.execute(
+            sa.insert(tables.events).values({**row, "position": 2, "run_id": "2", "version": 2026110502})
+        )
+    assert len(open_ledger(address, "bert_sentiment").events()) == 2
+
+
 def test_tables_are_what_the_migrations_make(address: str) -> None:
-    open_ledger(address)
+    open_ledger(address, NAME)
     engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
 
     found = sa.inspect(engine)
@@ -187,7 +225,7 @@ def test_a_ledger_of_newer_code_is_used_as_it_is(ledger: Ledger, address: str) -
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
         connection.execute(sa.text("ALTER TABLE events ADD COLUMN colour TEXT"))
 
-    append(open_ledger(address), PROMOTION)
+    append(open_ledger(address, NAME), PROMOTION)
 
     assert ledger.events()[0].version == 2026110501
 
@@ -195,11 +233,11 @@ def test_a_ledger_of_newer_code_is_used_as_it_is(ledger: Ledger, address: str) -
 @pytest.mark.parametrize("wrong", ["mysql://user:secret@db/x", "sqlite:///relative.db", "sqlite://", "nonsense", ""])
 def test_other_addresses_are_refused_without_their_password(wrong: str) -> None:
     with pytest.raises(LedgerError, match=r"allowed: sqlite:////absolute/path and postgresql://") as caught:
-        open_ledger(wrong)
+        open_ledger(wrong, NAME)
     assert "secret" not in str(caught.value)
 
 
 def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r"the ledger at postgresql.* cannot be used: .*\. Look at") as caught:
-        open_ledger(f"postgresql://me:secret@/ledger?host={tmp_path}")
+        open_ledger(f"postgresql://me:secret@/ledger?host={tmp_path}", NAME)
     assert "secret" not in str(caught.value)

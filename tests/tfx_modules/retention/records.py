@@ -134,6 +134,7 @@ def places(folder: Path, metadata: str = "") -> Places:
     return Places(
         ledger=f"sqlite:///{folder}/ledger.db",
         metadata=metadata or f"sqlite:///{folder}/mlmd.db",
+        name="bert",
         models=folder / "models" / "bert",
         pipeline=folder / "pipeline",
         spans=folder / "spans",

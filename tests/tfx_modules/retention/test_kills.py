@@ -28,7 +28,9 @@ def run(folder: Path, kill_at: int) -> int:
 
 def fill(folder: Path) -> None:
     """Some of all that goes, and of what stays."""
-    site = Site(folder, open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models" / "bert"))
+    site = Site(
+        folder, open_ledger(f"sqlite:///{folder}/ledger.db", "bert"), ModelRepository(folder / "models" / "bert")
+    )
     records = Records(f"sqlite:///{folder}/mlmd.db", folder / "pipeline")
     for day in (1, 2, 3, 4):
         trained = records.node("Trainer", f"run-{day}-a", age=40)

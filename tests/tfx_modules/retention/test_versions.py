@@ -1,6 +1,7 @@
 """Which versions go, of any history; and real folders of models."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,20 @@ def test_what_a_version_that_stays_came_from_stays_however_old(site: Site, tmp_p
 
     assert gone == ["2026110101", "run-1-a"]
     assert [made.folder.exists() for made in trained] == [False, True, True, True]
+
+
+def test_what_the_versions_of_another_pipeline_came_from_stays_too(site: Site, tmp_path: Path) -> None:
+    records = Records(f"sqlite:///{tmp_path}/mlmd.db", tmp_path / "pipeline")
+    trained = [records.node("Trainer", f"run-{day}-a", age=40) for day in (1, 2, 3)]
+    _promote_days(site, 1, 2, 3)
+    renamed = replace(places(site.folder), ledger=f"sqlite:///{site.folder}/ledger/ledger.db", name="films")
+    renamed = replace(renamed, models=site.folder / "models" / "films")
+
+    gone = [item.what for item in remove_all_but(renamed, keep_versions=1, keep_artifact_days=30)]
+
+    assert gone == ["run-1-a"], "the live and the previous version of `bert` keep theirs"
+    assert [made.folder.exists() for made in trained] == [False, True, True]
+    assert site.repository.versions() == {2026110101, 2026110201, 2026110301}
 
 
 def test_a_ledger_that_does_not_know_what_is_served_is_refused(site: Site, tmp_path: Path) -> None:

@@ -30,11 +30,15 @@ class Site:
         date = dt.date(2026, 11, day)
         run = Run(dag_id="bert", run_id=f"run-{day}", data_date=date, first_day=date)
         candidate = Candidate(run=run, model=self.folder / f"model-{day}", actor="somebody", older=older)
-        return Promoter(open_ledger(self.ledger), self.repository).promote(candidate, _accept)
+        return Promoter(open_ledger(self.ledger, "bert"), self.repository).promote(candidate, _accept)
 
     def command(self, *arguments: str) -> str:
         """Run the command as scripts/bert models does."""
-        environment = {"BERT_SERVICE_LEDGER": self.ledger, "BERT_SERVICE_MODELS": str(self.repository.served)}
+        environment = {
+            "BERT_SERVICE_LEDGER": self.ledger,
+            "BERT_SERVICE_PIPELINE": "bert",
+            "BERT_SERVICE_MODELS": str(self.repository.served),
+        }
         command = [sys.executable, "-m", "tfx_modules.promotion", *arguments]
         done = subprocess.run(
             command, cwd=MODULE_ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False

@@ -120,7 +120,7 @@ class DataNodes:
             event = metadata_store_pb2.Event(type=metadata_store_pb2.Event.OUTPUT)
             pipelines = store.get_contexts_by_type("pipeline")
             store.put_execution(execution, [(pushed, event)], [run, *pipelines])
-        with open_ledger(self.ledger).exclusive() as held:
+        with open_ledger(self.ledger, "bert_sentiment").exclusive() as held:
             held.append(Draft(kind=EventKind.PROMOTED, reason="made up", actor="a test", version=2026110501))
 
 

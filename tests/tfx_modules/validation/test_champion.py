@@ -54,7 +54,7 @@ class Runs:
         return self.output(run, artifact, "pushed_model")
 
     def put_in_service(self, version: int) -> None:
-        with open_ledger(self.ledger).exclusive() as held:
+        with open_ledger(self.ledger, "films").exclusive() as held:
             held.append(Draft(kind=EventKind.ROLLED_BACK, reason="a test", actor="a test", version=version))
 
     def _artifact(self, name: str) -> Artifact:
@@ -63,7 +63,7 @@ class Runs:
     def champion(self) -> tuple[list[int], list[int]]:
         """Ask the strategy; return the ids of pushed model and statistics."""
         given = {PUSHED: self._all("PushedModel"), STATISTICS: self._all("ExampleStatistics")}
-        with current.using(self.ledger):
+        with current.using(self.ledger, "films"):
             found = ChampionStatisticsStrategy().resolve_artifacts(self.store, given)
         assert found is not None
         return [item.id for item in found[PUSHED]], [item.id for item in found[STATISTICS]]

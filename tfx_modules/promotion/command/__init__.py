@@ -1,8 +1,8 @@
 """``python -m tfx_modules.promotion``: reads the ledger, and changes which version is in service.
 
-The environment has the addresses of the ledger and of the models (BERT_SERVICE_LEDGER, BERT_SERVICE_MODELS), since an
-address may hold a password. People use ``bert-service models`` (in a checkout ``scripts/bert models``), which sets
-both; the Airflow side's operators run it with ``--json``.
+The environment has the ledger's address (BERT_SERVICE_LEDGER), which may hold a password, the pipeline's name
+(BERT_SERVICE_PIPELINE) and the folder of its models (BERT_SERVICE_MODELS). People use ``bert-service models`` (in a
+checkout ``scripts/bert models``), which sets them; the Airflow side's operators run it with ``--json``.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.repository import ModelRepository
 
 LEDGER = "BERT_SERVICE_LEDGER"
+PIPELINE = "BERT_SERVICE_PIPELINE"
 MODELS = "BERT_SERVICE_MODELS"
 PROGRAM = "bert-service models"
 
@@ -57,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _context(environ: Mapping[str, str]) -> CommandContext:
-    return CommandContext(open_ledger(_needed(environ, LEDGER)), ModelRepository(Path(_needed(environ, MODELS))))
+    ledger = open_ledger(_needed(environ, LEDGER), _needed(environ, PIPELINE))
+    return CommandContext(ledger, ModelRepository(Path(_needed(environ, MODELS))))
 
 
 def _needed(environ: Mapping[str, str], name: str) -> str:

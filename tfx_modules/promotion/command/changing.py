@@ -25,7 +25,7 @@ def add_commands(commands: Any) -> None:
         "--server",
         action="append",
         metavar="URL",
-        help="wait until this server answers with it, like http://127.0.0.1:8501/v1/models/bert_sentiment; default: "
+        help="wait until this server answers with it, like http://127.0.0.1:8501/v1/models/NAME; default: "
         f"those of the setting model_servers ({SERVERS})",
     )
     for name in ("--dag-id", "--run-id"):

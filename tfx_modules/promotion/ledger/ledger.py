@@ -26,10 +26,11 @@ def utc_now() -> dt.datetime:
 
 
 class Writing:
-    """The ledger while its lock is held, so that no other process reads or writes it."""
+    """One pipeline's ledger while the lock of its database is held: no other process reads or writes the database."""
 
-    def __init__(self, connection: sa.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sa.Connection, pipeline: str, clock: Clock) -> None:
         self._connection = connection
+        self._pipeline = pipeline
         self._clock = clock
 
     @property
@@ -46,8 +47,17 @@ class Writing:
         return Place(name, found[0])
 
     def events(self) -> list[Event]:
-        """Return all events in order."""
-        return [_event(row) for row in self._connection.execute(sa.select(events).order_by(events.c.position))]
+        """Return all events of the pipeline in order."""
+        return self._events_of(self._pipeline)
+
+    def events_of_others(self) -> dict[str, list[Event]]:
+        """Return the events of the other pipelines in order, by their names."""
+        names = self._connection.execute(sa.select(events.c.pipeline).distinct()).scalars()
+        return {name: self._events_of(name) for name in sorted(set(names) - {self._pipeline})}
+
+    def _events_of(self, pipeline: str) -> list[Event]:
+        query = sa.select(events).where(events.c.pipeline == pipeline).order_by(events.c.position)
+        return [_event(row) for row in self._connection.execute(query)]
 
     def service(self) -> Service:
         """Return what is in service."""
@@ -66,7 +76,7 @@ class Writing:
         position, before = last.first() or (0, _LONG_AGO)
         event = Event(**{**vars(draft), "position": position + 1, "at": max(self._clock(), before)})
         try:
-            self._connection.execute(sa.insert(events).values(_row(event)))
+            self._connection.execute(sa.insert(events).values(pipeline=self._pipeline, **_row(event)))
         except sa.exc.IntegrityError as error:
             raise LedgerError(
                 f"the ledger refuses a second {draft.kind.value} of version {draft.version}, run {draft.run}: "
@@ -87,10 +97,11 @@ class Writing:
 
 
 class Ledger:
-    """The events of one database; nothing is kept open in between."""
+    """One pipeline's events in a database; nothing is kept open in between."""
 
-    def __init__(self, database: LedgerDatabase, clock: Clock = utc_now) -> None:
+    def __init__(self, database: LedgerDatabase, pipeline: str, clock: Clock = utc_now) -> None:
         self._database = database
+        self._pipeline = pipeline
         self._clock = clock
 
     @contextmanager
@@ -101,10 +112,10 @@ class Ledger:
             LedgerError: the database cannot be reached, or the lock was not to be had in time.
         """
         with self._database.transaction() as connection:
-            yield Writing(connection, self._clock)
+            yield Writing(connection, self._pipeline, self._clock)
 
     def events(self) -> list[Event]:
-        """Return all events in order."""
+        """Return all events of the pipeline in order."""
         with self.exclusive() as held:
             return held.events()
 
@@ -113,35 +124,36 @@ class Ledger:
         return history.service(self.events())
 
 
-def open_ledger(address: str, clock: Clock = utc_now) -> Ledger:
-    """Open a ledger, and bring its tables up to date; a new database gets them.
+def open_ledger(address: str, pipeline: str, clock: Clock = utc_now) -> Ledger:
+    """Open a pipeline's ledger, and bring the database's tables up to date; a new database gets them.
 
     Args:
         address: ``sqlite:////absolute/path`` or ``postgresql://user:password@host:port/name``.
+        pipeline: the pipeline's name; events of others are neither read nor changed.
         clock: tells the time.
 
     Raises:
         LedgerError: the address is neither, or the database cannot be used.
     """
-    return _open(LedgerDatabase(address), clock)
+    return _open(LedgerDatabase(address), pipeline, clock)
 
 
-def find_ledger(address: str) -> Ledger | None:
-    """Open a ledger for reading, without creating one.
+def find_ledger(address: str, pipeline: str) -> Ledger | None:
+    """Open a pipeline's ledger for reading, without creating a database.
 
     Returns:
-        The ledger; None: there is none yet.
+        The ledger; None: there is no database yet.
 
     Raises:
         LedgerError: as for :func:`open_ledger`.
     """
     database = LedgerDatabase(address)
-    return None if database.is_missing else _open(database, utc_now)
+    return None if database.is_missing else _open(database, pipeline, utc_now)
 
 
-def _open(database: LedgerDatabase, clock: Clock) -> Ledger:
+def _open(database: LedgerDatabase, pipeline: str, clock: Clock) -> Ledger:
     database.migrate()
-    return Ledger(database, clock)
+    return Ledger(database, pipeline, clock)
 
 
 def _row(event: Event) -> dict[str, Any]:
@@ -151,5 +163,6 @@ def _row(event: Event) -> dict[str, Any]:
 
 def _event(row: sa.Row[Any]) -> Event:
     values = row._asdict()
+    del values["pipeline"]
     about = {name: values.pop(name) for name in ("dag_id", "run_id", "data_date", "first_day")}
     return Event(**{**values, "kind": EventKind(values["kind"]), "run": Run(**about) if about["run_id"] else None})

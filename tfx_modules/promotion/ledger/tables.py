@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration."""
 
 
@@ -49,6 +49,7 @@ events = sa.Table(
     sa.Column("champion", sa.BigInteger),
     sa.Column("metrics", sa.JSON, nullable=False),
     sa.Column("final", sa.Boolean, nullable=False),
+    sa.Column("pipeline", sa.String(64), nullable=False),
 )
 
 deliveries = sa.Table(

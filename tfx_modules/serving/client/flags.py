@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfx_modules.serving.client.model_name import default_model_name
 from tfx_modules.serving.client.specs import Model, RetryPolicy, Server, Tls
 from tfx_modules.serving.exceptions import ClientError, FlagError
 from tfx_modules.serving.flags.parser import FlagParser
@@ -74,7 +75,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     frontend = parser.add_mutually_exclusive_group()
     frontend.add_argument("--rest", metavar="HOST:PORT", help=f"ask over REST ({DEFAULT_ADDRESS})")
     frontend.add_argument("--grpc", metavar="HOST:PORT", help="ask over gRPC")
-    parser.add_argument("--model_name", default="bert_sentiment", help="the model's name there (bert_sentiment)")
+    parser.add_argument("--model_name", help="the model's name there (the pipeline's: name in settings.toml)")
     parser.add_argument("--version", type=int, metavar="N", help="version (the newest)")
     parser.add_argument("--label", default="", help="version label")
     parser.add_argument("--tls", action="store_true", help="encrypt, and check the server's certificate")
@@ -106,10 +107,11 @@ def _seconds(text: str) -> float:
 def _given(found: argparse.Namespace) -> Given:
     if found.command == "predict" and bool(found.texts) == (found.file is not None):
         raise FlagError("give texts to ask about, or --file with a file of them")
+    name = default_model_name(os.environ) if found.model_name is None else found.model_name
     return Given(
         command=found.command,
         server=_server(found),
-        model=Model(found.model_name, found.version, found.label, found.signature_name, found.input_name),
+        model=Model(name, found.version, found.label, found.signature_name, found.input_name),
         retry_policy=RetryPolicy(found.timeout_seconds, max(found.retries, 0)),
         json=found.json,
         texts=tuple(found.texts),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.installation import MODULES, command, module_root_of
-from airflow_bert_service.pipeline.compiler import COMPILED, PIPELINE, ir_name, is_fresh
+from airflow_bert_service.pipeline.compiler import compiled_pipeline, is_fresh
 
+DAG_FILE = "bert_sentiment.py"
+"""The file of the pipeline's DAG, whatever the pipeline's name is."""
 OLDEST, TOO_NEW = (3, 3), (4,)
 _BUNDLE = "PipelineDagBundle"
 
@@ -72,7 +74,7 @@ def dag_files(dags: Path) -> Iterator[Finding]:
     """
     from airflow.configuration import conf
 
-    dag_file, ir = dags / f"{PIPELINE}.py", dags / COMPILED / ir_name()
+    dag_file, ir = dags / DAG_FILE, compiled_pipeline(dags)
     if not dag_file.is_file():
         yield Finding("DAG file", f"{dag_file} does not exist", f"run `{command('init')}`, or name the DAGs folder")
         return

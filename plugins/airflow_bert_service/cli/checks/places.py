@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_bert_service.cli.checks.finding import Finding
+from airflow_bert_service.clients.ledger import status_address
 from airflow_bert_service.installation import program
 from airflow_bert_service.settings.databases import sqlite_file
 from airflow_bert_service.settings.settings import FeedName, Settings
@@ -20,9 +21,14 @@ _CONNECTIONS = {
 }
 
 
-def folders(settings: Settings) -> Iterator[Finding]:
-    """Check that the folders that runs write to are writable."""
-    wanted = [settings.state, settings.models, settings.spans, settings.pipeline_root, settings.outcomes]
+def folders(settings: Settings, name: str) -> Iterator[Finding]:
+    """Check that the folders that runs write to are writable.
+
+    Args:
+        settings: The Airflow side's settings.
+        name: The pipeline's name.
+    """
+    wanted = [settings.state, settings.models_of(name), settings.spans, settings.pipeline_root, settings.outcomes]
     wanted += [file.parent for file in map(sqlite_file, (settings.metadata, settings.ledger)) if file is not None]
     for folder in dict.fromkeys(wanted):
         finding = _folder(folder)
@@ -86,10 +92,15 @@ def _connection(what: str, conn_id: str) -> Finding:
     return Finding(what, f"connection {conn_id}")
 
 
-def model_servers(settings: Settings) -> Iterator[Finding]:
-    """Check that the model servers of the setting ``model_servers`` answer; one without a model yet passes."""
+def model_servers(settings: Settings, name: str) -> Iterator[Finding]:
+    """Check that the model servers of the setting ``model_servers`` answer; one without a model yet passes.
+
+    Args:
+        settings: The Airflow side's settings.
+        name: The pipeline's name, which is the model's.
+    """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for address in settings.model_servers:
+    for address in (status_address(server, name) for server in settings.model_servers):
         try:
             opener.open(address, timeout=_SECONDS).close()
         except urllib.error.HTTPError as error:

@@ -8,9 +8,8 @@ from pathlib import Path
 from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.cli.places import tfx_environment
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import MODULES, command, module_root_of
-from airflow_bert_service.pipeline.compiler import COMPILED, ir_name
-from airflow_bert_service.pipeline.source_digest import SETTINGS, own_settings
+from airflow_bert_service.installation import MODULES, command
+from airflow_bert_service.pipeline.name import settings_file
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
 
@@ -54,10 +53,9 @@ def _python(settings: Settings) -> Finding:
 
 
 def _request(settings: Settings, dags: Path) -> dict[str, str]:
-    pipeline = own_settings(dags / COMPILED / ir_name()) or module_root_of(dags) / MODULES / SETTINGS
     return {
         "lock": str(settings.root / _LOCK),
-        "settings": str(pipeline),
+        "settings": str(settings_file(dags)),
         "metadata": database_url(settings.metadata),
         "ledger": database_url(settings.ledger),
     }

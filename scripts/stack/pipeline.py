@@ -1,0 +1,40 @@
+"""Reads the pipeline's name, as the Airflow side does."""
+
+import functools
+import sys
+from pathlib import Path
+
+from scripts.errors import StackError
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PLUGINS = _ROOT / "plugins"
+
+
+def pipeline_name(dags: Path) -> str:
+    """Return the pipeline's name, which is the id of its DAG and the model's name at the model server.
+
+    Args:
+        dags: The folder of the DAG files.
+
+    Raises:
+        StackError: The pipeline's settings cannot be read, or the name is not allowed.
+    """
+    if str(_PLUGINS) not in sys.path:
+        sys.path.append(str(_PLUGINS))  # Airflow does the same for its own processes
+    from airflow_bert_service.exceptions import SettingsError
+    from airflow_bert_service.pipeline import name
+
+    try:
+        return name.pipeline_name(dags)
+    except SettingsError as error:
+        raise StackError(str(error)) from error
+
+
+@functools.cache
+def checkout_pipeline() -> str:
+    """Return the name of this checkout's pipeline, as it was at the first call.
+
+    Raises:
+        StackError: As for :func:`pipeline_name`.
+    """
+    return pipeline_name(_ROOT / "dags")
