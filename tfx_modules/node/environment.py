@@ -9,9 +9,9 @@ from tfx.orchestration.metadata import Metadata
 
 from tfx_modules.node.request import NodeRequest
 from tfx_modules.promotion import history
+from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.environment import ADOPT, CONTEXT_TYPE, Place, place_of, require_same, write_marker
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError
-from tfx_modules.promotion.ledger import open_ledger
 
 PUSHER = "Pusher"
 """The last name of the class of the components that push."""
@@ -31,7 +31,7 @@ def check_environment(request: NodeRequest, metadata: Metadata) -> None:
         EnvironmentMismatchError: they are of different environments, or the store does not know that run.
         LedgerError: the ledger cannot be used.
     """
-    with open_ledger(request.ledger).exclusive() as held:
+    with current_ledger().exclusive() as held:
         ledger, events = held.environment, held.events()
     live = history.service(events).live
     promotion = history.promotion_of(events, live) if live is not None else None

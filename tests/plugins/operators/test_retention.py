@@ -154,7 +154,7 @@ def test_a_run_by_hand_may_remove_more_at_once_and_trust_the_clock(
         return RetentionReport(dry_run=False, table="", totals={})
 
     monkeypatch.setattr(RetentionClient, "run", run)
-    task = RetentionOperator(task_id="retention", settings=settings, module_root=MODULE_ROOT)
+    task = RetentionOperator(task_id="retention", settings=settings, pipeline="bert_sentiment", module_root=MODULE_ROOT)
     context: Any = {"dag_run": SimpleNamespace(run_type=DagRunType.SCHEDULED, conf=conf)}
 
     task.render_template_fields(context)
@@ -168,6 +168,7 @@ def test_a_share_that_is_none_is_refused(settings: Settings, share: str) -> None
     task = RetentionOperator(
         task_id="retention",
         settings=settings,
+        pipeline="bert_sentiment",
         module_root=MODULE_ROOT,
         is_dry_run="True",
         max_removed_share=share,

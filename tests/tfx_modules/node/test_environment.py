@@ -21,7 +21,7 @@ def _pushed(nodes: Nodes, number: int) -> Ended:
 
 
 def _id_of_ledger(nodes: Nodes) -> str:
-    with open_ledger(f"sqlite:///{nodes.state}/ledger/ledger.db").exclusive() as held:
+    with open_ledger(f"sqlite:///{nodes.state}/ledger/ledger.db", "small").exclusive() as held:
         return str(held.environment.id)
 
 

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from tests.tfx_modules.promotion.conftest import Site
-from tests.tfx_modules.promotion.test_ledger import PROMOTION, address, append
-from tfx_modules.promotion import ledger as package
+from tests.tfx_modules.promotion.test_ledger import address
 from tfx_modules.promotion.environment import MARKER, read_marker
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError, LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger
@@ -23,7 +20,9 @@ __all__ = ["address"]
 
 def make_site(folder: Path, *days: int) -> Site:
     folder.mkdir()
-    site = Site(folder, open_ledger(f"sqlite:///{folder}/ledger.db"), ModelRepository(folder / "models" / "bert"))
+    site = Site(
+        folder, open_ledger(f"sqlite:///{folder}/ledger.db", "bert"), ModelRepository(folder / "models" / "bert")
+    )
     for day in days:
         site.promote(site.candidate(day))
     return site
@@ -55,10 +54,10 @@ def test_the_first_promotion_gives_the_served_folder_the_ledgers_id(tmp_path: Pa
 
 
 def test_each_ledger_has_an_id_of_its_own_and_keeps_it(tmp_path: Path, address: str) -> None:
-    first = id_of(open_ledger(address))
+    first = id_of(open_ledger(address, "bert"))
 
-    assert id_of(open_ledger(address)) == first
-    assert id_of(open_ledger(f"sqlite:///{tmp_path}/another.db")) != first
+    assert id_of(open_ledger(address, "bert")) == first
+    assert id_of(open_ledger(f"sqlite:///{tmp_path}/another.db", "bert")) != first
 
 
 @pytest.mark.parametrize(
@@ -136,26 +135,8 @@ def test_a_damaged_id_is_told(ours: Site) -> None:
         ours.roll_back()
 
 
-def test_a_ledger_of_before_gets_its_id_in_place_and_keeps_its_events(address: str) -> None:
-    ledger = open_ledger(address)
-    event = append(ledger, PROMOTION)
-    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
-    config = Config()
-    config.set_main_option("script_location", str(Path(package.__file__).with_name("migrations")))
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE environment"))
-        config.attributes["connection"] = connection
-        command.stamp(config, "0001")
-
-    upgraded = open_ledger(address)
-
-    assert upgraded.events() == [event]
-    assert len(id_of(upgraded)) == 36
-    assert id_of(open_ledger(address)) == id_of(upgraded)
-
-
 def test_a_ledger_whose_id_was_deleted_is_told(address: str) -> None:
-    ledger = open_ledger(address)
+    ledger = open_ledger(address, "bert")
     engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM environment"))

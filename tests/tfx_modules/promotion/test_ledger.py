@@ -196,8 +196,13 @@ def test_a_ledger_from_before_names_were_kept_is_the_history_of_the_only_name_th
         command.upgrade(config, "0001")
         connection.execute(sa.insert(tables.events).values(row))
 
-    assert [event.version for event in open_ledger(address, "bert_sentiment").events()] == [2026110501]
-    assert open_ledger(address, "films").events() == []
+    upgraded, films = open_ledger(address, "bert_sentiment"), open_ledger(address, "films")
+    assert [event.version for event in upgraded.events()] == [2026110501]
+    assert films.events() == []
+    with upgraded.exclusive() as held:
+        environment = held.environment.id
+    with films.exclusive() as held:
+        assert held.environment.id == environment is not None
     # A run that is pinned to code from before goes on writing.
     with engine.begin() as connection:
         connection.execute(

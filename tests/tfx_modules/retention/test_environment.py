@@ -106,7 +106,7 @@ def refuses(where: Places, folder: Path, match: str) -> None:
 
 
 def open_events(folder: Path) -> int:
-    return len(open_ledger(f"sqlite:///{folder}/ledger.db").events())
+    return len(open_ledger(f"sqlite:///{folder}/ledger.db", "bert").events())
 
 
 def sqlite_dump(where: Places) -> list[str]:
@@ -121,7 +121,7 @@ def sqlite_dump(where: Places) -> list[str]:
 def test_after_its_first_retention_an_environment_refuses_the_places_of_another(a: Path, b: Path, mix: Mix) -> None:
     for folder in (a, b):
         retain(KEEP_ALL, places(folder), dry_run=False, now=LATER)
-        assert ids(places(folder)) == {id_of(open_ledger(f"sqlite:///{folder}/ledger.db"))}
+        assert ids(places(folder)) == {id_of(open_ledger(f"sqlite:///{folder}/ledger.db", "bert"))}
 
     refuses(mix(places(a), b), a, r"has environment id .{36}, and .* has .{36}; allowed: places of one environment")
 
@@ -138,7 +138,7 @@ def test_the_places_of_another_environment_are_refused_before_there_are_ids(a: P
 def test_an_empty_ledger_is_refused(a: Path, tmp_path: Path, marked: bool) -> None:
     if not marked:
         forget(a)
-    open_ledger(f"sqlite:///{tmp_path}/empty/ledger.db")
+    open_ledger(f"sqlite:///{tmp_path}/empty/ledger.db", "bert")
 
     refuses(with_ledger_of(places(a), tmp_path / "empty"), a, r"has environment id|does not know; it knows none")
     refuses(with_ledger_of(places(a), tmp_path / "missing"), a, r"nothing is in service, and .* has versions")
@@ -182,7 +182,7 @@ def test_an_older_environment_whose_places_fit_gets_its_id_and_is_retained(a: Pa
     gone = retain(RULES, places(a), dry_run=False, now=LATER)
 
     assert [item.what for item in gone.items] == ["2026110101", "run-1-a"]
-    assert ids(places(a)) == {id_of(open_ledger(f"sqlite:///{a}/ledger.db"))}
+    assert ids(places(a)) == {id_of(open_ledger(f"sqlite:///{a}/ledger.db", "bert"))}
 
 
 def test_a_dry_run_gives_no_ids(a: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_dry_run_gives_no_ids(a: Path) -> None:
 def test_ids_are_set_by_hand_after_a_restore_and_shown_before_and_after(a: Path, b: Path) -> None:
     for folder in (a, b):
         retain(KEEP_ALL, places(folder), dry_run=False, now=LATER)
-    ours, theirs = (id_of(open_ledger(f"sqlite:///{folder}/ledger.db")) for folder in (a, b))
+    ours, theirs = (id_of(open_ledger(f"sqlite:///{folder}/ledger.db", "bert")) for folder in (a, b))
     shutil.rmtree(a / "spans")
     shutil.copytree(b / "spans", a / "spans")
     (a / "pipeline" / MARKER).write_text("nonsense")
@@ -268,7 +268,7 @@ def test_whatever_is_mixed_the_live_version_and_what_the_ledger_does_not_know_st
     if data.draw(st.booleans(), "the folders are adopted"):
         adopted = folder / ledger / "ledger.db"
         if adopted.exists():
-            write_marker(folder / "a" / "models" / "bert", id_of(open_ledger(f"sqlite:///{adopted}")))
+            write_marker(folder / "a" / "models" / "bert", id_of(open_ledger(f"sqlite:///{adopted}", "bert")))
     for version in data.draw(st.sets(st.sampled_from([2026110102, 2026110105, 2026120101])), "put there by others"):
         (folder / "a" / "models" / "bert" / str(version)).mkdir()
     where = replace(
@@ -291,7 +291,7 @@ def test_whatever_is_mixed_the_live_version_and_what_the_ledger_does_not_know_st
         assert repository.served_versions() == before
     else:
         assert repository.served_versions() <= before
-    known = open_ledger(where.ledger).service() if (folder / ledger / "ledger.db").exists() else None
+    known = open_ledger(where.ledger, "bert").service() if (folder / ledger / "ledger.db").exists() else None
     stay = {number for number in before if known is None or number not in known.past or number == known.live}
     # The live version by the right ledger stays, too, whatever ledger was named.
     stay.add(2026110401)
