@@ -27,6 +27,7 @@ def request(folder: Path, **changes: Any) -> str:
         "rules": rules(30),
         "ledger": f"sqlite:///{folder}/ledger.db",
         "metadata": f"sqlite:///{folder}/mlmd.db",
+        "name": "bert",
         "models": f"{folder}/models/bert",
         "pipeline": f"{folder}/pipeline",
         "spans": f"{folder}/spans",
