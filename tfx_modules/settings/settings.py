@@ -18,8 +18,6 @@ from tfx_modules.settings.reading.declared import SettingsGroup, refused
 from tfx_modules.settings.reading.limits import AtLeast, Between, Matches, StrictlyBetween
 from tfx_modules.settings.reading.reader import build
 
-NAME = Matches(r"[A-Za-z][A-Za-z0-9_-]{0,63}", "1 to 64 letters, digits, _ and -, beginning with a letter")
-"""A pipeline's name; the Airflow side has the same rule."""
 OTHER_DAGS = ("_retention", "_rollback")
 """Endings of the ids of the other DAGs that are named after a pipeline."""
 
@@ -239,10 +237,12 @@ class ServingCheckSettings(SettingsGroup):
 class PipelineSettings(SettingsGroup):
     """All of the pipeline's settings."""
 
-    name: Annotated[str, NAME] = "bert_sentiment"
-    """The pipeline's name: the DAG's id, the model's name at the model server, and the folder of its versions. 1 to 64
-    letters, digits, ``_`` and ``-``, beginning with a letter. A new name begins a new pipeline
-    (``docs/how-to/rename-the-pipeline.md``)."""
+    name: Annotated[
+        str, Matches(r"[A-Za-z][A-Za-z0-9_-]{0,63}", "1 to 64 letters, digits, _ and -, beginning with a letter")
+    ] = "bert_sentiment"
+    """The pipeline's name: the DAG's id, the model's name at the model server, and the folder of its versions. It
+    may not end in ``_retention`` or ``_rollback``. A new name begins a new pipeline
+    (``docs/how-to/rename-the-pipeline.md``). The Airflow side has the same rule."""
     encoder: EncoderSettings = EncoderSettings()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningSettings = TuningSettings()
