@@ -63,7 +63,7 @@ class Running:
 
     def served(self) -> int:
         """What a server takes that takes the largest number."""
-        return max(int(path.name) for path in self.site.paths.models.iterdir())
+        return max(int(path.name) for path in self.site.paths.models.iterdir() if path.name.isdigit())
 
     def wait(self, count: int) -> dict[str, str]:
         """Wait until that many runs have ended; return their states by id."""

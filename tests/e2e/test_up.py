@@ -9,7 +9,7 @@ import pytest
 from scripts.stack.credentials import LOGIN_FILE
 from scripts.stack.descendants import descendants
 from tests.e2e.conftest import DAG, RunningStack, start_make
-from tests.support.listening import listening, open_to_others
+from tests.support.listening import listening, open_to_others, process_tree
 from tests.support.survivors import marked
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,8 @@ def node_processes(stack: RunningStack) -> set[int]:
 
 
 def test_everything_listens_on_loopback_or_for_its_user_alone(stack: RunningStack) -> None:
-    processes = set(marked(stack.site.mark))
+    # Airflow's processes write their titles over their environment, where the mark is: they are found by their parents.
+    processes = {below for pid in marked(stack.site.mark) for below in process_tree(pid)}
 
     assert {stack.site.ports.ui, stack.site.ports.rest, stack.site.ports.grpc} <= {
         int(each.address.rpartition(":")[2]) for each in listening(processes) if each.kind.startswith("tcp")

@@ -52,11 +52,12 @@ def test_settings_beside_the_dag_files_go_before_those_of_the_modules(project: T
     assert is_fresh(ir, modules)
     settings.write_text('name = "mine"\n')
     assert not is_fresh(ir, modules)
-    compile_toy(project)
-    assert is_fresh(ir, modules)
-    assert json.loads(ir.read_text())["settings"] == str(settings)
+    renamed = compile_toy(project)
+    assert renamed.name == "mine.json"
+    assert is_fresh(renamed, modules)
+    assert json.loads(renamed.read_text())["settings"] == str(settings)
     settings.write_text('name = "other"\n')
-    assert not is_fresh(ir, modules)
+    assert not is_fresh(renamed, modules)
 
 
 def test_the_error_ends_with_the_end_of_what_the_compiler_said(project: ToyProject) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from tfx_modules.node.server import address
 from tfx_modules.node.server.loop import Server
 from tfx_modules.node.server.preload import preload
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 _logger = logging.getLogger(__name__)
 
 
@@ -22,6 +25,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on, in a folder of its own")
     options = parser.parse_args(arguments)
     logs.configure()
+    # Whoever sees the socket may send a signal at once: it waits until the server handles it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
         listener = address.listen(options.socket)
     except NodeError:
@@ -29,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     with Server(listener) as server:
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
             preload(lambda: server.stopping)
             if not server.stopping:
                 _logger.info("node server ready on %s", options.socket)
