@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from airflow_bert_service.exceptions import BertServiceError
+
 PACKAGE = Path(__file__).parent
 PACKAGED = PACKAGE / "packaged"
 """The project's files in an installed wheel; a checkout has no such folder."""
@@ -58,3 +60,20 @@ def command(name: str) -> str:
     if not is_checkout():
         return f"{PROGRAM} {name}"
     return _MAKE.get(name, f"{CHECKOUT_PROGRAM} {name}")
+
+
+def require_tfx_python(python: Path, error: type[BertServiceError]) -> None:
+    """Check that the TFX environment exists.
+
+    Args:
+        python: Its Python, as the setting ``tfx_python`` has it.
+        error: The class of the error.
+
+    Raises:
+        BertServiceError: Of that class; there is none.
+    """
+    if not python.exists():
+        raise error(
+            f"[bert_service] tfx_python is {str(python)!r}, which does not exist; allowed: the Python of the TFX "
+            f"environment. Run `{command('setup-tfx')}`, or correct the setting."
+        )

@@ -68,7 +68,7 @@ class Artifacts:
 
     def __init__(self, address: str, root: Path, days: int, now: dt.datetime) -> None:
         self._database = MetadataDatabase(address)
-        self.root = self._root = root
+        self.root = root
         self._days = days
         self._now = now
 
@@ -93,7 +93,7 @@ class Artifacts:
         Raises:
             RetentionError: the store cannot be used, or has several environment ids.
         """
-        folders = _numbered(self._root)  # before the rows, as for the plan
+        folders = _numbered(self.root)  # before the rows, as for the plan
         with self._database.reading() as connection:
             graph = rows.read_graph(connection) if connection else Graph()
             environment = read_environment(connection) if connection else None
@@ -111,7 +111,7 @@ class Artifacts:
 
     def totals(self, found: Survey) -> dict[ItemKind, int]:
         """Return how many runs there are, and folders that may be left over."""
-        folders = found.folders + len(list(self._root.glob(_WORKING)))
+        folders = found.folders + len(list(self.root.glob(_WORKING)))
         return {ItemKind.RUN: len(found.runs), ItemKind.LEFTOVER: folders}
 
     def environments(self) -> list[str]:
@@ -137,10 +137,10 @@ class Artifacts:
         Returns:
             The removed items.
         """
-        if not self._root.is_dir():
+        if not self.root.is_dir():
             return []
-        with locked(self._root / _LOCK):
-            empty_trash(self._root)
+        with locked(self.root / _LOCK):
+            empty_trash(self.root)
             gone = self._mark(sources)
             self._take_back(sources)
             self._remove_files(sources, gone)
@@ -148,7 +148,7 @@ class Artifacts:
         return [item for item in items if item.kind is ItemKind.LEFTOVER or not gone.isdisjoint(item.ids)]
 
     def _find(self, sources: Sources) -> Found:
-        folders = _numbered(self._root)  # before the rows: an execution is there before its folder
+        folders = _numbered(self.root)  # before the rows: an execution is there before its folder
         graph = self._read()
         return Found(graph, choose(graph, self._wanted(sources)), folders)
 
@@ -158,7 +158,7 @@ class Artifacts:
 
     def _wanted(self, sources: Sources) -> Wanted:
         since = self._now - dt.timedelta(days=self._days) if self._days else None
-        return Wanted(runs=sources.runs, models=sources.models, since=since, now=self._now, root=str(self._root))
+        return Wanted(runs=sources.runs, models=sources.models, since=since, now=self._now, root=str(self.root))
 
     def _of_runs(self, found: Found) -> Iterator[Item]:
         by_run: dict[str, list[int]] = {}
@@ -220,7 +220,7 @@ class Artifacts:
 
     def _working(self) -> list[Path]:
         """Return working folders of nodes that were killed; TFX names them at random."""
-        folders = self._root.glob(_WORKING)
+        folders = self.root.glob(_WORKING)
         longest = dt.timedelta(days=self._days)
         return [path for path in folders if self._days and self._age(path) > max(longest, STALE)]
 
@@ -246,7 +246,7 @@ class Artifacts:
 
     def _remove_files(self, sources: Sources, gone: frozenset[int]) -> None:
         for path in self._left(self._find(sources), gone):
-            remove(path, self._root)
+            remove(path, self.root)
 
     def _forget(self) -> None:
         with self._database.exclusive() as connection:
@@ -260,7 +260,7 @@ class Artifacts:
         return self._now - changed_at(path)
 
     def _is_ours(self, path: Path) -> bool:
-        return self._root in path.parents and ".." not in path.parts
+        return self.root in path.parents and ".." not in path.parts
 
 
 def _numbered(root: Path) -> dict[int, list[Path]]:

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_bert_service.cli.places import become, check_tfx_python, dags_folder, tfx_environment
+from airflow_bert_service.cli.places import become, dags_folder, tfx_environment
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment, promotion_environment
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.installation import require_tfx_python
 from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.promotion.events import EventKind
 from airflow_bert_service.settings.settings import Settings, load_settings
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     environment = tfx_environment("models", promotion_environment(where))
     if ANNOUNCED not in arguments or not settings.notifications:
         become(settings, _MODULE, arguments, environment)
-    check_tfx_python(settings)
+    require_tfx_python(settings.tfx_python, SettingsError)
     words = [str(settings.tfx_python), "-m", _MODULE, *arguments]
     sys.stdout.flush()
     code = subprocess.run(words, cwd=settings.root, env=environment, check=False).returncode

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import PACKAGED, command
+from airflow_bert_service.installation import PACKAGED, command, require_tfx_python
 from airflow_bert_service.settings.settings import Settings
 
 PROGRAM_VARIABLE = "BERT_SERVICE_PROGRAM"
@@ -34,26 +34,13 @@ def tfx_environment(name: str, variables: Mapping[str, str] | None = None) -> di
     return {**node_environment(os.environ), PROGRAM_VARIABLE: command(name), **(variables or {})}
 
 
-def check_tfx_python(settings: Settings) -> None:
-    """Check that the TFX environment exists.
-
-    Raises:
-        SettingsError: There is none where the settings say.
-    """
-    if not settings.tfx_python.exists():
-        raise SettingsError(
-            f"[bert_service] tfx_python is {str(settings.tfx_python)!r}, which does not exist; allowed: the Python of "
-            f"the TFX environment. Run `{command('setup-tfx')}`, or correct the setting."
-        )
-
-
 def become(settings: Settings, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     """Replace this process with a module of the TFX environment (exec).
 
     Raises:
         SettingsError: There is no TFX environment.
     """
-    check_tfx_python(settings)
+    require_tfx_python(settings.tfx_python, SettingsError)
     sys.stdout.flush()
     os.chdir(settings.root)
     words = [str(settings.tfx_python), "-m", module, *arguments]

@@ -8,6 +8,7 @@ from airflow_bert_service.clients.retention import RetentionClient, RetentionOpt
 from airflow_bert_service.installation import command
 from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.settings.log_folders import log_folders
+from airflow_bert_service.settings.reading.limits import PositiveUpTo
 from airflow_bert_service.settings.settings import load_settings
 
 ADOPT = "adopt"
@@ -59,6 +60,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def _share(text: str) -> float:
     value = float(text)
-    if not 0 < value <= 1:
+    if not PositiveUpTo(1).holds(value):
         raise argparse.ArgumentTypeError(f"{text} is no share; allowed: a number above 0 and up to 1")
     return value

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import command
+from airflow_bert_service.installation import require_tfx_python
 from airflow_bert_service.nodes.request import NodeRequest
 
 KILL_AFTER_SECONDS = 3.0
@@ -90,11 +90,7 @@ class SubprocessTransport:
         return process.wait()
 
     def _start(self, request: Path) -> subprocess.Popen[bytes]:
-        if not self._python.exists():
-            raise SettingsError(
-                f"[bert_service] tfx_python is {str(self._python)!r}, which does not exist; allowed: the Python of the "
-                f"TFX environment. Run `{command('setup-tfx')}`, or correct the setting."
-            )
+        require_tfx_python(self._python, SettingsError)
         return subprocess.Popen(
             [str(self._python), "-m", "tfx_modules.node", str(request)],
             cwd=self._module_root,

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator, Context, Param
 from airflow_bert_service.clients.retention import RetentionClient, RetentionOptions, RetentionRequest
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.settings.log_folders import log_folders
+from airflow_bert_service.settings.reading.limits import PositiveUpTo
 from airflow_bert_service.settings.settings import Settings
 
 DRY_RUN = "{{ (dag_run.conf or {}).get('dry_run', dag_run.run_type == 'manual') }}"
@@ -121,7 +122,7 @@ def _share(text: str) -> float | None:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value <= 1:
+    if not PositiveUpTo(1).holds(value):
         raise SettingsError(
             f"max_removed_share became {text!r}; allowed: a number above 0 and up to 1, or nothing, which is the "
             "setting keep_max_removed_share. Correct the run's parameters."

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_bert_service.exceptions import CompileError
-from airflow_bert_service.installation import MODULES, command
+from airflow_bert_service.installation import MODULES, require_tfx_python
 from airflow_bert_service.pipeline import parent_death
 from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
@@ -91,11 +91,7 @@ class Compilation:
         Raises:
             CompileError: The TFX environment does not exist.
         """
-        if not self.tfx_python.exists():
-            raise CompileError(
-                f"[bert_service] tfx_python is {str(self.tfx_python)!r}, which does not exist; allowed: the Python of "
-                f"the TFX environment. Run `{command('setup-tfx')}`, or correct the setting."
-            )
+        require_tfx_python(self.tfx_python, CompileError)
         self.ir.parent.mkdir(parents=True, exist_ok=True)
         compiler = [str(self.tfx_python), "-m", f"{MODULES}.pipeline.compile", "--output", str(self.ir)]
         if self.settings:

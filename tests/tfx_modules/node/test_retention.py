@@ -10,18 +10,12 @@ from pathlib import Path
 
 from tests.tfx_modules.node.conftest import Ended, Nodes
 from tests.tfx_modules.node.pushing import push, train
+from tests.tfx_modules.retention.records import KEEP_ALL
 from tfx_modules.retention.plan import Item
-from tfx_modules.retention.request import Places, RetentionRules
+from tfx_modules.retention.request import Places
 from tfx_modules.retention.retention import retain
 
-RULES = RetentionRules(
-    keep_versions=0,
-    keep_span_days=0,
-    keep_span_versions=0,
-    keep_artifact_days=30,
-    keep_log_days=0,
-    keep_max_removed_share=1.0,
-)
+RULES = replace(KEEP_ALL, keep_artifact_days=30)
 LATER = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=40)
 
 

@@ -17,7 +17,6 @@ from airflow_bert_service.installation import airflow_home, is_checkout
 from airflow_bert_service.settings.reading.declared import (
     Setting,
     SettingsGroup,
-    check,
     check_keys,
     choice,
     every_setting,
@@ -137,10 +136,7 @@ def _computed(setting: Setting, known: Mapping[str, Any]) -> str:
 def _value(setting: Setting, text: str, place: Place) -> Any:
     if get_origin(setting.kind) is tuple and not notes_of(setting.notes, ReadBy):
         return _values(get_args(setting.kind)[0], text, place, (*notes_of(setting.notes, Separated), _COMMAS)[0])
-    value = _single(setting.kind, setting.notes, text, place)
-    if value != setting.default:
-        check(place.key, value, setting.notes)
-    return value
+    return _single(setting.kind, setting.notes, text, place)  # making the group checks its limits
 
 
 def _values(hint: Any, text: str, place: Place, separated: Separated) -> tuple[Any, ...]:
