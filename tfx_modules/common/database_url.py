@@ -1,7 +1,8 @@
-"""Parses the addresses of the databases that SQLAlchemy opens: the ledger, and ML Metadata for retention."""
+"""Reads the addresses of databases: the ledger, and ML Metadata for nodes and retention."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 
@@ -24,24 +25,34 @@ def parse(address: str, *, what: str, setting: str, error: type[PipelineError]) 
     """Read an address.
 
     Args:
-        address: ``sqlite:////absolute/path`` or ``postgresql://user:password@host:port/name``.
+        address: ``sqlite:////absolute/path``, taken as it is, or ``postgresql://user:password@host:port/name``, where
+            special characters of user, password and name are percent-encoded.
         what: how the error calls it, as ``the ledger's address``.
         setting: its key in ``[bert_service]``.
         error: the class of the error.
 
     Raises:
-        PipelineError: of that class; the address is neither.
+        PipelineError: of that class; the address is neither. The message does not repeat it: it may hold a password.
     """
+
+    def wrong(problem: str) -> PipelineError:
+        return error(
+            f"{what} {problem}; allowed: sqlite:////absolute/path and postgresql://user:password@host:port/name. Set "
+            f"[bert_service] {setting} to one of these."
+        )
+
     try:
         url = sa.make_url(address)
-        kind = url.get_backend_name()
-    except sa.exc.ArgumentError:
-        kind = ""
-    if kind not in _DRIVERS or (kind == "sqlite" and not Path(url.database or "").is_absolute()):
-        # Not the address itself: it may have a password.
-        raise error(
-            f"{what} begins with {address.partition(':')[0][:20]!r}, or has no absolute path; allowed: "
-            "sqlite:////absolute/path and postgresql://user:password@host:port/name. Set [bert_service] "
-            f"{setting} to one of these."
-        )
-    return DatabaseAddress(url.set(drivername=_DRIVERS[kind]), Path(str(url.database)) if kind == "sqlite" else None)
+    except (sa.exc.ArgumentError, ValueError):  # ValueError: the port is no number
+        raise wrong("is no address of a database") from None  # whose message may repeat it
+    kind = url.get_backend_name()
+    if kind not in _DRIVERS:
+        raise wrong(f"has the scheme {kind!r}")
+    opened = url.set(drivername=_DRIVERS[kind])
+    if kind == "sqlite":
+        file = Path(url.database or "")
+        if not file.is_absolute():
+            raise wrong("is of SQLite and has no absolute path")
+        return DatabaseAddress(opened, file)
+    # SQLAlchemy decodes user and password, but not the name.
+    return DatabaseAddress(opened.set(database=unquote(url.database or "")), None)

@@ -1,15 +1,13 @@
 """Makes ML Metadata's connection config from the store's address."""
 
-from collections.abc import Callable
-from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
-
+import sqlalchemy as sa
 from ml_metadata.proto.metadata_store_pb2 import (
     ConnectionConfig,
     PostgreSQLDatabaseConfig,
     SqliteMetadataSourceConfig,
 )
 
+from tfx_modules.common import database_url
 from tfx_modules.exceptions import NodeError
 
 _POSTGRESQL_PORT = 5432
@@ -19,8 +17,7 @@ def connection_config(address: str) -> ConnectionConfig:
     """Make a connection config of an address; the folder of an SQLite file is made.
 
     Args:
-        address: ``sqlite:////absolute/file.db`` or ``postgresql://user:password@host:port/database``, where special
-            characters of user and password are percent-encoded.
+        address: as ``database_url.parse`` takes it. One of PostgreSQL has a user, a host and a database.
 
     Returns:
         The config for ``tfx.orchestration.metadata.Metadata``.
@@ -28,49 +25,26 @@ def connection_config(address: str) -> ConnectionConfig:
     Raises:
         NodeError: the address has another form. The message does not repeat it, since it may hold a password.
     """
-    try:
-        parts = urlsplit(address)
-        port = parts.port or _POSTGRESQL_PORT
-    except ValueError as error:
-        raise _wrong(f"not an address ({error})") from error
-    make = _MAKERS.get(parts.scheme)
-    if make is None:
-        raise _wrong(f"of scheme {parts.scheme!r}")
-    return make(parts, port)
-
-
-def _sqlite(parts: SplitResult, port: int) -> ConnectionConfig:
-    del port
-    path = Path(unquote(parts.path[1:]))
-    if parts.netloc or not path.is_absolute():
-        raise _wrong("an sqlite address without an absolute path")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    parsed = database_url.parse(address, what="request field metadata", setting="metadata", error=NodeError)
+    if parsed.file is None:
+        return ConnectionConfig(postgresql=_postgresql(parsed.url))
+    parsed.file.parent.mkdir(parents=True, exist_ok=True)
     mode = SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    return ConnectionConfig(sqlite=SqliteMetadataSourceConfig(filename_uri=str(path), connection_mode=mode))
+    return ConnectionConfig(sqlite=SqliteMetadataSourceConfig(filename_uri=str(parsed.file), connection_mode=mode))
 
 
-def _postgresql(parts: SplitResult, port: int) -> ConnectionConfig:
-    database = unquote(parts.path[1:])
-    if not (parts.hostname and parts.username and database):
-        raise _wrong("a postgresql address without a user, host or database")
-    return ConnectionConfig(
-        postgresql=PostgreSQLDatabaseConfig(
-            host=parts.hostname,
-            port=str(port),
-            user=unquote(parts.username),
-            password=unquote(parts.password or ""),
-            dbname=database,
-            # Making databases is for an administrator; the user of the pipeline need not be allowed to.
-            skip_db_creation=True,
+def _postgresql(url: sa.URL) -> PostgreSQLDatabaseConfig:
+    if not (url.host and url.username and url.database):
+        raise NodeError(
+            "request field metadata is a postgresql address without a user, host or database; allowed: "
+            "postgresql://user:password@host:port/name. Set [bert_service] metadata to such an address."
         )
-    )
-
-
-_MAKERS: dict[str, Callable[[SplitResult, int], ConnectionConfig]] = {"sqlite": _sqlite, "postgresql": _postgresql}
-
-
-def _wrong(what: str) -> NodeError:
-    return NodeError(
-        f"request field metadata is {what}; allowed: sqlite:////absolute/file.db, "
-        "postgresql://user:password@host:port/database. Correct the setting that names the metadata store."
+    return PostgreSQLDatabaseConfig(
+        host=url.host,
+        port=str(url.port or _POSTGRESQL_PORT),
+        user=url.username,
+        password=url.password or "",
+        dbname=url.database,
+        # Making databases is for an administrator; the user of the pipeline need not be allowed to.
+        skip_db_creation=True,
     )
