@@ -9,8 +9,8 @@ from typing import BinaryIO
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-PART_BYTES = 4 << 20
-"""Size of a part in bytes. A part ends with the record that reaches this size. The whole part is in memory."""
+MIN_PART_BYTES = 4 << 20
+"""Least bytes of a part, but of a file's last one. A worker has a whole part in memory."""
 _QUOTE, _LINE_END = b'"', b"\n"
 
 
@@ -26,7 +26,7 @@ class FilePart:
     """Offset after its last one."""
 
 
-def parts_of(path: str, size: int = PART_BYTES) -> Iterator[FilePart]:
+def parts_of(path: str, size: int = MIN_PART_BYTES) -> Iterator[FilePart]:
     """Cut a file between records.
 
     A line end is one of a record where an even number of quotes goes before it. That is so for files as Python's csv
