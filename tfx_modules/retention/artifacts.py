@@ -169,10 +169,10 @@ class Artifacts:
             paths = {path for number in numbers for path in self._paths(found, number)}
             yield Item(
                 kind=ItemKind.RUN,
-                what=run,
+                name=run,
                 age=self._now - max(item.updated for item in executions),
                 size=sum(map(size_of, paths)),
-                why=f"older than {self._days} days; no version that stays came from it",
+                reason=f"older than {self._days} days; no version that stays came from it",
                 paths=tuple(sorted(paths)),
                 ids=tuple(numbers),
             )
@@ -189,10 +189,10 @@ class Artifacts:
         return [
             Item(
                 kind=ItemKind.LEFTOVER,
-                what=f"{len(paths)} folder{'s' if len(paths) > 1 else ''}",
+                name=f"{len(paths)} folder{'s' if len(paths) > 1 else ''}",
                 age=self._now - min(map(changed_at, paths)),
                 size=sum(map(size_of, paths)),
-                why="no execution in ML Metadata has made them; left by a kill",
+                reason="no execution in ML Metadata has made them; left by a kill",
                 paths=tuple(paths),
                 count=len(paths),
             )

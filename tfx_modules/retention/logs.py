@@ -58,10 +58,10 @@ class Logs:
         for name, paths in groups.items():
             yield Item(
                 kind=ItemKind.LOG,
-                what=f"{folder.name}/{name}".rstrip("/"),
+                name=f"{folder.name}/{name}".rstrip("/"),
                 age=self._now - max(map(written_at, paths)),
                 size=sum(map(size_of, paths)),
-                why=f"{len(paths)} file{'s' if len(paths) > 1 else ''} without a line for {self._days} days",
+                reason=f"{len(paths)} file{'s' if len(paths) > 1 else ''} without a line for {self._days} days",
                 paths=tuple(paths),
                 count=len(paths),
             )

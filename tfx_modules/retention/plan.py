@@ -36,12 +36,13 @@ class Item:
     """A retention item: something that is removed."""
 
     kind: ItemKind
-    what: str
-    """Its name, which tells it from others of its kind."""
+    name: str
+    """It tells the item from others of its kind."""
     age: dt.timedelta
     size: int
     """Bytes."""
-    why: str
+    reason: str
+    """Why it is removed."""
     paths: tuple[Path, ...] = ()
     """Its files and folders."""
     ids: tuple[int, ...] = ()
@@ -51,8 +52,8 @@ class Item:
 
     def to_json(self) -> dict[str, Any]:
         """Return the item's JSON values."""
-        fields = {"kind": self.kind.value, "what": self.what, "age_days": round(self.age / _ONE_DAY, 2)}
-        return {**fields, "bytes": self.size, "why": self.why}
+        fields = {"kind": self.kind.value, "what": self.name, "age_days": round(self.age / _ONE_DAY, 2)}
+        return {**fields, "bytes": self.size, "why": self.reason}
 
 
 def totals(items: Iterable[Item]) -> dict[str, dict[str, int]]:
@@ -89,7 +90,7 @@ def _summary(items: Sequence[Item], *, dry_run: bool) -> str:
 
 
 def _row(item: Item) -> tuple[str, ...]:
-    return (item.kind.value, item.what, f"{item.age / _ONE_DAY:.1f} d", size_text(item.size), item.why)
+    return (item.kind.value, item.name, f"{item.age / _ONE_DAY:.1f} d", size_text(item.size), item.reason)
 
 
 def size_text(size: int) -> str:

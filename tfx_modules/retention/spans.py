@@ -116,24 +116,25 @@ class Spans:
     def _of_days(self, days: Collection[dt.date]) -> Iterator[Item]:
         versions = self._versions()
         for day in sorted(days):
-            why = f"older than {self._keep_days} days"
+            reason = f"older than {self._keep_days} days"
             count = _count(versions.get(day, ()))
-            yield from self._item(ItemKind.SPAN, str(day), day, why, self._folder / str(day), count)
+            yield from self._item(ItemKind.SPAN, str(day), day, reason, self._folder / str(day), count)
 
     def _of_versions(self, versions: Mapping[dt.date, Collection[int]], read: Collection[Version]) -> Iterator[Item]:
         for day, number in sorted(doomed_versions(versions, self._keep_versions, read)):
-            why = f"not among the newest {self._keep_versions} of its day; no run that stays has read it"
-            yield from self._item(ItemKind.SPAN, f"{day} v{number}", day, why, self._folder / str(day) / f"v{number}")
+            reason = f"not among the newest {self._keep_versions} of its day; no run that stays has read it"
+            path = self._folder / str(day) / f"v{number}"
+            yield from self._item(ItemKind.SPAN, f"{day} v{number}", day, reason, path)
 
     def _refused(self) -> Iterator[Item]:
         for path in sorted((self._folder / _REFUSED).glob("*.jsonl")):
             if (day := _day(path.stem)) and doomed_days([day], self._keep_days, self._today):
                 yield from self._item(ItemKind.REFUSED, path.stem, day, f"older than {self._keep_days} days", path)
 
-    def _item(self, kind: ItemKind, what: str, day: dt.date, why: str, path: Path, count: int = 1) -> Iterator[Item]:
+    def _item(self, kind: ItemKind, name: str, day: dt.date, reason: str, path: Path, count: int = 1) -> Iterator[Item]:
         if self._is_old(path):
             age = self._now - dt.datetime.combine(day, dt.time.min, dt.timezone.utc)
-            yield Item(kind=kind, what=what, age=age, size=size_of(path), why=why, paths=(path,), count=count)
+            yield Item(kind=kind, name=name, age=age, size=size_of(path), reason=reason, paths=(path,), count=count)
 
     def _is_old(self, path: Path) -> bool:
         return path.exists() and self._now - changed_at(path) > UNFINISHED

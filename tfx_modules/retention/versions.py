@@ -108,7 +108,7 @@ class Versions:
         self._check(service)
         going = self._doomed(service)
         stay = (self._repository.versions() | set(service.pinned) | {service.live, service.previous}) - going.keys()
-        items = [self._version(number, why) for number, why in sorted(going.items())]
+        items = [self._version(number, reason) for number, reason in sorted(going.items())]
         return [*items, *self._staged()], sources(events, sorted(number for number in stay if number is not None))
 
     def totals(self) -> dict[ItemKind, int]:
@@ -165,17 +165,17 @@ class Versions:
         unknown = agreement.unknown_versions(service, self._repository)
         return doomed(service, {number: age for number, age in ages.items() if number not in unknown}, self._keep)
 
-    def _version(self, number: int, why: str) -> Item:
+    def _version(self, number: int, reason: str) -> Item:
         folder = self._repository.folder(number)
-        return self._item(ItemKind.VERSION, str(number), folder, why, ids=(number,))
+        return self._item(ItemKind.VERSION, str(number), folder, reason, ids=(number,))
 
     def _staged(self) -> list[Item]:
         old = [folder for folder in self._repository.staged() if self._age(folder) > UNFINISHED]
         return [self._item(ItemKind.STAGING, folder.name, folder, "left by a push that was killed") for folder in old]
 
-    def _item(self, kind: ItemKind, what: str, folder: Path, why: str, ids: tuple[int, ...] = ()) -> Item:
+    def _item(self, kind: ItemKind, name: str, folder: Path, reason: str, ids: tuple[int, ...] = ()) -> Item:
         return Item(
-            kind=kind, what=what, age=self._age(folder), size=size_of(folder), why=why, paths=(folder,), ids=ids
+            kind=kind, name=name, age=self._age(folder), size=size_of(folder), reason=reason, paths=(folder,), ids=ids
         )
 
     def _age(self, folder: Path) -> dt.timedelta:

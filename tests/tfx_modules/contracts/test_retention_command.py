@@ -1,9 +1,9 @@
 """The retention command reads and reports as contract 5 says."""
 
-import dataclasses
 import datetime as dt
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tfx_modules.retention.retention import Retained
 
 def test_the_golden_retention_request_is_read() -> None:
     rules, places = read_retention_request(golden_text("retention_request"))
-    read = {"format": 2, "rules": dataclasses.asdict(rules), **dataclasses.asdict(places)}
+    read = {"format": 2, "rules": asdict(rules), **asdict(places)}
     assert json.loads(json.dumps(read, default=str)) == golden("retention_request")
 
 
@@ -56,10 +56,10 @@ def test_a_report_is_written() -> None:
     items = [
         Item(
             kind=ItemKind(item["kind"]),
-            what=item["what"],
+            name=item["what"],
             age=dt.timedelta(days=item["age_days"]),
             size=item["bytes"],
-            why=item["why"],
+            reason=item["why"],
         )
         for item in document["items"]
     ]

@@ -61,7 +61,7 @@ def test_a_refused_day_is_no_span(spans: Path) -> None:
 def test_retention_knows_the_days_of_the_golden_layout(spans: Path) -> None:
     store = Spans(spans, 1, 0, LONG_AFTER)
     items = store.plan([])
-    assert [(item.kind.value, item.what) for item in items] == [
+    assert [(item.kind.value, item.name) for item in items] == [
         ("span", "2026-11-04"),
         ("span", "2026-11-05"),
         ("refused", "2026-11-03"),
@@ -73,7 +73,7 @@ def test_retention_knows_the_days_of_the_golden_layout(spans: Path) -> None:
 def test_retention_knows_the_versions_of_the_golden_layout(spans: Path) -> None:
     store = Spans(spans, 0, 1, LONG_AFTER)
     items = store.plan([])
-    assert [item.what for item in items] == ["2026-11-04 v1"]
+    assert [item.name for item in items] == ["2026-11-04 v1"]
     store.carry_out(items)
     left = {path: value for path, value in golden("span_layout").items() if not path.startswith("2026-11-04/v1/")}
     assert read_span_layout(spans) == left

@@ -43,7 +43,7 @@ def test_a_node_that_would_be_cached_runs_again_after_its_outputs_went(nodes: No
 
     gone = _retain(nodes)
 
-    assert sorted(item.what for item in gone) == ["run-1", "run-2"]
+    assert sorted(item.name for item in gone) == ["run-1", "run-2"]
     again = nodes.run("Writer", "run-3", text="a")
     assert again.state == "complete"
     (written,) = again.outputs["written"]
@@ -100,10 +100,10 @@ def test_the_model_in_service_is_still_the_baseline_of_later_runs(nodes: Nodes) 
     _push(nodes, "run-4", "model 4", 4)
 
     assert gone == []
-    assert [item.what for item in _retain(nodes, now=dt.datetime.now(dt.timezone.utc), keep_versions=1)] == [
+    assert [item.name for item in _retain(nodes, now=dt.datetime.now(dt.timezone.utc), keep_versions=1)] == [
         "2026110101"
     ]
-    assert [item.what for item in _retain(nodes, keep_versions=1)] == ["run-1"]
+    assert [item.name for item in _retain(nodes, keep_versions=1)] == ["run-1"]
     assert Path(served[0]["uri"], "Format-Serving", "text").read_text() == "model 3"
     assert nodes.run("Champion", "run-5").outputs["model"] != served
     assert nodes.run("Champion", "run-3").outputs["model"] == served
@@ -116,6 +116,6 @@ def test_what_a_node_has_left_that_was_killed_goes_too(nodes: Nodes) -> None:
 
     gone = _retain(nodes)
 
-    assert [item.what for item in gone] == ["run-1", "run-2", "1 folder"]
+    assert [item.name for item in gone] == ["run-1", "run-2", "1 folder"]
     left = [path for path in (nodes.state / "pipeline").rglob("*") if path.name.isdecimal()]
     assert left == []

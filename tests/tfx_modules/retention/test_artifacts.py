@@ -20,8 +20,8 @@ def test_an_old_run_goes_with_its_files_and_all_of_its_rows(records: Records, tm
 
     (item,) = remove_all_but(places(tmp_path), keep_artifact_days=30)
 
-    assert (item.kind, item.what, item.size) == ("run", "old", 2 * len("content"))
-    assert item.why == "older than 30 days; no version that stays came from it"
+    assert (item.kind, item.name, item.size) == ("run", "old", 2 * len("content"))
+    assert item.reason == "older than 30 days; no version that stays came from it"
     assert not gen.folder.exists()
     assert not trained.folder.exists()
     assert tree(records.root) == {".retention.lock": tree(records.root)[".retention.lock"]}
@@ -53,7 +53,7 @@ def test_a_run_that_is_running_stays_until_nobody_can_believe_that_it_is(records
 
     gone = remove_all_but(places(tmp_path), keep_artifact_days=3)
 
-    assert [item.what for item in gone] == ["killed"]
+    assert [item.name for item in gone] == ["killed"]
     assert gen.folder.exists()
     assert not killed.folder.exists()
 
@@ -73,7 +73,7 @@ def test_the_newest_hyperparameters_that_a_search_found_stay(records: Records, t
 
     gone = remove_all_but(places(tmp_path), keep_artifact_days=30)
 
-    assert {item.what for item in gone} == {"first", "third"}
+    assert {item.name for item in gone} == {"first", "third"}
     assert newest.folder.exists()
 
 
@@ -123,7 +123,7 @@ def test_on_postgresql_it_is_the_same(records_on_postgresql: Records, tmp_path: 
     would = remove_all_but(where, dry_run=True, keep_artifact_days=30)
     gone = remove_all_but(where, keep_artifact_days=30)
 
-    assert [item.what for item in gone] == [item.what for item in would] == ["old"]
+    assert [item.name for item in gone] == [item.name for item in would] == ["old"]
     assert not old.folder.exists()
     assert records.executions() == {kept.execution}
     assert records.states() == {kept.artifacts[0]: LIVE}

@@ -181,7 +181,7 @@ def test_an_older_environment_whose_places_fit_gets_its_id_and_is_retained(a: Pa
 
     gone = retain(RULES, places(a), dry_run=False, now=LATER)
 
-    assert [item.what for item in gone.items] == ["2026110101", "run-1-a"]
+    assert [item.name for item in gone.items] == ["2026110101", "run-1-a"]
     assert ids(places(a)) == {id_of(open_ledger(f"sqlite:///{a}/ledger.db", "bert"))}
 
 

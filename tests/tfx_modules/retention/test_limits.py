@@ -24,7 +24,7 @@ HALF = replace(KEEP_ALL, keep_artifact_days=30, keep_max_removed_share=0.5)
 
 
 def _item(kind: ItemKind, count: int) -> Item:
-    return Item(kind=kind, what="something", age=DAY, size=1, why="because", count=count)
+    return Item(kind=kind, name="something", age=DAY, size=1, reason="because", count=count)
 
 
 @given(
@@ -168,7 +168,7 @@ def test_with_a_clock_that_jumped_nothing_goes_until_somebody_trusts_it(
         retain(rules, where, dry_run=False, now=now)
 
     assert tree(tmp_path) == before
-    assert [item.what for item in retain(rules, where, dry_run=False, now=now, trust_clock=True).items] == [
+    assert [item.name for item in retain(rules, where, dry_run=False, now=now, trust_clock=True).items] == [
         "2026110101"
     ]
 

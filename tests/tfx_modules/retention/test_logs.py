@@ -21,8 +21,8 @@ def test_logs_without_a_line_for_long_go_with_their_folders(tmp_path: Path) -> N
 
     (item,) = remove_all_but(places(tmp_path), keep_log_days=30)
 
-    assert (item.kind, item.what, item.size) == ("log", "dag_id=bert/run_id=old", len("a line\n"))
-    assert item.why == "1 file without a line for 30 days"
+    assert (item.kind, item.name, item.size) == ("log", "dag_id=bert/run_id=old", len("a line\n"))
+    assert item.reason == "1 file without a line for 30 days"
     assert not old.parent.parent.exists()
     assert young.exists()
     assert remove_all_but(places(tmp_path), keep_log_days=30) == []

@@ -63,8 +63,8 @@ def test_old_days_go_with_the_lists_of_what_was_refused(tmp_path: Path) -> None:
 
     gone = remove_all_but(places(tmp_path), now=NOON, keep_span_days=90)
 
-    assert [(item.kind.value, item.what) for item in gone] == [("span", _day(91)), ("refused", _day(95))]
-    assert gone[0].why == "older than 90 days"
+    assert [(item.kind.value, item.name) for item in gone] == [("span", _day(91)), ("refused", _day(95))]
+    assert gone[0].reason == "older than 90 days"
     assert _there(tmp_path) == [f"{_day(90)}/v1"]
     assert list((tmp_path / "spans" / ".staging").iterdir()) == [tmp_path / "spans" / ".staging" / "lock"]
 
@@ -83,7 +83,7 @@ def test_old_versions_of_a_day_go_unless_a_run_that_stays_has_read_them(records:
 
     gone = remove_all_but(places(tmp_path), now=NOON, keep_span_versions=1, keep_artifact_days=30)
 
-    assert [item.what for item in gone] == ["old", f"{_day(5)} v1", f"{_day(5)} v3"]
+    assert [item.name for item in gone] == ["old", f"{_day(5)} v1", f"{_day(5)} v3"]
     assert _there(tmp_path) == [f"{_day(5)}/v2", f"{_day(5)}/v4"]
 
 

@@ -68,7 +68,7 @@ def _retain(site: Site, *, dry_run: bool = False, now: dt.datetime = NOW, **rule
     where = places(site.folder)
     ledger = f"sqlite:///{site.folder}/ledger/ledger.db"
     where = type(where)(**{**vars(where), "ledger": ledger})
-    return [item.what for item in remove_all_but(where, dry_run=dry_run, now=now, **rules)]
+    return [item.name for item in remove_all_but(where, dry_run=dry_run, now=now, **rules)]
 
 
 def test_old_versions_go_and_a_rollback_still_finds_the_one_before(site: Site) -> None:
@@ -133,7 +133,7 @@ def test_what_the_versions_of_another_pipeline_came_from_stays_too(site: Site, t
     renamed = replace(places(site.folder), ledger=f"sqlite:///{site.folder}/ledger/ledger.db", name="films")
     renamed = replace(renamed, models=site.folder / "models" / "films")
 
-    gone = [item.what for item in remove_all_but(renamed, keep_versions=1, keep_artifact_days=30)]
+    gone = [item.name for item in remove_all_but(renamed, keep_versions=1, keep_artifact_days=30)]
 
     assert gone == ["run-1-a"], "the live and the previous version of `bert` keep theirs"
     assert [made.folder.exists() for made in trained] == [False, True, True]
