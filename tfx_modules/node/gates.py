@@ -11,7 +11,7 @@ from tfx.types import standard_component_specs
 
 from tfx_modules.evaluation import tfma_summary
 from tfx_modules.node.lineage import Artifacts, ExecutionRecord
-from tfx_modules.node.outcome import Artifact, State
+from tfx_modules.node.outcome import Artifact, NodeState
 
 _BLOCKED = "blocked_by_gate"
 _REASON = "reason"
@@ -27,7 +27,7 @@ class GateFinding:
     """The result of a gate whose execution succeeded."""
 
     reason: str = ""
-    state: State | None = None
+    state: NodeState | None = None
     """The state that replaces the execution's own; None: the execution's own state stays."""
 
 
@@ -48,7 +48,7 @@ def judge(type_name: str, execution: ExecutionRecord) -> GateFinding:
 def _example_validator(execution: ExecutionRecord) -> GateFinding:
     """Read the result that the component has made by the settings' severities and distances."""
     properties = _only(execution.outputs, standard_component_specs.ANOMALIES_KEY).properties
-    return GateFinding(properties[_REASON], State.BLOCKED if properties[_BLOCKED] else None)
+    return GateFinding(properties[_REASON], NodeState.BLOCKED if properties[_BLOCKED] else None)
 
 
 def _evaluator(execution: ExecutionRecord) -> GateFinding:
@@ -76,7 +76,7 @@ def _pusher(execution: ExecutionRecord) -> GateFinding:
     """Read the verdict, which the component has written into the ledger."""
     properties = _only(execution.outputs, standard_component_specs.PUSHED_MODEL_KEY).properties
     reason = f"{properties[_VERDICT]}: {properties[_REASON]}"
-    return GateFinding(reason, None if properties[_PUSHED] else State.SKIPPED)
+    return GateFinding(reason, None if properties[_PUSHED] else NodeState.SKIPPED)
 
 
 def _only(artifacts: Artifacts, key: str) -> Artifact:

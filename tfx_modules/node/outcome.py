@@ -1,9 +1,9 @@
 """How a node ended, as a file for whoever asked."""
 
-import dataclasses
 import enum
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ FORMAT = 1
 """Version of the outcome's form."""
 
 
-class State(str, enum.Enum):
+class NodeState(str, enum.Enum):
     """Ways for a node to end."""
 
     COMPLETE = "complete"
@@ -30,10 +30,10 @@ class State(str, enum.Enum):
     """It did not come to its end; another try may."""
 
 
-SUCCESSES = frozenset({State.COMPLETE, State.CACHED, State.REUSED, State.SKIPPED})
+SUCCESSES = frozenset({NodeState.COMPLETE, NodeState.CACHED, NodeState.REUSED, NodeState.SKIPPED})
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Artifact:
     """An artifact as ML Metadata knows it: where it is, not what is in it."""
 
@@ -44,15 +44,15 @@ class Artifact:
     """Declared and custom properties, as JSON values."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Outcome:
     """How one run of one node ended."""
 
     node: str
-    state: State
+    state: NodeState
     execution_id: int | None = None
     """None where the node did not come as far as an execution."""
-    outputs: Mapping[str, tuple[Artifact, ...]] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, tuple[Artifact, ...]] = field(default_factory=dict)
     """Artifacts by output key."""
     reason: str = ""
     """One line; empty when there is nothing to say."""
@@ -64,5 +64,5 @@ class Outcome:
 
     def write(self, path: Path) -> None:
         """Write the outcome; a reader sees all of it or none."""
-        fields = {"format": FORMAT, **dataclasses.asdict(self), "state": self.state.value}
+        fields = {"format": FORMAT, **asdict(self), "state": self.state.value}
         write_atomically(path, json.dumps(fields, indent=1) + "\n")

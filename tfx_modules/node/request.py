@@ -1,9 +1,9 @@
 """What the node command is asked to do."""
 
-import dataclasses
 import enum
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class GpuUse(str, enum.Enum):
     """It fails where TensorFlow sees none."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class NodeRequest:
     """One run of one node. All paths are absolute."""
 
@@ -38,9 +38,9 @@ class NodeRequest:
     """TFX's pipeline run id; nodes of a run find each other's outputs by it."""
     pipeline_root: Path
     """Folder that artifacts go under."""
-    metadata: str = dataclasses.field(repr=False)  # may hold a password
+    metadata: str = field(repr=False)  # may hold a password
     """Address of the ML Metadata store, see ``connection``."""
-    ledger: str = dataclasses.field(repr=False)  # likewise
+    ledger: str = field(repr=False)  # likewise
     """Address of the ledger of promotions, see ``promotion.ledger``."""
     parameters: Mapping[str, ParameterValue]
     """Values of runtime parameters by name, as text or as what they are."""
@@ -52,7 +52,7 @@ class NodeRequest:
     """Where the outcome is written."""
 
 
-_FIELDS = frozenset({"format", *(field.name for field in dataclasses.fields(NodeRequest))})
+_FIELDS = frozenset({"format", *(declared.name for declared in fields(NodeRequest))})
 
 
 def read_request(path: Path) -> NodeRequest:
@@ -62,62 +62,62 @@ def read_request(path: Path) -> NodeRequest:
         NodeError: the file cannot be read, is not JSON, or is not a request.
     """
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"request {path} cannot be read ({error}); allowed: a JSON file. Pass the request's path."
         raise NodeError(msg) from error
-    return parse_request(fields)
+    return parse_request(document)
 
 
-def parse_request(fields: object) -> NodeRequest:
+def parse_request(document: object) -> NodeRequest:
     """Check a request's fields.
 
     Args:
-        fields: the JSON value.
+        document: the JSON value.
 
     Raises:
         NodeError: a field is missing, unknown, or not what it should be.
     """
-    if not isinstance(fields, dict):
+    if not isinstance(document, dict):
         raise NodeError(
-            f"request is of type {type(fields).__name__}; allowed: a JSON object. Send the request's fields."
+            f"request is of type {type(document).__name__}; allowed: a JSON object. Send the request's fields."
         )
-    if fields.get("format") != FORMAT:
-        raise _wrong("format", fields.get("format"), str(FORMAT))
-    if fields.keys() != _FIELDS:
-        odd = ", ".join(sorted(fields.keys() ^ _FIELDS))
+    if document.get("format") != FORMAT:
+        raise _wrong("format", document.get("format"), str(FORMAT))
+    if document.keys() != _FIELDS:
+        odd = ", ".join(sorted(document.keys() ^ _FIELDS))
         msg = (
             f"request has missing or unknown fields: {odd}; allowed: {', '.join(sorted(_FIELDS))}. Send exactly these."
         )
         raise NodeError(msg)
     return NodeRequest(
-        **{field.name: _READ[field.type](fields, field.name) for field in dataclasses.fields(NodeRequest)}
+        **{declared.name: _READ[declared.type](document, declared.name) for declared in fields(NodeRequest)}
     )
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields[name]
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document[name]
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, "a text that is not empty")
     return value
 
 
-def _path(fields: Mapping[str, Any], name: str) -> Path:
-    path = Path(_text(fields, name))
+def _path(document: Mapping[str, Any], name: str) -> Path:
+    path = Path(_text(document, name))
     if not path.is_absolute():
         raise _wrong(name, str(path), "an absolute path")
     return path
 
 
-def _flag(fields: Mapping[str, Any], name: str) -> bool:
-    value = fields[name]
+def _flag(document: Mapping[str, Any], name: str) -> bool:
+    value = document[name]
     if not isinstance(value, bool):
         raise _wrong(name, value, "true, false")
     return value
 
 
-def _parameters(fields: Mapping[str, Any], name: str) -> dict[str, ParameterValue]:
-    values = fields[name]
+def _parameters(document: Mapping[str, Any], name: str) -> dict[str, ParameterValue]:
+    values = document[name]
     if not isinstance(values, dict):
         raise _wrong(name, values, "a JSON object of names and values")
     for parameter, given in values.items():
@@ -126,11 +126,11 @@ def _parameters(fields: Mapping[str, Any], name: str) -> dict[str, ParameterValu
     return dict(values)
 
 
-def _gpu(fields: Mapping[str, Any], name: str) -> GpuUse:
+def _gpu(document: Mapping[str, Any], name: str) -> GpuUse:
     try:
-        return GpuUse(fields[name])
+        return GpuUse(document[name])
     except ValueError:
-        raise _wrong(name, fields[name], ", ".join(use.value for use in GpuUse)) from None
+        raise _wrong(name, document[name], ", ".join(use.value for use in GpuUse)) from None
 
 
 def _wrong(name: str, got: object, allowed: str) -> NodeError:

@@ -18,7 +18,7 @@ from tfx_modules.node.connection import connection_config
 from tfx_modules.node.environment import PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
-from tfx_modules.node.outcome import Outcome, State
+from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.node.request import NodeRequest
 from tfx_modules.node.store import metadata_of
 from tfx_modules.promotion import current
@@ -62,11 +62,11 @@ def run_node(request: NodeRequest) -> Outcome:
     try:
         return _run(request)
     except (NodeError, EnvironmentMismatchError) as error:
-        return Outcome(request.node, State.FAILED, reason=one_line(error))
+        return Outcome(request.node, NodeState.FAILED, reason=one_line(error))
     # The outermost level of the node command: only a crash of the process may leave it without an outcome.
     except Exception as error:
         _logger.exception("node %s failed", request.node)
-        return Outcome(request.node, State.FAILED, reason=one_line(error))
+        return Outcome(request.node, NodeState.FAILED, reason=one_line(error))
 
 
 def _run(request: NodeRequest) -> Outcome:
@@ -87,7 +87,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         # Launcher would find this out for components, but run system nodes again, which could then resolve to
         # artifacts that this very run has made.
         _logger.info("node %s has succeeded in run %s before (execution %d)", request.node, request.run_id, earlier.id)
-        return _judged(bound, State.REUSED, earlier)
+        return _judged(bound, NodeState.REUSED, earlier)
     preflight(request.node, request.gpu)
     if bound.type_name == PUSHER:
         check_environment(request, metadata)
@@ -142,15 +142,15 @@ def _launched(bound: ir.BoundNode, lineage: Lineage, failure: str) -> Outcome:
     if execution is None:
         # TFX registers no execution where the condition of the node does not hold.
         reason = failure or "the node's condition does not hold"
-        return Outcome(node, State.FAILED if failure else State.SKIPPED, reason=reason)
+        return Outcome(node, NodeState.FAILED if failure else NodeState.SKIPPED, reason=reason)
     if failure or not execution.succeeded:
         # Launcher does not raise where inputs cannot be resolved; it records the traceback.
         reason = failure or last_line(execution.error) or "TFX recorded a failure without saying why"
-        return Outcome(node, State.FAILED, execution.id, reason=reason)
-    return _judged(bound, State.CACHED if execution.cached else State.COMPLETE, execution)
+        return Outcome(node, NodeState.FAILED, execution.id, reason=reason)
+    return _judged(bound, NodeState.CACHED if execution.cached else NodeState.COMPLETE, execution)
 
 
-def _judged(bound: ir.BoundNode, state: State, execution: ExecutionRecord) -> Outcome:
+def _judged(bound: ir.BoundNode, state: NodeState, execution: ExecutionRecord) -> Outcome:
     verdict = gates.judge(bound.type_name, execution)
     return Outcome(
         node=bound.node.node_info.id,

@@ -1,6 +1,6 @@
 """The TFX side reads node requests as contract 2 says, and refuses others."""
 
-import dataclasses
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def test_the_golden_node_request_is_read(tmp_path: Path) -> None:
     path, document = tmp_path / "request.json", golden("node_request")
     path.write_text(golden_text("node_request"), encoding="utf-8")
 
-    fields = dataclasses.asdict(read_request(path))
+    fields = asdict(read_request(path))
 
     read = {name: str(value) if isinstance(value, Path) else value for name, value in fields.items()}
     assert {"format": 1, **read} == document

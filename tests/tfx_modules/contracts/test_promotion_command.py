@@ -1,10 +1,10 @@
 """The promotion command reads and answers as contract 4 says."""
 
-import dataclasses
 import datetime as dt
 import io
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def test_an_event_is_written() -> None:
     document = golden("promotion_event")
     days = {name: dt.date.fromisoformat(document[name]) for name in ("data_date", "first_day")}
     run = Run(dag_id=document["dag_id"], run_id=document["run_id"], **days)
-    own = {name: value for name, value in document.items() if name not in dataclasses.asdict(run)}
+    own = {name: value for name, value in document.items() if name not in asdict(run)}
     moment = dt.datetime.fromisoformat(document["at"])
 
     event = Event(**{**own, "kind": EventKind(document["kind"]), "at": moment, "run": run})

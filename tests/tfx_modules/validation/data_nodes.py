@@ -15,7 +15,7 @@ from tfx.dsl.compiler.compiler import Compiler
 from tfx.orchestration.metadata import Metadata
 
 from tfx_modules.node.connection import connection_config
-from tfx_modules.node.outcome import Outcome, State
+from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.node.request import GpuUse, NodeRequest
 from tfx_modules.node.run import run_node
 from tfx_modules.pipeline.code_versions import with_code_versions
@@ -70,7 +70,7 @@ class DataNodes:
         }
         for node in nodes:
             outcome = run_node(self._request(pipeline, node, run_id, parameters if node == NODES[0] else {}))
-            assert outcome.state is not State.FAILED, outcome.reason
+            assert outcome.state is not NodeState.FAILED, outcome.reason
         return outcome
 
     def _request(self, pipeline: Path, node: str, run_id: str, parameters: Mapping[str, Any]) -> NodeRequest:

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from tests.tfx_modules.validation.data_nodes import NODES, DataNodes, Row, page_of, sample_day
-from tfx_modules.node.outcome import Outcome, State
+from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.settings.settings import Severity, ValidationSettings
 
 DAYS = ("2026-11-03", "2026-11-04", "2026-11-05")
@@ -48,7 +48,7 @@ def with_newest(window: Mapping[str, Sequence[Row]], rows: list[Row]) -> Window:
 def test_good_days_pass_and_leave_a_page(nodes: DataNodes, window: Window) -> None:
     outcome = nodes.run(window, ValidationSettings(), "good")
 
-    assert (outcome.state, outcome.reason) == (State.COMPLETE, "")
+    assert (outcome.state, outcome.reason) == (NodeState.COMPLETE, "")
     page = page_of(outcome)
     assert "&#10004; Passed" in page
     assert "none yet; skew was not checked" in page
@@ -72,7 +72,7 @@ def test_a_day_in_another_language_blocks(nodes: DataNodes, window: Window) -> N
 
     outcome = nodes.run(with_newest(window, rows), ValidationSettings(), "german")
 
-    assert outcome.state is State.BLOCKED
+    assert outcome.state is NodeState.BLOCKED
     expected = rf"vocabulary drifted 0\.\d\d > 0\.1\d \(Jensen-Shannon, {NEWEST} against {DAYS[1]}\)"
     assert re.fullmatch(rf"blocked: (.*; )?{expected}", outcome.reason)
     assert "words drifted" not in outcome.reason, "there are as many words as before"
@@ -101,18 +101,18 @@ def test_a_day_of_one_sentiment_blocks_and_a_model_in_service_is_compared_with(
 @pytest.mark.parametrize(
     ("severity", "state", "reason"),
     [
-        ({"SKEW": Severity.IGNORE, "DRIFT": Severity.IGNORE}, State.COMPLETE, r""),
-        ({"SKEW": Severity.IGNORE, "DRIFT": Severity.WARN}, State.COMPLETE, r"warned: sentiment drifted .*"),
+        ({"SKEW": Severity.IGNORE, "DRIFT": Severity.IGNORE}, NodeState.COMPLETE, r""),
+        ({"SKEW": Severity.IGNORE, "DRIFT": Severity.WARN}, NodeState.COMPLETE, r"warned: sentiment drifted .*"),
         (
             {"SKEW": Severity.BLOCK, "DRIFT": Severity.IGNORE},
-            State.BLOCKED,
+            NodeState.BLOCKED,
             r"blocked: .*vocabulary differs from the champion's .*",
         ),
-        ({}, State.BLOCKED, r"blocked: sentiment drifted .*; vocabulary differs from .*"),
+        ({}, NodeState.BLOCKED, r"blocked: sentiment drifted .*; vocabulary differs from .*"),
     ],
 )
 def test_the_severity_is_a_setting(
-    nodes: DataNodes, window: Window, severity: dict[str, Severity], state: State, reason: str
+    nodes: DataNodes, window: Window, severity: dict[str, Severity], state: NodeState, reason: str
 ) -> None:
     rows = [{**row, "sentiment": "positive"} for row in window[NEWEST]]
 
@@ -131,7 +131,7 @@ def test_a_day_of_markup_and_bad_labels_blocks_with_numbers_and_the_page_escapes
 
     outcome = nodes.run(with_newest(window, rows), ValidationSettings(), "markup")
 
-    assert outcome.state is State.BLOCKED
+    assert outcome.state is NodeState.BLOCKED
     every = sum(map(len, window.values()))
     assert f"blocked: label missing in 2 of {every} rows; sentiment: " in outcome.reason
     assert "<script>alert(1)</script>" in outcome.reason
