@@ -79,23 +79,23 @@ def _plain(name: str) -> str:
 def encoder(settings: Path) -> Iterator[Finding]:
     """Compare the pretrained encoder's bytes with the digests in the pipeline's settings."""
     try:
-        config = load_settings(settings).encoder
+        chosen = load_settings(settings).encoder
     except PipelineError as error:
         yield Finding(what="the pipeline's settings", got=str(error), do=f"correct {settings}")
         return
     yield Finding(what="the pipeline's settings", got=str(settings), do="")
-    yield _checked("the encoder's vocabulary", config)
-    if not config.source.startswith(encoder_files.PRESET):
-        yield _checked("the encoder's weights", config)
+    yield _checked("the encoder's vocabulary", chosen)
+    if not chosen.source.startswith(encoder_files.PRESET):
+        yield _checked("the encoder's weights", chosen)
 
 
-def _checked(what: str, config: EncoderSettings) -> Finding:
+def _checked(what: str, settings: EncoderSettings) -> Finding:
     check, digest = {
-        "the encoder's vocabulary": (encoder_files.vocab_path, config.vocab_sha256),
-        "the encoder's weights": (encoder_files.weights_folder, config.weights_sha256),
+        "the encoder's vocabulary": (encoder_files.vocab_path, settings.vocab_sha256),
+        "the encoder's weights": (encoder_files.weights_folder, settings.weights_sha256),
     }[what]
     try:
-        path = check(config)
+        path = check(settings)
     except PipelineError as error:
         return Finding(what=what, got=str(error), do="install the pinned encoder, or correct [encoder] of the settings")
     return Finding(what=what, got=f"{path}, SHA-256 {digest[:12] or 'not pinned'}", do="")

@@ -138,9 +138,9 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
         return dict(self.compute_metrics(ids, labels, logits, weights))
 
 
-def default_hyperparameters(config: TrainingSettings) -> Hyperparameters:
+def default_hyperparameters(settings: TrainingSettings) -> Hyperparameters:
     """Take the values of the settings, for a pipeline that has never been tuned."""
-    return Hyperparameters(config.learning_rate, config.dropout, config.warmup_fraction)
+    return Hyperparameters(settings.learning_rate, settings.dropout, settings.warmup_fraction)
 
 
 def build_classifier(backbone: keras_hub.models.BertBackbone, dropout: float) -> SentimentClassifier:
@@ -164,18 +164,18 @@ def build_classifier(backbone: keras_hub.models.BertBackbone, dropout: float) ->
 
 
 def compile_classifier(
-    model: SentimentClassifier, values: Hyperparameters, config: TrainingSettings, steps: int
+    model: SentimentClassifier, values: Hyperparameters, settings: TrainingSettings, steps: int
 ) -> None:
     """Set AdamW with warm-up and cosine decay, the loss and the metrics.
 
     Args:
         model: the classifier.
         values: the run's hyperparameters.
-        config: batch-independent settings.
+        settings: what is set for the training.
         steps: length of the schedule, in batches.
     """
     schedule = WarmupCosine(values.learning_rate, int(steps * values.warmup_fraction), max(1, steps))
-    optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=config.weight_decay, clipnorm=1.0)
+    optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=settings.weight_decay, clipnorm=1.0)
     optimizer.exclude_from_weight_decay(var_names=list(_UNDECAYED))
     # Left to the first step, the optimizer's variables are made while it is traced, which takes ten times as long.
     optimizer.build(model.trainable_variables)
@@ -183,5 +183,5 @@ def compile_classifier(
         optimizer=optimizer,
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
-        jit_compile=config.jit_compile,
+        jit_compile=settings.jit_compile,
     )

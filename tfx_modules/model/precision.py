@@ -28,27 +28,27 @@ _EPSILON = 1e-9
 _logger = logging.getLogger(__name__)
 
 
-def choose(make: Callable[[Precision], Score], config: ExportSettings, holdout: ReviewSet | None) -> Precision:
+def choose(make: Callable[[Precision], Score], settings: ExportSettings, holdout: ReviewSet | None) -> Precision:
     """Choose by the settings; for ``auto``, by this machine and the holdout.
 
     Args:
         make: gives the model in a precision.
-        config: the settings.
+        settings: what is set for the export.
         holdout: reviews that the model was not trained on; None where the run has none.
 
     Returns:
         bfloat16 where it is faster here and loses no more accuracy on the holdout than the settings allow; else
         float32. The log says why.
     """
-    if config.precision is not Precision.AUTO:
-        return config.precision
-    chosen, reason = _tried(make, config, holdout)
+    if settings.precision is not Precision.AUTO:
+        return settings.precision
+    chosen, reason = _tried(make, settings, holdout)
     _logger.info("the model is exported in %s: %s", chosen.value, reason)
     return chosen
 
 
 def _tried(
-    make: Callable[[Precision], Score], config: ExportSettings, holdout: ReviewSet | None
+    make: Callable[[Precision], Score], settings: ExportSettings, holdout: ReviewSet | None
 ) -> tuple[Precision, str]:
     if tf.config.list_logical_devices("GPU"):
         return Precision.FLOAT32, "this machine has a GPU, so that the speed of a CPU cannot be measured here"
@@ -62,8 +62,8 @@ def _tried(
     comparison = (
         f"bfloat16 is {speedup:.1f} times as fast here, accuracy on {holdout.name} {nearly:.4f}, float32 {right:.4f}"
     )
-    if right - nearly > config.max_accuracy_loss + _EPSILON:
-        return Precision.FLOAT32, f"{comparison}; it may lose {config.max_accuracy_loss}"
+    if right - nearly > settings.max_accuracy_loss + _EPSILON:
+        return Precision.FLOAT32, f"{comparison}; it may lose {settings.max_accuracy_loss}"
     return Precision.BFLOAT16, comparison
 
 

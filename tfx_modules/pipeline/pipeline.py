@@ -28,22 +28,22 @@ _TUNER_FN = "tfx_modules.model.tuning.tuner_fn"
 _CHECK_TRIES = 2
 
 
-def create_pipeline(config: PipelineSettings) -> tfx.dsl.Pipeline:
+def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
     """Make the pipeline; the values that vary from run to run are runtime parameters (``runtime_parameters``).
 
     Args:
-        config: the settings.
+        settings: the pipeline's.
 
     Returns:
         A pipeline without root, metadata connection or dates, which the node command adds.
     """
-    data = _data_components(config)
-    model = _model_components(config, data)
+    data = _data_components(settings)
+    model = _model_components(settings, data)
     return tfx.dsl.Pipeline(
-        pipeline_name=config.name,
+        pipeline_name=settings.name,
         components=[*data.nodes(), *model],
         enable_cache=True,
-        beam_pipeline_args=list(config.beam_pipeline_args),
+        beam_pipeline_args=list(settings.beam_pipeline_args),
     )
 
 
@@ -62,7 +62,7 @@ class _Data:
         return [self.examples, self.statistics, self.schema, self.champion, self.validator, self.transform]
 
 
-def _data_components(config: PipelineSettings) -> _Data:
+def _data_components(settings: PipelineSettings) -> _Data:
     examples = CsvExampleGen(
         input_base=runtime_parameters.input_base(),
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="days", pattern=SPAN_PATTERN)]),
@@ -70,7 +70,7 @@ def _data_components(config: PipelineSettings) -> _Data:
         range_config=runtime_parameters.range_config(),
         span_versions=runtime_parameters.span_versions(),
         holdout=runtime_parameters.holdout(),
-        encoder=config.encoder,
+        encoder=settings.encoder,
     )
     statistics = StatisticsGen(examples=examples.outputs["examples"])
     # Without a fixed shape, Transform gets sparse tensors and can fill what is missing.
@@ -82,13 +82,13 @@ def _data_components(config: PipelineSettings) -> _Data:
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         champion_statistics=served.outputs[champion.STATISTICS],
-        settings=config.validation,
+        settings=settings.validation,
     )
     transform = tfx.components.Transform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn=_PREPROCESSING_FN,
-        custom_config={"encoder": asdict(config.encoder)},
+        custom_config={"encoder": asdict(settings.encoder)},
     )
     return _Data(examples, statistics, schema, served, validator, transform)
 
@@ -99,13 +99,13 @@ def _two_to_one() -> example_gen_pb2.Output:
     return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits))
 
 
-def _model_components(config: PipelineSettings, data: _Data) -> list[BaseNode]:
+def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]:
     latest_tuned = tfx.dsl.Resolver(
         strategy_class=LatestTunedStrategy,
         previous=tfx.dsl.Channel(type=tfx.types.standard_artifacts.HyperParameters),
     ).with_id("LatestTuned")
-    tuner = _tuner(config, data, latest_tuned.outputs["previous"])
-    trainer = _trainer(config, data, tuner.outputs["best_hyperparameters"])
+    tuner = _tuner(settings, data, latest_tuned.outputs["previous"])
+    trainer = _trainer(settings, data, tuner.outputs["best_hyperparameters"])
     for costly in (tuner, trainer):
         costly.add_upstream_node(data.validator)
     baseline = tfx.dsl.Resolver(strategy_class=champion.ChampionStrategy, **champion.model_channels()).with_id(
@@ -115,9 +115,9 @@ def _model_components(config: PipelineSettings, data: _Data) -> list[BaseNode]:
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs[champion.MODEL],
-        eval_config=eval_config.eval_config(config.gate),
+        eval_config=eval_config.eval_config(settings.gate),
     )
-    infra_validator = _infra_validator(config.serving_check, trainer, data)
+    infra_validator = _infra_validator(settings.serving_check, trainer, data)
     infra_validator.add_upstream_node(evaluator)
     pusher = Pusher(
         model=trainer.outputs["model"],
@@ -128,12 +128,12 @@ def _model_components(config: PipelineSettings, data: _Data) -> list[BaseNode]:
         push_destination=runtime_parameters.push_destination(),
         promotion=runtime_parameters.promotion(),
         holdout=runtime_parameters.holdout(),
-        gate=config.gate,
+        gate=settings.gate,
     )
     return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, pusher]
 
 
-def _tuner(config: PipelineSettings, data: _Data, previous: types.BaseChannel) -> Tuner:
+def _tuner(settings: PipelineSettings, data: _Data, previous: types.BaseChannel) -> Tuner:
     return Tuner(
         examples=data.transform.outputs["transformed_examples"],
         transform_graph=data.transform.outputs["transform_graph"],
@@ -141,14 +141,14 @@ def _tuner(config: PipelineSettings, data: _Data, previous: types.BaseChannel) -
         tune=runtime_parameters.tune(),
         tuner_fn=_TUNER_FN,
         custom_config={
-            "encoder": asdict(config.encoder),
-            "training": asdict(config.training),
-            "tuning": asdict(config.tuning),
+            "encoder": asdict(settings.encoder),
+            "training": asdict(settings.training),
+            "tuning": asdict(settings.tuning),
         },
     )
 
 
-def _trainer(config: PipelineSettings, data: _Data, hyperparameters: types.BaseChannel) -> Trainer:
+def _trainer(settings: PipelineSettings, data: _Data, hyperparameters: types.BaseChannel) -> Trainer:
     return Trainer(
         examples=data.transform.outputs["transformed_examples"],
         transform_graph=data.transform.outputs["transform_graph"],
@@ -157,9 +157,9 @@ def _trainer(config: PipelineSettings, data: _Data, hyperparameters: types.BaseC
         train_args=runtime_parameters.train_args(),
         holdout=runtime_parameters.holdout(),
         custom_config={
-            "encoder": asdict(config.encoder),
-            "training": asdict(config.training),
-            "export": asdict(config.export),
+            "encoder": asdict(settings.encoder),
+            "training": asdict(settings.training),
+            "export": asdict(settings.export),
         },
     )
 

@@ -62,8 +62,8 @@ def test_what_is_more_right_than_float32_loses_nothing(holdout: ReviewSet) -> No
 
 
 def test_the_loss_that_is_borne_is_a_setting(holdout: ReviewSet) -> None:
-    config = ExportSettings(max_accuracy_loss=0.02)
-    assert precision.choose(models(quick_wrong=20).make, config, holdout) is Precision.BFLOAT16
+    settings = ExportSettings(max_accuracy_loss=0.02)
+    assert precision.choose(models(quick_wrong=20).make, settings, holdout) is Precision.BFLOAT16
 
 
 def test_what_is_not_faster_is_not_taken(holdout: ReviewSet, caplog: pytest.LogCaptureFixture) -> None:

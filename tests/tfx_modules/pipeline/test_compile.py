@@ -90,10 +90,10 @@ def test_settings_that_cannot_be_used_are_named_and_nothing_is_written(
 
 
 def test_making_the_pipeline_does_not_change_its_settings() -> None:
-    config = load_settings(compiling.SETTINGS)
-    before = asdict(config)
-    create_pipeline(config)
-    assert asdict(config) == before
+    settings = load_settings(compiling.SETTINGS)
+    before = asdict(settings)
+    create_pipeline(settings)
+    assert asdict(settings) == before
 
 
 def test_the_nodes(nodes: dict[str, Any]) -> None:
