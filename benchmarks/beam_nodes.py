@@ -161,16 +161,16 @@ def main() -> None:
     )
     parser.add_argument("--beam-arg", action="append", help="one of beam_pipeline_args; default: the settings'")
     parser.add_argument("--limit", type=float, default=1500, help="seconds for all nodes (default: %(default)s)")
-    options = parser.parse_args()
+    flags = parser.parse_args()
     preload(lambda: False)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        size = write_spans(root, options.rows, options.days)
-        beam_args = compile_into(root, options.beam_arg)
-        print(f"{options.rows} rows, {size / MEGABYTE:.0f} MB, {options.days} days; {' '.join(beam_args)}", flush=True)
-        left = options.limit
+        size = write_spans(root, flags.rows, flags.days)
+        beam_args = compile_into(root, flags.beam_arg)
+        print(f"{flags.rows} rows, {size / MEGABYTE:.0f} MB, {flags.days} days; {' '.join(beam_args)}", flush=True)
+        left = flags.limit
         for nodes in STEPS:
-            done = measure(root, nodes, options.days, left)
+            done = measure(root, nodes, flags.days, left)
             left -= done.seconds
             name = "+".join(nodes)
             print(

@@ -94,12 +94,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("version", type=Path, help="a version folder with warm-up requests")
     parser.add_argument("--servers", type=int, default=5, help="how many servers with and how many without warm-up")
-    arguments = parser.parse_args()
-    requests = read_requests(arguments.version)
+    flags = parser.parse_args()
+    requests = read_requests(flags.version)
     with_warm_up, without = [], []
-    for _ in range(arguments.servers):
-        without.append(measure(arguments.version, requests, warm=False))
-        with_warm_up.append(measure(arguments.version, requests, warm=True))
+    for _ in range(flags.servers):
+        without.append(measure(flags.version, requests, warm=False))
+        with_warm_up.append(measure(flags.version, requests, warm=True))
     for name, times in (("without warm-up", without), ("with warm-up", with_warm_up)):
         print(
             f"{name}: ready after {_median([[one.ready] for one in times])} s; "

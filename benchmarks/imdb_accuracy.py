@@ -109,12 +109,12 @@ def main() -> None:
         "--settings", type=Path, default=SETTINGS, help="the pipeline's settings (default: %(default)s)"
     )
     parser.add_argument("--steps", type=int, default=0, help="training steps; 0: the settings' epochs")
-    options = parser.parse_args()
+    flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        print(f"{write_span(read_reviews(options.train), root)} reviews to train on")
-        model = run_pipeline(root, options.settings, options.steps)
-        texts, labels = zip(*read_reviews(options.test), strict=True)
+        print(f"{write_span(read_reviews(flags.train), root)} reviews to train on")
+        model = run_pipeline(root, flags.settings, flags.steps)
+        texts, labels = zip(*read_reviews(flags.test), strict=True)
         start = time.perf_counter()
         right = sum(left == found for left, found in zip(labels, answers(model, list(texts)), strict=True))
         seconds = time.perf_counter() - start

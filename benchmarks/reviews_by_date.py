@@ -232,22 +232,22 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.only:
-        measured = PEERS[options.only](options.file, options.out)
+    flags = parser.parse_args()
+    if flags.only:
+        measured = PEERS[flags.only](flags.file, flags.out)
         print("measured:" + json.dumps({**measured, "memory": Path("/proc/self/status").read_text()}))
         return
     with tempfile.TemporaryDirectory(prefix="reviews-by-date-") as folder:
         file = Path(folder) / f"{DAY}.csv"
-        generate(file, options.rows)
-        print(f"{options.rows:,} rows, {file.stat().st_size / 1e6:,.0f} MB")
+        generate(file, flags.rows)
+        print(f"{flags.rows:,} rows, {file.stat().st_size / 1e6:,.0f} MB")
         names = ("refresh", *PEERS)
         done: dict[str, list[Run]] = {name: [] for name in names}
-        for _ in range(options.runs):
+        for _ in range(flags.runs):
             for name in names:
                 done[name].append(run(name, file))
     for name, runs in done.items():
-        report(name, runs, options.rows)
+        report(name, runs, flags.rows)
     ours, theirs = done["refresh"][0], done["pandas"][0]
     if (ours.found, ours.sha256) != (theirs.found, theirs.sha256):
         raise BenchmarkError(f"the refresh found {ours.found}, pandas {theirs.found}, or their files differ.")

@@ -5,7 +5,7 @@
 
 Both models are trained on the same two thirds of the reviews (chosen by the hash of their id) and tested on the rest.
 The bag of words is a logistic regression over TF-IDF of words and pairs of words. The encoder is trained as the
-pipeline's Trainer does it, with the values of tfx_modules/settings.toml unless an option says otherwise.
+pipeline's Trainer does it, with the values of tfx_modules/settings.toml unless a flag says otherwise.
 """
 
 import argparse
@@ -117,16 +117,16 @@ def main() -> None:
         "--max-tokens", type=int, default=128, help="the encoder's longest input (default: %(default)s)"
     )
     parser.add_argument("--mistakes", type=int, default=0, help="how many wrong ones to print (default: %(default)s)")
-    options = parser.parse_args()
-    train, test = read_splits(options.file)
+    flags = parser.parse_args()
+    train, test = read_splits(flags.file)
     print(f"trained on {len(train.texts)} reviews")
-    if options.only != "encoder":
+    if flags.only != "encoder":
         start = time.perf_counter()
-        report("bag of words", test, bag_of_words(train, test), time.perf_counter() - start, options.mistakes)
-    if options.only != "bag":
+        report("bag of words", test, bag_of_words(train, test), time.perf_counter() - start, flags.mistakes)
+    if flags.only != "bag":
         start = time.perf_counter()
-        right = fine_tuned_encoder(train, test, options.epochs, options.max_tokens)
-        report("fine-tuned encoder", test, right, time.perf_counter() - start, options.mistakes)
+        right = fine_tuned_encoder(train, test, flags.epochs, flags.max_tokens)
+        report("fine-tuned encoder", test, right, time.perf_counter() - start, flags.mistakes)
 
 
 if __name__ == "__main__":

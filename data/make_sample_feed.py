@@ -312,8 +312,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Rewrite the sample feed and its holdout.")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the feed's file (default: %(default)s)")
     parser.add_argument("--holdout", type=Path, default=HOLDOUT, help="the holdout's file (default: %(default)s)")
-    arguments = parser.parse_args()
-    for file, content in ((arguments.output, render()), (arguments.holdout, render_holdout())):
+    flags = parser.parse_args()
+    for file, content in ((flags.output, render()), (flags.holdout, render_holdout())):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
 

@@ -36,7 +36,7 @@ BATCHING = "max_batch_size { value: 32 } num_batch_threads { value: 2 }"
 
 
 @dataclass(frozen=True)
-class Setting:
+class Workload:
     """The workload that every server is measured with."""
 
     folder: Path
@@ -48,7 +48,7 @@ class Setting:
     """Threads that an operation computes with; 0: one for each core."""
 
 
-def workloads(reviews: Sequence[str]) -> dict[int, list[str]]:
+def texts_by_length(reviews: Sequence[str]) -> dict[int, list[str]]:
     """Choose reviews by length; for the mix, all."""
     counts = models.count_tokens(reviews, MIX)
     chosen = {
@@ -57,47 +57,47 @@ def workloads(reviews: Sequence[str]) -> dict[int, list[str]]:
     return {**chosen, MIX: list(reviews)}
 
 
-def ours(setting: Setting, precision: Precision, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
+def ours(workload: Workload, precision: Precision, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
     """Measure this server over both protocols."""
-    flags = [f"--model_config_file={setting.folder / precision.value / models.CONFIG}"]
+    flags = [f"--model_config_file={workload.folder / precision.value / models.CONFIG}"]
     if batching:
-        parameters = setting.folder / "batching.config"
+        parameters = workload.folder / "batching.config"
         parameters.write_text(BATCHING)
         flags += ["--enable_batching", f"--batching_parameters_file={parameters}"]
-    if setting.threads:
-        flags.append(f"--tensorflow_intra_op_parallelism={setting.threads}")
+    if workload.threads:
+        flags.append(f"--tensorflow_intra_op_parallelism={workload.threads}")
     name = f"this server, {precision.value}, {'batching' if batching else 'no batching'}"
-    with ModelServerProcess(model_base_path=setting.folder, model_name="unused", flags=flags) as server:
+    with ModelServerProcess(model_base_path=workload.folder, model_name="unused", flags=flags) as server:
         rest = server.rest_url.removeprefix("http://")
-        for tokens, texts in setting.texts.items():
+        for tokens, texts in workload.texts.items():
             model = f"tokens{tokens}"
             path = f"/v1/models/{model}:predict"
             by_rest = rest_asker(rest, path, lambda prediction: float(prediction["score"]))
             for protocol, connect in (("REST", by_rest), ("gRPC", grpc_asker(server.grpc_address, model))):
-                yield f"{name}, {protocol}", tokens, _measure(connect, texts, setting)
+                yield f"{name}, {protocol}", tokens, _measure(connect, texts, workload)
 
 
-def peer(setting: Setting, python: str, kind: str, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
+def peer(workload: Workload, python: str, kind: str, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
     """Measure a peer over REST."""
     name = f"FastAPI, {kind}, {'batching' if batching else 'no batching'}, REST"
-    with _peer_process(setting, python, kind, batching=batching) as address:
-        for tokens, texts in setting.texts.items():
+    with _peer_process(workload, python, kind, batching=batching) as address:
+        for tokens, texts in workload.texts.items():
             connect = rest_asker(address, f"/{tokens}", float)
-            yield name, tokens, _measure(connect, texts, setting)
+            yield name, tokens, _measure(connect, texts, workload)
 
 
-def _measure(connect: Callable[[], Ask], texts: Sequence[str], setting: Setting) -> Measured:
-    return measure(connect, texts, clients=setting.clients, seconds=setting.seconds)
+def _measure(connect: Callable[[], Ask], texts: Sequence[str], workload: Workload) -> Measured:
+    return measure(connect, texts, clients=workload.clients, seconds=workload.seconds)
 
 
 @contextlib.contextmanager
-def _peer_process(setting: Setting, python: str, kind: str, *, batching: bool) -> Iterator[str]:
+def _peer_process(workload: Workload, python: str, kind: str, *, batching: bool) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [python, str(PEER), kind, str(port), str(models.encoder_folder()), str(setting.folder / "head.npz")]
-    options = [*(["--batch"] if batching else []), *([f"--threads={setting.threads}"] if setting.threads else [])]
-    process = subprocess.Popen([*command, *options])
+    command = [python, str(PEER), kind, str(port), str(models.encoder_folder()), str(workload.folder / "head.npz")]
+    flags = [*(["--batch"] if batching else []), *([f"--threads={workload.threads}"] if workload.threads else [])]
+    process = subprocess.Popen([*command, *flags])
     try:
         _wait(f"http://127.0.0.1:{port}/docs", process)
         yield f"127.0.0.1:{port}"
@@ -127,17 +127,17 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=8, help="seconds for each figure (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="threads of an operation (default: one for each core)")
-    options = parser.parse_args()
+    flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models.write_head(folder / "head.npz")
-        for precision in (Precision(name) for name in options.only if name not in PEERS):
+        for precision in (Precision(name) for name in flags.only if name not in PEERS):
             (folder / precision.value).mkdir()
             models.write(folder / precision.value, LENGTHS, precision)
-        texts = workloads(models.read_reviews(options.reviews))
-        setting = Setting(folder, texts, options.clients, options.seconds, options.threads)
+        texts = texts_by_length(models.read_reviews(flags.reviews))
+        workload = Workload(folder, texts, flags.clients, flags.seconds, flags.threads)
         print("server | tokens | p50 ms | p95 | p99 | texts/s | p99 ms at saturation | first scores", flush=True)
-        for name, tokens, measured in _all(setting, options.peers, options.only):
+        for name, tokens, measured in _all(workload, flags.peers, flags.only):
             times = " | ".join(f"{value:.1f}" for value in measured.percentiles)
             scores = " ".join(f"{score:.3f}" for score in measured.scores[:4])
             length = "mix" if tokens == MIX else tokens
@@ -147,13 +147,13 @@ def main() -> None:
             )
 
 
-def _all(setting: Setting, python: str, only: Sequence[str]) -> Iterator[tuple[str, int, Measured]]:
+def _all(workload: Workload, python: str, only: Sequence[str]) -> Iterator[tuple[str, int, Measured]]:
     for server in only:
         for batching in (False, True):
             if server in PEERS:
-                yield from peer(setting, python, server, batching=batching)
+                yield from peer(workload, python, server, batching=batching)
             else:
-                yield from ours(setting, Precision(server), batching=batching)
+                yield from ours(workload, Precision(server), batching=batching)
 
 
 if __name__ == "__main__":

@@ -162,12 +162,12 @@ def main() -> None:
     parser.add_argument("head")
     parser.add_argument("--batch", action="store_true")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="that an operation computes with")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    scorer = Scorer(options.kind, options.encoder, options.head)
+    flags = parser.parse_args()
+    torch.set_num_threads(flags.threads)
+    scorer = Scorer(flags.kind, flags.encoder, flags.head)
     scorer.score(["warm up"], 128)
-    app = make_app(scorer, batch=options.batch)
-    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
+    app = make_app(scorer, batch=flags.batch)
+    uvicorn.run(app, host="127.0.0.1", port=flags.port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":

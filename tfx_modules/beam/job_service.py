@@ -57,12 +57,12 @@ def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tfx_modules.beam.job_service", description="Run Beam's jobs.")
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on, in a folder of its own")
-    options = parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO)
     servers.close_beam()
     service = JobService()
     try:
-        path = prepare(options.socket, BeamServerError)
+        path = prepare(flags.socket, BeamServerError)
         service.start(path)
     except BeamServerError:
         _logger.exception("the job service cannot start")

@@ -65,10 +65,10 @@ def main(arguments: Sequence[str]) -> None:
         description="Run Beam's workers for a runner on this machine. Every user of this machine can have it run code.",
     )
     parser.add_argument("--port", type=int, required=True, help=f"port of {_LOOPBACK}")
-    options = parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO)
-    server = _serve(BeamFnExternalWorkerPoolServicer(use_process=True), f"{_LOOPBACK}:{options.port}")
-    _logger.info("pool of workers ready on %s:%d", _LOOPBACK, options.port)
+    server = _serve(BeamFnExternalWorkerPoolServicer(use_process=True), f"{_LOOPBACK}:{flags.port}")
+    _logger.info("pool of workers ready on %s:%d", _LOOPBACK, flags.port)
     server.wait_for_termination()
 
 

@@ -25,12 +25,12 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m tfx_modules.node", description="Run one node of a compiled pipeline."
     )
     parser.add_argument("request", type=Path, help="JSON file with the node to run and the path of the outcome file")
-    options = parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
     # It leads a session of its own. When its task is killed with SIGKILL, the next try must not find it running.
     die_with(os.getppid())
     logs.configure()
     try:
-        request = read_request(options.request)
+        request = read_request(flags.request)
     except NodeError:
         _logger.exception("the request cannot be used")
         return 1

@@ -6,7 +6,6 @@ The output is TFX's ``pipeline_pb2.Pipeline`` as JSON: the same bytes for the sa
 import argparse
 import json
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from google.protobuf import json_format
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.proto.orchestration import pipeline_pb2
 
+from tfx_modules.common.files import write_atomically
 from tfx_modules.exceptions import PipelineError
 from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.pipeline import create_pipeline
@@ -45,17 +45,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tfx_modules.pipeline.compile", description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="the IR is written here, replacing what was there")
     parser.add_argument("--settings", type=Path, default=SETTINGS, help="TOML file (default: %(default)s)")
-    options = parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
     logging.getLogger().setLevel(logging.WARNING)
     try:
-        text = to_json(compile_pipeline(options.settings))
+        text = to_json(compile_pipeline(flags.settings))
     except PipelineError as error:
         print(f"The pipeline cannot be compiled: {error}", file=sys.stderr)
         return 1
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    part = options.output.with_name(f".{options.output.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(options.output)
+    write_atomically(flags.output, text)
     return 0
 
 

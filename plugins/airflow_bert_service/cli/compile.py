@@ -26,11 +26,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("dags_folder", nargs="?", type=Path, help="folder of the DAG files (default: Airflow's)")
     parser.add_argument("--force", action="store_true", help="compile even when nothing has changed")
-    options = parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
     settings = load_settings()
-    dags = (options.dags_folder or dags_folder(settings)).absolute()
+    dags = (flags.dags_folder or dags_folder(settings)).absolute()
     ir, root = compiled_pipeline(dags), module_root_of(dags)
-    if not options.force and is_fresh(ir, root / MODULES):
+    if not flags.force and is_fresh(ir, root / MODULES):
         print(f"{ir}: up to date")
         return 0
     compile_pipeline(root, ir, settings.tfx_python)

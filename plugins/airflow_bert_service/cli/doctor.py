@@ -21,9 +21,9 @@ def main(arguments: Sequence[str]) -> int:
         "encoder's digests. It changes nothing. The exit code is 1 when a check fails.",
     )
     parser.add_argument("dags_folder", nargs="?", type=Path, help="folder of the DAG files (default: Airflow's)")
-    options = parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
     wrong = 0
-    for finding in _findings(options.dags_folder):
+    for finding in _findings(flags.dags_folder):
         print(finding, flush=True)
         wrong += finding.is_wrong
     print(f"{wrong} wrong." if wrong else "Nothing is wrong.")

@@ -22,8 +22,8 @@ def main(arguments: Sequence[str]) -> int:
         "file is never overwritten.",
     )
     parser.add_argument("dags_folder", nargs="?", type=Path, help="default: Airflow's [core] dags_folder")
-    options = parser.parse_args(arguments)
-    folder = (options.dags_folder or dags_folder(load_settings())).absolute()
+    flags = parser.parse_args(arguments)
+    folder = (flags.dags_folder or dags_folder(load_settings())).absolute()
     files = _files(folder)
     if there := [str(path) for path in files if path.exists()]:
         print(
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
         print(f"{path}: written")
-    print(f"Next: edit {folder / SETTINGS} where you need to, then run `{_compile(options.dags_folder)}`.")
+    print(f"Next: edit {folder / SETTINGS} where you need to, then run `{_compile(flags.dags_folder)}`.")
     return 0
 
 

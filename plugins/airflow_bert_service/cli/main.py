@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: The sub-command's name, and its arguments.
 
     Returns:
-        The exit code: 0 for success, 1 for an error, 2 for wrong arguments.
+        The exit code: 0 for success, 1 for an error, 2 for a wrong command line.
     """
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())

@@ -22,9 +22,9 @@ def main(arguments: Sequence[str]) -> int:
         "minutes, and 4 GB of disk.",
     )
     parser.add_argument("folder", nargs="?", type=Path, help="default: where the setting tfx_python is")
-    options = parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
     settings = load_settings()
-    folder = (options.folder or settings.tfx_python.parents[1]).expanduser().absolute()
+    folder = (flags.folder or settings.tfx_python.parents[1]).expanduser().absolute()
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_PYTHONS}
     # The scripts need nothing installed, and stand beside tfx_modules; nothing is written there.
     environment["PYTHONDONTWRITEBYTECODE"] = "1"

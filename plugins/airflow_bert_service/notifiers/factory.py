@@ -14,32 +14,32 @@ def notifier_of(channel: Channel) -> BaseNotifier:
     """Make a channel's notifier.
 
     Raises:
-        NotificationRefusedError: The channel names a class that does not exist or is no notifier, or arguments that
+        NotificationRefusedError: The channel names a class that does not exist or is no notifier, or ``kwargs`` that
             the class does not have.
     """
-    return _MAKERS[channel.carrier](channel.options)
+    return _MAKERS[channel.type](channel.settings)
 
 
-def _mail(options: Mapping[str, Any]) -> BaseNotifier:
+def _mail(settings: Mapping[str, Any]) -> BaseNotifier:
     from airflow_bert_service.notifiers.mail import MailNotifier
 
-    return MailNotifier(**options)
+    return MailNotifier(**settings)
 
 
-def _slack(options: Mapping[str, Any]) -> BaseNotifier:
+def _slack(settings: Mapping[str, Any]) -> BaseNotifier:
     from airflow_bert_service.notifiers.slack import SlackNotifier
 
-    return SlackNotifier(**options)
+    return SlackNotifier(**settings)
 
 
-def _webhook(options: Mapping[str, Any]) -> BaseNotifier:
+def _webhook(settings: Mapping[str, Any]) -> BaseNotifier:
     from airflow_bert_service.notifiers.webhook import WebhookNotifier
 
-    return WebhookNotifier(**options)
+    return WebhookNotifier(**settings)
 
 
-def _foreign(options: Mapping[str, Any]) -> BaseNotifier:
-    path, arguments = options["class"], options.get("kwargs", {})
+def _foreign(settings: Mapping[str, Any]) -> BaseNotifier:
+    path, arguments = settings["class"], settings.get("kwargs", {})
     module, _, name = path.rpartition(".")
     try:
         made = getattr(import_module(module), name)(**arguments)

@@ -1,4 +1,4 @@
-"""Channels: who is told of promotions. The key ``notifications`` of ``[bert_service]``, a JSON list.
+"""Reads the channels that promotions are announced to: the setting ``notifications``, a JSON list.
 
 ::
 
@@ -23,12 +23,12 @@ from airflow_bert_service.settings.reading.naming import SECTION
 
 KEY = "notifications"
 ANNOUNCED = frozenset(EventKind) - {EventKind.UNCHANGED}
-"""What a channel is told where it does not say: everything that is news."""
-_NAME = re.compile(r"[\w][\w.:@/-]{0,99}")  # it is a key in the ledger, and an argument of a command
+"""The kinds of events that a channel without ``on`` receives."""
+_NAME = re.compile(r"[\w][\w.:@/-]{0,99}")  # it is a key in the ledger, and part of a command line
 
 
 class ChannelType(str, Enum):
-    """What carries a message; a channel's first key."""
+    """The types of channels. A channel's JSON object has its settings below the name of its type."""
 
     SMTP = "smtp"
     """An e-mail, by an Airflow SMTP connection."""
@@ -62,22 +62,22 @@ _FORMS: Mapping[ChannelType, _Form] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """Somebody to tell, and of what."""
+    """A channel: where messages go, and about which kinds of events."""
 
-    carrier: ChannelType
+    type: ChannelType
     name: str
     """Its key in the ledger; no two channels have the same."""
-    options: Mapping[str, Any] = field(repr=False)  # a notifier's may hold a secret
-    """What the carrier needs to know; see ``notifiers/``."""
+    settings: Mapping[str, Any] = field(repr=False)  # a notifier's may hold a secret
+    """The settings of its type; see ``notifiers/``."""
     on: frozenset[EventKind] = ANNOUNCED
-    """The kinds of events that it is told."""
+    """The kinds of events that it receives."""
 
 
 def read_channels(text: str) -> tuple[Channel, ...]:
     """Read the setting.
 
     Args:
-        text: A JSON list of objects, each with one carrier and its options, and perhaps ``on`` and ``name``.
+        text: A JSON list of objects, each with one type and its settings, and perhaps ``on`` and ``name``.
 
     Returns:
         The channels; none for an empty text.
@@ -100,50 +100,49 @@ _EXAMPLE = 'Write it like [{"smtp": {"to": ["team@example.org"]}}]; docs/how-to/
 
 
 def _channel(entry: Mapping[str, Any]) -> Channel:
-    carrier, options = _carrier(entry)
-    _check_options(carrier, options)
-    name = entry.get("name", f"{carrier.value}:{options.get('conn_id') or options.get('class', 'smtp_default')}")
+    chosen, settings = _type(entry)
+    _check_settings(chosen, settings)
+    name = entry.get("name", f"{chosen.value}:{settings.get('conn_id') or settings.get('class', 'smtp_default')}")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise SettingsError(
             f"[{SECTION}] {KEY} has a channel named {name!r}; allowed: letters, digits and ._:@/- (100 at most). "
             "Rename it."
         )
-    return Channel(carrier=carrier, name=name, options=options, on=_kinds(name, entry.get("on")))
+    return Channel(type=chosen, name=name, settings=settings, on=_kinds(name, entry.get("on")))
 
 
-def _carrier(entry: Mapping[str, Any]) -> tuple[ChannelType, Mapping[str, Any]]:
-    known = [carrier.value for carrier in ChannelType]
+def _type(entry: Mapping[str, Any]) -> tuple[ChannelType, Mapping[str, Any]]:
+    known = [one.value for one in ChannelType]
     if unknown := sorted(set(entry) - {*known, "on", "name"}):
         raise SettingsError(
             f"[{SECTION}] {KEY} has a channel with {', '.join(unknown)}; known: {', '.join(known)}, on, name. Rename "
             "or remove it."
         )
-    chosen = [carrier for carrier in ChannelType if carrier.value in entry]
+    chosen = [one for one in ChannelType if one.value in entry]
     if len(chosen) != 1:
         raise SettingsError(
-            f"[{SECTION}] {KEY} has a channel with {len(chosen)} carriers; allowed: one of {', '.join(known)}. "
-            f"{_EXAMPLE}"
+            f"[{SECTION}] {KEY} has a channel with {len(chosen)} types; allowed: one of {', '.join(known)}. {_EXAMPLE}"
         )
-    options = entry[chosen[0].value]
-    if not isinstance(options, dict):
-        raise SettingsError(f"[{SECTION}] {KEY}: {chosen[0].value} is {options!r}; allowed: an object. {_EXAMPLE}")
-    return chosen[0], options
+    settings = entry[chosen[0].value]
+    if not isinstance(settings, dict):
+        raise SettingsError(f"[{SECTION}] {KEY}: {chosen[0].value} is {settings!r}; allowed: an object. {_EXAMPLE}")
+    return chosen[0], settings
 
 
-def _check_options(carrier: ChannelType, options: Mapping[str, Any]) -> None:
-    form = _FORMS[carrier]
-    if unknown := sorted(set(options) - set(form.known)):
+def _check_settings(chosen: ChannelType, settings: Mapping[str, Any]) -> None:
+    form = _FORMS[chosen]
+    if unknown := sorted(set(settings) - set(form.known)):
         raise SettingsError(
-            f"[{SECTION}] {KEY}: {carrier.value} has {', '.join(unknown)}; known: {', '.join(form.known)}. Rename or "
+            f"[{SECTION}] {KEY}: {chosen.value} has {', '.join(unknown)}; known: {', '.join(form.known)}. Rename or "
             "remove it."
         )
-    if missing := [key for key in form.needed if not options.get(key)]:
+    if missing := [key for key in form.needed if not settings.get(key)]:
         raise SettingsError(
-            f"[{SECTION}] {KEY}: {carrier.value} lacks {', '.join(missing)}; needed: {', '.join(form.needed)}. Add it."
+            f"[{SECTION}] {KEY}: {chosen.value} lacks {', '.join(missing)}; needed: {', '.join(form.needed)}. Add it."
         )
-    if wrong := [key for key, value in options.items() if not isinstance(value, form.known[key])]:
+    if wrong := [key for key, value in settings.items() if not isinstance(value, form.known[key])]:
         raise SettingsError(
-            f"[{SECTION}] {KEY}: {carrier.value} has a {wrong[0]} of another type; allowed: "
+            f"[{SECTION}] {KEY}: {chosen.value} has a {wrong[0]} of another type; allowed: "
             f"{_types(form.known[wrong[0]])}. {_EXAMPLE}"
         )
 
@@ -160,7 +159,7 @@ def _kinds(name: str, given: Any) -> frozenset[EventKind]:
     if not isinstance(given, list) or not given or not set(map(str, given)) <= set(known):
         raise SettingsError(
             f"[{SECTION}] {KEY}: channel {name} has on = {given!r}; allowed: a list of {', '.join(known)}. Correct it, "
-            f"or leave it out: then it is told all but {EventKind.UNCHANGED.value}."
+            f"or leave it out: then it receives all but {EventKind.UNCHANGED.value}."
         )
     return frozenset(map(EventKind, given))
 

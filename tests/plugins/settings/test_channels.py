@@ -15,14 +15,14 @@ MAIL = {"smtp": {"to": ["team@example.org"]}}
 SLACK = {"slack": {"conn_id": "slack"}}
 
 
-def test_each_carrier_and_the_names_that_channels_have_by_themselves() -> None:
+def test_each_type_and_the_names_that_channels_have_by_themselves() -> None:
     read = channels(
         MAIL,
         SLACK,
         {"webhook": {"conn_id": "hook", "secret_conn_id": "other"}},
         {"notifier": {"class": "some.module.Notifier", "kwargs": {"text": "{{ promotion.line }}"}}},
     )
-    assert [channel.carrier for channel in read] == list(ChannelType)
+    assert [channel.type for channel in read] == list(ChannelType)
     assert [channel.name for channel in read] == [
         "smtp:smtp_default",
         "slack:slack",
@@ -55,8 +55,8 @@ def test_a_notifiers_arguments_are_not_shown() -> None:
         ("{}", "notifications is not a JSON list of objects"),
         ('["slack"]', "notifications is not a JSON list of objects"),
         ([{"pager": {}}], "a channel with pager; known: smtp, slack, webhook, notifier, on, name"),
-        ([{"on": ["promoted"]}], "a channel with 0 carriers; allowed: one of smtp, slack"),
-        ([{**MAIL, **SLACK}], "a channel with 2 carriers"),
+        ([{"on": ["promoted"]}], "a channel with 0 types; allowed: one of smtp, slack"),
+        ([{**MAIL, **SLACK}], "a channel with 2 types"),
         ([{"slack": "slack"}], "slack is 'slack'; allowed: an object"),
         ([{"slack": {}}], "slack lacks conn_id; needed: conn_id"),
         ([{"smtp": {"to": ""}}], "smtp lacks to; needed: to"),

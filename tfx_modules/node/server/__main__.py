@@ -23,12 +23,12 @@ def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tfx_modules.node.server", description="Run nodes in forks.")
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on, in a folder of its own")
-    options = parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
     logs.configure()
     # Whoever sees the socket may send a signal at once: it waits until the server handles it.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     try:
-        listener = address.listen(options.socket)
+        listener = address.listen(flags.socket)
     except NodeError:
         _logger.exception("the node server cannot start")
         return 1
@@ -37,11 +37,11 @@ def main(arguments: Sequence[str]) -> int:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
             preload(lambda: server.stopping)
             if not server.stopping:
-                _logger.info("node server ready on %s", options.socket)
+                _logger.info("node server ready on %s", flags.socket)
             server.serve()
         finally:
-            options.socket.unlink(missing_ok=True)
-    _logger.info("node server on %s stopped", options.socket)
+            flags.socket.unlink(missing_ok=True)
+    _logger.info("node server on %s stopped", flags.socket)
     return 0
 
 

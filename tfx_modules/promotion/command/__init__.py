@@ -31,17 +31,17 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command.
 
     Returns:
-        The exit code: 0 where the command found or did what was asked, else 1; 2 for wrong arguments.
+        The exit code: 0 where the command found or did what was asked, else 1; 2 for a wrong command line.
     """
-    options = _parser().parse_args(arguments)
+    flags = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        answer: Answer = options.run(_context(os.environ), options)
+        answer: Answer = flags.run(_context(os.environ), flags)
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(answer.value) if options.json else answer.text)
-    return 0 if answer.found or options.json else 1
+    print(json.dumps(answer.value) if flags.json else answer.text)
+    return 0 if answer.found or flags.json else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Show which versions are and were in service, and why; put another version in service.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for room in (reading, changing, contract):
-        room.add_commands(commands)
+    for module in (reading, changing, contract):
+        module.add_commands(commands)
     for command in dict.fromkeys(commands.choices.values()):
         command.add_argument("--json", action="store_true", help="print JSON instead of text")
     return parser

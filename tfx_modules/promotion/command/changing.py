@@ -52,30 +52,28 @@ def _say_who_and_why(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--actor", default="", help="who decided it (default: this user)")
 
 
-def roll_back(context: CommandContext, options: argparse.Namespace) -> Answer:
+def roll_back(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Roll back, and wait until the servers answer with the version."""
-    asker = (options.dag_id, options.run_id) if options.dag_id and options.run_id else None
-    request = rollback.RollbackRequest(actor=_actor(options), reason=options.reason, to=options.to, asker=asker)
+    asker = (flags.dag_id, flags.run_id) if flags.dag_id and flags.run_id else None
+    request = rollback.RollbackRequest(actor=_actor(flags), reason=flags.reason, to=flags.to, asker=asker)
     event = rollback.roll_back(context.ledger, context.repository, request)
-    servers = options.server or os.environ.get(SERVERS, "").split()
-    waited = [wait_until_served(url, int(event.version or 0), options.timeout) for url in servers]
+    servers = flags.server or os.environ.get(SERVERS, "").split()
+    waited = [wait_until_served(url, int(event.version or 0), flags.timeout) for url in servers]
     served = [f"served by {url} after {seconds:.1f} s" for url, seconds in zip(servers, waited, strict=True)]
     return Answer(event.to_json(), "\n".join([line(event), *served]))
 
 
-def pin(context: CommandContext, options: argparse.Namespace) -> Answer:
+def pin(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Pin or unpin a version."""
     with context.ledger.exclusive() as held:
-        rollback.require_known(held.service(), options.version)
-        event = held.append(
-            Draft(kind=options.kind, reason=options.reason, actor=_actor(options), version=options.version)
-        )
+        rollback.require_known(held.service(), flags.version)
+        event = held.append(Draft(kind=flags.kind, reason=flags.reason, actor=_actor(flags), version=flags.version))
     return _done(event)
 
 
-def settle_served_folder(context: CommandContext, options: argparse.Namespace) -> Answer:
+def settle_served_folder(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Bring the served folder in line with the ledger."""
-    del options
+    del flags
     live = settle(context.ledger, context.repository).live
     return Answer({"live": live}, f"{live} is in service" if live else "nothing is in service")
 
@@ -84,5 +82,5 @@ def _done(event: Event) -> Answer:
     return Answer(event.to_json(), line(event))
 
 
-def _actor(options: argparse.Namespace) -> str:
-    return str(options.actor or getpass.getuser())
+def _actor(flags: argparse.Namespace) -> str:
+    return str(flags.actor or getpass.getuser())

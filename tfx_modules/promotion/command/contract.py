@@ -34,35 +34,35 @@ def add_commands(commands: Any) -> None:
     parser.set_defaults(run=deliver)
 
 
-def show_verdict(context: CommandContext, options: argparse.Namespace) -> Answer:
+def show_verdict(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Find a run's verdict."""
-    found = history.verdict_of(context.ledger.events(), options.dag_id, options.run_id)
+    found = history.verdict_of(context.ledger.events(), flags.dag_id, flags.run_id)
     return Answer(found and found.to_json(), line(found) if found else "no verdict yet", bool(found))
 
 
-def record(context: CommandContext, options: argparse.Namespace) -> Answer:
+def record(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Record why a run had no push, unless that is recorded already, or the run has a verdict."""
-    del options
+    del flags
     draft = _draft(_read())
     with context.ledger.exclusive() as held:
         event = _known(held.events(), draft) or held.append(draft)
     return Answer(event.to_json(), line(event))
 
 
-def show_delivered(context: CommandContext, options: argparse.Namespace) -> Answer:
+def show_delivered(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """List the channels that an event was delivered to."""
     with context.ledger.exclusive() as held:
-        channels = sorted(held.delivered(options.position))
+        channels = sorted(held.delivered(flags.position))
     return Answer(channels, "\n".join(channels))
 
 
-def deliver(context: CommandContext, options: argparse.Namespace) -> Answer:
+def deliver(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Record a delivery."""
     with context.ledger.exclusive() as held:
-        if not any(event.position == options.position for event in held.events()):
-            raise RefusedError(f"there is no event {options.position} in the ledger; name one that is.")
-        held.mark_delivered(options.position, options.channel)
-    return Answer(options.channel, f"{options.position} was delivered to {options.channel}")
+        if not any(event.position == flags.position for event in held.events()):
+            raise RefusedError(f"there is no event {flags.position} in the ledger; name one that is.")
+        held.mark_delivered(flags.position, flags.channel)
+    return Answer(flags.channel, f"{flags.position} was delivered to {flags.channel}")
 
 
 def _known(events: list[Event], draft: Draft) -> Event | None:

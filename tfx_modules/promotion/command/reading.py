@@ -26,25 +26,25 @@ def add_commands(commands: Any) -> None:
     parser.set_defaults(run=show_why)
 
 
-def show_history(context: CommandContext, options: argparse.Namespace) -> Answer:
+def show_history(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """List the newest events."""
-    events = context.ledger.events()[-options.limit :]
+    events = context.ledger.events()[-flags.limit :]
     return Answer([event.to_json() for event in events], table(events) if events else "The ledger has no events yet.")
 
 
-def show_live(context: CommandContext, options: argparse.Namespace) -> Answer:
+def show_live(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Show the versions that are or were in service."""
     events = context.ledger.events()
-    begin, end = _span(options.at)
+    begin, end = _span(flags.at)
     found = [period for period in history.serving_periods(events) if period.touches(begin, end)]
     text = "\n".join(_tell(period, events) for period in found)
-    at = f" at {options.at}" if options.at else ""
+    at = f" at {flags.at}" if flags.at else ""
     return Answer([_to_json(period) for period in found], text or f"No version was in service{at}.", bool(found))
 
 
-def show_why(context: CommandContext, options: argparse.Namespace) -> Answer:
+def show_why(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Show the events of a run, a data date or a version."""
-    wanted = str(_day(options.what) or options.what)
+    wanted = str(_day(flags.what) or flags.what)
     events = history.events_of(context.ledger.events(), wanted)
     text = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
     missing = f"The ledger has no event of {wanted}: no run of it has ended yet, or none was started."
