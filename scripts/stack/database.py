@@ -1,12 +1,12 @@
 """Creates Airflow's database, or migrates it to the installed Airflow's version."""
 
-import fcntl
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
 
 from scripts.errors import StackError
 from scripts.stack.paths import StackPaths
+from scripts.stack.plugins import make_plugins_importable
 from scripts.stack.tail import last_lines
 
 
@@ -18,29 +18,33 @@ def ensure_database(paths: StackPaths, environment: Mapping[str, str]) -> None:
     Raises:
         StackError: The migration failed; the message ends with the end of its log.
     """
-    paths.airflow_home.mkdir(parents=True, exist_ok=True)
-    paths.logs.mkdir(parents=True, exist_ok=True)
+    make_plugins_importable()
+    from airflow_bert_service.files import locked
+
+    with locked(paths.airflow_home / "migrate.lock"):  # a command beside a stack that starts waits for it
+        _migrate(paths, environment)
+
+
+def _migrate(paths: StackPaths, environment: Mapping[str, str]) -> None:
     stamp = paths.airflow_home / "migrated"
     wanted = version("apache-airflow-core")
-    with (paths.airflow_home / "migrate.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a command beside a stack that starts
-        if stamp.exists() and stamp.read_text() == wanted and (paths.airflow_home / "airflow.db").exists():
-            return
-        log = paths.logs / "db-migrate.log"
-        with log.open("wb") as output:
-            command = [str(paths.airflow), "db", "migrate"]
-            done = subprocess.run(
-                command,
-                env=dict(environment),
-                cwd=paths.root,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if done.returncode != 0:
-            raise StackError(
-                f"Airflow's database in {paths.airflow_home} could not be migrated: `airflow db migrate` exited with "
-                f"{done.returncode}. The end of {log}:\n{last_lines(log)}"
-            )
-        stamp.write_text(wanted)
+    if stamp.exists() and stamp.read_text() == wanted and (paths.airflow_home / "airflow.db").exists():
+        return
+    paths.logs.mkdir(parents=True, exist_ok=True)
+    log = paths.logs / "db-migrate.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [str(paths.airflow), "db", "migrate"],
+            env=dict(environment),
+            cwd=paths.root,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise StackError(
+            f"Airflow's database in {paths.airflow_home} could not be migrated: `airflow db migrate` exited with "
+            f"{done.returncode}. The end of {log}:\n{last_lines(log)}"
+        )
+    stamp.write_text(wanted)

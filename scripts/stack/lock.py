@@ -1,4 +1,7 @@
-"""Locks a state folder for one stack; the kernel frees the lock however its holder ends."""
+"""Locks a state folder for one stack; the kernel frees the lock however its holder ends.
+
+Not by ``airflow_bert_service.files``: the lock's file holds its process, and `is_running` looks without taking it.
+"""
 
 import fcntl
 import os

@@ -1,13 +1,12 @@
 """Reads the pipeline's name, as the Airflow side does."""
 
 import functools
-import sys
 from pathlib import Path
 
 from scripts.errors import StackError
+from scripts.stack.plugins import make_plugins_importable
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PLUGINS = _ROOT / "plugins"
 
 
 def pipeline_name(dags: Path) -> str:
@@ -19,8 +18,7 @@ def pipeline_name(dags: Path) -> str:
     Raises:
         StackError: The pipeline's settings cannot be read, or the name is not allowed.
     """
-    if str(_PLUGINS) not in sys.path:
-        sys.path.append(str(_PLUGINS))  # Airflow does the same for its own processes
+    make_plugins_importable()
     from airflow_bert_service.exceptions import SettingsError
     from airflow_bert_service.pipeline import name
 
