@@ -43,7 +43,7 @@ def stack_test(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
         interrupts.hold()
         if not environ.get("STACK_TEST_KEEP"):
             progress.say("Taking the stack down.")
-            with figures.timed("taking all down"):
+            with figures.timed("removal of the stack"):
                 test_stack.engine.compose("down", "--volumes", "--timeout", "10")
     say(f"Done after {time.monotonic() - started:.0f} s.")
 

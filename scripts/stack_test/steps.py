@@ -49,7 +49,7 @@ def build(test_stack: TestStack, figures: Figures) -> None:
 def start(test_stack: TestStack, figures: Figures) -> AirflowApi:
     """Bring the stack up from nothing."""
     shutil.copytree(test_stack.engine.root / "docker" / "serving", test_stack.folder / "serving", dirs_exist_ok=True)
-    with figures.timed("from nothing to all healthy"):
+    with figures.timed("start with new volumes, until every service is healthy"):
         test_stack.engine.compose("up", "-d", *SERVICES)
         wait_for_health(test_stack, SERVICES, figures.progress)
     return open_api(test_stack, figures)
@@ -69,7 +69,7 @@ def open_api(test_stack: TestStack, figures: Figures) -> AirflowApi:
 
 def run(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
     """A run through the API goes through, over both queues, and its model is served over REST and gRPC."""
-    with figures.timed(f"a run with {STEPS} batches"):
+    with figures.timed(f"a run that trains on {STEPS} batches"):
         tasks = wait_for_run(api, trigger(api, DATES[0], STEPS), figures.progress)
     for task in tasks:
         figures.progress.say(
@@ -102,14 +102,14 @@ def label(test_stack: TestStack, figures: Figures) -> None:
         return ""
 
     wait_until(missing, seconds=LOAD_SECONDS, progress=figures.progress)
-    figures.note("asked by a label from the polled config file", check(ask(test_stack, "/labels/stable")))
+    figures.note("answers to a label from the polled config file", check(ask(test_stack, "/labels/stable")))
     config.write_text(text)
 
 
 def node_in_container(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
     """Trainer in a container of its own: one that the GPU worker's engine starts, and that is gone in the end."""
     inside = with_node_containers(test_stack)
-    with figures.timed("to node containers"):
+    with figures.timed("change to node containers"):
         inside.engine.compose("up", "-d", *SERVICES)
         wait_for_health(inside, SERVICES, figures.progress)
     run_id = trigger(api, DATES[1], STEPS)
@@ -119,7 +119,7 @@ def node_in_container(test_stack: TestStack, api: AirflowApi, figures: Figures) 
     figures.note("Trainer in a container, s", tasks["Trainer"].seconds)
     if left := containers(test_stack, "Trainer"):
         raise StackError(f"The run has ended, and Trainer's container is still there: {left}")
-    with figures.timed("back to nodes in the worker"):
+    with figures.timed("change back to nodes in the worker"):
         test_stack.engine.compose("up", "-d", *SERVICES)
         wait_for_health(test_stack, SERVICES, figures.progress)
 
@@ -150,10 +150,10 @@ def kill_worker(test_stack: TestStack, api: AirflowApi, figures: Figures) -> Non
     test_stack.engine.docker("kill", container)
     figures.progress.say("  the GPU worker is killed")
     wait_for_task(api, run_id, "Trainer", lambda task: task.state != "running", figures.progress)
-    figures.note("a killed worker's task is given back after, s", round(time.monotonic() - killed, 1))
+    figures.note("time until the killed worker's task is queued again, s", round(time.monotonic() - killed, 1))
     test_stack.engine.docker("start", container)
     tasks = {task.task_id: task for task in wait_for_run(api, run_id, figures.progress)}
-    figures.note("the run has ended well after the kill, s", round(time.monotonic() - killed, 1))
+    figures.note("time from the kill to the end of the run, s", round(time.monotonic() - killed, 1))
     figures.note("Trainer's tries", tasks["Trainer"].try_number)
     if tasks["Trainer"].try_number != 2:
         raise StackError(f"The worker was killed, but Trainer had {tasks['Trainer'].try_number} tries.")
@@ -199,13 +199,13 @@ def upgrade(test_stack: TestStack, api: AirflowApi, figures: Figures) -> None:
                 test_stack.engine.compose("build", service)
     finally:
         settings.write_text(text)
-    with figures.timed("upgrade, warm shutdown of the busy workers included"):
+    with figures.timed("upgrade, with the warm shutdown of the busy workers"):
         test_stack.engine.compose("up", "-d", *SERVICES)
     wait_for_health(test_stack, SERVICES, figures.progress)
     wait_for_run(api, run_id, figures.progress)
     version = next(item for item in api.runs(checkout_pipeline()) if item["dag_run_id"] == run_id)["bundle_version"]
     figures.note("bundle versions before", before)
-    figures.note("bundle version of the run that was there", version)
+    figures.note("bundle version of the run that was under way", version)
     wait_until(
         lambda: "" if set(bundles(test_stack)) - set(before) else "the new version",
         seconds=LOAD_SECONDS * 2,

@@ -117,7 +117,7 @@ def test_doctor_reports_what_is_missing_in_a_new_airflow(stock: Stock, tmp_path:
     assert "airflow.db does not exist. Do: run `airflow db migrate`" in output
     assert "bert_sentiment.py does not exist. Do: run `bert-service init`" in output
     assert "tfx/bin/python does not exist. Do: run `bert-service setup-tfx`" in output
-    assert output.endswith("3 wrong.\n")
+    assert output.endswith("3 checks failed.\n")
     refused = empty.run("bert-service", "doctor", code=1, AIRFLOW__BERT_SERVICE__WINDOW_DAYS="0").stdout
     assert "WRONG  settings: [bert_service] window_days is 0; allowed: 1 or more" in refused
 

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    _logger.info("job service ready on %s", path)
+    _logger.info("the job service is ready on %s", path)
     service.wait()
     path.unlink(missing_ok=True)
     return 0

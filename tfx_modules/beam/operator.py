@@ -70,7 +70,9 @@ class BeamOperator(BeamExecutorOperator):  # type: ignore[misc]
             return functools.partial(runner.pipeline_of, arguments)
         size = 0 if _has_model(execution_info) else input_size(execution_info)
         workers = runner.worth(size)
-        _logger.info("Beam runs in %s for %d bytes", f"{workers} workers" if workers > 1 else "this process", size)
+        _logger.info(
+            "Beam runs in %s for %d bytes of input", f"{workers} workers" if workers > 1 else "this process", size
+        )
         return functools.partial(runner.local_pipeline, workers, self._forker)
 
 

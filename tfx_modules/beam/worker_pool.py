@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
     flags = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO)
     server = _serve(BeamFnExternalWorkerPoolServicer(use_process=True), f"{_LOOPBACK}:{flags.port}")
-    _logger.info("pool of workers ready on %s:%d", _LOOPBACK, flags.port)
+    _logger.info("the worker pool is ready on %s:%d", _LOOPBACK, flags.port)
     server.wait_for_termination()
 
 

@@ -181,7 +181,7 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
 
 
 def _tell_left_out(count: int, name: str) -> None:
-    _logger.info("rows left out because their text is in the holdout %s: %d", name, count)
+    _logger.info("left out %d rows whose text is in the holdout %s", count, name)
 
 
 class Executor(BaseExampleGenExecutor):  # type: ignore[misc]

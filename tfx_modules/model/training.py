@@ -26,7 +26,7 @@ _BEST = "best.weights.h5"
 def strategy() -> tf.distribute.Strategy:
     """Use all GPUs, in mixed precision, where there are any; else the CPU in float32."""
     gpus = tf.config.list_logical_devices("GPU")
-    _logger.info("training on %s", f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32")
+    _logger.info("training runs on %s", f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32")
     keras.mixed_precision.set_dtype_policy("mixed_float16" if gpus else "float32")
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
@@ -107,7 +107,7 @@ def _fit(
     epochs = math.ceil(steps / per_epoch)
     per_epoch = math.ceil(steps / epochs)  # of the same length, so that no epoch goes far beyond what was asked for
     bert_classifier.compile_classifier(classifier, values, training, steps)
-    _logger.info("%d training examples, %d steps of %d", found, steps, training.batch_size)
+    _logger.info("training on %d examples, for %d steps of %d examples each", found, steps, training.batch_size)
     classifier.prepare(shape.batch_size, shape.lengths)
     best = Path(fn_args.model_run_dir, _BEST)
     tf.io.gfile.makedirs(fn_args.model_run_dir)

@@ -55,7 +55,7 @@ def _run(request: NodeRequest) -> int:
     from tfx_modules.node.run import run_node
 
     logs.tame_libraries()
-    _logger.info("node %s of run %s", request.node, request.run_id)
+    _logger.info("running node %s of run %s", request.node, request.run_id)
     outcome = run_node(request)
     outcome.write(request.outcome)
     level = logging.INFO if outcome.exit_code == 0 else logging.ERROR

@@ -86,7 +86,8 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
     if earlier and earlier.succeeded:
         # Launcher would find this out for components, but run system nodes again, which could then resolve to
         # artifacts that this very run has made.
-        _logger.info("node %s has succeeded in run %s before (execution %d)", request.node, request.run_id, earlier.id)
+        reused = "node %s has already succeeded in run %s; it reuses the outputs of execution %d"
+        _logger.info(reused, request.node, request.run_id, earlier.id)
         return _judged(bound, NodeState.REUSED, earlier)
     preflight(request.node, request.gpu)
     if bound.type_name == PUSHER:

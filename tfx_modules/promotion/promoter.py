@@ -94,7 +94,9 @@ class Promoter:
     def _verdict(self, run: Run) -> Event | None:
         found = history.verdict_of(self._ledger.events(), run.dag_id, run.run_id)
         if found:
-            _logger.info("run %s has its verdict since %s", run.run_id, found.at.isoformat(timespec="seconds"))
+            _logger.info(
+                "run %s already has a verdict, recorded at %s", run.run_id, found.at.isoformat(timespec="seconds")
+            )
         return found
 
     def _decided(self, candidate: Candidate, judge: Judge) -> Event:
@@ -125,7 +127,7 @@ class Promoter:
                     return found  # by another try of the same run
                 if (now := history.service(events)).live == service.live:
                     return self._append(held, decision, now, staged)
-            _logger.info("version %s went into service meanwhile; the candidate is compared with it", now.live)
+            _logger.info("version %s went into service meanwhile; the candidate is compared again, with it", now.live)
         raise PromotionError(
             f"run {candidate.run.run_id}: others were promoted {MOST_TURNS} times while its model was compared. Clear "
             "the task when fewer runs end at the same time."

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except OSError as error:
         print(
-            f"something cannot be removed: {error}. Correct this, and run the command again; it removes the rest.",
+            f"a file or folder cannot be removed: {error}. Correct this, and run the command again, which removes the "
+            "rest.",
             file=sys.stderr,
         )
         return 1

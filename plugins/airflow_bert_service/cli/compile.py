@@ -31,8 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     dags = (flags.dags_folder or dags_folder(settings)).absolute()
     ir, root = compiled_pipeline(dags), module_root_of(dags)
     if not flags.force and is_fresh(ir, root / MODULES):
-        print(f"{ir}: up to date")
+        print(f"The compiled pipeline {ir} is up to date.")
         return 0
     compile_pipeline(root, ir, settings.tfx_python)
-    print(f"{ir}: compiled")
+    print(f"Compiled the pipeline into {ir}.")
     return 0

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     for finding in _findings(flags.dags_folder):
         print(finding, flush=True)
         wrong += finding.is_wrong
-    print(f"{wrong} wrong." if wrong else "Nothing is wrong.")
+    print(f"{wrong} check{'s' if wrong > 1 else ''} failed." if wrong else "Nothing is wrong.")
     return 1 if wrong else 0
 
 

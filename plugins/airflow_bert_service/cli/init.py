@@ -10,8 +10,10 @@ from airflow_bert_service.installation import MODULES, command, project_root
 from airflow_bert_service.pipeline.source_digest import SETTINGS
 from airflow_bert_service.settings.settings import load_settings
 
-_CONFIG = "tfx_modules/settings/settings.py"
-_HEAD = "# Settings of the TFX pipeline. After a change, run: {compile}\n# Every setting is documented in {config}\n"
+_DECLARATIONS = "tfx_modules/settings/settings.py"
+_HEAD = (
+    "# Settings of the TFX pipeline. After a change, run: {compile}\n# Every setting is documented in {declarations}\n"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     files = _files(folder)
     if there := [str(path) for path in files if path.exists()]:
         print(
-            f"{', '.join(there)}: exists already; allowed: a folder without these files. Remove them, or name another "
+            f"{', '.join(there)} exists already; allowed: a folder without these files. Remove them, or name another "
             "folder. Nothing was written.",
             file=sys.stderr,
         )
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
-        print(f"{path}: written")
+        print(f"Wrote {path}.")
     print(f"Next: edit {folder / SETTINGS} where you need to, then run `{_compile(flags.dags_folder)}`.")
     return 0
 
@@ -44,7 +46,7 @@ def _files(folder: Path) -> Mapping[Path, str]:
     root = project_root()
     dags = {folder / path.name: path.read_text(encoding="utf-8") for path in sorted((root / "dags").glob("*.py"))}
     settings = (root / MODULES / SETTINGS).read_text(encoding="utf-8")
-    head = _HEAD.format(compile=_compile(folder), config=root / _CONFIG)
+    head = _HEAD.format(compile=_compile(folder), declarations=root / _DECLARATIONS)
     return {**dags, folder / SETTINGS: head + settings}
 
 

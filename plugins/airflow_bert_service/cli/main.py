@@ -79,7 +79,7 @@ def usage() -> str:
     lines = [f"  {name:<11} {helps[name]}" for name in names()]
     return "\n".join(
         [
-            f"usage: {program()} SUB-COMMAND [ARGUMENTS]",
+            f"usage: {program()} SUB-COMMAND [FLAGS]",
             "",
             "BERT as a Service on Airflow.",
             "",

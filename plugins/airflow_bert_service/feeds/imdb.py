@@ -104,7 +104,7 @@ def _stored(id_: str) -> bytes:
 
 
 def _build_index(archive: Path, index: Path) -> None:
-    _logger.info("reading %s", archive)
+    _logger.info("indexing the reviews of %s", archive)
     with publishing(index) as part, closing(sqlite3.connect(part)) as database:
         # Nobody reads it before it is complete, and an incomplete one is thrown away.
         database.execute("PRAGMA journal_mode = OFF")
@@ -120,7 +120,7 @@ def _build_index(archive: Path, index: Path) -> None:
                 f"archive {archive} has no member aclImdb/train/pos/*.txt or aclImdb/train/neg/*.txt. Set "
                 "[bert_service] imdb_archive to the aclImdb archive."
             )
-    _logger.info("%d reviews of %s are in %s", reviews, archive, index)
+    _logger.info("indexed %d reviews of %s in %s", reviews, archive, index)
 
 
 def _rows(archive: Path) -> Iterator[tuple[bytes, int, bytes | None, str]]:

@@ -82,7 +82,7 @@ def freeze(folder: Path, archive: Path) -> Path:
         _write(staged, chosen(archive), archive)
         staged.rename(folder)
         sync(folder.parent)
-    _logger.info("the holdout of the archive's test reviews is in %s", folder)
+    _logger.info("wrote the holdout, the archive's test reviews, to %s", folder)
     return folder / REVIEWS
 
 

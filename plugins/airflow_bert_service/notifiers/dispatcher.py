@@ -111,7 +111,7 @@ def _context_with(event: PromotionEvent, context: Context) -> Any:
 def _with_retries(action: Callable[[], None], policy: DeliveryRetryPolicy) -> None:
     pause = policy.pause
     for attempt in range(1, policy.tries):
-        if _succeeds(action, f"try {attempt} of {policy.tries}: %s; next in {pause:g} s"):
+        if _succeeds(action, f"try {attempt} of {policy.tries} failed: %s; the next one follows in {pause:g} s"):
             return
         time.sleep(pause)
         pause *= 2

@@ -70,7 +70,7 @@ class PromotedModelOperator(BaseOperator):
         if event is None or event.kind not in IN_SERVICE:
             raise AirflowSkipException(event.line if event else "the run has no verdict: it trained no model")
         if self._has_event(event, context):
-            self.log.info("%s: the asset %s has its event already", event.title, self.asset.name)
+            self.log.info("an earlier try has added this event to the asset %s: %s", self.asset.name, event.title)
         else:
             context["outlet_events"][promotions_of(self.asset)].add(self.asset, extra=event.to_json())
         self.log.info("%s", event.line)

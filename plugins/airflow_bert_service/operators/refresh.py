@@ -87,15 +87,15 @@ class DataRefreshOperator(BaseOperator):
         if holdout:
             self.log.info("holdout %s: %s, SHA-256 %s", holdout.name, holdout.path, holdout.sha256)
         else:
-            self.log.info("no holdout: models are judged on the eval split only ([bert_service] holdout names one)")
+            self.log.info("no holdout: models are judged on the eval split only; [bert_service] holdout can name one")
 
     def _window(self, wanted: Window, feed: Feed) -> Window:
         # A data date before the feed's first day stays in the window, so that the feed raises its error for that day.
         window = wanted.clipped(min(feed.first_day, wanted.last_day))
-        days = "data date %s: %d days of feed %s, from %s on"
-        self.log.info(days, window.last_day, len(window), feed.name, window.first_day)
+        days = "the window has %d days of feed %s, from %s to the data date %s"
+        self.log.info(days, len(window), feed.name, window.first_day, window.last_day)
         if window.first_day == feed.first_day != wanted.first_day:
-            begins = "feed %s begins on %s, so that the window has not %d days"
+            begins = "feed %s begins on %s, so the window has fewer than %d days"
             self.log.info(begins, feed.name, feed.first_day, len(wanted))
         return window
 
@@ -111,10 +111,12 @@ class DataRefreshOperator(BaseOperator):
         except MissingDayError as missing:
             if not may_be_missing:
                 raise
-            self.log.warning("%s: no reviews, as [bert_service] allowed_gaps permits: %s", day, missing)
+            self.log.warning("day %s has no reviews, as [bert_service] allowed_gaps permits: %s", day, missing)
             return None
-        self.log.info("%s: %d reviews, %s, version %d", day, span.manifest.rows, span.change.value, span.version)
+        self.log.info(
+            "span %s has %d reviews: version %d, %s", day, span.manifest.rows, span.version, span.change.value
+        )
         if span.manifest.rejected:
             reasons = ", ".join(f"{reason} {count}" for reason, count in span.manifest.rejected.items())
-            self.log.warning("%s: rows that cannot be used: %s; they are in its quarantine.jsonl", day, reasons)
+            self.log.warning("span %s has rejected rows, listed in its quarantine.jsonl: %s", day, reasons)
         return span

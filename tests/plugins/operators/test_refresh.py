@@ -111,9 +111,9 @@ def test_the_log_has_a_line_a_day(settings: Settings, capfd: pytest.CaptureFixtu
     refresh(short, context(day="2026-11-04"))
     refresh(short, context(day="2026-11-05"))
     log = capfd.readouterr().out
-    assert log.count("2026-11-03: 2 reviews, new, version 1") == 1
-    assert log.count("2026-11-04: 2 reviews, unchanged, version 1") == 1
-    assert log.count("2026-11-05: 2 reviews, new, version 1") == 1
+    assert log.count("span 2026-11-03 has 2 reviews: version 1, new") == 1
+    assert log.count("span 2026-11-04 has 2 reviews: version 1, unchanged") == 1
+    assert log.count("span 2026-11-05 has 2 reviews: version 1, new") == 1
 
 
 def test_a_window_that_reaches_back_before_the_feed_is_clipped(
@@ -123,8 +123,8 @@ def test_a_window_that_reaches_back_before_the_feed_is_clipped(
     assert (returned["first_day"], returned["days"], returned["rows"]) == ("2026-10-16", 3, 6)
     assert days_on_disk(settings) == ["2026-10-16", "2026-10-17", "2026-10-18"]
     log = capfd.readouterr().out
-    assert "data date 2026-10-18: 3 days of feed sample, from 2026-10-16 on" in log
-    assert "feed sample begins on 2026-10-16, so that the window has not 14 days" in log
+    assert "the window has 3 days of feed sample, from 2026-10-16 to the data date 2026-10-18" in log
+    assert "feed sample begins on 2026-10-16, so the window has fewer than 14 days" in log
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "backfill", "manual"])
@@ -175,7 +175,7 @@ def test_a_few_bad_rows_are_reported_and_quarantined(settings: Settings, capfd: 
     lenient = replace(settings, rules=RowRules(max_bad_share=0.5))
     returned = refresh(lenient, context(day="2026-11-05"))
     assert (returned["rows"], returned["rejected"]) == (26, {"no_text": 2})
-    assert "2026-11-05: rows that cannot be used: no_text 1; they are in its quarantine.jsonl" in capfd.readouterr().out
+    assert "span 2026-11-05 has rejected rows, listed in its quarantine.jsonl: no_text 1" in capfd.readouterr().out
     assert json.loads((settings.spans / "2026-11-05" / "v1" / "manifest.json").read_text())["rejected"] == {
         "no_text": 1
     }
@@ -220,7 +220,7 @@ def test_the_setting_allowed_gaps_permits_a_missing_day(settings: Settings, capf
     returned = refresh(allowed, context(day="2026-11-05"))
     assert (returned["days"], returned["rows"], returned["gaps"]) == (14, 24, ["2026-11-02", "2026-11-03"])
     assert json.loads(returned["span_versions"])["2026-11-02"] is None
-    assert "2026-11-02: no reviews, as [bert_service] allowed_gaps permits" in capfd.readouterr().out
+    assert "day 2026-11-02 has no reviews, as [bert_service] allowed_gaps permits" in capfd.readouterr().out
 
 
 def test_a_day_that_may_be_missing_is_read_when_it_is_there(settings: Settings) -> None:

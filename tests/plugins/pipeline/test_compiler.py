@@ -152,8 +152,10 @@ def make_compile(project: ToyProject, home: Path, *arguments: str) -> subprocess
 def test_the_command_compiles_what_is_stale_and_only_that(project: ToyProject, tmp_path: Path) -> None:
     home = tmp_path / "home"
     first, second, forced = (make_compile(project, home, *arguments) for arguments in ([], [], ["--force"]))
-    ends = [done.stdout.strip().rpartition(": ")[2] for done in (first, second, forced)]
-    assert ends == ["compiled", "up to date", "compiled"], first.stderr + second.stderr + forced.stderr
+    ir = ir_file(project.root)
+    compiled, up_to_date = f"Compiled the pipeline into {ir}.\n", f"The compiled pipeline {ir} is up to date.\n"
+    printed = [done.stdout for done in (first, second, forced)]
+    assert printed == [compiled, up_to_date, compiled], first.stderr + second.stderr + forced.stderr
     assert project.compiler_runs == 2
     assert list(home.rglob("*.db")) == []
 

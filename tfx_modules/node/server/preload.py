@@ -44,4 +44,4 @@ def preload(stopping: Callable[[], bool]) -> None:
     logs.tame_libraries()
     gc.collect()
     gc.freeze()
-    _logger.info("libraries imported in %.1f s", time.monotonic() - start)
+    _logger.info("the node server has imported its libraries in %.1f s", time.monotonic() - start)

@@ -104,7 +104,7 @@ class Session:
         try:
             self._node = NodeProcess.fork(module_root=module_root, request=request, in_child=self._in_child)
         except OSError as error:
-            _logger.warning("no process for a node: %s", error)
+            _logger.warning("the node server cannot fork a process for a node: %s", error)
             self._refuse(_no_process(error), _TRY_AGAIN)
             return
         self._watcher.watch(self._node.ended, selectors.EVENT_READ, self._node_ended)

@@ -108,7 +108,7 @@ class Transfer:
         # The file is wanted as it is stored, so no server may pack it on the way.
         headers = {"Accept-Encoding": "identity"}
         if validator := self.partial.validator():
-            _logger.info("%s: going on after %d bytes", self.shown, self.partial.size())
+            _logger.info("%s: resuming the download after %d bytes", self.shown, self.partial.size())
             headers |= {"Range": f"bytes={self.partial.size()}-", "If-Range": validator}
         try:
             with httpx.stream(
