@@ -39,7 +39,7 @@ def write(folder: Path, lengths: Sequence[int], precision: Precision) -> Path:
     """Export a model for each input length, as the Trainer does.
 
     Returns:
-        A configuration file with which a server serves all of them, ``tokens128`` and so on.
+        A config file with which a server serves all of them, ``tokens128`` and so on.
     """
     entries = ""
     for tokens in lengths:

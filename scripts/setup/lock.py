@@ -48,7 +48,7 @@ def main(arguments: Sequence[str], root: Path) -> int:
 
 
 def _command(uv: Path, name: str, python: str, arguments: Sequence[str]) -> list[str]:
-    """The dependency metadata in pyproject.toml is read here, so configuration is not switched off."""
+    """The dependency metadata in pyproject.toml is read here, so there is no flag ``--no-config``."""
     upgrade = ["--upgrade"] if "--upgrade" in arguments else []
     files = [f"requirements/{name}.in", "--output-file", f"requirements/{name}.txt"]
     return [*_compile(uv, python), *upgrade, *files]

@@ -12,7 +12,7 @@ from typing import Mapping
 from scripts.errors import SetupError
 
 UV_LOCK = Path("requirements/uv.txt")
-OLDEST = (0, 5, 0)  # every option used here is there since then
+OLDEST = (0, 5, 0)  # every flag used here is there since then
 
 
 def find_or_fetch_uv(home: Path, lock: Path, environ: Mapping[str, str]) -> Path:

@@ -28,7 +28,7 @@ class Choices:
     """Overrides of settings, as environment variables ``AIRFLOW__BERT_SERVICE__...``."""
 
     def environment(self) -> dict[str, str]:
-        """Return them as Airflow's configuration variables."""
+        """Return them as environment variables of Airflow (``AIRFLOW__SECTION__KEY``)."""
         url = f"http://{LOOPBACK}:{self.ports.ui}"
         return {
             "AIRFLOW__API__PORT": str(self.ports.ui),

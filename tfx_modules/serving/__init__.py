@@ -11,7 +11,7 @@ Layers, each knowing only those below it::
     batching/          calls of several clients, computed together
     models/            model config, version folders, watchers, registry, SavedModels
     observability/  security/    metrics and prediction log; API keys and admission
-    flags/             the command line, and TensorFlow Serving's configuration files
+    flags/             the command line's flags, and the files that they name
     specs.py           the frozen data that the layers pass
 
 Beside them, for those who only want to use a server, and without TensorFlow: ``process.py`` runs one as a child

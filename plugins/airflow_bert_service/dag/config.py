@@ -1,4 +1,4 @@
-"""Configures how a compiled pipeline becomes an Airflow DAG: what TFX's IR does not contain."""
+"""Defines what makes an Airflow DAG of a compiled pipeline, beside TFX's IR: the tasks' and the DAG's arguments."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
@@ -53,10 +53,10 @@ class NodeSettings:
 
 @dataclass(frozen=True)
 class AirflowPipelineConfig:
-    """Configuration of :class:`~airflow_bert_service.dag.runner.AirflowDagRunner`.
+    """What :class:`~airflow_bert_service.dag.runner.AirflowDagRunner` needs beside the plan.
 
-    It is called like TFX's class of this name, but is no ``PipelineConfig``: nodes run by the node command only, so
-    there are no launchers to choose from.
+    It has the name of TFX's class, but is no ``PipelineConfig``: nodes run by the node command only, so there are no
+    launchers to choose from.
     """
 
     airflow_dag_config: Mapping[str, Any] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class AirflowPipelineConfig:
             )
 
     def check(self, plan: PipelinePlan) -> None:
-        """Check this configuration against the plan that it is for.
+        """Check that nodes, parameters and settings fit a plan.
 
         Raises:
             SettingsError: It names a node or parameter that the plan does not have, or lacks a template for a parameter

@@ -52,7 +52,7 @@ class AirflowDagRunner:
             A new DAG; more tasks may be added to it.
 
         Raises:
-            SettingsError: The configuration does not fit the plan.
+            SettingsError: Nodes, parameters or settings do not fit the plan.
         """
         self._config.check(plan)
         environment = node_environment(plan, self._config.settings)

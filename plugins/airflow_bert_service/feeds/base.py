@@ -10,7 +10,7 @@ from airflow_bert_service.feeds.readers.rows import RawRow
 
 
 class Feed(ABC):
-    """A source of dated reviews, described by frozen configuration.
+    """A source of dated reviews, described by frozen settings.
 
     Subclasses define the first and the last day, and read one day. A feed only reads: the screening decides whether a
     row can be used, and the span store keeps it.

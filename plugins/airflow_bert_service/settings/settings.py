@@ -58,7 +58,7 @@ class FeedName(str, Enum):
 class Settings(SettingsGroup):
     """What the Airflow side needs to know about the place that it runs in.
 
-    All paths are absolute. This is not the pipeline's configuration, and holds nothing that varies from run to run.
+    All paths are absolute. These are not the pipeline's settings (``settings.toml``), and not the parameters of a run.
     """
 
     root: Path
@@ -196,7 +196,7 @@ class Settings(SettingsGroup):
 
 
 def load_settings() -> Settings:
-    """Read Airflow's configuration.
+    """Read the section ``[bert_service]`` of ``airflow.cfg``.
 
     Returns:
         The settings, with the environment's overrides.
@@ -224,7 +224,7 @@ def load_settings() -> Settings:
 
 
 def settings_from(values: Mapping[str, str]) -> Settings:
-    """Make settings of texts, as a configuration file holds them.
+    """Make settings of texts, as ``airflow.cfg`` has them.
 
     Args:
         values: Texts by key; a key that is missing or empty takes its default.

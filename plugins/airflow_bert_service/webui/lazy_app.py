@@ -29,7 +29,7 @@ class LazyApp:
 
 
 def make_reports() -> "ASGIApp":
-    """Make the app that shows reports, with the settings of Airflow's configuration."""
+    """Make the app that shows reports, with the settings in ``[bert_service]``."""
     from airflow_bert_service.settings.settings import load_settings
     from airflow_bert_service.webui.report_app import reports_app
 

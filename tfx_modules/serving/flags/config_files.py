@@ -1,4 +1,4 @@
-"""Reads TensorFlow Serving's configuration files for TLS and monitoring.
+"""Reads TensorFlow Serving's config files for TLS and monitoring.
 
 Both are protos in text form: ``tensorflow_serving/config/ssl_config.proto`` and ``monitoring_config.proto``.
 """

@@ -1,4 +1,4 @@
-"""The argument parser of server and client."""
+"""Parses the flags of server and client."""
 
 import argparse
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""Reads TensorFlow Serving's configuration files that are protos in text form.
+"""Reads TensorFlow Serving's config files, which are protos in text form.
 
 The package tensorflow-serving-api does not have these protos, so their fields are described here, by the files that
 each of them names.
