@@ -23,15 +23,15 @@ __all__ = ["load_backbone", "resolve", "vocab_path"]
 _NAMES = ((re.compile(r"LayerNorm\.weight$"), "LayerNorm.gamma"), (re.compile(r"LayerNorm\.bias$"), "LayerNorm.beta"))
 
 
-def load_backbone(settings: EncoderSettings) -> keras_hub.models.BertBackbone:
+def load_backbone(config: EncoderSettings) -> keras_hub.models.BertBackbone:
     """Load the encoder with its pretrained weights.
 
     Raises:
         EncoderError: it is missing, is no BERT, or its bytes are not the pinned ones.
     """
-    if settings.source.startswith(PRESET):
-        return _from_preset(settings.source[len(PRESET) :])
-    with _keras_hub_folder(weights_folder(settings)) as readable:
+    if config.source.startswith(PRESET):
+        return _from_preset(config.source[len(PRESET) :])
+    with _keras_hub_folder(weights_folder(config)) as readable:
         return _from_preset(str(readable))
 
 

@@ -52,7 +52,8 @@ class NodeRequest:
     """Where the outcome is written."""
 
 
-_FIELDS = frozenset({"format", *(declared.name for declared in fields(NodeRequest))})
+_TYPES = {declared.name: declared.type for declared in fields(NodeRequest)}
+_FIELDS = frozenset({"format", *_TYPES})
 
 
 def read_request(path: Path) -> NodeRequest:
@@ -62,62 +63,60 @@ def read_request(path: Path) -> NodeRequest:
         NodeError: the file cannot be read, is not JSON, or is not a request.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         msg = f"request {path} cannot be read ({error}); allowed: a JSON file. Pass the request's path."
         raise NodeError(msg) from error
-    return parse_request(document)
+    return parse_request(fields)
 
 
-def parse_request(document: object) -> NodeRequest:
+def parse_request(fields: object) -> NodeRequest:
     """Check a request's fields.
 
     Args:
-        document: the JSON value.
+        fields: the JSON value.
 
     Raises:
         NodeError: a field is missing, unknown, or not what it should be.
     """
-    if not isinstance(document, dict):
+    if not isinstance(fields, dict):
         raise NodeError(
-            f"request is of type {type(document).__name__}; allowed: a JSON object. Send the request's fields."
+            f"request is of type {type(fields).__name__}; allowed: a JSON object. Send the request's fields."
         )
-    if document.get("format") != FORMAT:
-        raise _wrong("format", document.get("format"), str(FORMAT))
-    if document.keys() != _FIELDS:
-        odd = ", ".join(sorted(document.keys() ^ _FIELDS))
+    if fields.get("format") != FORMAT:
+        raise _wrong("format", fields.get("format"), str(FORMAT))
+    if fields.keys() != _FIELDS:
+        odd = ", ".join(sorted(fields.keys() ^ _FIELDS))
         msg = (
             f"request has missing or unknown fields: {odd}; allowed: {', '.join(sorted(_FIELDS))}. Send exactly these."
         )
         raise NodeError(msg)
-    return NodeRequest(
-        **{declared.name: _READ[declared.type](document, declared.name) for declared in fields(NodeRequest)}
-    )
+    return NodeRequest(**{name: _READ[kind](fields, name) for name, kind in _TYPES.items()})
 
 
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document[name]
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields[name]
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, "a text that is not empty")
     return value
 
 
-def _path(document: Mapping[str, Any], name: str) -> Path:
-    path = Path(_text(document, name))
+def _path(fields: Mapping[str, Any], name: str) -> Path:
+    path = Path(_text(fields, name))
     if not path.is_absolute():
         raise _wrong(name, str(path), "an absolute path")
     return path
 
 
-def _flag(document: Mapping[str, Any], name: str) -> bool:
-    value = document[name]
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    value = fields[name]
     if not isinstance(value, bool):
         raise _wrong(name, value, "true, false")
     return value
 
 
-def _parameters(document: Mapping[str, Any], name: str) -> dict[str, ParameterValue]:
-    values = document[name]
+def _parameters(fields: Mapping[str, Any], name: str) -> dict[str, ParameterValue]:
+    values = fields[name]
     if not isinstance(values, dict):
         raise _wrong(name, values, "a JSON object of names and values")
     for parameter, given in values.items():
@@ -126,11 +125,11 @@ def _parameters(document: Mapping[str, Any], name: str) -> dict[str, ParameterVa
     return dict(values)
 
 
-def _gpu(document: Mapping[str, Any], name: str) -> GpuUse:
+def _gpu(fields: Mapping[str, Any], name: str) -> GpuUse:
     try:
-        return GpuUse(document[name])
+        return GpuUse(fields[name])
     except ValueError:
-        raise _wrong(name, document[name], ", ".join(use.value for use in GpuUse)) from None
+        raise _wrong(name, fields[name], ", ".join(use.value for use in GpuUse)) from None
 
 
 def _wrong(name: str, got: object, allowed: str) -> NodeError:

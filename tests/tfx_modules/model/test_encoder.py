@@ -58,10 +58,10 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
 def test_bytes_that_are_not_pinned_are_not_checked(tmp_path: Path) -> None:
     vocab = tmp_path / "vocab.txt"
     vocab.write_text("[PAD]\n[CLS]\n[SEP]\n", encoding="utf-8")
-    settings = EncoderSettings(vocab=str(vocab), vocab_sha256="")
-    assert encoder.vocab_path(settings) == vocab
+    config = EncoderSettings(vocab=str(vocab), vocab_sha256="")
+    assert encoder.vocab_path(config) == vocab
     digest = hashlib.sha256(vocab.read_bytes()).hexdigest()
-    assert encoder.vocab_path(replace(settings, vocab_sha256=digest)) == vocab
+    assert encoder.vocab_path(replace(config, vocab_sha256=digest)) == vocab
 
 
 def test_the_pinned_encoder_has_six_layers_of_384() -> None:
