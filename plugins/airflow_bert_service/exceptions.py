@@ -76,7 +76,7 @@ class NotificationError(BertServiceError):
 
 
 class NotificationRefusedError(NotificationError):
-    """A channel refuses the message because of its configuration; sending it again cannot help."""
+    """A channel refuses the message because of its settings or its connection; sending it again cannot help."""
 
 
 class RetentionError(BertServiceError):

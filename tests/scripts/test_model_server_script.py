@@ -1,4 +1,4 @@
-"""``docker/model_server.sh`` gives a model server its configuration with the pipeline's name in it."""
+"""``docker/model_server.sh`` gives a model server its config file with the pipeline's name in it."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def environment(folder: Path, name: str) -> Mapping[str, str]:
 
 @contextmanager
 def started(folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """The script with a server that prints the configuration that it begins with, and waits."""
+    """The script with a server that prints the config file that it begins with, and waits."""
     command = [str(SCRIPT), "bash", "-c", f"cat {folder}/copy.config; echo END; exec sleep 60"]
     process = subprocess.Popen(
         ["bash", *command],

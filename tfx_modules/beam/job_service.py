@@ -55,7 +55,9 @@ class JobService(LocalJobServicer):  # type: ignore[misc]
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tfx_modules.beam.job_service", description="Run Beam's jobs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tfx_modules.beam.job_service", description="Run Beam's portable job service on a Unix socket."
+    )
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on, in a folder of its own")
     flags = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO)

@@ -16,7 +16,7 @@ ParameterValue = str | int | float
 
 
 class GpuUse(str, enum.Enum):
-    """What a node has to do with GPUs."""
+    """How a node uses GPUs."""
 
     NONE = "none"
     """It does not ask for one."""

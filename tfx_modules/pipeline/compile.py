@@ -43,8 +43,12 @@ def to_json(ir: pipeline_pb2.Pipeline) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Compile; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tfx_modules.pipeline.compile", description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the IR is written here, replacing what was there")
-    parser.add_argument("--settings", type=Path, default=SETTINGS, help="TOML file (default: %(default)s)")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="file to write the IR to; an existing file is replaced"
+    )
+    parser.add_argument(
+        "--settings", type=Path, default=SETTINGS, help="TOML file with the pipeline's settings (default: %(default)s)"
+    )
     flags = parser.parse_args(arguments)
     logging.getLogger().setLevel(logging.WARNING)
     try:

@@ -65,19 +65,19 @@ def _parser() -> argparse.ArgumentParser:
         "action",
         nargs="?",
         choices=[ADOPT],
-        help="remove nothing; give the ledger's environment id to metadata store and folders, whatever they have",
+        help="give the ledger's environment id to metadata store and folders, whatever they have; remove nothing",
     )
     parser.add_argument("--dry-run", action="store_true", help="list what would be done, and change nothing")
     parser.add_argument(
         "--max-removed-share",
         type=_share,
         metavar="SHARE",
-        help="largest share of each kind that may go at once, in place of keep_max_removed_share; 1.0: all of it",
+        help="largest share of each kind that may be removed at once, in place of keep_max_removed_share; 1.0: all",
     )
     parser.add_argument(
         "--trust-clock",
         action="store_true",
-        help="go on where this machine's clock does not fit what was written last",
+        help="go on although the machine's clock does not fit the newest events, executions and reviews",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser

@@ -23,7 +23,9 @@ def main(arguments: Sequence[str]) -> int:
         description=f"Write the DAG files and the pipeline's settings, `{SETTINGS}`, into a DAGs folder. An existing "
         "file is never overwritten.",
     )
-    parser.add_argument("dags_folder", nargs="?", type=Path, help="default: Airflow's [core] dags_folder")
+    parser.add_argument(
+        "dags_folder", nargs="?", type=Path, help="folder to write to (default: Airflow's [core] dags_folder)"
+    )
     flags = parser.parse_args(arguments)
     folder = (flags.dags_folder or dags_folder(load_settings())).absolute()
     files = _files(folder)

@@ -29,19 +29,19 @@ def main(arguments: Sequence[str]) -> int:
         "action",
         nargs="?",
         choices=[ADOPT],
-        help="remove nothing; give the ledger's environment id to metadata store and folders, after a restore",
+        help="after a restore: give the ledger's environment id to metadata store and folders, and remove nothing",
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and change nothing")
     parser.add_argument(
         "--max-removed-share",
         type=_share,
         metavar="SHARE",
-        help="largest share of each kind that may go this time, in place of keep_max_removed_share; 1.0: all of it",
+        help="largest share of each kind that may be removed this time, in place of keep_max_removed_share; 1.0: all",
     )
     parser.add_argument(
         "--trust-clock",
         action="store_true",
-        help="go on where this machine's clock does not fit what was written last",
+        help="go on although the machine's clock does not fit the newest events, executions and reviews",
     )
     flags = parser.parse_args(arguments)
     settings = load_settings()

@@ -21,7 +21,9 @@ def main(arguments: Sequence[str]) -> int:
         "on PATH) and Python 3.10 (looked for on PATH and among pyenv's, else downloaded by uv). It takes some "
         "minutes, and 4 GB of disk.",
     )
-    parser.add_argument("folder", nargs="?", type=Path, help="default: where the setting tfx_python is")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="folder of the environment (default: that of the setting tfx_python)"
+    )
     flags = parser.parse_args(arguments)
     settings = load_settings()
     folder = (flags.folder or settings.tfx_python.parents[1]).expanduser().absolute()

@@ -11,7 +11,7 @@ FORMAT = 1
 
 
 class GpuUse(str, Enum):
-    """What a node is told of GPUs."""
+    """How a node uses GPUs."""
 
     NONE = "none"
     """It does not ask for one."""

@@ -24,8 +24,10 @@ _BOOLEANS: Mapping[str, bool] = {"True": True, "False": False}
 def retention_parameters() -> dict[str, Param]:
     """Return the fields of the trigger form."""
     text = "List what would be removed, and remove nothing. Scheduled runs always remove it."
-    share = "The largest share of each kind that may go in this run; empty: the setting keep_max_removed_share. 1: all."
-    clock = "Go on where the machine's clock does not fit what was written last."
+    share = (
+        "The largest share of each kind that this run may remove. Empty: the setting keep_max_removed_share. 1: all."
+    )
+    clock = "Go on although the machine's clock does not fit the newest events, executions and reviews."
     return {
         "dry_run": Param(default=True, type="boolean", title="Dry run", description=text),
         "max_removed_share": Param(

@@ -33,7 +33,7 @@ class GpuSettings(SettingsGroup):
     """Whether they fail where TensorFlow sees no GPU; else they run on the CPU then, and their log says so."""
 
     def use_of(self, node: NodePlan) -> GpuUse:
-        """Return what a node is told."""
+        """Return how a node uses GPUs."""
         if not (node.id in self.gpu_nodes if self.gpu_nodes else node.short_type in GPU_TYPES):
             return GpuUse.NONE
         return GpuUse.REQUIRED if self.require_gpu else GpuUse.WANTED

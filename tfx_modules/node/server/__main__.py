@@ -21,7 +21,10 @@ _logger = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tfx_modules.node.server", description="Run nodes in forks.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tfx_modules.node.server",
+        description="Run the node server, which forks a process for each node.",
+    )
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to listen on, in a folder of its own")
     flags = parser.parse_args(arguments)
     logs.configure()

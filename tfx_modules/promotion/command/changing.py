@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
         f"those of the setting model_servers ({SERVERS})",
     )
     for name in ("--dag-id", "--run-id"):
-        parser.add_argument(name, default="", help="(for operators) names the asking run, which rolls back only once")
+        parser.add_argument(name, default="", help="(for operators) the run that asks, which rolls back only once")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each server (60)")
     _say_who_and_why(parser)
     parser.set_defaults(run=roll_back)

@@ -51,9 +51,9 @@ def parse(arguments: Sequence[str]) -> Given:
     # What the commands that ask about no texts have instead of flags.
     parser.set_defaults(texts=(), file=None, column="text", batch_size=32, signature_name="", input_name="text")
     commands = parser.add_subparsers(dest="command", required=True, metavar="{predict,status,metadata}")
-    _add_predict(commands.add_parser("predict", help="ask about texts", allow_abbrev=False))
-    _add_common(commands.add_parser("status", help="versions and their states", allow_abbrev=False))
-    _add_common(commands.add_parser("metadata", help="signatures", allow_abbrev=False))
+    _add_predict(commands.add_parser("predict", help="classify texts", allow_abbrev=False))
+    _add_common(commands.add_parser("status", help="show the versions and their states", allow_abbrev=False))
+    _add_common(commands.add_parser("metadata", help="show the signatures", allow_abbrev=False))
     found = parser.parse_args(arguments)
     try:
         return _given(found)
@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str]) -> Given:
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("texts", nargs="*", metavar="TEXT")
-    parser.add_argument("--file", type=Path, help="ask about a file's texts: .txt, .csv or .jsonl")
+    parser.add_argument("--file", type=Path, help="classify the texts of a file: .txt, .csv or .jsonl")
     parser.add_argument("--column", default="text", help="CSV column, or JSON key, that holds the text (text)")
     parser.add_argument("--batch_size", type=_positive, default=32, metavar="N", help="texts in a request (32)")
     parser.add_argument("--signature_name", default="", help="signature (serving_default)")
@@ -83,7 +83,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cert_file", type=Path, help="with --tls: this client's certificate")
     parser.add_argument("--key_file", type=Path, help="with --tls: its key")
     parser.add_argument("--api_key_env", metavar="NAME", help="environment variable that holds the API key")
-    parser.add_argument("--timeout_seconds", type=_seconds, default=60.0, metavar="S", help="for each try (60)")
+    parser.add_argument(
+        "--timeout_seconds", type=_seconds, default=60.0, metavar="S", help="time limit of each try (60)"
+    )
     parser.add_argument("--retries", type=int, default=3, metavar="N", help="tries after the first (3)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
