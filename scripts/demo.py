@@ -120,11 +120,11 @@ def ask_both(stack: Stack, progress: ProgressReporter, environ: Mapping[str, str
     Raises:
         RunFailedError: No answer, or a wrong one to an obvious review.
     """
-    edges = {
+    frontends = {
         "REST": (("--rest", f"{LOOPBACK}:{stack.ports.rest}"), REST_QUESTIONS),
         "gRPC": (("--grpc", f"{LOOPBACK}:{stack.ports.grpc}"), GRPC_QUESTIONS),
     }
-    for name, (server, questions) in edges.items():
+    for name, (server, questions) in frontends.items():
         for line in ask(stack.paths, server, questions, environ):
             progress.say(f"  {name}  {line}")
 

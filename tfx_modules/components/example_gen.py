@@ -144,9 +144,9 @@ class ReadReviews(beam.DoFn):  # type: ignore[misc]
         self, part: FilePart
     ) -> Iterator[tf.train.Example | beam.pvalue.TaggedOutput[Literal["left_out"], int]]:
         """Read one part."""
-        sieve = HoldoutFilter(self._held_out)
-        yield from to_examples(sieve(rows_of(part)), self._measurer)
-        yield beam.pvalue.TaggedOutput(_LEFT_OUT, sieve.left_out)
+        holdout_filter = HoldoutFilter(self._held_out)
+        yield from to_examples(holdout_filter(rows_of(part)), self._measurer)
+        yield beam.pvalue.TaggedOutput(_LEFT_OUT, holdout_filter.left_out)
 
 
 def serialised(example: tf.train.Example) -> bytes:

@@ -108,11 +108,11 @@ texts = st.text(min_size=1, max_size=40)
 
 @given(st.lists(texts, max_size=20), st.lists(texts, max_size=10))
 def test_every_row_that_is_not_in_the_holdout_passes_in_order(reviews: list[str], held_out: list[str]) -> None:
-    sieve = HoldoutFilter(holdout.keys(held_out))
+    holdout_filter = HoldoutFilter(holdout.keys(held_out))
     rows: list[Any] = [{"id": str(n), "review": review} for n, review in enumerate(reviews)]
-    passed = list(sieve(rows))
+    passed = list(holdout_filter(rows))
     assert [row for row in rows if row["review"] not in held_out and row in passed] == passed
-    assert len(passed) + sieve.left_out == len(rows)
+    assert len(passed) + holdout_filter.left_out == len(rows)
 
 
 @given(st.lists(texts.filter(str.split), min_size=1, max_size=5), st.sampled_from([" ", "\n", " \t "]))
