@@ -148,7 +148,9 @@ class ModelServer:
                 await poll()
             except OSError as error:  # no fault of the disk, or lack of descriptors, ends the server
                 if self._troubles.is_new(poll, str(error), place="poll"):
-                    _logger.warning("a poll failed: %s; what is served stays, and the next poll tries again", error)
+                    _logger.warning(
+                        "a poll failed: %s; the available versions stay, and the next poll tries again", error
+                    )
             else:
                 self._troubles.over(poll)
         await self._stop_requested.wait()
@@ -158,14 +160,16 @@ class ModelServer:
 
     async def _stop(self) -> None:
         seconds = self._settings.drain_seconds
-        _logger.info("stopping; requests in progress have %.0f s", seconds)
+        _logger.info("the server is stopping; requests under way have %.0f s", seconds)
         drained, _, _ = await asyncio.gather(
             self._data_plane.drain(seconds), self._rest.stop(seconds), self._grpc.stop(seconds)
         )
         self._data_plane.close()
         self._observation.stop()
         self._loader.shutdown(wait=False, cancel_futures=True)
-        _logger.info("stopped" if drained else "stopped; some requests were not finished in time")
+        _logger.info(
+            "the server has stopped" if drained else "the server has stopped; some requests were not finished in time"
+        )
 
 
 def _tell_ready(line: str) -> None:

@@ -73,7 +73,7 @@ def _replay(model: ServedModel, log: prediction_log_pb2.PredictionLog) -> None:
     elif kind == "session_run_log":
         raise InvalidRequestError(f"Unsupported log_type for warmup: {kind}; allowed: {', '.join(_REPLAYS)}")
     else:  # TensorFlow Serving skips these, too
-        _logger.warning("a warm-up record with %s is skipped", kind or "no request")
+        _logger.warning("skipping a warm-up record with %s", kind or "no request")
 
 
 def _predict(model: ServedModel, request: predict_pb2.PredictRequest) -> None:

@@ -134,7 +134,7 @@ class ConfigFile:
             return
         missing = await self._manager.apply(config)
         if missing:
-            _logger.warning("models without an available version: %s", ", ".join(missing))
+            _logger.warning("no version is available of the models %s", ", ".join(missing))
 
     async def poll(self) -> None:
         """Do the same, but leave what is served in place when the file is wrong, and log why, once."""
@@ -143,7 +143,7 @@ class ConfigFile:
         except RequestError as error:
             place = CONFIG_FILE if isinstance(error.__cause__, OSError) else ""
             if self._troubles.is_new(self._path, str(error), place=place):
-                _logger.warning("the model config is not changed: %s", error)
+                _logger.warning("the model config is not changed, and the next poll tries again: %s", error)
             return
         self._troubles.over(self._path)
 

@@ -75,7 +75,7 @@ class ModelManager:
             check_labels(self._registry, config.models, allow_unavailable=self._allow)
             before, self.config = self._watchers, config
             self._watchers = {model.name: self._watch(model) for model in config.models}
-            _logger.info("models: %s", ", ".join(self._watchers) or "none")
+            _logger.info("the config has the models %s", ", ".join(self._watchers) or "(none)")
             for model in config.models:
                 self._registry.set_labels(model.name, model.labels)
             for name in before.keys() - self._watchers.keys():

@@ -96,7 +96,7 @@ class ModelWatcher:
             found = await self._in_loader(find_versions, self.config.base_path)
         except OSError as error:
             if self._troubles.is_new(BASE_PATH, str(error), place=BASE_PATH):
-                _logger.warning("model %s: cannot read the base path: %s; it is polled again", self.name, error)
+                _logger.warning("model %s: cannot read the base path: %s; the next poll tries again", self.name, error)
             return None
         self._troubles.over(BASE_PATH)
         for folder in found:
@@ -116,7 +116,9 @@ class ModelWatcher:
     def _tell_of_missing(self, found: Sequence[VersionFolder]) -> None:
         missing = (self.config.policy.only or frozenset()) - {folder.version for folder in found}
         if missing and missing != self._missing:
-            _logger.warning("model %s: versions of the config are missing: %s", self.name, sorted(missing))
+            _logger.warning(
+                "model %s: the config asks for versions that are not on disk: %s", self.name, sorted(missing)
+            )
         self._missing = missing
 
     async def _choose(self, allowed: Sequence[VersionFolder]) -> list[int]:

@@ -210,6 +210,6 @@ def test_a_pinned_version_that_is_not_there_is_told_of_once(
     publish(tmp_path, 1)
     watched.follow(specific(1, 7))
     assert watched.poll() == watched.poll() == [1]
-    assert [record.message for record in caplog.records if "are missing" in record.message] == [
-        "model reviews: versions of the config are missing: [7]"
+    assert [record.message for record in caplog.records if "not on disk" in record.message] == [
+        "model reviews: the config asks for versions that are not on disk: [7]"
     ]
