@@ -100,11 +100,11 @@ def wait_for_model(stack: Stack, run_id: str, progress: ProgressReporter) -> Non
     reason = last_lines(log_path(stack.paths.logs / "tasks", dag_id, run_id, pusher), 1)
     if version is None:
         raise RunFailedError(
-            f"The run succeeded, but the Pusher did not publish its model (Pusher: {pusher.state}):\n{reason}"
+            f"The run succeeded, but the Pusher did not promote its model (Pusher: {pusher.state}):\n{reason}"
         )
     if pusher.state == "skipped":
         progress.say(
-            f"This run's model was not published; the champion, version {version}, answers. The Pusher's log:\n{reason}"
+            f"This run's model was not promoted; the champion, version {version}, answers. The Pusher's log:\n{reason}"
         )
 
     def missing() -> str:

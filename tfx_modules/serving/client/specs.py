@@ -1,4 +1,4 @@
-"""The client's settings and results. Needs only the standard library."""
+"""Defines the client's server, model, versions and predictions. Needs only the standard library."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The command line of the server, and the configuration files that flags name. Imports no TensorFlow.
+"""The command line of the server, and the config files that flags name. Imports no TensorFlow.
 
 Layers, each knowing only those below it::
 
