@@ -27,9 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code: 0, or 1 where something could not be listed or removed; 2 for a wrong command line.
     """
-    flags = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        print(_run(flags))
+        print(_run(options))
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 1
@@ -43,17 +43,17 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run(flags: argparse.Namespace) -> str:
+def _run(options: argparse.Namespace) -> str:
     rules, places = read_request(sys.stdin.read())
     now = dt.datetime.now(dt.timezone.utc)
-    if flags.action == ADOPT:
-        return adopted_table(Retention(rules, places, now).adopt(dry_run=flags.dry_run), dry_run=flags.dry_run)
-    if flags.max_removed_share is not None:
-        rules = replace(rules, keep_max_removed_share=flags.max_removed_share)
-    retained = retain(rules, places, dry_run=flags.dry_run, now=now, trust_clock=flags.trust_clock)
-    if flags.json:
-        return report_json(retained, dry_run=flags.dry_run)
-    return table(retained.items, dry_run=flags.dry_run, objections=retained.objections)
+    if options.action == ADOPT:
+        return adopted_table(Retention(rules, places, now).adopt(dry_run=options.dry_run), dry_run=options.dry_run)
+    if options.max_removed_share is not None:
+        rules = replace(rules, keep_max_removed_share=options.max_removed_share)
+    retained = retain(rules, places, dry_run=options.dry_run, now=now, trust_clock=options.trust_clock)
+    if options.json:
+        return report_json(retained, dry_run=options.dry_run)
+    return table(retained.items, dry_run=options.dry_run, objections=retained.objections)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "action",
         nargs="?",
         choices=[ADOPT],
-        help="give the ledger's environment id to metadata store and folders, whatever they have; remove nothing",
+        help="remove nothing; give the ledger's environment id to metadata store and folders, whatever they have",
     )
     parser.add_argument("--dry-run", action="store_true", help="list what would be done, and change nothing")
     parser.add_argument(

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_bert_service.exceptions import FeedError, MissingDayError
-from airflow_bert_service.feeds.own_feed import DatedFeed, feed_errors
+from airflow_bert_service.feeds.own_feed import DatedFeed, reading
 from airflow_bert_service.feeds.readers.row_files import read_csv_rows, read_json_rows
 from airflow_bert_service.feeds.readers.rows import RawRow
 
@@ -50,7 +50,7 @@ class PartitionedFeed(DatedFeed):
             FeedError: The store or a file cannot be read, or a file's ending is not known.
         """
         place = self.pattern.format(date=day)
-        with feed_errors(place, ADVICE):
+        with reading(place, ADVICE):
             files = self._files(place)
             if not files:
                 raise MissingDayError(

@@ -43,7 +43,7 @@ class DatedFeed(Feed):
 
 
 @contextmanager
-def feed_errors(what: str, advice: str) -> Iterator[None]:
+def reading(what: str, advice: str) -> Iterator[None]:
     """Turn any error of a library into a FeedError that names the source.
 
     Args:

@@ -196,7 +196,7 @@ class Settings(SettingsGroup):
 
 
 def load_settings() -> Settings:
-    """Read the section ``[bert_service]`` of ``airflow.cfg``.
+    """Read Airflow's configuration.
 
     Returns:
         The settings, with the environment's overrides.
