@@ -1,9 +1,9 @@
 """What the node command is asked to do."""
 
+import dataclasses
 import enum
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class GpuUse(str, enum.Enum):
     """It fails where TensorFlow sees none."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class NodeRequest:
     """One run of one node. All paths are absolute."""
 
@@ -38,9 +38,9 @@ class NodeRequest:
     """TFX's pipeline run id; nodes of a run find each other's outputs by it."""
     pipeline_root: Path
     """Folder that artifacts go under."""
-    metadata: str = field(repr=False)  # may hold a password
+    metadata: str = dataclasses.field(repr=False)  # may hold a password
     """Address of the ML Metadata store, see ``connection``."""
-    ledger: str = field(repr=False)  # likewise
+    ledger: str = dataclasses.field(repr=False)  # likewise
     """Address of the ledger of promotions, see ``promotion.ledger``."""
     parameters: Mapping[str, ParameterValue]
     """Values of runtime parameters by name, as text or as what they are."""
@@ -52,8 +52,7 @@ class NodeRequest:
     """Where the outcome is written."""
 
 
-_TYPES = {declared.name: declared.type for declared in fields(NodeRequest)}
-_FIELDS = frozenset({"format", *_TYPES})
+_FIELDS = frozenset({"format", *(field.name for field in dataclasses.fields(NodeRequest))})
 
 
 def read_request(path: Path) -> NodeRequest:
@@ -91,7 +90,9 @@ def parse_request(fields: object) -> NodeRequest:
             f"request has missing or unknown fields: {odd}; allowed: {', '.join(sorted(_FIELDS))}. Send exactly these."
         )
         raise NodeError(msg)
-    return NodeRequest(**{name: _READ[kind](fields, name) for name, kind in _TYPES.items()})
+    return NodeRequest(
+        **{field.name: _READ[field.type](fields, field.name) for field in dataclasses.fields(NodeRequest)}
+    )
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
