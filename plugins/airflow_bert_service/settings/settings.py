@@ -100,8 +100,8 @@ class Settings(SettingsGroup):
     """What a row must be to be used, and how many may be otherwise: the keys ``labels`` and ``max_bad_share``.
     ``docs/reference/rejected-rows.md`` tells what happens to the others."""
     holdout: Path | None = None
-    """CSV file (the feed's columns and labels, or ``review``, ``sentiment``) of reviews that are never trained on, and that candidates are judged
-    by (``docs/explanation/promotion.md``); its name without ending names it. Empty: the feed's own, which ``files``,
+    """CSV file (the feed's columns, or ``review``, ``sentiment``) of reviews that are never trained on, and that
+    candidates are judged by (``docs/explanation/promotion.md``); its name without ending names it. Empty: the feed's own, which ``files``,
     ``sql`` and ``http`` do not have."""
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     """How much is kept of what runs leave behind: the keys ``keep_*``. 0 keeps all.
