@@ -67,7 +67,9 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
     import tensorflow as tf
 
     from tfx_modules.data import tokenizer
-    from tfx_modules.model import batches, bert_classifier, encoder
+    from tfx_modules.model import batches, bert_classifier
+    from tfx_modules.model.encoder.backbone import load_backbone
+    from tfx_modules.model.encoder.files import vocab_path
     from tfx_modules.settings.settings import load_settings
 
     settings = load_settings(SETTINGS)
@@ -77,7 +79,7 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
     shape = batches.BatchShape(training.batch_size, max_tokens, training.length_buckets, training.seed)
 
     def encoded(split: Split) -> tf.Tensor:
-        vocab = encoder.vocab_path(parts)
+        vocab = vocab_path(parts)
         ids = tokenizer.encode(
             tf.constant(split.texts),
             vocab,
@@ -90,7 +92,7 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
     rows = tf.data.Dataset.from_tensor_slices((encoded(train), tf.cast(train.labels, tf.float32)))
     examples = rows.map(lambda row, label: (row[: tf.math.count_nonzero(row, dtype=tf.int32)], label))
     steps = batches.steps_per_epoch(len(train.texts), shape)
-    classifier = bert_classifier.build_classifier(encoder.load_backbone(parts), training.dropout)
+    classifier = bert_classifier.build_classifier(load_backbone(parts), training.dropout)
     bert_classifier.compile_classifier(
         classifier, bert_classifier.default_hyperparameters(training), training, steps * epochs
     )

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from tfx_modules.common import database_url
 from tfx_modules.exceptions import PipelineError
-from tfx_modules.model import encoder_files
+from tfx_modules.model.encoder import files as encoder_files
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.settings.settings import EncoderSettings, load_settings
 

@@ -17,7 +17,8 @@ from tensorflow_transform import beam as tft_beam
 from tfx_modules.beam.runner import pipeline_of
 from tfx_modules.data import features
 from tfx_modules.model import bert_classifier, export
-from tfx_modules.model.encoder import load_backbone, resolve
+from tfx_modules.model.encoder.backbone import load_backbone
+from tfx_modules.model.encoder.files import resolve
 from tfx_modules.model.preprocessing import preprocessing_fn
 from tfx_modules.settings.settings import EncoderSettings, Precision
 

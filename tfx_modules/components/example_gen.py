@@ -30,7 +30,7 @@ from tfx_modules.components.csv_parts import FilePart, FindParts, rows_of
 from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
 from tfx_modules.data import features, holdout
 from tfx_modules.data.text_statistics import Measurer, Measures
-from tfx_modules.model.encoder import vocab_path
+from tfx_modules.model.encoder.files import vocab_path
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings
 

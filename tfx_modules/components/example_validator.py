@@ -77,6 +77,7 @@ def judge(
     found = anomalies.read(splits)
     if data_date not in days:
         found.append(verdict.Anomaly(verdict.NO_DATA, "", f"no reviews of {data_date}, the newest day of the window"))
+    found += verdict.rare_classes(profile.add(days.values()), settings)
     made = [comparison.drift(days, data_date, settings), comparison.skew(days, champion.days, settings)]
     comparisons = [item for item in made if item]
     return page.Report(data_date, days, champion, comparisons, verdict.judge(found, comparisons, settings))

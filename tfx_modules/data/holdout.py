@@ -106,6 +106,11 @@ def _rows(holdout: Holdout, content: bytes) -> Iterator[tuple[str, bool]]:
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         columns = lines.fieldnames or ()
+        if twice := [name for name in (features.REVIEW, features.SENTIMENT) if list(columns).count(name) > 1]:
+            raise HoldoutError(
+                f"holdout {holdout.path} has the columns {', '.join(columns)}; allowed: {' and '.join(twice)} once. "
+                "Correct its first line."
+            )
         if not {features.REVIEW, features.SENTIMENT} <= set(columns):
             raise HoldoutError(
                 f"holdout {holdout.path} has the columns {', '.join(columns) or 'of no header'}; needed: "

@@ -1,7 +1,8 @@
 """Makes TFMA's EvalConfig: which metrics on which slices, and when the Evaluator blesses.
 
-It blesses by the floor alone, and measures the champion beside the candidate for people to see. Whether the candidate
-may replace the champion is decided by the promotion gate (``promotion_gate.py``): TFMA has no significance test.
+It blesses a model whose accuracy reaches the floor and whose AUC is above 0.5. It measures the champion beside the
+candidate for people to see. Whether the candidate may replace the champion is decided by the promotion gate
+(``promotion_gate.py``): TFMA has no significance test.
 """
 
 import tensorflow_model_analysis as tfma
@@ -14,7 +15,10 @@ from tfx_modules.settings.settings import GateSettings
 ACCURACY = "BinaryAccuracy"
 _EPSILON = 1e-9
 """TFMA asks for more than the bound; equal is good enough here."""
-_METRICS = ("AUC", "Precision", "Recall", "F1Score", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount")
+AUC = "AUC"
+_CHANCE = 0.5
+"""AUC of scores that say nothing; TFMA gives 0 where all examples have the same label."""
+_METRICS = ("Precision", "Recall", "F1Score", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount")
 _SLICES = ((), (features.LABEL,), (features.LENGTH,), (features.QUESTION,))
 
 
@@ -32,15 +36,21 @@ def eval_config(gate: GateSettings) -> tfma.EvalConfig:
         model_specs=[tfma.ModelSpec(**spec)],
         slicing_specs=[tfma.SlicingSpec(feature_keys=keys) for keys in _SLICES],
         metrics_specs=[
-            tfma.MetricsSpec(metrics=[_gated_accuracy(gate), *(tfma.MetricConfig(class_name=m) for m in _METRICS)])
+            tfma.MetricsSpec(
+                metrics=[
+                    _gated(ACCURACY, gate.accuracy_floor - _EPSILON),
+                    _gated(AUC, _CHANCE),
+                    *(tfma.MetricConfig(class_name=name) for name in _METRICS),
+                ]
+            )
         ],
     )
 
 
-def _gated_accuracy(gate: GateSettings) -> tfma.MetricConfig:
-    floor = tfma.GenericValueThreshold(lower_bound=wrappers_pb2.DoubleValue(value=gate.accuracy_floor - _EPSILON))
+def _gated(metric: str, bound: float) -> tfma.MetricConfig:
+    above = tfma.GenericValueThreshold(lower_bound=wrappers_pb2.DoubleValue(value=bound))
     # For all examples together only: a threshold set on the metric itself holds for every slice, down to the smallest.
     overall = tfma.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()], threshold=tfma.MetricThreshold(value_threshold=floor)
+        slicing_specs=[tfma.SlicingSpec()], threshold=tfma.MetricThreshold(value_threshold=above)
     )
-    return tfma.MetricConfig(class_name=ACCURACY, per_slice_thresholds=[overall])
+    return tfma.MetricConfig(class_name=metric, per_slice_thresholds=[overall])

@@ -10,19 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tfx_modules.data import holdout
 from tfx_modules.data.review_set import ReviewSet
-from tfx_modules.evaluation import scoring
+from tfx_modules.evaluation import floors, scoring
 from tfx_modules.evaluation.mcnemar import Difference, ModelComparison, Scores, apart, compare
 from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, GateResult, Judge
 from tfx_modules.settings.settings import GateSettings, Promote
-
-_EPSILON = 1e-9
-"""An accuracy equal to the floor is good enough."""
 
 _logger = logging.getLogger(__name__)
 
@@ -93,7 +88,7 @@ class _CandidateGate:
     def __call__(self, champion: Champion | None) -> GateResult:
         """Compare the candidate with a champion, or with the floors alone where there is none."""
         scored = list(zip(self._sets, self._scores, strict=True))
-        low = [line for reviews, found in scored for line in self._low(reviews, found)]
+        low = [line for reviews, found in scored for line in floors.broken_floors(reviews, found, self._gate)]
         metrics = [_measured(reviews, found) for reviews, found in scored]
         if champion is None:
             return GateResult(not low, "; ".join(low) or self._alone(), {"sets": metrics})
@@ -126,23 +121,16 @@ class _CandidateGate:
         accuracies = ", ".join(f"{found.accuracy:.3f} on {found.reviews}" for found in self._scores)
         return f"accuracy {accuracies}, judged by the floors alone"
 
-    def _low(self, reviews: ReviewSet, found: Scores) -> Iterator[str]:
-        """Yield a line for each floor that the accuracy is below."""
-        if found.accuracy < self._gate.accuracy_floor - _EPSILON:
-            yield _below(found.accuracy, self._gate.accuracy_floor, f"the floor, on {reviews.name}")
-        for name, (count, accuracy) in _by_slice(reviews, found).items():
-            if count >= self._gate.slice_minimum and accuracy < self._gate.slice_floor - _EPSILON:
-                place = f"the floor of slices, on {reviews.name} where {name} ({count} reviews)"
-                yield _below(accuracy, self._gate.slice_floor, place)
-
 
 def _measured(reviews: ReviewSet, found: Scores) -> dict[str, Any]:
+    area = floors.auc(found)
     return {
         "name": reviews.name,
         "sha256": reviews.sha256,
         "n": len(reviews.texts),
         "accuracy": found.accuracy,
-        "slices": {name: {"n": n, "accuracy": value} for name, (n, value) in _by_slice(reviews, found).items()},
+        "auc": area.value if area else None,
+        "slices": {name: {"n": n, "accuracy": value} for name, (n, value) in floors.by_slice(reviews, found).items()},
     }
 
 
@@ -162,11 +150,6 @@ def _score(folder: Path, sets: Sequence[ReviewSet], who: str) -> list[Scores]:
     return found
 
 
-def _by_slice(reviews: ReviewSet, found: Scores) -> dict[str, tuple[int, float]]:
-    """Return number of reviews and accuracy by slice."""
-    return {name: (int(np.sum(rows)), float(np.mean(found.right[rows]))) for name, rows in reviews.slices().items()}
-
-
 def _numbers(made: ModelComparison, level: float) -> dict[str, Any]:
     return {
         "champion_accuracy": made.champion_accuracy,
@@ -177,10 +160,6 @@ def _numbers(made: ModelComparison, level: float) -> dict[str, Any]:
         "p": made.p,
         "verdict": made.difference(level).value,
     }
-
-
-def _below(accuracy: float, floor: float, what: str) -> str:
-    return "accuracy {} < {}, {}".format(*apart(accuracy, floor), what)
 
 
 def _objections(model: Path, gate: GateSettings, seconds: float | None) -> Iterator[str]:

@@ -8,5 +8,5 @@ Layers, each knowing only those below it::
     preprocessing.py         the Transform component's preprocessing_fn
     batches.py               batches of transformed examples
     bert_classifier.py       encoder, dropout and one logit
-    encoder.py               the pretrained encoder
+    encoder/                 the pretrained encoder
 """

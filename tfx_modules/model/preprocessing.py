@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfx_modules.data import features, tokenizer
-from tfx_modules.model.encoder import vocab_path
+from tfx_modules.model.encoder.files import vocab_path
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings
 

@@ -15,7 +15,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_modules.data import holdout
 from tfx_modules.exceptions import GateError
 from tfx_modules.model import batches, bert_classifier, export, precision
-from tfx_modules.model.encoder import load_backbone
+from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings
 

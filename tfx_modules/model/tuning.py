@@ -7,7 +7,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.v1.components import TunerFnResult
 
 from tfx_modules.model import batches, bert_classifier, training
-from tfx_modules.model.encoder import load_backbone
+from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, TrainingSettings, TuningSettings
 

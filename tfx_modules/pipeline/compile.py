@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from google.protobuf import json_format
@@ -16,6 +17,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_modules.common.files import write_atomically
 from tfx_modules.exceptions import PipelineError
+from tfx_modules.model.encoder import checkpoint
 from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.pipeline import create_pipeline
 from tfx_modules.pipeline.sources import Sources
@@ -29,9 +31,12 @@ def compile_pipeline(settings: Path) -> pipeline_pb2.Pipeline:
 
     Raises:
         SettingsError: the settings cannot be used.
+        EncoderError: the encoder cannot be used.
         CodeVersionError: what code a node runs cannot be found out.
     """
-    return with_code_versions(Compiler().compile(create_pipeline(load_settings(settings))), Sources())
+    config = load_settings(settings)
+    config = replace(config, encoder=checkpoint.check(config.encoder))
+    return with_code_versions(Compiler().compile(create_pipeline(config)), Sources())
 
 
 def to_json(ir: pipeline_pb2.Pipeline) -> str:

@@ -142,7 +142,8 @@ def _tuner(settings: PipelineSettings, data: _Data, previous: types.BaseChannel)
         tuner_fn=_TUNER_FN,
         custom_config={
             "encoder": asdict(settings.encoder),
-            "training": asdict(settings.training),
+            # Trials have steps, no epochs; a setting that changes nothing must not search anew.
+            "training": {name: value for name, value in asdict(settings.training).items() if name != "epochs"},
             "tuning": asdict(settings.tuning),
         },
     )

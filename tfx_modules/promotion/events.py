@@ -70,6 +70,10 @@ class Draft:
     final: bool = False
     """Whether this is the one verdict of its run; the ledger takes no second one."""
 
+    def __post_init__(self) -> None:
+        """Spell out NUL, which PostgreSQL refuses: a reason quotes what was found in the data."""
+        object.__setattr__(self, "reason", self.reason.replace("\0", "\\x00"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event(Draft):

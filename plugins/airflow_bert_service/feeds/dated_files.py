@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gzip
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ ADVICE = (
     "Check [bert_service] files_pattern and files_conn_id, and that the provider package of the store is installed "
     "(apache-airflow-providers-amazon[s3fs] for s3://)."
 )
+_logger = logging.getLogger(__name__)
 _READERS: Mapping[str, Callable[..., Iterator[RawRow]]] = {
     ".csv": read_csv_rows,
     ".jsonl": read_json_rows,
@@ -78,6 +80,10 @@ class PartitionedFeed(DatedFeed):
         store.invalidate_cache()  # or a file that came in since the last look stays unseen
         found = cast("dict[str, dict[str, Any]]", store.glob(root.path, detail=True))
         names = sorted(name for name, facts in found.items() if facts["type"] == "file")
+        hidden = [name for name in names if _is_hidden(name, place)]
+        if hidden:
+            _logger.warning("%s: hidden files are left out: %s", place, ", ".join(hidden))
+            names = [name for name in names if name not in hidden]
         return [ObjectStoragePath(store.unstrip_protocol(name), conn_id=self.conn_id or None) for name in names]
 
     def _rows(self, file: "ObjectStoragePath", read: Callable[..., Iterator[RawRow]], start: int) -> Iterator[RawRow]:
@@ -85,6 +91,12 @@ class PartitionedFeed(DatedFeed):
             stored = stack.enter_context(cast("Any", file).open("rb"))
             handle = stack.enter_context(gzip.GzipFile(fileobj=stored)) if str(file).endswith(".gz") else stored
             yield from read(handle, self.columns, where=str(file), start=start)
+
+
+def _is_hidden(name: str, pattern: str) -> bool:
+    """Tell whether a wildcard has found a hidden file, like macOS's ``._reviews.csv``, whose name nobody asked for."""
+    asked = PurePosixPath(pattern).name
+    return PurePosixPath(name).name.startswith(".") and not asked.startswith(".")
 
 
 def _reader(name: str) -> Callable[..., Iterator[RawRow]]:

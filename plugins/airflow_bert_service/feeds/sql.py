@@ -1,7 +1,8 @@
 """Defines the feed ``sql``: a query of a database."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -44,9 +45,11 @@ class SqlFeed(DatedFeed):
         with reading(f"{self.conn_id}, the query of {day}", ADVICE):
             hook = self._hook()
             query, values = bind(self.query, day, placeholder=hook.placeholder)
-            with closing(hook.get_conn()) as connection, closing(_cursor(hook, connection)) as cursor:
-                cursor.execute(query, values)
-                yield from self._rows(cursor)
+            with closing(hook.get_conn()) as connection:
+                decode = _text_decoder(connection)
+                with closing(_cursor(hook, connection)) as cursor:
+                    cursor.execute(query, values)
+                    yield from self._rows(cursor, decode)
 
     def _hook(self) -> "DbApiHook":
         # Imported here: the DAG file makes a feed at every parse, and reads none.
@@ -62,7 +65,7 @@ class SqlFeed(DatedFeed):
             )
         return hook
 
-    def _rows(self, cursor: Any) -> Iterator[RawRow]:
+    def _rows(self, cursor: Any, decode: Callable[[object], object]) -> Iterator[RawRow]:
         number = 0
         names: tuple[str, ...] = ()
         while batch := cursor.fetchmany(BATCH):
@@ -70,11 +73,17 @@ class SqlFeed(DatedFeed):
             for row in batch:
                 number += 1
                 # A connection can ask for rows as mappings.
-                values = row if isinstance(row, Mapping) else dict(zip(names, row, strict=True))
+                values = row.values() if isinstance(row, Mapping) else row
+                values = dict(zip(names, map(decode, values), strict=True))
                 yield row_from(values, self.columns, number=number, where=f"{self.conn_id}, row {number}")
 
     def _names(self, description: Sequence[Sequence[Any]]) -> tuple[str, ...]:
         names = tuple(str(column[0]) for column in description)
+        if twice := [name for name in self.columns.names if names.count(name) > 1]:
+            raise FeedError(
+                f"{self.conn_id}: the query has the columns {', '.join(twice)} twice or more, as joins with "
+                "SELECT * have; allowed: each once. Name them in [bert_service] sql_query (SELECT r.id ...)."
+            )
         if missing := [name for name in self.columns.names if name not in names]:
             raise FeedError(
                 f"{self.conn_id}: the query's columns are {', '.join(names)}; missing: {', '.join(missing)}. Name them "
@@ -82,6 +91,24 @@ class SqlFeed(DatedFeed):
                 "sentiment_column."
             )
         return names
+
+
+def _text_decoder(connection: Any) -> Callable[[object], object]:
+    """Have a connection hand out texts that are no UTF-8, too; return what is done to each value.
+
+    Bytes that are no UTF-8 become surrogates, so that their rows are rejected one by one. SQLite keeps any bytes in a
+    text, and so does a PostgreSQL database with the encoding SQL_ASCII; their drivers fail at the first such row.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    elif getattr(connection, "get_parameter_status", lambda _: "")("server_encoding") == "SQL_ASCII":
+        connection.set_client_encoding("LATIN1")  # a character for each byte, which no conversion changes
+        return _from_latin_1
+    return lambda value: value
+
+
+def _from_latin_1(value: object) -> object:
+    return value.encode("latin-1").decode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def _cursor(hook: "DbApiHook", connection: Any) -> Any:

@@ -1,8 +1,8 @@
 """Finds the holdout: reviews that are never trained on, and that candidate and champion are compared on.
 
 A holdout is a CSV file with the columns ``review`` and ``sentiment`` (``negative``, ``positive``), named with its
-version. Whether it is one is for the node to say that reads it first; here it is found, and its digest taken, so that
-all of the run's nodes read the same bytes.
+version. Here it is found, one of the user's own brought into that form, and its digest taken, so that all of the run's
+nodes read the same bytes.
 """
 
 import json
@@ -14,6 +14,7 @@ from airflow_bert_service.exceptions import HoldoutError
 from airflow_bert_service.feeds import imdb_holdout
 from airflow_bert_service.feeds.download.archive import local_archive
 from airflow_bert_service.files import sha256
+from airflow_bert_service.ingestion.own_holdout import normalised
 from airflow_bert_service.settings.settings import FeedName, Settings
 
 
@@ -41,11 +42,11 @@ def find_holdout(settings: Settings) -> Holdout | None:
         The holdout; None when the setting is empty and the feed has none.
 
     Raises:
-        HoldoutError: The holdout is missing, or has changed.
+        HoldoutError: The holdout is missing, has changed, or has a row that is no labelled review.
         FeedError: The archive that it is made of cannot be read.
     """
     if settings.holdout:
-        return _holdout(settings.holdout.stem, settings.holdout)
+        return _holdout(settings.holdout.stem, normalised(settings.holdout, settings))
     find = _OWN.get(settings.feed)
     return find(settings) if find else None
 

@@ -41,9 +41,13 @@ def check_share(
 def _message(summary: WriteSummary, max_bad_share: float, day: dt.date, source: str, kept: Path) -> str:
     bad, share = sum(summary.rejected.values()), f"{summary.bad_share:.4g}"
     reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
+    labels = ", ".join(f"{label!r} ({count} rows)" for label, count in summary.unknown_labels)
+    unknown = (
+        f" Unknown labels, the most frequent: {labels}; [bert_service] labels says which are known." if labels else ""
+    )
     first = "; ".join(f"row {row.number}: {row.reason.value} ({row.where})" for row in summary.first_rejected)
     return (
         f"feed {source}, {day}: {bad} of {bad + summary.reviews} rows cannot be used, a share of {share}; "
-        f"allowed: {max_bad_share:g}, and one usable row at least. By reason: {reasons}. The first: {first}. All: "
-        f"{kept}. Nothing was published. Correct the delivery, or raise [bert_service] max_bad_share."
+        f"allowed: {max_bad_share:g}, and one usable row at least. By reason: {reasons}.{unknown} The first: {first}. "
+        f"All: {kept}. Nothing was published. Correct the delivery, or raise [bert_service] max_bad_share."
     )

@@ -38,6 +38,11 @@ QUARANTINE = "quarantine.jsonl"
 FIRST_BAD_ROWS = 5
 """How many of the bad rows a message shows."""
 
+SHOWN_LABELS = 3
+"""How many of the unknown labels a message shows."""
+_MOST_LABELS = 1000
+"""How many different unknown labels are counted; the label of a source may be a text without end."""
+
 _KEYS, _PLACES = "keys", "places"
 _DIGEST = 16
 """Bytes."""
@@ -58,6 +63,8 @@ class WriteSummary:
     """Number of rows that cannot, by reason, in the reasons' order."""
     first_rejected: tuple[Rejected, ...]
     """The first few of these."""
+    unknown_labels: tuple[tuple[str, int], ...]
+    """The most frequent labels that the setting ``labels`` does not have, and how many rows have them."""
     sha256: str
     """Digest of ``reviews.csv``, hex."""
     quarantine_sha256: str
@@ -94,7 +101,14 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> WriteSummary:
             count -= _take_out(contradicted, reviews, scratch, quarantine)
     shutil.rmtree(scratch)
     sync(reviews)
-    return WriteSummary(count, quarantine.counts(), tuple(quarantine.first), sha256(reviews), quarantine.digest())
+    return WriteSummary(
+        count,
+        quarantine.counts(),
+        tuple(quarantine.first),
+        quarantine.unknown_labels(),
+        sha256(reviews),
+        quarantine.digest(),
+    )
 
 
 def _batches(rows: Iterable[Review | Rejected]) -> Iterator[tuple[Review | Rejected, ...]]:
@@ -110,6 +124,7 @@ class _Quarantine:
         self.first: list[Rejected] = []
         self._path = path
         self._counts: Counter[Reason] = Counter()
+        self._labels: Counter[str] = Counter()
 
     def __enter__(self) -> "_Quarantine":
         self._file = _writing(self._path)
@@ -124,11 +139,19 @@ class _Quarantine:
         if len(self.first) < FIRST_BAD_ROWS:
             self.first.append(row)
         values = {"row": row.number, "reason": row.reason.value, "id": row.id, "where": row.where, "text": row.excerpt}
+        if row.reason is Reason.UNKNOWN_LABEL:
+            values["label"] = row.label
+            if row.label in self._labels or len(self._labels) < _MOST_LABELS:
+                self._labels[row.label] += 1
         self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows by reason."""
         return {reason.value: self._counts[reason] for reason in Reason if self._counts[reason]}
+
+    def unknown_labels(self) -> tuple[tuple[str, int], ...]:
+        """Return the most frequent unknown labels, with the number of their rows."""
+        return tuple(self._labels.most_common(SHOWN_LABELS))
 
     def digest(self) -> str:
         """Sync the closed file to the disk, or remove it if it is empty; return its digest."""

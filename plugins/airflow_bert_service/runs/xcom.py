@@ -32,7 +32,7 @@ def push_annotation(context: Context, key: str, value: str) -> None:
         value: The text.
     """
     try:
-        context["ti"].xcom_push(key, value)
+        context["ti"].xcom_push(key, _storable(value))
     except AirflowRuntimeError as error:
         # One line: the traceback is that of Airflow's client, and adds nothing.
         _logger.error("XCom %s was not stored: %r", key, error)  # noqa: TRY400
@@ -59,6 +59,11 @@ def states_of(context: Context) -> Mapping[str, str | None]:
     run = context["dag_run"]
     found = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
     return {str(name): state for name, state in found.get(run.run_id, {}).items()}
+
+
+def _storable(text: str) -> str:
+    """Spell out characters that a database may refuse: PostgreSQL keeps neither NUL nor halves of surrogate pairs."""
+    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
 
 
 def _masked(text: str) -> str:

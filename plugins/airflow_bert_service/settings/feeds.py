@@ -86,11 +86,18 @@ class SourceSettings(SettingsGroup):
     http_endpoint: Annotated[str, Dated(("date", "next_date"))] = ""
     """Path and query of a day's reviews below the connection's address, with ``{date}`` and perhaps ``{next_date}``."""
     http_rows: str = ""
-    """Where in an answer the list of reviews is, keys joined by dots (``data.items``); empty: the whole answer."""
+    """Where in an answer the list of reviews is, keys joined by dots (``data.items``); empty: the whole answer. A key
+    may have dots itself (``@odata.nextLink``), here and below."""
     http_paging: Paging = Paging.NONE
     """How pages follow each other."""
     http_next: str = ""
     """Paging ``link``: where in an answer the next page's address is; empty: in the header ``Link``."""
+    http_page_size: Annotated[int, AtLeast(0)] = 0
+    """Paging ``link``: rows of a full page, for a service that names no next page on the last one; a smaller page is
+    then known to be the last. 0: not known, and a first page with rows has to name the next one, or null."""
+    http_total: str = ""
+    """Where in an answer the number of all rows of the day is; empty: under one of the usual names (``total``,
+    ``@odata.count``, the header ``X-Total-Count`` ...), if at all; ``none``: nowhere. The rows have to reach it."""
     http_page_parameter: str = "page"
     """Paging ``number``: name of the query parameter."""
     http_timeout: Annotated[int, AtLeast(1)] = 30

@@ -100,9 +100,9 @@ class Settings(SettingsGroup):
     """What a row must be to be used, and how many may be otherwise: the keys ``labels`` and ``max_bad_share``.
     ``docs/reference/rejected-rows.md`` tells what happens to the others."""
     holdout: Path | None = None
-    """CSV file (columns ``review``, ``sentiment``) of reviews that are never trained on, and that candidates are judged
-    by (``docs/explanation/promotion.md``); its name without ending names it. Empty: the feed's own, which ``files``,
-    ``sql`` and ``http`` do not have."""
+    """CSV file (the feed's columns, or ``review``, ``sentiment``) of reviews that are never trained on, and that
+    candidates are judged by (``docs/explanation/promotion.md``); its name without ending names it. Empty: the
+    feed's own, which ``files``, ``sql`` and ``http`` do not have."""
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     """How much is kept of what runs leave behind: the keys ``keep_*``. 0 keeps all.
     ``docs/how-to/retention.md`` tells what is removed when."""
@@ -183,6 +183,11 @@ class Settings(SettingsGroup):
     def imdb_holdout(self) -> Path:
         """Where the IMDB feed's holdout is kept; its name has the version of the rule that it is made by."""
         return self.state / "holdouts" / "imdb-v1"
+
+    @property
+    def own_holdouts(self) -> Path:
+        """Where holdouts that the setting names are kept in the nodes' form."""
+        return self.state / "holdouts" / "own"
 
     @property
     def sample_holdout(self) -> Path:

@@ -35,7 +35,7 @@ def _fill(store: SpanStore) -> None:
     store.write(DAYS[1], REVIEWS[:2], source="files")
     bad = Rejected(2, Reason.NO_TEXT, "r4", "2026-11-05.csv, row 2", "")
     store.write(DAYS[2], [REVIEWS[2], bad], source="files")
-    worse = Rejected(1, Reason.UNKNOWN_LABEL, "r0", "2026-11-03.csv, row 1", "So so.")
+    worse = Rejected(1, Reason.UNKNOWN_LABEL, "r0", "2026-11-03.csv, row 1", "So so.", "so-so")
     with pytest.raises(BadInputError, match="1 of 1 rows cannot be used"):
         store.write(DAYS[0], [worse], source="files")
 

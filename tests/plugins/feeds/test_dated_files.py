@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from airflow_bert_service.exceptions import FeedError, MissingDayError
-from airflow_bert_service.feeds import RawRow, make_feed
+from airflow_bert_service.feeds import RawRow, Reason, make_feed
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.s3 import s3_address
@@ -99,6 +99,42 @@ def test_a_file_with_a_column_twice(tmp_path: Path) -> None:
     (tmp_path / "2026-11-05.csv").write_text("id,review,review,sentiment\n1,Warm.,Dull.,pos\n")
     with pytest.raises(FeedError, match=r"missing, or there twice: review\. Correct the header"):
         read(f"{tmp_path}/{{date}}.csv")
+
+
+def test_hidden_files_beside_the_days_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "2026-11-05.csv").write_text(HEADER + "1,Warm.,pos\n")
+    (tmp_path / "._2026-11-05.csv").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
+    (tmp_path / ".hidden-2026-11-05.csv").write_text(HEADER + "1,Warm.,pos\n")
+    assert [row.id for row in read(f"{tmp_path}/*{{date}}.csv")] == ["1"]
+    assert "hidden files are left out" in caplog.text
+    assert [row.id for row in read(f"{tmp_path}/.hidden-{{date}}.csv")] == ["1"], "whoever names it gets it"
+
+
+def test_a_file_in_utf_16_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.csv").write_text(HEADER + "1,Warm.,pos\n", encoding="utf-16")
+    with pytest.raises(FeedError, match=r"2026-11-05.csv is no UTF-8: .* UTF-16 .* Save the file as UTF-8") as raised:
+        read(f"{tmp_path}/{{date}}.csv")
+    assert "\0" not in str(raised.value)
+
+
+def test_the_index_of_pandas_has_no_name(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-05.csv").write_text(",review,sentiment\n1,Warm.,pos\n")
+    with pytest.raises(FeedError, match=r"columns are '' \(no name\), review, sentiment; .* with index_label='id'"):
+        read(f"{tmp_path}/{{date}}.csv")
+
+
+def test_a_key_that_comes_twice_rejects_its_row(tmp_path: Path) -> None:
+    lines = [
+        '{"id": 1, "review": "Warm.", "review": "Dull.", "sentiment": "pos"}',
+        '{"id": 2, "review": "Warm.", "sentiment": "pos", "x": {"id": 1, "id": 2}, "y": 1, "y": 2}',
+    ]
+    (tmp_path / "2026-11-05.jsonl").write_text("\n".join(lines))
+    first, second = read(f"{tmp_path}/{{date}}.jsonl")
+    assert (first.problem, first.where) == (
+        Reason.REPEATED_COLUMN,
+        f"{tmp_path}/2026-11-05.jsonl, line 1, review twice",
+    )
+    assert second.problem is None, "other keys do not matter"
 
 
 def test_a_damaged_archive(tmp_path: Path) -> None:

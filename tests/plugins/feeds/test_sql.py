@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from airflow_bert_service.exceptions import FeedError, MissingDayError, SettingsError
-from airflow_bert_service.feeds import make_feed
+from airflow_bert_service.feeds import Reason, Rejected, Review, make_feed, screen
 from airflow_bert_service.settings.settings import settings_from
 from airflow_bert_service.settings.sql_query import bind
 
@@ -194,3 +194,53 @@ def test_rows_as_mappings(server: Any, postgres: Path, monkeypatch: pytest.Monke
     server.execute("CREATE TABLE reviews (id int, came timestamptz, review text, sentiment int)")
     server.execute("INSERT INTO reviews VALUES (1, '2026-11-05 12:00+00', 'Warm.', 1)")
     assert [(row.id, row.text) for row in feed().read(DAY)] == [("1", "Warm.")]
+
+
+# Columns that come twice, and texts in no encoding
+
+
+@pytest.fixture
+def sqlite_reviews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """A SQLite database that Airflow knows as `reviews`."""
+    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS", json.dumps({"conn_type": "sqlite", "host": f"{tmp_path}/reviews.db"}))
+    with closing(sqlite3.connect(tmp_path / "reviews.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE reviews (id, came, review, sentiment)")
+        yield connection
+
+
+def test_a_join_with_a_column_twice_is_refused_with_its_name(sqlite_reviews: sqlite3.Connection) -> None:
+    sqlite_reviews.execute("INSERT INTO reviews VALUES (1, '2026-11-05', 'Warm.', 'pos')")
+    query = (
+        "SELECT * FROM reviews a JOIN reviews b ON a.id = b.id WHERE a.came >= :start AND a.came < :end ORDER BY a.id"
+    )
+    with pytest.raises(FeedError, match=r"the query has the columns id, review, sentiment twice or more, .* each once"):
+        list(feed(query).read(DAY))
+
+
+def test_texts_of_sqlite_that_are_no_utf_8_reject_their_rows_alone(sqlite_reviews: sqlite3.Connection) -> None:
+    sqlite_reviews.execute("INSERT INTO reviews VALUES (1, '2026-11-05', CAST(x'63616ee974' AS TEXT), 'pos')")
+    sqlite_reviews.execute("INSERT INTO reviews VALUES (2, '2026-11-05', x'5761726d2e', x'706f73')")
+    bad, good = screen(feed().read(DAY), day=DAY, labels={"pos": "positive", "neg": "negative"})
+    assert isinstance(bad, Rejected)
+    assert (bad.id, bad.reason, bad.excerpt) == ("1", Reason.BAD_ENCODING, "can?t")
+    assert isinstance(good, Review)
+    assert (good.id, good.text, good.sentiment.value) == ("2", "Warm.", "positive"), "a BLOB is read as UTF-8"
+
+
+def test_texts_of_a_database_without_encoding_reject_their_rows_alone(
+    server: Any, postgres: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    server.execute("CREATE DATABASE raw ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    known = {"conn_type": "postgres", "host": str(postgres), "login": "postgres", "schema": "raw"}
+    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS", json.dumps(known))
+    with psycopg.connect(host=str(postgres), user="postgres", dbname="raw", autocommit=True) as connection:
+        connection.execute("CREATE TABLE reviews (id int, came date, review text, sentiment text, raw bytea)")
+        connection.execute(
+            b"INSERT INTO reviews VALUES (1, '2026-11-05', 'can\xe9t', 'pos', NULL), "
+            b"(2, '2026-11-05', 'Gr\xc3\xb6\xc3\x9fer.', 'neg', 'Warm.')"
+        )
+    assert [row.text for row in feed().read(DAY)] == ["can\udce9t", "Größer."]
+    query = QUERY.replace("review, sentiment", "raw AS review, sentiment")
+    assert [row.text for row in feed(query).read(DAY)] == [None, "Warm."]

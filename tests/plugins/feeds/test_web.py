@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from airflow_bert_service.exceptions import FeedError, MissingDayError, SettingsError
 from airflow_bert_service.feeds import Columns, WebFeed, make_feed
+from airflow_bert_service.feeds.paging import DayPages
 from airflow_bert_service.feeds.readers.rows import Reason
 from airflow_bert_service.settings.feeds import Paging
 from airflow_bert_service.settings.settings import settings_from
@@ -79,8 +80,10 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 
 def feed(**values: Any) -> WebFeed:
+    paging = {name: values.pop(name) for name in DayPages.__dataclass_fields__ if name in values and name != "conn_id"}
+    pages = DayPages(**{"conn_id": "reviews", **paging})
     given = {"conn_id": "reviews", "endpoint": "/day/{date}", "begin": dt.date(2026, 11, 1), "end": None, **values}
-    return WebFeed(**{"columns": Columns(), "sleep": [].append, **given})
+    return WebFeed(**{"columns": Columns(), "sleep": [].append, "pages": pages, **given})
 
 
 def ids(made: WebFeed) -> list[str]:
@@ -141,6 +144,96 @@ def test_a_day_without_rows_is_a_missing_day(service: Service) -> None:
     service.answer("/day/2026-11-05", [])
     with pytest.raises(MissingDayError, match="feed http has no reviews of 2026-11-05"):
         list(feed().delivered(DAY))
+
+
+# Days without reviews
+
+
+@pytest.mark.parametrize(
+    "answer", [(404, {"error": "none"}, {}), (204, b"", {}), (200, None, {}), (200, {"items": None}, {}), (200, {}, {})]
+)
+@pytest.mark.parametrize("paging", Paging)
+def test_a_day_without_reviews_may_be_told_in_many_ways(
+    service: Service, answer: tuple[int, Any, dict[str, str]], paging: Paging
+) -> None:
+    path = "/day/2026-11-05?page=1" if paging is Paging.NUMBER else "/day/2026-11-05"
+    service.in_turn(path, answer)
+    made = feed(paging=paging, rows_path="items", next_path="next")
+    if answer == (200, {}, {}):
+        with pytest.raises(FeedError, match="nothing at items; allowed: a list of reviews, or null"):
+            ids(made)
+    else:
+        assert ids(made) == []
+
+
+def test_a_page_in_the_middle_that_is_gone_is_an_error(service: Service) -> None:
+    service.answer("/day/2026-11-05", {"rows": [ROW_1], "next": "/more"})
+    with pytest.raises(FeedError, match="/more answered HTTP 404; allowed: 200"):
+        ids(feed(paging=Paging.LINK, rows_path="rows", next_path="next"))
+
+
+def test_a_key_that_comes_twice_is_refused(service: Service) -> None:
+    service.answer("/day/2026-11-05", b'{"rows": [{"id": 1}], "rows": []}')
+    with pytest.raises(FeedError, match="the answer has the key rows twice in one object; allowed: once"):
+        ids(feed(rows_path="rows"))
+
+
+# Rows that are missing
+
+
+@pytest.mark.parametrize("key", ["@odata.nextLink", "paging.next", "next"])
+def test_a_key_may_have_dots_itself(service: Service, key: str) -> None:
+    service.answer("/day/2026-11-05", {"d.value": [ROW_1], key: "/more"})
+    service.answer("/more", {"d.value": [ROW_2]})
+    assert ids(feed(paging=Paging.LINK, rows_path="d.value", next_path=key)) == ["1", "2"]
+
+
+@pytest.mark.parametrize("next_path", ["@odata.nextlink", ""])
+def test_a_first_page_that_names_no_next_one_may_not_be_all(service: Service, next_path: str) -> None:
+    service.answer("/day/2026-11-05", {"rows": [ROW_1, ROW_2], "@odata.nextLink": "/more"})
+    where = "no @odata.nextlink in the answer" if next_path else "no next page in the header Link"
+    with pytest.raises(FeedError, match=rf"the first page, of 2 rows, has {where}; .* set http_page_size to the rows"):
+        ids(feed(paging=Paging.LINK, rows_path="rows", next_path=next_path))
+
+
+def test_a_page_that_is_not_full_is_the_last_one(service: Service) -> None:
+    service.answer("/day/2026-11-05", {"rows": [ROW_1, ROW_2]})
+    linked = {"paging": Paging.LINK, "rows_path": "rows", "next_path": "next"}
+    assert ids(feed(**linked, page_size=3)) == ["1", "2"]
+    with pytest.raises(FeedError, match=r"the first page, of 2 rows or more, which is a full one \(http_page_size\)"):
+        ids(feed(**linked, page_size=2))
+
+
+def test_a_next_page_in_the_header_is_not_left_out(service: Service) -> None:
+    service.answer("/day/2026-11-05", [ROW_1], headers={"Link": '</more>; rel="next"'})
+    with pytest.raises(FeedError, match=r"the header Link names a next page, and .* http_paging is none"):
+        ids(feed())
+
+
+@pytest.mark.parametrize(
+    ("answer", "headers"),
+    [
+        ({"data": {"items": [ROW_1]}, "total": 30}, {}),
+        ({"data": {"items": [ROW_1], "totalCount": 30}}, {}),
+        ({"data": {"items": [ROW_1]}, "meta": {"total_count": 30}}, {}),
+        ({"data": {"items": [ROW_1]}, "@odata.count": 30}, {}),
+        ({"data": {"items": [ROW_1]}}, {"X-Total-Count": "30"}),
+    ],
+)
+def test_the_rows_have_to_reach_the_total_that_the_service_tells(
+    service: Service, answer: dict[str, Any], headers: dict[str, str]
+) -> None:
+    service.answer("/day/2026-11-05", answer, headers=headers)
+    with pytest.raises(FeedError, match=r"a total of 30 rows and handed out 1; .* http_total to .*, or to none"):
+        ids(feed(rows_path="data.items"))
+    assert ids(feed(rows_path="data.items", total_path="none")) == ["1"]
+
+
+def test_the_total_may_be_anywhere(service: Service) -> None:
+    service.answer("/day/2026-11-05", {"rows": [ROW_1], "total": 900, "of.day": {"n": 1}})
+    assert ids(feed(rows_path="rows", total_path="of.day.n")) == ["1"]
+    with pytest.raises(FeedError, match=r"of\.day\.m is not there; allowed: the number of all rows"):
+        ids(feed(rows_path="rows", total_path="of.day.m"))
 
 
 # Pages that never end
@@ -225,10 +318,12 @@ def test_a_request_that_times_out_is_retried(service: Service) -> None:
     done.set()
 
 
-@pytest.mark.parametrize("status", [301, 401, 404])
+@pytest.mark.parametrize("status", [301, 401, 410])
 def test_a_refusal_is_not_tried_again(service: Service, status: int) -> None:
     service.answer("/day/2026-11-05?key=secret", {}, status=status, headers={"Location": "/other?key=secret"})
-    with pytest.raises(FeedError, match=rf"/day/2026-11-05 answered HTTP {status} to /other; allowed: 200") as raised:
+    with pytest.raises(
+        FeedError, match=rf"/day/2026-11-05 answered HTTP {status} to /other; allowed: 200, or 204"
+    ) as raised:
         ids(feed(endpoint="/day/{date}?key=secret"))
     assert len(service.asked) == 1
     assert "secret" not in str(raised.value)
@@ -242,7 +337,10 @@ def test_a_refusal_is_not_tried_again(service: Service, status: int) -> None:
     [
         (b"<html>", r"answered something else than JSON, beginning with b'<html>'"),
         (b"[" * 100_000, r"answered something else than JSON"),
-        ({"rows": [ROW_1]}, r"NoneType at data\.items; allowed: a list of reviews\. Set \[bert_service\] http_rows"),
+        (
+            {"rows": [ROW_1]},
+            r"nothing at data\.items; allowed: a list of reviews, or null\. Set \[bert_service\] http_rows",
+        ),
         ({"data": {"items": "none"}}, r"str at data\.items"),
         ({"data": {"items": []}, "next": 2}, r"next is '2'; allowed: an address, or null"),
     ],

@@ -9,12 +9,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow_bert_service.exceptions import BadInputError, FeedError
-from airflow_bert_service.feeds import Columns, RawRow, Reason, Rejected, Review, make_feed, screen
+from airflow_bert_service.feeds import Columns, RawRow, Reason, Rejected, Review, Sentiment, make_feed, screen
 from airflow_bert_service.feeds.readers.row_files import read_csv_rows, read_json_rows
 from airflow_bert_service.ingestion.span_store import SpanStore
 from airflow_bert_service.ingestion.span_writer import write_day
@@ -36,7 +37,7 @@ EXPECTED: dict[str, dict[str, int]] = {
     "empty.csv": {},
     "forged_rows.csv": {"good": 3, "wrong_columns": 1},
     "injection.csv": {"good": 5},
-    "labels.csv": {"good": 6, "unknown_label": 4},
+    "labels.csv": {"good": 7, "unknown_label": 3},
     "latin1.csv": {"good": 1, "bad_encoding": 2},
     "long_texts.csv": {"good": 1, "too_long": 2},
     "no_newline_at_end.csv": {"good": 1},
@@ -47,11 +48,11 @@ EXPECTED: dict[str, dict[str, int]] = {
     "quotes_everywhere.csv": {"good": 3, "no_text": 2, "wrong_columns": 3, "unclosed_quote": 1},
     "random.csv": {"wrong_columns": 24, "bad_encoding": 1},
     "separators.csv": {"good": 2, "no_text": 1},
-    "types.jsonl": {"good": 3, "no_id": 2, "no_text": 1, "unknown_label": 2},
+    "types.jsonl": {"good": 2, "no_id": 2, "no_text": 1, "unknown_label": 2, "repeated_column": 1},
     "unclosed_quotes.csv": {"good": 3, "unclosed_quote": 3},
 }
 REFUSED = {
-    "utf16.csv": r"the columns are .*; missing, or there twice: id, review, sentiment",
+    "utf16.csv": r"is no UTF-8: its header has bytes as UTF-16 has them",
     "truncated.csv.gz": r"cannot be read: EOFError",
     "not_zipped.csv.gz": r"cannot be read: BadGzipFile",
     "header_open.csv": r"the header is no line of CSV in UTF-8 \(unclosed_quote\)",
@@ -359,3 +360,27 @@ def test_every_file_of_the_corpus_is_tried() -> None:
 def test_a_file_that_cannot_be_read_at_all(name: str) -> None:
     with pytest.raises(FeedError, match=REFUSED[name]):
         bring_in((CORPUS / name).read_bytes(), name[name.index(".") :])
+
+
+# Labels that are not known, and labels that are written otherwise
+
+
+@pytest.mark.parametrize("label", ["1", "1.0", " 1.00 ", "+1", 1, 1.0, Decimal("1.000"), True])
+def test_a_label_is_the_same_however_it_is_written(label: object) -> None:
+    labels = settings_from({"labels": "positive: 1.0, true; negative: 0"}).rules.labels
+    (found,) = screen([RawRow(1, "1", "Warm.", label, "f")], day=DAY, labels=labels)
+    assert isinstance(found, Review)
+    assert found.sentiment is Sentiment.POSITIVE
+
+
+def test_the_message_shows_which_labels_are_not_known(tmp_path: Path) -> None:
+    found = ["3.0"] * 5 + ["neutral"] * 3 + ["?"] * 2 + ["!"] + ["pos"] * 10
+    rows = [RawRow(n, str(n), f"Film {n}.", label, "f") for n, label in enumerate(found, start=1)]
+    with pytest.raises(BadInputError) as raised:
+        SpanStore(tmp_path, 0.1).write(DAY, screen(rows, day=DAY, labels=LABELS), source="files")
+    assert (
+        "Unknown labels, the most frequent: '3.0' (5 rows), 'neutral' (3 rows), '?' (2 rows); [bert_service] labels "
+        "says which are known." in str(raised.value)
+    )
+    kept = [json.loads(line) for line in (tmp_path / "refused" / f"{DAY}.jsonl").read_text().splitlines()]
+    assert kept[0]["label"] == "3.0"

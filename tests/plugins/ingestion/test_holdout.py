@@ -34,9 +34,11 @@ def test_the_sample_feeds_is_in_the_repository() -> None:
 
 def test_users_own_feeds_have_none_unless_the_setting_names_one(tmp_path: Path) -> None:
     assert find_holdout(settings_from({"root": str(tmp_path), **OWN})) is None
-    file = write(tmp_path / "letters-v3.csv")
+    write(tmp_path / "letters-v3.csv")
     found = find_holdout(settings_from({"root": str(tmp_path), "holdout": "letters-v3.csv", **OWN}))
-    assert found == Holdout("letters-v3", str(file), sha256(file))
+    assert found is not None
+    assert (found.name, found.sha256) == ("letters-v3", sha256(Path(found.path)))
+    assert reviews(found) == [("Warm.", "positive")]
 
 
 def test_the_setting_goes_before_the_feeds_own(tmp_path: Path) -> None:
@@ -52,6 +54,46 @@ def test_a_file_that_is_not_there_is_named_with_the_way_out(tmp_path: Path) -> N
         HoldoutError, match=r"gone\.csv cannot be read \(No such file or directory\)\. Put it there, or"
     ):
         find_holdout(settings_from({"root": str(tmp_path), "holdout": "gone.csv"}))
+
+
+OTHER_NAMES = {"text_column": "body", "sentiment_column": "stars", "labels": "positive: 4, 5; negative: 1, 2"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'id,body,stars\n1,"Warm, funny.",5.0\n2,Dull.,1\n',
+        'stars,body\n4,"Warm, funny."\n2,Dull.\n',
+        'review,sentiment\n"Warm, funny.",positive\nDull.,negative\n',
+    ],
+)
+def test_a_holdout_may_have_the_columns_and_labels_of_the_feed(tmp_path: Path, content: str) -> None:
+    (tmp_path / "own-v1.csv").write_text(content)
+    own = settings_from({"root": str(tmp_path), "holdout": "own-v1.csv", **OWN, **OTHER_NAMES})
+    found = find_holdout(own)
+    assert reviews(found) == [("Warm, funny.", "positive"), ("Dull.", "negative")]
+    assert find_holdout(own) == found, "the same content is the same holdout"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"body,stars\nWarm.,3\n", r"row 1 has the label '3'; allowed: one of 1, 2, 4, 5, negative, positive"),
+        (b"body,stars\nWarm.,5\n  ,1\n", "row 2 has the text '  '; allowed: a text in UTF-8"),
+        (b"body,stars\ncan\xe9t,5\n", r"row 1 has the text 'can\\udce9t'; allowed: a text in UTF-8"),
+        (b"body,stars\nWarm, funny.,5\n", "row 1 has 3 values; allowed: a line of CSV with the header's 2 columns"),
+        (b"body,body,stars\na,b,5\n", "the columns are body, body, stars; missing, or there twice: body"),
+        (b"text,stars\na,5\n", "the columns are text, stars; missing, or there twice: review, sentiment"),
+        (b"body,stars\n", "has no reviews; allowed: one or more"),
+        (b"", "has no reviews"),
+    ],
+)
+def test_a_holdout_with_a_bad_row_is_refused_before_anything_is_trained(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "own-v1.csv").write_bytes(content)
+    with pytest.raises(HoldoutError, match=message):
+        find_holdout(settings_from({"root": str(tmp_path), "holdout": "own-v1.csv", **OWN, **OTHER_NAMES}))
 
 
 def test_nodes_get_it_as_json() -> None:

@@ -100,6 +100,12 @@ def test_secrets_that_airflow_knows_are_not_in_the_error_that_is_left() -> None:
     assert pushed == {FAILURE: "no such host: bert:***@db"}
 
 
+def test_the_error_is_kept_in_characters_that_every_database_takes() -> None:
+    with pytest.raises(LookupError), recording_failure(CONTEXT):
+        raise LookupError("columns a\0b, \udce9")
+    assert pushed == {FAILURE: r"columns a\x00b, \udce9"}
+
+
 def test_a_failed_task_leaves_its_error_for_notify_promotion(environment: NodeEnvironment) -> None:
     with pytest.raises(AirflowException, match="out of memory"):
         pusher(environment, act="failed").execute(CONTEXT)

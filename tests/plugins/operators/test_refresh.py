@@ -258,7 +258,7 @@ def test_users_own_reviews_have_a_holdout_where_the_setting_names_one(
     assert "no holdout: models are judged on the eval split only" in capfd.readouterr().out
     named = refresh(settings_from({**own, "holdout": "letters-v3.csv"}), context(day="2026-11-05"))["holdout"]
     assert json.loads(named)["name"] == "letters-v3"
-    assert f"holdout letters-v3: {tmp_path}/letters-v3.csv, SHA-256 " in capfd.readouterr().out
+    assert f"holdout letters-v3: {tmp_path}/var/holdouts/own/letters-v3-" in capfd.readouterr().out
 
 
 def test_a_holdout_that_is_not_there_is_not_tried_again(settings: Settings) -> None:

@@ -65,6 +65,8 @@ def test_a_web_address_stays_one() -> None:
 def test_labels_and_the_share_of_bad_rows() -> None:
     rules = settings_from({"labels": "Positive: UP, 5 stars;\nnegative: down", "max_bad_share": "0.2"}).rules
     assert rules.labels == {"up": "positive", "5 stars": "positive", "down": "negative"}
+    stars = settings_from({"labels": "positive: 4.0, 5; negative: 1, 2.00"}).rules
+    assert stars.labels == {"4": "positive", "5": "positive", "1": "negative", "2": "negative"}
     assert rules.max_bad_share == 0.2
     default = settings_from({}).rules
     assert (default.labels["true"], default.labels["0"], default.max_bad_share) == ("positive", "negative", 0.05)
@@ -110,6 +112,8 @@ def test_gaps_are_days_and_ranges_of_days() -> None:
         ({"max_bad_share": "nan"}, r"max_bad_share is nan; allowed: 0 to 1"),
         ({"max_bad_share": "5 %"}, r"max_bad_share is '5 %'; allowed: a number like 0\.05"),
         ({"labels": "pos, neg"}, r"labels has the part 'pos, neg'; allowed: a text like 'positive: positive, pos, "),
+        ({"labels": "good: good; bad: bad"}, r"labels has the part 'good: good'; .* \(positive: good; negative: bad\)"),
+        ({"labels": "positive: 1; negative: 1.0"}, r"labels has '1' for both sentiments"),
         ({"labels": "positive: up"}, r"labels has none for negative; allowed: a text like"),
         ({"labels": "positive: x; negative: X"}, r"labels has 'x' for both sentiments; allowed: each label once"),
         ({"tfx_pyhton": "x"}, r"unknown key tfx_pyhton; known: allowed_gaps, .*root, .*\. Did you mean tfx_python\?"),

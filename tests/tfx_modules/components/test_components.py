@@ -15,7 +15,7 @@ from tfx.utils import proto_utils
 from tfx_modules.components import example_gen, schema_gen, tuner
 from tfx_modules.data.text_statistics import Measurer
 from tfx_modules.exceptions import SettingsError
-from tfx_modules.model.encoder import vocab_path
+from tfx_modules.model.encoder.files import vocab_path
 from tfx_modules.settings.settings import EncoderSettings
 
 NOW = 1_790_000_000.5

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tfx_modules.data import features, text_statistics, tokenizer
 from tfx_modules.data.text_statistics import Measurer, Measures, vocabulary
-from tfx_modules.model import encoder
+from tfx_modules.model.encoder import files as encoder
 from tfx_modules.settings.settings import EncoderSettings
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfx_modules.data import tokenizer
-from tfx_modules.model import encoder
+from tfx_modules.model.encoder import files as encoder
 
 TOKENS = 64
 Encode = Callable[[list[bytes]], list[list[int]]]

@@ -19,8 +19,12 @@ def thresholds(config: tfma.EvalConfig) -> dict[str, tfma.MetricThreshold]:
     return {name: item.threshold for name, item in gated}
 
 
-def test_accuracy_alone_is_gated(config: tfma.EvalConfig) -> None:
-    assert list(thresholds(config)) == [eval_config.ACCURACY]
+def test_accuracy_and_auc_are_gated(config: tfma.EvalConfig) -> None:
+    assert list(thresholds(config)) == [eval_config.ACCURACY, eval_config.AUC]
+
+
+def test_scores_that_say_nothing_are_not_blessed(config: tfma.EvalConfig) -> None:
+    assert thresholds(config)[eval_config.AUC].value_threshold.lower_bound.value == 0.5, "TFMA asks for more than that"
 
 
 def test_accuracy_must_reach_the_floor(config: tfma.EvalConfig) -> None:

@@ -170,6 +170,7 @@ def test_metrics_are_json_with_all_that_the_line_comes_from(model: MakeModel) ->
         "sha256": "digest of sample-v1",
         "n": 200,
         "accuracy": 0.9,
+        "auc": pytest.approx(0.9),
         "champion_accuracy": 0.87,
         "both": 164,
         "only_candidate": 16,

@@ -5,16 +5,17 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from tfx.dsl.compiler.compiler import Compiler
 
 from tfx_modules.pipeline import compile as compiling
 from tfx_modules.pipeline.pipeline import create_pipeline
-from tfx_modules.settings.settings import load_settings
+from tfx_modules.settings.settings import PipelineSettings, load_settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "bert_sentiment.json"
 REGENERATE = "UPDATE_GOLDEN=1 .venv/tfx/bin/python -m pytest tests/tfx_modules/pipeline/test_compile.py"
@@ -144,3 +145,32 @@ def runtime_parameters(value: Any) -> list[str]:
         return []
     own = [value["runtime_parameter"]["name"]] if "runtime_parameter" in value else []
     return own + [name for item in value.values() for name in runtime_parameters(item)]
+
+
+@pytest.mark.parametrize(
+    ("change", "anew"),
+    [
+        ({"gate": {"accuracy_floor": 0.6}}, {"Evaluator", "Pusher"}),
+        ({"gate": {"slice_floor": 0.6}}, {"Pusher"}),
+        ({"validation": {"minimum_class_rows": 5}}, {"ExampleValidator"}),
+        ({"serving_check": {"requests": 5}}, {"InfraValidator"}),
+        ({"export": {"precision": "float32"}}, {"Trainer"}),
+        ({"training": {"epochs": 3}}, {"Trainer"}),
+        ({"tuning": {"trials": 5}}, {"Tuner"}),
+        ({"encoder": {"head_tokens": 64}}, {"Transform", "Trainer", "Tuner"}),
+        ({"encoder": {"lower_case": False}}, {"CsvExampleGen", "Transform", "Trainer", "Tuner"}),
+    ],
+)
+def test_a_changed_setting_makes_only_those_nodes_anew_that_depend_on_it(
+    change: dict[str, dict[str, Any]], anew: set[str]
+) -> None:
+    config = load_settings(compiling.SETTINGS)
+    changed = replace(config, **{group: replace(getattr(config, group), **values) for group, values in change.items()})
+    assert {name for name, node in parameters(changed).items() if node != parameters(config)[name]} == anew
+
+
+def parameters(config: PipelineSettings) -> dict[str, Any]:
+    """What each node is given by the settings: its part of the cache's key."""
+    fields = json_format.MessageToDict(Compiler().compile(create_pipeline(config)), preserving_proto_field_name=True)
+    made = [node["pipeline_node"] for node in fields["nodes"]]
+    return {node["node_info"]["id"]: node.get("parameters") for node in made}

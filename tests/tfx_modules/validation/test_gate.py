@@ -67,6 +67,19 @@ def test_the_measures_stay_out_of_the_model(nodes: DataNodes, window: Window) ->
     assert output.transform_raw_features(row)["input_ids"].shape == (2, 128), "a review alone is enough"
 
 
+def test_a_window_of_one_class_blocks(nodes: DataNodes, window: Window) -> None:
+    positive = {day: [row for row in rows if row["sentiment"] == "positive"] for day, rows in window.items()}
+    count = sum(map(len, positive.values()))
+
+    outcome = nodes.run(positive, ValidationSettings(), "positive")
+
+    assert outcome.state is State.BLOCKED
+    assert outcome.reason == (
+        f"blocked: 0 of {count} reviews in the window are negative; 20 or more are needed "
+        "(validation.minimum_class_rows)"
+    )
+
+
 def test_a_day_in_another_language_blocks(nodes: DataNodes, window: Window) -> None:
     rows = [{**row, "review": german(row)} for row in window[NEWEST]]
 

@@ -49,6 +49,26 @@ def test_every_kind_can_be_ignored_and_blocks_otherwise(kind: str) -> None:
     assert not verdict.judge([anomaly], [], settings(**{kind: Severity.IGNORE})).is_blocked
 
 
+@pytest.mark.parametrize(
+    ("negative", "positive", "reason"),
+    [
+        (0, 120, "blocked: 0 of 120 reviews in the window are negative; 20 or more are needed"),
+        (300, 19, "blocked: 19 of 319 reviews in the window are positive; 20 or more are needed"),
+        (20, 20, ""),
+    ],
+)
+def test_a_window_needs_reviews_of_both_classes(negative: int, positive: int, reason: str) -> None:
+    chosen = ValidationSettings()
+    found = verdict.judge(verdict.rare_classes(day(negative, positive), chosen), [], chosen)
+    assert found.reason == (reason and f"{reason} (validation.minimum_class_rows)")
+
+
+def test_how_many_of_a_class_are_too_few_is_a_setting() -> None:
+    chosen = ValidationSettings(minimum_class_rows=1)
+    assert not list(verdict.rare_classes(day(1, 500), chosen))
+    assert [item.kind for item in verdict.rare_classes(day(0, 500), chosen)] == ["RARE_CLASS"]
+
+
 def test_the_gravest_comes_first() -> None:
     found = verdict.judge([STRANGE, MISSING], [], settings(ENUM_TYPE_UNEXPECTED_STRING_VALUES=Severity.WARN))
     assert [finding.severity.value for finding in found.findings] == ["block", "warn"]

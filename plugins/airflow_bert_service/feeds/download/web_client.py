@@ -1,7 +1,6 @@
 """Requests JSON from a web service, and retries while it is busy or broken."""
 
 import datetime as dt
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from airflow_bert_service.exceptions import FeedError
+from airflow_bert_service.feeds.readers.json_values import loads
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -32,9 +32,11 @@ class Page:
     """A page: the JSON of an answer, and the link to the next page."""
 
     value: object
-    """The parsed JSON."""
-    next_link: str
+    """The parsed JSON; None where the answer has no content (HTTP 204)."""
+    next_link: str = ""
     """Address in the header ``Link`` with ``rel="next"``, perhaps relative; empty: there is none."""
+    total: int | None = None
+    """Number of all rows, by the header ``X-Total-Count``; None: the answer has no such header."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,12 @@ class WebClient:
     """Tries for a page, 1 or more."""
     sleep: Callable[[float], None] = time.sleep
 
-    def get(self, address: str) -> Page:
+    def get(self, address: str, *, missing_is_empty: bool = False) -> Page:
         """Request a page.
 
         Args:
             address: Its address.
+            missing_is_empty: Whether HTTP 404 means a page without content.
 
         Raises:
             FeedError: The server refuses, stays busy, asks for too long a wait, or answers something else than JSON.
@@ -74,7 +77,7 @@ class WebClient:
         # The query may hold secrets.
         shown = address.partition("?")[0]
         for attempt in range(1, self.tries + 1):
-            answer = self._ask(address, shown)
+            answer = self._ask(address, shown, missing_is_empty=missing_is_empty)
             if isinstance(answer, Page):
                 return answer
             self._wait(answer, attempt, shown)
@@ -94,25 +97,41 @@ class WebClient:
             )
         self.sleep(wait)
 
-    def _ask(self, address: str, shown: str) -> Page | _Busy:
+    def _ask(self, address: str, shown: str, *, missing_is_empty: bool) -> Page | _Busy:
         from requests import exceptions
 
         try:
             response = self.session.get(address, timeout=self.timeout, stream=True, allow_redirects=False)
             with closing(response):
+                if _is_empty(response, shown, missing_is_empty=missing_is_empty):
+                    return Page(None)
                 if busy := _busy(response, shown):
                     return busy
                 body = _body(response, shown)
         except (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError) as error:
             return _Busy(f"no whole answer: {type(error).__name__}")
         try:
-            value = json.loads(body)
+            value = loads(body)
         except (ValueError, RecursionError):
             raise FeedError(
                 f"{shown} answered something else than JSON, beginning with {body[:60]!r}. Check [bert_service] "
                 "http_endpoint."
             ) from None
-        return Page(value, response.links.get("next", {}).get("url", ""))
+        total = response.headers.get("X-Total-Count", "")
+        link = response.links.get("next", {}).get("url", "")
+        return Page(value, link, int(total) if total.isascii() and total.isdigit() else None)
+
+
+def _is_empty(response: "Response", shown: str, *, missing_is_empty: bool) -> bool:
+    """Tell whether an answer says that there is nothing."""
+    if response.status_code == HTTPStatus.NOT_FOUND and missing_is_empty:
+        _logger.warning(
+            "%s answered HTTP 404, which counts as no reviews; check [bert_service] http_endpoint if it should have "
+            "some",
+            shown,
+        )
+        return True
+    return response.status_code == HTTPStatus.NO_CONTENT
 
 
 def _busy(response: "Response", shown: str) -> _Busy | None:
@@ -122,8 +141,8 @@ def _busy(response: "Response", shown: str) -> _Busy | None:
     if status != HTTPStatus.OK:
         to = f" to {location.partition('?')[0]}" if (location := response.headers.get("Location")) else ""
         raise FeedError(
-            f"{shown} answered HTTP {status}{to}; allowed: 200. Check [bert_service] http_endpoint, and address and "
-            "login of the connection http_conn_id."
+            f"{shown} answered HTTP {status}{to}; allowed: 200, or 204 without reviews. Check [bert_service] "
+            "http_endpoint, and address and login of the connection http_conn_id."
         )
     return None
 

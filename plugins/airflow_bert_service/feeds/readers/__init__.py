@@ -6,5 +6,6 @@ Layers, each knowing only those below it::
     row_files.py    rows of one CSV or JSON Lines file
     csv_records.py  records of a CSV file; csv_grammar.py: where a record ends
     tar_members.py  members of a tar.gz
+    json_values.py  JSON, with keys that come twice
     rows.py reviews.py   the frozen data that the readers return
 """

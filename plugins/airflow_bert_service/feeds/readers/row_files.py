@@ -3,13 +3,13 @@
 Neither holds more than a block of the file, and a bad row stops neither: it comes out with its ``problem``.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
 from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.readers.csv_records import CsvRecords, Readable
+from airflow_bert_service.feeds.readers.json_values import loads, repeated_keys
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
 
 BLOCK = 1 << 18
@@ -41,15 +41,29 @@ def row_from(values: Mapping[str, object], columns: Columns, *, number: int, whe
         number: The row's number within the delivery.
         where: Where the row stands, for people.
     """
+    problem = None
     try:
         id_, text, sentiment = (values[name] for name in columns.names)
     except KeyError:
         id_, text, sentiment = (values.get(name) for name in columns.names)
-        return RawRow(number, _id(id_), text, sentiment, where, Reason.WRONG_COLUMNS)
-    return RawRow(number, _id(id_), text, sentiment, where)
+        problem = Reason.WRONG_COLUMNS
+    if twice := sorted(repeated_keys(values).intersection(columns.names)):
+        problem, where = Reason.REPEATED_COLUMN, f"{where}, {', '.join(twice)} twice"
+    return RawRow(number, _id(id_), _decoded(text), _decoded(sentiment), where, problem)
+
+
+def _decoded(value: object) -> object:
+    """Return bytes, which databases have in BLOBs and in texts without an encoding, as a text.
+
+    Bytes that are no UTF-8 become surrogates, so that the row is rejected with its beginning.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).decode("utf-8", "surrogateescape")
+    return value
 
 
 def _id(value: object) -> str:
+    value = _decoded(value)
     if isinstance(value, str):
         return value
     try:
@@ -79,11 +93,21 @@ def table(handle: Readable, needed: tuple[str, ...], *, where: str) -> tuple[lis
         raise FeedError(f"{where}: the header is no line of CSV in UTF-8 ({header.value}). Correct the file.")
     if header is None:
         return [], records
+    if any("\0" in name or "\udcff" in name for name in header):
+        raise FeedError(
+            f"{where} is no UTF-8: its header has bytes as UTF-16 has them. Save the file as UTF-8 (in PowerShell "
+            "`Export-Csv -Encoding utf8`, in Excel `CSV UTF-8`)."
+        )
     if wrong := [name for name in needed if header.count(name) != 1]:
-        names = ", ".join(header)[:500].encode(errors="replace").decode()
+        names = ", ".join(name or "'' (no name)" for name in header)[:500].encode(errors="replace").decode()
+        index = (
+            " pandas leaves the name of its index out: write the file with index_label='id', or without the index."
+            if "" in header
+            else ""
+        )
         raise FeedError(
             f"{where}: the columns are {names}; missing, or there twice: {', '.join(wrong)}. Correct the header, or "
-            "set [bert_service] id_column, text_column and sentiment_column to the names that it has."
+            f"set [bert_service] id_column, text_column and sentiment_column to the names that it has.{index}"
         )
     return header, records
 
@@ -167,7 +191,7 @@ def _object(line: bytes) -> dict[str, object] | Reason | None:
     """Read a line of JSON; None where it is empty."""
     try:
         text = line.decode("utf-8-sig")
-        value = json.loads(text) if text.strip() else None
+        value = loads(text) if text.strip() else None
     except UnicodeDecodeError:
         return Reason.BAD_ENCODING
     except (ValueError, RecursionError):  # not JSON; numbers too long; nested too deep

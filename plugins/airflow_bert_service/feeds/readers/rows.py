@@ -15,6 +15,8 @@ class Reason(str, Enum):
     """The label is none of the setting ``labels``."""
     WRONG_COLUMNS = "wrong_columns"
     """The row has not the columns of the header, a key is missing, or the line is no CSV or JSON at all."""
+    REPEATED_COLUMN = "repeated_column"
+    """A needed key is in the row's object twice; ``where`` names it."""
     BAD_ENCODING = "bad_encoding"
     """Bytes that are no UTF-8, or halves of surrogate pairs."""
     NUL = "nul"

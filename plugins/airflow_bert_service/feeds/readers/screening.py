@@ -6,11 +6,11 @@ Checks that need the whole day (an id twice, a text with both labels) are in
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import NamedTuple
 
 from airflow_bert_service.feeds.readers.reviews import LONGEST_ID, LONGEST_REVIEW, Review, Sentiment
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
+from airflow_bert_service.settings.row_rules import normal_label
 
 EXCERPT = 200
 """Characters of a bad row's text, and of its id, that are kept."""
@@ -28,6 +28,8 @@ class Rejected(NamedTuple):
     """File and row, or archive and member, for people."""
     excerpt: str
     """The beginning of the text, as far as it could be read."""
+    label: str = ""
+    """The beginning of the label, if that is the reason."""
 
 
 def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -> Iterator[Review | Rejected]:
@@ -36,7 +38,7 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
     Args:
         rows: The rows.
         day: Their day.
-        labels: ``positive`` or ``negative`` by label in lower case.
+        labels: ``positive`` or ``negative`` by label, as ``normal_label`` writes it.
 
     Yields:
         For every row, in order, a review, or the rejected row.
@@ -46,7 +48,9 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
         number, id_, text, label, where, reason = row
         if reason is None:
             # Most labels are written as the setting has them.
-            sentiment = (sentiments.get(label) if isinstance(label, str) else None) or sentiments.get(_written(label))
+            sentiment = (sentiments.get(label) if isinstance(label, str) else None) or sentiments.get(
+                normal_label(label)
+            )
             reason = _fault(id_, text) or (Reason.UNKNOWN_LABEL if sentiment is None else None)
             if reason is None and isinstance(text, str) and sentiment is not None:
                 yield Review(id_, day, text, sentiment, number, where)
@@ -56,7 +60,10 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
 
 def rejected(row: RawRow | Review, reason: Reason) -> Rejected:
     """Return what the quarantine keeps of a row or a review that is rejected."""
-    return Rejected(row.number, reason, _excerpt(row.id), row.where, _excerpt(row.text))
+    label = ""
+    if reason is Reason.UNKNOWN_LABEL and isinstance(row, RawRow):
+        label = _excerpt(row.sentiment if isinstance(row.sentiment, str) else repr(row.sentiment))
+    return Rejected(row.number, reason, _excerpt(row.id), row.where, _excerpt(row.text), label)
 
 
 def _fault(id_: str, text: object) -> Reason | None:
@@ -80,20 +87,6 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _written(label: object) -> str:
-    """Return a label as the setting ``labels`` may have it; empty where the value is no label."""
-    if isinstance(label, str):
-        return label.strip().lower()
-    if isinstance(label, bool):
-        return str(label).lower()
-    if isinstance(label, (int, float, Decimal)):
-        try:
-            return f"{float(label):.15g}"  # 1, 1.0 and 1.00 are one label
-        except (ValueError, OverflowError):
-            return ""
-    return ""
 
 
 def _excerpt(text: object) -> str:

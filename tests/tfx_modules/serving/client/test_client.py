@@ -119,7 +119,17 @@ def test_a_file_is_asked_about_in_batches(
     [
         ("a.parquet", "", r"is not a file of texts that can be read; give one of .txt, .csv, .jsonl"),
         ("a.csv", "review\nx\n", "no column 'text'; it has review; choose with --column"),
-        ("a.csv", "id,text\n1\n", "line 2 has no 'text'"),
+        ("a.csv", "id,text\n1\n", "row 1 has 1 values, and the header has 2 columns"),
+        ("a.csv", "id,text\n1,fine\n2,long, but good\n", "row 2 has 3 values, .* a text with a comma needs quotes"),
+        ("a.csv", "id,text,text\n1,a,b\n", "column 'text' is there 2 times; the header is id, text, text; rename one"),
+        ("a.csv", ",review\n0,fine\n", "no column 'text'; it has '', review; choose with --column"),
+        (
+            "a.csv",
+            'id,text\n1,a\n2,"He said \\"great\\" and left"\n',
+            r"row 2 is no CSV: .*; a quote within .* is doubled",
+        ),
+        ("a.csv", "id,text\n1,a\n2,b\0c\n", "row 2 has the character NUL; take it out"),
+        ("a.jsonl", '{"text": "a", "text": "b"}', "line 1: the key 'text' is there twice; rename one"),
         ("a.jsonl", "{", "line 1 is not JSON"),
         ("a.jsonl", '{"text": 1}', "line 1 is not an object with a text in 'text'"),
         ("missing.txt", None, "cannot read .*missing.txt: No such file"),

@@ -1,4 +1,4 @@
-"""The pretrained encoder is found, checked and loaded."""
+"""The pretrained encoder's files are found and checked."""
 
 import hashlib
 from dataclasses import replace
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tfx_modules.exceptions import EncoderError
-from tfx_modules.model import encoder
+from tfx_modules.model.encoder import backbone
+from tfx_modules.model.encoder import files as encoder
 from tfx_modules.settings.settings import EncoderSettings
 
 WRONG = "0" * 64
@@ -47,12 +48,12 @@ def test_wrong_bytes_are_named_with_both_digests() -> None:
 def test_wrong_weights_are_not_loaded() -> None:
     right = EncoderSettings().weights_sha256
     with pytest.raises(EncoderError, match=f"model.safetensors has SHA-256 {right}; expected {WRONG}"):
-        encoder.load_backbone(EncoderSettings(weights_sha256=WRONG))
+        backbone.load_backbone(EncoderSettings(weights_sha256=WRONG))
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match=r"model\.safetensors is missing; allowed: a Hugging Face BERT folder"):
-        encoder.load_backbone(EncoderSettings(source=str(tmp_path), weights_sha256=""))
+        backbone.load_backbone(EncoderSettings(source=str(tmp_path), weights_sha256=""))
 
 
 def test_bytes_that_are_not_pinned_are_not_checked(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_bytes_that_are_not_pinned_are_not_checked(tmp_path: Path) -> None:
 
 
 def test_the_pinned_encoder_has_six_layers_of_384() -> None:
-    backbone = encoder.load_backbone(EncoderSettings())
-    assert (backbone.num_layers, backbone.hidden_dim, backbone.vocabulary_size) == (6, 384, 30522)
-    spread = float(backbone.token_embedding.embeddings.numpy().std())
+    loaded = backbone.load_backbone(EncoderSettings())
+    assert (loaded.num_layers, loaded.hidden_dim, loaded.vocabulary_size) == (6, 384, 30522)
+    spread = float(loaded.token_embedding.embeddings.numpy().std())
     assert spread > 0.03, "pretrained, not the 0.02 of a fresh initialiser"

@@ -9,6 +9,7 @@ from tfx_modules.settings.settings import EncoderSettings
 
 PRESET = "preset:"
 WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
 _PACKAGE = "package:"
 
 
@@ -54,20 +55,27 @@ def weights_folder(config: EncoderSettings) -> Path:
     """
     folder = resolve(config.source)
     _verify(folder / WEIGHTS, config.weights_sha256)
+    _verify(folder / CONFIG, config.config_sha256)
     return folder
 
 
-def _verify(path: Path, expected: str) -> None:
-    if not path.is_file():
-        raise EncoderError(f"encoder file {path} is missing; allowed: a Hugging Face BERT folder with {WEIGHTS}.")
-    if not expected:
-        return
+def sha256(path: Path) -> str:
+    """Return a file's digest, hex."""
     with path.open("rb") as file:
         found = hashlib.sha256()
         for block in iter(lambda: file.read(1 << 20), b""):
             found.update(block)
-    if found.hexdigest() != expected:
+    return found.hexdigest()
+
+
+def _verify(path: Path, expected: str) -> None:
+    if not path.is_file():
         raise EncoderError(
-            f"encoder file {path.name} has SHA-256 {found.hexdigest()}; expected {expected}. "
-            "Install the pinned encoder again, or set its digest in [encoder]."
+            f"encoder file {path} is missing; allowed: a Hugging Face BERT folder with {CONFIG} and {WEIGHTS}. Save "
+            "the model there with save_pretrained(..., safe_serialization=True), in one file."
+        )
+    if expected and (found := sha256(path)) != expected:
+        raise EncoderError(
+            f"encoder file {path} has SHA-256 {found}; expected {expected}. Install the pinned encoder again, or set "
+            "its digest in [encoder]."
         )

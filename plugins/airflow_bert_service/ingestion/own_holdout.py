@@ -1,0 +1,103 @@
+"""Reads a holdout of the user's own, whose columns and labels are those of the feed, and keeps it in the nodes' form.
+
+The nodes read a CSV file with the columns ``review`` and ``sentiment`` (``negative``, ``positive``). A holdout may be
+one already, or have the names and the labels that the settings give for the feed.
+"""
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from airflow_bert_service.exceptions import FeedError, HoldoutError
+from airflow_bert_service.feeds import Sentiment
+from airflow_bert_service.feeds.readers.row_files import table
+from airflow_bert_service.feeds.readers.rows import Reason
+from airflow_bert_service.files import publishing
+from airflow_bert_service.settings.row_rules import normal_label
+from airflow_bert_service.settings.settings import Settings
+
+COLUMNS = ("review", "sentiment")
+"""The columns of the nodes' form."""
+
+
+def normalised(file: Path, settings: Settings) -> Path:
+    """Write a holdout in the nodes' form, unless that exists already.
+
+    Args:
+        file: The user's CSV file, in UTF-8.
+        settings: With the names of the feed's columns, and its labels.
+
+    Returns:
+        The file in the nodes' form. Its folder has the digest of its content in its name, so it never changes.
+
+    Raises:
+        HoldoutError: The file cannot be read, or has a row that is no labelled review.
+    """
+    content = _content(file)
+    lines = list(_rows(file, content, settings))
+    if not lines:
+        raise HoldoutError(f"holdout {file} has no reviews; allowed: one or more. Put some below its header.")
+    folder = settings.own_holdouts
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"{file.stem}-{_digest(lines)}.csv"
+    if not kept.exists():
+        with publishing(kept) as part, part.open("w", encoding="utf-8", newline="") as written:
+            made = csv.writer(written, lineterminator="\n")
+            made.writerow(COLUMNS)
+            made.writerows(lines)
+    return kept
+
+
+def _digest(lines: list[tuple[str, str]]) -> str:
+    return hashlib.sha256(repr(lines).encode()).hexdigest()[:16]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise HoldoutError(
+            f"holdout {file} cannot be read ({error.strerror}). Put it there, or set [bert_service] holdout to a CSV "
+            "file of labelled reviews."
+        ) from error
+
+
+def _rows(file: Path, content: bytes, settings: Settings) -> Iterator[tuple[str, str]]:
+    own = (settings.source.text_column, settings.source.sentiment_column)
+    handle = BytesIO(content)
+    try:
+        header, records = table(handle, (), where=f"holdout {file}")
+        wanted = own if set(own) <= set(header) else COLUMNS
+        table(BytesIO(content), wanted, where=f"holdout {file}")
+    except FeedError as error:
+        raise HoldoutError(str(error)) from error
+    labels = {**{sentiment.value: sentiment.value for sentiment in Sentiment}, **settings.rules.labels}
+    places = [header.index(name) for name in wanted] if header else []
+    for number, record in enumerate(records.records(), start=1):
+        if isinstance(record, Reason) or len(record) != len(header):
+            found = record.value if isinstance(record, Reason) else f"{len(record)} values"
+            raise _bad(file, number, found, f"a line of CSV with the header's {len(header)} columns")
+        text, label = (record[place] for place in places)
+        if not text.strip() or "\0" in text or not _is_utf8(text):
+            raise _bad(file, number, f"the text {_shown(text)}", "a text in UTF-8, without NUL")
+        if not (sentiment := labels.get(normal_label(label))):
+            raise _bad(file, number, f"the label {_shown(label)}", f"one of {', '.join(sorted(labels))}")
+        yield text, sentiment
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:60]) if not text.isprintable() else repr(text[:60])
+
+
+def _bad(file: Path, number: int, got: str, allowed: str) -> HoldoutError:
+    return HoldoutError(f"holdout {file}, row {number} has {got}; allowed: {allowed}. Correct the row, or remove it.")
