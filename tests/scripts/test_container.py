@@ -124,3 +124,15 @@ def test_a_worker_whose_node_server_is_gone_is_unhealthy(tmp_path: Path, capsys:
 def test_without_a_password_no_user_is_made(capsys: pytest.CaptureFixture[str]) -> None:
     assert init.main({}) == 1
     assert "python3 -m scripts.compose_secrets" in capsys.readouterr().err
+
+
+def test_a_password_file_that_is_not_there_or_empty_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "admin_password"
+    assert init.main({"ADMIN_PASSWORD_FILE": str(file)}) == 1
+    assert "No such file" in capsys.readouterr().err
+
+    file.touch()
+    assert init.main({"ADMIN_PASSWORD_FILE": str(file)}) == 1
+    assert "allowed: a file with the password of the user admin" in capsys.readouterr().err
