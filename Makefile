@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup docs demo up screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock reference clean
+.PHONY: help setup docs demo up screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock reference audit image-digests clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -102,6 +102,12 @@ lock:  ## Write the lock files anew from requirements/*.in (UPGRADE=1 takes newe
 reference: setup  ## Write the tables of the settings and the provider metadata anew from the settings' declarations
 	@$(AIRFLOW)/python -m scripts.provider_config
 	@$(AIRFLOW)/python -m scripts.settings_docs
+
+audit: setup  ## List the known advisories of the locked packages (asks OSV; AUDIT_DATA=FOLDER reads a copy of advisories)
+	@exec $(AIRFLOW)/python -m scripts.audit
+
+image-digests: setup  ## Look up the digests of the images' tags, and write them where the images are named (needs Docker)
+	@exec $(AIRFLOW)/python -m scripts.image_digests
 
 clean:  ## Remove environments, state and caches
 	rm -rf .venv var site dist dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 """`python3 -m scripts.compose_secrets [FOLDER]`: creates the container stack's secrets in `secrets/`.
 
-Each service gets a file of its own, with only the secrets that it needs. A second call keeps every secret, and adds
-missing ones. Runs on any Python from 3.8 and needs nothing installed.
+Each secret is a file of its own, which docker-compose.yaml hands to the services that need it. A second call keeps
+every secret, and adds missing ones. Runs on any Python from 3.8 and needs nothing installed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from scripts.errors import StackError
 
 FOLDER = Path(__file__).resolve().parent.parent / "secrets"
 OWNER_ONLY = 0o700
-OWNER_READS = 0o600
+# Compose mounts a file as it is, and each service runs as a user of its own, which has to read it. On the machine the
+# folder's mode keeps other users out.
+READABLE = 0o644
 
 
 def _password() -> str:
@@ -29,76 +31,83 @@ def _fernet_key() -> str:
 
 
 MADE: Mapping[str, Callable[[], str]] = {
-    "POSTGRES_PASSWORD": _password,
-    "AIRFLOW_DB_PASSWORD": _password,
-    "MLMD_DB_PASSWORD": _password,
-    "LEDGER_DB_PASSWORD": _password,
-    "REDIS_PASSWORD": _password,
-    "ADMIN_PASSWORD": _password,
-    "GF_SECURITY_ADMIN_PASSWORD": _password,
-    "AIRFLOW__API_AUTH__JWT_SECRET": lambda: secrets.token_hex(32),
-    "AIRFLOW__CORE__FERNET_KEY": _fernet_key,
-    "AIRFLOW__API__SECRET_KEY": lambda: secrets.token_hex(32),
+    "postgres_password": _password,
+    "airflow_db_password": _password,
+    "mlmd_db_password": _password,
+    "ledger_db_password": _password,
+    "redis_password": _password,
+    "admin_password": _password,
+    "grafana_password": _password,
+    "jwt_secret": lambda: secrets.token_hex(32),
+    "fernet_key": _fernet_key,
+    "api_secret_key": lambda: secrets.token_hex(32),
 }
+"""The secrets: files by name, and what makes one."""
 
-_BROKER = {
-    "AIRFLOW__CELERY__BROKER_URL": "redis://:{REDIS_PASSWORD}@redis:6379/0",
+ADDRESSES: Mapping[str, str] = {
+    "airflow_database": "postgresql+psycopg2://airflow:{airflow_db_password}@postgres:5432/airflow",
+    "celery_broker": "redis://:{redis_password}@redis:6379/0",
     # Not in Airflow's database, so that workers need no way into it.
-    "AIRFLOW__CELERY__RESULT_BACKEND": "redis://:{REDIS_PASSWORD}@redis:6379/1",
+    "celery_results": "redis://:{redis_password}@redis:6379/1",
+    "metadata": "postgresql://mlmd:{mlmd_db_password}@postgres:5432/mlmd",
+    "ledger": "postgresql://ledger:{ledger_db_password}@postgres:5432/ledger",
 }
-_STORES = {
-    "AIRFLOW__BERT_SERVICE__METADATA": "postgresql://mlmd:{MLMD_DB_PASSWORD}@postgres:5432/mlmd",
-    "AIRFLOW__BERT_SERVICE__LEDGER": "postgresql://ledger:{LEDGER_DB_PASSWORD}@postgres:5432/ledger",
+"""The files with an address that has a secret in it; {NAME} stands for the secret."""
+
+EARLIER: Mapping[str, str] = {
+    "POSTGRES_PASSWORD": "postgres_password",
+    "AIRFLOW_DB_PASSWORD": "airflow_db_password",
+    "MLMD_DB_PASSWORD": "mlmd_db_password",
+    "LEDGER_DB_PASSWORD": "ledger_db_password",
+    "REDIS_PASSWORD": "redis_password",
+    "ADMIN_PASSWORD": "admin_password",
+    "GF_SECURITY_ADMIN_PASSWORD": "grafana_password",
+    "AIRFLOW__API_AUTH__JWT_SECRET": "jwt_secret",
+    "AIRFLOW__CORE__FERNET_KEY": "fernet_key",
+    "AIRFLOW__API__SECRET_KEY": "api_secret_key",
 }
-
-
-def _same(*names: str) -> dict[str, str]:
-    return {name: "{" + name + "}" for name in names}
-
-
-FILES: Mapping[str, Mapping[str, str]] = {
-    "postgres.env": _same("POSTGRES_PASSWORD", "AIRFLOW_DB_PASSWORD", "MLMD_DB_PASSWORD", "LEDGER_DB_PASSWORD"),
-    # The second is what redis-cli reads.
-    "redis.env": {**_same("REDIS_PASSWORD"), "REDISCLI_AUTH": "{REDIS_PASSWORD}"},
-    "airflow.env": {
-        **_same("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://airflow:{AIRFLOW_DB_PASSWORD}@postgres:5432/airflow",
-        **_BROKER,
-        **_STORES,
-    },
-    "worker.env": {**_BROKER, **_STORES},
-    "login.env": _same("ADMIN_PASSWORD"),
-    "grafana.env": _same("GF_SECURITY_ADMIN_PASSWORD"),
-}
-"""The variables of each file; {NAME} stands for a secret."""
+"""The variables in files of variables (`*.env`), where secrets were before, and the secrets that they are."""
+EARLIER_FILES = ("postgres.env", "redis.env", "airflow.env", "worker.env", "login.env", "grafana.env")
 
 
 def ensure_secrets(folder: Path) -> None:
     """Write the files; existing secrets are kept.
 
     Raises:
-        StackError: The folder is open to other users.
+        StackError: The folder is open to other users, or a secret's file is empty.
     """
     folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077:
         raise StackError(f"{folder} is open to other users; it holds passwords. Run: chmod 700 {folder}")
     known = _read(folder)
     values = {name: known.get(name) or make() for name, make in MADE.items()}
-    for name, variables in FILES.items():
-        lines = [f"{variable}={form.format(**values)}\n" for variable, form in variables.items()]
-        _write(folder / name, "".join(lines))
+    for name, value in values.items():
+        _write(folder / name, value)
+    for name, form in ADDRESSES.items():
+        _write(folder / name, form.format(**values))
+    for name in EARLIER_FILES:  # what they had is in the files above
+        if (folder / name).exists():
+            (folder / name).unlink()
 
 
 def _read(folder: Path) -> dict[str, str]:
-    lines = [line for name in FILES if (folder / name).exists() for line in (folder / name).read_text().splitlines()]
-    pairs = [line.partition("=") for line in lines]
-    return {name: value for name, _, value in pairs if name in MADE}
+    files = [folder / name for name in EARLIER_FILES if (folder / name).exists()]
+    pairs = [line.partition("=") for file in files for line in file.read_text().splitlines()]
+    earlier = {EARLIER[name]: value for name, _, value in pairs if name in EARLIER}
+    found = {name: (folder / name).read_text().strip() for name in MADE if (folder / name).exists()}
+    if empty := [name for name, value in found.items() if not value]:
+        raise StackError(
+            f"{folder / empty[0]} is empty; allowed: the secret that the stack uses. Restore it from your copy. "
+            "Only where there is no data yet, delete the file: a new secret is made."
+        )
+    return {**earlier, **found}
 
 
 def _write(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(str(partial), "w", opener=lambda name, flags: os.open(name, flags, OWNER_READS)) as file:
-        file.write(text)
+    with open(str(partial), "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        os.fchmod(file.fileno(), READABLE)  # whatever the umask
+        file.write(text)  # without a newline: readers take all of it
     partial.replace(path)
 
 
@@ -110,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"The secrets are in {folder}. Log in as user admin with the password in {folder / 'login.env'}.")
+    print(f"The secrets are in {folder}. Log in as user admin with the password in {folder / 'admin_password'}.")
     return 0
 
 

@@ -2,15 +2,15 @@
 # Run by PostgreSQL's image when it makes its data folder: a role and a database of its own for each of the three.
 set -euo pipefail
 
-create() {
+create() {  # NAME, FILE WITH ITS PASSWORD
     # By standard input: command lines can be read by others.
     psql --username "$POSTGRES_USER" --dbname postgres --set ON_ERROR_STOP=1 --quiet <<SQL
-CREATE ROLE $1 LOGIN PASSWORD '$2';
+CREATE ROLE $1 LOGIN PASSWORD '$(cat "$2")';
 CREATE DATABASE $1 OWNER $1 ENCODING 'UTF8' TEMPLATE template0;
 REVOKE CONNECT ON DATABASE $1 FROM PUBLIC;
 SQL
 }
 
-create airflow "$AIRFLOW_DB_PASSWORD"
-create mlmd "$MLMD_DB_PASSWORD"
-create ledger "$LEDGER_DB_PASSWORD"
+for name in airflow mlmd ledger; do
+    create "$name" "/run/secrets/${name}_db_password"
+done

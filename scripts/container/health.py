@@ -6,7 +6,9 @@ are cheap, for they run all the time: none of them imports Airflow or TensorFlow
 
 import json
 import os
+import shlex
 import socket
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -48,19 +50,24 @@ def worker(environ: Mapping[str, str]) -> None:
         if probe.connect_ex(environ["AIRFLOW__BERT_SERVICE__NODE_SOCKET"]) != 0:
             raise UnhealthyError("the node server does not listen")
     name = f"celery@{socket.gethostname()}"
-    app = Celery(broker=environ["AIRFLOW__CELERY__BROKER_URL"])
+    app = Celery(broker=_broker(environ))
     if not app.control.ping(destination=[name], timeout=SECONDS / 2):
         raise UnhealthyError(f"{name} does not answer")
 
 
 def model_server(environ: Mapping[str, str]) -> None:
-    """Query the model's status at the model server. Before the first promotion there is none: 404 is healthy too."""
+    """Check that a version of the model is AVAILABLE. Before the first promotion there is none: 404 is healthy too."""
     name = environ["MODEL_NAME"]  # set in the image
+    port = environ.get("MODEL_REST_PORT", "8501")
     try:
-        _get(f"http://127.0.0.1:8501/v1/models/{name}")
+        found = json.loads(_get(f"http://127.0.0.1:{port}/v1/models/{name}"))
     except urllib.error.HTTPError as error:
         if error.code != 404:
             raise
+        return
+    states = [version["state"] for version in found["model_version_status"]]
+    if "AVAILABLE" not in states:
+        raise UnhealthyError(f"no version of {name} is AVAILABLE, but {', '.join(states) or 'none is there'}")
 
 
 CHECKS: Mapping[str, Callable[[Mapping[str, str]], None]] = {
@@ -81,10 +88,18 @@ def main(environ: Mapping[str, str]) -> int:
         return 1
     try:
         CHECKS[service](environ)
-    except (UnhealthyError, OSError, ValueError) as error:
+    except (UnhealthyError, OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"{service}: {error}")
         return 1
     return 0
+
+
+def _broker(environ: Mapping[str, str]) -> str:
+    """Return the broker's address as Airflow finds it: the variable, or what the command in a variable prints."""
+    if broker := environ.get("AIRFLOW__CELERY__BROKER_URL"):
+        return broker
+    command = shlex.split(environ["AIRFLOW__CELERY__BROKER_URL_CMD"])
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _airflow_health(host: str) -> object:

@@ -1,13 +1,14 @@
 """`python -m scripts.container.init`: sets up Airflow's database, the GPU pool, the first user and the models' folder.
 
-Reads ADMIN_PASSWORD for the user `admin`, who is made where there is none; a password changed in the UI stays. And
-GPU_SLOTS, the number of slots of the pool `gpu`, one for each GPU. It is safe to repeat.
+Reads the file that ADMIN_PASSWORD_FILE names for the user `admin`, who is made where there is none; a password changed
+in the UI stays. And GPU_SLOTS, the number of slots of the pool `gpu`, one for each GPU. It is safe to repeat.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from scripts.stack.paths import find_paths
 
@@ -27,9 +28,18 @@ USER = (
 
 def main(environ: Mapping[str, str]) -> int:
     """Run the steps; return the exit code of the first that failed, else 0."""
-    password = environ.get("ADMIN_PASSWORD", "")
+    file = environ.get("ADMIN_PASSWORD_FILE", "")
+    try:
+        password = Path(file).read_text().strip() if file else ""
+    except OSError as error:
+        print(f"ADMIN_PASSWORD_FILE is {file}: {error}. Run: python3 -m scripts.compose_secrets", file=sys.stderr)
+        return 1
     if not password:
-        print("ADMIN_PASSWORD is not set. Run: python3 -m scripts.compose_secrets", file=sys.stderr)
+        print(
+            f"ADMIN_PASSWORD_FILE is {file!r}; allowed: a file with the password of the user admin. "
+            "Run: python3 -m scripts.compose_secrets",
+            file=sys.stderr,
+        )
         return 1
     steps: Sequence[tuple[Sequence[str], str]] = (
         (("airflow", "db", "migrate"), ""),

@@ -34,8 +34,7 @@ class TestStack:
     @property
     def password(self) -> str:
         """Of the user admin."""
-        text = (self.folder / "secrets" / "login.env").read_text()
-        return text.partition("=")[2].strip()
+        return (self.folder / "secrets" / "admin_password").read_text().strip()
 
 
 def make_test_stack(root: Path, state: Path, environ: Mapping[str, str]) -> TestStack:

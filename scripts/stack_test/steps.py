@@ -18,6 +18,7 @@ from scripts.stack_test.watching import (
     REVIEWS,
     ask,
     counts,
+    require_hidden_secrets,
     require_no_less,
     served_versions,
     wait_for_health,
@@ -52,6 +53,7 @@ def start(test_stack: TestStack, figures: Figures) -> AirflowApi:
     with figures.timed("start with new volumes, until every service is healthy"):
         test_stack.engine.compose("up", "-d", *SERVICES)
         wait_for_health(test_stack, SERVICES, figures.progress)
+    require_hidden_secrets(test_stack, SERVICES)
     return open_api(test_stack, figures)
 
 

@@ -106,6 +106,19 @@ def require_no_less(before: dict[str, int], after: dict[str, int], what: str) ->
         raise StackError(f"{what} lost rows (before, after): {lost}")
 
 
+def require_hidden_secrets(test_stack: TestStack, services: Sequence[str]) -> None:
+    """Check that the engine shows no secret in what it knows about the services' containers.
+
+    Raises:
+        StackError: It does.
+    """
+    secrets = {file.name: file.read_text() for file in (test_stack.folder / "secrets").iterdir()}
+    for service in services:
+        shown = test_stack.engine.docker("inspect", test_stack.engine.container(service))
+        if found := [name for name, value in secrets.items() if value in shown]:
+            raise StackError(f"`docker inspect` of {service} shows secrets: {', '.join(found)}.")
+
+
 def served_versions(test_stack: TestStack) -> list[int]:
     """Return the versions that the model server calls available; none while it does not answer."""
     try:

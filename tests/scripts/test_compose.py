@@ -1,10 +1,13 @@
 """Compose takes every combination of files and profiles, and what it makes of them is safe by default."""
 
+import copy
 import itertools
 import json
 import os
 import re
 import subprocess
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import yaml
 from airflow_bert_service.settings.settings import settings_from
 
 from scripts.compose_backup import compose_command
-from scripts.compose_secrets import FILES, MADE, ensure_secrets
+from scripts.compose_secrets import ADDRESSES, MADE, ensure_secrets
 from scripts.container.health import CHECKS
 from scripts.errors import StackError
 
@@ -27,6 +30,7 @@ COMBINATIONS = [
     for count in range(len(PROFILES) + 1)
     for profiles in itertools.combinations(PROFILES, count)
 ]
+MEBIBYTE = 1024 * 1024
 METRIC = re.compile(r"(?::[a-z_]+){3,}")
 
 
@@ -37,17 +41,45 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def parsed(variables: Mapping[str, str], overrides: tuple[str, ...]) -> dict[str, Any]:
+    """What a Compose client makes of the files, for machines without one; whether they are valid it cannot tell."""
+
+    def value(match: "re.Match[str]") -> str:
+        if match[0] == "$$":
+            return "$"
+        name, _, default = match[1].partition(":")
+        return variables.get(name, default[1:]) or '""'
+
+    found: dict[str, Any] = {}
+    for file in ("docker-compose.yaml", *overrides):
+        text = re.sub(r"\$\{(\w+(?::[-?][^}]*)?)\}|\$\$", value, (ROOT / file).read_text(encoding="utf-8"))
+        merge(found, yaml.safe_load(text))
+    return found
+
+
+def merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        elif isinstance(value, list) and isinstance(into.get(key), list):
+            into[key] = [*into[key], *value]
+        else:
+            into[key] = copy.deepcopy(value)  # two services may share what an anchor names
+
+
+@cache
 def config(secrets: Path, overrides: tuple[str, ...], profiles: tuple[str, ...]) -> dict[str, Any]:
+    variables = {"BERT_SECRETS": str(secrets), "COMPOSE_PROJECT_NAME": "here", "BERT_DOCKER_GROUP": "999"}
     try:
         compose = compose_command()
-    except StackError as error:
-        pytest.skip(str(error))
+    except StackError:
+        return parsed(variables, overrides)
     files = [word for file in ("docker-compose.yaml", *overrides) for word in ("-f", file)]
     chosen = [word for profile in profiles for word in ("--profile", profile)]
     done = subprocess.run(
         [*compose, *files, *chosen, "config"],
         cwd=ROOT,
-        env={**os.environ, "BERT_SECRETS": str(secrets), "COMPOSE_PROJECT_NAME": "here", "BERT_DOCKER_GROUP": "999"},
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -83,17 +115,92 @@ def test_the_model_server_reaches_neither_databases_nor_state(secrets: Path) -> 
         service = whole["services"][name]
         assert list(service["networks"]) == ["serving"]
         sources = [v.partition(":")[0] if isinstance(v, str) else v["source"] for v in service["volumes"]]
-        assert sorted(Path(source).name for source in sources) == ["models", "serving"]
+        scripts = {"model_server.sh", "model_server_health.sh"}
+        assert sorted({Path(source).name for source in sources} - scripts) == ["models", "serving"]
     with_it = {name for name, service in whole["services"].items() if "serving" in service["networks"]}
     assert with_it == {"tf-serving", "embedded-server", "worker-cpu", "prometheus"}
+
+
+def secrets_of(service: dict[str, Any]) -> set[str]:
+    return {name if isinstance(name, str) else name["source"] for name in service.get("secrets", ())}
+
+
+@pytest.mark.parametrize(("overrides", "profiles"), COMBINATIONS)
+def test_no_secret_is_in_what_the_engine_shows(
+    secrets: Path, overrides: tuple[str, ...], profiles: tuple[str, ...]
+) -> None:
+    whole = config(secrets, overrides, profiles)
+
+    # All but the files' names: environment, commands, health checks, labels.
+    shown = json.dumps(whole["services"])
+    for name in (*MADE, *ADDRESSES):
+        assert (secrets / name).read_text() not in shown, name
+    read = set(re.findall(r"/run/secrets/(\w+)", shown))
+    handed = set().union(*(secrets_of(service) for service in whole["services"].values()))
+    assert read <= handed
+    assert handed <= set(whole["secrets"]) <= {*MADE, *ADDRESSES}
+    for name, service in whole["services"].items():
+        assert set(re.findall(r"/run/secrets/(\w+)", json.dumps(service))) <= secrets_of(service), name
+
+
+@pytest.mark.parametrize(("overrides", "profiles"), COMBINATIONS)
+def test_every_service_has_limits_of_memory_processors_processes_and_logs(
+    secrets: Path, overrides: tuple[str, ...], profiles: tuple[str, ...]
+) -> None:
+    for name, service in config(secrets, overrides, profiles)["services"].items():
+        limits = {**service.get("deploy", {}).get("resources", {}).get("limits", {}), **service}
+        assert in_bytes(limits.get("mem_limit") or limits.get("memory")) >= 256 * MEBIBYTE, name
+        # More than two processors would be refused by the engine of a machine with two.
+        assert 0 < float(limits["cpus"]) <= 2, name
+        assert 0 < int(limits.get("pids_limit") or limits["pids"]) <= 4096, name
+        logs = service["logging"]
+        assert logs["driver"] == "json-file", name
+        assert in_bytes(logs["options"]["max-size"]) * int(logs["options"]["max-file"]) <= 100 * MEBIBYTE, name
+
+
+def test_a_training_ends_before_postgresql_does(secrets: Path) -> None:
+    services = config(secrets, (), ())["services"]
+
+    for name, service in services.items():
+        is_worker = name.startswith("worker-")
+        assert service.get("oom_score_adj", 0) == (500 if is_worker else 0), name
+        assert service.get("cpu_shares", 1024) == (256 if is_worker else 1024), name
+
+
+def in_bytes(size: Any) -> int:
+    """As the clients print it: bytes, or with a unit."""
+    number, unit = re.findall(r"^(\d+)([kmg]?)b?$", str(size).lower())[0]
+    return int(number) << 10 * " kmg".index(unit or " ")
+
+
+def test_images_are_pinned_to_a_version(secrets: Path) -> None:
+    services = config(secrets, OVERRIDES[-1], PROFILES)["services"]
+    images = {service["image"] for service in services.values() if "build" not in service}
+    images |= {
+        base for s in services.values() for key, base in s.get("build", {}).get("args", {}).items() if "_IMAGE" in key
+    }
+
+    assert len(images) == 7
+    for image in images:
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.?\d*(-[a-z]+)*(@sha256:[0-9a-f]{64})?", image), image
+
+
+def test_files_of_images_have_the_bases_of_the_compose_file(secrets: Path) -> None:
+    args = config(secrets, (), PROFILES)["services"]["worker-cpu"]["build"]["args"]
+
+    for name in ("airflow", "worker", "serving"):
+        lines = (ROOT / "docker" / f"Dockerfile.{name}").read_text().splitlines()
+        given = dict(line.removeprefix("ARG ").split("=", 1) for line in lines if re.match(r"ARG \w+_IMAGE=", line))
+        assert given.items() <= args.items(), name
 
 
 def test_workers_have_no_key_of_airflows(secrets: Path) -> None:
     services = config(secrets, (), ())["services"]
 
     for name in ("worker-cpu", "worker-gpu"):
+        assert secrets_of(services[name]) == {"celery_broker", "celery_results", "metadata", "ledger"}
         environment = services[name]["environment"]
-        assert not {"AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__FERNET_KEY"} & set(environment)
+        assert not any(key.startswith(("AIRFLOW__API_AUTH__JWT", "AIRFLOW__CORE__FERNET")) for key in environment)
         assert "nobody@" in environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
 
 
@@ -138,17 +245,43 @@ def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     ensure_secrets(folder)
     first = {file.name: file.read_text() for file in folder.iterdir()}
-    (folder / "redis.env").unlink()
+    (folder / "redis_password").unlink()
     ensure_secrets(folder)
+    second = {file.name: file.read_text() for file in folder.iterdir()}
 
-    assert set(first) == set(FILES)
-    assert (folder / "postgres.env").read_text() == first["postgres.env"]
-    assert (folder / "redis.env").read_text() != first["redis.env"]
-    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
-    values = [line.partition("=")[2] for line in first["postgres.env"].splitlines()]
-    assert len(set(values)) == 4
+    assert set(first) == {*MADE, *ADDRESSES}
+    changed = {"redis_password", "celery_broker", "celery_results"}
+    assert {name for name in first if first[name] != second[name]} == changed
+    assert folder.stat().st_mode & 0o777 == 0o700
+    # Each service reads its files as a user of its own.
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o644}
+    values = [first[name] for name in MADE]
+    assert len(set(values)) == len(MADE)
     assert all(len(value) >= 20 for value in values)
-    assert set(MADE) >= {line.partition("=")[0] for line in first["postgres.env"].splitlines()}
+    assert first["airflow_db_password"] in first["airflow_database"]
+    assert not any(value.endswith("\n") for value in first.values())
+
+
+def test_secrets_in_files_of_variables_are_taken_over(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "postgres.env").write_text("POSTGRES_PASSWORD=first\nLEDGER_DB_PASSWORD=second\n")
+    (tmp_path / "worker.env").write_text(
+        "AIRFLOW__BERT_SERVICE__LEDGER=postgresql://ledger:second@postgres:5432/ledger\n"
+    )
+
+    ensure_secrets(tmp_path)
+
+    assert (tmp_path / "postgres_password").read_text() == "first"
+    assert (tmp_path / "ledger").read_text() == "postgresql://ledger:second@postgres:5432/ledger"
+    assert not list(tmp_path.glob("*.env"))
+
+
+def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "redis_password").touch()
+
+    with pytest.raises(StackError, match="redis_password is empty; allowed: the secret that the stack uses"):
+        ensure_secrets(tmp_path)
 
 
 def test_a_folder_that_others_can_read_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -121,6 +122,35 @@ def test_a_worker_whose_node_server_is_gone_is_unhealthy(tmp_path: Path, capsys:
     assert "worker: the node server does not listen" in capsys.readouterr().out
 
 
+def test_a_workers_broker_is_read_from_its_secrets_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_UNIX) as node_server:
+        node_server.bind(str(tmp_path / "node.sock"))
+        node_server.listen()
+        environ = {
+            "BERT_SERVICE_PART": "worker",
+            "AIRFLOW__BERT_SERVICE__NODE_SOCKET": str(tmp_path / "node.sock"),
+            "AIRFLOW__CELERY__BROKER_URL_CMD": f"cat {tmp_path / 'celery_broker'}",
+        }
+        assert health.main(environ) == 1
+        assert "celery_broker" in capsys.readouterr().out  # which is not there
+
+        (tmp_path / "celery_broker").write_text("nothing-like-this://")
+        with pytest.raises(KeyError, match="No such transport: nothing-like-this"):
+            health.main(environ)
+
+
 def test_without_a_password_no_user_is_made(capsys: pytest.CaptureFixture[str]) -> None:
     assert init.main({}) == 1
     assert "python3 -m scripts.compose_secrets" in capsys.readouterr().err
+
+
+def test_a_password_file_that_is_not_there_or_empty_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "admin_password"
+    assert init.main({"ADMIN_PASSWORD_FILE": str(file)}) == 1
+    assert "No such file" in capsys.readouterr().err
+
+    file.touch()
+    assert init.main({"ADMIN_PASSWORD_FILE": str(file)}) == 1
+    assert "allowed: a file with the password of the user admin" in capsys.readouterr().err

@@ -55,6 +55,7 @@ class Frontends:
         self._metrics = metrics
         self._admission = Admission(settings.limits.max_concurrent_requests, settings.limits.max_queued_requests)
         metrics.show(
+            Reading(":bert_service:serving:is_serving", "gauge", lambda: int(manager.is_serving)),
             Reading(":bert_service:serving:requests_running", "gauge", lambda: self._admission.running),
             Reading(":bert_service:serving:requests_waiting", "gauge", lambda: self._admission.waiting),
         )

@@ -19,7 +19,7 @@ from airflow_bert_service.settings.containers import ContainerSettings
 from airflow_bert_service.settings.databases import DatabaseAddress, check_databases
 from airflow_bert_service.settings.feeds import SourceSettings
 from airflow_bert_service.settings.gpu import GpuSettings
-from airflow_bert_service.settings.reading.declared import SettingsGroup
+from airflow_bert_service.settings.reading.declared import SettingsGroup, settings_of
 from airflow_bert_service.settings.reading.limits import AtLeast, Matches
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.reading.reader import (
@@ -213,8 +213,10 @@ def load_settings() -> Settings:
     # Imported here: a module that only takes Settings needs no Airflow.
     from airflow.configuration import conf
 
-    hidden = {key for section, key in conf.sensitive_config_values if section == SECTION}
+    hidden = {setting.name for setting in settings_of(Settings) if not setting.is_shown}
     # Airflow itself looks up a hidden value by a command or in a secrets backend: metadata_cmd, ledger_secret ...
+    # An installed wheel's provider metadata tells it which settings are hidden; for a checkout they are told here.
+    conf.sensitive_config_values.update((SECTION, key) for key in hidden)
     elsewhere = {f"{key}{way}": key for key in hidden for way in ("_cmd", "_secret")}
     keys = {elsewhere.get(key, key) for key in set(conf.getsection(SECTION) or {}) | _keys_in_environment()}
     settings = settings_from({key: str(conf.get(SECTION, key)) for key in keys})

@@ -73,7 +73,7 @@ def test_a_window_of_one_class_blocks(nodes: DataNodes, window: Window) -> None:
 
     outcome = nodes.run(positive, ValidationSettings(), "positive")
 
-    assert outcome.state is State.BLOCKED
+    assert outcome.state is NodeState.BLOCKED
     assert outcome.reason == (
         f"blocked: 0 of {count} reviews in the window are negative; 20 or more are needed "
         "(validation.minimum_class_rows)"

@@ -61,7 +61,7 @@ class Registry:
     def available(self, name: str) -> list[int]:
         """Return the versions that answer requests, newest first."""
         entries = self._models.get(name, {})
-        return sorted((v for v, entry in entries.items() if _is(entry, VersionState.AVAILABLE)), reverse=True)
+        return sorted((v for v, entry in list(entries.items()) if _is(entry, VersionState.AVAILABLE)), reverse=True)
 
     def statuses(self, spec: ModelSpec) -> list[VersionStatus]:
         """Return the state of the version, or of all that were ever seen, newest first.
