@@ -30,24 +30,42 @@ def engine(folder: Path, database: str) -> sa.Engine:
     return sa.create_engine(address, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
 
 
+def site_of(folder: Path, postgres: Path) -> Site:
+    """Return the site of a folder, whose ledger is in the database of the folder's name."""
+    ledger = open_ledger(f"postgresql://postgres@/{folder.name}?host={postgres}", "bert")
+    return Site(folder, ledger, ModelRepository(folder / "models" / "bert"))
+
+
+@pytest.fixture(scope="module")
+def promoted(postgres: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder and database of a site in which 3, 4 and 5 November have been in service one after another."""
+    folder = tmp_path_factory.mktemp("sites") / "promoted"
+    folder.mkdir()
+    make_database(postgres, folder.name)
+    site = site_of(folder, postgres)
+    for day in (3, 4, 5):
+        site.promote(site.candidate(day))
+    return folder
+
+
 @pytest.fixture
-def make_site(postgres: Path, tmp_path: Path) -> Callable[[], Site]:
-    """Makes a ledger in PostgreSQL and a folder; 3, 4 and 5 November have been in service one after another."""
+def make_site(postgres: Path, promoted: Path, tmp_path: Path) -> Callable[[], Site]:
+    """Makes copies of that site, each with a database of its own."""
     numbers = itertools.count()
 
     def make() -> Site:
-        name = f"lost_{next(numbers)}"
-        with engine(postgres, "postgres").connect() as connection:
-            connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        ledger = open_ledger(f"postgresql://postgres@/{name}?host={postgres}", "bert")
-        site = Site(tmp_path / name, ledger, ModelRepository(tmp_path / name / "models" / "bert"))
-        site.folder.mkdir()
-        for day in (3, 4, 5):
-            site.promote(site.candidate(day))
-        return site
+        folder = tmp_path / f"lost_{next(numbers)}"
+        shutil.copytree(promoted, folder)
+        make_database(postgres, folder.name, template=promoted.name)
+        return site_of(folder, postgres)
 
     return make
+
+
+def make_database(postgres: Path, name: str, template: str = "template1") -> None:
+    with engine(postgres, "postgres").connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
 
 
 class Stalling:
