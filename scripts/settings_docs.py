@@ -49,6 +49,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Retention": ("retention",),
     "GPU": ("gpu",),
     "Containers": ("containers",),
+    "Writing requests": ("writes",),
     "Notifications": ("notifications",),
 }
 """The fields of the Airflow side's settings by the heading that they are below; all others are below ``GENERAL``."""

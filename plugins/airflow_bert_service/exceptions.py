@@ -12,6 +12,7 @@
     ├── NodeCancelledError       a node was stopped because its task was cancelled
     ├── DataDateError            the run's data date cannot be derived from its parameters
     ├── ReportError              a report is outside the folder that reports may be in
+    ├── RequestRefusedError      a request to the API server is answered without being carried out
     ├── HoldoutError             the holdout is missing, or has changed
     ├── PromotionCommandError    the promotion command refused or failed, or its output cannot be read
     ├── NotificationError        a channel was not notified of a promotion; trying again may help
@@ -61,6 +62,19 @@ class DataDateError(BertServiceError):
 
 class ReportError(BertServiceError):
     """A report must not be shown: it is outside the folder that reports may be in."""
+
+
+class RequestRefusedError(BertServiceError):
+    """A request to the API server is answered with an error, and is not carried out.
+
+    Args:
+        status: The answer's HTTP status.
+        reason: What is wrong, and what to do.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class HoldoutError(BertServiceError):

@@ -29,7 +29,7 @@ def write_atomically(file: Path, text: str, *, durable: bool = False) -> None:
         text: its content, written as UTF-8.
         durable: whether to flush it to the disk. Without that, the file may lack its content after a power failure.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     part = file.with_name(f".{file.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")
     if durable:
@@ -37,6 +37,14 @@ def write_atomically(file: Path, text: str, *, durable: bool = False) -> None:
     part.replace(file)
     if durable:
         sync(file.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, and flush their names to the disk; it may be there."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync(path.parent)
 
 
 def sync(path: Path) -> None:

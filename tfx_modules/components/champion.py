@@ -3,6 +3,8 @@
 The ledger says which version is in service; ML Metadata has the artifacts.
 """
 
+import logging
+from pathlib import Path
 from typing import Any
 
 from ml_metadata.metadata_store import MetadataStore
@@ -12,8 +14,9 @@ from tfx.dsl.compiler import constants
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
-from tfx_modules.promotion import history
+from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.current import current_ledger
+from tfx_modules.promotion.events import Event as PromotionEvent
 
 MODEL = "model"
 PUSHED = "pushed"
@@ -23,12 +26,15 @@ VERSION = "pushed_version"
 
 Artifacts = dict[str, list[types.Artifact]]
 
+_logger = logging.getLogger(__name__)
+
 
 class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
     """Resolves the Model artifact that the version in service was copied from; none where none is in service.
 
     TFX's LatestBlessedModelStrategy picks the model blessed last, which may never have been pushed, be of older data,
-    or have been rolled back.
+    or have been rolled back. A model whose files are not those that were promoted is left out, and the log says so:
+    Evaluator then shows no baseline. Pusher decides, by the files of the version that is served.
     """
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts | None:
@@ -39,6 +45,8 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
         promotion = history.promotion_of(events, live) if live else None
         source = promotion.model_uri if promotion else ""
         found = [item for item in input_dict[MODEL] if source.startswith(f"{item.uri.rstrip('/')}/")]
+        if found and promotion and not _is_as_promoted(promotion):
+            return {MODEL: []}
         return {MODEL: found[:1]}
 
 
@@ -55,6 +63,20 @@ class ChampionStatisticsStrategy(resolver.ResolverStrategy):  # type: ignore[mis
         wanted = _statistics_of_run(store, _producer(store, champion.id))
         found = [item for item in input_dict[STATISTICS] if item.id in wanted]
         return {PUSHED: [champion], STATISTICS: sorted(found, key=lambda item: int(item.id))[-1:]}
+
+
+def _is_as_promoted(promotion: PromotionEvent) -> bool:
+    digest = manifest.describe(Path(promotion.model_uri)).digest
+    if promotion.model_digest in ("", digest):
+        return True
+    _logger.warning(
+        "the model %s is not the one that was promoted as %s: its digest is %s, and the ledger's %s; it is no baseline",
+        promotion.model_uri,
+        promotion.version,
+        digest,
+        promotion.model_digest,
+    )
+    return False
 
 
 def model_channels() -> dict[str, types.BaseChannel]:

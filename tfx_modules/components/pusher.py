@@ -24,7 +24,7 @@ from tfx_modules.promotion.events import Event, EventKind, Run
 from tfx_modules.promotion.promoter import Candidate, Promoter
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.settings.reading.reader import build
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.settings import DamagedChampion, GateSettings
 
 EVALUATION = standard_component_specs.EVALUATION_KEY
 PROMOTION = "promotion"
@@ -87,7 +87,10 @@ class Executor(executor.Executor):  # type: ignore[misc]
         )
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
         sets = promotion_gate.evaluation_sets(exec_properties[HOLDOUT], Path(examples), gate)
-        event = Promoter(current_ledger(), repository).promote(candidate, promotion_gate.make_judge(model, sets, gate))
+        promoter = Promoter(
+            current_ledger(), repository, blocks_on_damage=gate.damaged_champion is DamagedChampion.BLOCK
+        )
+        event = promoter.promote(candidate, promotion_gate.make_judge(model, sets, gate))
         self._mark(pushed, event, candidate, repository)
 
     def _mark(self, pushed: types.Artifact, event: Event, candidate: Candidate, repository: ModelRepository) -> None:

@@ -18,7 +18,7 @@ from tfx_modules.data.review_set import ReviewSet, review_set
 from tfx_modules.evaluation.mcnemar import Scores
 from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.model import export
-from tfx_modules.serving.exceptions import InferenceError, InvalidRequestError, ModelLoadError
+from tfx_modules.serving.exceptions import InferenceError, InvalidRequestError, ModelLoadError, ModelUnreadableError
 from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.specs import PredictCall, bytes_array
 
@@ -35,9 +35,12 @@ def load(folder: Path) -> ServedModel:
 
     Raises:
         UnusableModelError: it cannot be loaded, or lacks the signature from text to score.
+        ScoringError: the disk does not give its files, which may pass.
     """
     try:
         model = load_model(folder)
+    except ModelUnreadableError as error:
+        raise ScoringError(f"the model was not scored: {error}. Check the disk, and run again.") from error
     except ModelLoadError as error:
         raise UnusableModelError(f"the model cannot be scored: {error}") from error
     signature = model.signatures.get(export.TEXTS)

@@ -77,10 +77,12 @@ def _misfit(service: Service, repository: ModelRepository) -> str:
 
 def _changed(service: Service, repository: ModelRepository) -> str:
     """Return how the live version differs from the one that the ledger means, by the digest of its files' list."""
-    known = {digest for version, digest in service.digests if version == service.live}
-    if service.live is None or not known:
+    digest = service.digest_of(service.live) if service.live is not None else ""
+    if service.live is None or not digest:
         return ""
     listed = manifest.listed(repository.folder(service.live))
-    if listed is None or listed.digest in known:
+    if listed is None:
+        return f"version {service.live} has no manifest, which it was promoted with"
+    if listed.digest == digest:
         return ""
     return f"version {service.live} is another model than the one that the ledger knows by this number"

@@ -5,10 +5,12 @@
     PromotionError
     ├── VersionsExhaustedError   a data date has used up its 99 version numbers
     ├── LedgerError              the ledger's address or its database
+    │   └── LockLostError        the ledger's lock was lost while it was held
     ├── ModelRepositoryError     a model's folder is not where it should be, or cannot be put there
     ├── EnvironmentMismatchError places that are to be used together are of different environments
     ├── ManifestError            a model's files are not those that its manifest lists
     ├── ChampionUnusableError    the model in service cannot be compared with
+    │   └── ChampionDamagedError     its files are not those that were promoted
     └── RefusedError             a request that cannot be carried out
 """
 
@@ -27,6 +29,10 @@ class LedgerError(PromotionError):
     """The ledger cannot be read or written."""
 
 
+class LockLostError(LedgerError):
+    """The ledger's lock was lost while it was held; another process may have changed the ledger since."""
+
+
 class ModelRepositoryError(PromotionError):
     """A model's folder is not where it should be, or cannot be put there."""
 
@@ -41,6 +47,10 @@ class ManifestError(PromotionError):
 
 class ChampionUnusableError(PromotionError):
     """The model in service cannot be compared with; the message says why."""
+
+
+class ChampionDamagedError(ChampionUnusableError):
+    """The files of the model in service are not those that were promoted, or are gone."""
 
 
 class RefusedError(PromotionError):

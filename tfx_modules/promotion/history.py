@@ -35,6 +35,10 @@ class Service:
         """Return the newest version that has had this digest; None: none."""
         return max((version for version, known in self.digests if known == digest), default=None)
 
+    def digest_of(self, version: int) -> str:
+        """Return the digest that a version was promoted with; empty: the ledger has none."""
+        return next((digest for known, digest in self.digests if known == version), "")
+
     def after(self, event: Event) -> "Service":
         """Return the state after one more event."""
         if event.version is None:

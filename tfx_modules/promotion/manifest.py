@@ -1,20 +1,28 @@
 """Writes and checks a model's manifest: the digests of its files, so that a changed byte is found before serving.
 
 The manifest is ``assets.extra/manifest.json``, in the folder that SavedModels keep for what is not theirs, so that a
-stock TensorFlow Serving is not disturbed by it. Imports nothing but the standard library: the model server uses it.
+stock TensorFlow Serving is not disturbed by it. Its digest is in the ledger; for the model server, which has no ledger,
+a copy is beside the versions: ``NAME/.digests/2026110501``. Imports nothing but the standard library: the model server
+uses it.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfx_modules.common.files import write_atomically
 from tfx_modules.promotion.exceptions import ManifestError
 
 FORMAT = 1
 PLACE = "assets.extra/manifest.json"
+DIGESTS = ".digests"
+"""The folder beside the versions that has the digest of each, as the ledger has it. Servers pass over it."""
+_ADVICE = "Put the model's own files back, or roll back to another version."
 _CHUNK = 1 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -70,28 +78,85 @@ def listed(folder: Path) -> Manifest | None:
     return _read(path) if path.is_file() else None
 
 
-def check(folder: Path) -> Manifest | None:
-    """Compare a folder with its manifest.
+def check(folder: Path, digest: str = "") -> Manifest | None:
+    """Compare a folder with its manifest, and the manifest with the digest that it should have.
+
+    Args:
+        folder: a model's.
+        digest: the digest of the model that was promoted, from the ledger; empty: it is not known.
 
     Returns:
         The manifest; None where there is none, and nothing to compare with.
 
     Raises:
-        ManifestError: the manifest is damaged, or a file is missing, changed or not in it.
+        ManifestError: the manifest is missing though the digest is known, or has another digest, or is damaged; or a
+            file is missing, changed or not in it.
     """
     path = folder / PLACE
     if not path.is_file():
+        if digest:
+            raise ManifestError(f"{folder} has no manifest {PLACE}, with which it was promoted. {_ADVICE}")
         return None
     listed, found = _read(path), describe(folder)
     names = sorted(name for name in {*listed.files, *found.files} if listed.files.get(name) != found.files.get(name))
     if names:
         changed = ", ".join(f"{name} ({_difference(listed, found, name)})" for name in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise ManifestError(f"{folder} is not the model that its manifest lists: {changed}{more}. {_ADVICE}")
+    if digest and listed.digest != digest:
         raise ManifestError(
-            f"{folder} is not the model that its manifest lists: {changed}{more}. Put the model's own files back, or "
-            "roll back to another version."
+            f"{folder} is not the model that was promoted by this number: its digest is {listed.digest}, and the "
+            f"ledger's {digest}. {_ADVICE}"
         )
     return listed
+
+
+def promoted_digest(folder: Path) -> str:
+    """Return the digest that a version was promoted with, from the copy beside it; empty: there is none.
+
+    Args:
+        folder: a version's, in the folder that servers watch.
+
+    Raises:
+        ManifestError: the copy is damaged.
+        OSError: it cannot be read.
+    """
+    if not (folder.name.isascii() and folder.name.isdecimal()):
+        return ""
+    path = digest_file(folder.parent, int(folder.name))
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    if not _DIGEST.fullmatch(text):
+        raise ManifestError(
+            f"{path} holds {text[:80]!r}; allowed: the digest of the version, 64 hex digits. Run `bert-service models "
+            "settle`, which writes it anew from the ledger."
+        )
+    return text
+
+
+def note_digest(served: Path, version: int, digest: str) -> None:
+    """Put the digest of a promoted version beside the versions, where it is not there yet.
+
+    Args:
+        served: the folder that servers watch.
+        version: the version.
+        digest: the ledger's.
+    """
+    path = digest_file(served, version)
+    if not path.is_file() or path.read_bytes().strip() != digest.encode():
+        write_atomically(path, f"{digest}\n", durable=True)
+
+
+def forget_digest(served: Path, version: int) -> None:
+    """Remove the digest of a version that was removed."""
+    digest_file(served, version).unlink(missing_ok=True)
+
+
+def digest_file(served: Path, version: int) -> Path:
+    """Return where the digest of a version is, in the folder that servers watch."""
+    return served / DIGESTS / str(version)
 
 
 def _difference(listed: Manifest, found: Manifest, name: str) -> str:

@@ -5,6 +5,7 @@ The ledger is the source of truth, and a promotion happens when its event is app
 """
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +13,16 @@ from typing import Any
 
 from tfx_modules.promotion import agreement, history, manifest
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
-from tfx_modules.promotion.exceptions import ChampionUnusableError, ManifestError, ModelRepositoryError, PromotionError
+from tfx_modules.promotion.exceptions import (
+    ChampionDamagedError,
+    ChampionUnusableError,
+    ManifestError,
+    ModelRepositoryError,
+    PromotionError,
+)
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger, Writing
+from tfx_modules.promotion.moves import moving
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.promotion.versions import data_date, next_version
 
@@ -64,11 +72,19 @@ Judge = Callable[[Champion | None], GateResult]
 
 
 class Promoter:
-    """Promotes candidates into one model repository, by one ledger."""
+    """Promotes candidates into one model repository, by one ledger.
 
-    def __init__(self, ledger: Ledger, repository: ModelRepository) -> None:
+    Args:
+        ledger: gets the verdicts.
+        repository: the versions' folders.
+        blocks_on_damage: whether candidates are blocked while the champion's files are not those that were promoted;
+            else they are judged without it.
+    """
+
+    def __init__(self, ledger: Ledger, repository: ModelRepository, *, blocks_on_damage: bool = True) -> None:
         self._ledger = ledger
         self._repository = repository
+        self._blocks_on_damage = blocks_on_damage
 
     def promote(self, candidate: Candidate, judge: Judge) -> Event:
         """Decide a candidate's verdict, and carry it out; a run that has a verdict keeps it.
@@ -102,9 +118,13 @@ class Promoter:
     def _decided(self, candidate: Candidate, judge: Judge) -> Event:
         try:
             staged, described = self._repository.stage(candidate.model, _key(candidate))
-            return self._decide(candidate, judge, staged, described)
+            try:
+                return self._decide(candidate, judge, staged, described)
+            except (OSError, PromotionError):
+                # Only its own: another try of the run may be at work with another copy.
+                shutil.rmtree(staged, ignore_errors=True)
+                raise
         except OSError as error:
-            self._repository.discard(_key(candidate))
             # Another try of the run may have come to its end meanwhile, and have tidied up.
             if verdict := self._verdict(candidate.run):
                 return verdict
@@ -112,9 +132,6 @@ class Promoter:
                 f"the model of run {candidate.run.run_id} could not be put beside {self._repository.served}: {error}. "
                 "Check the disk, and clear the task."
             ) from error
-        except PromotionError:
-            self._repository.discard(_key(candidate))
-            raise
 
     def _decide(self, candidate: Candidate, judge: Judge, staged: Path, described: manifest.Manifest) -> Event:
         for _ in range(MOST_TURNS):
@@ -135,7 +152,7 @@ class Promoter:
 
     def _draft(self, candidate: Candidate, described: manifest.Manifest, service: Service, judge: Judge) -> Draft:
         kind, reason, metrics = _decision(
-            candidate, described.digest, service, lambda: self._gate_result(service.live, judge)
+            candidate, described.digest, service, lambda: self._gate_result(service, judge)
         )
         return Draft(
             kind=kind,
@@ -149,22 +166,55 @@ class Promoter:
             final=True,
         )
 
-    def _gate_result(self, live: int | None, judge: Judge) -> GateResult:
-        if live is None:
+    def _gate_result(self, service: Service, judge: Judge) -> GateResult:
+        if service.live is None:
             return judge(None)
         try:
-            return judge(Champion(live, usable_folder(self._repository, live)))
+            return self._compared(service, service.live, judge)
         except ChampionUnusableError as error:
+            if self._blocks_on_damage and isinstance(error, ChampionDamagedError):
+                return GateResult(
+                    passed=False,
+                    reason=f"the version in service, {service.live}, is damaged, and no model is compared with it: "
+                    f'{error} To go on without comparing, set gate.damaged_champion = "floors".',
+                )
             alone = judge(None)
-            reason = f"{alone.reason}; not compared with {live}: {error}"
-            return replace(alone, reason=reason)
+            return replace(alone, reason=f"{alone.reason}; not compared with {service.live}: {error}")
+
+    def _compared(self, service: Service, live: int, judge: Judge) -> GateResult:
+        folder = self._champion_folder(service, live)
+        try:
+            return judge(Champion(live, folder))
+        except ChampionUnusableError:
+            moved_to = self._champion_folder(service, live)
+            if moved_to == folder:
+                raise
+            return judge(Champion(live, moved_to))  # it was moved while the judge read it
+
+    def _champion_folder(self, service: Service, live: int) -> Path:
+        folder = self._usable_folder(service, live)
+        if digest := service.digest_of(live):
+            # Its files have it; a copy that was damaged would keep the judge from loading the model.
+            manifest.note_digest(self._repository.served, live, digest)
+        return folder
+
+    def _usable_folder(self, service: Service, live: int) -> Path:
+        try:
+            return usable_folder(self._repository, service, live)
+        except (ChampionDamagedError, FileNotFoundError):
+            # Somebody may be moving it, or was killed meanwhile: it is looked at again when nobody can.
+            with self._ledger.exclusive() as held:
+                agreement.check(held, self._repository)
+                with moving(held, self._repository):
+                    return usable_folder(self._repository, service, live)
 
     def _append(self, held: Writing, decision: Draft, service: Service, staged: Path) -> Event:
         if decision.kind is EventKind.PROMOTED and decision.run:
             agreement.mark(held, self._repository)
-            taken = {*service.past, *self._repository.versions()}
-            version = next_version(decision.run.data_date, taken)
-            self._repository.publish(staged, version)
+            with moving(held, self._repository) as moves:
+                taken = {*service.past, *self._repository.versions()}
+                version = next_version(decision.run.data_date, taken)
+                moves.publish(staged, version)
             decision = replace(decision, version=version)
         return held.append(decision)
 
@@ -180,7 +230,8 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
         What is in service.
 
     Raises:
-        ModelRepositoryError: the version in service has no folder.
+        ModelRepositoryError: the version in service has no folder, or one cannot be moved.
+        LockLostError: the ledger's lock was lost meanwhile; nothing was moved since.
         EnvironmentMismatchError: ledger and folder are not of one environment.
     """
     with ledger.exclusive() as held:
@@ -188,21 +239,36 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
         service = held.service()
         if service.live is not None:
             agreement.mark(held, repository)
-            repository.serve(service.live)
+            for version, digest in service.digests:
+                if version in repository.versions():
+                    manifest.note_digest(repository.served, version, digest)
+            if service.live not in repository.versions():
+                raise ModelRepositoryError(
+                    f"version {service.live} is in service by the ledger, and has no folder in {repository.served} or "
+                    f"{repository.withdrawn}. Put its folder back, or roll back to another version."
+                )
+            if not repository.is_in_line(service.live):
+                with moving(held, repository) as moves:
+                    moves.serve(service.live)
     return service
 
 
-def usable_folder(repository: ModelRepository, version: int) -> Path:
-    """Return the folder of a version, after comparing its files with their manifest.
+def usable_folder(repository: ModelRepository, service: Service, version: int) -> Path:
+    """Return the folder of a version, after comparing its files with what was promoted.
+
+    Args:
+        repository: the versions' folders.
+        service: the state of the ledger, which has the version's digest.
+        version: the version.
 
     Raises:
-        ChampionUnusableError: it has none, or its files have changed.
+        ChampionDamagedError: it has none, or its files are others.
     """
     try:
         folder = repository.folder(version)
-        manifest.check(folder)
+        manifest.check(folder, service.digest_of(version))
     except (ModelRepositoryError, ManifestError) as error:
-        raise ChampionUnusableError(str(error)) from error
+        raise ChampionDamagedError(str(error)) from error
     return folder
 
 

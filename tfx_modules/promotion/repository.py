@@ -1,22 +1,24 @@
 """The model repository: the folders of a model's versions, served and withdrawn.
 
-Beside ``NAME/``, in which a server looks for versions, stands ``NAME.withdrawn/``; a version is in one of them and goes
-to the other by one rename, so that a server sees all of it or nothing. The ledger says which version belongs where;
-whoever moves a folder holds the ledger's lock.
+Beside ``NAME/``, in which a server looks for versions, stands ``NAME.withdrawn/``; a version is in one of them, and
+comes and goes by renames, so that a server sees all of it or nothing. The ledger says which version belongs where;
+``moves`` moves them, under the ledger's lock.
 """
 
 import hashlib
-import logging
 import shutil
 import uuid
 from pathlib import Path
 
-from tfx_modules.common.files import sync, sync_tree
+from tfx_modules.common.files import make_folder, sync_tree
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ModelRepositoryError
 
+MOVING = ".moving-"
+"""How the names of folders begin that versions pass through when they are moved."""
 _STAGING = ".staging-"
-_logger = logging.getLogger(__name__)
+_LOOKS = 3
+"""How often a version is looked for, since it may be moved meanwhile."""
 
 
 class ModelRepository:
@@ -46,12 +48,19 @@ class ModelRepository:
 
         Returns:
             The copy, which is on the disk, and its manifest.
+
+        Raises:
+            OSError: the copy cannot be made; nothing is left of it.
         """
-        staged = self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}"
-        self.withdrawn.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(model, staged)
-        made = manifest.write(staged)
-        sync_tree(staged)
+        staged = self.staging_place(key)
+        make_folder(self.withdrawn)
+        try:
+            shutil.copytree(model, staged)
+            made = manifest.write(staged)
+            sync_tree(staged)
+        except OSError:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
         return staged, made
 
     def discard(self, key: str) -> None:
@@ -63,14 +72,13 @@ class ModelRepository:
         """Return all that is staged, under whatever key."""
         return sorted(self.withdrawn.glob(f"{_STAGING}*"))
 
-    def publish(self, staged: Path, version: int) -> None:
-        """Give a staged model its version number, by a rename; it is not served yet."""
-        staged.rename(self.withdrawn / str(version))
-        sync(self.withdrawn)
+    def moving(self) -> list[Path]:
+        """Return the folders that versions pass through when they are moved, one for each process that moves any."""
+        return sorted(self.withdrawn.glob(f"{MOVING}*"))
 
     def versions(self) -> frozenset[int]:
         """Return the numbers of all folders."""
-        return _numbers(self.served) | _numbers(self.withdrawn)
+        return frozenset[int]().union(*map(_numbers, self._places()))
 
     def served_versions(self) -> frozenset[int]:
         """Return the numbers of the folders that a server sees."""
@@ -82,45 +90,25 @@ class ModelRepository:
         Raises:
             ModelRepositoryError: it has none.
         """
-        for place in (self.served, self.withdrawn):
-            if (place / str(version)).is_dir():
-                return place / str(version)
+        for _ in range(_LOOKS):
+            for place in self._places():
+                if (place / str(version)).is_dir():
+                    return place / str(version)
         raise ModelRepositoryError(
             f"version {version} has no folder in {self.served} or {self.withdrawn}; it was removed. Name a version "
             f"that is there: {', '.join(map(str, sorted(self.versions()))) or 'none'}."
         )
 
-    def serve(self, live: int) -> None:
-        """Make a version the largest that a server sees: what is larger is withdrawn.
+    def is_in_line(self, live: int) -> bool:
+        """Return whether a version is the largest that a server sees, and nobody has left a move unfinished."""
+        return max(self.served_versions(), default=None) == live and not self.moving()
 
-        It may be repeated, also after having been killed in the middle. A server that serves the largest number has one
-        that it can serve all the time: the version that goes into service is there before others leave, and the one
-        that was in service leaves last.
+    def staging_place(self, key: str) -> Path:
+        """Return a path for something that is staged under a key; nothing is there yet."""
+        return self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}"
 
-        Raises:
-            ModelRepositoryError: the version has no folder.
-        """
-        place = self.folder(live)
-        self.served.mkdir(parents=True, exist_ok=True)
-        if place.parent != self.served:
-            self._move(live, self.withdrawn, self.served)
-        for version in sorted(_numbers(self.served)):
-            if version > live:
-                self._move(version, self.served, self.withdrawn)
-
-    def remove(self, version: int) -> None:
-        """Delete a version's folder; a server sees it vanish in one step."""
-        self.withdrawn.mkdir(parents=True, exist_ok=True)
-        key = f"removed {version}"
-        self.folder(version).rename(self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}")
-        self.discard(key)
-
-    def _move(self, version: int, source: Path, target: Path) -> None:
-        target.mkdir(parents=True, exist_ok=True)
-        (source / str(version)).rename(target / str(version))
-        sync(target)
-        sync(source)
-        _logger.info("version %d: moved from %s to %s", version, source, target)
+    def _places(self) -> list[Path]:
+        return [self.served, self.withdrawn, *self.moving()]
 
 
 def _staging(key: str) -> str:

@@ -8,6 +8,7 @@ from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger
+from tfx_modules.promotion.moves import moving
 from tfx_modules.promotion.promoter import settle
 from tfx_modules.promotion.repository import ModelRepository
 
@@ -39,13 +40,16 @@ def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequ
     Raises:
         RefusedError: there is no such version, or it is in service.
         ModelRepositoryError: the version's folder is gone.
-        ManifestError: its files have changed.
+        ManifestError: its files are not those that were promoted.
         EnvironmentMismatchError: ledger and folder are not of one environment.
     """
     with ledger.exclusive() as held:
         agreement.check(held, repository)
         events = held.events()
-        event = _earlier(events, request) or held.append(_draft(events, repository, request))
+        event = _earlier(events, request)
+        if event is None:
+            with moving(held, repository):  # nobody else moves a folder any more
+                event = held.append(_draft(events, repository, request))
     settle(ledger, repository)
     return event
 
@@ -57,7 +61,7 @@ def _earlier(events: Sequence[Event], request: RollbackRequest) -> Event | None:
 def _draft(events: Sequence[Event], repository: ModelRepository, request: RollbackRequest) -> Draft:
     service = history.service(events)
     version = _target(service, request.to)
-    manifest.check(repository.folder(version))
+    manifest.check(repository.folder(version), service.digest_of(version))
     return Draft(
         kind=EventKind.ROLLED_BACK,
         reason=f"from {service.live} to {version}: {request.reason}",

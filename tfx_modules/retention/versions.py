@@ -10,6 +10,7 @@ from tfx_modules.promotion import agreement, history
 from tfx_modules.promotion.events import Event
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger
+from tfx_modules.promotion.moves import moving
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.retention.disk import changed_at, size_of
 from tfx_modules.retention.exceptions import RetentionError
@@ -134,7 +135,8 @@ class Versions:
                 going = self._doomed(service)
                 for item in items:
                     if item.kind is ItemKind.VERSION and item.ids[0] in going:
-                        self._repository.remove(item.ids[0])
+                        with moving(held, self._repository) as moves:
+                            moves.remove(item.ids[0])
                         done.append(item)
         for item in items:
             if item.kind is ItemKind.STAGING:

@@ -120,6 +120,15 @@ class Promote(str, Enum):
     """Only one that is better on a set of reviews, and worse on none."""
 
 
+class DamagedChampion(str, Enum):
+    """What happens to candidates while the files of the version in service are not those that were promoted."""
+
+    BLOCK = "block"
+    """They are blocked, until somebody puts the files back or rolls back to another version."""
+    FLOORS = "floors"
+    """They are judged by the floors alone, as the first model is."""
+
+
 @dataclass(frozen=True)
 class GateSettings(SettingsGroup):
     """What a model must be to be promoted (``docs/explanation/promotion.md``)."""
@@ -139,6 +148,8 @@ class GateSettings(SettingsGroup):
     """Significance level of the comparison with the champion (McNemar's test)."""
     promote: Promote = Promote.NOT_WORSE
     """Which candidates may take the champion's place."""
+    damaged_champion: DamagedChampion = DamagedChampion.BLOCK
+    """What happens to candidates while the files of the version in service are damaged or gone."""
     max_compared: Annotated[int, AtLeast(0)] = 2000
     """Most reviews of the eval split that both models score for the comparison, always the same ones. 0: all."""
     max_bytes: Annotated[int, AtLeast(0)] = 0

@@ -143,6 +143,10 @@ class LedgerClient:
         """Record that a channel was notified of an event."""
         self._ask("deliver", str(position), channel)
 
+    def settle(self) -> None:
+        """Make the served folder follow the ledger, where a process was killed or lost the ledger's lock."""
+        self._ask("settle")
+
     def roll_back(self, wanted: Rollback) -> PromotionEvent:
         """Put another version in service, and wait until the model servers serve it.
 

@@ -19,8 +19,10 @@ class PromotionNotifyOperator(BaseOperator):
     """Announces the result of a run, promoted or not, with its reason: on the run's note, in its log, to the channels.
 
     The ledger of promotions has the run's verdict. Where it has none because the run ended earlier, this operator
-    derives the reason from the run's tasks, and records it in the ledger. It decides nothing. Make it a teardown task
-    (``.as_teardown()``): it then runs whatever the state of the other tasks, and does not change the run's state.
+    derives the reason from the run's tasks, and records it in the ledger. It decides nothing. It ends with making the
+    served folder follow the ledger: what a push left undone, of whichever run, is done a day later at most. Make it a
+    teardown task (``.as_teardown()``): it then runs whatever the state of the other tasks, and does not change the
+    run's state.
 
     Each channel is notified of an event once, also when the task runs again. The task fails when a channel could not be
     notified.
@@ -61,7 +63,7 @@ class PromotionNotifyOperator(BaseOperator):
 
         Raises:
             NotificationError: A channel was not notified.
-            PromotionCommandError: The ledger cannot be used.
+            PromotionCommandError: The ledger cannot be used, or the served folder cannot follow it.
             DataDateError: The run's data date is not a date.
         """
         client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings, self.pipeline))
@@ -75,6 +77,7 @@ class PromotionNotifyOperator(BaseOperator):
             )
         finally:
             self.log.info("%s", event.line)
+            client.settle()
         return event.to_json()
 
     def _end(self, context: Context) -> RunEnd:

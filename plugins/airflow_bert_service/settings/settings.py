@@ -7,7 +7,7 @@ Settings of the TFX pipeline itself (encoder, training, gate) are in ``tfx_modul
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -20,7 +20,7 @@ from airflow_bert_service.settings.databases import DatabaseAddress, check_datab
 from airflow_bert_service.settings.feeds import SourceSettings
 from airflow_bert_service.settings.gpu import GpuSettings
 from airflow_bert_service.settings.reading.declared import SettingsGroup, settings_of
-from airflow_bert_service.settings.reading.limits import AtLeast, Matches
+from airflow_bert_service.settings.reading.limits import AtLeast, Matches, PositiveUpTo
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.reading.reader import (
     ComputedDefault,
@@ -52,6 +52,25 @@ class FeedName(str, Enum):
     """A query of a database."""
     HTTP = "http"
     """Pages of JSON from a web service."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteSettings(SettingsGroup):
+    """How Airflow's API server takes requests that write, where Airflow's database is SQLite.
+
+    Not for how long SQLite itself waits: the address in ``[database] sql_alchemy_conn`` has that.
+    """
+
+    serialize_writes: bool = True
+    """Whether requests that write are answered one after another; ``false`` switches that off, and what follows with
+    it."""
+    write_lock_timeout: Annotated[float, PositiveUpTo(3600)] = 90.0
+    """Seconds that a request waits for those before it; it is then answered with status 503, and not carried out. More
+    than SQLite's own time-out."""
+    write_body_timeout: Annotated[float, PositiveUpTo(3600)] = 30.0
+    """Seconds that a client has to send a request's body; after that it is answered with status 408."""
+    write_body_bytes: Annotated[int, AtLeast(1024)] = 16 << 20
+    """Largest body of a request, in bytes; a larger one is answered with status 413. Large XComs are such bodies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +136,9 @@ class Settings(SettingsGroup):
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack: ``2026-11-07, 2026-12-24..2026-12-26``. Any other day without reviews fails the run,
     and so does a data date without."""
-    serialize_writes: bool = True
-    """Whether Airflow's API server answers requests that write one after another where Airflow's database is SQLite;
-    ``false`` switches that off. It changes nothing with another database."""
+    writes: WriteSettings = field(default_factory=WriteSettings)
+    """How Airflow's API server takes requests that write, where Airflow's database is SQLite; keys of
+    ``[bert_service]`` like the rest. With another database they change nothing."""
     model_servers: Annotated[
         tuple[Annotated[str, Matches(r"https?://\S+", "addresses like http://127.0.0.1:8501")], ...],
         Separated(r"\s", "spaces"),
@@ -247,6 +266,19 @@ def settings_from(values: Mapping[str, str]) -> Settings:
     # Nobody writes relative paths that count from the folder of an installed package.
     base = root if is_checkout() or given else airflow_home()
     return read_settings(Settings, {**values, "root": str(root)}, base)
+
+
+def write_settings_from(text: Callable[[str], str]) -> WriteSettings:
+    """Read how requests that write are taken, and nothing else: a mistake elsewhere must not stop the API server.
+
+    Args:
+        text: Returns the text of a key of ``[bert_service]``; empty: the default.
+
+    Raises:
+        SettingsError: A value is not allowed.
+    """
+    texts = {setting.name: text(setting.name) for setting in every_setting(WriteSettings)}
+    return read_settings(WriteSettings, texts, airflow_home())
 
 
 def _keys_in_environment() -> set[str]:

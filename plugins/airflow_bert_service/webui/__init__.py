@@ -8,4 +8,5 @@ Layers, each knowing only those below it::
     report_link.py   the button that opens a task's report
     report_files.py  reads the reports on disk
     write_lock.py    serialises writing requests on SQLite
+    request_body.py  reads requests' bodies, within bounds of bytes and seconds
 """

@@ -83,6 +83,7 @@ def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_pa
         "record": lambda: ledger.record(RUN_END),
         "delivered": lambda: ledger.delivered(1),
         "deliver": lambda: ledger.deliver(1, "slack:slack"),
+        "settle": ledger.settle,
         "roll_back": lambda: ledger.roll_back(back(1)),
         "roll_back_to": lambda: ledger.roll_back(back(2, 2026110501)),
     }

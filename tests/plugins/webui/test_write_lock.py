@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.webui.write_lock import WriteSerializingMiddleware
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp
@@ -48,6 +49,10 @@ class Peers:
         self.now -= 1
 
 
+async def no_body() -> Any:
+    return {"type": "http.request", "body": b""}
+
+
 async def nothing(*_: object) -> Any:
     raise AssertionError
 
@@ -57,7 +62,8 @@ def most_at_a_time(method: str) -> int:
 
     async def ask() -> None:
         app: ASGIApp = WriteSerializingMiddleware(peers)
-        await asyncio.gather(*(app({"type": "http", "method": method}, nothing, nothing) for _ in range(4)))
+        scope = {"type": "http", "method": method, "headers": []}
+        await asyncio.gather(*(app(scope, no_body, nothing) for _ in range(4)))
 
     asyncio.run(ask())
     return peers.most
@@ -72,6 +78,29 @@ def test_with_another_database_none_waits(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://anna@localhost/airflow")
 
     assert most_at_a_time("POST") == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("write_lock_timeout", "0", r"above 0 and up to 3600"),
+        ("write_body_timeout", "soon", r"a number like 0\.05"),
+        ("write_body_bytes", "10", r"1024 or more"),
+    ],
+)
+def test_bounds_that_are_not_allowed_are_told(
+    monkeypatch: pytest.MonkeyPatch, key: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(f"AIRFLOW__BERT_SERVICE__{key.upper()}", value)
+
+    with pytest.raises(SettingsError, match=rf"\[bert_service\] {key} is .*{value}.*; allowed: {allowed}"):
+        WriteSerializingMiddleware(Peers())
+
+
+def test_a_mistake_in_another_setting_does_not_stop_the_api_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__WINDOW_DAYS", "many")
+
+    assert most_at_a_time("POST") == 1
 
 
 def test_none_waits_where_the_setting_switches_it_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,7 @@ def test_the_promotion_command_answers_as_the_airflow_side_asks(ask: Ask) -> Non
     assert {name: event[name] for name in RECORD} == RECORD
     assert (ask("newest"), ask("verdict"), ask("delivered")) == ([event], None, [])
     assert (ask("deliver"), ask("delivered")) == ("slack:slack", ["slack:slack"])
+    assert ask("settle") == {"live": None}
 
 
 def test_the_promotion_command_rolls_back_as_the_airflow_side_asks(ask: Ask, tmp_path: Path) -> None:

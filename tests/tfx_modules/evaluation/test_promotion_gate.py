@@ -220,6 +220,15 @@ def test_a_missing_or_damaged_champion_is_unusable(tmp_path: Path, model: MakeMo
             judge(model((0, 20)))(champion(folder))
 
 
+def test_a_champion_that_the_disk_does_not_give_is_no_verdict(tmp_path: Path, model: MakeModel) -> None:
+    unreadable = Path(shutil.copytree(model((0, 0)), tmp_path / "unreadable"))
+    (unreadable / "variables" / "loop").symlink_to("loop")  # an error of the disk that root gets, too
+
+    with pytest.raises(ScoringError, match=r"was not scored: .* Check the disk, and run again") as caught:
+        judge(model((0, 20)))(champion(unreadable))
+    assert not isinstance(caught.value, UnusableModelError)
+
+
 def test_a_candidate_that_cannot_be_scored_is_no_champions_fault(tmp_path: Path, model: MakeModel) -> None:
     with pytest.raises(UnusableModelError, match="the model cannot be scored: cannot load"):
         judge(tmp_path / "gone")(champion(model((0, 0))))

@@ -11,6 +11,7 @@ from tests.tfx_modules.node.conftest import Ended, Nodes
 from tests.tfx_modules.node.pushing import push, train
 from tfx_modules.promotion.environment import CONTEXT_TYPE, MARKER, read_marker
 from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.promotion.manifest import DIGESTS
 from tfx_modules.retention.store.database import MetadataDatabase
 from tfx_modules.retention.store.environment import read_environment
 
@@ -66,7 +67,7 @@ def test_a_push_with_a_place_of_another_environment_fails_and_says_so(nodes: Nod
     assert ended.state == "failed"
     assert "has environment id" in ended.reason
     assert "allowed: places of one environment. Nothing was changed." in ended.reason
-    assert sorted(path.name for path in (nodes.state / "served").iterdir()) == [MARKER, "2026110101"]
+    assert sorted(path.name for path in (nodes.state / "served").iterdir()) == [DIGESTS, MARKER, "2026110101"]
 
 
 def test_an_environment_of_before_gets_its_id_where_the_store_knows_the_run_in_service(nodes: Nodes) -> None:

@@ -1,9 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.tfx_modules.node.conftest import Ended, Nodes
 from tests.tfx_modules.node.pushing import push, train
+from tfx_modules.promotion import manifest
+from tfx_modules.promotion.ledger import open_ledger
 
 
 def _validate(nodes: Nodes, run_id: str, words: str) -> Ended:
@@ -128,6 +131,26 @@ def test_before_a_model_is_promoted_there_is_no_baseline(nodes: Nodes) -> None:
     nodes.run("Reader")
 
     assert nodes.run("Champion").outputs == {}
+
+
+def test_a_model_that_was_changed_since_it_was_promoted_is_no_baseline(nodes: Nodes) -> None:
+    _judge(nodes, accuracy=0.91, served=1)
+    (promoted,) = open_ledger(f"sqlite:///{nodes.state}/ledger/ledger.db", "tiny").events()
+    (Path(promoted.model_uri) / "more").write_text("a file that was not promoted")
+
+    assert nodes.run("Champion", "run-2").outputs == {}
+
+
+def test_a_version_in_service_without_its_manifest_blocks_the_push(nodes: Nodes) -> None:
+    _judge(nodes, accuracy=0.91, served=1)
+    (nodes.state / "served" / "2026110501" / manifest.PLACE).unlink()
+    train(nodes, "run-2", accuracy=0.95, text="newer")
+
+    pushed = push(nodes, "run-2", day=6)
+
+    assert pushed.state == "skipped"
+    assert pushed.reason.startswith("blocked: the version in service, 2026110501, is damaged, and no model is compared")
+    assert "has no manifest assets.extra/manifest.json, with which it was promoted" in pushed.reason
 
 
 @pytest.mark.parametrize("changes", [{"older": "perhaps"}, {"data_date": "yesterday"}, {"colour": "blue"}])

@@ -2,7 +2,8 @@
 
 The code under test is the real one, on real folders. Each actor is a greenlet that stops before every step: each taking
 and giving back of the ledger's lock, and each change of the file system. The ledger keeps its events in memory and its
-lock is the simulation's, so that an order can be played; what the databases promise is tested with themselves.
+lock is the simulation's, so that an order can be played; what the databases promise is tested with themselves. Its
+session can end while an actor holds it, as PostgreSQL's can: the lock is free then, and the actor does not know.
 """
 
 import datetime as dt
@@ -17,7 +18,8 @@ from unittest.mock import patch
 from greenlet import getcurrent, greenlet
 
 from tfx_modules.promotion.environment import Place
-from tfx_modules.promotion.events import Draft, Event
+from tfx_modules.promotion.events import IN_SERVICE, Draft, Event
+from tfx_modules.promotion.exceptions import LockLostError
 from tfx_modules.promotion.ledger import Ledger, Writing
 from tfx_modules.promotion.ledger.database import LedgerDatabase
 from tfx_modules.promotion.repository import ModelRepository
@@ -34,6 +36,8 @@ class Actor(greenlet):  # type: ignore[misc]
         super().__init__(work, parent=hub)
         self.is_dead = False
         self.waits_for_lock = False
+        self.overtaken = False
+        """Whether another one has put a version in service since this one lost its lock."""
 
     def go_on(self) -> None:
         """Run up to the next step."""
@@ -61,6 +65,11 @@ class _Held(Writing):
     def __init__(self, committed: list[Event]) -> None:
         self._committed = committed
         self._added: list[Event] = []
+        self.is_lost = False
+
+    def check(self) -> None:
+        if self.is_lost:
+            raise LockLostError("the session has ended")
 
     @property
     def environment(self) -> Place:
@@ -84,6 +93,8 @@ class MemoryLedger(Ledger):
         super().__init__(LedgerDatabase("sqlite:////never/connected"), "bert")
         self.committed: list[Event] = []
         self._holder: greenlet | None = None
+        self._held: _Held | None = None
+        self._losers: list[Actor] = []
 
     @contextmanager
     def exclusive(self) -> Iterator[Writing]:
@@ -94,16 +105,33 @@ class MemoryLedger(Ledger):
             step()
         actor.waits_for_lock = False
         self._holder = actor
-        held = _Held(self.committed)
+        self._held = held = _Held(self.committed)
         try:
             yield held
             step()
-            self.committed = held.events()
+            held.check()
+            self._commit(held)
             self._holder = None
             step()
         finally:
             if self._holder is actor:
                 self._holder = None
+            if isinstance(actor, Actor):
+                actor.overtaken = False
+            self._losers = [loser for loser in self._losers if loser is not actor]
+
+    def _commit(self, held: _Held) -> None:
+        before, self.committed = self.committed, held.events()
+        if any(event.kind in IN_SERVICE for event in self.committed[len(before) :]):
+            for loser in self._losers:
+                loser.overtaken = True
+
+    def lose_lock(self) -> None:
+        """End the session that holds the lock, if there is one; its actor goes on."""
+        if isinstance(self._holder, Actor) and self._held and not self._holder.dead:
+            self._held.is_lost = True
+            self._losers.append(self._holder)
+            self._holder = None
 
     @property
     def is_locked(self) -> bool:
@@ -142,7 +170,11 @@ class World:
 def stepping() -> Iterator[None]:
     """Stop before each change of the file system."""
     with ExitStack() as stack:
-        for owner, name in ((Path, "rename"), (Path, "mkdir"), (shutil, "copytree"), (shutil, "rmtree")):
+        changes = (
+            *((Path, name) for name in ("rename", "mkdir", "rmdir")),
+            *((shutil, name) for name in ("copytree", "rmtree")),
+        )
+        for owner, name in changes:
             original = getattr(owner, name)
             stack.enter_context(patch.object(owner, name, _after_step(original)))
         yield

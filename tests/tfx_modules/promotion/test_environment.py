@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from tests.tfx_modules.promotion.conftest import Site
 from tests.tfx_modules.promotion.test_ledger import address
+from tfx_modules.promotion import manifest
 from tfx_modules.promotion.environment import MARKER, read_marker
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError, LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger
@@ -126,6 +127,14 @@ def test_a_folder_of_before_with_another_model_of_the_live_number_is_refused(tmp
 
     with pytest.raises(EnvironmentMismatchError, match=r"version 2026110501 is another model than the one that the"):
         Site(ours.folder, theirs.ledger, ours.repository).roll_back()
+
+
+def test_a_folder_of_before_whose_live_version_has_lost_its_manifest_is_refused(ours: Site) -> None:
+    (ours.repository.served / MARKER).unlink()
+    (ours.repository.folder(2026110501) / manifest.PLACE).unlink()
+
+    with pytest.raises(EnvironmentMismatchError, match=r"version 2026110501 has no manifest, which it was promoted"):
+        ours.roll_back()
 
 
 def test_a_damaged_id_is_told(ours: Site) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests.tfx_modules.promotion.simulation import MemoryLedger, World, stepping
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.events import IN_SERVICE, VERDICTS, EventKind, Run
-from tfx_modules.promotion.exceptions import ChampionUnusableError, RefusedError
+from tfx_modules.promotion.exceptions import ChampionUnusableError, LockLostError, RefusedError
 from tfx_modules.promotion.promoter import Candidate, Champion, GateResult, Promoter, settle
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
@@ -62,7 +63,8 @@ class Play:
             return GateResult(quality >= int(text.split()[0]), "by quality")
 
         def work() -> None:
-            Promoter(self.world.ledger, self.world.repository).promote(candidate, judge)
+            with suppress(LockLostError):  # the task fails, and is tried again
+                Promoter(self.world.ledger, self.world.repository).promote(candidate, judge)
 
         self.world.start(work)
 
@@ -71,7 +73,7 @@ class Play:
             try:
                 request = RollbackRequest(actor="somebody", reason="because", to=to)
                 roll_back(self.world.ledger, self.world.repository, request)
-            except RefusedError:
+            except (RefusedError, LockLostError):
                 return
 
         self.world.start(work)
@@ -124,10 +126,11 @@ class Play:
     rollbacks=st.lists(st.none() | st.sampled_from([2026110101, 2026110201, 2026110301]), max_size=2),
     twice=st.booleans(),
     death=st.sampled_from([0.0, 0.01, 0.1]),
+    loss=st.sampled_from([0.0, 0.05, 0.3]),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_invariants_hold_after_every_step(
-    folder: Path, runs: list[Pushed], rollbacks: list[int | None], twice: bool, death: float, seed: int
+    folder: Path, runs: list[Pushed], rollbacks: list[int | None], twice: bool, death: float, loss: float, seed: int
 ) -> None:
     random = Random(seed)  # noqa: S311
     play = Play(folder / "play", runs)
@@ -139,9 +142,14 @@ def test_invariants_hold_after_every_step(
             play.roll_back(to)
         while able := play.world.able():
             actor = random.choice(able)
+            if random.random() < loss:
+                play.world.ledger.lose_lock()
+            served = play.world.repository.served_versions() if actor.overtaken else None
             if random.random() < death:
                 actor.kill()
             else:
                 actor.go_on()
+            # Who has lost its lock, and was overtaken, changes nothing of what is served.
+            assert served in (None, play.world.repository.served_versions())
             play.check()
         play.finish()

@@ -15,7 +15,7 @@ from tfx_modules.promotion.promoter import settle
 from tfx_modules.promotion.repository import ModelRepository
 
 ROOT = Path(__file__).parents[3]
-MOST_STEPS = 60
+MOST_STEPS = 100
 NEVER = 10_000
 
 

@@ -16,6 +16,7 @@ from tfx_modules.promotion import ledger as package
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger, tables
+from tfx_modules.promotion.ledger.database import LedgerDatabase
 
 NAME = "bert"
 DAY = dt.date(2026, 11, 5)
@@ -157,6 +158,14 @@ def test_one_at_a_time_holds_the_lock(ledger: Ledger) -> None:
         thread.join(30)
 
     assert order == ["first", "second sees 1"]
+
+
+def test_a_committed_event_is_on_the_disk_with_the_folders_entry_of_the_journal(tmp_path: Path) -> None:
+    database = LedgerDatabase(f"sqlite:///{tmp_path}/new/ledger.db")
+
+    with database.transaction() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 3  # EXTRA, SQLite's strictest
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"  # which EXTRA is made for
 
 
 def test_deliveries_are_noted_once(ledger: Ledger) -> None:

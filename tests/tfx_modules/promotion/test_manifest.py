@@ -56,6 +56,33 @@ def test_a_changed_byte_is_found(tmp_path_factory: pytest.TempPathFactory, place
         manifest.check(folder)
 
 
+def test_a_model_that_was_promoted_needs_its_manifest(model: Path) -> None:
+    written = manifest.write(model)
+    assert manifest.check(model, written.digest) == written
+    (model / manifest.PLACE).unlink()
+
+    with pytest.raises(ManifestError, match=r"has no manifest assets.extra/manifest.json, with which it was promoted"):
+        manifest.check(model, written.digest)
+
+
+def test_a_model_of_another_digest_is_refused_although_its_manifest_fits(model: Path) -> None:
+    digest = manifest.write(model).digest
+    (model / "saved_model.pb").write_bytes(b"other")
+    other = manifest.write(model).digest
+
+    with pytest.raises(ManifestError, match=rf"its digest is {other}, and the ledger's {digest}\. Put the model's own"):
+        manifest.check(model, digest)
+
+
+def test_the_digest_beside_a_version_is_found_by_its_number(tmp_path: Path) -> None:
+    manifest.note_digest(tmp_path, 5, "a" * 64)
+
+    assert manifest.promoted_digest(tmp_path / "5") == manifest.promoted_digest(tmp_path / "005") == "a" * 64
+    assert manifest.promoted_digest(tmp_path / "6") == manifest.promoted_digest(tmp_path / "model") == ""
+    manifest.forget_digest(tmp_path, 5)
+    assert manifest.promoted_digest(tmp_path / "5") == ""
+
+
 def test_missing_and_added_files_are_found(model: Path) -> None:
     manifest.write(model)
     (model / "saved_model.pb").rename(model / "saved_model.old")

@@ -1,13 +1,17 @@
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.tfx_modules.promotion.conftest import Site, accepts, refuses
+from tests.tfx_modules.promotion.conftest import DAMAGES, Site, accepts, change_a_file, refuses
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.events import Event, EventKind
-from tfx_modules.promotion.exceptions import ChampionUnusableError, PromotionError
-from tfx_modules.promotion.promoter import MOST_TURNS, Champion, GateResult
+from tfx_modules.promotion.exceptions import ChampionUnusableError, ManifestError, ModelRepositoryError, PromotionError
+from tfx_modules.promotion.promoter import MOST_TURNS, Champion, GateResult, settle
+from tfx_modules.promotion.repository import ModelRepository
 
 
 def outcome(event: Event) -> tuple[str, int | None]:
@@ -148,15 +152,100 @@ def test_a_candidate_that_is_always_overtaken_gives_up_with_an_error_and_no_trac
     assert not list(site.repository.withdrawn.glob(".*"))
 
 
-def test_a_champion_that_was_changed_is_not_compared_with_and_the_reason_says_so(site: Site) -> None:
+@pytest.mark.parametrize(("damage", "told"), DAMAGES.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_damaged_champion_blocks_until_its_files_are_put_back(
+    site: Site, damage: Callable[[Path], None], told: str
+) -> None:
     site.promote(site.candidate(4))
-    (site.repository.folder(2026110401) / "saved_model.pb").write_text("4 b")
+    folder = site.repository.folder(2026110401)
+    shutil.copytree(folder, site.folder / "backup")
+    damage(folder)
 
-    event = site.promote(site.candidate(5))
+    event = site.promote(site.candidate(5), lambda _: pytest.fail("was judged"))
+
+    assert outcome(event) == ("blocked", None)
+    assert event.reason.startswith("the version in service, 2026110401, is damaged, and no model is compared with it: ")
+    assert re.search(told, event.reason)
+    assert event.reason.endswith(
+        "Put the model's own files back, or roll back to another version. To go on without comparing, set "
+        'gate.damaged_champion = "floors".'
+    )
+    assert outcome(site.promote(site.candidate(6), refuses)) == ("blocked", None)
+
+    shutil.rmtree(folder)
+    shutil.copytree(site.folder / "backup", folder)
+    assert outcome(site.promote(site.candidate(6, "b"))) == ("promoted", 2026110601)
+
+
+def test_a_champion_whose_folder_is_gone_blocks_until_somebody_rolls_back(site: Site) -> None:
+    for day in (3, 4):
+        site.promote(site.candidate(day))
+    shutil.rmtree(site.repository.folder(2026110401))
+
+    for _ in range(2):
+        with pytest.raises(ModelRepositoryError, match=r"2026110401 is in service by the ledger, and has no folder"):
+            site.promote(site.candidate(5))
+    event = site.ledger.events()[-1]
+    assert outcome(event) == ("blocked", None)
+    assert "version 2026110401 has no folder" in event.reason
+
+    site.roll_back()
+    assert outcome(site.promote(site.candidate(6))) == ("promoted", 2026110601)
+
+
+def test_with_the_setting_a_damaged_champion_is_not_compared_with_and_the_reason_says_so(site: Site) -> None:
+    site.promote(site.candidate(4))
+    change_a_file(site.repository.folder(2026110401))
+
+    event = site.promote(site.candidate(5), blocks_on_damage=False)
 
     assert outcome(event) == ("promoted", 2026110501)
     assert event.reason.startswith("the first one; not compared with 2026110401: ")
     assert "saved_model.pb (changed)" in event.reason
+
+
+def test_a_champion_that_is_being_moved_is_no_damaged_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.promote(site.candidate(4))
+    place = site.repository.folder(2026110401)
+    looks = []
+
+    def moved_at_first(_: ModelRepository, version: int) -> Path:
+        looks.append(version)
+        if len(looks) == 1:
+            raise ModelRepositoryError("it was in neither folder at that moment")
+        return place
+
+    monkeypatch.setattr(ModelRepository, "folder", moved_at_first)
+
+    assert site.promote(site.candidate(5)).reason == "as good as 2026110401"
+
+
+def test_a_damaged_copy_of_the_champions_digest_does_not_open_the_gate(site: Site) -> None:
+    site.promote(site.candidate(4))
+    (site.repository.served / manifest.DIGESTS / "2026110401").write_text("nonsense")
+
+    def judge(champion: Champion | None) -> GateResult:
+        assert champion
+        assert manifest.promoted_digest(champion.folder)  # as whoever loads it asks
+        return accepts(champion)
+
+    assert site.promote(site.candidate(5), judge).reason == "as good as 2026110401"
+
+
+def test_a_champion_that_is_moved_while_it_is_judged_is_judged_where_it_is_then(site: Site) -> None:
+    site.promote(site.candidate(4))
+    asked = []
+
+    def judge(champion: Champion | None) -> GateResult:
+        assert champion
+        asked.append(champion.folder.parent)
+        if len(asked) == 1:
+            champion.folder.rename(site.repository.withdrawn / champion.folder.name)
+            raise ChampionUnusableError("its files are gone")
+        return accepts(champion)
+
+    assert site.promote(site.candidate(5), judge).reason == "as good as 2026110401"
+    assert asked == [site.repository.served, site.repository.withdrawn]
 
 
 def test_a_champion_that_the_judge_cannot_use_is_not_compared_with(site: Site) -> None:
@@ -196,3 +285,23 @@ def test_nothing_is_left_of_a_push_but_its_version(site: Site, judge: Callable[[
 
     assert list(site.repository.withdrawn.iterdir()) == []
     assert (site.repository.versions() == {2026110501}) == (kind is EventKind.PROMOTED)
+
+
+def test_the_digests_of_promoted_versions_are_beside_them_and_settling_writes_them_anew(site: Site) -> None:
+    events = [site.promote(site.candidate(day)) for day in (4, 5)]
+    folders = {event.version: site.repository.folder(event.version) for event in events if event.version}
+    expected = {event.version: event.model_digest for event in events}
+    assert {version: manifest.promoted_digest(folder) for version, folder in folders.items()} == expected
+    beside = site.repository.served / manifest.DIGESTS
+
+    (beside / "2026110401").unlink()
+    (beside / "2026110501").write_text("nonsense")
+    with pytest.raises(ManifestError, match=r"2026110501 holds 'nonsense'; allowed: the digest .* models settle`"):
+        manifest.promoted_digest(folders[2026110501])
+
+    settle(site.ledger, site.repository)
+    assert {version: manifest.promoted_digest(folder) for version, folder in folders.items()} == expected
+
+    site.remove(2026110401)
+    settle(site.ledger, site.repository)
+    assert [path.name for path in beside.iterdir()] == ["2026110501"]

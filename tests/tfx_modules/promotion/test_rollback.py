@@ -1,9 +1,11 @@
 import datetime as dt
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.tfx_modules.promotion.conftest import Site
+from tests.tfx_modules.promotion.conftest import DAMAGES, Site
 from tfx_modules.promotion import history
 from tfx_modules.promotion.events import EventKind, Run
 from tfx_modules.promotion.exceptions import ManifestError, ModelRepositoryError, RefusedError
@@ -89,7 +91,7 @@ def test_before_the_first_promotion_there_is_nothing_to_go_back_to(site: Site) -
 def test_a_version_whose_files_have_changed_or_are_gone_is_refused(site: Site) -> None:
     promoted(site, 3, 4, 5)
     (site.repository.folder(2026110401) / "saved_model.pb").write_text("4 b")
-    site.repository.remove(2026110301)
+    site.remove(2026110301)
 
     with pytest.raises(ManifestError, match=r"saved_model.pb \(changed\)"):
         site.roll_back()
@@ -98,6 +100,18 @@ def test_a_version_whose_files_have_changed_or_are_gone_is_refused(site: Site) -
     ):
         site.roll_back(2026110301)
     assert (len(site.ledger.events()), site.served) == (3, 2026110501)
+
+
+@pytest.mark.parametrize(("damage", "told"), DAMAGES.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_version_that_is_not_the_one_that_was_promoted_is_refused(
+    site: Site, damage: Callable[[Path], None], told: str
+) -> None:
+    promoted(site, 3, 4)
+    damage(site.repository.folder(2026110301))
+
+    with pytest.raises(ManifestError, match=told):
+        site.roll_back()
+    assert (len(site.ledger.events()), site.served) == (2, 2026110401)
 
 
 def test_what_was_in_service_at_any_time(site: Site) -> None:

@@ -105,7 +105,7 @@ def test_what_killed_pushes_have_left_goes_after_a_day(site: Site) -> None:
     _promote_days(site, 1)
     site.repository.stage(site.candidate(2).model, "killed while it copied")
     staged, _ = site.repository.stage(site.candidate(2).model, "killed before it was promoted")
-    site.repository.publish(staged, 2026103101)
+    site.publish(staged, 2026103101)
 
     assert _retain(site) == []
     number, name = _retain(site, now=LATER)

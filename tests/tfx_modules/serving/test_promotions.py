@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.tfx_modules.serving.exported_models import MODEL, export
 from tests.tfx_modules.serving.load import Load, status, until
+from tfx_modules.promotion import manifest
 from tfx_modules.promotion.events import Event, Run
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.promoter import Candidate, Champion, GateResult, Promoter
@@ -49,6 +51,13 @@ class Site:
 
 def _accept(champion: Champion | None) -> GateResult:
     return GateResult(passed=True, reason=f"as good as {champion.version}" if champion else "the first one")
+
+
+def reason(server: ModelServerProcess) -> str:
+    """Return why the server does not serve its one version."""
+    answer = httpx.get(f"{server.rest_url}/v1/models/{MODEL}", trust_env=False)
+    (version,) = answer.json()["model_version_status"]
+    return str(version["status"]["error_message"])
 
 
 @pytest.fixture
@@ -97,3 +106,31 @@ def test_a_version_with_a_changed_byte_is_not_served_and_the_one_before_stays(si
         until(lambda: status(server).get("2026110601") == "END")
         assert status(server)["2026110501"] == "AVAILABLE"
         assert damaged.exists()
+
+
+def test_a_version_that_is_not_the_one_that_was_promoted_is_not_served_until_it_is_again(site: Site) -> None:
+    """Without its manifest, or with one that fits other files: the server knows the ledger's digest."""
+    site.promote(4)
+    folder = site.repository.folder(2026110401)
+    listed = folder / manifest.PLACE
+    text = listed.read_text()
+    listed.unlink()
+    server = ModelServerProcess(model_base_path=site.repository.served, model_name=MODEL, poll_seconds=0.1)
+    with server:
+        until(lambda: status(server) == {"2026110401": "END"})
+        (folder / "more").write_text("a file that was not promoted")
+        manifest.write(folder)
+        until(lambda: "is not the model that was promoted by this number" in reason(server))
+        (folder / "more").unlink()
+        listed.write_text(text)
+        until(lambda: status(server) == {"2026110401": "AVAILABLE"})
+
+
+def test_a_server_tries_again_when_the_digest_beside_a_version_is_written_anew(site: Site) -> None:
+    site.promote(4)
+    (site.repository.served / manifest.DIGESTS / "2026110401").write_text("nonsense")
+    server = ModelServerProcess(model_base_path=site.repository.served, model_name=MODEL, poll_seconds=0.1)
+    with server:
+        until(lambda: "holds 'nonsense'; allowed: the digest of the version" in reason(server))
+        site.command("settle")
+        until(lambda: status(server) == {"2026110401": "AVAILABLE"})

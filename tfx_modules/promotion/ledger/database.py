@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from tfx_modules.common import database_url
+from tfx_modules.common.files import make_folder
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger.tables import HEAD
 
@@ -57,7 +58,7 @@ class LedgerDatabase:
         """
         try:
             if self._file:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self._file.parent)
             with self._engine.begin() as connection:
                 if not self._file:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
@@ -103,6 +104,8 @@ def _leave_transactions_to_us(connection: Any, _: object) -> None:
     connection.isolation_level = None  # Python's module would begin transactions late, and without the lock
     connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
+    # As FULL, the default; and the folder is flushed, too, when the journal's end makes a transaction final.
+    connection.execute("PRAGMA synchronous = EXTRA")
 
 
 def _lock_file(connection: sa.Connection) -> None:

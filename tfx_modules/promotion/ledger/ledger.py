@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tfx_modules.promotion import history
 from tfx_modules.promotion.environment import Place
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
-from tfx_modules.promotion.exceptions import LedgerError
+from tfx_modules.promotion.exceptions import LedgerError, LockLostError
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger.database import LedgerDatabase
 from tfx_modules.promotion.ledger.tables import deliveries, environment, events
@@ -32,6 +32,29 @@ class Writing:
         self._connection = connection
         self._pipeline = pipeline
         self._clock = clock
+        self._position = self._newest()
+
+    def check(self) -> None:
+        """Check that the lock is still held, and that nobody else has written since it was taken.
+
+        Raises:
+            LockLostError: the database has ended the session, and the lock with it, or there are others' events.
+        """
+        try:
+            newest = self._newest()
+            reason = "" if newest == self._position else f"event {newest} is another process' own"
+        except sa.exc.DBAPIError as error:
+            reason = " ".join(str(error.orig or error).split())
+        if reason:
+            raise LockLostError(
+                f"the lock of the ledger at {self._connection.engine.url!r} was lost while it was held: {reason}. "
+                "Another process may have promoted or rolled back since, so nothing more was moved. Clear the task or "
+                "run the command again; `bert-service models settle` makes the served folder follow the ledger."
+            )
+
+    def _newest(self) -> int:
+        """Return the position of the database's newest event, of whichever pipeline; 0: there is none."""
+        return self._connection.execute(sa.select(sa.func.max(events.c.position))).scalar() or 0
 
     @property
     def environment(self) -> Place:
@@ -82,6 +105,7 @@ class Writing:
                 f"the ledger refuses a second {draft.kind.value} of version {draft.version}, run {draft.run}: "
                 f"{error.orig}. Read what is there before writing."
             ) from error
+        self._position = event.position
         return event
 
     def delivered(self, position: int) -> frozenset[str]:

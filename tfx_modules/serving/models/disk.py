@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfx_modules.promotion import manifest
 from tfx_modules.serving.exceptions import ModelLoadError
 
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -88,7 +89,7 @@ def _look_at(version: int, path: Path) -> VersionFolder | None:
             if not any(_is_file(path / name) for name in SAVED_MODEL_FILES):
                 return None
             try:
-                return VersionFolder(version, path, _fingerprint(path))
+                return VersionFolder(version, path, (*_fingerprint(path), *_of_digest(version, path)))
             except (FileNotFoundError, NotADirectoryError):
                 continue  # a file in it, or all of it, has gone meanwhile
     except OSError as error:
@@ -117,6 +118,15 @@ def _fingerprint(folder: Path) -> Fingerprint:
     files = [path for path in paths if stat.S_ISREG(path.stat().st_mode)]
     # The folder itself, too: a rename changes its time, and that of no file.
     return tuple(_entry(folder, path) for path in [folder, *sorted(files)])
+
+
+def _of_digest(version: int, folder: Path) -> Fingerprint:
+    """Return what tells whether the digest has been written anew that a version is checked with."""
+    try:
+        found = manifest.digest_file(folder.parent, version).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return ((manifest.DIGESTS, found.st_size, found.st_mtime_ns, found.st_ctime_ns),)
 
 
 def _entry(folder: Path, path: Path) -> tuple[str, int, int, int]:

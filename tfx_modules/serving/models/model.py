@@ -119,7 +119,7 @@ class ServedModel:
 
 
 def load_model(folder: Path, threads: Threads = Threads(), *, allow_side_effect_ops: bool = False) -> ServedModel:
-    """Load a SavedModel; where it has a manifest, its files are compared with that first.
+    """Load a SavedModel; where it has a manifest, or was promoted, its files are compared with that first.
 
     Args:
         folder: a version's.
@@ -134,7 +134,7 @@ def load_model(folder: Path, threads: Threads = Threads(), *, allow_side_effect_
     """
     with _failures(folder):
         check_readable(folder)
-        manifest.check(folder)
+        manifest.check(folder, manifest.promoted_digest(folder))
         model = _load(folder, threads, allow_side_effect_ops=allow_side_effect_ops)
     if not model.signatures:
         raise ModelLoadError(f"cannot load {folder}: it has no signatures; export with signatures={{...}}")

@@ -60,6 +60,12 @@ def deliver(arguments: argparse.Namespace) -> Any:
     return arguments.channel
 
 
+def settle(_arguments: argparse.Namespace) -> Any:
+    path, _ = read()
+    path.with_name("settled").touch()
+    return {"live": None}
+
+
 def history(arguments: argparse.Namespace) -> Any:
     _, ledger = read()
     return ledger["events"][-arguments.limit :]
@@ -83,7 +89,7 @@ def roll_back(arguments: argparse.Namespace) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(required=True)
-    for run in (verdict, record, delivered, deliver, history, roll_back):
+    for run in (verdict, record, delivered, deliver, settle, history, roll_back):
         command = commands.add_parser(run.__name__.replace("_", "-"))
         command.add_argument("--json", action="store_true", required=True)
         command.set_defaults(run=run)
