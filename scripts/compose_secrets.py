@@ -7,17 +7,16 @@ missing ones. Runs on any Python from 3.8 and needs nothing installed.
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 import sys
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from scripts.errors import StackError
+from scripts.secret_files import read_secret_file, refused, write_secret_file
 
 FOLDER = Path(__file__).resolve().parent.parent / "secrets"
 OWNER_ONLY = 0o700
-OWNER_READS = 0o600
 
 
 def _password() -> str:
@@ -77,7 +76,7 @@ def ensure_secrets(folder: Path) -> None:
     """Write the files; existing secrets are kept.
 
     Raises:
-        StackError: The folder is open to other users.
+        StackError: The folder is open to other users, or a file is empty, cut off, or lacks a value.
     """
     folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077:
@@ -86,20 +85,18 @@ def ensure_secrets(folder: Path) -> None:
     values = {name: known.get(name) or make() for name, make in MADE.items()}
     for name, variables in FILES.items():
         lines = [f"{variable}={form.format(**values)}\n" for variable, form in variables.items()]
-        _write(folder / name, "".join(lines))
+        write_secret_file(folder / name, "".join(lines), replace=True)
 
 
 def _read(folder: Path) -> dict[str, str]:
-    lines = [line for name in FILES if (folder / name).exists() for line in (folder / name).read_text().splitlines()]
-    pairs = [line.partition("=") for line in lines]
-    return {name: value for name, _, value in pairs if name in MADE}
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(str(partial), "w", opener=lambda name, flags: os.open(name, flags, OWNER_READS)) as file:
-        file.write(text)
-    partial.replace(path)
+    found: dict[str, str] = {}
+    for path in (folder / name for name in FILES):
+        if path.exists():
+            pairs = [line.partition("=") for line in read_secret_file(path).splitlines()]
+            if empty := [name for name, _, value in pairs if name in MADE and not value]:
+                raise refused(path, f"{', '.join(empty)} has no value")
+            found.update((name, value) for name, _, value in pairs if name in MADE)
+    return found
 
 
 def main(arguments: Sequence[str]) -> int:
