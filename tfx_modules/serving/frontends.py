@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import FlagError, NotServedError
-from tfx_modules.serving.flags.config_files import GrpcTls, read_metrics_path, read_ssl_config
+from tfx_modules.serving.flags.config_files import GrpcTls, check_tls, read_metrics_path, read_ssl_config
 from tfx_modules.serving.flags.operations_flags import OperationsSettings, SecuritySettings
 from tfx_modules.serving.grpc.authentication import AuthenticationInterceptor
 from tfx_modules.serving.grpc.limits import LimitInterceptor
@@ -68,6 +68,8 @@ class Frontends:
         )
         self.reload_guard = ReloadGuard(admin_keys, client_keys=self._keys, roots=security.model_roots)
         tls = None if security.ssl_config_file is None else read_ssl_config(security.ssl_config_file)
+        if tls is not None and security.ssl_config_file is not None:
+            check_tls(security.ssl_config_file, tls)
         _check_certificate(security)
         warn_if_open(grpc_port, "gRPC", "--ssl_config_file", tls=tls is not None, keys=self._keys)
         certificate = "--rest_ssl_cert and --rest_ssl_key"

@@ -18,6 +18,8 @@ from tfx_modules.serving.flags.connection_flags import ConnectionSettings
 from tfx_modules.serving.security.api_keys import ApiKeys
 from tfx_modules.serving.security.connections import Connection, Connections
 
+# For so many seconds after a refusal, what the client still sends is thrown away: it would see a reset and no answer.
+LINGER_SECONDS = 1.0
 KEEP_ALIVE_MARGIN = 1.0  # s that a connection stays open for longer than clients are told, so that they close it first
 
 
@@ -62,6 +64,7 @@ class RestProtocol(H11Protocol):
             Phase.CLOSING: limits.rest_body_timeout_seconds,
         }
         self._lost = False
+        self._is_refused = False
         self._has_answered = False
         self._phase: Phase | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -76,8 +79,9 @@ class RestProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request."""
-        super().data_received(data)
-        self._look()
+        if not self._is_refused:
+            super().data_received(data)
+            self._look()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
@@ -116,7 +120,7 @@ class RestProtocol(H11Protocol):
     def _look(self) -> None:
         """Find out what the connection waits for now; give it a new deadline where that is something else."""
         phase = self._find_phase()
-        if self._lost or phase is self._phase:
+        if self._lost or self._is_refused or phase is self._phase:
             return
         if self._phase is Phase.ANSWER:
             self._connection.ended()
@@ -148,13 +152,18 @@ class RestProtocol(H11Protocol):
             return
         if phase is Phase.BODY or (phase is Phase.HEAD and self.conn.trailing_data[0]):
             self._refuse(f"the request was not complete after {self._seconds[phase]:g} s; send it faster, or less")
-        self.transport.close()
-        self._look()
+        if self._is_refused and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        else:
+            self.transport.close()
+            self._look()
 
     def _refuse(self, message: str) -> None:
         """Answer with 408, unless the application has begun to answer."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
+        self._is_refused = True
         body = json.dumps({"error": message}).encode()
         headers = [
             (b"content-type", b"application/json"),
