@@ -22,8 +22,7 @@ from tfx_modules.serving.models.manager import ModelManager
 from tfx_modules.serving.observability.metrics import Metrics, Reading
 from tfx_modules.serving.ports import BoundPort
 from tfx_modules.serving.rest.app import create_app
-from tfx_modules.serving.rest.authentication import AuthenticatedApp
-from tfx_modules.serving.rest.host_check import HostCheckedApp
+from tfx_modules.serving.rest.authentication import AuthenticatedApp, HostCheckedApp
 from tfx_modules.serving.rest.limits import LimitedApp
 from tfx_modules.serving.rest.monitoring import CountedApp, MetricsPage
 from tfx_modules.serving.rest.server import RestServer

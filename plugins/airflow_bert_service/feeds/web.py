@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from airflow_bert_service.addresses import place_of
 from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.download.web_client import Page, WebClient
 from airflow_bert_service.feeds.own_feed import DatedFeed, reading
@@ -118,13 +119,13 @@ class WebFeed(DatedFeed):
     def _check_next(self, following: str, address: str, seen: set[str]) -> None:
         if urlsplit(following)[:2] != urlsplit(address)[:2]:
             raise FeedError(
-                f"{self.conn_id}: the next page is at {following.partition('?')[0]}; allowed: the server of the "
+                f"{self.conn_id}: the next page is at {place_of(following)}; allowed: the server of the "
                 "connection, since it gets the credentials. Use a connection to the server that has the pages."
             )
         if following in seen:
             raise FeedError(
-                f"{self.conn_id}: the next page, {following.partition('?')[0]}, was read already. Correct the service, "
-                "or [bert_service] http_next."
+                f"{self.conn_id}: the next page, {place_of(following)}, was read already. Correct the "
+                "service, or [bert_service] http_next."
             )
 
     def _list(self, page: Page) -> list[object]:

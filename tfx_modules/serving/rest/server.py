@@ -11,8 +11,8 @@ from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import PortError
 from tfx_modules.serving.flags.connection_flags import ConnectionSettings
-from tfx_modules.serving.rest.acceptor import Acceptor
-from tfx_modules.serving.rest.protocol import ProtocolContext, RestProtocol
+from tfx_modules.serving.rest.connection.acceptor import Acceptor
+from tfx_modules.serving.rest.connection.protocol import ProtocolContext, RestProtocol
 from tfx_modules.serving.security.api_keys import ApiKeys
 from tfx_modules.serving.security.connections import Connections
 
