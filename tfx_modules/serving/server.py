@@ -30,7 +30,7 @@ from tfx_modules.serving.ports import BoundPort
 from tfx_modules.serving.warmup import warm_up
 
 HEALTH_SECONDS = 0.25  # how long a health check may be behind
-CONNECTION_SECONDS = 0.5  # pause between looks at gRPC's connections
+CONNECTION_SECONDS = 0.25  # pause between looks at gRPC's connections
 
 _logger = logging.getLogger(__name__)
 
