@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from tfx_modules.serving.security.connections import Connection, least_busy
 
+SELDOM = 20  # looks of which one is thorough while there is no crowd
 CROWDED = 0.75  # share of the limit from which on connections are closed
 
 Peer = tuple[str, int]
@@ -37,6 +38,7 @@ class GrpcConnections:
         self._count_closed = count_closed
         self._peers: dict[str, Peer | None] = {}  # by the kernel's name of the socket; None = another socket
         self._open: dict[Peer, Connection] = {}
+        self._looks = 0
 
     def __len__(self) -> int:
         return len(self._open)
@@ -55,7 +57,11 @@ class GrpcConnections:
         Raises:
             OSError: there is no descriptor left to look with.
         """
-        self._find()
+        names = os.listdir(_DESCRIPTORS)  # noqa: PTH208 - Path takes several times as long
+        self._looks += 1
+        if self._looks % SELDOM != 1 and len(names) <= self._crowded:
+            return
+        self._find(names)
         while self._crowded and len(self._open) > self._crowded:
             victim = least_busy(self._open.values())
             if victim is None:
@@ -64,11 +70,11 @@ class GrpcConnections:
             self._count_closed("crowded")
             victim.close()
 
-    def _find(self) -> None:
+    def _find(self, names: list[str]) -> None:
         before = {peer for peer in self._peers.values() if peer is not None}
         peers: dict[str, Peer | None] = {}
         found: dict[Peer, Connection] = {}
-        for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - Path takes several times as long
+        for name in names:
             with suppress(OSError):  # closed meanwhile, or the one that lists them
                 kernels_name = os.readlink(f"{_DESCRIPTORS}/{name}")  # noqa: PTH115 - as above
                 if not kernels_name.startswith("socket:"):
