@@ -7,13 +7,13 @@ every secret, and adds missing ones. Runs on any Python from 3.8 and needs nothi
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 import sys
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
 from scripts.errors import StackError
+from scripts.secret_files import refused, write_secret_file
 
 FOLDER = Path(__file__).resolve().parent.parent / "secrets"
 OWNER_ONLY = 0o700
@@ -82,9 +82,9 @@ def ensure_secrets(folder: Path) -> None:
     known = _read(folder)
     values = {name: known.get(name) or make() for name, make in MADE.items()}
     for name, value in values.items():
-        _write(folder / name, value)
+        write_secret_file(folder / name, value, replace=True, mode=READABLE)
     for name, form in ADDRESSES.items():
-        _write(folder / name, form.format(**values))
+        write_secret_file(folder / name, form.format(**values), replace=True, mode=READABLE)
     for name in EARLIER_FILES:  # what they had is in the files above
         if (folder / name).exists():
             (folder / name).unlink()
@@ -96,19 +96,8 @@ def _read(folder: Path) -> dict[str, str]:
     earlier = {EARLIER[name]: value for name, _, value in pairs if name in EARLIER}
     found = {name: (folder / name).read_text().strip() for name in MADE if (folder / name).exists()}
     if empty := [name for name, value in found.items() if not value]:
-        raise StackError(
-            f"{folder / empty[0]} is empty; allowed: the secret that the stack uses. Restore it from your copy. "
-            "Only where there is no data yet, delete the file: a new secret is made."
-        )
+        raise refused(folder / empty[0], "it is empty")
     return {**earlier, **found}
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(str(partial), "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        os.fchmod(file.fileno(), READABLE)  # whatever the umask
-        file.write(text)  # without a newline: readers take all of it
-    partial.replace(path)
 
 
 def main(arguments: Sequence[str]) -> int:

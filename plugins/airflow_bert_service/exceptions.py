@@ -23,13 +23,18 @@
         └── BadInputError        too many of a day's rows cannot be used
 """
 
+from airflow_bert_service.addresses import without_credentials
+
 
 class BertServiceError(Exception):
     """Base of every error that this side raises on purpose."""
 
 
 class SettingsError(BertServiceError):
-    """A setting has a value that is not allowed."""
+    """A setting has a value that is not allowed. Addresses in its message lose their credentials."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_credentials(message))
 
 
 class CompiledPipelineError(BertServiceError):
@@ -78,7 +83,10 @@ class RequestRefusedError(BertServiceError):
 
 
 class HoldoutError(BertServiceError):
-    """The holdout is missing, or its content has changed."""
+    """The holdout is missing, or its content has changed. Addresses in its message lose their credentials."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_credentials(message))
 
 
 class PromotionCommandError(BertServiceError):
@@ -98,7 +106,13 @@ class RetentionError(BertServiceError):
 
 
 class FeedError(BertServiceError):
-    """A feed cannot be read, or its content does not have the expected form."""
+    """A feed cannot be read, or its content does not have the expected form.
+
+    Addresses in its message lose their credentials: they come from settings, files, servers and libraries.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_credentials(message))
 
 
 class MissingDayError(FeedError):

@@ -2,18 +2,20 @@
 
 import base64
 import json
-import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.secret_files import read_secret_file, refused, write_secret_file
 from scripts.stack.paths import make_private_folder
 
 USER = "admin"
 LOGIN_FILE = "login.json"
 MODEL_SERVER_KEY_FILE = "model_server_key"
-OWNER_READS = 0o600
+SHORTEST = 32
+"""Characters of a key; those that are made here have 64."""
+FERNET_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -44,32 +46,45 @@ def ensure_credentials(folder: Path) -> Credentials:
     """Return the secrets in `folder`; missing ones are created.
 
     Raises:
-        StackError: The folder is open to other users.
+        StackError: The folder is open to other users, or a file is empty, cut off, or no secret of its kind.
     """
     make_private_folder(folder)
     return Credentials(
-        jwt_secret=_ensure(folder / "jwt_secret", secrets.token_hex(32)),
-        # A Fernet key is 32 bytes in URL-safe base64.
-        fernet_key=_ensure(folder / "fernet_key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
-        api_secret_key=_ensure(folder / "api_secret_key", secrets.token_hex(32)),
-        # The form is the simple auth manager's: a JSON object from user to password.
-        password=json.loads(_ensure(folder / LOGIN_FILE, json.dumps({USER: secrets.token_urlsafe(12)})))[USER],
-        model_server_key=_ensure(folder / MODEL_SERVER_KEY_FILE, secrets.token_hex(32)),
+        jwt_secret=_long(folder / "jwt_secret"),
+        fernet_key=_fernet_key(folder / "fernet_key"),
+        api_secret_key=_long(folder / "api_secret_key"),
+        password=_password(folder / LOGIN_FILE),
+        model_server_key=_long(folder / MODEL_SERVER_KEY_FILE),
     )
+
+
+def _long(path: Path) -> str:
+    value = _ensure(path, secrets.token_hex(32))
+    if len(value) < SHORTEST or " " in value:
+        raise refused(path, f"it has {len(value)} characters; allowed: {SHORTEST} or more in one word")
+    return value
+
+
+def _fernet_key(path: Path) -> str:
+    value = _ensure(path, base64.urlsafe_b64encode(secrets.token_bytes(FERNET_BYTES)).decode())
+    with suppress(ValueError):
+        if len(base64.urlsafe_b64decode(value)) == FERNET_BYTES:
+            return value
+    raise refused(path, f"it is no Fernet key, which is {FERNET_BYTES} bytes in URL-safe base64")
+
+
+def _password(path: Path) -> str:
+    # The form is the simple auth manager's: a JSON object from user to password.
+    text = _ensure(path, json.dumps({USER: secrets.token_urlsafe(12)}))
+    with suppress(ValueError, KeyError, TypeError):
+        password = json.loads(text)[USER]
+        if isinstance(password, str) and password:
+            return password
+    raise refused(path, f'it is no login; allowed: {{"{USER}": "PASSWORD"}}')
 
 
 def _ensure(path: Path, value: str) -> str:
     """Return what the file holds; write `value` first where there is no file."""
     if not path.exists():
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(partial, "w", opener=_open_for_owner) as file:
-            file.write(value + "\n")
-        # Not by rename: of two commands that start together, both must end with the first one's value.
-        with suppress(FileExistsError):
-            path.hardlink_to(partial)
-        partial.unlink()
-    return path.read_text().strip()
-
-
-def _open_for_owner(name: str, flags: int) -> int:
-    return os.open(name, flags, OWNER_READS)
+        write_secret_file(path, value + "\n", replace=False)
+    return read_secret_file(path).strip()

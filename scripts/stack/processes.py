@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scripts.errors import StackError
 from scripts.stack.descendants import end_with_parent, kill_descendants
+from scripts.stack.rotation import Rotation, begin
 from scripts.stack.tail import last_lines
 
 STOP_SECONDS = 8.0
@@ -28,7 +29,7 @@ class Service:
     folder: Path
     """Its working directory."""
     log: Path
-    """Gets what it prints; an older log is replaced."""
+    """Gets what it prints; an older log is replaced. See :mod:`scripts.stack.rotation` for one that grows large."""
 
 
 class Processes:
@@ -39,11 +40,12 @@ class Processes:
 
     def __init__(self) -> None:
         self._running: list[tuple[Service, subprocess.Popen[bytes]]] = []
+        self._rotation = Rotation(lambda: [service.log for service, _ in tuple(self._running)])
 
     def start(self, service: Service) -> int:
         """Start a service in a session of its own, where the terminal's Ctrl-C does not reach it; return its pid."""
-        service.log.parent.mkdir(parents=True, exist_ok=True)
-        with service.log.open("wb") as log:
+        begin(service.log)
+        with service.log.open("ab") as log:  # for appending, or the process would go on where it was after a rotation
             process = subprocess.Popen(
                 service.command,
                 env=dict(service.environment),
@@ -55,6 +57,7 @@ class Processes:
                 preexec_fn=end_with_parent,
             )
         self._running.append((service, process))
+        self._rotation.start()
         return process.pid
 
     def check(self) -> None:
@@ -88,6 +91,7 @@ class Processes:
         left = kill_descendants(KILL_SECONDS)
         for _, process in self._running:
             process.poll()  # reaped with the others; its object has to know
+        self._rotation.stop()
         self._running.clear()
         if left:
             raise StackError(f"These processes could not be killed: {', '.join(map(str, left))}. Look at them with ps.")

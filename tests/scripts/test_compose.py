@@ -291,6 +291,25 @@ def test_a_folder_that_others_can_read_is_refused(tmp_path: Path) -> None:
         ensure_secrets(tmp_path)
 
 
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_secret_file_that_is_empty_or_cut_off_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secrets" / name
+    ensure_secrets(file.parent)
+    whole = file.read_bytes()
+
+    variable = whole.partition(b"=")[0] + b"=\n"
+    for cut in (
+        b"",
+        whole[:-1],
+        whole[: len(whole) // 2].rstrip(b"\n"),
+        *([variable] if variable[:-2].decode() in MADE else []),
+    ):
+        file.write_bytes(cut)
+        with pytest.raises(StackError, match=rf"{re.escape(name)} holds a secret and cannot be used"):
+            ensure_secrets(file.parent)
+        assert file.read_bytes() == cut
+
+
 def test_the_dashboard_asks_for_documented_metrics() -> None:
     dashboard = json.loads((ROOT / "docker/grafana/dashboards/model-serving.json").read_text())
     documented = set(METRIC.findall((ROOT / "docs/reference/model-server.md").read_text()))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import stat
 from dataclasses import asdict
 from pathlib import Path
@@ -69,3 +70,39 @@ def test_they_are_never_shown(tmp_path: Path) -> None:
 
     assert repr(made) == "Credentials()"
     assert made.password not in made.environment().values()
+
+
+NAMES = ("jwt_secret", "fernet_key", "api_secret_key", "login.json", "model_server_key")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_is_empty_or_cut_off_is_refused_at_every_length(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secrets" / name
+    ensure_credentials(file.parent)
+    whole = file.read_bytes()
+
+    for length in range(len(whole)):
+        file.write_bytes(whole[:length])
+        with pytest.raises(StackError, match=rf"{name} holds a secret and cannot be used: .* Restore it from a backup"):
+            ensure_credentials(file.parent)
+        assert file.read_bytes() == whole[:length]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("content", [b"\n", b"  \n", b"\0" * 64 + b"\n", b"\xff" * 64 + b"\n", b"short\n", b"{}\n"])
+def test_a_file_without_a_secret_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    file = tmp_path / "secrets" / name
+    ensure_credentials(file.parent)
+    file.write_bytes(content)
+
+    with pytest.raises(StackError, match=rf"{name} holds a secret and cannot be used"):
+        ensure_credentials(file.parent)
+
+
+def test_nothing_but_the_secrets_is_left_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir(mode=0o700)
+    (tmp_path / "secrets" / f".jwt_secret.{os.getpid()}").write_text("of a process that was killed")
+
+    ensure_credentials(tmp_path / "secrets")
+
+    assert sorted(file.name for file in (tmp_path / "secrets").iterdir()) == sorted(NAMES)

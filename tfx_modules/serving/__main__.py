@@ -12,9 +12,11 @@ from types import FrameType
 from typing import NoReturn
 
 from tfx_modules.exceptions import ServingError
+from tfx_modules.serving.descriptors import allow_connections
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.server_flags import parse_flags
 from tfx_modules.serving.memory import bound_arenas
+from tfx_modules.serving.observability.log_rate import LogRate
 from tfx_modules.serving.ports import bind_ports
 
 
@@ -34,6 +36,10 @@ def _run(arguments: Sequence[str]) -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # until the event loop takes over
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogRate())
+    connections = settings.operations.connections
+    allow_connections(connections.rest_max_connections + connections.grpc_max_connections)
     # Of a Google library that TensorFlow imports: it will see no updates on this Python. Nothing here depends on it.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: TensorFlow greets with pages about CUDA

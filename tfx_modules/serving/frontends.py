@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import ssl
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -10,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import FlagError, NotServedError
-from tfx_modules.serving.flags.config_files import GrpcTls, read_metrics_path, read_ssl_config
+from tfx_modules.serving.flags.config_files import GrpcTls, check_tls, read_metrics_path, read_ssl_config
 from tfx_modules.serving.flags.operations_flags import OperationsSettings, SecuritySettings
 from tfx_modules.serving.grpc.authentication import AuthenticationInterceptor
 from tfx_modules.serving.grpc.limits import LimitInterceptor
@@ -21,12 +22,13 @@ from tfx_modules.serving.models.manager import ModelManager
 from tfx_modules.serving.observability.metrics import Metrics, Reading
 from tfx_modules.serving.ports import BoundPort
 from tfx_modules.serving.rest.app import create_app
-from tfx_modules.serving.rest.authentication import AuthenticatedApp
+from tfx_modules.serving.rest.authentication import AuthenticatedApp, HostCheckedApp
 from tfx_modules.serving.rest.limits import LimitedApp
 from tfx_modules.serving.rest.monitoring import CountedApp, MetricsPage
 from tfx_modules.serving.rest.server import RestServer
 from tfx_modules.serving.security.admission import Admission
 from tfx_modules.serving.security.api_keys import ApiKeys, read_api_keys
+from tfx_modules.serving.security.hosts import AllowedHosts
 from tfx_modules.serving.security.reload import ReloadGuard
 from tfx_modules.serving.specs import ModelSpec
 
@@ -66,6 +68,8 @@ class Frontends:
         )
         self.reload_guard = ReloadGuard(admin_keys, client_keys=self._keys, roots=security.model_roots)
         tls = None if security.ssl_config_file is None else read_ssl_config(security.ssl_config_file)
+        if tls is not None and security.ssl_config_file is not None:
+            check_tls(security.ssl_config_file, tls)
         _check_certificate(security)
         warn_if_open(grpc_port, "gRPC", "--ssl_config_file", tls=tls is not None, keys=self._keys)
         certificate = "--rest_ssl_cert and --rest_ssl_key"
@@ -78,8 +82,23 @@ class Frontends:
             interceptors=self._interceptors(),
             credentials=None if tls is None else _credentials(tls),
             max_request_bytes=settings.limits.max_request_bytes or -1,
+            limits=settings.connections,
+            keys=self._keys,
+            count_closed=partial(metrics.connection_closed, "grpc"),
         )
-        self.rest = RestServer(self._rest_app(), rest_port.held, security.rest_ssl_cert, security.rest_ssl_key)
+        self.rest = RestServer(
+            self._rest_app(AllowedHosts(settings.connections.allowed_hosts, rest_port.host)),
+            rest_port.held,
+            security.rest_ssl_cert,
+            security.rest_ssl_key,
+            limits=settings.connections,
+            keys=self._keys,
+            count_closed=partial(metrics.connection_closed, "rest"),
+        )
+        metrics.show(
+            Reading(":bert_service:serving:rest_connections", "gauge", lambda: len(self.rest.connections)),
+            Reading(":bert_service:serving:grpc_connections", "gauge", lambda: len(self.grpc.connections)),
+        )
         scheme = "http" if security.rest_ssl_cert is None else "https"
         self.ready_line = f"model server: gRPC on {grpc_port.address}, REST on {scheme}://{rest_port.address}"
 
@@ -90,7 +109,7 @@ class Frontends:
         made.append(AuthenticationInterceptor(self._keys, self.reload_guard, open_status=open_status))
         return [*made, LimitInterceptor(self._admission)]
 
-    def _rest_app(self) -> ASGIApp:
+    def _rest_app(self, hosts: AllowedHosts) -> ASGIApp:
         security = self._settings.security
         app: ASGIApp = LimitedApp(create_app(self._data_plane), self._settings.limits, self._admission)
         config = self._settings.monitoring_config_file
@@ -102,8 +121,9 @@ class Frontends:
             open_paths = frozenset({path} if path is not None and open_status else ())
             app = AuthenticatedApp(app, self._keys, open_status=open_status, open_paths=open_paths)
         app = CountedApp(app, self._metrics, self._has_model)
-        # Outermost, since browsers send CORS preflight requests without a key.
-        return CORSMiddleware(app, ("*",), ("GET", "POST"), ("*",)) if security.enable_cors_support else app
+        if security.enable_cors_support:  # around the keys, since browsers send CORS preflight requests without one
+            app = CORSMiddleware(app, ("*",), ("GET", "POST"), ("*",))
+        return HostCheckedApp(app, hosts)
 
     def _has_model(self, name: str) -> bool:
         try:

@@ -27,10 +27,15 @@ class BoundPort:
         return port
 
     @property
+    def host(self) -> str:
+        """The address that it is bound to, without the port."""
+        host: str = self.held.getsockname()[0]
+        return host
+
+    @property
     def address(self) -> str:
         """``host:port``, with brackets around an IPv6 host."""
-        host = self.held.getsockname()[0]
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def release(self) -> None:
         """Close the socket, for a server that has to bind the port itself."""

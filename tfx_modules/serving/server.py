@@ -30,6 +30,7 @@ from tfx_modules.serving.ports import BoundPort
 from tfx_modules.serving.warmup import warm_up
 
 HEALTH_SECONDS = 0.25  # how long a health check may be behind
+CONNECTION_SECONDS = 0.25  # pause between looks at gRPC's connections
 
 _logger = logging.getLogger(__name__)
 
@@ -123,6 +124,7 @@ class ModelServer:
         polls = [
             self._repeat(self._manager.poll, self._settings.file_system_poll_wait_seconds),
             self._repeat(self._report_health, HEALTH_SECONDS),
+            self._repeat(self._look_at_connections, CONNECTION_SECONDS),
         ]
         if config_file is not None:
             polls.append(self._repeat(config_file.poll, self._settings.model_config_file_poll_wait_seconds))
@@ -157,6 +159,9 @@ class ModelServer:
 
     async def _report_health(self) -> None:
         await self._grpc.report_health(serving=self._manager.is_serving)
+
+    async def _look_at_connections(self) -> None:
+        self._grpc.connections.look()
 
     async def _stop(self) -> None:
         seconds = self._settings.drain_seconds

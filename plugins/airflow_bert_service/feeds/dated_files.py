@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.exceptions import FeedError, MissingDayError
 from airflow_bert_service.feeds.own_feed import DatedFeed, reading
 from airflow_bert_service.feeds.readers.row_files import read_csv_rows, read_json_rows
@@ -90,7 +91,12 @@ class PartitionedFeed(DatedFeed):
         with ExitStack() as stack:
             stored = stack.enter_context(cast("Any", file).open("rb"))
             handle = stack.enter_context(gzip.GzipFile(fileobj=stored)) if str(file).endswith(".gz") else stored
-            yield from read(handle, self.columns, where=str(file), start=start)
+            yield from read(handle, self.columns, where=self._shown(file), start=start)
+
+    def _shown(self, file: "ObjectStoragePath") -> str:
+        """Return a file's address without credentials; the connection's id, which stands at their place, is none."""
+        place = f"://{self.conn_id}@" if self.conn_id else "://"
+        return without_credentials(str(file).replace(place, "://", 1)).replace("://", place, 1)
 
 
 def _is_hidden(name: str, pattern: str) -> bool:

@@ -24,6 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.base import Feed
 from airflow_bert_service.feeds.download.archive import local_archive
@@ -74,13 +75,14 @@ class ImdbFeed(Feed):
         if not self.first_day <= day <= self.last_day:
             return
         offset = (day - self.begin).days
+        shown = without_credentials(self.archive)
         limit = self.reviews_per_day or -1  # SQLite's word for no limit
         with closing(sqlite3.connect(f"{self._index.as_uri()}?mode=ro", uri=True)) as index:
             found = index.execute(OF_A_DAY, (self.days, offset, limit))
             for number, (name, content, label) in enumerate(found, start=1):
                 id_ = name.decode(errors="surrogateescape")
                 text = None if content is None else content.decode(errors="surrogateescape")
-                where = f"archive {self.archive}, member aclImdb/{id_}.txt"
+                where = f"archive {shown}, member aclImdb/{id_}.txt"
                 yield RawRow(number, id_, text, label, where, Reason.TOO_LONG if content is None else None)
 
     @cached_property

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from airflow_bert_service.addresses import quiet_libraries, secrets_of, without_credentials
 from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.base import Feed
 from airflow_bert_service.feeds.readers.row_files import Columns
@@ -42,6 +43,15 @@ class DatedFeed(Feed):
         """Yield the rows of a day within the bounds."""
 
 
+def _mask(address: str) -> None:
+    """Have Airflow mask an address' credentials in the task's log, whoever writes them there."""
+    if secrets := secrets_of(address):
+        from airflow.sdk.log import mask_secret
+
+        for secret in secrets:
+            mask_secret(secret)
+
+
 @contextmanager
 def reading(what: str, advice: str) -> Iterator[None]:
     """Turn any error of a library into a FeedError that names the source.
@@ -53,10 +63,14 @@ def reading(what: str, advice: str) -> Iterator[None]:
     Raises:
         FeedError: The block raised something.
     """
+    _mask(what)
     try:
-        yield
+        with quiet_libraries():
+            yield
     except FeedError:
         raise
     # The connection decides which libraries read the source, and their errors have no common base class.
-    except Exception as error:
-        raise FeedError(f"{what} cannot be read: {type(error).__name__}: {error}. {advice}") from error
+    except Exception as error:  # noqa: BLE001 - it is raised again, in other words
+        # Without the library's error as its cause: a log would show that one's text too, with what is in its addresses.
+        message = f"{what} cannot be read: {type(error).__name__}: {error}. {advice}"
+        raise FeedError(without_credentials(message, of=what)) from None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from airflow_bert_service.addresses import place_of
 from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.download.web_client import Page, WebClient
 from airflow_bert_service.feeds.readers.json_values import repeated_keys
@@ -163,12 +164,12 @@ class DayPages:
     def _check_next(self, following: str, address: str, seen: set[str]) -> None:
         if urlsplit(following)[:2] != urlsplit(address)[:2]:
             raise FeedError(
-                f"{self.conn_id}: the next page is at {following.partition('?')[0]}; allowed: the server of the "
+                f"{self.conn_id}: the next page is at {place_of(following)}; allowed: the server of the "
                 "connection, since it gets the credentials. Use a connection to the server that has the pages."
             )
         if following in seen:
             raise FeedError(
-                f"{self.conn_id}: the next page, {following.partition('?')[0]}, was read already. Correct the service, "
+                f"{self.conn_id}: the next page, {place_of(following)}, was read already. Correct the service, "
                 "or [bert_service] http_next."
             )
 

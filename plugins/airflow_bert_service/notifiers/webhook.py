@@ -61,7 +61,7 @@ class WebhookNotifier(PromotionNotifier):
                 f"connection {conn_id} has a login, so its password is sent and cannot sign; allowed: a secret in a "
                 "connection of its own. Put it into another connection, and name that as secret_conn_id."
             )
-        if not connection.password:
+        if not (connection.password or "").strip():
             raise NotificationRefusedError(
                 f"connection {conn_id} has no password to sign with; allowed: the secret that the receiver knows too. "
                 "Set it."

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_bert_service.exceptions import FeedError, MissingDayError
-from airflow_bert_service.feeds import RawRow, Reason, make_feed
+from airflow.sdk._shared.secrets_masker import redact
+from airflow_bert_service.exceptions import BadInputError, FeedError, MissingDayError
+from airflow_bert_service.feeds import RawRow, Reason, make_feed, screen
+from airflow_bert_service.ingestion.span_store import SpanStore
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.s3 import s3_address
@@ -203,3 +205,33 @@ def test_a_bucket_that_is_not_there() -> None:
 def test_a_connection_that_is_not_there_is_not_passed_over(bucket: Any) -> None:
     with pytest.raises(FeedError, match=r"cannot be read: .*no_such_connection.* Check \[bert_service\] files_pattern"):
         read(f"s3://{bucket.name}/{{date}}.csv", files_conn_id="no_such_connection")
+
+
+# Credentials in the address
+
+
+def test_credentials_in_the_address_reach_no_error_and_are_masked_in_logs() -> None:
+    with pytest.raises(FeedError, match=r"cannot be read") as raised:
+        read("s3://user:S3CRET@bucket/{date}.csv?token=S3CRET")
+    assert "S3CRET" not in str(raised.value)
+    assert raised.value.__suppress_context__  # else a log would show the library's error, too
+    assert "S3CRET" not in str(redact("the connection user:S3CRET is none"))
+
+
+def test_credentials_in_the_address_reach_neither_quarantine_nor_manifest_nor_refusal(tmp_path: Path) -> None:
+    folder = tmp_path / "d?token=S3CRET"
+    folder.mkdir()
+    (folder / "2026-11-05.csv").write_text(HEADER + "1,Warm.,positive\n2,,positive\n")
+    labels = settings_from({}).rules.labels
+    for share in (1.0, 0.1):
+        rows = screen(feed(f"file://{folder}/{{date}}.csv").delivered(DAY), day=DAY, labels=labels)
+        store = SpanStore(tmp_path / "spans", share)
+        if share == 1.0:
+            store.write(DAY, rows, source="files")
+        else:
+            with pytest.raises(BadInputError, match=r"row 2: no_text \(file://.*/d\?\*\*\*") as raised:
+                store.write(DAY, rows, source="files")
+            assert "S3CRET" not in str(raised.value)
+    written = [file.read_text() for file in (tmp_path / "spans").rglob("*") if file.is_file()]
+    assert any("no_text" in text for text in written)
+    assert not any("S3CRET" in text for text in written)

@@ -224,6 +224,7 @@ def test_a_delivery_that_cannot_be_recorded_is_an_error(
         ({"smtp": {"to": "a@b", "conn_id": "nobody"}}, "Airflow has no connection 'nobody'"),
         ({"slack": {"conn_id": "empty"}}, "connection empty has no address"),
         ({"webhook": {"conn_id": "empty"}}, "connection empty has no password to sign with"),
+        ({"webhook": {"conn_id": "blank"}}, "connection blank has no password to sign with"),
         ({"notifier": {"class": "nowhere.Notifier"}}, "notifier nowhere.Notifier cannot be made: ModuleNotFoundError"),
         ({"notifier": {"class": "Notifier"}}, "notifier Notifier cannot be made: ValueError"),
         ({"notifier": {"class": "pathlib.Path"}}, "pathlib.Path is no notifier but a PosixPath"),
@@ -241,6 +242,7 @@ def test_a_channel_that_is_set_up_wrongly_says_what_to_do(
     message: str,
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps({"conn_type": "http"}))
+    monkeypatch.setenv("AIRFLOW_CONN_BLANK", json.dumps({"conn_type": "http", "password": " \n"}))
     with pytest.raises(NotificationError, match="these channels were not notified"):
         announce(tmp_path, entry)
     assert re.search(message, caplog.text)

@@ -133,7 +133,7 @@ def abandon_rest(
     host, port = limited.rest_url.removeprefix("http://").split(":")
     body = json.dumps(slow(rounds)).encode()
     with socket.create_connection((host, int(port))) as client:
-        head = f"POST /v1/models/{MODEL}:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /v1/models/{MODEL}:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         client.sendall(head.encode() + body)
         until(lambda: taken(limited) == (2, 1))
 

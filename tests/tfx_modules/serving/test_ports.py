@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.flags.connection_flags import ConnectionSettings
 from tfx_modules.serving.flags.server_flags import ServerSettings
 from tfx_modules.serving.grpc.server import GrpcServer
 from tfx_modules.serving.inference.dataplane import DataPlane
@@ -60,11 +61,13 @@ def test_a_port_that_is_taken_after_all_is_named_too(flag: str) -> None:
     async def start() -> None:
         registry, loader = Registry(), ThreadPoolExecutor(1)
         data_plane = DataPlane(registry)
+        limits, closed = ConnectionSettings(), list[str]()
         if flag == "--port":
             manager = ModelManager(registry=registry, loader=loader, load=load_model)
-            await GrpcServer(data_plane, manager, grpc_port, ReloadGuard(None)).start()
+            guard = ReloadGuard(None)
+            await GrpcServer(data_plane, manager, grpc_port, guard, limits=limits, count_closed=closed.append).start()
         else:
-            await RestServer(create_app(data_plane), rest_port.held).start()
+            await RestServer(create_app(data_plane), rest_port.held, limits=limits, count_closed=closed.append).start()
 
     with grpc_port.held, rest_port.held, socket.socket() as rival:
         rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

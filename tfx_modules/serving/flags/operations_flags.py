@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.connection_flags import CONNECTION_FLAGS, ConnectionSettings
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ class OperationsSettings:
     """
 
     limits: LimitSettings = field(default_factory=LimitSettings)
+    connections: ConnectionSettings = field(default_factory=ConnectionSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     prediction_log: PredictionLogSettings = field(default_factory=PredictionLogSettings)
     monitoring_config_file: Path | None = None
@@ -187,6 +189,7 @@ OPERATIONS_FLAGS: dict[str, dict[str, Any]] = {
     "--prediction_log_file": {"type": Path, "help": "file that predictions are added to, as JSON lines"},
     "--prediction_log_sample_rate": {"type": float, "help": "share of the requests that is logged, 0 to 1"},
     "--prediction_log_text": {"type": _logged_text, "help": "what is logged of the texts: omit, hash, plain"},
+    **{flag: dict(options) for flag, options in CONNECTION_FLAGS.items()},
 }
 
 
@@ -201,6 +204,7 @@ def take_operations(values: MutableMapping[str, Any]) -> OperationsSettings:
     log = {name[len("prediction_log_") :]: value for name, value in given.items() if name.startswith("prediction_log_")}
     return OperationsSettings(
         limits=LimitSettings(**_of(LimitSettings, given)),
+        connections=ConnectionSettings(**_of(ConnectionSettings, given)),
         security=SecuritySettings(**_of(SecuritySettings, given)),
         prediction_log=PredictionLogSettings(**log),
         monitoring_config_file=given.get("monitoring_config_file"),

@@ -1,23 +1,48 @@
 """Runs the gRPC frontend."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from tfx_modules.serving.exceptions import FlagError, PortError
+from tfx_modules.serving.flags.connection_flags import ConnectionSettings
+from tfx_modules.serving.grpc.arrival import ArrivalInterceptor
+from tfx_modules.serving.grpc.connections import GrpcConnections
 from tfx_modules.serving.grpc.parsing import ParsingInterceptor
 from tfx_modules.serving.grpc.services import ModelService, PredictionService
 from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.models.manager import ModelManager
 from tfx_modules.serving.ports import BoundPort
+from tfx_modules.serving.security.api_keys import ApiKeys
 from tfx_modules.serving.security.reload import ReloadGuard
 
 _OPTIONS = [
     ("grpc.so_reuseport", 0),  # else a second server on the same port would get half of the requests
     ("grpc.max_send_message_length", -1),
 ]
+_NO_LIMIT = 2**31 - 1
+
+
+def connection_options(limits: ConnectionSettings) -> list[tuple[str, int]]:
+    """Return gRPC's channel arguments for these limits (``grpc/impl/channel_arg_names.h``)."""
+    return [
+        ("grpc.max_allowed_incoming_connections", limits.grpc_max_connections or _NO_LIMIT),
+        ("grpc.max_concurrent_streams", limits.grpc_max_concurrent_streams or _NO_LIMIT),
+        ("grpc.server_handshake_timeout_ms", _ms(limits.grpc_handshake_timeout_seconds)),
+        ("grpc.keepalive_time_ms", _ms(limits.grpc_keepalive_seconds)),
+        ("grpc.keepalive_timeout_ms", _ms(limits.grpc_keepalive_timeout_seconds)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", _ms(limits.grpc_min_ping_interval_seconds)),
+        ("grpc.max_connection_idle_ms", _ms(limits.grpc_max_connection_idle_seconds) or _NO_LIMIT),
+        ("grpc.max_connection_age_ms", _ms(limits.grpc_max_connection_age_seconds) or _NO_LIMIT),
+        ("grpc.max_connection_age_grace_ms", _ms(limits.grpc_max_connection_age_grace_seconds)),
+    ]
+
+
+def _ms(seconds: float) -> int:
+    return min(round(seconds * 1000), _NO_LIMIT)
 
 
 class GrpcServer:
@@ -33,6 +58,9 @@ class GrpcServer:
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
         credentials: grpc.ServerCredentials | None = None,
         max_request_bytes: int = -1,
+        limits: ConnectionSettings,
+        keys: ApiKeys | None = None,
+        count_closed: Callable[[str], None],
     ) -> None:
         """Prepare; must be called in the event loop that it will run in.
 
@@ -44,14 +72,19 @@ class GrpcServer:
             interceptors: gRPC's interceptors; the first is outermost.
             credentials: for TLS; None = no encryption.
             max_request_bytes: size of a request; -1 = no limit. (gRPC's default is 4 MiB.)
+            limits: how many connections may be open, and for how long.
+            keys: connections on which one of these was shown are closed last; None = all are alike.
+            count_closed: is called with the reason when a connection is closed to make room.
         """
+        self.connections = GrpcConnections(limits.grpc_max_connections, bound_port.port, count_closed)
+        arrival = ArrivalInterceptor(self.connections, keys, limits.grpc_message_timeout_seconds)
         self._bound_port = bound_port
         self._address = bound_port.address
         self._credentials = credentials
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=[ParsingInterceptor(), *interceptors],  # the others see messages
-            options=[*_OPTIONS, ("grpc.max_receive_message_length", max_request_bytes)],
+            interceptors=[arrival, ParsingInterceptor(), *interceptors],  # the others see messages
+            options=[*_OPTIONS, *connection_options(limits), ("grpc.max_receive_message_length", max_request_bytes)],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)
         models = ModelService(data_plane, manager, reload_guard)

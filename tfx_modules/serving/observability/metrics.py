@@ -102,6 +102,7 @@ class Metrics:
         self._versions = Histogram(":bert_service:serving:version_latency", "model_name", "model_version")
         self._loads = Counter(":tensorflow:cc:saved_model:load_attempt_count", "model_path", "status")
         self._disk_errors = Counter(":bert_service:serving:disk_error_count", "place")
+        self._connections_closed = Counter(":bert_service:serving:closed_connection_count", "entrypoint", "reason")
         self._warm_ups = Histogram(":tensorflow:serving:model_warmup_latency", "model_path", "status")
         self._batches = Histogram(":tensorflow:serving:batching_session:processed_batch_size", limits=BATCH_LIMITS)
 
@@ -143,6 +144,11 @@ class Metrics:
         with self._lock:
             self._disk_errors.add(place)
 
+    def connection_closed(self, entrypoint: str, reason: str) -> None:
+        """Count a connection (of ``rest``, ``grpc``) that the server closed before its client did what it had to."""
+        with self._lock:
+            self._connections_closed.add(entrypoint, reason)
+
     def warmed(self, path: str, code: str, seconds: float) -> None:
         """Record how long the warm-up of a version's folder took, and how it ended: ``OK``, or the error's code."""
         with self._lock:
@@ -162,7 +168,7 @@ class Metrics:
         with self._lock:
             lines: list[str] = []
             counted = (self._requests, self._latency, self._runtime, self._versions, self._loads, self._warm_ups)
-            others = (self._batches, self._disk_errors)
+            others = (self._batches, self._disk_errors, self._connections_closed)
             metrics: list[Counter | Histogram | Reading] = [*counted, *others, *self._readings]
             for metric in metrics:
                 lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]

@@ -1,13 +1,14 @@
 """Logs a sample of the predictions as JSON lines. It delays no request: lines are dropped when the disk is slow."""
 
-import contextlib
 import hashlib
 import json
 import logging
+import math
 import os
-import queue
 import random
+import stat
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -19,14 +20,23 @@ from tfx_modules.serving.specs import Array, Computed
 _logger = logging.getLogger(__name__)
 
 QUEUED = 256  # predictions that may wait for the disk
+QUEUED_BYTES = 64 * 1024 * 1024  # and the bytes of their inputs and outputs
+OWNER_ONLY = 0o600
 FLUSH_SECONDS = 5.0
 
 
 class PredictionLog:
     """Appends lines to a file from a thread of its own, which opens the file anew each time: it may be rotated."""
 
-    def __init__(self, settings: PredictionLogSettings, *, queued: int = QUEUED) -> None:
+    def __init__(
+        self, settings: PredictionLogSettings, *, queued: int = QUEUED, queued_bytes: int = QUEUED_BYTES
+    ) -> None:
         """Prepare.
+
+        Args:
+            settings: file, share and texts.
+            queued: predictions that may wait for the disk.
+            queued_bytes: bytes of their inputs and outputs that may; a larger one is not logged at all.
 
         Raises:
             FlagError: there is no file in the settings, or it cannot be written.
@@ -36,14 +46,14 @@ class PredictionLog:
         self._file = settings.file
         self._rate = settings.sample_rate
         self._text = settings.text
-        self._queue: queue.Queue[tuple[datetime, Computed] | None] = queue.Queue(queued)
+        self._queue = _Queue(queued, queued_bytes)
         self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
         self._dropped = 0
         self._refused = False
         try:
             self._append("")
         except OSError as error:
-            raise FlagError(f"--prediction_log_file={self._file} cannot be written: {error.strerror}") from error
+            raise FlagError(f"--prediction_log_file={self._file} cannot be written: {_why(error)}") from error
 
     def start(self) -> None:
         """Start the thread that writes."""
@@ -53,9 +63,7 @@ class PredictionLog:
         """Log a prediction, if it is in the sample and there is room; returns at once."""
         if random.random() >= self._rate:  # noqa: S311 - no secret
             return
-        try:
-            self._queue.put_nowait((datetime.now(timezone.utc), done))
-        except queue.Full:
+        if not self._queue.put((datetime.now(timezone.utc), done), size_of(done)):
             self._dropped += 1
 
     def count_dropped(self) -> int:
@@ -64,32 +72,87 @@ class PredictionLog:
 
     def stop(self) -> None:
         """Write the predictions that still wait, for at most a few seconds."""
-        with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=FLUSH_SECONDS)
+        self._queue.close()
+        if self._thread.ident is not None:
             self._thread.join(FLUSH_SECONDS)
         if self._dropped:
             _logger.warning("%d predictions were not logged: the disk was too slow, or refused them", self._dropped)
 
     def _write_all(self) -> None:
         while (entry := self._queue.get()) is not None:
-            self._write(json.dumps(document(*entry, self._text), ensure_ascii=False) + "\n")
+            self._write(*entry)
 
-    def _write(self, line: str) -> None:
+    def _write(self, time: datetime, done: Computed) -> None:
         try:
-            self._append(line)
-        except OSError as error:
+            self._append(json.dumps(document(time, done, self._text), ensure_ascii=False, allow_nan=False) + "\n")
+        except Exception as error:  # noqa: BLE001 - whatever one prediction holds, the next ones are logged
             self._dropped += 1
             if not self._refused:  # say it once, not for every request
-                _logger.warning("cannot write %s: %s; predictions are not logged", self._file, error.strerror)
+                _logger.warning("cannot write %s: %s; predictions are not logged", self._file, _why(error))
             self._refused = True
         else:
             self._refused = False
 
     def _append(self, text: str) -> None:
-        # Texts may be personal: only the server's user may read the file.
-        descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        # Texts may be personal: only the server's user may read the file, also one that was there before.
+        descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, OWNER_ONLY)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            found = os.fstat(descriptor)
+            if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) != OWNER_ONLY:
+                os.fchmod(descriptor, OWNER_ONLY)
             file.write(text)
+
+
+class _Queue:
+    """Predictions that wait for the disk, as many and as large as may be."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._entries: deque[tuple[tuple[datetime, Computed], int]] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, entry: tuple[datetime, Computed], size: int) -> bool:
+        """Add a prediction of that many bytes; False where there is no room."""
+        with self._changed:
+            if self._closed or len(self._entries) >= self._most or self._bytes + size > self._most_bytes:
+                return False
+            self._entries.append((entry, size))
+            self._bytes += size
+            self._changed.notify()
+            return True
+
+    def get(self) -> tuple[datetime, Computed] | None:
+        """Wait for the next prediction; None after the last one of a closed queue."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._entries or self._closed)
+            if not self._entries:
+                return None
+            entry, size = self._entries.popleft()
+            self._bytes -= size
+            return entry
+
+    def close(self) -> None:
+        """Take nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+
+def size_of(done: Computed) -> int:
+    """Return about how many bytes a prediction's inputs and outputs hold."""
+    return sum(_bytes_of(array) for tensors in (done.call.inputs, done.outputs) for array in tensors.values())
+
+
+def _bytes_of(array: Array) -> int:
+    texts = sum(len(value) for value in array.flat if isinstance(value, bytes | str)) if array.dtype == object else 0
+    return int(array.nbytes) + texts
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or f"{type(error).__name__}: {error}"
 
 
 def document(time: datetime, done: Computed, text: LoggedText) -> dict[str, Any]:
@@ -120,18 +183,24 @@ def _strings(array: Array) -> set[bytes]:
 
 
 def _plain(value: Any) -> Any:
-    """Return an array, or a part of one, as JSON has it."""
+    """Return an array, or a part of one, as JSON has it; what JSON lacks becomes a text (``NaN``, ``Infinity``)."""
     if isinstance(value, list):
         return [_plain(part) for part in value]
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    return _plain(value.tolist()) if hasattr(value, "tolist") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    # NumPy's and TensorFlow's own kinds of numbers, such as complex and bfloat16, have no form in JSON.
+    return str(plain) if plain is value or type(plain) is type(value) else _plain(plain)
 
 
 def _hashed(value: Any) -> Any:
     if isinstance(value, list):
         return [_hashed(part) for part in value]
-    return hashlib.sha256(str(value).encode()).hexdigest()
+    return hashlib.sha256(str(value).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def _nothing(value: Any) -> None:

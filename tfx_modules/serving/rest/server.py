@@ -3,13 +3,20 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.flags.connection_flags import ConnectionSettings
+from tfx_modules.serving.rest.connection.acceptor import Acceptor
+from tfx_modules.serving.rest.connection.protocol import ProtocolContext, RestProtocol
+from tfx_modules.serving.security.api_keys import ApiKeys
+from tfx_modules.serving.security.connections import Connections
+
+BACKLOG = 1024  # connections that may wait to be accepted
 
 
 class _Embedded(uvicorn.Server):
@@ -29,6 +36,10 @@ class RestServer:
         listener: socket.socket,
         certificate: Path | None = None,
         key: Path | None = None,
+        *,
+        limits: ConnectionSettings,
+        keys: ApiKeys | None = None,
+        count_closed: Callable[[str], None],
     ) -> None:
         """Prepare.
 
@@ -37,6 +48,9 @@ class RestServer:
             listener: a bound socket; closed when the server stops.
             certificate: for TLS, with ``key``; PEM.
             key: the certificate's.
+            limits: how many connections may be open, and for how long.
+            keys: connections on which one of these was shown are closed last; None = all are alike.
+            count_closed: is called with the reason when the server closes a connection that its client did not finish.
         """
         config = uvicorn.Config(
             app,
@@ -44,13 +58,25 @@ class RestServer:
             access_log=False,
             lifespan="off",
             server_header=False,
+            proxy_headers=False,  # nothing here asks for the client's address
+            headers=[("keep-alive", f"timeout={limits.rest_keep_alive_seconds:.0f}")],
             ws="none",
             ssl_certfile=certificate,
             ssl_keyfile=key,
         )
+        config.load()
         self._server = _Embedded(config)
         self._listener = listener
-        self._task: asyncio.Task[None] | None = None
+        self.connections = Connections(limits.rest_max_connections, count_closed)
+        context = ProtocolContext(config, self._server.server_state, limits, self.connections, keys, count_closed)
+        self._acceptor = Acceptor(
+            listener,
+            self.connections,
+            lambda connection: RestProtocol(context, connection),
+            handshake_seconds=limits.rest_head_timeout_seconds,
+            tls=config.ssl,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Accept connections from now on.
@@ -59,20 +85,27 @@ class RestServer:
             PortError: another process began to listen on the port in the meantime.
         """
         try:
-            self._listener.listen()
+            self._listener.listen(BACKLOG)
         except OSError as error:
             port = self._listener.getsockname()[1]
             raise PortError(f"port {port} was taken meanwhile; give another with --rest_api_port") from error
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        self._listener.settimeout(0)
+        serving = asyncio.create_task(self._server.serve(sockets=[]))
         while not self._server.started:
             await asyncio.sleep(0.01)
-            if self._task.done():
-                self._task.result()
+            if serving.done():
+                serving.result()
+        self._tasks = [serving, asyncio.create_task(self._acceptor.run())]
 
     async def stop(self, seconds: float) -> None:
         """Accept nothing more, let answers be sent for at most that long, and close."""
-        if self._task is None:
+        if not self._tasks:
             return
+        serving, accepting = self._tasks
+        accepting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await accepting
+        self._listener.close()
         self._server.should_exit = True
         self._server.config.timeout_graceful_shutdown = max(1, round(seconds))
-        await self._task
+        await serving

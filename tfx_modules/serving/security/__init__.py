@@ -1,4 +1,5 @@
-"""Checks API keys (``api_keys.py``), limits concurrent requests (``admission.py``), guards configs (``reload.py``).
+"""Checks keys, bounds requests and connections, guards configs. Knows no protocol.
 
-Knows no protocol.
+``api_keys.py`` API keys, ``admission.py`` concurrent requests, ``connections.py`` connections, ``reload.py`` configs,
+``hosts.py`` the names that requests may ask for.
 """

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.clients.ledger import status_address
 from airflow_bert_service.installation import program
@@ -72,11 +73,13 @@ def feed(settings: Settings) -> Iterator[Finding]:
     name = f"feed {settings.feed.value}"
     source = files.get(settings.feed, "")
     if source and "://" not in source and not Path(source).is_file():
-        yield Finding(name, f"{source} does not exist", "put the file there, or correct the setting")
+        yield Finding(
+            name, f"{without_credentials(source)} does not exist", "put the file there, or correct the setting"
+        )
     elif settings.feed in _CONNECTIONS and (conn_id := getattr(settings.source, _CONNECTIONS[settings.feed])):
         yield _connection(name, conn_id)
     else:
-        yield Finding(name, source or settings.source.files_pattern)
+        yield Finding(name, without_credentials(source or settings.source.files_pattern))
     if settings.holdout and not settings.holdout.is_file():
         yield Finding("holdout", f"{settings.holdout} does not exist", "put the file there, or correct holdout")
 

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_bert_service.addresses import place_of, quiet_libraries, without_credentials
 from airflow_bert_service.exceptions import FeedError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ TRIES = 5
 _RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<total>\d+|\*)")
 _NOTHING_LEFT = re.compile(r"bytes \*/(?P<total>\d+)")
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-_CREDENTIALS = re.compile(r"(?<=//)[^/@]*@")
 
 _logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Transfer:
 
     def __post_init__(self) -> None:
         """Derive the address that messages show."""
-        object.__setattr__(self, "shown", _CREDENTIALS.sub("", self.address.partition("?")[0]))
+        object.__setattr__(self, "shown", place_of(self.address))
 
     def run(self) -> None:
         """Download, or resume a download, until the partial file is complete.
@@ -111,14 +111,17 @@ class Transfer:
             _logger.info("%s: resuming the download after %d bytes", self.shown, self.partial.size())
             headers |= {"Range": f"bytes={self.partial.size()}-", "If-Range": validator}
         try:
-            with httpx.stream(
-                "GET", self.address, headers=headers, timeout=self.timeout, follow_redirects=True
-            ) as response:
+            with (
+                quiet_libraries(),
+                httpx.stream(
+                    "GET", self.address, headers=headers, timeout=self.timeout, follow_redirects=True
+                ) as response,
+            ):
                 return self._take(response)
         except httpx.TransportError as error:
-            return f"{type(error).__name__}: {error}"
+            return without_credentials(f"{type(error).__name__}: {error}")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._refused(f"{type(error).__name__}: {error}") from error
+            raise self._refused(f"{type(error).__name__}: {error}") from None  # its text has the address
 
     def _take(self, response: "httpx.Response") -> str:
         status = response.status_code

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from airflow_bert_service.addresses import place_of
 from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.readers.json_values import loads
 
@@ -74,8 +75,7 @@ class WebClient:
         Raises:
             FeedError: The server refuses, stays busy, asks for too long a wait, or answers something else than JSON.
         """
-        # The query may hold secrets.
-        shown = address.partition("?")[0]
+        shown = place_of(address)
         for attempt in range(1, self.tries + 1):
             answer = self._ask(address, shown, missing_is_empty=missing_is_empty)
             if isinstance(answer, Page):
@@ -139,7 +139,7 @@ def _busy(response: "Response", shown: str) -> _Busy | None:
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _Busy(f"HTTP {status}", _seconds(response.headers.get("Retry-After", "")))
     if status != HTTPStatus.OK:
-        to = f" to {location.partition('?')[0]}" if (location := response.headers.get("Location")) else ""
+        to = f" to {place_of(location)}" if (location := response.headers.get("Location")) else ""
         raise FeedError(
             f"{shown} answered HTTP {status}{to}; allowed: 200, or 204 without reviews. Check [bert_service] "
             "http_endpoint, and address and login of the connection http_conn_id."

@@ -2,10 +2,12 @@
 
 import gzip
 import hashlib
+import logging
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -339,6 +341,26 @@ def test_a_refusal_is_not_tried_again_and_shows_no_secret(mirror: Mirror, downlo
         downloads.get(mirror)
     assert "secret" not in str(raised.value)
     assert len(mirror.asked) == 1
+
+
+def test_credentials_of_an_archives_address_reach_no_log_and_no_error(
+    mirror: Mirror, downloads: Downloads, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    mirror.statuses = [503, 404]
+    mirror.address = mirror.address.replace("//", "//user:s3cret%40%2F@") + "?key=s3cret"
+    with pytest.raises(FeedError, match="could not be downloaded") as raised:
+        downloads.get(mirror)
+    assert "s3cret" not in "".join(traceback.format_exception(raised.value))
+    assert "s3cret" not in caplog.text
+    assert "HTTP 503" in caplog.text
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "HTTP", "file"])
+def test_an_address_of_another_kind_is_named_without_its_credentials(tmp_path: Path, scheme: str) -> None:
+    with pytest.raises(FeedError, match="no such file") as raised:
+        local_archive(f"{scheme}://user:s3cret@host/acl.tar.gz?key=s3cret", tmp_path)
+    assert "s3cret" not in str(raised.value)
 
 
 def test_an_address_that_is_none(tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.tfx_modules.serving.certificates import Authority
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.flags.config_files import GrpcTls, read_metrics_path, read_ssl_config
+from tfx_modules.serving.flags.config_files import GrpcTls, check_tls, read_metrics_path, read_ssl_config
 from tfx_modules.serving.flags.operations_flags import LoggedText, OperationsSettings
 from tfx_modules.serving.flags.server_flags import parse_flags
+from tfx_modules.serving.security.api_keys import read_api_keys
+
+KEY = "0123456789abcdef-a-key"
 
 
 def parse(*flags: str) -> OperationsSettings:
@@ -96,3 +100,64 @@ def test_a_config_that_is_none_is_refused(tmp_path: Path) -> None:
         read_metrics_path(write(tmp_path / "b", 'prometheus_config { enable: true path: "metrics" }'))
     with pytest.raises(FlagError, match="lacks server_key or server_cert; give both"):
         read_ssl_config(write(tmp_path / "c", 'server_key: "KEY"'))
+
+
+@pytest.mark.parametrize("cut", ["key", "certificate", "ca"])
+def test_keys_and_certificates_that_are_cut_off_are_refused_before_the_server_starts(tmp_path: Path, cut: str) -> None:
+    authority = Authority(tmp_path, "authority")
+    pair = authority.issue("server")
+    parts = {
+        "key": pair.key.read_bytes(),
+        "certificate": pair.certificate.read_bytes(),
+        "ca": authority.file.read_bytes(),
+    }
+    file = tmp_path / "ssl.config"
+    check_tls(file, GrpcTls(**parts, client_verify=True))
+    for length in range(1, len(parts[cut]) - 8, 20):
+        damaged = GrpcTls(**{**parts, cut: parts[cut][:length]}, client_verify=True)
+        with pytest.raises(FlagError, match=r"--ssl_config_file=.* cannot be used: .*whole PEM texts"):
+            check_tls(file, damaged)
+
+
+def test_a_key_that_is_another_certificates_is_refused(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    ours, other = authority.issue("ours"), authority.issue("other")
+    tls = GrpcTls(other.key.read_bytes(), ours.certificate.read_bytes(), None, client_verify=False)
+    with pytest.raises(FlagError, match="the server_cert that belongs to it"):
+        check_tls(tmp_path / "ssl.config", tls)
+
+
+def test_clients_certificates_need_an_authority(tmp_path: Path) -> None:
+    text = 'server_key: "KEY" server_cert: "CERTIFICATE" client_verify: true'
+    with pytest.raises(FlagError, match="has client_verify, but no custom_ca"):
+        read_ssl_config(write(tmp_path / "a", text))
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "# a comment\n", "short-key\n", "\0" * 64, KEY + "\nshort\n"])
+@pytest.mark.parametrize("flag", ["--api_key_file", "--admin_api_key_file"])
+def test_a_key_file_without_whole_keys_is_refused(tmp_path: Path, content: str, flag: str) -> None:
+    with pytest.raises(FlagError, match=f"{flag}=.* has (no key|a key that is shorter)"):
+        read_api_keys(write(tmp_path / "keys", content), flag)
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--rest_keep_alive_seconds=0", "is no time; give seconds, more than 0"),
+        ("--rest_head_timeout_seconds=-1", "is no time"),
+        ("--grpc_keepalive_seconds=nan", "is no time"),
+        ("--rest_max_connections=-1", "is negative; give a number, or 0 for no limit"),
+        ("--grpc_max_connection_age_seconds=-1", "is negative"),
+    ],
+)
+def test_a_limit_of_connections_that_is_none_is_refused(flag: str, message: str) -> None:
+    with pytest.raises(FlagError, match=f"{flag.partition('=')[0]}=.* {message}"):
+        parse(flag)
+
+
+def test_connections_have_these_limits_by_default() -> None:
+    limits = parse().connections
+    assert limits.rest_keep_alive_seconds == 75
+    assert (limits.rest_head_timeout_seconds, limits.rest_body_timeout_seconds) == (10, 60)
+    assert (limits.rest_max_connections, limits.grpc_max_connections) == (512, 512)
+    assert parse("--allowed_hosts=a, b,").connections.allowed_hosts == ("a", "b")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.tfx_modules.serving.exported_models import MODEL, Publish
 from tests.tfx_modules.serving.load import until
@@ -116,6 +117,96 @@ def test_a_disk_that_fails_is_told_once_and_requests_go_on(tmp_path: Path, caplo
 def test_only_the_servers_user_may_read_it(tmp_path: Path) -> None:
     logged(tmp_path / "log", computed("x"))
     assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o400, 0o777])
+def test_a_file_that_was_there_before_is_closed_to_others(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "log").touch()
+    (tmp_path / "log").chmod(mode)
+    logged(tmp_path / "log", computed("x"))
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
+
+
+def test_a_file_that_somebody_opens_to_others_meanwhile_is_closed_again(tmp_path: Path) -> None:
+    log = PredictionLog(PredictionLogSettings(tmp_path / "log"))
+    (tmp_path / "log").chmod(0o644)
+    log.start()
+    log.add(computed("x"))
+    log.stop()
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
+
+
+def strict(text: str) -> Any:
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+ODD: list[Any] = [
+    np.array([np.nan, np.inf, -np.inf, 1.5], np.float32),
+    np.array(float("nan")),
+    np.array([1 + 2j]),
+    np.array([b"\xff\x00", b""], object),
+    np.array([b"\xff\x00", b"ab"]),
+    np.array([None, b"x"], object),
+    np.array(["2020-01-01"], "datetime64[D]"),
+    np.array([True]),
+    np.array([2**63], np.uint64),
+    np.array([1.5], tf.bfloat16.as_numpy_dtype),
+    np.array([["\udc80", 'a"\n']], object),
+]
+
+
+@pytest.mark.parametrize("array", ODD, ids=repr)
+@pytest.mark.parametrize("text", LoggedText)
+def test_whatever_a_tensor_holds_its_line_is_json_and_others_follow(
+    tmp_path: Path, array: Any, text: LoggedText
+) -> None:
+    odd = Computed(ModelSpec("m", 3), PredictCall("s", {"in": array}), {"out": array}, 0.0125)
+    log = PredictionLog(PredictionLogSettings(tmp_path / "log", text=text))
+    log.start()
+    for done in (odd, computed("x")):
+        log.add(done)
+    log.stop()
+    assert log.count_dropped() == 0
+    first, second = [strict(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert first["signature"] == "s"
+    assert second["signature"] == "serving_default"
+
+
+def test_not_a_number_is_logged_by_its_name(tmp_path: Path) -> None:
+    values = np.array([np.nan, np.inf, -np.inf, 1.5], np.float32)
+    odd = Computed(ModelSpec("m", 3), PredictCall("s", {}), {"out": values}, 0.0125)
+    (line,) = logged(tmp_path / "log", odd)
+    assert line["outputs"] == {"out": ["NaN", "Infinity", "-Infinity", 1.5]}
+
+
+def test_a_prediction_that_cannot_be_logged_is_counted_and_the_next_ones_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = Computed(ModelSpec("m", 3), PredictCall("s", {}), {"out": np.array([[b"x"], {}], object)}, 0.0125)
+    log = PredictionLog(PredictionLogSettings(tmp_path / "log"))
+    log.start()
+    for done in (broken, computed("x")):
+        log.add(done)
+    log.stop()
+    assert log.count_dropped() == 1
+    assert len(lines(tmp_path / "log")) == 1
+    assert "unhashable" in caplog.text
+
+
+def test_what_waits_for_the_disk_is_bounded_in_bytes(tmp_path: Path) -> None:
+    log = PredictionLog(PredictionLogSettings(tmp_path / "log"), queued_bytes=100_000)
+    for _ in range(25):  # nobody writes yet
+        log.add(computed("x" * 20_000))
+    log.add(computed("x" * 200_000))
+    assert log.count_dropped() == 22
+    log.start()
+    until(lambda: len(lines(tmp_path / "log")) == 4)
+    log.add(computed("x" * 20_000))
+    log.stop()
+    assert len(lines(tmp_path / "log")) == 5
 
 
 def test_a_file_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The connections of the REST port: ``acceptor.py`` takes them, ``protocol.py`` speaks HTTP on one, with deadlines."""
