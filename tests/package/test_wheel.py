@@ -181,6 +181,11 @@ def test_the_demos_dag_runs_and_its_model_is_served(ready: Stock, tmp_path: Path
         address = f"http://127.0.0.1:{rest}/v1/models/{NAME}"
         wait_for(lambda: "AVAILABLE" in asked(address))
         assert '"2026110501"' in asked(address)
+        texts = ready.home / "reviews.txt"
+        texts.write_text("A warm, funny film.\n")
+        flags = (f"--rest=127.0.0.1:{rest}", f"--file={texts.name}")
+        answer = ready.run("bert-service", "client", "predict", *flags).stdout
+        assert re.match(r"(positive|negative)  [01]\.\d+  A warm, funny film\.", answer)
 
 
 @contextmanager

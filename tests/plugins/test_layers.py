@@ -85,3 +85,21 @@ def test_making_a_feed_as_every_parse_of_the_dag_does_imports_no_client_of_a_sou
     command = [sys.executable, "-c", MAKE_FEEDS, *clients]
     done = subprocess.run(command, cwd=ROOT / "plugins", capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+MAKE_THE_SAMPLE_FEED = """
+import sys
+from airflow_bert_service.feeds import make_feed
+from airflow_bert_service.settings.settings import settings_from
+make_feed(settings_from({}))
+import airflow_bert_service.operators.refresh
+print(sorted(name for name in sys.modules if name.startswith("airflow_bert_service.feeds.")))
+"""
+
+
+def test_a_parse_of_the_dag_imports_the_feed_that_the_settings_choose_and_no_other() -> None:
+    command = [sys.executable, "-c", MAKE_THE_SAMPLE_FEED]
+    done = subprocess.run(command, cwd=ROOT / "plugins", capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    feeds = {name.split(".")[2] for name in ast.literal_eval(done.stdout)}
+    assert feeds == {"base", "readers", "sample"}

@@ -27,6 +27,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "models": SubCommand("models", "show which model version is in service and why; roll back to another version"),
     "retention": SubCommand("retention", "remove old versions, artifacts, reviews and logs"),
     "serve": SubCommand("serve", "start the model server, which answers over REST and gRPC"),
+    "client": SubCommand("client", "ask a model server about texts; --model_name is this pipeline's by default"),
     "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
     "doctor": SubCommand("doctor", "check the installation; the exit code is 1 when a check fails"),
 }

@@ -34,14 +34,26 @@ def tfx_environment(name: str, variables: Mapping[str, str] | None = None) -> di
     return {**node_environment(os.environ), PROGRAM_VARIABLE: command(name), **(variables or {})}
 
 
-def become(settings: Settings, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+def become(
+    settings: Settings, module: str, arguments: Sequence[str], environment: Mapping[str, str], *, stay: bool = False
+) -> NoReturn:
     """Replace this process with a module of the TFX environment (exec).
+
+    Args:
+        settings: The Airflow side's settings.
+        module: The module, with ``tfx_modules.`` before it.
+        arguments: Its arguments.
+        environment: Its environment variables.
+        stay: Whether it runs in the user's working folder, where the relative paths of its flags count from, and not
+            in ``root``.
 
     Raises:
         SettingsError: There is no TFX environment.
     """
     require_tfx_python(settings.tfx_python, SettingsError)
     sys.stdout.flush()
-    os.chdir(settings.root)
+    variables = {**environment, **({"PYTHONPATH": str(settings.root)} if stay else {})}
+    if not stay:
+        os.chdir(settings.root)
     words = [str(settings.tfx_python), "-m", module, *arguments]
-    os.execve(words[0], words, dict(environment))  # noqa: S606 (no shell on purpose)
+    os.execve(words[0], words, variables)  # noqa: S606 (no shell on purpose)

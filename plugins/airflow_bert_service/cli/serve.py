@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
         SettingsError: There is no TFX environment, or the pipeline's name is not allowed.
     """
     settings = load_settings()
-    become(settings, _MODULE, [*_defaults(settings), *arguments], tfx_environment("serve"))
+    become(settings, _MODULE, [*_defaults(settings), *arguments], tfx_environment("serve"), stay=True)
 
 
 def _defaults(settings: Settings) -> list[str]:

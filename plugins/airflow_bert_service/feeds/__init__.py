@@ -17,37 +17,27 @@ from typing import TypedDict
 
 from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.base import Feed
-from airflow_bert_service.feeds.dated_files import PartitionedFeed
-from airflow_bert_service.feeds.imdb import ImdbFeed
-from airflow_bert_service.feeds.paging import DayPages
 from airflow_bert_service.feeds.readers.reviews import Review, Sentiment
 from airflow_bert_service.feeds.readers.row_files import Columns
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
 from airflow_bert_service.feeds.readers.screening import Rejected, screen
-from airflow_bert_service.feeds.sample import SampleFeed
-from airflow_bert_service.feeds.sql import SqlFeed
-from airflow_bert_service.feeds.web import WebFeed
 from airflow_bert_service.settings.feeds import SourceSettings
 from airflow_bert_service.settings.settings import FeedName, Settings
 
 __all__ = [
     "Columns",
     "Feed",
-    "ImdbFeed",
-    "PartitionedFeed",
     "RawRow",
     "Reason",
     "Rejected",
     "Review",
-    "SampleFeed",
     "Sentiment",
-    "SqlFeed",
-    "WebFeed",
     "make_feed",
     "screen",
 ]
 
 
+# A feed's module is imported where the feed is made: a parse of the DAG file makes one feed, and imports no other.
 class _Dated(TypedDict):
     begin: dt.date
     end: dt.date | None
@@ -55,10 +45,14 @@ class _Dated(TypedDict):
 
 
 def _sample(settings: Settings) -> Feed:
+    from airflow_bert_service.feeds.sample import SampleFeed
+
     return SampleFeed(settings.sample_feed)
 
 
 def _imdb(settings: Settings) -> Feed:
+    from airflow_bert_service.feeds.imdb import ImdbFeed
+
     return ImdbFeed(
         archive=settings.imdb_archive,
         digest=settings.imdb_digest,
@@ -70,16 +64,23 @@ def _imdb(settings: Settings) -> Feed:
 
 
 def _files(settings: Settings) -> Feed:
+    from airflow_bert_service.feeds.dated_files import PartitionedFeed
+
     source = settings.source
     return PartitionedFeed(**_dated(source), pattern=source.files_pattern, conn_id=source.files_conn_id)
 
 
 def _sql(settings: Settings) -> Feed:
+    from airflow_bert_service.feeds.sql import SqlFeed
+
     source = settings.source
     return SqlFeed(**_dated(source), conn_id=source.sql_conn_id, query=source.sql_query)
 
 
 def _http(settings: Settings) -> Feed:
+    from airflow_bert_service.feeds.paging import DayPages
+    from airflow_bert_service.feeds.web import WebFeed
+
     source = settings.source
     return WebFeed(
         **_dated(source),

@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from airflow_bert_service.exceptions import HoldoutError
-from airflow_bert_service.feeds import imdb_holdout
-from airflow_bert_service.feeds.download.archive import local_archive
 from airflow_bert_service.files import sha256
 from airflow_bert_service.ingestion.own_holdout import normalised
 from airflow_bert_service.settings.settings import FeedName, Settings
@@ -71,6 +69,10 @@ def _sample(settings: Settings) -> Holdout:
 
 
 def _imdb(settings: Settings) -> Holdout:
+    # Imported here: each parse of the DAG file imports this module, and no parse reads an archive.
+    from airflow_bert_service.feeds import imdb_holdout
+    from airflow_bert_service.feeds.download.archive import local_archive
+
     folder = settings.imdb_holdout
     file = imdb_holdout.frozen(folder)
     if not file:

@@ -62,7 +62,7 @@ def test_init_writes_dag_files_and_settings_once(tmp_path: Path, capsys: pytest.
     assert not (dags / "bert_sentiment.py").exists()
 
 
-@pytest.mark.parametrize("name", ["models", "serve"])
+@pytest.mark.parametrize("name", ["models", "serve", "client"])
 def test_a_missing_tfx_environment_is_named_with_the_remedy(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +70,41 @@ def test_a_missing_tfx_environment_is_named_with_the_remedy(
     assert main([name]) == 1
     assert "tfx_python is '/missing/python', which does not exist" in (message := capsys.readouterr().err)
     assert "Run `make setup`, or correct the setting" in message
+
+
+SERVE = "-m tfx_modules.serving --host=127.0.0.1 --model_name=film_sentiment"
+REPORT = """#!/bin/sh
+echo "$MODEL_NAME|$PWD|$PYTHONPATH|$*"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("client", "-m tfx_modules.serving.client status --json"),
+        ("serve", f"{SERVE} --model_base_path={{state}}/models/film_sentiment status --json"),
+    ],
+)
+def test_client_and_model_server_have_the_pipelines_name_and_stay_in_the_users_folder(
+    name: str, arguments: str, tmp_path: Path
+) -> None:
+    root, folder, python = tmp_path / "project", tmp_path / "here", tmp_path / "python"
+    (root / "dags").mkdir(parents=True)
+    (root / "dags" / "settings.toml").write_text('name = "film_sentiment"\n')
+    folder.mkdir()
+    python.write_text(REPORT)
+    python.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__BERT_SERVICE__ROOT": str(root),
+        "AIRFLOW__BERT_SERVICE__STATE": str(tmp_path / "state"),
+        "AIRFLOW__BERT_SERVICE__TFX_PYTHON": str(python),
+    }
+    command = [sys.executable, "-m", "airflow_bert_service.cli", name, "status", "--json"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    model = "film_sentiment" if name == "client" else ""
+    assert done.stdout == f"{model}|{folder}|{root}|{arguments.format(state=tmp_path / 'state')}\n"
 
 
 def test_the_node_server_needs_a_socket(capsys: pytest.CaptureFixture[str]) -> None:

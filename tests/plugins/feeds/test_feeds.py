@@ -14,7 +14,9 @@ from typing import cast
 
 import pytest
 from airflow_bert_service.exceptions import FeedError, MissingDayError
-from airflow_bert_service.feeds import ImdbFeed, RawRow, Reason, Rejected, SampleFeed, make_feed, screen
+from airflow_bert_service.feeds import RawRow, Reason, Rejected, make_feed, screen
+from airflow_bert_service.feeds.imdb import ImdbFeed
+from airflow_bert_service.feeds.sample import SampleFeed
 from airflow_bert_service.settings.settings import FeedName, Settings, settings_from
 
 from tests.support.loopback import serving

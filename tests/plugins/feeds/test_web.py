@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from airflow_bert_service.exceptions import FeedError, MissingDayError, SettingsError
-from airflow_bert_service.feeds import Columns, WebFeed, make_feed
+from airflow_bert_service.feeds import Columns, make_feed
 from airflow_bert_service.feeds.paging import DayPages
 from airflow_bert_service.feeds.readers.rows import Reason
+from airflow_bert_service.feeds.web import WebFeed
 from airflow_bert_service.settings.feeds import Paging
 from airflow_bert_service.settings.settings import settings_from
 

@@ -1,7 +1,7 @@
 """A pipeline's folder and its ML Metadata, written as TFX writes them: by ml_metadata itself, on a real database."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Records:
         self.engine = sa.create_engine(engine, poolclass=NullPool)
         kinds = {"text": proto.STRING}
         self._artifact = self.store.put_artifact_type(proto.ArtifactType(name="Thing", properties=kinds))
-        names = ("pipeline_run", "execution_cache", "node")
+        names = ("pipeline", "pipeline_run", "execution_cache", "node")
         self._contexts = {name: self.store.put_context_type(proto.ContextType(name=name)) for name in names}
 
     def node(
@@ -64,6 +64,7 @@ class Records:
         uri: str = "",
         tuned: bool = False,
         read: str = "",
+        pipeline: str = "bert",
     ) -> Made:
         """A node of a run, some days ago: it makes one artifact, or takes those that another has made."""
         kind = self.store.put_execution_type(proto.ExecutionType(name=f"tfx.{node}"))
@@ -75,9 +76,8 @@ class Records:
         made = (
             cached.artifacts if cached else self._make(folder, tuned=tuned) if state == proto.Execution.COMPLETE else ()
         )
-        self._record(
-            execution, inputs, made, [("pipeline_run", run), ("node", node), ("execution_cache", f"{node} key")]
-        )
+        contexts = {"pipeline": pipeline, "pipeline_run": run, "node": node, "execution_cache": f"{node} key"}
+        self._record(execution, inputs, made, contexts)
         self._set_age(execution.id, age)
         return Made(execution.id, tuple(made), cached.folder if cached else folder)
 
@@ -90,16 +90,14 @@ class Records:
             artifact.custom_properties["tuned"].int_value = 1
         return tuple(self.store.put_artifacts([artifact]))
 
-    def _record(
-        self, execution: Any, inputs: Iterable[int], made: Iterable[int], contexts: Iterable[tuple[str, str]]
-    ) -> None:
+    def _record(self, execution: Any, inputs: Iterable[int], made: Iterable[int], contexts: Mapping[str, str]) -> None:
         events = [(number, proto.Event.INPUT) for number in inputs] + [(number, proto.Event.OUTPUT) for number in made]
         pairs = []
         for number, kind in events:
             event = proto.Event(artifact_id=number, execution_id=execution.id, type=kind)
             event.path.steps.add().key = "thing"
             pairs.append((self.store.get_artifacts_by_id([number])[0], event))
-        found = [proto.Context(type_id=self._contexts[kind], name=name) for kind, name in contexts]
+        found = [proto.Context(type_id=self._contexts[kind], name=name) for kind, name in contexts.items()]
         self.store.put_execution(execution, pairs, found, reuse_context_if_already_exist=True)
 
     def _set_age(self, execution: int, days: float) -> None:

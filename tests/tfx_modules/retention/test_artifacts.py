@@ -25,8 +25,8 @@ def test_an_old_run_goes_with_its_files_and_all_of_its_rows(records: Records, tm
     assert not gen.folder.exists()
     assert not trained.folder.exists()
     assert tree(records.root) == {".retention.lock": tree(records.root)[".retention.lock"]}
-    nodes = 3  # contexts of nodes are for all runs
-    assert records.counts() == {**dict.fromkeys(records.counts(), 0), "context": nodes}
+    nodes, pipelines = 3, 1  # their contexts are for all runs
+    assert records.counts() == {**dict.fromkeys(records.counts(), 0), "context": nodes + pipelines}
 
 
 def test_a_run_that_is_young_enough_stays_with_all_that_it_read(records: Records, tmp_path: Path) -> None:
@@ -75,6 +75,18 @@ def test_the_newest_hyperparameters_that_a_search_found_stay(records: Records, t
 
     assert {item.name for item in gone} == {"first", "third"}
     assert newest.folder.exists()
+
+
+def test_each_pipelines_newest_hyperparameters_stay(records: Records, tmp_path: Path) -> None:
+    records.node("Tuner", "first", age=60, tuned=True, pipeline="bert")
+    mine = records.node("Tuner", "second", age=55, tuned=True, pipeline="bert")
+    other = records.node("Tuner", "third", age=50, tuned=True, pipeline="renamed")
+
+    gone = remove_all_but(places(tmp_path), keep_artifact_days=30)
+
+    assert {item.what for item in gone} == {"first"}
+    assert mine.folder.exists()
+    assert other.folder.exists()
 
 
 def test_a_run_that_made_something_outside_of_the_pipelines_folder_is_left_alone(

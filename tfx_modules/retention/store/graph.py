@@ -20,6 +20,8 @@ class Execution:
     running: bool
     updated: dt.datetime
     """When it changed last."""
+    pipeline: str | None = None
+    """Name of the pipeline; None: of none."""
     reads: frozenset[tuple[dt.date, int]] = frozenset()
     """Days and versions of the spans that it has read."""
 
@@ -144,11 +146,15 @@ def _is_running(item: Execution, wanted: Wanted) -> bool:
 
 
 def _needed(graph: Graph, wanted: Wanted) -> frozenset[int]:
-    """Return the artifacts that later runs resolve from the whole store."""
+    """Return the artifacts that later runs resolve: models that stay, each pipeline's newest hyperparameters."""
     living = [item for item in graph.artifacts.values() if not item.gone]
-    tuned = [item.id for item in living if item.tuned]
+    makers = makers_of(graph)
+    tuned: dict[str | None, int] = {}
+    for number in sorted(item.id for item in living if item.tuned):
+        maker = graph.executions.get(makers.get(number, 0))
+        tuned[maker.pipeline if maker else None] = number
     models = [item.id for item in living if any(f"{uri}/".startswith(f"{item.uri}/") for uri in wanted.models)]
-    return frozenset([*sorted(tuned)[-1:], *models])
+    return frozenset([*tuned.values(), *models])
 
 
 def makers_of(graph: Graph) -> dict[int, int]:

@@ -16,6 +16,7 @@ SPAN_VERSIONS = "span_versions"
 TUNED = "tuned"
 """Property of hyperparameters that a search found (``tfx_modules.components.tuner``)."""
 _RUN_CONTEXT = "pipeline_run"
+_PIPELINE_CONTEXT = "pipeline"
 _CACHE_CONTEXT = "execution_cache"
 _AT_ONCE = 500  # databases limit the values of a statement
 
@@ -39,7 +40,7 @@ def read_graph(connection: sa.Connection) -> Graph:
 
 
 def _executions(connection: sa.Connection) -> dict[int, Execution]:
-    runs = _runs(connection)
+    runs, pipelines = _contexts(connection, _RUN_CONTEXT), _contexts(connection, _PIPELINE_CONTEXT)
     properties = t.execution_properties.c
     query = sa.select(properties.execution_id, properties.string_value).where(properties.name == SPAN_VERSIONS)
     reads = {execution: _span_versions(text) for execution, text in connection.execute(query)}
@@ -50,6 +51,7 @@ def _executions(connection: sa.Connection) -> dict[int, Execution]:
             id=number,
             type=kind,
             run=runs.get(number),
+            pipeline=pipelines.get(number),
             running=state == t.RUNNING,
             updated=dt.datetime.fromtimestamp(updated / 1000, tz=dt.timezone.utc),
             reads=reads.get(number, frozenset()),
@@ -58,11 +60,12 @@ def _executions(connection: sa.Connection) -> dict[int, Execution]:
     }
 
 
-def _runs(connection: sa.Connection) -> dict[int, str]:
+def _contexts(connection: sa.Connection, kind: str) -> dict[int, str]:
+    """Return the name of each execution's context of a type."""
     join = t.associations.join(t.contexts, t.associations.c.context_id == t.contexts.c.id)
     join = join.join(t.types, t.contexts.c.type_id == t.types.c.id)
     query = sa.select(t.associations.c.execution_id, t.contexts.c.name).select_from(join)
-    rows = connection.execute(query.where(t.types.c.name == _RUN_CONTEXT))
+    rows = connection.execute(query.where(t.types.c.name == kind))
     return {row.execution_id: row.name for row in rows}
 
 

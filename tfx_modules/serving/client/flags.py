@@ -12,6 +12,7 @@ from tfx_modules.serving.exceptions import ClientError, FlagError
 from tfx_modules.serving.flags.parser import FlagParser
 
 DEFAULT_ADDRESS = "127.0.0.1:8501"
+_PROGRAM = "BERT_SERVICE_PROGRAM"  # as in tfx_modules.common.program, which the model server's image does not have
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def parse(arguments: Sequence[str]) -> Given:
         FlagError: a flag is unknown, missing, or has a wrong value.
     """
     parser = FlagParser(
-        prog="python -m tfx_modules.serving.client",
+        prog=os.environ.get(_PROGRAM) or "python -m tfx_modules.serving.client",
         description="Ask this project's model server, or any TensorFlow Serving.",
         allow_abbrev=False,
     )
@@ -75,7 +76,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     frontend = parser.add_mutually_exclusive_group()
     frontend.add_argument("--rest", metavar="HOST:PORT", help=f"ask over REST ({DEFAULT_ADDRESS})")
     frontend.add_argument("--grpc", metavar="HOST:PORT", help="ask over gRPC")
-    parser.add_argument("--model_name", help="the model's name there (the pipeline's: name in settings.toml)")
+    parser.add_argument("--model_name", help="the model's name there (MODEL_NAME, else name in settings.toml)")
     parser.add_argument("--version", type=int, metavar="N", help="version (the newest)")
     parser.add_argument("--label", default="", help="version label")
     parser.add_argument("--tls", action="store_true", help="encrypt, and check the server's certificate")

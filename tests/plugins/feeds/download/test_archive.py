@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 from airflow_bert_service.exceptions import FeedError, SettingsError
-from airflow_bert_service.feeds import ImdbFeed, make_feed
+from airflow_bert_service.feeds import make_feed
 from airflow_bert_service.feeds.download.archive import local_archive
 from airflow_bert_service.feeds.download.transfer import Partial, Transfer
+from airflow_bert_service.feeds.imdb import ImdbFeed
 from airflow_bert_service.settings.settings import PUBLIC_IMDB_SHA256, settings_from
 from hypothesis import given, settings
 from hypothesis import strategies as st
