@@ -20,6 +20,8 @@ OWNER_ONLY = 0o700
 # Compose mounts a file as it is, and each service runs as a user of its own, which has to read it. On the machine the
 # folder's mode keeps other users out.
 READABLE = 0o644
+SHORTEST = 12
+"""Characters of a secret. A shorter one was cut off, or can be guessed."""
 
 
 def _password() -> str:
@@ -74,7 +76,7 @@ def ensure_secrets(folder: Path) -> None:
     """Write the files; existing secrets are kept.
 
     Raises:
-        StackError: The folder is open to other users, or a secret's file is empty.
+        StackError: The folder is open to other users, or a secret's file is empty or cut off.
     """
     folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077:
@@ -95,8 +97,9 @@ def _read(folder: Path) -> dict[str, str]:
     pairs = [line.partition("=") for file in files for line in file.read_text().splitlines()]
     earlier = {EARLIER[name]: value for name, _, value in pairs if name in EARLIER}
     found = {name: (folder / name).read_text().strip() for name in MADE if (folder / name).exists()}
-    if empty := [name for name, value in found.items() if not value]:
-        raise refused(folder / empty[0], "it is empty")
+    for name, value in found.items():
+        if len(value) < SHORTEST:
+            raise refused(folder / name, f"it has {len(value)} characters; needed: {SHORTEST} or more")
     return {**earlier, **found}
 
 

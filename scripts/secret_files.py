@@ -45,7 +45,9 @@ def refused(path: Path, why: str) -> StackError:
 
 
 def write_secret_file(path: Path, text: str, *, replace: bool, mode: int = OWNER_READS) -> None:
-    """Write a file that only its owner can read, unless ``mode`` says otherwise; it appears as a whole, and stays so when the power goes.
+    """Write a file that only its owner can read, unless ``mode`` says otherwise.
+
+    It appears as a whole, and stays so when the power goes.
 
     Args:
         path: The file.

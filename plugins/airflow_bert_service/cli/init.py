@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from airflow_bert_service.cli.places import dags_folder
+from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import MODULES, command, project_root
 from airflow_bert_service.pipeline.source_digest import SETTINGS
 from airflow_bert_service.settings.settings import load_settings
@@ -17,7 +18,11 @@ _HEAD = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the files; return the exit code, 1 when one of them exists already."""
+    """Write the files; return the exit code, 1 when one of them exists already.
+
+    Raises:
+        SettingsError: A file cannot be written.
+    """
     parser = argparse.ArgumentParser(
         prog=command("init"),
         description=f"Write the DAG files and the pipeline's settings, `{SETTINGS}`, into a DAGs folder. An existing "
@@ -36,12 +41,22 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
+    try:
+        _write(folder, files)
+    except OSError as error:
+        raise SettingsError(
+            f"{error.filename} cannot be written ({error.strerror}); allowed: a DAGs folder that this user can write "
+            "to. Name another folder, or run the command as a user who can."
+        ) from error
+    print(f"Next: edit {folder / SETTINGS} where you need to, then run `{_compile(flags.dags_folder)}`.")
+    return 0
+
+
+def _write(folder: Path, files: Mapping[Path, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
         print(f"Wrote {path}.")
-    print(f"Next: edit {folder / SETTINGS} where you need to, then run `{_compile(flags.dags_folder)}`.")
-    return 0
 
 
 def _files(folder: Path) -> Mapping[Path, str]:

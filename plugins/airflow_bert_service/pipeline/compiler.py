@@ -142,7 +142,8 @@ class Compilation:
 
     def _described(self, end: str) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-        return "\n".join([f"the pipeline in {self.root / MODULES} cannot be compiled ({end}):", *lines])
+        settings = f" with the settings in {self.settings}" if self.settings else ""
+        return "\n".join([f"the pipeline in {self.root / MODULES}{settings} cannot be compiled ({end}):", *lines])
 
 
 def _environment() -> dict[str, str]:

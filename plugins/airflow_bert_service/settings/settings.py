@@ -19,7 +19,7 @@ from airflow_bert_service.settings.containers import ContainerSettings
 from airflow_bert_service.settings.databases import DatabaseAddress, check_databases
 from airflow_bert_service.settings.feeds import SourceSettings
 from airflow_bert_service.settings.gpu import GpuSettings
-from airflow_bert_service.settings.reading.declared import SettingsGroup, settings_of
+from airflow_bert_service.settings.reading.declared import SettingsGroup, every_setting, settings_of
 from airflow_bert_service.settings.reading.limits import AtLeast, Matches, PositiveUpTo
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.reading.reader import (

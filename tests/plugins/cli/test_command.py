@@ -62,6 +62,19 @@ def test_init_writes_dag_files_and_settings_once(tmp_path: Path, capsys: pytest.
     assert not (dags / "bert_sentiment.py").exists()
 
 
+def test_init_names_a_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["init", str(tmp_path / "file" / "dags")]) == 1
+    assert "cannot be written (Not a directory); allowed: a DAGs folder that this user" in capsys.readouterr().err
+
+
+def test_compile_makes_no_dags_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "dgas"
+    assert main(["compile", str(missing)]) == 1
+    assert f"the DAGs folder {missing} does not exist; allowed: a folder with DAG files" in capsys.readouterr().err
+    assert not missing.exists()
+
+
 @pytest.mark.parametrize("name", ["models", "serve", "client"])
 def test_a_missing_tfx_environment_is_named_with_the_remedy(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

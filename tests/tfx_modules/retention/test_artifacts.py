@@ -84,7 +84,7 @@ def test_each_pipelines_newest_hyperparameters_stay(records: Records, tmp_path: 
 
     gone = remove_all_but(places(tmp_path), keep_artifact_days=30)
 
-    assert {item.what for item in gone} == {"first"}
+    assert {item.name for item in gone} == {"first"}
     assert mine.folder.exists()
     assert other.folder.exists()
 
