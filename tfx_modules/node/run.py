@@ -81,7 +81,7 @@ def _run(request: NodeRequest) -> Outcome:
 
 
 def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:
-    metadata = metadata_of(connection_config(request.metadata))
+    metadata = metadata_of(connection_config(request.metadata), request.metadata_wait_seconds)
     lineage = Lineage(metadata)
     earlier = lineage.of_run(bound.node)
     if earlier and earlier.succeeded:

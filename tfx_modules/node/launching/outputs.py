@@ -8,7 +8,6 @@ An execution's folders are named after its id. There may be something in them al
   files, and gives out its ids anew. They are moved aside: somebody may want them.
 """
 
-import datetime as dt
 import functools
 import logging
 import os
@@ -20,8 +19,8 @@ from typing import Any
 from tfx.orchestration.portable import outputs_utils
 from tfx.types.artifact import Artifact
 
-ASIDE = ".aside"
-"""Folder below the pipeline's for what ML Metadata does not know."""
+from tfx_modules.common.aside import move_aside
+
 _SCRATCH = Path(".system", "executor_execution")
 
 _logger = logging.getLogger(__name__)
@@ -70,24 +69,6 @@ class EmptyOutputs(outputs_utils.OutputsResolver):  # type: ignore[misc]
 def resolver_for(known: int | None) -> Callable[..., EmptyOutputs]:
     """Return what takes the place of TFX's ``OutputsResolver``; see :class:`EmptyOutputs`."""
     return functools.partial(EmptyOutputs, known=known)
-
-
-def move_aside(path: Path, root: Path) -> Path:
-    """Move a file or folder out of the pipeline's folders, by one rename.
-
-    Args:
-        path: what is below ``root``.
-        root: the pipeline's folder.
-
-    Returns:
-        Where it is now.
-    """
-    aside = root / ASIDE
-    aside.mkdir(exist_ok=True)
-    moment = dt.datetime.now(dt.timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
-    moved = aside / "-".join((moment, *path.relative_to(root).parts))
-    path.rename(moved)
-    return moved
 
 
 def _remove(path: Path) -> None:
