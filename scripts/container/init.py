@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from scripts.stack.paths import find_paths
+from scripts.stack.paths import RESTORING, find_paths
 
 USER = (
     "--username",
@@ -30,6 +30,13 @@ def main(environ: Mapping[str, str]) -> int:
     password = environ.get("ADMIN_PASSWORD", "")
     if not password:
         print("ADMIN_PASSWORD is not set. Run: python3 -m scripts.compose_secrets", file=sys.stderr)
+        return 1
+    if (find_paths(environ).state / RESTORING).exists():
+        print(
+            "A restore began and has not ended; allowed: volumes that are whole. Run again: python3 -m "
+            "scripts.compose_backup restore FOLDER",
+            file=sys.stderr,
+        )
         return 1
     steps: Sequence[tuple[Sequence[str], str]] = (
         (("airflow", "db", "migrate"), ""),
