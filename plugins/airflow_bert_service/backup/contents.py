@@ -28,6 +28,8 @@ class Sums:
     """What ``backup.json`` says."""
 
     made_at: str
+    state: Path
+    """The state folder that was saved. ML Metadata and the ledger have absolute paths below it."""
     kinds: Mapping[str, str]
     """``sqlite`` or ``postgresql`` by the name of the database."""
     files: Mapping[str, str]
@@ -53,12 +55,13 @@ def databases_of(settings: Settings) -> dict[str, str]:
     }
 
 
-def write_sums(folder: Path, kinds: Mapping[str, str]) -> None:
+def write_sums(folder: Path, kinds: Mapping[str, str], state: Path) -> None:
     """Write ``backup.json`` about the files that are in a folder; it is complete with it."""
     files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
     made_at = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     part = folder / f"{SUMS}.part"
-    part.write_text(json.dumps({"format": FORMAT, "made_at": made_at, "databases": dict(kinds), "files": files}) + "\n")
+    fields = {"format": FORMAT, "made_at": made_at, "state": str(state), "databases": dict(kinds), "files": files}
+    part.write_text(json.dumps(fields) + "\n")
     for file in (*(folder / name for name in files), part):
         sync(file)
     part.rename(folder / SUMS)
@@ -90,7 +93,7 @@ def read_sums(folder: Path) -> Sums:
 
 
 def _read(found: Mapping[str, Any]) -> Sums:
-    return Sums(str(found["made_at"]), dict(found["databases"]), dict(found["files"]))
+    return Sums(str(found["made_at"]), Path(found["state"]), dict(found["databases"]), dict(found["files"]))
 
 
 _READERS: Mapping[Any, Callable[[Mapping[str, Any]], Sums]] = {FORMAT: _read}

@@ -27,8 +27,8 @@ def restore(folder: Path, databases: Mapping[str, Database], state: Path, settle
         What settling has said.
 
     Raises:
-        BackupError: The backup is damaged, or of other kinds of databases; or a database or a folder is not empty.
-            Nothing was changed.
+        BackupError: The backup is damaged, of another path, or of other kinds of databases; or a database or a folder
+            is not empty. Nothing was changed.
         BertServiceError: Something went wrong in the middle; the state cannot be used until a restore ends.
     """
     sums = read_sums(folder)
@@ -37,6 +37,12 @@ def restore(folder: Path, databases: Mapping[str, Database], state: Path, settle
         raise BackupError(
             f"{folder} has the databases {_listed(sums.kinds)}; the settings have {_listed(kinds)}; allowed: the same "
             "ones. Nothing was changed. Correct the settings, or name another backup."
+        )
+    if sums.state != state:
+        raise BackupError(
+            f"{folder} has the state folder {sums.state}; [bert_service] state is {state}; allowed: the same path, "
+            "which ML Metadata has in every artifact's address. Nothing was changed. Mount or link the folder there, "
+            "and set state to it."
         )
     marker = state / RESTORING
     if not marker.exists():

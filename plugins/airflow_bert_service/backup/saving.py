@@ -39,7 +39,7 @@ def save(folder: Path, databases: Mapping[str, Database], state: Path) -> None:
         raise BackupError(
             f"a file of {state} changed while it was saved, or cannot be read: {error}. Remove {folder}, and repeat."
         ) from error
-    write_sums(folder, {name: found.kind for name, found in databases.items()})
+    write_sums(folder, {name: found.kind for name, found in databases.items()}, state)
 
 
 def _archive(file: Path, state: Path) -> None:

@@ -16,6 +16,8 @@ from airflow_bert_service.backup.saving import save
 from airflow_bert_service.exceptions import BackupError, RetentionError, SettingsError
 from airflow_bert_service.settings.settings import RESTORING, load_settings
 
+from scripts import compose_backup
+from scripts.stack import paths
 from tests.support.postgres import postgres
 
 __all__ = ["postgres"]
@@ -57,8 +59,8 @@ class Installation:
 
 
 def make(kind: str, folder: Path, number: int, postgres: Path) -> Installation:
-    state = folder / f"state{number}"
-    state.mkdir()
+    state = folder / "state"  # both have the same path, as ML Metadata needs it
+    state.mkdir(exist_ok=True)
     if kind == "sqlite":
         return Installation(state, {name: f"sqlite:///{folder}/databases{number}/{name}.db" for name in NAMES})
     addresses = {name: f"postgresql://postgres@/{name}{number}?host={postgres}" for name in NAMES}
@@ -79,6 +81,15 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path, postgres: Path) -> tupl
     return first, second
 
 
+def saved(installation: Installation, backup: Path) -> dict[str, str]:
+    """Save an installation, and take its state folder away; return the files that it had."""
+    save(backup, installation.databases, installation.state)
+    files = installation.files()
+    installation.state.rename(installation.state.with_name("lost"))
+    installation.state.mkdir()
+    return files
+
+
 def settled() -> str:
     return SETTLED
 
@@ -89,13 +100,13 @@ def never() -> str:
 
 def test_databases_and_files_come_back(pair: tuple[Installation, Installation], tmp_path: Path) -> None:
     first, second = pair
-    save(tmp_path / "backup", first.databases, first.state)
+    files = saved(first, tmp_path / "backup")
     first.query("mlmd", "INSERT INTO facts VALUES ('later')")
 
     assert restore(tmp_path / "backup", second.databases, second.state, settled) == SETTLED
 
     assert [second.query(name, "SELECT fact FROM facts") for name in NAMES] == [f"{name} before" for name in NAMES]
-    kept = {name: text for name, text in first.files().items() if not name.startswith("secrets")}
+    kept = {name: text for name, text in files.items() if not name.startswith("secrets")}
     assert second.files() == kept
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o700
 
@@ -105,7 +116,7 @@ def test_only_empty_places_are_restored_into(
     pair: tuple[Installation, Installation], tmp_path: Path, what: str
 ) -> None:
     first, second = pair
-    save(tmp_path / "backup", first.databases, first.state)
+    saved(first, tmp_path / "backup")
     if what in NAMES:
         (tmp_path / "databases2").mkdir()
         second.query(what, "CREATE TABLE mine (fact INT)")
@@ -127,7 +138,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_changed(
     pair: tuple[Installation, Installation], tmp_path: Path, file: str, harm: str
 ) -> None:
     first, second = pair
-    save(tmp_path / "backup", first.databases, first.state)
+    saved(first, tmp_path / "backup")
     harmed = tmp_path / "backup" / file
     if harm == "missing":
         harmed.unlink()
@@ -144,7 +155,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_changed(
 
 def test_an_interrupted_backup_is_refused(pair: tuple[Installation, Installation], tmp_path: Path) -> None:
     first, second = pair
-    save(tmp_path / "backup", first.databases, first.state)
+    saved(first, tmp_path / "backup")
     (tmp_path / "backup" / "backup.json").unlink()
 
     with pytest.raises(BackupError, match=r"has no backup.json that can be read .*allowed: a complete backup"):
@@ -153,7 +164,7 @@ def test_an_interrupted_backup_is_refused(pair: tuple[Installation, Installation
 
 def test_a_restore_that_has_not_ended_is_begun_anew(pair: tuple[Installation, Installation], tmp_path: Path) -> None:
     first, second = pair
-    save(tmp_path / "backup", first.databases, first.state)
+    saved(first, tmp_path / "backup")
 
     def fail() -> str:
         raise RetentionError("no space left on device")
@@ -185,12 +196,26 @@ def test_nothing_starts_with_half_a_restore(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_backup_of_another_kind_of_database_is_refused(tmp_path: Path, postgres: Path) -> None:
     first, second = make("sqlite", tmp_path, 1, postgres), make("postgresql", tmp_path, 2, postgres)
-    save(tmp_path / "backup", first.databases, first.state)
+    saved(first, tmp_path / "backup")
 
     with pytest.raises(
         BackupError, match=r"has the databases airflow \(sqlite\), .*settings have airflow \(postgresql\)"
     ):
         restore(tmp_path / "backup", second.databases, second.state, never)
+
+
+def test_a_backup_of_another_path_is_refused(tmp_path: Path, postgres: Path) -> None:
+    first = make("sqlite", tmp_path, 1, postgres)
+    saved(first, tmp_path / "backup")
+
+    with pytest.raises(BackupError, match=r"has the state folder .*allowed: the same path, which ML Metadata has"):
+        restore(tmp_path / "backup", first.databases, tmp_path / "other", never)
+
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_scripts_know_the_mark_of_a_restore_too() -> None:
+    assert paths.RESTORING == compose_backup.RESTORING == RESTORING
 
 
 def test_a_folder_that_is_there_is_not_overwritten(tmp_path: Path, postgres: Path) -> None:
@@ -202,7 +227,7 @@ def test_a_folder_that_is_there_is_not_overwritten(tmp_path: Path, postgres: Pat
 
 def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path: Path, postgres: Path) -> None:
     first, second = (make("sqlite", tmp_path, number, postgres) for number in (1, 2))
-    save(tmp_path / "backup", first.databases, first.state)
+    saved(first, tmp_path / "backup")
     (tmp_path / "elsewhere").mkdir()
     (second.state / "models").symlink_to(tmp_path / "elsewhere")
 
@@ -223,7 +248,7 @@ def test_passwords_are_in_no_message_and_on_no_command_line() -> None:
 
 def test_the_order_of_the_databases_is_kept_in_the_backup(tmp_path: Path, postgres: Path) -> None:
     first = make("sqlite", tmp_path, 1, postgres)
-    save(tmp_path / "backup", first.databases, first.state)
+    saved(first, tmp_path / "backup")
 
     assert list(json.loads((tmp_path / "backup" / "backup.json").read_text())["databases"]) == list(NAMES)
     assert os.access(tmp_path / "backup" / "state.tar.gz", os.R_OK)
