@@ -52,6 +52,7 @@ def run(root: Path, node: str, parameters: Mapping[str, str]) -> Outcome:
             run_id="benchmark",
             pipeline_root=root / "artifacts",
             metadata=f"sqlite:///{root}/mlmd.sqlite",
+            metadata_wait_seconds=120,
             ledger=f"sqlite:///{root}/ledger.sqlite",
             parameters=parameters,
             use_cache=False,

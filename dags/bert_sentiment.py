@@ -48,16 +48,21 @@ config = AirflowPipelineConfig(
         "start_date": dt.datetime.combine(feed.first_day, dt.time.min, dt.timezone.utc),
         "catchup": False,
         "max_active_runs": 1,
-        "default_args": {"retries": 1, "retry_delay": dt.timedelta(seconds=30)},
+        "dagrun_timeout": settings.limits.run,
+        "default_args": {
+            "retries": 1,
+            "retry_delay": dt.timedelta(seconds=30),
+            "execution_timeout": settings.limits.node,
+        },
         "params": run_parameters(),
         "tags": ["bert", "tfx"],
     },
     # A run with the mode data_only skips these nodes, and with them all nodes downstream of them.
     nodes={
         **dict.fromkeys(("LatestTuned", "Resolver", "Transform"), NodeSettings(pre_execute=full_only)),
-        "Tuner": NodeSettings(execution_timeout=dt.timedelta(hours=6)),
-        "Trainer": NodeSettings(execution_timeout=dt.timedelta(hours=6)),
-        "InfraValidator": NodeSettings(execution_timeout=dt.timedelta(minutes=15)),
+        "Tuner": NodeSettings(execution_timeout=settings.limits.training),
+        "Trainer": NodeSettings(execution_timeout=settings.limits.training),
+        "InfraValidator": NodeSettings(execution_timeout=settings.limits.infra_validator),
     },
     parameters=node_parameters(settings, plan.id, refresh_task_id="refresh_data"),
     use_cache=USE_CACHE,
@@ -65,7 +70,7 @@ config = AirflowPipelineConfig(
 )
 
 with AirflowDagRunner(config).run(plan) as dag:
-    refresh = DataRefreshOperator(task_id="refresh_data", settings=settings)
+    refresh = DataRefreshOperator(task_id="refresh_data", settings=settings, execution_timeout=settings.limits.refresh)
     refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
     promoted = PromotedModelOperator(
         task_id="promoted_model",

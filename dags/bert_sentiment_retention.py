@@ -23,6 +23,7 @@ from airflow_bert_service.operators.retention import RetentionOperator, retentio
 from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.settings.settings import load_settings
 
+settings = load_settings()
 name = pipeline_name(Path(__file__).parent)
 _, retention_id, _ = dag_ids(name)
 
@@ -36,14 +37,19 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=True,
-    default_args={"retries": 1, "retry_delay": dt.timedelta(minutes=5)},
+    dagrun_timeout=settings.limits.run,
+    default_args={
+        "retries": 1,
+        "retry_delay": dt.timedelta(minutes=5),
+        "execution_timeout": settings.limits.node,
+    },
     params=retention_parameters(),
     tags=["bert"],
 ) as dag:
     # In a DAG bundle's snapshot, tfx_modules is beside the DAG files.
     RetentionOperator(
         task_id="retention",
-        settings=load_settings(),
+        settings=settings,
         pipeline=name,
         module_root=module_root_of(Path(__file__).parent),
     )

@@ -32,7 +32,12 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     max_active_runs=1,
-    default_args={"retries": 1, "retry_delay": dt.timedelta(seconds=10)},
+    dagrun_timeout=settings.limits.run,
+    default_args={
+        "retries": 1,
+        "retry_delay": dt.timedelta(seconds=10),
+        "execution_timeout": settings.limits.node,
+    },
     is_paused_upon_creation=False,  # it has no schedule, and an emergency is no time to look for the toggle
     params={
         "version": Param(

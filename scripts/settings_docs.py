@@ -47,6 +47,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Feeds of your own": ("source",),
     "Rows": ("rules",),
     "Retention": ("retention",),
+    "Time limits": ("limits",),
     "GPU": ("gpu",),
     "Containers": ("containers",),
     "Writing requests": ("writes",),

@@ -17,6 +17,7 @@
     ├── PromotionCommandError    the promotion command refused or failed, or its output cannot be read
     ├── NotificationError        a channel was not notified of a promotion; trying again may help
     │   └── NotificationRefusedError    trying again cannot help
+    ├── BackupError              a backup cannot be made or restored, or its restore has not ended
     ├── RetentionError           the retention command failed or was cancelled, or its output cannot be read
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
@@ -103,6 +104,10 @@ class NotificationRefusedError(NotificationError):
 
 class RetentionError(BertServiceError):
     """The retention command failed, was cancelled, or printed something else than an answer."""
+
+
+class BackupError(BertServiceError):
+    """A backup cannot be made or is damaged, or what it should be restored into is not empty."""
 
 
 class FeedError(BertServiceError):

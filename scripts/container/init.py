@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts.stack.paths import find_paths
+from scripts.stack.paths import RESTORING, find_paths
 
 USER = (
     "--username",
@@ -38,6 +38,13 @@ def main(environ: Mapping[str, str]) -> int:
         print(
             f"ADMIN_PASSWORD_FILE is {file!r}; allowed: a file with the password of the user admin. "
             "Run: python3 -m scripts.compose_secrets",
+            file=sys.stderr,
+        )
+        return 1
+    if (find_paths(environ).state / RESTORING).exists():
+        print(
+            "A restore began and has not ended; allowed: volumes that are whole. Run again: python3 -m "
+            "scripts.compose_backup restore FOLDER",
             file=sys.stderr,
         )
         return 1

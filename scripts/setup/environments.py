@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Mapping
 
 from scripts.errors import SetupError
+from scripts.setup.builds import STAMP, builds_folder, make_build, use_build
 
 FORMAT = "1"  # raise when the way environments are built changes
 
@@ -26,7 +27,7 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        """The environment's folder."""
+        """The environment's place: a link to its newest build (:mod:`scripts.setup.builds`)."""
         return self.place or self.root / ".venv" / self.name
 
     @property
@@ -37,16 +38,20 @@ class Environment:
     @property
     def stamp(self) -> Path:
         """Written last; holds the key of what the environment was built from."""
-        return self.folder / "setup.stamp"
+        return self.folder / STAMP
 
     @property
     def log(self) -> Path:
         """The log of uv's output."""
-        return self.folder.with_name(self.folder.name + ".log")
+        return builds_folder(self.folder) / "setup.log"
 
     def key(self) -> str:
-        """A digest of all that the environment depends on; its folder counts, since scripts name it."""
-        parts = [FORMAT, self.python, str(self.folder), hashlib.sha256(self.lock.read_bytes()).hexdigest()]
+        """A digest of all that the environment depends on; its folder counts, since scripts name it.
+
+        Links above it do not: what another checkout has built from the same lock, and is linked to, is ready here too.
+        """
+        folder = self.folder.parent.resolve() / self.folder.name
+        parts = [FORMAT, self.python, str(folder), hashlib.sha256(self.lock.read_bytes()).hexdigest()]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def is_ready(self) -> bool:
@@ -68,36 +73,43 @@ def tools_environment(root: Path) -> Environment:
 
 
 def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str, str]) -> None:
-    """Build the environment from nothing; remains of an interrupted or older set-up are removed first.
+    """Build the environment beside its place, and put it in place when it is complete.
+
+    Until then, and where that fails, the one before stays in use. Processes that run keep it in any case.
 
     Raises:
-        SetupError: uv failed; the message ends with uv's last lines.
+        SetupError: uv failed; the message ends with uv's last lines. Or the environment's place is not set-up's.
     """
-    folder = environment.folder
-    if environment.stamp.exists():
-        environment.stamp.unlink()
-    shutil.rmtree(str(folder), ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder = make_build(environment.folder)
     # Compiled bytecode halves every later start; a variable that forbids it must not reach the compiler.
     settings = {name: value for name, value in environ.items() if name not in _STRIPPED}
     with environment.log.open("wb") as log:
-        for command in _commands(environment, uv, python):
+        for command in _commands(environment, folder, uv, python):
             done = subprocess.run(
                 command, env=settings, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False
             )
             if done.returncode != 0:
                 raise SetupError(_failure(environment, command))
-    environment.stamp.write_text(environment.key())
+    _add_own_folder(folder)
+    (folder / STAMP).write_text(environment.key())
+    use_build(environment.folder, folder)
 
 
 _STRIPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX")
 
 
-def _commands(environment: Environment, uv: Path, python: Path) -> list[list[str]]:
-    target = str(environment.folder / "bin" / "python")
+def _add_own_folder(folder: Path) -> None:
+    """Have every Python of the environment run `own_folder.py` when it starts."""
+    (packages,) = folder.glob("lib/python*/site-packages")
+    shutil.copyfile(str(Path(__file__).with_name("own_folder.py")), str(packages / "_own_folder.py"))
+    (packages / "_own_folder.pth").write_text("import _own_folder\n")
+
+
+def _commands(environment: Environment, folder: Path, uv: Path, python: Path) -> list[list[str]]:
+    target = str(folder / "bin" / "python")
     options = ["--no-config", "--require-hashes", "--compile-bytecode", "--python", target]
     return [
-        [str(uv), "venv", "--quiet", "--no-config", "--python", str(python), str(environment.folder)],
+        [str(uv), "venv", "--quiet", "--no-config", "--python", str(python), str(folder)],
         [str(uv), "pip", "sync", *options, str(environment.lock)],
     ]
 
@@ -108,6 +120,6 @@ def _failure(environment: Environment, command: list[str]) -> str:
         [
             "The {} environment could not be built: `{}` failed.".format(environment.name, " ".join(command[:3])),
             *("  " + line for line in last),
-            f"All of it is in {environment.log}. Once the cause is gone, repeat: set-up starts afresh.",
+            f"All of it is in {environment.log}. Nothing has changed. Once the cause is gone, repeat.",
         ]
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Sequence
 
 from scripts.errors import SetupError
+from scripts.setup.builds import check_place
 from scripts.setup.environments import Environment, build
 from scripts.setup.pythons import find_python
 from scripts.setup.uv import UV_LOCK, ask_uv_for_python, find_or_fetch_uv
@@ -23,6 +24,9 @@ def build_missing(environments: Sequence[Environment], home: Path) -> int:
         environments: What there should be; all of one root.
         home: The folder that holds them. Of several processes, one at a time builds there.
     """
+    if home.is_symlink() and not home.exists():
+        print(f"\nSet-up failed. {_linked(home)}", file=sys.stderr)
+        return 1
     home.mkdir(parents=True, exist_ok=True)
     with (home / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make demo` and `make test` may be started together
@@ -36,7 +40,19 @@ def build_missing(environments: Sequence[Environment], home: Path) -> int:
     return 0
 
 
+def _linked(home: Path) -> str:
+    return (
+        f"{home} is a link to {os.path.realpath(str(home))}; allowed: a folder of this checkout's own, or a link to "
+        "environments that are ready. Set-up builds nothing through a link: what is there may be in use elsewhere. "
+        f"Remove the link (rm {home}), or build where it points to, then repeat."
+    )
+
+
 def _build_all(wanted: Sequence[Environment], home: Path) -> None:
+    if home.is_symlink():
+        raise SetupError(_linked(home))
+    for environment in wanted:
+        check_place(environment.folder)  # before minutes are spent
     environ = dict(os.environ)
     uv = find_or_fetch_uv(home, wanted[0].root / UV_LOCK, environ)
     pythons = [_python_for(environment, uv, home, environ) for environment in wanted]

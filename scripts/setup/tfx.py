@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Sequence
 
+from scripts.errors import SetupError
+from scripts.setup.builds import check_place, open_builds
 from scripts.setup.environments import Environment, all_environments
 from scripts.setup.missing import build_missing
 
@@ -19,21 +21,14 @@ def main(arguments: Sequence[str], root: Path) -> int:
         print("usage: python3 -m scripts.setup.tfx FOLDER", file=sys.stderr)
         return 2
     folder = Path(arguments[0]).expanduser().absolute()
-    if _is_somebody_elses(folder):
-        print(
-            f"{folder} has files and is no virtual environment; allowed: a folder that is missing, is empty, or has "
-            "the environment of an earlier set-up, which is replaced. Name another folder.",
-            file=sys.stderr,
-        )
+    try:
+        check_place(folder)
+        home = open_builds(folder)
+    except SetupError as error:
+        print(f"Set-up failed. {error}", file=sys.stderr)
         return 1
     python = next(item.python for item in all_environments(root) if item.name == "tfx")
-    return build_missing([Environment("tfx", python, root, folder)], folder.parent)
-
-
-def _is_somebody_elses(folder: Path) -> bool:
-    if not folder.exists():
-        return False
-    return not folder.is_dir() or (any(folder.iterdir()) and not (folder / "pyvenv.cfg").is_file())
+    return build_missing([Environment("tfx", python, root, folder)], home)
 
 
 if __name__ == "__main__":

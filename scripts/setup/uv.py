@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Mapping
 
@@ -24,7 +25,7 @@ def find_or_fetch_uv(home: Path, lock: Path, environ: Mapping[str, str]) -> Path
         environ: The environment variables to run with.
 
     Raises:
-        SetupError: pip cannot fetch uv; the message names what to install.
+        SetupError: pip cannot fetch uv, or would write through a symbolic link; the message says what to do.
     """
     folder = home / "uv"
     on_path = shutil.which("uv", path=environ.get("PATH"))
@@ -32,6 +33,12 @@ def find_or_fetch_uv(home: Path, lock: Path, environ: Mapping[str, str]) -> Path
         if new_enough(uv):
             return uv
     if not new_enough(folder / "bin" / "uv"):
+        if home.is_symlink() or folder.is_symlink():
+            raise SetupError(
+                f"uv was not found, and {folder} is, or is behind, a symbolic link; allowed: a folder of this "
+                "checkout's own to fetch it into. Put uv on PATH, or remove the link, then repeat."
+            )
+        home.mkdir(parents=True, exist_ok=True)
         print(f"uv: not found, installing it into {folder}", flush=True)
         _fetch(folder, lock, environ)
     return folder / "bin" / "uv"
@@ -62,22 +69,34 @@ def ask_uv_for_python(uv: Path, version: str, home: Path, environ: Mapping[str, 
 
 
 def _fetch(folder: Path, lock: Path, environ: Mapping[str, str]) -> None:
-    """Install uv with pip: in an environment of its own, else (no venv module) into a plain folder."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Install uv with pip: in an environment of its own, else (no venv module) into a plain folder.
+
+    Both are temporary: uv is a single program, of which a copy is kept. Nothing that is in the folder is removed.
+    """
     options = ["--quiet", "--require-hashes", "--only-binary=:all:", "--requirement", str(lock)]
-    make = [sys.executable, "-m", "venv", str(folder)]
-    if _run(make, environ) and _run([str(folder / "bin" / "python"), "-m", "pip", "install", *options], environ):
-        return
-    # Debian splits venv off from Python, and marks Python as its own (PEP 668), which --target does not touch.
-    shutil.rmtree(folder, ignore_errors=True)
-    into = ["--target", str(folder)]
-    if not _run([sys.executable, "-m", "pip", "install", *into, *options], environ, show=True):
-        shutil.rmtree(folder, ignore_errors=True)
-        msg = (
-            f"uv is missing and {sys.executable} can neither make an environment nor run pip to fetch it. Put uv on "
-            "PATH, or install what Python lacks (Debian, Ubuntu: apt-get install python3-venv), then repeat."
-        )
-        raise SetupError(msg)
+    with tempfile.TemporaryDirectory(dir=str(folder.parent), prefix="uv-") as temporary:
+        made, plain = Path(temporary) / "environment", Path(temporary) / "plain"
+        make = [sys.executable, "-m", "venv", str(made)]
+        if _run(make, environ) and _run([str(made / "bin" / "python"), "-m", "pip", "install", *options], environ):
+            _keep(made / "bin" / "uv", folder / "bin" / "uv")
+            return
+        # Debian splits venv off from Python, and marks Python as its own (PEP 668), which --target does not touch.
+        into = ["--target", str(plain)]
+        if _run([sys.executable, "-m", "pip", "install", *into, *options], environ, show=True):
+            _keep(plain / "bin" / "uv", folder / "bin" / "uv")
+            return
+    msg = (
+        f"uv is missing and {sys.executable} can neither make an environment nor run pip to fetch it. Put uv on "
+        "PATH, or install what Python lacks (Debian, Ubuntu: apt-get install python3-venv), then repeat."
+    )
+    raise SetupError(msg)
+
+
+def _keep(program: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name("uv.part")
+    shutil.copy2(str(program), str(part))
+    part.replace(place)
 
 
 def _run(command: list[str], environ: Mapping[str, str], show: bool = False) -> bool:  # noqa: FBT001, FBT002

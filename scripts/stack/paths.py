@@ -14,6 +14,8 @@ from scripts.stack.pipeline import pipeline_name
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 STATE_VARIABLE = "BERT_SERVICE_STATE"
+RESTORING = ".restore-unfinished"
+"""A file in the state folder, from the beginning of a restore to its end."""
 OWNER_ONLY = 0o700
 
 

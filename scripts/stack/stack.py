@@ -13,7 +13,7 @@ from scripts.stack.database import ensure_database
 from scripts.stack.descendants import adopt_orphans
 from scripts.stack.environment import Choices, airflow_environment, plain_environment, write_session
 from scripts.stack.lock import only_stack
-from scripts.stack.paths import StackPaths, make_private_folder, socket_path
+from scripts.stack.paths import RESTORING, StackPaths, make_private_folder, socket_path
 from scripts.stack.ports import LOOPBACK, Ports, check_free
 from scripts.stack.processes import Processes
 from scripts.stack.services import airflow_services, model_server, node_server, server_address
@@ -109,11 +109,17 @@ def running_stack(
         environ: The environment to build on.
 
     Raises:
-        StackError: Another stack runs there, a port is taken, or the database cannot be made.
+        StackError: Another stack runs there, a restore into it has not ended, a port is taken, or the database cannot
+            be made.
     """
     adopt_orphans()
     paths.state.mkdir(parents=True, exist_ok=True)
     with only_stack(paths):
+        if (paths.state / RESTORING).exists():
+            raise StackError(
+                f"A restore into {paths.state} began and has not ended; allowed: a state that is whole. Run "
+                "`scripts/bert restore FOLDER` again with the same backup: it begins anew."
+            )
         check_free(ports)
         node_socket = socket_path(paths, environ)
         make_private_folder(node_socket.parent)

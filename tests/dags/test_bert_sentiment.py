@@ -102,6 +102,19 @@ def test_tasks_and_edges(project: Path) -> None:
     }
 
 
+def test_every_task_and_every_run_has_a_time_limit(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"refresh": 1, "node": 2, "training": 3, "infra_validator": 4, "run": 5}
+    for name, minutes in limits.items():
+        monkeypatch.setenv(f"AIRFLOW__BERT_SERVICE__MAX_{name.upper()}_MINUTES", str(minutes))
+    of_its_own = {"refresh_data": 1, "Tuner": 3, "Trainer": 3, "InfraValidator": 4}
+    bag = load(project)
+    assert (len(bag.dags), bag.import_errors) == (3, {})
+    for dag in bag.dags.values():
+        assert dag.dagrun_timeout == dt.timedelta(minutes=5)
+        found = {task.task_id: task.execution_timeout for task in dag.tasks}
+        assert found == {name: dt.timedelta(minutes=of_its_own.get(name, 2)) for name in found}
+
+
 @pytest.mark.parametrize(("task_id", "counts"), [("promoted_model", True), ("notify_promotion", False)])
 def test_the_result_of_a_run_is_sent_whatever_the_state_of_earlier_tasks(
     project: Path, task_id: str, counts: bool

@@ -125,7 +125,7 @@ def test_doctor_reports_what_is_missing_in_a_new_airflow(stock: Stock, tmp_path:
 def test_set_up_leaves_somebody_elses_folder_alone(stock: Stock, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     done = stock.run("bert-service", "setup-tfx", str(tmp_path), code=1)
-    assert "has files and is no virtual environment" in done.stderr
+    assert "exists, and set-up has not made it" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 

@@ -16,6 +16,7 @@ def environment(state: Path, *, python: str = sys.executable, socket: Path | Non
         pipeline=state / "small.json",
         pipeline_root=state / "pipeline",
         metadata=f"sqlite:///{state}/mlmd.db",
+        metadata_wait_seconds=120,
         ledger=f"sqlite:///{state}/ledger.db",
         outcomes=state / "outcomes",
     )

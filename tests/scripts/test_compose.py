@@ -1,11 +1,13 @@
 """Compose takes every combination of files and profiles, and what it makes of them is safe by default."""
 
 import copy
+import hashlib
 import itertools
 import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 import yaml
 from airflow_bert_service.settings.settings import settings_from
 
-from scripts.compose_backup import compose_command
+from scripts.compose_backup import check_sums, compose_command
 from scripts.compose_secrets import ADDRESSES, MADE, ensure_secrets
 from scripts.container.health import CHECKS
 from scripts.errors import StackError
@@ -330,3 +332,41 @@ def test_every_from_is_an_argument_or_a_stage(name: str) -> None:
 def _versions(lock: Path) -> dict[str, str]:
     pairs = [line.split()[0].split("==") for line in lock.read_text().splitlines() if re.match(r"[a-z0-9].*==", line)]
     return dict(pairs)
+
+
+@pytest.mark.parametrize("harm", ["changed", "missing", "no sums"])
+def test_a_damaged_backup_is_refused(tmp_path: Path, harm: str) -> None:
+    names = ("airflow.dump", "ledger.dump", "mlmd.dump", "state.tar.gz")
+    for name in names:
+        (tmp_path / name).write_text(name)
+    sums = {name: hashlib.sha256(name.encode()).hexdigest() for name in names}
+    (tmp_path / "backup.json").write_text(json.dumps({"files": sums}))
+    check_sums(tmp_path)
+
+    if harm == "changed":
+        (tmp_path / "mlmd.dump").write_text("mlmd.dumb")
+    else:
+        (tmp_path / ("mlmd.dump" if harm == "missing" else "backup.json")).unlink()
+
+    with pytest.raises(
+        StackError, match=r"(mlmd.dump is missing, or is not what|has no backup.json).*Nothing was changed"
+    ):
+        check_sums(tmp_path)
+
+
+def test_init_refuses_half_a_restore(tmp_path: Path) -> None:
+    (tmp_path / ".restore-unfinished").touch()
+    environ = {**os.environ, "BERT_SERVICE_STATE": str(tmp_path), "ADMIN_PASSWORD": "x"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.container.init"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "A restore began and has not ended" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".restore-unfinished"]

@@ -40,6 +40,8 @@ class NodeRequest:
     """Folder that artifacts go under."""
     metadata: str = dataclasses.field(repr=False)  # may hold a password
     """Address of the ML Metadata store, see ``connection``."""
+    metadata_wait_seconds: int
+    """How long it waits for a connection to the store, and for its turn to write to it; PostgreSQL only."""
     ledger: str = dataclasses.field(repr=False)  # likewise
     """Address of the ledger of promotions, see ``promotion.ledger``."""
     parameters: Mapping[str, ParameterValue]
@@ -116,6 +118,13 @@ def _flag(fields: Mapping[str, Any], name: str) -> bool:
     return value
 
 
+def _seconds(fields: Mapping[str, Any], name: str) -> int:
+    value = fields[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise _wrong(name, value, "a whole number of 1 or more")
+    return value
+
+
 def _parameters(fields: Mapping[str, Any], name: str) -> dict[str, ParameterValue]:
     values = fields[name]
     if not isinstance(values, dict):
@@ -141,6 +150,7 @@ _READ: Mapping[Any, Callable[[Mapping[str, Any], str], Any]] = {
     str: _text,
     Path: _path,
     bool: _flag,
+    int: _seconds,
     GpuUse: _gpu,
     Mapping[str, ParameterValue]: _parameters,
 }

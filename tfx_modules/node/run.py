@@ -6,7 +6,7 @@ import re
 import sys
 
 from tfx.orchestration.metadata import Metadata
-from tfx.orchestration.portable import execution_watcher
+from tfx.orchestration.portable import execution_watcher, outputs_utils
 from tfx.orchestration.portable.launcher import Launcher
 from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
@@ -17,6 +17,7 @@ from tfx_modules.node import gates, ir
 from tfx_modules.node.connection import connection_config
 from tfx_modules.node.environment import PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
+from tfx_modules.node.launching.outputs import resolver_for
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.node.request import NodeRequest
@@ -80,7 +81,7 @@ def _run(request: NodeRequest) -> Outcome:
 
 
 def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:
-    metadata = metadata_of(connection_config(request.metadata))
+    metadata = metadata_of(connection_config(request.metadata), request.metadata_wait_seconds)
     lineage = Lineage(metadata)
     earlier = lineage.of_run(bound.node)
     if earlier and earlier.succeeded:
@@ -92,6 +93,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
     preflight(request.node, request.gpu)
     if bound.type_name == PUSHER:
         check_environment(request, metadata)
+    outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
     failure = _launch(bound, metadata, forker)
     return _launched(bound, lineage, failure)
 

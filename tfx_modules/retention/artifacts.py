@@ -109,6 +109,17 @@ class Artifacts:
             newest=max((item.updated for item in graph.executions.values()), default=None),
         )
 
+    def unknown(self) -> list[Path]:
+        """Return the folders that are named after an execution which the store does not have.
+
+        Those that an execution is about to make are among them: nothing may run.
+        """
+        folders = _numbered(self.root)
+        graph = self._read()
+        known = {place for item in graph.artifacts.values() for place in (item.uri, str(Path(item.uri).parent))}
+        strange = [path for number, found in folders.items() if number not in graph.executions for path in found]
+        return sorted(path for path in strange if str(path) not in known)
+
     def totals(self, found: Survey) -> dict[ItemKind, int]:
         """Return how many runs there are, and folders that may be left over."""
         folders = found.folders + len(list(self.root.glob(_WORKING)))

@@ -19,6 +19,7 @@ from tfx_modules.retention.request import is_share, read_request
 from tfx_modules.retention.retention import Retained, Retention, retain
 
 ADOPT = "adopt"
+SETTLE = "settle"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,6 +49,8 @@ def _run(options: argparse.Namespace) -> str:
     now = dt.datetime.now(dt.timezone.utc)
     if options.action == ADOPT:
         return adopted_table(Retention(rules, places, now).adopt(dry_run=options.dry_run), dry_run=options.dry_run)
+    if options.action == SETTLE:
+        return Retention(rules, places, now).settle().text
     if options.max_removed_share is not None:
         rules = replace(rules, keep_max_removed_share=options.max_removed_share)
     retained = retain(rules, places, dry_run=options.dry_run, now=now, trust_clock=options.trust_clock)
@@ -64,8 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=[ADOPT],
-        help="remove nothing; give the ledger's environment id to metadata store and folders, whatever they have",
+        choices=[ADOPT, SETTLE],
+        help="remove nothing; adopt: give the ledger's environment id to metadata store and folders, whatever they "
+        "have; settle: after a restore, move aside what the databases do not know",
     )
     parser.add_argument("--dry-run", action="store_true", help="list what would be done, and change nothing")
     parser.add_argument(

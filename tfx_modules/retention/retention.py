@@ -12,6 +12,7 @@ from tfx_modules.retention.limits import Newest, clock_objection, share_objectio
 from tfx_modules.retention.logs import Logs
 from tfx_modules.retention.plan import Item
 from tfx_modules.retention.request import Places, RetentionRules
+from tfx_modules.retention.restored.settling import Settled, settle_restored
 from tfx_modules.retention.spans import Spans
 from tfx_modules.retention.store.graph import Survey
 from tfx_modules.retention.versions import Versions
@@ -41,6 +42,7 @@ class Retention:
     def __init__(self, rules: RetentionRules, places: Places, now: dt.datetime) -> None:
         ledger, repository = find_ledger(places.ledger, places.name), ModelRepository(places.models)
         self._rules = rules
+        self._places = places
         self._now = now
         self._versions = Versions(ledger, repository, rules.keep_versions, now)
         self._artifacts = Artifacts(places.metadata, places.pipeline, rules.keep_artifact_days, now)
@@ -74,6 +76,10 @@ class Retention:
     def adopt(self, *, dry_run: bool) -> list[Adopted]:
         """Give the ledger's environment id to all other places; see :meth:`Environment.adopt`."""
         return self._environment.adopt(dry_run=dry_run)
+
+    def settle(self) -> Settled:
+        """Bring restored folders in line with restored databases; see :func:`settle_restored`."""
+        return settle_restored(self._places, self._artifacts)
 
     def _objections(self, items: list[Item], survey: Survey, *, trust_clock: bool) -> tuple[str, ...]:
         if not items:

@@ -12,6 +12,7 @@ from airflow_bert_service.settings.reading.limits import PositiveUpTo
 from airflow_bert_service.settings.settings import load_settings
 
 ADOPT = "adopt"
+SETTLE = "settle"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,8 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=[ADOPT],
-        help="remove nothing; give the ledger's environment id to metadata store and folders, after a restore",
+        choices=[ADOPT, SETTLE],
+        help="remove nothing; adopt: give the ledger's environment id to metadata store and folders, after a move; "
+        "settle: move aside what the databases do not know, after a restore, while nothing runs",
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and change nothing")
     parser.add_argument(
@@ -44,12 +46,15 @@ def main(arguments: Sequence[str]) -> int:
         help="go on although the machine's clock does not fit the newest events, executions and reviews",
     )
     options = parser.parse_args(arguments)
-    settings = load_settings()
+    settings = load_settings(restoring=options.action == SETTLE)
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
     name = pipeline_name(dags_folder(settings))
     request = RetentionRequest.of(settings, name, log_folders(settings, name))
     if options.action == ADOPT:
         print(client.adopt(request, dry_run=options.dry_run), end="")
+        return 0
+    if options.action == SETTLE:
+        print(client.settle(request), end="")
         return 0
     allowed = RetentionOptions(
         dry_run=options.dry_run, max_removed_share=options.max_removed_share, trust_clock=options.trust_clock

@@ -144,6 +144,21 @@ class RetentionClient:
         """
         return self._printed(request, ["adopt", *(["--dry-run"] if dry_run else [])])
 
+    def settle(self, request: RetentionRequest) -> str:
+        """Move aside what restored databases do not know, and have the version in service served; remove nothing.
+
+        Args:
+            request: Databases and folders. Nothing else may use them meanwhile.
+
+        Returns:
+            A line for each folder that was moved, with where it is now; and which version is in service.
+
+        Raises:
+            RetentionError: Databases and folders do not belong together, or the command failed.
+            SettingsError: The TFX environment has no Python where the settings say.
+        """
+        return self._printed(request, ["settle"])
+
     def _printed(self, request: RetentionRequest, arguments: Sequence[str]) -> str:
         process = self._process = self._start(arguments)
         if self._cancelled:

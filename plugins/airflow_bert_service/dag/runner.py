@@ -92,6 +92,7 @@ def node_environment(plan: PipelinePlan, settings: Settings) -> NodeEnvironment:
         pipeline=plan.path,
         pipeline_root=settings.pipeline_root,
         metadata=settings.metadata,
+        metadata_wait_seconds=settings.limits.max_metadata_wait_seconds,
         ledger=settings.ledger,
         outcomes=settings.outcomes,
     )

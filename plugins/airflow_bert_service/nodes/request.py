@@ -47,6 +47,8 @@ class PipelinePlaces:
     """Folder that artifacts go under."""
     metadata: str = field(repr=False)  # may hold a password
     """Address of the ML Metadata store."""
+    metadata_wait_seconds: int
+    """How long a node waits for a connection to the store, and for its turn to write to it."""
     ledger: str = field(repr=False)  # likewise
     """Address of the ledger of promotions."""
 

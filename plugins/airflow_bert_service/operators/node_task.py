@@ -77,10 +77,11 @@ class NodeTask(BaseOperator):
             AirflowSkipException: The node had nothing to do.
             AirflowFailException: A gate on the data stopped the run.
             AirflowException: The node failed.
+            AirflowTaskTimeout: It took longer than the task's time limit.
             BertServiceError: The node could not be run, crashed, or was cancelled.
         """
         self._node_client = client
-        with recording_failure(context):
+        with recording_failure(context, self.execution_timeout):
             return self._run(client, context)
 
     def on_kill(self) -> None:

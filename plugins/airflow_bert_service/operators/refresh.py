@@ -55,7 +55,7 @@ class DataRefreshOperator(BaseOperator):
             FeedError: The feed cannot be read.
             OSError: A span could not be written.
         """
-        with recording_failure(context):
+        with recording_failure(context, self.execution_timeout):
             try:
                 return self._refresh(data_date(facts_from(context)))
             except (DataDateError, BadInputError, HoldoutError) as error:

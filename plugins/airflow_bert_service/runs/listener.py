@@ -1,22 +1,30 @@
 """Writes a run's note when the run ends, from the annotations of its tasks. Airflow calls this listener.
 
-It ignores runs whose tasks have pushed no verdict, such as those of other DAGs, after one query of their XComs.
+It ignores runs whose tasks have pushed no verdict, such as those of other DAGs, after one query of their XComs. A run
+that Airflow stops at its time limit may have no verdict: its tasks are skipped, also those that report. The note has
+the reason then.
 It runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
 same with every executor. It is imported in every process of Airflow's, and imports little.
 """
 
+import datetime as dt
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
 from airflow_bert_service.runs.note import AUTHOR, RunNote, RunNoteLine, note_with
-from airflow_bert_service.runs.xcom import VERDICT
+from airflow_bert_service.runs.xcom import ADVICE, TIME_LIMIT, VERDICT
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from sqlalchemy.engine import Connection
 
+OPERATORS = ("DataRefreshOperator", "RetentionOperator", "RollbackOperator", "TfxNodeDockerOperator", "TfxNodeOperator")
+"""Classes whose tasks make a run this project's; by name, since importing them takes a second."""
+_TIMED_OUT = "timed_out"
+"""Airflow's word for a run that reached its ``dagrun_timeout``."""
 _logger = logging.getLogger(__name__)
 
 
@@ -27,18 +35,19 @@ def on_dag_run_success(dag_run: "DagRun") -> None:
 
 
 @hookimpl
-def on_dag_run_failed(dag_run: "DagRun") -> None:
-    """Write the note of a run that failed."""
-    write_note(dag_run)
+def on_dag_run_failed(dag_run: "DagRun", msg: str) -> None:
+    """Write the note of a run that failed, or was stopped at its time limit."""
+    write_note(dag_run, timed_out=msg == _TIMED_OUT)
 
 
-def write_note(dag_run: "DagRun") -> None:
+def write_note(dag_run: "DagRun", *, timed_out: bool = False) -> None:
     """Put the verdicts of a run's tasks on its note.
 
     It runs in the transaction in which Airflow ends the run. Errors are logged and do not affect the run.
 
     Args:
         dag_run: The run, in a database session.
+        timed_out: Whether Airflow has stopped it at its time limit.
     """
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.orm import object_session
@@ -49,13 +58,16 @@ def write_note(dag_run: "DagRun") -> None:
         _logger.warning("run %s is not in a database session; its note was not written", dag_run.run_id)
         return
     try:
-        if not _is_ours(session.connection(), dag_run.id):
+        if timed_out:
+            session.flush()  # states of tasks that Airflow has skipped
+        if not _is_ours(session.connection(), dag_run.id, timed_out=timed_out):
             return
         session.flush()  # a note that is set by the same request
+        ends = [_time_limit(session.connection(), dag_run)] if timed_out else []
         # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
         # forbids commits of its session, and those of a session's savepoints count among them.
         with session.connection().begin_nested():
-            _update(session.connection(), dag_run.id)
+            _update(session.connection(), dag_run.id, ends)
     except SQLAlchemyError:
         _logger.exception("the note of run %s of DAG %s was not written", dag_run.run_id, dag_run.dag_id)
         return
@@ -65,18 +77,50 @@ def write_note(dag_run: "DagRun") -> None:
     session.expire(dag_run, ["dag_run_note"])
 
 
-def _is_ours(connection: "Connection", run: int) -> bool:
-    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before."""
-    from airflow.models.dagrun import DagRunNote
+def _is_ours(connection: "Connection", run: int, *, timed_out: bool) -> bool:
+    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before.
+
+    Of a run that timed out: whether it has a task of one of :data:`OPERATORS`, too.
+    """
+    from airflow.models.dagrun import DagRun, DagRunNote
+    from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
     from sqlalchemy import exists, or_, select
 
     verdict = exists().where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
     note = exists().where(DagRunNote.dag_run_id == run, DagRunNote.user_id == AUTHOR)
-    return bool(connection.scalar(select(or_(verdict, note))))
+    task = exists().where(
+        TaskInstance.run_id == DagRun.run_id,
+        TaskInstance.dag_id == DagRun.dag_id,
+        DagRun.id == run,
+        TaskInstance.operator.in_(OPERATORS),
+    )
+    return bool(connection.scalar(select(or_(verdict, note, *([task] if timed_out else [])))))
 
 
-def _update(connection: "Connection", run: int) -> None:
+def _time_limit(connection: "Connection", dag_run: "DagRun") -> RunNoteLine:
+    """Say how long the run took, and in which tasks it was: they are skipped, and have begun without having ended."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.state import TaskInstanceState
+    from sqlalchemy import select
+
+    rows = connection.scalars(
+        select(TaskInstance.task_id)
+        .where(
+            TaskInstance.dag_id == dag_run.dag_id,
+            TaskInstance.run_id == dag_run.run_id,
+            TaskInstance.state == TaskInstanceState.SKIPPED,
+            TaskInstance.start_date.is_not(None),
+            TaskInstance.end_date.is_(None),
+        )
+        .order_by(TaskInstance.task_id)
+    )
+    tasks = ", ".join(rows.all()) or "no task"
+    after = dt.timedelta(seconds=int(dag_run.duration or 0))
+    return RunNoteLine("run", -1, f"{TIME_LIMIT}: stopped after {after}, in {tasks}. {ADVICE}")
+
+
+def _update(connection: "Connection", run: int, ends: Sequence[RunNoteLine]) -> None:
     from airflow.models.dagrun import DagRunNote
     from sqlalchemy import delete, insert, select, update
 
@@ -84,7 +128,7 @@ def _update(connection: "Connection", run: int) -> None:
         select(DagRunNote.content, DagRunNote.user_id).where(DagRunNote.dag_run_id == run)
     ).first()
     note = RunNote(before.content or "", before.user_id) if before else None
-    wanted = note_with(note, _verdicts(connection, run))
+    wanted = note_with(note, [*_verdicts(connection, run), *ends])
     if wanted == note:
         return
     if wanted is None:

@@ -5,6 +5,7 @@ They are read outside of tasks, in the scheduler (:mod:`airflow_bert_service.run
 elsewhere hides them there.
 """
 
+import datetime as dt
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ REPORT = "bert_service_report"
 """Key of the address of a report that the task wrote."""
 FAILURE = "bert_service_failure"
 """Key of the error that ended the task's last try, in one line; ``notify_promotion`` reports it."""
+TIME_LIMIT = "time limit"
+"""What the reason of a task or a run begins with that took too long."""
+ADVICE = "Look for what it waited for; the settings max_*_minutes in [bert_service] are the limits."
 
 _LONGEST = 500  # characters of an error that are kept
 _logger = logging.getLogger(__name__)
@@ -39,19 +43,28 @@ def push_annotation(context: Context, key: str, value: str) -> None:
 
 
 @contextmanager
-def recording_failure(context: Context) -> Iterator[None]:
+def recording_failure(context: Context, limit: dt.timedelta | None = None) -> Iterator[None]:
     """Push the error that ends a task as an XCom, and raise it again.
 
     Args:
         context: The running task's.
+        limit: The task's time limit; None where it has none.
+
+    Raises:
+        AirflowTaskTimeout: The task reached its time limit; the message says so. Airflow's own names a process id only.
     """
     try:
         yield
     except AirflowSkipException:
         raise
     except (Exception, AirflowTaskTimeout) as error:
-        push_annotation(context, FAILURE, _masked(" ".join((str(error) or type(error).__name__).split()))[:_LONGEST])
-        raise
+        if limit is None or not isinstance(error, AirflowTaskTimeout):
+            push_annotation(context, FAILURE, _described(error))
+            raise
+        reason = f"{TIME_LIMIT}: one try may take {limit}, and was stopped. {ADVICE}"
+        _logger.error("%s", reason)  # noqa: TRY400 (where the time ran out says nothing)
+        push_annotation(context, FAILURE, reason)
+        raise AirflowTaskTimeout(reason) from error
 
 
 def states_of(context: Context) -> Mapping[str, str | None]:
@@ -64,6 +77,10 @@ def states_of(context: Context) -> Mapping[str, str | None]:
 def _storable(text: str) -> str:
     """Spell out characters that a database may refuse: PostgreSQL keeps neither NUL nor halves of surrogate pairs."""
     return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+
+
+def _described(error: BaseException) -> str:
+    return _masked(" ".join((str(error) or type(error).__name__).split()))[:_LONGEST]
 
 
 def _masked(text: str) -> str:

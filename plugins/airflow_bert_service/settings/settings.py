@@ -13,7 +13,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from airflow_bert_service.installation import airflow_home, is_checkout, project_root
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.installation import airflow_home, command, is_checkout, project_root
 from airflow_bert_service.settings.channels import Channel, read_channels
 from airflow_bert_service.settings.containers import ContainerSettings
 from airflow_bert_service.settings.databases import DatabaseAddress, check_databases
@@ -33,6 +34,7 @@ from airflow_bert_service.settings.reading.reader import (
 from airflow_bert_service.settings.reading.texts import Place, path
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.row_rules import RowRules
+from airflow_bert_service.settings.time_limits import TimeLimitSettings
 
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 PUBLIC_IMDB_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
@@ -125,6 +127,9 @@ class Settings(SettingsGroup):
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     """How much is kept of what runs leave behind: the keys ``keep_*``. 0 keeps all.
     ``docs/how-to/retention.md`` tells what is removed when."""
+    limits: TimeLimitSettings = field(default_factory=TimeLimitSettings)
+    """How long tasks and runs may take: the keys ``max_*_minutes`` and ``max_metadata_wait_seconds``.
+    ``docs/how-to/blocked-runs.md`` tells what is seen when a limit is reached."""
     gpu: GpuSettings = field(default_factory=GpuSettings)
     """Which nodes are for a GPU, and where they run: the keys ``gpu_*`` and ``require_gpu``.
     ``docs/how-to/cluster.md`` tells how workers and the pool are set up."""
@@ -219,15 +224,22 @@ class Settings(SettingsGroup):
         return self.root / "data" / "sample_reviews.csv"
 
 
-def load_settings() -> Settings:
+RESTORING = ".restore-unfinished"
+"""A file in the state folder, from the beginning of a restore to its end."""
+
+
+def load_settings(*, restoring: bool = False) -> Settings:
     """Read Airflow's configuration.
+
+    Args:
+        restoring: Whether the caller is the restore itself: to all others, a restore that has not ended is an error.
 
     Returns:
         The settings, with the environment's overrides.
 
     Raises:
-        SettingsError: A value is not allowed, the section has a key that is none of the settings, or a database does
-            not fit Airflow's executor.
+        SettingsError: A value is not allowed, the section has a key that is none of the settings, a database does
+            not fit Airflow's executor, or ``state`` has a part of a backup only.
     """
     # Imported here: a module that only takes Settings needs no Airflow.
     from airflow.configuration import conf
@@ -246,6 +258,11 @@ def load_settings() -> Settings:
         "[database] sql_alchemy_conn": str(conf.get("database", "sql_alchemy_conn", fallback="")),
     }
     check_databases(str(conf.get("core", "executor")), databases)
+    if not restoring and (settings.state / RESTORING).exists():
+        raise SettingsError(
+            f"[{SECTION}] state is {settings.state}, into which a restore began that has not ended; allowed: a state "
+            f"that is whole. Run `{command('restore')}` again with the same backup: it begins anew."
+        )
     return settings
 
 

@@ -167,6 +167,7 @@ def request(folder: Path) -> NodeRequest:
         parameters={},
         use_cache=True,
         metadata="sqlite://",
+        metadata_wait_seconds=120,
         ledger="sqlite://",
         **places,  # type: ignore[arg-type]
     )

@@ -1,5 +1,6 @@
 """A node in a container of its own ends as one in a process does; the engine and its containers are real ones."""
 
+import datetime as dt
 import gc
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from airflow.models.xcom import XComModel
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.execution_time.timeout import timeout
 from airflow.utils.session import create_session
 from airflow_bert_service.clients.container import VARIABLES
 from airflow_bert_service.exceptions import BertServiceError, ContainerError, NodeCancelledError, OutcomeError
@@ -226,6 +228,23 @@ def test_a_time_out_ends_the_container(engine: Engine, tmp_path: Path) -> None:
         task.execute(Task().context)
     task.on_kill()
     signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_time_limit_ends_the_container_and_says_so(engine: Engine, tmp_path: Path) -> None:
+    limit = dt.timedelta(seconds=8)
+    given = {"pids": str(tmp_path / "pids")}
+    task, running = operator(engine, tmp_path, act="hang", parameters=given, execution_timeout=limit), Task()
+
+    with (
+        pytest.raises(AirflowTaskTimeout, match="time limit: one try may take 0:00:08, and was stopped"),
+        timeout(limit.total_seconds()),  # type: ignore[no-untyped-call]
+    ):
+        task.execute(running.context)
+    task.on_kill()
+
+    assert (tmp_path / "pids").exists()
+    assert engine.containers() == []
+    assert str(running.pushed[FAILURE]).startswith("time limit: one try may take 0:00:08")
 
 
 def test_on_kill_before_execute_does_nothing(engine: Engine, tmp_path: Path) -> None:

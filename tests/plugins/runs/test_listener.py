@@ -1,15 +1,17 @@
 """A run's note, written by Airflow's real models as the run ends."""
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from airflow.models.dagrun import DagRun, DagRunNote
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import CommitProhibitorGuard
-from airflow.utils.state import DagRunState
+from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow_bert_service.runs.note import AUTHOR
 from airflow_bert_service.runs.xcom import VERDICT
 from sqlalchemy import delete, event, select, update
@@ -115,6 +117,36 @@ def test_the_run_of_somebody_elses_dag_is_only_looked_at(run: DagRun, session: S
 
     assert [statement.split()[0] for statement in statements] == ["SELECT"]
     assert run.note == "Somebody's own."
+
+
+def time_out(run: DagRun, session: Session) -> tuple[str, str | None] | None:
+    """End a run as the scheduler does at its time limit: tasks that have not ended are skipped."""
+    session.execute(delete(XComModel).where(XComModel.key == VERDICT))
+    session.execute(
+        update(TaskInstance)
+        .where(TaskInstance.run_id == run.run_id)
+        .values(state=TaskInstanceState.SKIPPED, start_date=run.start_date, end_date=None)
+    )
+    with CommitProhibitorGuard(session):
+        run.set_state(DagRunState.FAILED)
+        run.notify_dagrun_state_changed(msg="timed_out")
+    row = session.execute(
+        select(DagRunNote.content, DagRunNote.user_id).where(DagRunNote.dag_run_id == run.id)
+    ).one_or_none()
+    return None if row is None else (row.content, row.user_id)
+
+
+def test_a_run_that_was_stopped_at_its_time_limit_says_so(run: DagRun, session: Session) -> None:
+    assert (note := time_out(run, session)) is not None
+    assert re.fullmatch(
+        r"run: time limit: stopped after \d+:\d\d:\d\d, in ExampleValidator\. Look for what it waited for; .*", note[0]
+    )
+    assert note[1] == AUTHOR
+
+
+def test_somebody_elses_run_that_was_stopped_gets_no_note(run: DagRun, session: Session) -> None:
+    session.execute(update(TaskInstance).where(TaskInstance.run_id == run.run_id).values(operator="BashOperator"))
+    assert time_out(run, session) is None
 
 
 def test_a_users_note_stays(run: DagRun, session: Session) -> None:

@@ -42,6 +42,7 @@ environment = NodeEnvironment(
     pipeline=settings.state / "small.json",
     pipeline_root=settings.pipeline_root,
     metadata=settings.metadata,
+    metadata_wait_seconds=120,
     ledger=settings.ledger,
     outcomes=settings.outcomes,
 )

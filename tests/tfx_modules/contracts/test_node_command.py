@@ -46,6 +46,8 @@ def test_a_node_request_with_other_fields_is_refused(name: str) -> None:
         {"outcome": "outcome.json"},
         {"use_cache": "yes"},
         {"gpu": "yes"},
+        {"metadata_wait_seconds": 0},
+        {"metadata_wait_seconds": True},
         {"parameters": ["tune"]},
         {"parameters": {"tune": True}},
         {"parameters": {"tune": None}},

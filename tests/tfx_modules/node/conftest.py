@@ -143,6 +143,7 @@ class Nodes:
             "run_id": run_id,
             "pipeline_root": str(self.state / "pipeline"),
             "metadata": f"sqlite:///{self.state}/metadata/mlmd.db",
+            "metadata_wait_seconds": 120,
             "ledger": f"sqlite:///{self.state}/ledger/ledger.db",
             "parameters": parameters,
             "use_cache": True,

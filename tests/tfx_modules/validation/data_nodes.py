@@ -80,6 +80,7 @@ class DataNodes:
             run_id=run_id,
             pipeline_root=self.folder / "pipeline",
             metadata=self.metadata,
+            metadata_wait_seconds=120,
             ledger=self.ledger,
             parameters=parameters,
             use_cache=True,

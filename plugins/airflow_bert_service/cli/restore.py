@@ -1,0 +1,37 @@
+"""``restore``: restores what ``backup`` has saved."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from airflow_bert_service.backup.contents import databases_of
+from airflow_bert_service.backup.databases import database
+from airflow_bert_service.backup.restoring import restore
+from airflow_bert_service.cli.places import dags_folder
+from airflow_bert_service.clients.retention import RetentionClient, RetentionRequest
+from airflow_bert_service.installation import command
+from airflow_bert_service.pipeline.name import pipeline_name
+from airflow_bert_service.settings.settings import load_settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Restore a backup; return the exit code.
+
+    Raises:
+        BertServiceError: The backup is damaged, or what it goes into is not empty; or the restore has failed.
+    """
+    parser = argparse.ArgumentParser(
+        prog=command("restore"),
+        description="Restore a backup into empty databases and an empty state folder, while nothing runs. What the "
+        "files have and the databases do not know is moved aside. Until it has ended, nothing starts.",
+    )
+    parser.add_argument("folder", type=Path, help="the backup")
+    options = parser.parse_args(arguments)
+    settings = load_settings(restoring=True)
+    client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
+    request = RetentionRequest.of(settings, pipeline_name(dags_folder(settings)), [])
+    found = {name: database(name, address) for name, address in databases_of(settings).items()}
+    print(
+        restore(options.folder.expanduser().absolute(), found, settings.state, lambda: client.settle(request)), end=""
+    )
+    return 0

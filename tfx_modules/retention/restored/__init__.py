@@ -1,0 +1,1 @@
+"""Settles folders and databases that were restored from a backup."""
