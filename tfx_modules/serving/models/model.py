@@ -1,6 +1,7 @@
 """Loads a SavedModel and runs its signatures, on arrays. Knows no protocol and no other version."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from tensorflow.python.saved_model import loader_impl
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ManifestError
 from tfx_modules.serving.exceptions import (
+    DeadlineError,
     InferenceError,
     InvalidRequestError,
     ModelLoadError,
@@ -24,13 +26,16 @@ from tfx_modules.serving.exceptions import (
 )
 from tfx_modules.serving.models.disk import check_readable
 from tfx_modules.serving.models.op_check import check_ops
-from tfx_modules.serving.specs import Array, PredictCall, Signature, TensorInfo, bytes_array
+from tfx_modules.serving.specs import NO_LIMIT, Array, PredictCall, Signature, TensorInfo, TimeLimit, bytes_array
 
 SERVING_TAG = "serve"
 # TensorFlow's own signatures, which nobody may call: what initialises a model, and what trains it.
 _INTERNAL = "__saved_model_"
 
 _v1: Any = tf.compat.v1
+SMALL_ROWS = 4  # of a call whose operations go before those of larger ones
+_POOLS = ("small_calls", "large_calls")
+_SMALL, _LARGE = range(len(_POOLS))
 # What TensorFlow makes of EACCES, of too many open files, and of errors that it has no name for, such as EIO.
 _DISK_ERRORS = (
     tf.errors.PermissionDeniedError,
@@ -92,22 +97,34 @@ class ServedModel:
         signature.check_filter(call.output_filter)
         return signature
 
-    def predict(self, call: PredictCall) -> dict[str, Array]:
+    def predict(self, call: PredictCall, limit: TimeLimit = NO_LIMIT) -> dict[str, Array]:
         """Compute a signature's outputs.
 
         Raises:
             SignatureNotFoundError, InvalidRequestError: the call does not fit the model.
+            DeadlineError: the time is over; no operation is begun any more.
             InferenceError: the model failed.
         """
         signature = self.check(call)
         given = [_fitting(name, call.inputs[name], info) for name, info in sorted(signature.inputs.items())]
-        outputs = dict(zip(sorted(signature.outputs), self._run(signature.name, given), strict=True))
+        outputs = dict(zip(sorted(signature.outputs), self._run(signature.name, given, limit), strict=True))
         wanted = call.output_filter or tuple(sorted(signature.outputs))
         return {name: _array(outputs[name]) for name in wanted}
 
-    def _run(self, name: str, given: list[Array]) -> list[Array | bytes]:
+    def _run(self, name: str, given: list[Array], limit: TimeLimit) -> list[Array | bytes]:
+        seconds = limit.left()
+        if seconds is not None and seconds <= 0:
+            raise DeadlineError(f"the request's time was over before signature {name!r} was begun; ask less at a time")
+        options = _v1.RunOptions(
+            timeout_in_ms=0 if seconds is None else math.ceil(seconds * 1000), inter_op_thread_pool=_pool_of(given)
+        )
         try:
-            result: list[Array | bytes] = self._runs[name](*given)
+            result: list[Array | bytes] = self._runs[name](*given, options=options)
+        except tf.errors.DeadlineExceededError as error:
+            raise DeadlineError(
+                f"signature {name!r} was ended after {seconds:.3g} s, when the request's time was over (its deadline, "
+                "--rest_api_timeout_in_ms or --max_compute_time_in_ms); ask less at a time"
+            ) from error
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
             raise InvalidRequestError(f"signature {name!r} rejects the input: {_reason(error.message)}") from error
         except UnicodeDecodeError as error:  # an op quotes bytes of the input
@@ -178,6 +195,9 @@ def _load(folder: Path, threads: Threads, *, allow_side_effect_ops: bool) -> Ser
     config = _v1.ConfigProto(
         intra_op_parallelism_threads=threads.intra_op, inter_op_parallelism_threads=threads.inter_op
     )
+    for name in _POOLS:  # named, so that all models of a process share them
+        pool = f"{name}_{threads.inter_op}"
+        config.session_inter_op_thread_pool.add(num_threads=threads.inter_op, global_name=pool)
     # As tf.compat.v1.saved_model.loader.load, which would parse the file anew: what is checked is what runs.
     loader = loader_impl.SavedModelLoader(str(folder))
     loaded = loader.get_meta_graph_def_from_tags([SERVING_TAG])
@@ -191,6 +211,11 @@ def _load(folder: Path, threads: Threads, *, allow_side_effect_ops: bool) -> Ser
         loader.run_init_ops(session, [SERVING_TAG])
     # Copies, for the originals would keep the whole graph in memory once more.
     return ServedModel(session, {name: _copy(definition) for name, definition in loaded.signature_def.items()})
+
+
+def _pool_of(given: Iterable[Array]) -> int:
+    """Return which of the two pools a call is for: a small one should not wait for the operations of a large one."""
+    return _LARGE if any(array.ndim and len(array) > SMALL_ROWS for array in given) else _SMALL
 
 
 def _run_of(session: Any, signature: meta_graph_pb2.SignatureDef) -> Callable[..., Any]:
