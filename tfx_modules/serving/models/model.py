@@ -1,7 +1,7 @@
 """Loads a SavedModel and runs its signatures, on arrays. Knows no protocol and no other version."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from tfx_modules.serving.exceptions import (
 )
 from tfx_modules.serving.models.disk import check_readable
 from tfx_modules.serving.models.op_check import check_ops
+from tfx_modules.serving.models.thread_pools import POOLS
 from tfx_modules.serving.specs import NO_LIMIT, Array, PredictCall, Signature, TensorInfo, TimeLimit, bytes_array
 
 SERVING_TAG = "serve"
@@ -33,9 +34,6 @@ SERVING_TAG = "serve"
 _INTERNAL = "__saved_model_"
 
 _v1: Any = tf.compat.v1
-SMALL_ROWS = 4  # of a call whose operations go before those of larger ones
-_POOLS = ("small_calls", "large_calls")
-_SMALL, _LARGE = range(len(_POOLS))
 # What TensorFlow makes of EACCES, of too many open files, and of errors that it has no name for, such as EIO.
 _DISK_ERRORS = (
     tf.errors.PermissionDeniedError,
@@ -49,6 +47,7 @@ _DISK_ERRORS = (
 class Threads:
     """The numbers of threads that TensorFlow computes with; 0 = one for each of the machine's cores.
 
+    Those of ``inter_op`` are for one run of a model.
     All models of a process share them: the first that is loaded decides.
     """
 
@@ -115,11 +114,11 @@ class ServedModel:
         seconds = limit.left()
         if seconds is not None and seconds <= 0:
             raise DeadlineError(f"the request's time was over before signature {name!r} was begun; ask less at a time")
-        options = _v1.RunOptions(
-            timeout_in_ms=0 if seconds is None else math.ceil(seconds * 1000), inter_op_thread_pool=_pool_of(given)
-        )
+        milliseconds = 0 if seconds is None else math.ceil(seconds * 1000)
         try:
-            result: list[Array | bytes] = self._runs[name](*given, options=options)
+            with POOLS.least_busy() as pool:
+                options = _v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
+                result: list[Array | bytes] = self._runs[name](*given, options=options)
         except tf.errors.DeadlineExceededError as error:
             raise DeadlineError(
                 f"signature {name!r} was ended after {seconds:.3g} s, when the request's time was over (its deadline, "
@@ -195,9 +194,9 @@ def _load(folder: Path, threads: Threads, *, allow_side_effect_ops: bool) -> Ser
     config = _v1.ConfigProto(
         intra_op_parallelism_threads=threads.intra_op, inter_op_parallelism_threads=threads.inter_op
     )
-    for name in _POOLS:  # named, so that all models of a process share them
-        pool = f"{name}_{threads.inter_op}"
-        config.session_inter_op_thread_pool.add(num_threads=threads.inter_op, global_name=pool)
+    for number in range(POOLS.count):  # named, so that all models of a process share them
+        name = f"run_{number}_{threads.inter_op}"
+        config.session_inter_op_thread_pool.add(num_threads=threads.inter_op, global_name=name)
     # As tf.compat.v1.saved_model.loader.load, which would parse the file anew: what is checked is what runs.
     loader = loader_impl.SavedModelLoader(str(folder))
     loaded = loader.get_meta_graph_def_from_tags([SERVING_TAG])
@@ -211,11 +210,6 @@ def _load(folder: Path, threads: Threads, *, allow_side_effect_ops: bool) -> Ser
         loader.run_init_ops(session, [SERVING_TAG])
     # Copies, for the originals would keep the whole graph in memory once more.
     return ServedModel(session, {name: _copy(definition) for name, definition in loaded.signature_def.items()})
-
-
-def _pool_of(given: Iterable[Array]) -> int:
-    """Return which of the two pools a call is for: a small one should not wait for the operations of a large one."""
-    return _LARGE if any(array.ndim and len(array) > SMALL_ROWS for array in given) else _SMALL
 
 
 def _run_of(session: Any, signature: meta_graph_pb2.SignatureDef) -> Callable[..., Any]:
