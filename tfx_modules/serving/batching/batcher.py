@@ -54,12 +54,17 @@ class Batcher:
         """
         rows = rows_of(model.check(call), call)
         if rows is None:
-            return await self._answer(object(), model, [call], [1], limit)
+            return (await self._answer(object(), model, [call], [1], limit))[0]
         parts = parts_of(call, rows, self._parameters.max_batch_size)
         kind = (model, kind_of(call, padded=self._parameters.pad_variable_length_inputs))
         counts = [len(next(iter(part.inputs.values()))) for part in parts]
         self._queues.check(kind, rows)
-        return await self._answer(kind, model, parts, counts, limit)
+        # As many parts at a time as there are threads, so that calls of others get their turn between them.
+        at_once = self._parameters.num_batch_threads
+        answers: list[Arrays] = []
+        for n in range(0, len(parts), at_once):
+            answers += await self._answer(kind, model, parts[n : n + at_once], counts[n : n + at_once], limit)
+        return join(answers)
 
     def close(self) -> None:
         """Shut the threads down, without waiting for them."""
@@ -72,7 +77,7 @@ class Batcher:
         calls: Sequence[PredictCall],
         counts: Sequence[int],
         limit: TimeLimit,
-    ) -> Arrays:
+    ) -> list[Arrays]:
         loop = asyncio.get_running_loop()
         tasks = [
             _Task(model, call, rows, limit, loop.create_future()) for call, rows in zip(calls, counts, strict=True)
@@ -81,7 +86,7 @@ class Batcher:
             self._queues.add(kind, task, task.rows, loop.time())
         self._start_what_is_ready()
         try:
-            return join([await task.answer for task in tasks])
+            return [await task.answer for task in tasks]
         finally:  # a client that has gone, or a call of which one part has failed, does not need the other parts
             for task in tasks:
                 if task.answer.cancel() or task.answer.cancelled():
