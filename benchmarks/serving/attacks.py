@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -82,6 +83,21 @@ def _post(address: str, path: str, body: bytes, headers: Mapping[str, str]) -> N
     connection.close()
 
 
+def tiny_chunks(address: str, grpc_address: str, key: str) -> Attack:
+    """Return an attack with a body in chunks of one byte."""
+    del grpc_address
+    head = f"POST /v1/models/{MODEL}:predict HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {key}\r\n"
+    sent = head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 43_000 + b"0\r\n\r\n"
+    host, _, port = address.rpartition(":")
+
+    def send() -> None:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(sent)
+            connection.recv(4096)
+
+    return send
+
+
 def instances(body: bytes) -> bytes:
     """Return a predict request with these elements."""
     return b'{"instances": [' + body + b"]}"
@@ -118,6 +134,7 @@ ATTACKS: dict[str, Make] = {
     "32 MiB of escaped quotes": over_rest("predict", instances(b'"' + rb"\",[{" * 6 * MIB + b'"')),
     "8 MiB of opening brackets": over_rest("predict", b"[" * 8 * MIB),
     "1 MiB of gzip members": over_rest("predict", gzip.compress(b"", 1) * 50_000, ZIPPED),
+    "256 KiB of tiny chunks": tiny_chunks,
     "2,000 long texts, REST": over_rest("predict", MANY),
     "2,000 long texts, gRPC, given up after 50 ms": over_grpc(PREDICT, tensor(strings(2000, LONG)), timeout=0.05),
     "one text of 8 MiB": over_grpc(PREDICT, tensor(strings(1, b"word " * (8 * MIB // 5)))),

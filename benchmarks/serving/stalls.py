@@ -31,6 +31,7 @@ Ask = Callable[[], None]
 TEXT = "a warm and funny film about people who love the cinema"
 PAUSE = 0.02  # seconds between a steady client's requests
 ATTACKERS = 2
+FLAGS = ["--max_rows_per_run=4", "--rest_api_timeout_in_ms=5000"]
 
 
 @contextmanager
@@ -105,10 +106,10 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="a version's folder, with the input text")
     parser.add_argument("--seconds", type=float, default=5, help="seconds for each figure (default: %(default)s)")
     parser.add_argument("--only", nargs="+", default=list(ATTACKS), choices=ATTACKS, help="attacks (default: all)")
-    parser.add_argument("--flags", nargs="*", default=["--max_rows_per_run=4"], help="further flags of the server")
+    parser.add_argument("--flag", action="append", default=FLAGS, help="a further flag of the server, as --flag=--x=1")
     options = parser.parse_args()
     key = secrets.token_hex(32)
-    with serving(options.model, key, options.flags) as server:
+    with serving(options.model, key, options.flag) as server:
         asks = {"health": health_asker(server), "text": text_asker(server, key)}
         for _ in range(20):
             for ask in asks.values():

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import PortError
+from tfx_modules.serving.rest.pieces import PiecemealProtocol
 
 
 class _Embedded(uvicorn.Server):
@@ -45,6 +46,7 @@ class RestServer:
             lifespan="off",
             server_header=False,
             ws="none",
+            http=PiecemealProtocol,
             ssl_certfile=certificate,
             ssl_keyfile=key,
         )
