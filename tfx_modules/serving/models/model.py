@@ -1,6 +1,7 @@
 """Loads a SavedModel and runs its signatures, on arrays. Knows no protocol and no other version."""
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,6 @@ from tfx_modules.serving.exceptions import (
 )
 from tfx_modules.serving.models.disk import check_readable
 from tfx_modules.serving.models.op_check import check_ops
-from tfx_modules.serving.models.thread_pools import POOLS
 from tfx_modules.serving.specs import NO_LIMIT, Array, PredictCall, Signature, TensorInfo, TimeLimit, bytes_array
 
 SERVING_TAG = "serve"
@@ -53,6 +53,36 @@ class Threads:
 
     intra_op: int = 0
     inter_op: int = 0
+
+
+class ThreadPools:
+    """The pools of threads in which TensorFlow begins operations, by their numbers.
+
+    Each run of a model gets one of its own, so that no run's operations wait behind those of another.
+
+    Attributes:
+        count: how many there are. More runs than that share them.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._lock = threading.Lock()
+        self._runs = [0] * count
+
+    @contextmanager
+    def least_busy(self) -> Iterator[int]:
+        """Use the pool that has the fewest runs for as long as the block lasts; yield its number."""
+        with self._lock:
+            number = min(range(self.count), key=self._runs.__getitem__)
+            self._runs[number] += 1
+        try:
+            yield number
+        finally:
+            with self._lock:
+                self._runs[number] -= 1
+
+
+_POOLS = ThreadPools(8)
 
 
 class ServedModel:
@@ -116,7 +146,7 @@ class ServedModel:
             raise DeadlineError(f"the request's time was over before signature {name!r} was begun; ask less at a time")
         milliseconds = 0 if seconds is None else math.ceil(seconds * 1000)
         try:
-            with POOLS.least_busy() as pool:
+            with _POOLS.least_busy() as pool:
                 options = _v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
                 result: list[Array | bytes] = self._runs[name](*given, options=options)
         except tf.errors.DeadlineExceededError as error:
@@ -194,7 +224,7 @@ def _load(folder: Path, threads: Threads, *, allow_side_effect_ops: bool) -> Ser
     config = _v1.ConfigProto(
         intra_op_parallelism_threads=threads.intra_op, inter_op_parallelism_threads=threads.inter_op
     )
-    for number in range(POOLS.count):  # named, so that all models of a process share them
+    for number in range(_POOLS.count):  # named, so that all models of a process share them
         name = f"run_{number}_{threads.inter_op}"
         config.session_inter_op_thread_pool.add(num_threads=threads.inter_op, global_name=name)
     # As tf.compat.v1.saved_model.loader.load, which would parse the file anew: what is checked is what runs.

@@ -16,9 +16,9 @@ from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, st
 from tfx_modules.serving.inference.classify_regress import CLASSIFY, REGRESS, Task
 from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.rest.body import read_body
-from tfx_modules.serving.rest.json_examples import read_examples, write_result
-from tfx_modules.serving.rest.json_input import parse_document, read_inputs
-from tfx_modules.serving.rest.json_output import write_json, write_outputs
+from tfx_modules.serving.rest.json.examples import read_examples, write_result
+from tfx_modules.serving.rest.json.input import parse_document, read_inputs
+from tfx_modules.serving.rest.json.output import write_json, write_outputs
 from tfx_modules.serving.rest.url import Target, parse_path
 from tfx_modules.serving.specs import PredictCall, size_of
 

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import PortError
-from tfx_modules.serving.rest.pieces import PiecemealProtocol
+from tfx_modules.serving.rest.connection.pieces import PiecemealProtocol
 
 
 class _Embedded(uvicorn.Server):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tfx_modules.serving.exceptions import InvalidRequestError
 from tfx_modules.serving.flags.request_flags import RequestSettings
-from tfx_modules.serving.rest import json_parser
-from tfx_modules.serving.rest.json_parser import check_json, parse_json
-from tfx_modules.serving.rest.json_tensor import MAX_SHOWN, shown
+from tfx_modules.serving.rest.json import parser
+from tfx_modules.serving.rest.json.parser import check_json, parse_json
+from tfx_modules.serving.rest.json.tensor import MAX_SHOWN, shown
 
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.sampled_from('a,:[]{}"\\\n')),
@@ -57,7 +57,7 @@ def test_what_is_in_texts_does_not_count(document: Any, ascii_only: bool) -> Non
 def test_pieces_end_where_they_may(document: Any, piece: int) -> None:
     body = json.dumps(document).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_parser, "PIECE", piece)
+        patch.setattr(parser, "PIECE", piece)
         check_json(body, limits(values(document), depth(document)))
 
 

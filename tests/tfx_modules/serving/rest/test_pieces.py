@@ -7,7 +7,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from tfx_modules.serving.rest.pieces import PIECE, PiecemealProtocol
+from tfx_modules.serving.rest.connection.pieces import PIECE, PiecemealProtocol
 
 CHUNKS = 50_000
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"

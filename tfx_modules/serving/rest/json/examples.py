@@ -10,9 +10,9 @@ from tensorflow.core.example import example_pb2, feature_pb2
 from tfx_modules.serving.exceptions import InvalidRequestError
 from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestSettings
 from tfx_modules.serving.inference.classify_regress import Classifications, Result, with_context
-from tfx_modules.serving.rest.json_input import parse_object, read_signature_name
-from tfx_modules.serving.rest.json_output import listed, write_json
-from tfx_modules.serving.rest.json_tensor import read_bytes, shown
+from tfx_modules.serving.rest.json.input import parse_object, read_signature_name
+from tfx_modules.serving.rest.json.output import listed, write_json
+from tfx_modules.serving.rest.json.tensor import read_bytes, shown
 
 _INT64 = np.iinfo(np.int64)
 _MAX_FLOAT = float(np.finfo(np.float32).max)

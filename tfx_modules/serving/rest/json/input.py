@@ -9,8 +9,8 @@ from typing import Any
 
 from tfx_modules.serving.exceptions import InvalidRequestError
 from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestSettings
-from tfx_modules.serving.rest.json_parser import parse_json
-from tfx_modules.serving.rest.json_tensor import is_base64, read_tensor, shown
+from tfx_modules.serving.rest.json.parser import parse_json
+from tfx_modules.serving.rest.json.tensor import is_base64, read_tensor, shown
 from tfx_modules.serving.specs import DEFAULT_SIGNATURE, MAX_LISTED, Arrays, Signature, TensorInfo
 
 
