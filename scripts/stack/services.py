@@ -8,6 +8,8 @@ from scripts.stack.paths import StackPaths
 from scripts.stack.ports import LOOPBACK, Ports
 from scripts.stack.processes import Service
 
+# The pipeline's models take each row for itself, so that a large request need not hold up small ones.
+ROWS_PER_RUN = "4"
 # The log servers of scheduler and triggerer listen on all interfaces; the API server reads the log files itself here.
 AIRFLOW_SERVICES = {
     "api-server": ("api-server",),
@@ -53,6 +55,7 @@ def model_server(paths: StackPaths, ports: Ports, environment: Mapping[str, str]
         "--model_name": paths.pipeline,
         "--model_base_path": str(paths.models),
         "--api_key_file": str(paths.secrets / MODEL_SERVER_KEY_FILE),
+        "--max_rows_per_run": ROWS_PER_RUN,
     }
     arguments = [*(word for flag in flags.items() for word in flag), "--status_without_api_key"]
     return _service(

@@ -60,6 +60,7 @@ class Frontends:
             Reading(":bert_service:serving:is_serving", "gauge", lambda: int(manager.is_serving)),
             Reading(":bert_service:serving:requests_running", "gauge", lambda: self._admission.running),
             Reading(":bert_service:serving:requests_waiting", "gauge", lambda: self._admission.waiting),
+            Reading(":bert_service:serving:bytes_under_way", "gauge", lambda: data_plane.bytes_under_way.held),
         )
         security = settings.security
         self._keys = None if security.api_key_file is None else read_api_keys(security.api_key_file)
@@ -111,7 +112,9 @@ class Frontends:
 
     def _rest_app(self, hosts: AllowedHosts) -> ASGIApp:
         security = self._settings.security
-        app: ASGIApp = LimitedApp(create_app(self._data_plane), self._settings.limits, self._admission)
+        app: ASGIApp = LimitedApp(
+            create_app(self._data_plane), self._settings.limits, self._admission, self._data_plane.bytes_under_way
+        )
         config = self._settings.monitoring_config_file
         path = None if config is None else read_metrics_path(config)
         if path is not None:

@@ -52,6 +52,7 @@ class ModelServer:
         )
         self._data_plane = DataPlane(
             self._registry,
+            limits=settings.operations.requests,
             batching=read_parameters(settings.batching),
             observe=self._observation.computed,
             observe_batch=self._observation.metrics.batched,

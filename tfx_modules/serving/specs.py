@@ -1,7 +1,8 @@
 """Frozen data that the layers pass to each other. Knows no protocol and no TensorFlow."""
 
 import enum
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from tfx_modules.serving.exceptions import InvalidRequestError
 
 DEFAULT_SIGNATURE = "serving_default"
+MAX_LISTED = 20  # names that a message repeats of a request
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]  # strings are arrays of objects, each of them bytes
@@ -119,10 +121,10 @@ class Signature:
             InvalidRequestError: they are not; says which are too many or missing.
         """
         if set(names) != set(self.inputs):
-            extra, missing = sorted(set(names) - set(self.inputs)), sorted(set(self.inputs) - set(names))
+            extra, missing = listed(set(names) - set(self.inputs)), listed(set(self.inputs) - set(names))
             raise InvalidRequestError(
                 f"input size does not match signature: {len(names)}!={len(self.inputs)}. "
-                f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+                f"Sent extra: {{{extra}}}. Missing but required: {{{missing}}}."
             )
 
     def check_filter(self, output_filter: tuple[str, ...]) -> None:
@@ -138,7 +140,7 @@ class Signature:
                 f"Outputs expected to be in the set {{{','.join(sorted(self.outputs))}}}."
             )
         if len(set(output_filter)) != len(output_filter):
-            raise InvalidRequestError(f"duplicate output tensor alias in {', '.join(output_filter)}")
+            raise InvalidRequestError(f"duplicate output tensor alias: {first_repeated(output_filter)}")
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,37 @@ class PredictCall:
     signature_name: str
     inputs: Arrays
     output_filter: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """When a computation has to end.
+
+    Attributes:
+        deadline: the caller's, on the monotonic clock; None = whenever.
+        seconds: how long it may take, once it has begun; None = as long as it likes.
+    """
+
+    deadline: float | None = None
+    seconds: float | None = None
+
+    def left(self) -> float | None:
+        """Return the seconds that a computation has which begins now; None for any number."""
+        until_deadline = None if self.deadline is None else self.deadline - time.monotonic()
+        return min((limit for limit in (until_deadline, self.seconds) if limit is not None), default=None)
+
+
+NO_LIMIT = TimeLimit()
+
+
+def last(limits: Sequence[TimeLimit]) -> TimeLimit:
+    """Return the limit of what is computed for several callers: it may go on while one of them waits."""
+    deadlines = [limit.deadline for limit in limits if limit.deadline is not None]
+    seconds = [limit.seconds for limit in limits if limit.seconds is not None]
+    return TimeLimit(
+        max(deadlines) if len(deadlines) == len(limits) else None,
+        max(seconds) if len(seconds) == len(limits) else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -175,3 +208,27 @@ def bytes_array(values: list[bytes], shape: tuple[int, ...]) -> Array:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array.reshape(shape)
+
+
+def size_of(array: Array) -> int:
+    """Return an array's bytes; of strings, those of the strings."""
+    if array.dtype != np.object_:
+        return int(array.nbytes)
+    return int(array.nbytes) + sum(map(len, array.ravel().tolist()))
+
+
+def first_repeated(names: Iterable[str]) -> str | None:
+    """Return the first name that was there before; None where all differ."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names for a message, with commas between, and how many more there are than it shows."""
+    found = sorted(names)
+    more = len(found) - MAX_LISTED
+    return ",".join([*found[:MAX_LISTED], f"... {more} more"] if more > 0 else found)

@@ -24,4 +24,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _defaults(settings: Settings) -> list[str]:
     name = pipeline_name(dags_folder(settings))
-    return ["--host=127.0.0.1", f"--model_name={name}", f"--model_base_path={settings.models_of(name)}"]
+    return [
+        "--host=127.0.0.1",
+        f"--model_name={name}",
+        f"--model_base_path={settings.models_of(name)}",
+        # The pipeline's models take each row for itself, so that a large request need not hold up small ones.
+        "--max_rows_per_run=4",
+    ]

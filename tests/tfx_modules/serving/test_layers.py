@@ -14,11 +14,11 @@ CORE = [
     "exceptions",
     "specs",
     *(f"models/{name}" for name in ("disk", "labels", "manager", "model", "model_config", "registry", "watcher")),
-    *(f"inference/{name}" for name in ("classify_regress", "dataplane")),
+    *(f"inference/{name}" for name in ("classify_regress", "dataplane", "rows", "workers")),
     *(f"batching/{name}" for name in ("batcher", "merging", "parameters_file", "queues")),
     *(f"observability/{name}" for name in ("metrics", "observation", "prediction_log")),
-    *(f"security/{name}" for name in ("admission", "api_keys")),
-    *(f"flags/{name}" for name in ("batching_flags", "config_files", "text_protos")),
+    *(f"security/{name}" for name in ("admission", "api_keys", "bytes_under_way")),
+    *(f"flags/{name}" for name in ("batching_flags", "config_files", "request_flags", "text_protos")),
 ]
 
 

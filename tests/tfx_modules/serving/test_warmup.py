@@ -15,7 +15,7 @@ from tfx_modules.promotion import manifest
 from tfx_modules.serving.exceptions import ModelLoadError, WarmupError
 from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.process import ModelServerProcess
-from tfx_modules.serving.specs import Array, PredictCall
+from tfx_modules.serving.specs import NO_LIMIT, Array, PredictCall, TimeLimit
 from tfx_modules.serving.warmup import PLACE, warm_up
 
 
@@ -26,9 +26,9 @@ class Recorded(ServedModel):
         self.__dict__.update(model.__dict__)
         self.calls: list[PredictCall] = []
 
-    def predict(self, call: PredictCall) -> dict[str, Array]:
+    def predict(self, call: PredictCall, limit: TimeLimit = NO_LIMIT) -> dict[str, Array]:
         self.calls.append(call)
-        return super().predict(call)
+        return super().predict(call, limit)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tfx_modules.serving.batching.queues import Queues
 from tfx_modules.serving.exceptions import RequestError
 from tfx_modules.serving.flags.batching_flags import BatchingParameters
 from tfx_modules.serving.models.model import ServedModel
-from tfx_modules.serving.specs import Arrays, PredictCall
+from tfx_modules.serving.specs import NO_LIMIT, Arrays, PredictCall, TimeLimit, last
 
 
 @dataclass(eq=False)
@@ -21,6 +21,7 @@ class _Task:
     model: ServedModel
     call: PredictCall
     rows: int
+    limit: TimeLimit
     answer: "asyncio.Future[Arrays]"
 
 
@@ -45,7 +46,7 @@ class Batcher:
         self._free = parameters.num_batch_threads
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def compute(self, model: ServedModel, call: PredictCall) -> Arrays:
+    async def compute(self, model: ServedModel, call: PredictCall, limit: TimeLimit = NO_LIMIT) -> Arrays:
         """Return the outputs of a signature, like ``ServedModel.predict``.
 
         Raises:
@@ -53,27 +54,39 @@ class Batcher:
         """
         rows = rows_of(model.check(call), call)
         if rows is None:
-            return await self._answer(object(), model, [call], [1])
+            return (await self._answer(object(), model, [call], [1], limit))[0]
         parts = parts_of(call, rows, self._parameters.max_batch_size)
         kind = (model, kind_of(call, padded=self._parameters.pad_variable_length_inputs))
         counts = [len(next(iter(part.inputs.values()))) for part in parts]
         self._queues.check(kind, rows)
-        return await self._answer(kind, model, parts, counts)
+        # As many parts at a time as there are threads, so that calls of others get their turn between them.
+        at_once = self._parameters.num_batch_threads
+        answers: list[Arrays] = []
+        for n in range(0, len(parts), at_once):
+            answers += await self._answer(kind, model, parts[n : n + at_once], counts[n : n + at_once], limit)
+        return join(answers)
 
     def close(self) -> None:
         """Shut the threads down, without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _answer(
-        self, kind: Hashable, model: ServedModel, calls: Sequence[PredictCall], counts: Sequence[int]
-    ) -> Arrays:
+        self,
+        kind: Hashable,
+        model: ServedModel,
+        calls: Sequence[PredictCall],
+        counts: Sequence[int],
+        limit: TimeLimit,
+    ) -> list[Arrays]:
         loop = asyncio.get_running_loop()
-        tasks = [_Task(model, call, rows, loop.create_future()) for call, rows in zip(calls, counts, strict=True)]
+        tasks = [
+            _Task(model, call, rows, limit, loop.create_future()) for call, rows in zip(calls, counts, strict=True)
+        ]
         for task in tasks:
             self._queues.add(kind, task, task.rows, loop.time())
         self._start_what_is_ready()
         try:
-            return join([await task.answer for task in tasks])
+            return [await task.answer for task in tasks]
         finally:  # a client that has gone, or a call of which one part has failed, does not need the other parts
             for task in tasks:
                 if task.answer.cancel() or task.answer.cancelled():
@@ -130,7 +143,8 @@ class Batcher:
         rows = self._parameters.allowed(sum(counts))
         if self._noted is not None:
             self._noted(rows)
-        work = partial(_compute, batch[0].model, [task.call for task in batch], counts, rows)
+        limit = last([task.limit for task in batch])
+        work = partial(_compute, batch[0].model, [task.call for task in batch], counts, rows, limit)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
@@ -143,7 +157,9 @@ def _give(task: _Task, answer: Arrays | BaseException) -> None:
         task.answer.set_result(answer)
 
 
-def _compute(model: ServedModel, calls: Sequence[PredictCall], counts: Sequence[int], rows: int) -> list[Arrays]:
+def _compute(
+    model: ServedModel, calls: Sequence[PredictCall], counts: Sequence[int], rows: int, limit: TimeLimit
+) -> list[Arrays]:
     if len(calls) == 1 and rows == counts[0]:
-        return [model.predict(calls[0])]
-    return split(model.predict(merge(calls, rows)), counts, rows)
+        return [model.predict(calls[0], limit)]
+    return split(model.predict(merge(calls, rows), limit), counts, rows)

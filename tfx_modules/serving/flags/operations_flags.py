@@ -9,6 +9,7 @@ from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.connection_flags import CONNECTION_FLAGS, ConnectionSettings
+from tfx_modules.serving.flags.request_flags import REQUEST_FLAGS, RequestSettings
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class LimitSettings:
         rest_api_timeout_in_ms: time for a REST request, from its last byte on. (gRPC's clients send a deadline.)
     """
 
-    max_request_bytes: int = 128 * 1024 * 1024
-    max_concurrent_requests: int = 0
+    max_request_bytes: int = 32 * 1024 * 1024
+    max_concurrent_requests: int = 256
     max_queued_requests: int = 0
     rest_api_timeout_in_ms: int = 30_000
 
@@ -126,6 +127,7 @@ class OperationsSettings:
 
     limits: LimitSettings = field(default_factory=LimitSettings)
     connections: ConnectionSettings = field(default_factory=ConnectionSettings)
+    requests: RequestSettings = field(default_factory=RequestSettings)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     prediction_log: PredictionLogSettings = field(default_factory=PredictionLogSettings)
     monitoring_config_file: Path | None = None
@@ -156,6 +158,7 @@ def _logged_text(text: str) -> LoggedText:
 
 
 OPERATIONS_FLAGS: dict[str, dict[str, Any]] = {
+    **{flag: dict(options) for flag, options in REQUEST_FLAGS.items()},
     "--max_request_bytes": {"type": int, "help": "size of a request, 0 = no limit"},
     "--max_concurrent_requests": {"type": int, "help": "concurrent inference requests, 0 = no limit"},
     "--max_queued_requests": {"type": int, "help": "requests that may wait for a slot"},
@@ -205,6 +208,7 @@ def take_operations(values: MutableMapping[str, Any]) -> OperationsSettings:
     return OperationsSettings(
         limits=LimitSettings(**_of(LimitSettings, given)),
         connections=ConnectionSettings(**_of(ConnectionSettings, given)),
+        requests=RequestSettings(**_of(RequestSettings, given)),
         security=SecuritySettings(**_of(SecuritySettings, given)),
         prediction_log=PredictionLogSettings(**log),
         monitoring_config_file=given.get("monitoring_config_file"),

@@ -1,4 +1,4 @@
-"""Checks the API keys of gRPC calls."""
+"""Checks the API keys of gRPC calls, before their messages are read."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -45,10 +45,12 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[mis
 
 
 def _refusing(handler: Any, error: RequestError) -> Any:
+    """Return a handler that refuses without waiting for the message: those who take a stream are called at once."""
+
     async def refuse(request: Any, context: "grpc.aio.ServicerContext") -> None:
         del request
         await context.abort(grpc.StatusCode[status_of(error).code], str(error))
 
     streams = handler.response_streaming
-    make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
-    return make(refuse, handler.request_deserializer, handler.response_serializer)
+    make = grpc.stream_stream_rpc_method_handler if streams else grpc.stream_unary_rpc_method_handler
+    return make(refuse)

@@ -6,18 +6,25 @@ import numpy as np
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.inference.classify_regress import Classifications, Regressions
+from tfx_modules.serving.inference.classify_regress import Classifications, Regressions, with_context
 
 
-def read_examples(proto: Any) -> list[bytes]:
-    """Return an ``Input``'s examples, serialised, each with the context's features in it; none for an empty one."""
+def read_examples(proto: Any, limit: int = 0) -> list[bytes]:
+    """Return an ``Input``'s examples, serialised, each with the context's features in it; none for an empty one.
+
+    Args:
+        proto: the ``Input``.
+        limit: bytes that they may have together, with the context once for each; 0 = any number.
+
+    Raises:
+        InvalidRequestError: they have more.
+    """
     kind = proto.WhichOneof("kind")
     if kind is None:
         return []
     examples = getattr(proto, kind)
-    # A serialised proto followed by another is the two merged.
     context = examples.context.SerializeToString() if kind == "example_list_with_context" else b""
-    return [context + example.SerializeToString() for example in examples.examples]
+    return with_context(context, [example.SerializeToString() for example in examples.examples], limit)
 
 
 def write_classifications(result: Classifications) -> classification_pb2.ClassificationResult:

@@ -1,35 +1,58 @@
-"""The base of this server's gRPC interceptors."""
+"""The base of this server's gRPC interceptors, which see a request as bytes: the innermost (``parsing.py``) parses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
-Call = Callable[[Any, "grpc.aio.ServicerContext"], Awaitable[Any]]
+
+@dataclass
+class Received:
+    """A request as it arrived.
+
+    Attributes:
+        content: the serialised message; empty where the call was refused before it was read.
+        model: the name that the message has; empty until it has been parsed.
+    """
+
+    content: bytes
+    model: str = ""
+
+
+Call = Callable[[Received, "grpc.aio.ServicerContext"], Awaitable[Any]]
 
 
 class Interceptor(grpc.aio.ServerInterceptor, ABC):  # type: ignore[misc]
     """Comes between a call with one request and one response, and the method that answers it."""
 
     @abstractmethod
-    async def around(self, method: str, call: Call, request: Any, context: "grpc.aio.ServicerContext") -> Any:
+    async def around(self, method: str, call: Call, request: Received, context: "grpc.aio.ServicerContext") -> Any:
         """Answer a call, by ``call(request, context)`` or otherwise.
 
         Args:
             method: ``/package.Service/Method``.
-            call: the method, or the next interceptor.
-            request: the request's message.
+            call: the next interceptor.
+            request: the request, not parsed yet.
             context: gRPC's, of this call.
         """
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
-        """Put ``around`` in front of a method; gRPC calls this for each request."""
+        """Put ``around`` in front of a method; gRPC calls this for each request, before its message has arrived."""
         handler = await continuation(details)
-        if handler is None or handler.unary_unary is None:  # unknown, or a stream
+        if handler is None or handler.response_streaming:  # unknown, or a stream
             return handler
+        # One that takes a stream does not wait for the message: it refuses.
+        inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
         async def answer(request: Any, context: "grpc.aio.ServicerContext") -> Any:
-            return await self.around(details.method, handler.unary_unary, request, context)
+            if handler.request_streaming:
+                request = Received(b"")
+            elif not isinstance(request, Received):
+                request = Received(request)
+            return await self.around(details.method, inner, request, context)
 
-        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+        if handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from tfx_modules.serving.exceptions import RequestError, status_of
-from tfx_modules.serving.grpc.interception import Call, Interceptor
+from tfx_modules.serving.grpc.interception import Call, Interceptor, Received
 from tfx_modules.serving.security.admission import Admission, within
 
 COMPUTING = frozenset(
@@ -22,7 +22,7 @@ class LimitInterceptor(Interceptor):
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
 
-    async def around(self, method: str, call: Call, request: Any, context: "grpc.aio.ServicerContext") -> Any:
+    async def around(self, method: str, call: Call, request: Received, context: "grpc.aio.ServicerContext") -> Any:
         """Answer a call."""
         if method not in COMPUTING:
             return await call(request, context)
@@ -31,6 +31,6 @@ class LimitInterceptor(Interceptor):
         except RequestError as error:
             await context.abort(grpc.StatusCode[status_of(error).code], str(error))
 
-    async def _in_place(self, call: Call, request: Any, context: "grpc.aio.ServicerContext") -> Any:
+    async def _in_place(self, call: Call, request: Received, context: "grpc.aio.ServicerContext") -> Any:
         async with self._admission.place():
             return await call(request, context)

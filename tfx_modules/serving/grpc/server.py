@@ -69,7 +69,7 @@ class GrpcServer:
             manager: applies new model configs.
             bound_port: the port, released at the start.
             reload_guard: where the models of new configs may be.
-            interceptors: gRPC's interceptors; the first is outermost.
+            interceptors: those that see a request before it is parsed; the first is outermost.
             credentials: for TLS; None = no encryption.
             max_request_bytes: size of a request; -1 = no limit. (gRPC's default is 4 MiB.)
             limits: how many connections may be open, and for how long.
@@ -83,7 +83,8 @@ class GrpcServer:
         self._credentials = credentials
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=[arrival, ParsingInterceptor(), *interceptors],  # the others see messages
+            # Messages are parsed last: the others see bytes.
+            interceptors=[arrival, *interceptors, ParsingInterceptor(data_plane)],
             options=[*_OPTIONS, *connection_options(limits), ("grpc.max_receive_message_length", max_request_bytes)],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(data_plane), self._server)

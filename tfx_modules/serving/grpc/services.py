@@ -34,7 +34,7 @@ from tfx_modules.serving.models.config_file import read_config
 from tfx_modules.serving.models.manager import ModelManager
 from tfx_modules.serving.models.registry import ServableHandle
 from tfx_modules.serving.security.reload import ReloadGuard
-from tfx_modules.serving.specs import DEFAULT_SIGNATURE, ModelSpec, PredictCall
+from tfx_modules.serving.specs import DEFAULT_SIGNATURE, Arrays, ModelSpec, PredictCall, first_repeated, size_of
 
 # Details travel in a header, for which clients allow some kilobytes.
 MAX_DETAILS = 2048
@@ -85,12 +85,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
             inputs = await self._data_plane.convert(size, read_tensors, request.inputs, signature)
             call = PredictCall(signature.name, inputs, tuple(request.output_filter))
             outputs = await self._data_plane.predict(handle, call)
-            response = predict_pb2.PredictResponse()
-            _fill_spec(response.model_spec, handle.spec, signature.name)
-            for name, array in outputs.items():
-                tensor = await self._data_plane.convert(array.nbytes, write_tensor, name, array)
-                response.outputs[name].CopyFrom(tensor)
-            return response
+            size = sum(map(size_of, outputs.values()))
+            return await self._data_plane.convert(size, _write_outputs, handle.spec, signature.name, outputs)
 
     async def Classify(  # noqa: N802 - the proto's name
         self, request: classification_pb2.ClassificationRequest, context: "grpc.aio.ServicerContext"
@@ -111,7 +107,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
     ) -> inference_pb2.MultiInferenceResponse:
         """Run several signatures of one version on the same examples."""
         async with _refusals(context):
-            tasks = _read_tasks(request)
+            tasks = _read_tasks(request, self._data_plane.limits.max_tasks)
             async with self._data_plane.servable_handle(_named_spec(request.tasks[0])) as handle:
                 results = await self._infer(handle, tasks, request)
                 response = inference_pb2.MultiInferenceResponse()
@@ -147,7 +143,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer): 
 
     async def _infer(self, handle: ServableHandle, tasks: list[Task], request: Any) -> list[Any]:
         size = request.ByteSize()
-        examples = await self._data_plane.convert(size, read_examples, request.input)
+        limit = self._data_plane.limits.max_uncompressed_bytes
+        examples = await self._data_plane.convert(size, read_examples, request.input, limit)
         results = await self._data_plane.infer(handle, tasks, examples)
         return [await self._data_plane.convert(size, _write_result, result) for result in results]
 
@@ -192,25 +189,36 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore
             return model_management_pb2.ReloadConfigResponse()
 
 
+def _write_outputs(spec: ModelSpec, signature_name: str, outputs: Arrays) -> predict_pb2.PredictResponse:
+    response = predict_pb2.PredictResponse()
+    _fill_spec(response.model_spec, spec, signature_name)
+    for name, array in outputs.items():
+        response.outputs[name].CopyFrom(write_tensor(name, array))
+    return response
+
+
 def _write_result(result: Result) -> Any:
     return write_classifications(result) if isinstance(result, Classifications) else write_regressions(result)
 
 
-def _read_tasks(request: inference_pb2.MultiInferenceRequest) -> list[Task]:
+def _read_tasks(request: inference_pb2.MultiInferenceRequest, most: int) -> list[Task]:
     """Read the tasks of MultiInference, which must name the same version, and a different signature each."""
     if not request.tasks:
         raise InvalidRequestError("the request has no tasks; give one per signature")
+    if most and len(request.tasks) > most:
+        raise InvalidRequestError(
+            f"the request has {len(request.tasks)} tasks; at most {most} are taken (--max_tasks): send fewer at a time"
+        )
     specs = {_named_spec(task) for task in request.tasks}
     if len(specs) > 1:
         raise InvalidRequestError(
             "All ModelSpecs in a MultiInferenceRequest must access the same model name and version; "
-            f"got {', '.join(sorted(map(str, specs)))}"
+            f"got {', '.join(sorted(map(str, specs))[:5])}"
         )
     tasks = [Task(task.method_name, task.model_spec.signature_name or DEFAULT_SIGNATURE) for task in request.tasks]
-    names = [task.signature_name for task in tasks]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise InvalidRequestError(f"Duplicate evaluation of signature: {twice[0]}")
+    twice = first_repeated(task.signature_name for task in tasks)
+    if twice is not None:
+        raise InvalidRequestError(f"Duplicate evaluation of signature: {twice}")
     return tasks
 
 

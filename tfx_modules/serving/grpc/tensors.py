@@ -32,6 +32,9 @@ _FIELDS: dict[int, tuple[str, Callable[[Array], Array]]] = {
 }
 
 
+# Lists are converted in pieces of so many values, between which other threads get their turn.
+PIECE = 2**14
+MAX_RANK = 32  # numpy's limit; a tensor of a real model has a handful
 # A tensor may repeat its last value to fill its shape: some bytes could ask for any amount of memory.
 MAX_REPEATED = 2**20
 
@@ -58,13 +61,32 @@ def _read(name: str, proto: tensor_pb2.TensorProto, signature: Signature) -> Arr
         raise InvalidRequestError(f"input {name!r} is {dtype}; signature {signature.name!r} takes {expected}")
     _check_size(name, proto)
     try:
-        array: Array = tf.make_ndarray(proto)
+        array = _array(proto)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidRequestError(f"input {name!r} is not a valid {dtype} tensor: {error}") from error
     return array
 
 
+def _array(proto: tensor_pb2.TensorProto) -> Array:
+    field = _FIELDS[proto.dtype][0] if proto.dtype in _FIELDS else ""
+    if proto.tensor_content or proto.dtype == types_pb2.DT_STRING or not field or len(getattr(proto, field)) <= PIECE:
+        made: Array = tf.make_ndarray(proto)
+        return made
+    dtype, values = np.dtype(tf.as_dtype(proto.dtype).as_numpy_dtype), getattr(proto, field)
+    read = np.uint16 if field == "half_val" else dtype
+    pieces = [np.fromiter(values[n : n + PIECE], dtype=read) for n in range(0, len(values), PIECE)]
+    flat = np.concatenate(pieces).view(dtype)
+    shape = [dim.size for dim in proto.tensor_shape.dim]
+    # As tf.make_ndarray: the last value stands for those that are not there.
+    missing = max(0, math.prod(shape) - flat.size)
+    filled: Array = np.concatenate([flat, np.repeat(flat[-1:], missing)]) if missing else flat
+    return filled.reshape(shape)
+
+
 def _check_size(name: str, proto: tensor_pb2.TensorProto) -> None:
+    rank = len(proto.tensor_shape.dim)
+    if rank > MAX_RANK:
+        raise InvalidRequestError(f"input {name!r} has {rank} dimensions; at most {MAX_RANK} are taken")
     sizes = [dim.size for dim in proto.tensor_shape.dim]
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in sizes):
         raise InvalidRequestError(f"input {name!r} has shape {sizes}; every size must be known")
@@ -91,5 +113,7 @@ def write_tensor(name: str, array: Array) -> tensor_pb2.TensorProto:
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     field, flat = _FIELDS[dtype.as_datatype_enum]
-    getattr(proto, field).extend(flat(array).tolist())
+    values, repeated = flat(array), getattr(proto, field)
+    for begin in range(0, len(values), PIECE):
+        repeated.extend(values[begin : begin + PIECE].tolist())
     return proto

@@ -97,6 +97,27 @@ def prepare(task: Task, signatures: Mapping[str, Signature], examples: Sequence[
     return PredictCall(signature.name, {_INPUT: bytes_array(list(examples), (len(examples),))}, outputs)
 
 
+def with_context(context: bytes, examples: Sequence[bytes], limit: int) -> list[bytes]:
+    """Return examples with the context's features in each.
+
+    Args:
+        context: a serialised tf.Example; empty for none.
+        examples: serialised tf.Examples. Of a feature that both have, the example's counts.
+        limit: bytes that may come out; 0 = any number.
+
+    Raises:
+        InvalidRequestError: more would.
+    """
+    total = len(context) * len(examples) + sum(map(len, examples))
+    if context and limit and total > limit:
+        raise InvalidRequestError(
+            f"{len(examples)} examples with a context of {len(context)} bytes in each are {total} bytes; at most "
+            f"{limit} are taken (--max_uncompressed_bytes): send fewer examples at a time"
+        )
+    # A serialised proto followed by another is the two merged.
+    return [context + example for example in examples]
+
+
 def conclude(task: Task, outputs: Arrays, count: int) -> Result:
     """Make the answer of a task from the outputs of its call.
 

@@ -9,12 +9,18 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from tfx_modules.serving.batching.batcher import Batcher
+from tfx_modules.serving.batching.merging import join, parts_of, rows_of
 from tfx_modules.serving.exceptions import DrainingError
 from tfx_modules.serving.flags.batching_flags import BatchingParameters, cores
+from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestSettings
 from tfx_modules.serving.inference.classify_regress import Result, Task, conclude, prepare
+from tfx_modules.serving.inference.rows import check_rows
+from tfx_modules.serving.inference.workers import Workers
 from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.models.registry import Registry, ServableHandle
-from tfx_modules.serving.specs import Arrays, Computed, ModelSpec, PredictCall, VersionStatus
+from tfx_modules.serving.security.admission import deadline
+from tfx_modules.serving.security.bytes_under_way import BytesUnderWay
+from tfx_modules.serving.specs import Arrays, Computed, ModelSpec, PredictCall, TimeLimit, VersionStatus
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +30,7 @@ INLINE_BYTES = 64 * 1024
 # A thread per core keeps the cores busy, since TensorFlow releases the GIL; two at least, for a short request beside
 # a long one.
 WORKERS = max(2, cores())
+CONVERTERS = 2
 
 
 class DataPlane:
@@ -34,6 +41,7 @@ class DataPlane:
         registry: Registry,
         *,
         workers: int = WORKERS,
+        limits: RequestSettings = DEFAULT_BOUNDS,
         batching: BatchingParameters | None = None,
         observe: Callable[[Computed], None] | None = None,
         observe_batch: Callable[[int], None] | None = None,
@@ -43,13 +51,18 @@ class DataPlane:
         Args:
             registry: the versions that there are.
             workers: how many requests are computed at the same time; the others wait in order of arrival.
+            limits: what one request may cost.
             batching: how requests are computed together, on threads of their own; None = each by itself.
             observe: called with each call that was answered; must return at once.
             observe_batch: called with the number of rows of each batch; must return at once.
         """
         self._registry = registry
         self._observe = observe
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="predict")
+        self.limits = limits
+        self.bytes_under_way = BytesUnderWay(limits.max_bytes_under_way)
+        self._workers = Workers(workers)
+        # Few, and apart: conversions keep the interpreter busy, which the event loop needs, too.
+        self._converters = ThreadPoolExecutor(CONVERTERS, thread_name_prefix="convert")
         self._batcher = None if batching is None else Batcher(batching, observe_batch)
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -80,9 +93,11 @@ class DataPlane:
         """Return the outputs of a signature.
 
         Raises:
+            InvalidRequestError: too many rows, or too long ones.
             RequestError: see ``ServedModel.predict``.
             DrainingError: the server's deadline for stopping passed before the model was done.
         """
+        check_rows(call, self.limits)
         began = time.perf_counter()
         try:
             outputs = await self._compute(handle.model, call)
@@ -110,7 +125,8 @@ class DataPlane:
         """Run a frontend's conversion of ``size`` bytes: here when it is small, else in a thread."""
         if size <= INLINE_BYTES:
             return work(*arguments, **options)
-        return await self._in_pool(work, *arguments, **options)
+        done = partial(work, *arguments, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._converters, done)
 
     def statuses(self, spec: ModelSpec) -> list[VersionStatus]:
         """Return the state of a version or of all versions, newest first.
@@ -131,14 +147,18 @@ class DataPlane:
 
     def close(self) -> None:
         """Shut the threads down, without waiting for them."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
+        self._converters.shutdown(wait=False, cancel_futures=True)
         if self._batcher is not None:
             self._batcher.close()
 
     async def _compute(self, model: ServedModel, call: PredictCall) -> Arrays:
+        milliseconds = self.limits.max_compute_time_in_ms
+        limit = TimeLimit(deadline(), milliseconds / 1000 if milliseconds else None)
         if self._batcher is not None:
-            return await self._batcher.compute(model, call)
-        return await self._in_pool(model.predict, call)
-
-    async def _in_pool(self, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *arguments, **options))
+            return await self._batcher.compute(model, call, limit)
+        most = self.limits.max_rows_per_run
+        rows = rows_of(model.check(call), call) if most else None
+        # One after the other, so that others get their turn, and nothing more is computed for a client who has left.
+        parts = [call] if rows is None else parts_of(call, rows, most)
+        return join([await self._workers.run(partial(model.predict, part, limit)) for part in parts])

@@ -1,5 +1,7 @@
 """Loads a SavedModel and runs its signatures, on arrays. Knows no protocol and no other version."""
 
+import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from tensorflow.python.saved_model import loader_impl
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ManifestError
 from tfx_modules.serving.exceptions import (
+    DeadlineError,
     InferenceError,
     InvalidRequestError,
     ModelLoadError,
@@ -24,7 +27,7 @@ from tfx_modules.serving.exceptions import (
 )
 from tfx_modules.serving.models.disk import check_readable
 from tfx_modules.serving.models.op_check import check_ops
-from tfx_modules.serving.specs import Array, PredictCall, Signature, TensorInfo, bytes_array
+from tfx_modules.serving.specs import NO_LIMIT, Array, PredictCall, Signature, TensorInfo, TimeLimit, bytes_array
 
 SERVING_TAG = "serve"
 # TensorFlow's own signatures, which nobody may call: what initialises a model, and what trains it.
@@ -44,11 +47,42 @@ _DISK_ERRORS = (
 class Threads:
     """The numbers of threads that TensorFlow computes with; 0 = one for each of the machine's cores.
 
+    Those of ``inter_op`` are for one run of a model.
     All models of a process share them: the first that is loaded decides.
     """
 
     intra_op: int = 0
     inter_op: int = 0
+
+
+class ThreadPools:
+    """The pools of threads in which TensorFlow begins operations, by their numbers.
+
+    Each run of a model gets one of its own, so that no run's operations wait behind those of another.
+
+    Attributes:
+        count: how many there are. More runs than that share them.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._lock = threading.Lock()
+        self._runs = [0] * count
+
+    @contextmanager
+    def least_busy(self) -> Iterator[int]:
+        """Use the pool that has the fewest runs for as long as the block lasts; yield its number."""
+        with self._lock:
+            number = min(range(self.count), key=self._runs.__getitem__)
+            self._runs[number] += 1
+        try:
+            yield number
+        finally:
+            with self._lock:
+                self._runs[number] -= 1
+
+
+_POOLS = ThreadPools(8)
 
 
 class ServedModel:
@@ -92,22 +126,34 @@ class ServedModel:
         signature.check_filter(call.output_filter)
         return signature
 
-    def predict(self, call: PredictCall) -> dict[str, Array]:
+    def predict(self, call: PredictCall, limit: TimeLimit = NO_LIMIT) -> dict[str, Array]:
         """Compute a signature's outputs.
 
         Raises:
             SignatureNotFoundError, InvalidRequestError: the call does not fit the model.
+            DeadlineError: the time is over; no operation is begun any more.
             InferenceError: the model failed.
         """
         signature = self.check(call)
         given = [_fitting(name, call.inputs[name], info) for name, info in sorted(signature.inputs.items())]
-        outputs = dict(zip(sorted(signature.outputs), self._run(signature.name, given), strict=True))
+        outputs = dict(zip(sorted(signature.outputs), self._run(signature.name, given, limit), strict=True))
         wanted = call.output_filter or tuple(sorted(signature.outputs))
         return {name: _array(outputs[name]) for name in wanted}
 
-    def _run(self, name: str, given: list[Array]) -> list[Array | bytes]:
+    def _run(self, name: str, given: list[Array], limit: TimeLimit) -> list[Array | bytes]:
+        seconds = limit.left()
+        if seconds is not None and seconds <= 0:
+            raise DeadlineError(f"the request's time was over before signature {name!r} was begun; ask less at a time")
+        milliseconds = 0 if seconds is None else math.ceil(seconds * 1000)
         try:
-            result: list[Array | bytes] = self._runs[name](*given)
+            with _POOLS.least_busy() as pool:
+                options = _v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
+                result: list[Array | bytes] = self._runs[name](*given, options=options)
+        except tf.errors.DeadlineExceededError as error:
+            raise DeadlineError(
+                f"signature {name!r} was ended after {seconds:.3g} s, when the request's time was over (its deadline, "
+                "--rest_api_timeout_in_ms or --max_compute_time_in_ms); ask less at a time"
+            ) from error
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
             raise InvalidRequestError(f"signature {name!r} rejects the input: {_reason(error.message)}") from error
         except UnicodeDecodeError as error:  # an op quotes bytes of the input
@@ -178,6 +224,9 @@ def _load(folder: Path, threads: Threads, *, allow_side_effect_ops: bool) -> Ser
     config = _v1.ConfigProto(
         intra_op_parallelism_threads=threads.intra_op, inter_op_parallelism_threads=threads.inter_op
     )
+    for number in range(_POOLS.count):  # named, so that all models of a process share them
+        name = f"run_{number}_{threads.inter_op}"
+        config.session_inter_op_thread_pool.add(num_threads=threads.inter_op, global_name=name)
     # As tf.compat.v1.saved_model.loader.load, which would parse the file anew: what is checked is what runs.
     loader = loader_impl.SavedModelLoader(str(folder))
     loaded = loader.get_meta_graph_def_from_tags([SERVING_TAG])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfx_modules.serving.exceptions import ModelConfigError
+from tfx_modules.serving.specs import first_repeated
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,6 @@ class ServerConfig:
     models: tuple[ModelConfig, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [model.name for model in self.models]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ModelConfigError(f"Illegal to list model {twice[0]} multiple times in config list")
+        twice = first_repeated(model.name for model in self.models)
+        if twice is not None:
+            raise ModelConfigError(f"Illegal to list model {twice} multiple times in config list")

@@ -16,14 +16,15 @@ from tfx_modules.serving.exceptions import InvalidRequestError, RequestError, st
 from tfx_modules.serving.inference.classify_regress import CLASSIFY, REGRESS, Task
 from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.rest.body import read_body
-from tfx_modules.serving.rest.json_examples import read_examples, write_result
-from tfx_modules.serving.rest.json_input import parse_document, read_inputs
-from tfx_modules.serving.rest.json_output import write_json, write_outputs
+from tfx_modules.serving.rest.json.examples import read_examples, write_result
+from tfx_modules.serving.rest.json.input import parse_document, read_inputs
+from tfx_modules.serving.rest.json.output import write_json, write_outputs
 from tfx_modules.serving.rest.url import Target, parse_path
-from tfx_modules.serving.specs import PredictCall
+from tfx_modules.serving.specs import PredictCall, size_of
 
 INTERNAL_ERROR = 500
 CLIENT_CLOSED_REQUEST = 499
+MAX_MESSAGE = 4096  # characters of an error; some repeat what the client has sent
 
 Handler = Callable[[DataPlane, Target, Request], Awaitable[Response]]
 
@@ -65,23 +66,23 @@ async def _dispatch(data_plane: DataPlane, request: Request) -> Response:
 
 
 async def _predict(data_plane: DataPlane, target: Target, request: Request) -> Response:
-    body = await read_body(data_plane, request)
-    document = await data_plane.convert(len(body), parse_document, body)
-    async with data_plane.servable_handle(target.spec) as handle:
-        signature = handle.model.signature(document.signature_name)
-        call = PredictCall(signature.name, await data_plane.convert(len(body), read_inputs, document, signature))
-        outputs = await data_plane.predict(handle, call)
-        size = sum(array.nbytes for array in outputs.values())
-        return _json(await data_plane.convert(size, write_outputs, outputs, rows=document.rows))
+    async with read_body(data_plane, request) as body:
+        document = await data_plane.convert(len(body), parse_document, body, data_plane.limits)
+        async with data_plane.servable_handle(target.spec) as handle:
+            signature = handle.model.signature(document.signature_name)
+            call = PredictCall(signature.name, await data_plane.convert(len(body), read_inputs, document, signature))
+            outputs = await data_plane.predict(handle, call)
+            size = sum(map(size_of, outputs.values()))
+            return _json(await data_plane.convert(size, write_outputs, outputs, rows=document.rows))
 
 
 async def _infer(data_plane: DataPlane, target: Target, request: Request) -> Response:
-    body = await read_body(data_plane, request)
-    document = await data_plane.convert(len(body), read_examples, body)
-    task = Task(_METHOD_NAMES[target.action], document.signature_name)
-    async with data_plane.servable_handle(target.spec) as handle:
-        (result,) = await data_plane.infer(handle, [task], document.examples)
-        return _json(await data_plane.convert(len(body), write_result, result))
+    async with read_body(data_plane, request) as body:
+        document = await data_plane.convert(len(body), read_examples, body, data_plane.limits)
+        task = Task(_METHOD_NAMES[target.action], document.signature_name)
+        async with data_plane.servable_handle(target.spec) as handle:
+            (result,) = await data_plane.infer(handle, [task], document.examples)
+            return _json(await data_plane.convert(len(body), write_result, result))
 
 
 async def _status(data_plane: DataPlane, target: Target, request: Request) -> Response:
@@ -129,7 +130,7 @@ def _error(message: str, status: int) -> Response:
 async def _refuse(request: Request, error: Exception) -> Response:
     del request
     status = status_of(error).http if isinstance(error, RequestError) else INTERNAL_ERROR
-    return _error(str(error), status)
+    return _error(str(error)[:MAX_MESSAGE], status)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from tfx_modules.serving.exceptions import OverloadedError, RequestError
 from tfx_modules.serving.flags.operations_flags import LimitSettings
 from tfx_modules.serving.rest.refusal import send_refusal
 from tfx_modules.serving.security.admission import Admission, within
+from tfx_modules.serving.security.bytes_under_way import BytesUnderWay, Holding
 
 # Of a request that is too large, this much more is read and thrown away: a client that is still sending when the
 # connection closes would see that, and not the answer.
@@ -19,11 +20,18 @@ LINGER_SECONDS = 5.0
 class LimitedApp:
     """Reads a request before it is admitted, so that slow senders take no slot; only inference requests need one."""
 
-    def __init__(self, app: ASGIApp, limits: LimitSettings, admission: Admission) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: LimitSettings,
+        admission: Admission,
+        bytes_under_way: BytesUnderWay | None = None,
+    ) -> None:
         self._app = app
         self._max_bytes = limits.max_request_bytes
         self._seconds = limits.rest_api_timeout_in_ms / 1000
         self._admission = admission
+        self._bytes_under_way = BytesUnderWay() if bytes_under_way is None else bytes_under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -32,9 +40,10 @@ class LimitedApp:
             return
         response = _Response(send)
         try:
-            body = await _read(receive, self._max_bytes)
-            if body is not None:
-                await self._answer(scope, body, receive, response)
+            with self._bytes_under_way.holding() as held:
+                body = await _read(receive, self._max_bytes, held)
+                if body is not None:
+                    await self._answer(scope, body, receive, response)
         except RequestError as error:
             if not response.begun:  # else the connection is closed in the middle of the response
                 await send_refusal(error, send)
@@ -91,7 +100,7 @@ async def _wait_for_the_end(receive: Receive, gone: asyncio.Event) -> None:
     gone.set()
 
 
-async def _read(receive: Receive, max_bytes: int) -> bytes | None:
+async def _read(receive: Receive, max_bytes: int, held: Holding) -> bytes | None:
     """Return the body; None when its sender went away before it was complete."""
     chunks: list[bytes] = []
     size = 0
@@ -105,6 +114,12 @@ async def _read(receive: Receive, max_bytes: int) -> bytes | None:
             raise OverloadedError(
                 f"the request has more than {max_bytes} bytes (--max_request_bytes); send fewer rows at a time"
             )
+        try:
+            held.resize(size)
+        except OverloadedError:
+            chunks.clear()
+            await _linger(parts)
+            raise
         chunks.append(chunk)
     return b"".join(chunks)
 

@@ -1,8 +1,10 @@
 """Admits, queues or refuses requests. Knows no protocol."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from tfx_modules.serving.exceptions import DeadlineError, OverloadedError
@@ -61,13 +63,24 @@ class Admission:
             self.waiting -= 1
 
 
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def deadline() -> float | None:
+    """Return when the time of the request is over that this task answers, on the monotonic clock; None = never."""
+    return _deadline.get()
+
+
 async def within(seconds: float | None, work: Awaitable[T]) -> T:
-    """Await for so long; None is for ever.
+    """Await for so long; None is for ever. What is awaited can ask for its ``deadline``.
 
     Raises:
         DeadlineError: the time is over; the work has been cancelled.
     """
+    token = _deadline.set(None if seconds is None else time.monotonic() + seconds)
     try:
         return await asyncio.wait_for(work, seconds)
     except asyncio.TimeoutError as error:
         raise DeadlineError("the request's time was over before it was answered; give it more, or ask less") from error
+    finally:
+        _deadline.reset(token)

@@ -1,6 +1,7 @@
 """The flags for limits, security, metrics and the prediction log."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.tfx_modules.serving.certificates import Authority
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.config_files import GrpcTls, check_tls, read_metrics_path, read_ssl_config
 from tfx_modules.serving.flags.operations_flags import LoggedText, OperationsSettings
+from tfx_modules.serving.flags.request_flags import RequestSettings
 from tfx_modules.serving.flags.server_flags import parse_flags
 from tfx_modules.serving.security.api_keys import read_api_keys
 
@@ -19,12 +21,17 @@ def parse(*flags: str) -> OperationsSettings:
     return parse_flags(["--model_base_path=/m", *flags]).operations
 
 
-def test_by_default_everything_is_off_but_a_size_and_tensorflow_servings_30_seconds() -> None:
+def test_by_default_everything_is_off_but_bounds_and_tensorflow_servings_30_seconds() -> None:
     operations = parse()
     assert operations == OperationsSettings()
-    assert operations.limits.max_request_bytes == 128 * 1024 * 1024
+    assert operations.limits.max_request_bytes == 32 * 1024 * 1024
     assert operations.limits.rest_api_timeout_in_ms == 30_000
-    assert operations.limits.max_concurrent_requests == 0
+    assert operations.limits.max_concurrent_requests == 256
+    assert all(
+        getattr(operations.requests, entry.name)
+        for entry in fields(RequestSettings)
+        if entry.name != "max_rows_per_run"
+    )
     assert operations.security.api_key_file is operations.security.ssl_config_file is None
     assert operations.prediction_log.file is operations.monitoring_config_file is None
 
@@ -50,7 +57,11 @@ def test_flags_are_sorted_into_their_groups() -> None:
     ("flags", "message"),
     [
         (["--max_request_bytes=-1"], "--max_request_bytes=-1 is negative; give a number, or 0"),
-        (["--max_queued_requests=3"], "--max_queued_requests needs --max_concurrent_requests"),
+        (
+            ["--max_concurrent_requests=0", "--max_queued_requests=3"],
+            "--max_queued_requests needs --max_concurrent_requests",
+        ),
+        (["--max_row_bytes=-1"], "--max_row_bytes=-1 is negative; give a number, or 0 for no limit"),
         (["--rest_api_timeout_in_ms=0"], "--rest_api_timeout_in_ms=0 is no time; give milliseconds"),
         (["--rest_ssl_cert=a.pem"], "--rest_ssl_cert and --rest_ssl_key go together"),
         (["--status_without_api_key"], "--status_without_api_key needs --api_key_file"),

@@ -1,5 +1,6 @@
 """A SavedModel: what it can be asked, and what it refuses."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.tfx_modules.serving.exported_models import Publish
 from tfx_modules.promotion import manifest
-from tfx_modules.serving.exceptions import InvalidRequestError, ModelLoadError, SignatureNotFoundError
+from tfx_modules.serving.exceptions import DeadlineError, InvalidRequestError, ModelLoadError, SignatureNotFoundError
 from tfx_modules.serving.models.model import ServedModel, load_model
-from tfx_modules.serving.specs import PredictCall, TensorInfo, bytes_array
+from tfx_modules.serving.specs import PredictCall, TensorInfo, TimeLimit, bytes_array
 
 
 def texts(*values: bytes) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
@@ -102,3 +103,11 @@ def test_a_model_with_one_changed_byte_is_not_loaded(tmp_path: Path, publish: Pu
 
     with pytest.raises(ModelLoadError, match=r"is not the model that its manifest lists: variables/.* \(changed\)"):
         load_model(folder)
+
+
+def test_a_computation_ends_when_its_time_is_over(served_model: ServedModel) -> None:
+    endless = PredictCall("slow", {"rounds": np.array([10**9], dtype=np.int32)})
+    with pytest.raises(DeadlineError, match=r"'slow' was ended after 0\.2 s, when the request's time was over"):
+        served_model.predict(endless, TimeLimit(seconds=0.2))
+    with pytest.raises(DeadlineError, match="was over before signature 'slow' was begun"):
+        served_model.predict(endless, TimeLimit(deadline=time.monotonic()))

@@ -35,3 +35,8 @@ def test_a_body_that_is_cut_off_is_refused(content: bytes, kept: float) -> None:
 def test_a_body_that_is_no_gzip_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match=r"not valid gzip: .*incorrect header"):
         uncompress(b'{"instances": [1]}')
+
+
+def test_thousands_of_members_are_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="more than 1000 gzip members; compress it as one"):
+        uncompress(gzip.compress(b"") * 1001)

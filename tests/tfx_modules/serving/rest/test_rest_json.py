@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.rest.json_input import parse_document, read_inputs
-from tfx_modules.serving.rest.json_output import write_outputs
+from tfx_modules.serving.rest.json.input import parse_document, read_inputs
+from tfx_modules.serving.rest.json.output import write_outputs
 from tfx_modules.serving.specs import Arrays, Signature, TensorInfo
 
 

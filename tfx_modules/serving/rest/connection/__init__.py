@@ -1,1 +1,4 @@
-"""The connections of the REST port: ``acceptor.py`` takes them, ``protocol.py`` speaks HTTP on one, with deadlines."""
+"""The connections of the REST port.
+
+``acceptor.py`` takes them, ``protocol.py`` speaks HTTP on one, with deadlines; ``pieces.py`` reads it in pieces.
+"""

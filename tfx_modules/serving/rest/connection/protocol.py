@@ -11,10 +11,10 @@ import h11
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from tfx_modules.serving.flags.connection_flags import ConnectionSettings
+from tfx_modules.serving.rest.connection.pieces import PiecemealProtocol
 from tfx_modules.serving.security.api_keys import ApiKeys
 from tfx_modules.serving.security.connections import Connection, Connections
 
@@ -46,7 +46,7 @@ class ProtocolContext:
     count_closed: Callable[[str], None]
 
 
-class RestProtocol(H11Protocol):
+class RestProtocol(PiecemealProtocol):
     """uvicorn's protocol, which by itself waits for ever once the first byte of a request has come."""
 
     def __init__(self, context: ProtocolContext, connection: Connection) -> None:

@@ -13,9 +13,27 @@ from tfx_modules.serving.specs import Array, Arrays
 BYTES_SUFFIX = "_bytes"  # outputs with such names hold bytes, not text
 
 
+PIECE = 2**12  # values that are written while other threads wait
+
+
 def write_json(document: Any) -> bytes:
     """Serialise; NaN and Infinity are written as such, bytes that are not UTF-8 as they are."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogateescape")
+    return _written(document).encode("utf-8", "surrogateescape")
+
+
+def _written(value: Any) -> str:
+    """Return JSON; json.dumps would keep other threads waiting until all is written."""
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{_dumped(key)}:{_written(element)}' for key, element in value.items())}}}"
+    if isinstance(value, list) and value and isinstance(value[0], list | dict):
+        return f"[{','.join(map(_written, value))}]"
+    if isinstance(value, list) and len(value) > PIECE:
+        return f"[{','.join(_dumped(value[n : n + PIECE])[1:-1] for n in range(0, len(value), PIECE))}]"
+    return _dumped(value)
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def write_outputs(outputs: Arrays, *, rows: bool) -> bytes:
@@ -60,10 +78,15 @@ def listed(name: str, array: Array) -> Any:
         return _nested(array.tolist(), _encoded if name.endswith(BYTES_SUFFIX) else _text)
     if array.dtype in (np.float32, np.float16):
         # The shortest decimal that stands for the number: 0.2, not 0.20000000298023224.
-        return array.astype(str).astype(np.float64).tolist()
+        return _shortest(array.ravel()).reshape(array.shape).tolist()
     if array.dtype.kind in "biuf":
         return array.tolist()
     raise InvalidRequestError(f"output {name!r} is {array.dtype}, which JSON cannot carry; use gRPC")
+
+
+def _shortest(flat: Array) -> Array:
+    pieces = [flat[n : n + PIECE].astype(str).astype(np.float64) for n in range(0, len(flat), PIECE)]
+    return np.concatenate(pieces) if pieces else flat.astype(np.float64)
 
 
 def _nested(value: Any, convert: Callable[[bytes], Any]) -> Any:

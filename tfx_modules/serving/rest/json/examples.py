@@ -8,10 +8,11 @@ import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.inference.classify_regress import Classifications, Result
-from tfx_modules.serving.rest.json_input import parse_object, read_signature_name
-from tfx_modules.serving.rest.json_output import listed, write_json
-from tfx_modules.serving.rest.json_tensor import read_bytes, shown
+from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestSettings
+from tfx_modules.serving.inference.classify_regress import Classifications, Result, with_context
+from tfx_modules.serving.rest.json.input import parse_object, read_signature_name
+from tfx_modules.serving.rest.json.output import listed, write_json
+from tfx_modules.serving.rest.json.tensor import read_bytes, shown
 
 _INT64 = np.iinfo(np.int64)
 _MAX_FLOAT = float(np.finfo(np.float32).max)
@@ -29,23 +30,22 @@ class ExamplesDocument:
     examples: tuple[bytes, ...]
 
 
-def read_examples(body: bytes) -> ExamplesDocument:
+def read_examples(body: bytes, limits: RequestSettings = DEFAULT_BOUNDS) -> ExamplesDocument:
     """Read the body of a classify or regress request.
 
     Raises:
-        InvalidRequestError: it is not JSON or does not have the form; says where.
+        InvalidRequestError: it is not JSON, holds more than it may, or does not have the form; says where.
     """
-    document = parse_object(body)
+    document = parse_object(body, limits)
     signature_name = read_signature_name(document)
     if "examples" not in document:
         raise InvalidRequestError(f"JSON Value: {shown(document)} lacks the key 'examples', a list of objects")
     rows = document["examples"]
     if not isinstance(rows, list) or not rows:
         raise InvalidRequestError(f"'examples' must be a list of at least one object, got {shown(rows)}")
-    # A serialised proto followed by another is the two merged; of a feature that both have, the last one counts.
     context = _example(document["context"], "'context'") if "context" in document else b""
-    examples = (_example(row, f"element {index} of 'examples'") for index, row in enumerate(rows))
-    return ExamplesDocument(signature_name, tuple(context + example for example in examples))
+    examples = [_example(row, f"element {index} of 'examples'") for index, row in enumerate(rows)]
+    return ExamplesDocument(signature_name, tuple(with_context(context, examples, limits.max_uncompressed_bytes)))
 
 
 def write_result(result: Result) -> bytes:

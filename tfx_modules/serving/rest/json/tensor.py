@@ -140,8 +140,31 @@ def is_base64(value: Mapping[str, Any]) -> bool:
 
 def shown(value: Any) -> str:
     """Return JSON for a message, cut where it is long."""
-    try:
-        text = json.dumps(value)
-    except RecursionError:
-        return "(a value nested too deeply to be shown)"
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > MAX_SHOWN:
+            return f"{text[:MAX_SHOWN]}..."
+    return text
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    """Yield JSON bit by bit, so that only what is shown is written."""
+    if isinstance(value, str):
+        yield json.dumps(value[: MAX_SHOWN + 1])
+    elif isinstance(value, list):
+        yield "["
+        for index, element in enumerate(value):
+            yield ", " if index else ""
+            yield from _pieces(element)
+        yield "]"
+    elif isinstance(value, dict):
+        yield "{"
+        for index, (key, element) in enumerate(value.items()):
+            yield ", " if index else ""
+            yield from _pieces(key)
+            yield ": "
+            yield from _pieces(element)
+        yield "}"
+    else:
+        yield json.dumps(value)

@@ -3,14 +3,15 @@
 Rows (``instances``) are one value or object per example; columns (``inputs``) are one tensor per input.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.rest.json_tensor import is_base64, read_tensor, shown
-from tfx_modules.serving.specs import DEFAULT_SIGNATURE, Arrays, Signature, TensorInfo
+from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestSettings
+from tfx_modules.serving.rest.json.parser import parse_json
+from tfx_modules.serving.rest.json.tensor import is_base64, read_tensor, shown
+from tfx_modules.serving.specs import DEFAULT_SIGNATURE, MAX_LISTED, Arrays, Signature, TensorInfo
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ class PredictDocument:
     values: Any
 
 
-def parse_document(body: bytes) -> PredictDocument:
+def parse_document(body: bytes, limits: RequestSettings = DEFAULT_BOUNDS) -> PredictDocument:
     """Read the body of a predict request.
 
     Raises:
-        InvalidRequestError: it is not JSON, not an object, or does not have exactly one of ``instances``, ``inputs``.
+        InvalidRequestError: it is not JSON, holds more than it may, is not an object, or does not have exactly one of
+            ``instances``, ``inputs``.
     """
-    document = parse_object(body)
+    document = parse_object(body, limits)
     signature_name = read_signature_name(document)
     if "instances" in document and "inputs" in document:
         raise InvalidRequestError("the request has both 'instances' and 'inputs'; give one of the two")
@@ -47,13 +49,13 @@ def parse_document(body: bytes) -> PredictDocument:
     return PredictDocument(signature_name, rows=True, values=rows)
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes, limits: RequestSettings) -> dict[str, Any]:
     """Read a body that has to be a JSON object.
 
     Raises:
-        InvalidRequestError: it is not.
+        InvalidRequestError: it is not, or holds more than it may.
     """
-    document = _parse_json(body)
+    document = parse_json(body, limits)
     if not isinstance(document, dict):
         raise InvalidRequestError(f"JSON Value: {shown(document)} Is not object")
     return document
@@ -84,17 +86,6 @@ def read_inputs(document: PredictDocument, signature: Signature) -> Arrays:
     return _read_columns(document.values, signature)
 
 
-def _parse_json(body: bytes) -> Any:
-    if not body.strip():
-        raise InvalidRequestError("JSON Parse error: The document is empty")
-    try:
-        return json.loads(body.decode("utf-8"))
-    except RecursionError as error:
-        raise InvalidRequestError("JSON Parse error: nested too deeply") from error
-    except ValueError as error:  # JSON, UTF-8, or an integer of thousands of digits
-        raise InvalidRequestError(f"JSON Parse error: {error}") from error
-
-
 def _read_rows(rows: Sequence[Any], signature: Signature) -> Arrays:
     named = _is_named(rows[0])
     for index, row in enumerate(rows):
@@ -102,7 +93,7 @@ def _read_rows(rows: Sequence[Any], signature: Signature) -> Arrays:
             raise InvalidRequestError(f"element {index} of 'instances' is not in the same form as element 0")
         if named and set(row) != set(signature.inputs):
             raise InvalidRequestError(
-                f"element {index} of 'instances' has the keys {sorted(row)}; keys must be equal to: "
+                f"element {index} of 'instances' has the keys {sorted(row)[:MAX_LISTED]}; keys must be equal to: "
                 f"{', '.join(sorted(signature.inputs))}"
             )
     if named:
