@@ -82,7 +82,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
             run=run,
             model=model,
             actor=actor,
-            objections=(*objections(input_dict), *promotion_gate.objections(model, gate, _seconds(input_dict))),
+            objections=(*objections(input_dict), *promotion_gate.broken_limits(model, gate, _seconds(input_dict))),
             older=older,
         )
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])

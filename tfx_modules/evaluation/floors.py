@@ -14,7 +14,7 @@ from scipy.stats import mannwhitneyu
 
 from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet
-from tfx_modules.evaluation.mcnemar import Scores, apart
+from tfx_modules.evaluation.mcnemar import Scores, distinct_texts
 from tfx_modules.settings.settings import GateSettings
 
 _EPSILON = 1e-9
@@ -80,7 +80,9 @@ def _of_classes(reviews: ReviewSet, scores: Scores, gate: GateSettings) -> Itera
     for name, (count, recall) in by_slice(reviews, scores).items():
         if name.startswith(_LABEL) and recall < gate.recall_floor - _EPSILON:
             place = f"the floor of each class, on {reviews.name} ({count} reviews; gate.recall_floor)"
-            yield "recall of {} {} < {}, {}".format(name.removeprefix(_LABEL), *apart(recall, gate.recall_floor), place)
+            yield "recall of {} {} < {}, {}".format(
+                name.removeprefix(_LABEL), *distinct_texts(recall, gate.recall_floor), place
+            )
     if area.value <= 0.5 or area.p >= gate.level:
         yield f"AUC {area.value:.3f} on {reviews.name} is not above 0.5 by more than chance (p = {area.p:.2g})"
 
@@ -89,11 +91,11 @@ def _majority(reviews: ReviewSet, scores: Scores, gate: GateSettings) -> Iterato
     positive = float(np.mean(scores.labels))
     share = max(positive, 1 - positive)
     if gate.beat_majority and scores.accuracy <= share + _EPSILON:
-        accuracy, reached = apart(scores.accuracy, share)
+        accuracy, reached = distinct_texts(scores.accuracy, share)
         always = features.SENTIMENTS[int(positive > 0.5)]
         relation = "<" if scores.accuracy < share - _EPSILON else "="
         yield f"accuracy {accuracy} {relation} {reached} of always answering {always}, on {reviews.name}"
 
 
 def _below(accuracy: float, floor: float, what: str) -> str:
-    return "accuracy {} < {}, {}".format(*apart(accuracy, floor), what)
+    return "accuracy {} < {}, {}".format(*distinct_texts(accuracy, floor), what)

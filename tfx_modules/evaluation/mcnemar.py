@@ -120,7 +120,7 @@ class ModelComparison:
         """
         found = self.difference(level)
         relation = {Difference.BETTER: ">", Difference.WORSE: "<", Difference.NONE: "vs"}[found]
-        candidate, other = apart(self.accuracy, self.champion_accuracy)
+        candidate, other = distinct_texts(self.accuracy, self.champion_accuracy)
         p = f"p < {_SMALLEST_P}" if self.p < _SMALLEST_P else f"p = {self.p:.2g}"
         end = f"no difference ({p})" if found is Difference.NONE else p
         return f"accuracy {candidate} {relation} {other} of {champion} on {self.reviews}, {end}"
@@ -147,7 +147,7 @@ def compare(candidate: Scores, champion: Scores) -> ModelComparison:
     )
 
 
-def apart(one: float, other: float, digits: int = _DIGITS) -> tuple[str, str]:
+def distinct_texts(one: float, other: float, digits: int = _DIGITS) -> tuple[str, str]:
     """Write two numbers with ``digits`` decimals or more, so that different numbers look different."""
     for shown in range(digits, _MOST_DIGITS):
         texts = f"{one:.{shown}f}", f"{other:.{shown}f}"

@@ -13,7 +13,7 @@ from typing import Any
 from tfx_modules.data import holdout
 from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.evaluation import floors, scoring
-from tfx_modules.evaluation.mcnemar import Difference, ModelComparison, Scores, apart, compare
+from tfx_modules.evaluation.mcnemar import Difference, ModelComparison, Scores, compare, distinct_texts
 from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, GateResult, Judge
@@ -42,7 +42,7 @@ def evaluation_sets(named: str, examples: Path, gate: GateSettings) -> tuple[Rev
     return (holdout.read(found), split) if found else (split,)
 
 
-def objections(model: Path, gate: GateSettings, seconds: float | None) -> tuple[str, ...]:
+def broken_limits(model: Path, gate: GateSettings, seconds: float | None) -> tuple[str, ...]:
     """Return the limits of size and latency that a candidate breaks.
 
     Args:
@@ -53,7 +53,7 @@ def objections(model: Path, gate: GateSettings, seconds: float | None) -> tuple[
     Returns:
         A line with numbers for each limit that it breaks.
     """
-    return tuple(_objections(model, gate, seconds))
+    return tuple(_broken_limits(model, gate, seconds))
 
 
 def make_judge(model: Path, sets: Sequence[ReviewSet], gate: GateSettings) -> Judge:
@@ -162,7 +162,7 @@ def _numbers(made: ModelComparison, level: float) -> dict[str, Any]:
     }
 
 
-def _objections(model: Path, gate: GateSettings, seconds: float | None) -> Iterator[str]:
+def _broken_limits(model: Path, gate: GateSettings, seconds: float | None) -> Iterator[str]:
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
     if gate.max_bytes and size > gate.max_bytes:
         yield f"the model has {size:,} bytes > {gate.max_bytes:,}, its limit (gate.max_bytes)"
@@ -171,5 +171,5 @@ def _objections(model: Path, gate: GateSettings, seconds: float | None) -> Itera
     if seconds is None:
         yield f"InfraValidator measured no time for a review, and its limit is {gate.max_latency_ms:g} ms"
     elif 1000 * seconds > gate.max_latency_ms:
-        taken, limit = apart(1000 * seconds, gate.max_latency_ms, digits=1)
+        taken, limit = distinct_texts(1000 * seconds, gate.max_latency_ms, digits=1)
         yield f"the server takes {taken} ms > {limit} ms for a review, its limit (gate.max_latency_ms)"

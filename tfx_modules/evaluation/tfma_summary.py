@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
-from tfx_modules.evaluation.mcnemar import apart
+from tfx_modules.evaluation.mcnemar import distinct_texts
 
 _SHOWN = ("binary_accuracy", "accuracy", "auc")
 """The metrics in the line of a blessed model, where it has them."""
@@ -48,8 +48,8 @@ def _failure(failure: validation_result_pb2.ValidationFailure) -> str:
     value = failure.metric_value.double_value.value
     threshold = failure.metric_threshold.value_threshold
     if threshold.HasField("lower_bound") and not value >= threshold.lower_bound.value:
-        return "{} {} < floor {}".format(name, *apart(value, threshold.lower_bound.value))
-    return "{} {} > ceiling {}".format(name, *apart(value, threshold.upper_bound.value))
+        return "{} {} < floor {}".format(name, *distinct_texts(value, threshold.lower_bound.value))
+    return "{} {} > ceiling {}".format(name, *distinct_texts(value, threshold.upper_bound.value))
 
 
 def _metrics(evaluation: str) -> list[str]:

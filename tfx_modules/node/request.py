@@ -1,9 +1,9 @@
 """What the node command is asked to do."""
 
-import dataclasses
 import enum
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class GpuUse(str, enum.Enum):
     """It fails where TensorFlow sees none."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class NodeRequest:
     """One run of one node. All paths are absolute."""
 
@@ -38,11 +38,11 @@ class NodeRequest:
     """TFX's pipeline run id; nodes of a run find each other's outputs by it."""
     pipeline_root: Path
     """Folder that artifacts go under."""
-    metadata: str = dataclasses.field(repr=False)  # may hold a password
+    metadata: str = field(repr=False)  # may hold a password
     """Address of the ML Metadata store, see ``connection``."""
     metadata_wait_seconds: int
     """How long it waits for a connection to the store, and for its turn to write to it; PostgreSQL only."""
-    ledger: str = dataclasses.field(repr=False)  # likewise
+    ledger: str = field(repr=False)  # likewise
     """Address of the ledger of promotions, see ``promotion.ledger``."""
     parameters: Mapping[str, ParameterValue]
     """Values of runtime parameters by name, as text or as what they are."""
@@ -54,7 +54,8 @@ class NodeRequest:
     """Where the outcome is written."""
 
 
-_FIELDS = frozenset({"format", *(field.name for field in dataclasses.fields(NodeRequest))})
+_TYPES = {declared.name: declared.type for declared in fields(NodeRequest)}
+_FIELDS = frozenset({"format", *_TYPES})
 
 
 def read_request(path: Path) -> NodeRequest:
@@ -92,9 +93,7 @@ def parse_request(fields: object) -> NodeRequest:
             f"request has missing or unknown fields: {odd}; allowed: {', '.join(sorted(_FIELDS))}. Send exactly these."
         )
         raise NodeError(msg)
-    return NodeRequest(
-        **{field.name: _READ[field.type](fields, field.name) for field in dataclasses.fields(NodeRequest)}
-    )
+    return NodeRequest(**{name: _READ[kind](fields, name) for name, kind in _TYPES.items()})
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

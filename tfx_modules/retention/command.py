@@ -28,9 +28,9 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code: 0, or 1 where something could not be listed or removed; 2 for a wrong command line.
     """
-    options = _parser().parse_args(arguments)
+    flags = _parser().parse_args(arguments)
     try:
-        print(_run(options))
+        print(_run(flags))
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 1
@@ -44,19 +44,19 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> str:
+def _run(flags: argparse.Namespace) -> str:
     rules, places = read_request(sys.stdin.read())
     now = dt.datetime.now(dt.timezone.utc)
-    if options.action == ADOPT:
-        return adopted_table(Retention(rules, places, now).adopt(dry_run=options.dry_run), dry_run=options.dry_run)
-    if options.action == SETTLE:
+    if flags.action == ADOPT:
+        return adopted_table(Retention(rules, places, now).adopt(dry_run=flags.dry_run), dry_run=flags.dry_run)
+    if flags.action == SETTLE:
         return Retention(rules, places, now).settle().text
-    if options.max_removed_share is not None:
-        rules = replace(rules, keep_max_removed_share=options.max_removed_share)
-    retained = retain(rules, places, dry_run=options.dry_run, now=now, trust_clock=options.trust_clock)
-    if options.json:
-        return report_json(retained, dry_run=options.dry_run)
-    return table(retained.items, dry_run=options.dry_run, objections=retained.objections)
+    if flags.max_removed_share is not None:
+        rules = replace(rules, keep_max_removed_share=flags.max_removed_share)
+    retained = retain(rules, places, dry_run=flags.dry_run, now=now, trust_clock=flags.trust_clock)
+    if flags.json:
+        return report_json(retained, dry_run=flags.dry_run)
+    return table(retained.items, dry_run=flags.dry_run, objections=retained.objections)
 
 
 def _parser() -> argparse.ArgumentParser:

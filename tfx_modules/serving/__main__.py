@@ -30,15 +30,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> NoReturn:
-    settings = parse_flags(arguments)
+    flags = parse_flags(arguments)
     bound_arenas()
-    bound_ports = bind_ports(settings)  # now, and not after TensorFlow's seconds of import
+    bound_ports = bind_ports(flags)  # now, and not after TensorFlow's seconds of import
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)  # until the event loop takes over
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(LogRate())
-    connections = settings.operations.connections
+    connections = flags.operations.connections
     allow_connections(connections.rest_max_connections + connections.grpc_max_connections)
     # Of a Google library that TensorFlow imports: it will see no updates on this Python. Nothing here depends on it.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
@@ -46,7 +46,7 @@ def _run(arguments: Sequence[str]) -> NoReturn:
 
     from tfx_modules.serving.server import serve
 
-    asyncio.run(serve(settings, *bound_ports))
+    asyncio.run(serve(flags, *bound_ports))
     # A thread may still be loading or computing although the deadline has passed: Python would wait for it.
     logging.shutdown()
     with contextlib.suppress(OSError):  # a full disk is no reason to end with an error

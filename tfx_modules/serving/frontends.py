@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import FlagError, NotServedError
 from tfx_modules.serving.flags.config_files import GrpcTls, check_tls, read_metrics_path, read_ssl_config
-from tfx_modules.serving.flags.operations_flags import OperationsSettings, SecuritySettings
+from tfx_modules.serving.flags.operations_flags import OperationsFlags, SecurityFlags
 from tfx_modules.serving.grpc.authentication import AuthenticationInterceptor
 from tfx_modules.serving.grpc.limits import LimitInterceptor
 from tfx_modules.serving.grpc.monitoring import CountingInterceptor
@@ -44,7 +44,7 @@ class Frontends:
 
     def __init__(
         self,
-        settings: OperationsSettings,
+        flags: OperationsFlags,
         data_plane: DataPlane,
         manager: ModelManager,
         metrics: Metrics,
@@ -52,17 +52,17 @@ class Frontends:
         grpc_port: BoundPort,
         rest_port: BoundPort,
     ) -> None:
-        self._settings = settings
+        self._flags = flags
         self._data_plane = data_plane
         self._metrics = metrics
-        self._admission = Admission(settings.limits.max_concurrent_requests, settings.limits.max_queued_requests)
+        self._admission = Admission(flags.limits.max_concurrent_requests, flags.limits.max_queued_requests)
         metrics.show(
             Reading(":bert_service:serving:is_serving", "gauge", lambda: int(manager.is_serving)),
             Reading(":bert_service:serving:requests_running", "gauge", lambda: self._admission.running),
             Reading(":bert_service:serving:requests_waiting", "gauge", lambda: self._admission.waiting),
             Reading(":bert_service:serving:bytes_under_way", "gauge", lambda: data_plane.bytes_under_way.held),
         )
-        security = settings.security
+        security = flags.security
         self._keys = None if security.api_key_file is None else read_api_keys(security.api_key_file)
         admin_keys = (
             None if security.admin_api_key_file is None else _admin_keys(security.admin_api_key_file, self._keys)
@@ -82,17 +82,17 @@ class Frontends:
             self.reload_guard,
             interceptors=self._interceptors(),
             credentials=None if tls is None else _credentials(tls),
-            max_request_bytes=settings.limits.max_request_bytes or -1,
-            limits=settings.connections,
+            max_request_bytes=flags.limits.max_request_bytes or -1,
+            limits=flags.connections,
             keys=self._keys,
             count_closed=partial(metrics.connection_closed, "grpc"),
         )
         self.rest = RestServer(
-            self._rest_app(AllowedHosts(settings.connections.allowed_hosts, rest_port.host)),
+            self._rest_app(AllowedHosts(flags.connections.allowed_hosts, rest_port.host)),
             rest_port.held,
             security.rest_ssl_cert,
             security.rest_ssl_key,
-            limits=settings.connections,
+            limits=flags.connections,
             keys=self._keys,
             count_closed=partial(metrics.connection_closed, "rest"),
         )
@@ -106,16 +106,16 @@ class Frontends:
     def _interceptors(self) -> list[grpc.aio.ServerInterceptor]:
         """Return the gRPC interceptors; the first is outermost."""
         made: list[grpc.aio.ServerInterceptor] = [CountingInterceptor(self._metrics, self._has_model)]
-        open_status = self._settings.security.status_without_api_key
+        open_status = self._flags.security.status_without_api_key
         made.append(AuthenticationInterceptor(self._keys, self.reload_guard, open_status=open_status))
         return [*made, LimitInterceptor(self._admission)]
 
     def _rest_app(self, hosts: AllowedHosts) -> ASGIApp:
-        security = self._settings.security
+        security = self._flags.security
         app: ASGIApp = LimitedApp(
-            create_app(self._data_plane), self._settings.limits, self._admission, self._data_plane.bytes_under_way
+            create_app(self._data_plane), self._flags.limits, self._admission, self._data_plane.bytes_under_way
         )
-        config = self._settings.monitoring_config_file
+        config = self._flags.monitoring_config_file
         path = None if config is None else read_metrics_path(config)
         if path is not None:
             app = MetricsPage(app, self._metrics, path)
@@ -150,7 +150,7 @@ def _credentials(tls: GrpcTls) -> grpc.ServerCredentials:
     )
 
 
-def _check_certificate(security: SecuritySettings) -> None:
+def _check_certificate(security: SecurityFlags) -> None:
     """Check that REST's certificate and key can be used, before a server is started with them."""
     if security.rest_ssl_cert is None:
         return

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from tfx_modules.serving.exceptions import PortError
-from tfx_modules.serving.flags.server_flags import ServerSettings
+from tfx_modules.serving.flags.server_flags import ServerFlags
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,18 @@ def _bind(flag: str, host: str, port: int) -> BoundPort:
     return BoundPort(flag, held)
 
 
-def bind_ports(settings: ServerSettings) -> tuple[BoundPort, BoundPort]:
+def bind_ports(flags: ServerFlags) -> tuple[BoundPort, BoundPort]:
     """Bind the gRPC and the REST port.
 
     Raises:
         PortError: one is taken (names the flag that changes it), or the host is not an address of this machine.
     """
     try:
-        grpc_port = _bind("--port", settings.host, settings.port)
+        grpc_port = _bind("--port", flags.host, flags.port)
         try:
-            return grpc_port, _bind("--rest_api_port", settings.host, settings.rest_api_port)
+            return grpc_port, _bind("--rest_api_port", flags.host, flags.rest_api_port)
         except BaseException:
             grpc_port.release()
             raise
     except socket.gaierror as error:
-        raise PortError(f"--host={settings.host} is not an address: {error.strerror}; try 127.0.0.1") from error
+        raise PortError(f"--host={flags.host} is not an address: {error.strerror}; try 127.0.0.1") from error

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfx_modules.serving.batching.parameters_file import read_parameters
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.batching_flags import cores
-from tfx_modules.serving.flags.server_flags import ServerSettings
+from tfx_modules.serving.flags.server_flags import ServerFlags
 from tfx_modules.serving.frontends import Frontends
 from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.memory import release_memory
@@ -38,27 +38,27 @@ _logger = logging.getLogger(__name__)
 class ModelServer:
     """The model server, in the event loop that it is made in."""
 
-    def __init__(self, settings: ServerSettings, grpc_port: BoundPort, rest_port: BoundPort) -> None:
-        self._settings = settings
-        self._observation = Observation(settings.operations.prediction_log)
+    def __init__(self, flags: ServerFlags, grpc_port: BoundPort, rest_port: BoundPort) -> None:
+        self._flags = flags
+        self._observation = Observation(flags.operations.prediction_log)
         self._registry = Registry()
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._manager = ModelManager(
             registry=self._registry,
             loader=self._loader,
             load=self._observation.loading(self._load),
-            allow_labels_for_unavailable=settings.allow_version_labels_for_unavailable_models,
+            allow_labels_for_unavailable=flags.allow_version_labels_for_unavailable_models,
             count_disk_error=self._observation.metrics.disk_failed,
         )
         self._data_plane = DataPlane(
             self._registry,
-            limits=settings.operations.requests,
-            batching=read_parameters(settings.batching),
+            limits=flags.operations.requests,
+            batching=read_parameters(flags.batching),
             observe=self._observation.computed,
             observe_batch=self._observation.metrics.batched,
         )
         frontends = Frontends(
-            settings.operations,
+            flags.operations,
             self._data_plane,
             self._manager,
             self._observation.metrics,
@@ -71,9 +71,9 @@ class ModelServer:
         self._stop_requested = asyncio.Event()
 
     def _load(self, folder: Path) -> ServedModel:
-        allow = self._settings.operations.security.allow_side_effect_ops
-        model = load_model(folder, _threads(self._settings), allow_side_effect_ops=allow)
-        if self._settings.enable_model_warmup:
+        allow = self._flags.operations.security.allow_side_effect_ops
+        model = load_model(folder, _threads(self._flags), allow_side_effect_ops=allow)
+        if self._flags.enable_model_warmup:
             self._observation.warming(warm_up)(model, folder)
         release_memory()
         return model
@@ -100,7 +100,7 @@ class ModelServer:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop_requested.set)
-        if not self._settings.stop_when_stdin_closes:
+        if not self._flags.stop_when_stdin_closes:
             return
         try:
             loop.add_reader(sys.stdin.fileno(), self._read_stdin)
@@ -123,24 +123,24 @@ class ModelServer:
         await self._report_health()
         _tell_ready(self._ready_line)
         polls = [
-            self._repeat(self._manager.poll, self._settings.file_system_poll_wait_seconds),
+            self._repeat(self._manager.poll, self._flags.file_system_poll_wait_seconds),
             self._repeat(self._report_health, HEALTH_SECONDS),
             self._repeat(self._look_at_connections, CONNECTION_SECONDS),
         ]
         if config_file is not None:
-            polls.append(self._repeat(config_file.poll, self._settings.model_config_file_poll_wait_seconds))
+            polls.append(self._repeat(config_file.poll, self._flags.model_config_file_poll_wait_seconds))
         await asyncio.gather(*polls)
 
     async def _first_config(self) -> ConfigFile | None:
         """Apply the model config that the flags give; return its file, if there is one."""
-        if self._settings.model_config_file is not None:
-            if self._settings.model_base_path is not None:
+        if self._flags.model_config_file is not None:
+            if self._flags.model_base_path is not None:
                 _logger.warning("--model_config_file is given: --model_base_path and --model_name are ignored")
-            config_file = ConfigFile(self._settings.model_config_file, self._manager)
+            config_file = ConfigFile(self._flags.model_config_file, self._manager)
             await config_file.load()
             return config_file
-        if self._settings.model_base_path is not None:
-            model = ModelConfig(self._settings.model_name, self._settings.model_base_path)
+        if self._flags.model_base_path is not None:
+            model = ModelConfig(self._flags.model_name, self._flags.model_base_path)
             await self._manager.apply(ServerConfig((model,)))
         return None
 
@@ -165,7 +165,7 @@ class ModelServer:
         self._grpc.connections.look()
 
     async def _stop(self) -> None:
-        seconds = self._settings.drain_seconds
+        seconds = self._flags.drain_seconds
         _logger.info("the server is stopping; requests under way have %.0f s", seconds)
         drained, _, _ = await asyncio.gather(
             self._data_plane.drain(seconds), self._rest.stop(seconds), self._grpc.stop(seconds)
@@ -186,16 +186,14 @@ def _tell_ready(line: str) -> None:
         _logger.warning("cannot write to standard output: %s", error)
 
 
-def _threads(settings: ServerSettings) -> Threads:
+def _threads(flags: ServerFlags) -> Threads:
     """TensorFlow counts the machine's cores, not those that this process, or its container, may use."""
-    return Threads(
-        settings.tensorflow_intra_op_parallelism or cores(), settings.tensorflow_inter_op_parallelism or cores()
-    )
+    return Threads(flags.tensorflow_intra_op_parallelism or cores(), flags.tensorflow_inter_op_parallelism or cores())
 
 
-async def serve(settings: ServerSettings, grpc_port: BoundPort, rest_port: BoundPort) -> None:
+async def serve(flags: ServerFlags, grpc_port: BoundPort, rest_port: BoundPort) -> None:
     """Make a server and run it; see ``ModelServer.run``."""
-    threads = _threads(settings)
+    threads = _threads(flags)
     tf.config.threading.set_intra_op_parallelism_threads(threads.intra_op)
     tf.config.threading.set_inter_op_parallelism_threads(threads.inter_op)
-    await ModelServer(settings, grpc_port, rest_port).run()
+    await ModelServer(flags, grpc_port, rest_port).run()

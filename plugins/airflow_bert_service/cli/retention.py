@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from airflow_bert_service.cli.places import dags_folder
-from airflow_bert_service.clients.retention import RetentionClient, RetentionOptions, RetentionRequest
+from airflow_bert_service.clients.retention import RetentionClient, RetentionFlags, RetentionRequest
 from airflow_bert_service.installation import command
 from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.settings.log_folders import log_folders
@@ -45,19 +45,19 @@ def main(arguments: Sequence[str]) -> int:
         action="store_true",
         help="go on although the machine's clock does not fit the newest events, executions and reviews",
     )
-    options = parser.parse_args(arguments)
-    settings = load_settings(restoring=options.action == SETTLE)
+    flags = parser.parse_args(arguments)
+    settings = load_settings(restoring=flags.action == SETTLE)
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
     name = pipeline_name(dags_folder(settings))
     request = RetentionRequest.of(settings, name, log_folders(settings, name))
-    if options.action == ADOPT:
-        print(client.adopt(request, dry_run=options.dry_run), end="")
+    if flags.action == ADOPT:
+        print(client.adopt(request, dry_run=flags.dry_run), end="")
         return 0
-    if options.action == SETTLE:
+    if flags.action == SETTLE:
         print(client.settle(request), end="")
         return 0
-    allowed = RetentionOptions(
-        dry_run=options.dry_run, max_removed_share=options.max_removed_share, trust_clock=options.trust_clock
+    allowed = RetentionFlags(
+        dry_run=flags.dry_run, max_removed_share=flags.max_removed_share, trust_clock=flags.trust_clock
     )
     print(client.run(request, allowed).table)
     return 0

@@ -63,8 +63,8 @@ class RetentionRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetentionOptions:
-    """How one retention is done."""
+class RetentionFlags:
+    """The flags of the retention command, which apply to one retention."""
 
     dry_run: bool
     """Whether to report only what would be removed."""
@@ -74,8 +74,8 @@ class RetentionOptions:
     """Whether to go on where the machine's clock does not fit what was written last."""
 
     @property
-    def arguments(self) -> list[str]:
-        """The retention command's arguments."""
+    def texts(self) -> list[str]:
+        """The flags as the command line has them."""
         share = [] if self.max_removed_share is None else [f"--max-removed-share={self.max_removed_share}"]
         flags = {"--dry-run": self.dry_run, "--trust-clock": self.trust_clock}
         return [*(flag for flag, is_set in flags.items() if is_set), *share]
@@ -112,12 +112,12 @@ class RetentionClient:
         self._process: subprocess.Popen[str] | None = None
         self._cancelled = False
 
-    def run(self, request: RetentionRequest, options: RetentionOptions) -> RetentionReport:
+    def run(self, request: RetentionRequest, flags: RetentionFlags) -> RetentionReport:
         """Remove what the rules of the request do not keep.
 
         Args:
             request: Rules, databases and folders.
-            options: Whether to report only what would be removed, and what is allowed this time.
+            flags: Whether to report only what would be removed, and what is allowed this time.
 
         Returns:
             What was removed, or would be.
@@ -126,7 +126,7 @@ class RetentionClient:
             RetentionError: The command failed, was cancelled, or printed something else than a report.
             SettingsError: The TFX environment has no Python where the settings say.
         """
-        return read_report(self._printed(request, ["--json", *options.arguments]))
+        return read_report(self._printed(request, ["--json", *flags.texts]))
 
     def adopt(self, request: RetentionRequest, *, dry_run: bool) -> str:
         """Give the ledger's environment id to the metadata store and the folders, and remove nothing.

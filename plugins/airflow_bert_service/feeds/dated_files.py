@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.exceptions import FeedError, MissingDayError
-from airflow_bert_service.feeds.own_feed import DatedFeed, reading
+from airflow_bert_service.feeds.own_feed import DatedFeed, feed_errors
 from airflow_bert_service.feeds.readers.row_files import read_csv_rows, read_json_rows
 from airflow_bert_service.feeds.readers.rows import RawRow
 
@@ -53,7 +53,7 @@ class PartitionedFeed(DatedFeed):
             FeedError: The store or a file cannot be read, or a file's ending is not known.
         """
         place = self.pattern.format(date=day)
-        with reading(place, ADVICE):
+        with feed_errors(place, ADVICE):
             files = self._files(place)
             if not files:
                 raise MissingDayError(

@@ -53,7 +53,7 @@ def _mask(address: str) -> None:
 
 
 @contextmanager
-def reading(what: str, advice: str) -> Iterator[None]:
+def feed_errors(what: str, advice: str) -> Iterator[None]:
     """Turn any error of a library into a FeedError that names the source.
 
     Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_bert_service.exceptions import FeedError
-from airflow_bert_service.feeds.own_feed import DatedFeed, reading
+from airflow_bert_service.feeds.own_feed import DatedFeed, feed_errors
 from airflow_bert_service.feeds.readers.row_files import row_from
 from airflow_bert_service.feeds.readers.rows import RawRow
 from airflow_bert_service.settings.sql_query import bind
@@ -42,7 +42,7 @@ class SqlFeed(DatedFeed):
         Raises:
             FeedError: The connection is not one of a database, the query fails, or its result lacks a column.
         """
-        with reading(f"{self.conn_id}, the query of {day}", ADVICE):
+        with feed_errors(f"{self.conn_id}, the query of {day}", ADVICE):
             hook = self._hook()
             query, values = bind(self.query, day, placeholder=hook.placeholder)
             with closing(hook.get_conn()) as connection:

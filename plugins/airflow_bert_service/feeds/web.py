@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from airflow_bert_service.feeds.download.web_client import WebClient
-from airflow_bert_service.feeds.own_feed import DatedFeed, reading
+from airflow_bert_service.feeds.own_feed import DatedFeed, feed_errors
 from airflow_bert_service.feeds.paging import DayPages
 from airflow_bert_service.feeds.readers.row_files import row_from
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
@@ -41,7 +41,7 @@ class WebFeed(DatedFeed):
         Raises:
             FeedError: The service cannot be reached, refuses, or answers something of another form.
         """
-        with reading(f"{self.conn_id}, the reviews of {day}", ADVICE):
+        with feed_errors(f"{self.conn_id}, the reviews of {day}", ADVICE):
             number = 0
             for page_number, rows in enumerate(self._pages(day), start=1):
                 for position, values in enumerate(rows, start=1):

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context, Param
 
-from airflow_bert_service.clients.retention import RetentionClient, RetentionOptions, RetentionRequest
+from airflow_bert_service.clients.retention import RetentionClient, RetentionFlags, RetentionRequest
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.settings.log_folders import log_folders
 from airflow_bert_service.settings.reading.limits import PositiveUpTo
@@ -91,21 +91,21 @@ class RetentionOperator(BaseOperator):
             SettingsError: A parameter is not allowed, or the TFX environment has no Python where the settings say.
         """
         del context
-        options = self._options()
+        flags = self._flags()
         request = RetentionRequest.of(self.settings, self.pipeline, log_folders(self.settings, self.pipeline))
         self._client = RetentionClient(tfx_python=self.settings.tfx_python, module_root=self.module_root)
-        report = self._client.run(request, options)
+        report = self._client.run(request, flags)
         for line in report.table.splitlines():
             self.log.info("%s", line)
         return report.to_xcom()
 
-    def _options(self) -> RetentionOptions:
+    def _flags(self) -> RetentionFlags:
         for name, value in (("is_dry_run", self.is_dry_run), ("is_clock_trusted", self.is_clock_trusted)):
             if value not in _BOOLEANS:
                 raise SettingsError(
                     f"{name} became {value!r}; allowed: {', '.join(_BOOLEANS)}. Correct the run's parameters."
                 )
-        return RetentionOptions(
+        return RetentionFlags(
             dry_run=_BOOLEANS[self.is_dry_run],
             max_removed_share=_share(self.max_removed_share),
             trust_clock=_BOOLEANS[self.is_clock_trusted],

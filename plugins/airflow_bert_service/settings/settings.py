@@ -229,7 +229,7 @@ RESTORING = ".restore-unfinished"
 
 
 def load_settings(*, restoring: bool = False) -> Settings:
-    """Read Airflow's configuration.
+    """Read the section ``[bert_service]`` of ``airflow.cfg``.
 
     Args:
         restoring: Whether the caller is the restore itself: to all others, a restore that has not ended is an error.

@@ -17,7 +17,7 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.types import DagRunType
 from airflow_bert_service.bundle.snapshots import SnapshotStore
-from airflow_bert_service.clients.retention import RetentionClient, RetentionOptions, RetentionReport, RetentionRequest
+from airflow_bert_service.clients.retention import RetentionClient, RetentionFlags, RetentionReport, RetentionRequest
 from airflow_bert_service.exceptions import RetentionError, SettingsError
 from airflow_bert_service.operators.retention import RetentionOperator
 from airflow_bert_service.settings.retention import RetentionSettings
@@ -28,7 +28,7 @@ from tests.support.airflow_home import AIRFLOW_HOME, PROJECT_ROOT
 
 TFX_PYTHON = PROJECT_ROOT / ".venv" / "tfx" / "bin" / "python"
 with_tfx = pytest.mark.skipif(not TFX_PYTHON.exists(), reason="the TFX environment is not built; `make setup` does it")
-DRY_RUN = RetentionOptions(dry_run=True)
+DRY_RUN = RetentionFlags(dry_run=True)
 SHARE_OF_ONE = "--max-removed-share=1.0"
 LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc).timestamp()
 
@@ -147,10 +147,10 @@ def test_something_else_than_yes_or_no_is_refused(settings: Settings) -> None:
 def test_a_run_by_hand_may_remove_more_at_once_and_trust_the_clock(
     settings: Settings, conf: dict[str, object] | None, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[RetentionOptions] = []
+    asked: list[RetentionFlags] = []
 
-    def run(_: RetentionClient, __: RetentionRequest, options: RetentionOptions) -> RetentionReport:
-        asked.append(options)
+    def run(_: RetentionClient, __: RetentionRequest, flags: RetentionFlags) -> RetentionReport:
+        asked.append(flags)
         return RetentionReport(dry_run=False, table="", totals={})
 
     monkeypatch.setattr(RetentionClient, "run", run)
@@ -160,7 +160,7 @@ def test_a_run_by_hand_may_remove_more_at_once_and_trust_the_clock(
     task.render_template_fields(context)
     task.execute(context)
 
-    assert [options.arguments for options in asked] == [arguments]
+    assert [flags.texts for flags in asked] == [arguments]
 
 
 @pytest.mark.parametrize("share", ["0", "1.5", "all"])
@@ -269,7 +269,7 @@ def test_a_cancelled_task_stops_the_command(tmp_path: Path) -> None:
     with pytest.raises(
         RetentionError, match=r"was stopped: its task was cancelled\. The next run continues from there"
     ):
-        client.run(request, RetentionOptions(dry_run=False))
+        client.run(request, RetentionFlags(dry_run=False))
     canceller.join()
 
 

@@ -241,19 +241,19 @@ def test_there_must_be_something_to_judge_it_on(model: MakeModel) -> None:
         judge(model((0, 0)), sets=(review_set("the eval split", [], "digest"),))(None)
 
 
-def test_a_model_within_its_limits_has_no_objections(model: MakeModel) -> None:
+def test_a_model_within_its_limits_breaks_none(model: MakeModel) -> None:
     folder = model((0, 0))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     gate = replace(GATE, max_bytes=size, max_latency_ms=25.0)
-    assert promotion_gate.objections(folder, gate, 0.025) == ()
-    assert promotion_gate.objections(folder, GATE, None) == ()
+    assert promotion_gate.broken_limits(folder, gate, 0.025) == ()
+    assert promotion_gate.broken_limits(folder, GATE, None) == ()
 
 
 def test_a_model_that_is_too_large_or_too_slow_is_objected_to_with_numbers(tmp_path: Path) -> None:
     (tmp_path / "variables").mkdir()
     (tmp_path / "variables" / "data").write_bytes(bytes(2_000_000))
     gate = replace(GATE, max_bytes=1_999_999, max_latency_ms=25.0)
-    assert promotion_gate.objections(tmp_path, gate, 0.02502) == (
+    assert promotion_gate.broken_limits(tmp_path, gate, 0.02502) == (
         "the model has 2,000,000 bytes > 1,999,999, its limit (gate.max_bytes)",
         "the server takes 25.02 ms > 25.00 ms for a review, its limit (gate.max_latency_ms)",
     )
@@ -261,6 +261,6 @@ def test_a_model_that_is_too_large_or_too_slow_is_objected_to_with_numbers(tmp_p
 
 def test_a_time_that_was_not_measured_is_an_objection_where_it_has_a_limit(tmp_path: Path) -> None:
     gate = replace(GATE, max_latency_ms=25.0)
-    assert promotion_gate.objections(tmp_path, gate, None) == (
+    assert promotion_gate.broken_limits(tmp_path, gate, None) == (
         "InfraValidator measured no time for a review, and its limit is 25 ms",
     )

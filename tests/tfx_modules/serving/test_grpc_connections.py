@@ -11,7 +11,7 @@ import pytest
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, predict_pb2
 
 from tests.tfx_modules.serving.exported_models import MODEL, Publish
-from tfx_modules.serving.flags.connection_flags import ConnectionSettings
+from tfx_modules.serving.flags.connection_flags import ConnectionFlags
 from tfx_modules.serving.grpc.server import connection_options
 from tfx_modules.serving.process import ModelServerProcess
 
@@ -106,7 +106,7 @@ def test_a_client_that_pings_within_the_limit_stays(server: ModelServerProcess, 
 
 
 def test_by_default_pings_every_ten_seconds_are_allowed_also_without_calls() -> None:
-    options = dict(connection_options(ConnectionSettings()))
+    options = dict(connection_options(ConnectionFlags()))
     assert options["grpc.http2.min_ping_interval_without_data_ms"] <= 5_000
     assert options["grpc.keepalive_permit_without_calls"] == 1
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tfx_modules.serving.exceptions import PortError
-from tfx_modules.serving.flags.connection_flags import ConnectionSettings
-from tfx_modules.serving.flags.server_flags import ServerSettings
+from tfx_modules.serving.flags.connection_flags import ConnectionFlags
+from tfx_modules.serving.flags.server_flags import ServerFlags
 from tfx_modules.serving.grpc.server import GrpcServer
 from tfx_modules.serving.inference.dataplane import DataPlane
 from tfx_modules.serving.models.manager import ModelManager
@@ -24,7 +24,7 @@ from tfx_modules.serving.security.reload import ReloadGuard
 
 
 def test_two_free_ports_are_found_when_none_is_named() -> None:
-    bound_ports = bind_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
+    bound_ports = bind_ports(ServerFlags("reviews", Path("/m"), port=0, rest_api_port=0))
     assert len({bound_port.port for bound_port in bound_ports} - {0}) == 2
     for bound_port in bound_ports:
         bound_port.release()
@@ -32,7 +32,7 @@ def test_two_free_ports_are_found_when_none_is_named() -> None:
 
 def test_a_host_that_is_not_an_address_is_named() -> None:
     with pytest.raises(PortError, match=r"--host=no\.such\.host\.invalid is not an address"):
-        bind_ports(ServerSettings("reviews", Path("/m"), host="no.such.host.invalid"))
+        bind_ports(ServerFlags("reviews", Path("/m"), host="no.such.host.invalid"))
 
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
@@ -55,13 +55,13 @@ def test_a_taken_port_is_reported_before_tensorflow_is_imported(flag: str) -> No
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
 def test_a_port_that_is_taken_after_all_is_named_too(flag: str) -> None:
-    grpc_port, rest_port = bind_ports(ServerSettings("reviews", Path("/m"), port=0, rest_api_port=0))
+    grpc_port, rest_port = bind_ports(ServerFlags("reviews", Path("/m"), port=0, rest_api_port=0))
     bound_port = grpc_port if flag == "--port" else rest_port
 
     async def start() -> None:
         registry, loader = Registry(), ThreadPoolExecutor(1)
         data_plane = DataPlane(registry)
-        limits, closed = ConnectionSettings(), list[str]()
+        limits, closed = ConnectionFlags(), list[str]()
         if flag == "--port":
             manager = ModelManager(registry=registry, loader=loader, load=load_model)
             guard = ReloadGuard(None)

@@ -36,26 +36,26 @@ def _in_package(name: str) -> Path:
     return Path(spec.origin).parent / inside
 
 
-def vocab_path(config: EncoderSettings) -> Path:
+def vocab_path(settings: EncoderSettings) -> Path:
     """Find the vocabulary and check its bytes.
 
     Raises:
         EncoderError: it is not there, or its bytes are not the pinned ones.
     """
-    path = resolve(config.vocab)
-    _verify(path, config.vocab_sha256)
+    path = resolve(settings.vocab)
+    _verify(path, settings.vocab_sha256)
     return path
 
 
-def weights_folder(config: EncoderSettings) -> Path:
+def weights_folder(settings: EncoderSettings) -> Path:
     """Find the folder of the pretrained weights and check their bytes; not for a keras-hub preset, which has no folder.
 
     Raises:
         EncoderError: it is not there, or its bytes are not the pinned ones.
     """
-    folder = resolve(config.source)
-    _verify(folder / WEIGHTS, config.weights_sha256)
-    _verify(folder / CONFIG, config.config_sha256)
+    folder = resolve(settings.source)
+    _verify(folder / WEIGHTS, settings.weights_sha256)
+    _verify(folder / CONFIG, settings.config_sha256)
     return folder
 
 

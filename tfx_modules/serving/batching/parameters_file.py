@@ -1,6 +1,6 @@
 """Reads TensorFlow Serving's file of batching parameters."""
 
-from tfx_modules.serving.flags.batching_flags import BatchingParameters, BatchingSettings
+from tfx_modules.serving.flags.batching_flags import BatchingFlags, BatchingParameters
 from tfx_modules.serving.flags.text_protos import read_text_proto
 
 _WRAPPED = (
@@ -12,17 +12,17 @@ _WRAPPED = (
 )
 
 
-def read_parameters(settings: BatchingSettings) -> BatchingParameters | None:
+def read_parameters(flags: BatchingFlags) -> BatchingParameters | None:
     """Return how requests are put together; None when they are not.
 
     Raises:
         FlagError: the file cannot be read, is no BatchingParameters, or has values that are not allowed.
     """
-    if not settings.enable_batching:
+    if not flags.enable_batching:
         return None
-    if settings.batching_parameters_file is None:
+    if flags.batching_parameters_file is None:
         return BatchingParameters()
-    proto = read_text_proto("--batching_parameters_file", settings.batching_parameters_file, "BatchingParameters")
+    proto = read_text_proto("--batching_parameters_file", flags.batching_parameters_file, "BatchingParameters")
     given = {name: getattr(proto, name).value for name in _WRAPPED if proto.HasField(name)}
     return BatchingParameters(
         **given,

@@ -13,7 +13,7 @@ def cores() -> int:
 
 
 @dataclass(frozen=True)
-class BatchingSettings:
+class BatchingFlags:
     """The flags of batching.
 
     Attributes:

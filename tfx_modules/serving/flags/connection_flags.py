@@ -27,7 +27,7 @@ _TIMES = (
 
 
 @dataclass(frozen=True)
-class ConnectionSettings:
+class ConnectionFlags:
     """The limits of connections. Times are seconds.
 
     Attributes:

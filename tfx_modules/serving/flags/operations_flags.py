@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.flags.connection_flags import CONNECTION_FLAGS, ConnectionSettings
+from tfx_modules.serving.flags.connection_flags import CONNECTION_FLAGS, ConnectionFlags
 from tfx_modules.serving.flags.request_flags import REQUEST_FLAGS, RequestSettings
 
 
 @dataclass(frozen=True)
-class LimitSettings:
+class LimitFlags:
     """The limits of the server.
 
     Attributes:
@@ -40,7 +40,7 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
-class SecuritySettings:
+class SecurityFlags:
     """API keys, TLS and CORS.
 
     Attributes:
@@ -98,8 +98,8 @@ class LoggedText(enum.Enum):
 
 
 @dataclass(frozen=True)
-class PredictionLogSettings:
-    """The settings of the prediction log.
+class PredictionLogFlags:
+    """The flags of the prediction log.
 
     Attributes:
         file: where lines are added; None = no log.
@@ -118,18 +118,18 @@ class PredictionLogSettings:
 
 
 @dataclass(frozen=True)
-class OperationsSettings:
-    """The settings for limits, security, metrics and the prediction log.
+class OperationsFlags:
+    """The flags for limits, security, metrics and the prediction log.
 
     Attributes:
         monitoring_config_file: TensorFlow Serving's MonitoringConfig as text; None = no metrics.
     """
 
-    limits: LimitSettings = field(default_factory=LimitSettings)
-    connections: ConnectionSettings = field(default_factory=ConnectionSettings)
+    limits: LimitFlags = field(default_factory=LimitFlags)
+    connections: ConnectionFlags = field(default_factory=ConnectionFlags)
     requests: RequestSettings = field(default_factory=RequestSettings)
-    security: SecuritySettings = field(default_factory=SecuritySettings)
-    prediction_log: PredictionLogSettings = field(default_factory=PredictionLogSettings)
+    security: SecurityFlags = field(default_factory=SecurityFlags)
+    prediction_log: PredictionLogFlags = field(default_factory=PredictionLogFlags)
     monitoring_config_file: Path | None = None
 
 
@@ -196,7 +196,7 @@ OPERATIONS_FLAGS: dict[str, dict[str, Any]] = {
 }
 
 
-def take_operations(values: MutableMapping[str, Any]) -> OperationsSettings:
+def take_operations(values: MutableMapping[str, Any]) -> OperationsFlags:
     """Take the values of these flags out of the command line's; None is a flag that was not given.
 
     Raises:
@@ -205,12 +205,12 @@ def take_operations(values: MutableMapping[str, Any]) -> OperationsSettings:
     given = {flag[2:]: values.pop(flag[2:]) for flag in OPERATIONS_FLAGS}
     given = {name: value for name, value in given.items() if value is not None}
     log = {name[len("prediction_log_") :]: value for name, value in given.items() if name.startswith("prediction_log_")}
-    return OperationsSettings(
-        limits=LimitSettings(**_of(LimitSettings, given)),
-        connections=ConnectionSettings(**_of(ConnectionSettings, given)),
+    return OperationsFlags(
+        limits=LimitFlags(**_of(LimitFlags, given)),
+        connections=ConnectionFlags(**_of(ConnectionFlags, given)),
         requests=RequestSettings(**_of(RequestSettings, given)),
-        security=SecuritySettings(**_of(SecuritySettings, given)),
-        prediction_log=PredictionLogSettings(**log),
+        security=SecurityFlags(**_of(SecurityFlags, given)),
+        prediction_log=PredictionLogFlags(**log),
         monitoring_config_file=given.get("monitoring_config_file"),
     )
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.flags.batching_flags import BatchingSettings
-from tfx_modules.serving.flags.operations_flags import OPERATIONS_FLAGS, SWITCH, OperationsSettings, take_operations
+from tfx_modules.serving.flags.batching_flags import BatchingFlags
+from tfx_modules.serving.flags.operations_flags import OPERATIONS_FLAGS, SWITCH, OperationsFlags, take_operations
 from tfx_modules.serving.flags.parser import FlagParser
 
 MAX_PORT = 65535
 
 
 @dataclass(frozen=True)
-class ServerSettings:
-    """The settings of a server.
+class ServerFlags:
+    """The flags of a server.
 
     Attributes:
         model_name: the name that requests carry.
@@ -53,8 +53,8 @@ class ServerSettings:
     enable_model_warmup: bool = True
     tensorflow_intra_op_parallelism: int = 0
     tensorflow_inter_op_parallelism: int = 0
-    batching: BatchingSettings = field(default_factory=BatchingSettings)
-    operations: OperationsSettings = field(default_factory=OperationsSettings)
+    batching: BatchingFlags = field(default_factory=BatchingFlags)
+    operations: OperationsFlags = field(default_factory=OperationsFlags)
 
     def __post_init__(self) -> None:
         for flag, port in (("--port", self.port), ("--rest_api_port", self.rest_api_port)):
@@ -136,7 +136,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
 }
 
 
-def parse_flags(arguments: Sequence[str]) -> ServerSettings:
+def parse_flags(arguments: Sequence[str]) -> ServerFlags:
     """Read the command line; ``--flag=value`` and ``--flag value`` are the same.
 
     Raises:
@@ -157,5 +157,5 @@ def parse_flags(arguments: Sequence[str]) -> ServerSettings:
     operations = take_operations(values)
     paths = {name: path.absolute() for name, path in values.items() if isinstance(path, Path)}
     values = {**values, **paths}
-    batching = BatchingSettings(**{name: values.pop(name) for name in ("enable_batching", "batching_parameters_file")})
-    return ServerSettings(**values, batching=batching, operations=operations)
+    batching = BatchingFlags(**{name: values.pop(name) for name in ("enable_batching", "batching_parameters_file")})
+    return ServerFlags(**values, batching=batching, operations=operations)

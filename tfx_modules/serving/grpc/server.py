@@ -7,7 +7,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from tfx_modules.serving.exceptions import FlagError, PortError
-from tfx_modules.serving.flags.connection_flags import ConnectionSettings
+from tfx_modules.serving.flags.connection_flags import ConnectionFlags
 from tfx_modules.serving.grpc.arrival import ArrivalInterceptor
 from tfx_modules.serving.grpc.connections import GrpcConnections
 from tfx_modules.serving.grpc.parsing import ParsingInterceptor
@@ -25,7 +25,7 @@ _OPTIONS = [
 _NO_LIMIT = 2**31 - 1
 
 
-def connection_options(limits: ConnectionSettings) -> list[tuple[str, int]]:
+def connection_options(limits: ConnectionFlags) -> list[tuple[str, int]]:
     """Return gRPC's channel arguments for these limits (``grpc/impl/channel_arg_names.h``)."""
     return [
         ("grpc.max_allowed_incoming_connections", limits.grpc_max_connections or _NO_LIMIT),
@@ -58,7 +58,7 @@ class GrpcServer:
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
         credentials: grpc.ServerCredentials | None = None,
         max_request_bytes: int = -1,
-        limits: ConnectionSettings,
+        limits: ConnectionFlags,
         keys: ApiKeys | None = None,
         count_closed: Callable[[str], None],
     ) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tfx_modules.exceptions import ServingError
 from tfx_modules.serving.exceptions import ModelLoadError, status_of
-from tfx_modules.serving.flags.operations_flags import PredictionLogSettings
+from tfx_modules.serving.flags.operations_flags import PredictionLogFlags
 from tfx_modules.serving.observability.metrics import Metrics, Reading
 from tfx_modules.serving.observability.prediction_log import PredictionLog
 from tfx_modules.serving.specs import Computed
@@ -22,8 +22,8 @@ class Observation:
         FlagError: the prediction log cannot be written.
     """
 
-    def __init__(self, settings: PredictionLogSettings) -> None:
-        self._log = None if settings.file is None else PredictionLog(settings)
+    def __init__(self, flags: PredictionLogFlags) -> None:
+        self._log = None if flags.file is None else PredictionLog(flags)
         self.metrics = Metrics()
         if self._log is not None:
             dropped = self._log.count_dropped

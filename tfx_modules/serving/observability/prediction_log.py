@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.flags.operations_flags import LoggedText, PredictionLogSettings
+from tfx_modules.serving.flags.operations_flags import LoggedText, PredictionLogFlags
 from tfx_modules.serving.specs import Array, Computed
 
 _logger = logging.getLogger(__name__)
@@ -28,24 +28,22 @@ FLUSH_SECONDS = 5.0
 class PredictionLog:
     """Appends lines to a file from a thread of its own, which opens the file anew each time: it may be rotated."""
 
-    def __init__(
-        self, settings: PredictionLogSettings, *, queued: int = QUEUED, queued_bytes: int = QUEUED_BYTES
-    ) -> None:
+    def __init__(self, flags: PredictionLogFlags, *, queued: int = QUEUED, queued_bytes: int = QUEUED_BYTES) -> None:
         """Prepare.
 
         Args:
-            settings: file, share and texts.
+            flags: file, share and texts.
             queued: predictions that may wait for the disk.
             queued_bytes: bytes of their inputs and outputs that may; a larger one is not logged at all.
 
         Raises:
-            FlagError: there is no file in the settings, or it cannot be written.
+            FlagError: there is no file in the flags, or it cannot be written.
         """
-        if settings.file is None:
+        if flags.file is None:
             raise FlagError("there is no prediction log without --prediction_log_file")
-        self._file = settings.file
-        self._rate = settings.sample_rate
-        self._text = settings.text
+        self._file = flags.file
+        self._rate = flags.sample_rate
+        self._text = flags.text
         self._queue = _Queue(queued, queued_bytes)
         self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
         self._dropped = 0

@@ -6,7 +6,7 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tfx_modules.serving.exceptions import OverloadedError, RequestError
-from tfx_modules.serving.flags.operations_flags import LimitSettings
+from tfx_modules.serving.flags.operations_flags import LimitFlags
 from tfx_modules.serving.rest.refusal import send_refusal
 from tfx_modules.serving.security.admission import Admission, within
 from tfx_modules.serving.security.bytes_under_way import BytesUnderWay, Holding
@@ -23,7 +23,7 @@ class LimitedApp:
     def __init__(
         self,
         app: ASGIApp,
-        limits: LimitSettings,
+        limits: LimitFlags,
         admission: Admission,
         bytes_under_way: BytesUnderWay | None = None,
     ) -> None:

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tfx_modules.serving.exceptions import PortError
-from tfx_modules.serving.flags.connection_flags import ConnectionSettings
+from tfx_modules.serving.flags.connection_flags import ConnectionFlags
 from tfx_modules.serving.rest.connection.acceptor import Acceptor
 from tfx_modules.serving.rest.connection.protocol import ProtocolContext, RestProtocol
 from tfx_modules.serving.security.api_keys import ApiKeys
@@ -37,7 +37,7 @@ class RestServer:
         certificate: Path | None = None,
         key: Path | None = None,
         *,
-        limits: ConnectionSettings,
+        limits: ConnectionFlags,
         keys: ApiKeys | None = None,
         count_closed: Callable[[str], None],
     ) -> None:

@@ -6,18 +6,18 @@ import pytest
 
 from tfx_modules.serving.batching.parameters_file import read_parameters
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.flags.batching_flags import BatchingParameters, BatchingSettings
+from tfx_modules.serving.flags.batching_flags import BatchingFlags, BatchingParameters
 from tfx_modules.serving.flags.server_flags import parse_flags
 
 
 def read(tmp_path: Path, text: str) -> BatchingParameters | None:
     file = tmp_path / "batching.config"
     file.write_text(text)
-    return read_parameters(BatchingSettings(enable_batching=True, batching_parameters_file=file))
+    return read_parameters(BatchingFlags(enable_batching=True, batching_parameters_file=file))
 
 
 def test_without_the_flag_requests_are_computed_alone() -> None:
-    assert read_parameters(BatchingSettings()) is None
+    assert read_parameters(BatchingFlags()) is None
     assert read_parameters(parse_flags(["--model_base_path=/m", "--enable_batching=false"]).batching) is None
 
 
@@ -70,7 +70,7 @@ def test_a_mistake_is_said(tmp_path: Path, text: str, message: str) -> None:
 
 def test_a_file_that_is_not_there_or_not_wanted_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(FlagError, match="cannot be read: No such file"):
-        read_parameters(BatchingSettings(enable_batching=True, batching_parameters_file=tmp_path / "none"))
+        read_parameters(BatchingFlags(enable_batching=True, batching_parameters_file=tmp_path / "none"))
     with pytest.raises(FlagError, match="is given without --enable_batching; give both"):
         parse_flags(["--model_base_path=/m", "--batching_parameters_file=/b"])
 

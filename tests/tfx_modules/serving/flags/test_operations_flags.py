@@ -9,7 +9,7 @@ import pytest
 from tests.tfx_modules.serving.certificates import Authority
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.config_files import GrpcTls, check_tls, read_metrics_path, read_ssl_config
-from tfx_modules.serving.flags.operations_flags import LoggedText, OperationsSettings
+from tfx_modules.serving.flags.operations_flags import LoggedText, OperationsFlags
 from tfx_modules.serving.flags.request_flags import RequestSettings
 from tfx_modules.serving.flags.server_flags import parse_flags
 from tfx_modules.serving.security.api_keys import read_api_keys
@@ -17,13 +17,13 @@ from tfx_modules.serving.security.api_keys import read_api_keys
 KEY = "0123456789abcdef-a-key"
 
 
-def parse(*flags: str) -> OperationsSettings:
+def parse(*flags: str) -> OperationsFlags:
     return parse_flags(["--model_base_path=/m", *flags]).operations
 
 
 def test_by_default_everything_is_off_but_bounds_and_tensorflow_servings_30_seconds() -> None:
     operations = parse()
-    assert operations == OperationsSettings()
+    assert operations == OperationsFlags()
     assert operations.limits.max_request_bytes == 32 * 1024 * 1024
     assert operations.limits.rest_api_timeout_in_ms == 30_000
     assert operations.limits.max_concurrent_requests == 256

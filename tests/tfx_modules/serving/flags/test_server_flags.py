@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.flags.server_flags import ServerSettings, parse_flags
+from tfx_modules.serving.flags.server_flags import ServerFlags, parse_flags
 
 
 def test_only_the_base_path_has_to_be_given() -> None:
     settings = parse_flags(["--model_base_path=/models/reviews"])
-    assert settings == ServerSettings(
+    assert settings == ServerFlags(
         model_name="default",
         model_base_path=Path("/models/reviews"),
         host="127.0.0.1",

@@ -16,7 +16,7 @@ from tests.tfx_modules.serving.exported_models import MODEL, Publish
 from tests.tfx_modules.serving.load import until
 from tfx_modules.serving.client import Model, ModelClient, Server
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.flags.operations_flags import LoggedText, PredictionLogSettings
+from tfx_modules.serving.flags.operations_flags import LoggedText, PredictionLogFlags
 from tfx_modules.serving.observability.prediction_log import PredictionLog
 from tfx_modules.serving.process import ModelServerProcess
 from tfx_modules.serving.specs import Computed, ModelSpec, PredictCall, bytes_array
@@ -34,7 +34,7 @@ def lines(file: Path) -> list[Any]:
 
 
 def logged(file: Path, *all_done: Computed, **settings: Any) -> list[Any]:
-    log = PredictionLog(PredictionLogSettings(file, **settings))
+    log = PredictionLog(PredictionLogFlags(file, **settings))
     log.start()
     for done in all_done:
         log.add(done)
@@ -75,7 +75,7 @@ def test_a_hash_tells_only_whether_two_texts_are_the_same(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 0), (0.25, 150, 350), (1.0, 1000, 1000)])
 def test_a_sample_is_a_share(tmp_path: Path, rate: float, least: int, most: int) -> None:
-    log = PredictionLog(PredictionLogSettings(tmp_path / "log", rate), queued=1000)
+    log = PredictionLog(PredictionLogFlags(tmp_path / "log", rate), queued=1000)
     for _ in range(1000):
         log.add(computed("x"))
     log.start()
@@ -84,7 +84,7 @@ def test_a_sample_is_a_share(tmp_path: Path, rate: float, least: int, most: int)
 
 
 def test_what_the_disk_is_too_slow_for_is_dropped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    log = PredictionLog(PredictionLogSettings(tmp_path / "log"), queued=10)
+    log = PredictionLog(PredictionLogFlags(tmp_path / "log"), queued=10)
     began = time.monotonic()
     for _ in range(25):  # nobody writes yet
         log.add(computed("x"))
@@ -100,7 +100,7 @@ def test_a_disk_that_fails_is_told_once_and_requests_go_on(tmp_path: Path, caplo
     caplog.set_level(logging.WARNING)
     folder = tmp_path / "folder"
     folder.mkdir()
-    log = PredictionLog(PredictionLogSettings(folder / "log"))
+    log = PredictionLog(PredictionLogFlags(folder / "log"))
     (folder / "log").unlink()
     folder.rmdir()
     log.start()
@@ -128,7 +128,7 @@ def test_a_file_that_was_there_before_is_closed_to_others(tmp_path: Path, mode: 
 
 
 def test_a_file_that_somebody_opens_to_others_meanwhile_is_closed_again(tmp_path: Path) -> None:
-    log = PredictionLog(PredictionLogSettings(tmp_path / "log"))
+    log = PredictionLog(PredictionLogFlags(tmp_path / "log"))
     (tmp_path / "log").chmod(0o644)
     log.start()
     log.add(computed("x"))
@@ -164,7 +164,7 @@ def test_whatever_a_tensor_holds_its_line_is_json_and_others_follow(
     tmp_path: Path, array: Any, text: LoggedText
 ) -> None:
     odd = Computed(ModelSpec("m", 3), PredictCall("s", {"in": array}), {"out": array}, 0.0125)
-    log = PredictionLog(PredictionLogSettings(tmp_path / "log", text=text))
+    log = PredictionLog(PredictionLogFlags(tmp_path / "log", text=text))
     log.start()
     for done in (odd, computed("x")):
         log.add(done)
@@ -186,7 +186,7 @@ def test_a_prediction_that_cannot_be_logged_is_counted_and_the_next_ones_are(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Computed(ModelSpec("m", 3), PredictCall("s", {}), {"out": np.array([[b"x"], {}], object)}, 0.0125)
-    log = PredictionLog(PredictionLogSettings(tmp_path / "log"))
+    log = PredictionLog(PredictionLogFlags(tmp_path / "log"))
     log.start()
     for done in (broken, computed("x")):
         log.add(done)
@@ -197,7 +197,7 @@ def test_a_prediction_that_cannot_be_logged_is_counted_and_the_next_ones_are(
 
 
 def test_what_waits_for_the_disk_is_bounded_in_bytes(tmp_path: Path) -> None:
-    log = PredictionLog(PredictionLogSettings(tmp_path / "log"), queued_bytes=100_000)
+    log = PredictionLog(PredictionLogFlags(tmp_path / "log"), queued_bytes=100_000)
     for _ in range(25):  # nobody writes yet
         log.add(computed("x" * 20_000))
     log.add(computed("x" * 200_000))
@@ -211,7 +211,7 @@ def test_what_waits_for_the_disk_is_bounded_in_bytes(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(FlagError, match=r"--prediction_log_file=.* cannot be written: Is a directory"):
-        PredictionLog(PredictionLogSettings(tmp_path))
+        PredictionLog(PredictionLogFlags(tmp_path))
 
 
 def test_a_server_logs_both_protocols_and_writes_the_rest_at_its_end(tmp_path: Path, publish: Publish) -> None:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from tfx_modules.serving.exceptions import DeadlineError, OverloadedError
-from tfx_modules.serving.flags.operations_flags import LimitSettings
+from tfx_modules.serving.flags.operations_flags import LimitFlags
 from tfx_modules.serving.rest.limits import LimitedApp
 from tfx_modules.serving.security.admission import Admission, within
 
@@ -24,7 +24,7 @@ class Tiny:
     def __init__(self, **limits: int) -> None:
         self.may_answer = asyncio.Event()
         self.under_way = 0
-        settings = LimitSettings(**limits)
+        settings = LimitFlags(**limits)
         inner = Starlette(routes=[Route("/", self.answer, methods=["GET", "POST"])])
         admission = Admission(settings.max_concurrent_requests, settings.max_queued_requests)
         self.app = LimitedApp(inner, settings, admission)

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from tfx_modules.serving.flags.connection_flags import ConnectionSettings
+from tfx_modules.serving.flags.connection_flags import ConnectionFlags
 from tfx_modules.serving.rest.connection.pieces import PiecemealProtocol
 from tfx_modules.serving.security.api_keys import ApiKeys
 from tfx_modules.serving.security.connections import Connection, Connections
@@ -40,7 +40,7 @@ class ProtocolContext:
 
     config: Config
     state: ServerState
-    limits: ConnectionSettings
+    limits: ConnectionFlags
     connections: Connections
     keys: ApiKeys | None
     count_closed: Callable[[str], None]
