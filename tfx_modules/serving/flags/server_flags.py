@@ -1,6 +1,7 @@
 """Declares the command line: the flags of ``tensorflow_model_server`` that this server has."""
 
 import argparse
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.batching_flags import BatchingFlags
+from tfx_modules.serving.flags.foreign_flags import check_unknown
 from tfx_modules.serving.flags.operations_flags import OPERATIONS_FLAGS, SWITCH, OperationsFlags, take_operations
 from tfx_modules.serving.flags.parser import FlagParser
 
 MAX_PORT = 65535
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class ServerFlags:
             raise FlagError(f"--model_name={self.model_name!r} cannot be part of a URL; leave out '/' and ':'")
 
 
-_FLAGS: dict[str, dict[str, Any]] = {
+SERVER_FLAGS: dict[str, dict[str, Any]] = {
     "--port": {"type": int, "default": 8500, "help": "gRPC port, 0 = any free one"},
     "--rest_api_port": {"type": int, "default": 8501, "help": "REST port, 0 = any free one"},
     "--model_name": {"default": "default", "help": "the model's name in requests"},
@@ -136,6 +139,10 @@ _FLAGS: dict[str, dict[str, Any]] = {
 }
 
 
+_OTHER_NAMES = {"--enable_cors_support": ("--rest_api_enable_cors_support",)}
+"""TensorFlow Serving's names of flags that have another one here."""
+
+
 def parse_flags(arguments: Sequence[str]) -> ServerFlags:
     """Read the command line; ``--flag=value`` and ``--flag value`` are the same.
 
@@ -148,11 +155,11 @@ def parse_flags(arguments: Sequence[str]) -> ServerFlags:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    for flag, options in _FLAGS.items():
-        parser.add_argument(flag, **options)
+    for flag, options in SERVER_FLAGS.items():
+        parser.add_argument(flag, *_OTHER_NAMES.get(flag, ()), **options)
     known, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        raise FlagError(f"not supported: {' '.join(unknown)}; supported flags: {', '.join(sorted(_FLAGS))}")
+    for line in check_unknown(unknown, SERVER_FLAGS):
+        _logger.warning("%s", line)
     values = vars(known)
     operations = take_operations(values)
     paths = {name: path.absolute() for name, path in values.items() if isinstance(path, Path)}

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tfx_modules.serving.exceptions import FlagError
-from tfx_modules.serving.flags.server_flags import ServerFlags, parse_flags
+from tfx_modules.serving.flags.foreign_flags import FOREIGN_FLAGS
+from tfx_modules.serving.flags.server_flags import SERVER_FLAGS, ServerFlags, parse_flags
 
 
 def test_only_the_base_path_has_to_be_given() -> None:
@@ -41,11 +42,64 @@ def test_a_config_file_stands_in_for_name_and_base_path() -> None:
     assert settings.allow_version_labels_for_unavailable_models
 
 
-def test_a_flag_that_is_not_supported_is_refused_with_those_that_are() -> None:
+def test_a_flag_that_nobody_has_is_refused_with_those_that_are() -> None:
     with pytest.raises(
-        FlagError, match=r"not supported: --enable_profiler=true; supported flags: .*--file_system_poll_"
+        FlagError, match=r"not supported: --enable_profile=true x; supported flags: .*--file_system_poll_"
     ):
-        parse_flags(["--enable_profiler=true"])
+        parse_flags(["--enable_profile=true", "x"])
+
+
+MODEL = ["--model_name=films", "--model_base_path=/models/films"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--num_load_threads=4", "--flush_filesystem_caches=false"],
+        ["--rest_api_num_threads", "16", "--grpc_max_threads", "8"],
+        ["--enable_signature_method_name_check", "--saved_model_tags=serve"],
+        ["--per_process_gpu_memory_fraction=0.0", "--use_alts_credentials=false"],
+    ],
+)
+def test_flags_of_tensorflow_serving_that_change_nothing_are_taken_and_told(
+    flags: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert parse_flags([*MODEL, *flags]) == parse_flags(MODEL)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all("is TensorFlow Serving's and does nothing here; " in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("flag", "instead"),
+    [
+        ("--enable_profiler", "leave it out: there is no profiler service"),
+        ("--use_alts_credentials=true", "use --ssl_config_file for TLS"),
+        ("--per_process_gpu_memory_fraction=0.5", "TF_FORCE_GPU_ALLOW_GROWTH=true"),
+        ("--tensorflow_session_parallelism=4", "use --tensorflow_intra_op_parallelism and"),
+        ("--grpc_socket_path=/run/s", "use --host and --port"),
+    ],
+)
+def test_flags_of_tensorflow_serving_that_would_change_something_are_refused_with_what_to_do(
+    flag: str, instead: str
+) -> None:
+    with pytest.raises(FlagError, match=f"{flag} is TensorFlow Serving's, and not supported here; .*{instead}"):
+        parse_flags([*MODEL, flag])
+
+
+def test_no_flag_of_tensorflow_serving_is_both_had_and_missing() -> None:
+    had = {name.removeprefix("--") for name in SERVER_FLAGS}
+    assert not had & FOREIGN_FLAGS.keys()
+
+
+def test_the_docs_name_every_flag_of_tensorflow_serving_that_is_missing() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "model-server.md").read_text(encoding="utf-8")
+    assert [name for name in FOREIGN_FLAGS if f"`--{name}" not in page and name != "version"] == []
+
+
+def test_cors_has_tensorflow_servings_name_too() -> None:
+    flags = parse_flags([*MODEL, "--rest_api_enable_cors_support=true"])
+    assert flags.operations.security.enable_cors_support
 
 
 @pytest.mark.parametrize(
