@@ -178,10 +178,10 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
         What is in service.
 
     Raises:
-        ModelRepositoryError: the version in service has no folder.
+        ModelRepositoryError: the version in service has no folder, or the disk refuses.
         EnvironmentMismatchError: ledger and folder are not of one environment.
     """
-    with ledger.exclusive() as held:
+    with ledger.exclusive() as held, repository.reporting_disk_errors():
         agreement.check(held, repository)
         service = held.service()
         if service.live is not None:

@@ -9,9 +9,11 @@ import hashlib
 import logging
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tfx_modules.common.files import sync, sync_tree
+from tfx_modules.common.files import make_folder, sync, sync_tree
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ModelRepositoryError
 
@@ -36,6 +38,18 @@ class ModelRepository:
         self.served = served
         self.withdrawn = served.with_name(f"{served.name}.withdrawn")
 
+    @contextmanager
+    def reporting_disk_errors(self) -> Iterator[None]:
+        """Raise errors of the disk as ModelRepositoryError, which says that what was begun may be tried again."""
+        try:
+            yield
+        except OSError as error:
+            raise ModelRepositoryError(
+                f"the folders {self.served} and {self.withdrawn} cannot be used: {error}. Check the disk. Then clear "
+                "the task, or run `bert-service models settle` (in a checkout `scripts/bert models settle`), which "
+                "makes the served folder follow the ledger."
+            ) from error
+
     def stage(self, model: Path, key: str) -> tuple[Path, manifest.Manifest]:
         """Copy a model into a staging folder, and write its manifest. Needs no lock.
 
@@ -48,16 +62,22 @@ class ModelRepository:
             The copy, which is on the disk, and its manifest.
         """
         staged = self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}"
-        self.withdrawn.mkdir(parents=True, exist_ok=True)
+        make_folder(self.withdrawn)
         shutil.copytree(model, staged)
         made = manifest.write(staged)
         sync_tree(staged)
         return staged, made
 
     def discard(self, key: str) -> None:
-        """Remove all that was staged under a key, also by killed processes; harmless when there is nothing."""
-        for staged in self.withdrawn.glob(f"{_staging(key)}*"):
-            shutil.rmtree(staged, ignore_errors=True)  # another process may remove it at the same time
+        """Remove all that was staged under a key, also by killed processes; harmless when there is nothing.
+
+        What the disk does not let go stays, for the next try or retention: nobody reads it.
+        """
+        try:
+            for staged in self.withdrawn.glob(f"{_staging(key)}*"):
+                shutil.rmtree(staged, ignore_errors=True)  # another process may remove it at the same time
+        except OSError as error:
+            _logger.warning("what was staged in %s could not be removed: %s", self.withdrawn, error)
 
     def staged(self) -> list[Path]:
         """Return all that is staged, under whatever key."""
@@ -101,7 +121,7 @@ class ModelRepository:
             ModelRepositoryError: the version has no folder.
         """
         place = self.folder(live)
-        self.served.mkdir(parents=True, exist_ok=True)
+        make_folder(self.served)
         if place.parent != self.served:
             self._move(live, self.withdrawn, self.served)
         for version in sorted(_numbers(self.served)):
@@ -110,13 +130,13 @@ class ModelRepository:
 
     def remove(self, version: int) -> None:
         """Delete a version's folder; a server sees it vanish in one step."""
-        self.withdrawn.mkdir(parents=True, exist_ok=True)
+        make_folder(self.withdrawn)
         key = f"removed {version}"
         self.folder(version).rename(self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}")
         self.discard(key)
 
     def _move(self, version: int, source: Path, target: Path) -> None:
-        target.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
         (source / str(version)).rename(target / str(version))
         sync(target)
         sync(source)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from tfx_modules.common import database_url
+from tfx_modules.common.files import make_folder
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger.tables import HEAD
 
@@ -55,20 +56,28 @@ class LedgerDatabase:
         Raises:
             LedgerError: the database cannot be reached, or the lock was not to be had in time.
         """
+        self._make_folder()
         try:
-            if self._file:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._engine.begin() as connection:
                 if not self._file:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 yield connection
-        except (sa.exc.DBAPIError, OSError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise LedgerError(
-                f"the ledger at {self._engine.url!r} cannot be used: {' '.join(str(reason).split())}. Look at the "
-                "database, and at [bert_service] ledger."
-            ) from error
+        except sa.exc.DBAPIError as error:  # no OSError: the caller's own are about other files than the ledger
+            raise self._unusable(error.orig or error) from error
+
+    def _make_folder(self) -> None:
+        if self._file:
+            try:
+                make_folder(self._file.parent)
+            except OSError as error:
+                raise self._unusable(error) from error
+
+    def _unusable(self, reason: BaseException) -> LedgerError:
+        return LedgerError(
+            f"the ledger at {self._engine.url!r} cannot be used: {' '.join(str(reason).split())}. Look at the "
+            "database, and at [bert_service] ledger."
+        )
 
     def migrate(self) -> None:
         """Bring the tables up to date; a database of newer code is left as it is, for migrations only add.
