@@ -22,9 +22,11 @@ CONTROL = struct.Struct("512s512s512s6q")
 MOST_CALLS = 10_000
 PROGRAM = """
 import importlib, json, os, sys
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what libraries print is no answer
 module = importlib.import_module(sys.argv[1])
 module.rehearse()  # what is imported and warm now is so in all forked processes
-print("ready", flush=True)
+print("ready", file=answers, flush=True)
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
@@ -34,7 +36,7 @@ for line in sys.stdin:
         except BaseException as error:
             kinds = [kind.__name__ for kind in type(error).__mro__]
             answer = {"raised": kinds, "message": str(error)}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
         os._exit(0)
     os.waitpid(child, 0)
 """
@@ -141,13 +143,12 @@ def faulty_program(library: Path, folder: Path, module: str) -> Iterator[FaultyP
         assert process.wait(30) == 0
 
 
-def begun_anew(folder: Path) -> Iterator[int]:
-    """Yield 1, 2, 3 ...; each time the folder is as it was at first."""
-    first = folder.with_name(f"{folder.name}-first")
-    shutil.copytree(folder, first, symlinks=True)
+def begun_anew(folder: Path, first: Path) -> Iterator[int]:
+    """Yield 1, 2, 3 ...; each time the folder is as it was at first, of which a copy is made."""
+    shutil.copytree(folder, first)
     for number in range(1, MOST_CALLS):
         shutil.rmtree(folder)
-        shutil.copytree(first, folder, symlinks=True)
+        shutil.copytree(first, folder)
         yield number
     pytest.fail(f"{MOST_CALLS} calls were not all")
 

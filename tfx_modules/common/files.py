@@ -56,8 +56,14 @@ def make_folder(folder: Path, *, durable: bool = True) -> None:
         return
     make_folder(folder.parent, durable=durable)
     folder.mkdir(exist_ok=True)
-    if durable:
+    if not durable:
+        return
+    try:
         sync(folder.parent)
+    except OSError:
+        with suppress(OSError):
+            folder.rmdir()  # or the next try takes it for one that is on the disk
+        raise
 
 
 def sync(path: Path) -> None:

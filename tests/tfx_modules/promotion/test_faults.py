@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults import Faults, FaultyProgram, begun_anew, faults_library, faulty_program
+from tests.support.power_loss import lose_power
 from tests.tfx_modules.promotion import pushing
 from tests.tfx_modules.promotion.site_checks import check_always, check_settled
 
@@ -53,9 +54,10 @@ def test_each_call_fails_and_a_retry_succeeds(program: FaultyProgram, folder: Pa
     for earlier in before:
         pushing.act(str(folder), earlier)
     error, and_later = FAULTS[fault]
-    failed = set()
-    for number in begun_anew(folder):
-        faults = Faults(below=folder, fail_at=number, error=error, and_later=and_later, reads=ALL)
+    failed, log, first = set(), folder.with_name("log"), folder.with_name("first")
+    for number in begun_anew(folder, first):
+        log.unlink(missing_ok=True)
+        faults = Faults(below=folder, fail_at=number, error=error, and_later=and_later, reads=ALL, log=log)
         ended = program.call(faults, "act", str(folder), what)
         if not ended.failed:
             break
@@ -63,11 +65,13 @@ def test_each_call_fails_and_a_retry_succeeds(program: FaultyProgram, folder: Pa
         assert not ended.raised or "PromotionError" in ended.raised, ended
         check_always(folder)
 
-        again = pushing.act(str(folder), what)
+        again = program.call(Faults(below=folder, log=log), "act", str(folder), what).returned
 
         assert again == ("rolled_back" if what == "roll-back" else "promoted")
         check_settled(folder)
         if not and_later:
             assert [path.name for path in (folder / "models" / "bert").glob(".*")] == [".environment"]
+            lose_power(log, folder, image=first)
+            check_settled(folder)
     assert ended.returned == again
     assert failed >= {"create", "write", "sync", "rename"}

@@ -112,6 +112,9 @@ def _leave_transactions_to_us(connection: Any, _: object) -> None:
     connection.isolation_level = None  # Python's module would begin transactions late, and without the lock
     connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(
+        "PRAGMA synchronous = EXTRA"
+    )  # the end of the journal is a commit; FULL leaves it to a power loss
 
 
 def _lock_file(connection: sa.Connection) -> None:
