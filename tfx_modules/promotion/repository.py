@@ -127,6 +127,7 @@ class ModelRepository:
         for version in sorted(_numbers(self.served)):
             if version > live:
                 self._move(version, self.served, self.withdrawn)
+        sync(self.served)  # also when nothing was moved: whoever moved it may have been stopped before doing so
 
     def remove(self, version: int) -> None:
         """Delete a version's folder; a server sees it vanish in one step."""

@@ -31,8 +31,8 @@ def deliver(folder: Path, *, correction: str = "", bad: int = 1) -> None:
         (folder / "delivered" / f"{day}.csv").write_text("\n".join(["id,review,sentiment", *rows]) + "\n")
 
 
-def refresh(folder: str) -> dict[str, Any]:
-    """Run the task for the second day; return what it returns, with its JSON read."""
+def refresh(folder: str, day: str = str(DAYS[-1])) -> dict[str, Any]:
+    """Run the task for a day, the second one if none is named; return what it returns, with its JSON read."""
     values = {
         "root": folder,
         "state": f"{folder}/state",
@@ -44,7 +44,7 @@ def refresh(folder: str) -> dict[str, Any]:
         "holdout": f"{folder}/holdout-v1.csv",
         "max_bad_share": "0.3",
     }
-    moment = dt.datetime.combine(DAYS[-1], dt.time(), tzinfo=dt.timezone.utc)
+    moment = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), tzinfo=dt.timezone.utc)
     run = SimpleNamespace(run_type=DagRunType.MANUAL, run_after=moment, logical_date=moment, data_interval_start=moment)
     given: Any = {
         "dag_run": run,
@@ -53,6 +53,11 @@ def refresh(folder: str) -> dict[str, Any]:
     }
     result = DataRefreshOperator(task_id="refresh_data", settings=settings_from(values)).execute(given)
     return {**result, "span_versions": json.loads(str(result["span_versions"]))}
+
+
+def refresh_today(folder: str) -> dict[str, Any]:
+    """Run the task for the day that the clock says."""
+    return refresh(folder, str(dt.datetime.now(dt.timezone.utc).date()))
 
 
 def rehearse() -> None:

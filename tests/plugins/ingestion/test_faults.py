@@ -1,5 +1,6 @@
 """A refresh whose disk refuses a call, each call in turn: every span is whole, and a retry gives what it would have."""
 
+import datetime as dt
 import errno
 import hashlib
 import json
@@ -128,6 +129,26 @@ def test_what_was_not_flushed_when_the_power_is_lost_is_gone_and_a_retry_succeed
 
         assert refreshing.refresh(str(folder)) == expected, moment
         assert check_spans(folder) == expected["span_versions"]
+
+
+def test_a_clock_400_days_ahead_changes_nothing_but_the_moment_of_writing_and_a_day_to_come_is_missing(
+    program: FaultyProgram, folder: Path
+) -> None:
+    new(folder)
+    expected = expected_of(program, folder)
+    ahead = Faults(below=folder, clock_ahead=400 * 24 * 3600)
+
+    assert program.call(ahead, "refresh", str(folder)).returned == expected
+    today = program.call(ahead, "refresh_today", str(folder))
+
+    written = json.loads((folder / "state" / "spans" / "2026-11-05" / "v1" / "manifest.json").read_text())["written_at"]
+    early = dt.datetime.fromisoformat(written) - dt.datetime.now(dt.timezone.utc)
+    assert 399 <= early.days <= 400
+    assert "MissingDayError" in today.raised
+    day = dt.datetime.now(dt.timezone.utc).date() + dt.timedelta(days=399)  # the window's first
+    assert f"feed files has no reviews of {day}: there is no file" in today.message
+    assert refreshing.refresh(str(folder)) == expected
+    assert check_spans(folder) == expected["span_versions"]
 
 
 def expected_of(program: FaultyProgram, folder: Path) -> dict[str, Any]:

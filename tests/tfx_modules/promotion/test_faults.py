@@ -1,9 +1,12 @@
 """A push, and a rollback, whose disk refuses a call, each call in turn: one verdict, and a retry succeeds."""
 
+import datetime as dt
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from tests.support.faults import Faults, FaultyProgram, begun_anew, faults_libra
 from tests.support.power_loss import lose_power
 from tests.tfx_modules.promotion import pushing
 from tests.tfx_modules.promotion.site_checks import check_always, check_settled
+from tests.tfx_modules.retention.records import KEEP_ALL
+from tfx_modules.retention.limits import Newest, clock_objection
 
 __all__ = ["faults_library"]
 
@@ -24,7 +29,6 @@ FAULTS = {
     "a full disk": (errno.ENOSPC, True),
 }
 CASES = [
-    ("the first push", "an error"),
     ("a push", "an error"),
     ("a push", "a full disk"),
     ("a rollback", "a dead disk"),
@@ -63,7 +67,7 @@ def test_each_call_fails_and_a_retry_succeeds(program: FaultyProgram, folder: Pa
             break
         failed.add(ended.failed.split()[0])
         assert not ended.raised or "PromotionError" in ended.raised, ended
-        check_always(folder)
+        check_copy(folder)
 
         again = program.call(Faults(below=folder, log=log), "act", str(folder), what).returned
 
@@ -75,3 +79,32 @@ def test_each_call_fails_and_a_retry_succeeds(program: FaultyProgram, folder: Pa
             check_settled(folder)
     assert ended.returned == again
     assert failed >= {"create", "write", "sync", "rename"}
+
+
+def check_copy(folder: Path) -> None:
+    """Check a copy: who opens a ledger may finish or undo what was left half done, and that would not be recorded."""
+    copy = folder.with_name("copy")
+    shutil.copytree(folder, copy)
+    check_always(copy)
+    shutil.rmtree(copy)
+
+
+def test_a_push_with_a_clock_400_days_ahead_is_followed_by_others_in_order(
+    program: FaultyProgram, folder: Path
+) -> None:
+    for day in (4, 5, 6):
+        pushing.train(folder, day)
+    pushing.act(str(folder), "4")
+
+    ahead = program.call(Faults(below=folder, clock_ahead=400 * 24 * 3600), "act", str(folder), "5")
+    after = program.call(Faults(below=folder), "act", str(folder), "6")
+
+    assert (ahead.returned, after.returned) == ("promoted", "promoted")
+    events = pushing.ledger_of(folder).events()
+    assert (events[1].at - events[0].at).days in (399, 400)
+    assert events[2].at >= events[1].at
+    check_settled(folder)
+    newest = Newest(event=events[2].at, execution=None, span=None)
+    objection = clock_objection(newest, replace(KEEP_ALL, keep_artifact_days=30), dt.datetime.now(dt.timezone.utc))
+    assert objection.startswith("the newest event of the ledger was written at")
+    assert "Nothing was removed. Correct the clock" in objection

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from tfx_modules.common import database_url
-from tfx_modules.common.files import make_folder
+from tfx_modules.common.files import make_folder, sync
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger.tables import HEAD
 
@@ -56,7 +56,7 @@ class LedgerDatabase:
         Raises:
             LedgerError: the database cannot be reached, or the lock was not to be had in time.
         """
-        self._make_folder()
+        self._flush_folder()
         try:
             with self._engine.begin() as connection:
                 if not self._file:
@@ -66,10 +66,12 @@ class LedgerDatabase:
         except sa.exc.DBAPIError as error:  # no OSError: the caller's own are about other files than the ledger
             raise self._unusable(error.orig or error) from error
 
-    def _make_folder(self) -> None:
+    def _flush_folder(self) -> None:
+        """Flush SQLite's folder: nobody acts on a commit that its writer, or SQLite itself, has failed to flush."""
         if self._file:
             try:
                 make_folder(self._file.parent)
+                sync(self._file.parent)
             except OSError as error:
                 raise self._unusable(error) from error
 
