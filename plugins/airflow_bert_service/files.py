@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _BLOCK = 1 << 16
@@ -68,6 +68,23 @@ def publishing(file: Path) -> Iterator[Path]:
     finally:
         part.unlink(missing_ok=True)
     sync(file.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing; what is made is on the disk.
+
+    Without that, what is flushed into the folder may be lost with it when the power fails.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    try:
+        sync(folder.parent)
+    except OSError:
+        with suppress(OSError):
+            folder.rmdir()  # or the next try takes it for one that is on the disk
+        raise
 
 
 def sync(path: Path) -> None:

@@ -77,6 +77,25 @@ def running_postgres(port: int | None = None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def restart_postgres(folder: Path) -> None:
+    """Kill a running server, as a crash does, and start it again.
+
+    Args:
+        folder: What :func:`running_postgres` has yielded.
+    """
+    quiet = subprocess.DEVNULL
+    subprocess.run(
+        (_binaries() / "pg_ctl", "-D", folder / "data", "-w", "-m", "immediate", "-l", folder / "log", "restart"),
+        check=True,
+        cwd=folder,
+        user=_user(),
+        stdin=quiet,
+        stdout=quiet,
+        stderr=quiet,
+        timeout=60,
+    )
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Path]:
     """Folder of a server's unix socket, see :func:`running_postgres`."""

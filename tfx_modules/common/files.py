@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -29,22 +29,41 @@ def write_atomically(file: Path, text: str, *, durable: bool = False) -> None:
         text: its content, written as UTF-8.
         durable: whether to flush it to the disk. Without that, the file may lack its content after a power failure.
     """
-    make_folder(file.parent)
+    make_folder(file.parent, durable=durable)
     part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    if durable:
-        sync(part)
-    part.replace(file)
+    try:
+        part.write_text(text, encoding="utf-8")
+        if durable:
+            sync(part)
+        part.replace(file)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise
     if durable:
         sync(file.parent)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, and flush their names to the disk; it may be there."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in missing:
-        sync(path.parent)
+def make_folder(folder: Path, *, durable: bool = True) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Args:
+        folder: the folder.
+        durable: whether to flush its entry, and those of the folders above it that are made, to the disk. Without that,
+            what is flushed into the folder may be lost with it after a power failure.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent, durable=durable)
+    folder.mkdir(exist_ok=True)
+    if not durable:
+        return
+    try:
+        sync(folder.parent)
+    except OSError:
+        with suppress(OSError):
+            folder.rmdir()  # or the next try takes it for one that is on the disk
+        raise
 
 
 def sync(path: Path) -> None:

@@ -89,6 +89,8 @@ class Moves:
         for version in sorted(self._repository.served_versions()):
             if version > live:
                 self._move(version, served / str(version), withdrawn / str(version))
+        with _told(self._held, self._repository):
+            sync(served)  # also when nothing was moved: whoever moved it may have been stopped before doing so
 
     def remove(self, version: int) -> None:
         """Delete a version's folder; a server sees it vanish in one step."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tfx_modules.common.files import sync
 from tfx_modules.promotion import agreement, history, manifest
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import (
@@ -230,11 +231,11 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
         What is in service.
 
     Raises:
-        ModelRepositoryError: the version in service has no folder, or one cannot be moved.
+        ModelRepositoryError: the version in service has no folder, or one cannot be moved; or the disk refuses.
         LockLostError: the ledger's lock was lost meanwhile; nothing was moved since.
         EnvironmentMismatchError: ledger and folder are not of one environment.
     """
-    with ledger.exclusive() as held:
+    with ledger.exclusive() as held, repository.reporting_disk_errors():
         agreement.check(held, repository)
         service = held.service()
         if service.live is not None:
@@ -247,7 +248,9 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
                     f"version {service.live} is in service by the ledger, and has no folder in {repository.served} or "
                     f"{repository.withdrawn}. Put its folder back, or roll back to another version."
                 )
-            if not repository.is_in_line(service.live):
+            if repository.is_in_line(service.live):
+                sync(repository.served)  # whoever moved the version may have been stopped before doing so
+            else:
                 with moving(held, repository) as moves:
                     moves.serve(service.live)
     return service

@@ -6,8 +6,11 @@ comes and goes by renames, so that a server sees all of it or nothing. The ledge
 """
 
 import hashlib
+import logging
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tfx_modules.common.files import make_folder, sync_tree
@@ -16,6 +19,7 @@ from tfx_modules.promotion.exceptions import ModelRepositoryError
 
 MOVING = ".moving-"
 """How the names of folders begin that versions pass through when they are moved."""
+_logger = logging.getLogger(__name__)
 _STAGING = ".staging-"
 _LOOKS = 3
 """How often a version is looked for, since it may be moved meanwhile."""
@@ -37,6 +41,18 @@ class ModelRepository:
             )
         self.served = served
         self.withdrawn = served.with_name(f"{served.name}.withdrawn")
+
+    @contextmanager
+    def reporting_disk_errors(self) -> Iterator[None]:
+        """Raise errors of the disk as ModelRepositoryError, which says that what was begun may be tried again."""
+        try:
+            yield
+        except OSError as error:
+            raise ModelRepositoryError(
+                f"the folders {self.served} and {self.withdrawn} cannot be used: {error}. Check the disk. Then clear "
+                "the task, or run `bert-service models settle` (in a checkout `scripts/bert models settle`), which "
+                "makes the served folder follow the ledger."
+            ) from error
 
     def stage(self, model: Path, key: str) -> tuple[Path, manifest.Manifest]:
         """Copy a model into a staging folder, and write its manifest. Needs no lock.
@@ -64,9 +80,15 @@ class ModelRepository:
         return staged, made
 
     def discard(self, key: str) -> None:
-        """Remove all that was staged under a key, also by killed processes; harmless when there is nothing."""
-        for staged in self.withdrawn.glob(f"{_staging(key)}*"):
-            shutil.rmtree(staged, ignore_errors=True)  # another process may remove it at the same time
+        """Remove all that was staged under a key, also by killed processes; harmless when there is nothing.
+
+        What the disk does not let go stays, for the next try or retention: nobody reads it.
+        """
+        try:
+            for staged in self.withdrawn.glob(f"{_staging(key)}*"):
+                shutil.rmtree(staged, ignore_errors=True)  # another process may remove it at the same time
+        except OSError as error:
+            _logger.warning("what was staged in %s could not be removed: %s", self.withdrawn, error)
 
     def staged(self) -> list[Path]:
         """Return all that is staged, under whatever key."""

@@ -39,11 +39,11 @@ def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequ
 
     Raises:
         RefusedError: there is no such version, or it is in service.
-        ModelRepositoryError: the version's folder is gone.
+        ModelRepositoryError: the version's folder is gone, or the disk refuses.
         ManifestError: its files are not those that were promoted.
         EnvironmentMismatchError: ledger and folder are not of one environment.
     """
-    with ledger.exclusive() as held:
+    with ledger.exclusive() as held, repository.reporting_disk_errors():
         agreement.check(held, repository)
         events = held.events()
         event = _earlier(events, request)

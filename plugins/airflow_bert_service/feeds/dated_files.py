@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -79,7 +80,7 @@ class PartitionedFeed(DatedFeed):
         # The store, and not the path's own glob: that one goes on without the connection where it is wrong.
         store = root.fs
         store.invalidate_cache()  # or a file that came in since the last look stays unseen
-        found = cast("dict[str, dict[str, Any]]", store.glob(root.path, detail=True))
+        found = _glob(store, root.path)
         names = sorted(name for name, facts in found.items() if facts["type"] == "file")
         hidden = [name for name in names if _is_hidden(name, place)]
         if hidden:
@@ -114,3 +115,26 @@ def _reader(name: str) -> Callable[..., Iterator[RawRow]]:
             f"{name} has the unknown ending {ending!r}; allowed: {', '.join(_READERS)}, each also with .gz after it. "
             "Rename the file, or set [bert_service] files_pattern so that it does not match."
         ) from None
+
+
+def _glob(store: Any, pattern: str) -> dict[str, dict[str, Any]]:
+    """Return what is there, with its facts; fsspec's ``glob`` takes a folder that cannot be listed for an empty one.
+
+    Raises:
+        OSError: A folder cannot be listed. Other libraries than the local one have errors of their own.
+    """
+    # Other stores than the local disk would be handed the argument.
+    strict = {"on_error": "raise"} if "local" in store.protocol else {}
+    try:
+        found = cast("dict[str, dict[str, Any]]", store.glob(pattern, detail=True, **strict))
+        if not found:
+            store.ls(_folder(pattern), detail=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return found
+
+
+def _folder(pattern: str) -> str:
+    """Return the folder below which a pattern looks: the part before its first wildcard."""
+    fixed = list(takewhile(lambda part: not set("*?[{") & set(part), PurePosixPath(pattern).parent.parts))
+    return str(PurePosixPath(*fixed))

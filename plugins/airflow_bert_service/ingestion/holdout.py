@@ -42,6 +42,7 @@ def find_holdout(settings: Settings) -> Holdout | None:
     Raises:
         HoldoutError: The holdout is missing, has changed, or has a row that is no labelled review.
         FeedError: The archive that it is made of cannot be read.
+        OSError: The disk fails.
     """
     if settings.holdout:
         return _holdout(settings.holdout.stem, normalised(settings.holdout, settings))
@@ -57,8 +58,8 @@ def to_json(holdout: Holdout | None) -> str:
 def _holdout(name: str, file: Path) -> Holdout:
     try:
         return Holdout(name, str(file), sha256(file))
-    except OSError as error:
-        raise HoldoutError(
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise HoldoutError(  # other errors are the disk's, which may be over at the next try
             f"holdout {file} cannot be read ({error.strerror}). Put it there, or set [bert_service] holdout to a CSV "
             "file with the columns review and sentiment."
         ) from error

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from airflow_bert_service.exceptions import BadInputError
-from airflow_bert_service.files import publishing
+from airflow_bert_service.files import make_folder, publishing
 from airflow_bert_service.ingestion.span_writer import QUARANTINE, WriteSummary
 
 REFUSED = "refused"
@@ -32,7 +32,7 @@ def check_share(
     if summary.bad_share <= max_bad_share and (summary.reviews or not summary.rejected):
         kept.unlink(missing_ok=True)
         return
-    keep_in.mkdir(parents=True, exist_ok=True)
+    make_folder(keep_in)
     with publishing(kept) as part:
         shutil.copyfile(folder / QUARANTINE, part)
     raise BadInputError(_message(summary, max_bad_share, day, source, kept))

@@ -26,11 +26,12 @@ from pathlib import Path
 
 from airflow_bert_service.feeds.readers.reviews import Review
 from airflow_bert_service.feeds.readers.screening import Rejected
-from airflow_bert_service.files import locked, sha256, sync
+from airflow_bert_service.files import locked, make_folder, sha256, sync
 from airflow_bert_service.ingestion.rejection import REFUSED, check_share
 from airflow_bert_service.ingestion.span_writer import QUARANTINE, REVIEWS, write_day
 
 MANIFEST = "manifest.json"
+_LOCK = "lock"
 _VERSION = re.compile(r"v(?P<number>[1-9][0-9]*)")
 
 
@@ -105,7 +106,8 @@ class SpanStore:
             BadInputError: Too many rows cannot be used. The store is as it was, but for the list of these rows.
             OSError: It could not be written (no space, no permission). The store is as it was.
         """
-        with locked(self._staging / "lock"):
+        make_folder(self.folder)
+        with locked(self._staging / _LOCK):
             self._clear()
             with self._staged(day) as staged:
                 manifest = self._write(day, staged, rows, source)
@@ -148,20 +150,27 @@ class SpanStore:
         latest = max(_versions(folder), default=0)
         old = _intact_manifest(folder / f"v{latest}")
         if old is not None and old.has_content_of(manifest):
+            self._flush(folder)  # whoever wrote it may have been stopped before doing so
             return Span(day, latest, old, Change.UNCHANGED)
         folder.mkdir(exist_ok=True)
         staged.rename(folder / f"v{latest + 1}")
-        sync(folder)
-        sync(self.folder)
+        self._flush(folder)
         return Span(day, latest + 1, manifest, Change.CORRECTED if latest else Change.NEW)
 
+    def _flush(self, folder: Path) -> None:
+        sync(folder)
+        sync(self.folder)
+
     def _clear(self) -> None:
-        for leftover in self._staging.glob("*-*"):
-            shutil.rmtree(leftover)
+        for leftover in self._staging.iterdir():
+            if leftover.name != _LOCK:
+                shutil.rmtree(leftover)
 
 
 def _versions(folder: Path) -> list[int]:
-    names = (_VERSION.fullmatch(path.name) for path in folder.glob("v*"))
+    if not folder.is_dir():
+        return []
+    names = (_VERSION.fullmatch(path.name) for path in folder.iterdir())  # not glob, which hides errors of the disk
     return [int(name["number"]) for name in names if name]
 
 

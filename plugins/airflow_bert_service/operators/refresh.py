@@ -53,7 +53,7 @@ class DataRefreshOperator(BaseOperator):
                 holdout is missing or has changed; trying again cannot help.
             MissingDayError: The feed lacks a day of the window.
             FeedError: The feed cannot be read.
-            OSError: A span could not be written.
+            OSError: A span could not be written, or the disk fails otherwise.
         """
         with recording_failure(context, self.execution_timeout):
             try:

@@ -1,12 +1,13 @@
-"""Pushes or rolls back in a process of its own, which is killed before a step: `pushing.py FOLDER WHAT KILL_AT`."""
+"""Pushes or rolls back in a process of its own, which may be killed before a step: `pushing.py FOLDER WHAT KILL_AT`."""
 
 import datetime as dt
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.tfx_modules.promotion.steps import kill_before
 from tfx_modules.promotion.events import Run
-from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.promotion.ledger import Ledger, open_ledger
 from tfx_modules.promotion.promoter import Candidate, Champion, GateResult, Promoter
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
@@ -16,19 +17,44 @@ def accept(champion: Champion | None) -> GateResult:
     return GateResult(passed=True, reason=f"as good as {champion.version}" if champion else "the first one")
 
 
-def main(folder: Path, what: str, kill_at: int) -> None:
-    ledger, repository = (
-        open_ledger(f"sqlite:///{folder}/ledger.db", "bert"),
-        ModelRepository(folder / "models" / "bert"),
-    )
-    kill_before(kill_at)
+def ledger_of(folder: Path) -> Ledger:
+    return open_ledger(f"sqlite:///{folder}/ledger/ledger.db", "bert")
+
+
+def repository_of(folder: Path) -> ModelRepository:
+    return ModelRepository(folder / "models" / "bert")
+
+
+def train(folder: Path, day: int) -> None:
+    """Make the model of a day of November 2026."""
+    model = folder / "trained" / str(day)
+    (model / "variables").mkdir(parents=True)
+    (model / "saved_model.pb").write_text(f"model of {day}")
+    (model / "variables" / "variables.index").write_text(f"variables of {day}")
+
+
+def act(folder: str, what: str) -> str:
+    """Roll back (`roll-back`), or push the model of a day; return the event's kind."""
+    site = Path(folder)
+    ledger, repository = ledger_of(site), repository_of(site)
     if what == "roll-back":
-        roll_back(ledger, repository, RollbackRequest(actor="somebody", reason="because"))
-        return
+        request = RollbackRequest(actor="somebody", reason="because", asker=("bert", what))
+        return roll_back(ledger, repository, request).kind.value
     day = dt.date(2026, 11, int(what))
     run = Run(dag_id="bert", run_id=what, data_date=day, first_day=day)
-    Promoter(ledger, repository).promote(Candidate(run=run, model=folder / what, actor="somebody", older=True), accept)
+    candidate = Candidate(run=run, model=site / "trained" / what, actor="somebody", older=True)
+    return Promoter(ledger, repository).promote(candidate, accept).kind.value
+
+
+def rehearse() -> None:
+    """Do all of it once somewhere else, so that forked processes find every module imported and warm."""
+    with tempfile.TemporaryDirectory() as folder:
+        for day in (4, 5):
+            train(Path(folder), day)
+            act(folder, str(day))
+        act(folder, "roll-back")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    kill_before(int(sys.argv[3]))
+    act(*sys.argv[1:3])

@@ -10,9 +10,7 @@ from tests.tfx_modules.promotion import pushing
 from tests.tfx_modules.promotion.steps import begun_anew
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.events import Event, EventKind
-from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.promoter import settle
-from tfx_modules.promotion.repository import ModelRepository
 
 ROOT = Path(__file__).parents[3]
 MOST_STEPS = 100
@@ -30,19 +28,18 @@ def steps(folder: Path) -> Iterator[int]:
     Two versions are in service, the later one of them of an older date; and there is a model of the 5th to push.
     """
     for day in (3, 4, 5):
-        (folder / str(day)).mkdir(parents=True)
-        (folder / str(day) / "saved_model.pb").write_text(f"model of {day}")
+        pushing.train(folder, day)
     assert [run(folder, day) for day in ("4", "3")] == [0, 0]
     return begun_anew(folder, MOST_STEPS)
 
 
 def events(folder: Path) -> list[Event]:
-    return open_ledger(f"sqlite:///{folder}/ledger.db", "bert").events()
+    return pushing.ledger_of(folder).events()
 
 
 def served(folder: Path) -> int:
     """What a server takes; it is whole at every moment."""
-    repository = ModelRepository(folder / "models" / "bert")
+    repository = pushing.repository_of(folder)
     version = max(repository.served_versions())
     assert manifest.check(repository.served / str(version))
     return version
@@ -73,7 +70,7 @@ def test_a_rollback_that_was_killed_anywhere_and_settled(tmp_path: Path) -> None
         assert served(folder) in (2026110301, 2026110401)
         rolled_back = len(events(folder)) == 3
 
-        settle(open_ledger(f"sqlite:///{folder}/ledger.db", "bert"), ModelRepository(folder / "models" / "bert"))
+        settle(pushing.ledger_of(folder), pushing.repository_of(folder))
 
         assert served(folder) == (2026110401 if rolled_back else 2026110301)
         if code == 0:

@@ -16,7 +16,7 @@ from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.repository import ModelRepository
 
 ROOT = Path(__file__).parents[3]
-MOST_STEPS = 80
+MOST_STEPS = 120
 
 
 def run(folder: Path, kill_at: int) -> int:

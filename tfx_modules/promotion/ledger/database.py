@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from tfx_modules.common import database_url
-from tfx_modules.common.files import make_folder
+from tfx_modules.common.files import make_folder, sync
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger.tables import HEAD
 
@@ -56,20 +56,30 @@ class LedgerDatabase:
         Raises:
             LedgerError: the database cannot be reached, or the lock was not to be had in time.
         """
+        self._flush_folder()
         try:
-            if self._file:
-                make_folder(self._file.parent)
             with self._engine.begin() as connection:
                 if not self._file:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 yield connection
-        except (sa.exc.DBAPIError, OSError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise LedgerError(
-                f"the ledger at {self._engine.url!r} cannot be used: {' '.join(str(reason).split())}. Look at the "
-                "database, and at [bert_service] ledger."
-            ) from error
+        except sa.exc.DBAPIError as error:  # no OSError: the caller's own are about other files than the ledger
+            raise self._unusable(error.orig or error) from error
+
+    def _flush_folder(self) -> None:
+        """Flush SQLite's folder: nobody acts on a commit that its writer, or SQLite itself, has failed to flush."""
+        if self._file:
+            try:
+                make_folder(self._file.parent)
+                sync(self._file.parent)
+            except OSError as error:
+                raise self._unusable(error) from error
+
+    def _unusable(self, reason: BaseException) -> LedgerError:
+        return LedgerError(
+            f"the ledger at {self._engine.url!r} cannot be used: {' '.join(str(reason).split())}. Look at the "
+            "database, and at [bert_service] ledger."
+        )
 
     def migrate(self) -> None:
         """Bring the tables up to date; a database of newer code is left as it is, for migrations only add.
@@ -104,7 +114,7 @@ def _leave_transactions_to_us(connection: Any, _: object) -> None:
     connection.isolation_level = None  # Python's module would begin transactions late, and without the lock
     connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
-    # As FULL, the default; and the folder is flushed, too, when the journal's end makes a transaction final.
+    # As FULL, the default; but the folder is flushed, too, when the journal's end makes a transaction final.
     connection.execute("PRAGMA synchronous = EXTRA")
 
 

@@ -1,0 +1,35 @@
+"""What holds at every moment, whatever has gone wrong, and what holds when a push has come to its end."""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.tfx_modules.promotion.pushing import ledger_of, repository_of
+from tfx_modules.promotion import history, manifest
+from tfx_modules.promotion.events import VERDICTS
+
+
+def check_always(folder: Path) -> history.Service:
+    """Each run has one verdict at most; versions are whole; what a server takes was put in service.
+
+    Returns:
+        What is in service by the ledger.
+    """
+    repository = repository_of(folder)
+    for version in repository.versions():
+        assert manifest.check(repository.folder(version)), f"version {version} has no manifest"
+    events = ledger_of(folder).events() if (folder / "ledger" / "ledger.db").exists() else []
+    verdicts = Counter(event.run.run_id for event in events if event.kind in VERDICTS and event.run)
+    assert set(verdicts.values()) <= {1}
+    service = history.service(events)
+    served = repository.served_versions()
+    assert served <= set(service.past)
+    assert served or len(service.past) <= 1, "a server that had a version has none"
+    return service
+
+
+def check_settled(folder: Path) -> None:
+    """What is served is what the ledger says; nothing is left of what went wrong."""
+    service, repository = check_always(folder), repository_of(folder)
+    assert service.live is not None
+    assert max(repository.served_versions()) == service.live
+    assert repository.staged() == []
