@@ -75,7 +75,7 @@ def test_each_call_fails_and_a_retry_succeeds(program: FaultyProgram, folder: Pa
         check_settled(folder)
         if not and_later:
             left = {path.name for path in (folder / "models" / "bert").glob(".*")}
-                assert left == {".digests", ".environment"}, "nothing half-written"
+            assert left == {".digests", ".environment"}, "nothing half-written"
             lose_power(log, folder, image=first)
             check_settled(folder)
     assert ended.returned == again
