@@ -6,6 +6,7 @@ Layers, each knowing only those below it::
     sample.py imdb.py                 feeds of known content; imdb_holdout.py: the IMDB feed's holdout
     dated_files.py sql.py web.py      feeds of a user's own reviews; own_feed.py: their base class
     base.py                           the base class of all feeds
+    made_up/                          makes up the reviews of the sample feed
     download/                         fetches archives and pages of JSON
     readers/                          reads rows from files, and rejects rows that cannot be used
 """
@@ -53,7 +54,12 @@ class _Dated(TypedDict):
 
 
 def _sample(settings: Settings) -> Feed:
-    return SampleFeed(settings.sample_feed)
+    return SampleFeed(
+        settings.sample_feed,
+        phrases=settings.sample_phrases,
+        holdout=settings.sample_holdout,
+        end=settings.source.last_day,
+    )
 
 
 def _imdb(settings: Settings) -> Feed:
