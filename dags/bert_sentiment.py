@@ -6,7 +6,7 @@ outcome and its reason on the run's note, and sends it to the channels of the se
 
 | To | do |
 |---|---|
-| run every day | unpause the DAG |
+| run every day | unpause the DAG; the first run is for yesterday (UTC) |
 | run for one day | *Trigger*, with that day as logical date or `data_date`; without either, the last complete UTC day |
 | backfill many days | `airflow backfill create --dag-id bert_sentiment --from-date A --to-date B`, or *Trigger* |
 | only ingest the data | the same with `mode` = `data_only`: only refresh, statistics and validation run |
@@ -54,7 +54,7 @@ config = AirflowPipelineConfig(
             "retry_delay": dt.timedelta(seconds=30),
             "execution_timeout": settings.limits.node,
         },
-        "params": run_parameters(),
+        "params": run_parameters(feed.days_in_words),
         "tags": ["bert", "tfx"],
     },
     # A run with the mode data_only skips these nodes, and with them all nodes downstream of them.

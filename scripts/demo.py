@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from scripts.errors import RunFailedError, StackError
 from scripts.stack.asking import GRPC_QUESTIONS, REST_QUESTIONS, ask, missing_version, newest_version
 from scripts.stack.command import run_command, say
-from scripts.stack.environment import feed_settings
+from scripts.stack.environment import LAST_DAY_VARIABLE, feed_settings
 from scripts.stack.paths import find_paths
 from scripts.stack.ports import LOOPBACK, read_ports
 from scripts.stack.signals import Interrupts
@@ -39,20 +39,29 @@ def demo(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
     date = read_date(environ.get("DATE", ""))
     paths, ports, progress = find_paths(environ), read_ports(environ), ProgressReporter(say)
     progress.say("Starting Airflow, the node server and the model server.")
-    with running_stack(
-        paths, ports, feed_settings(environ), interrupts=interrupts, progress=progress, environ=environ
-    ) as stack:
+    settings = feed_settings(environ)
+    if is_sample(environ):
+        # Without a last day, unpausing the DAG would start a run for yesterday before the demo's.
+        settings[LAST_DAY_VARIABLE] = environ.get(LAST_DAY_VARIABLE, date.isoformat())
+    with running_stack(paths, ports, settings, interrupts=interrupts, progress=progress, environ=environ) as stack:
         stack.wait_for_airflow(progress)
         progress.say(f"Airflow is healthy after {time.monotonic() - started:.0f} s; logs are in {paths.logs}.")
         dag_id = paths.pipeline
         stack.wait_for_dag(dag_id, progress)
-        steps = SAMPLE_STEPS if (environ.get("FEED") or SAMPLE) == SAMPLE else 0
-        run_id = start_run(stack, date, steps)
+        was_paused = stack.api.is_paused(dag_id)
+        run_id = start_run(stack, date, SAMPLE_STEPS if is_sample(environ) else 0)
         progress.say(f"Running the DAG {dag_id} for {date} (run {run_id}).")
         follow(stack, dag_id, run_id, progress)
+        # Left as it was found: a later `make up` must not begin with a run that nobody asked for.
+        stack.api.set_paused(dag_id, paused=bool(was_paused))
         wait_for_model(stack, run_id, progress)
         ask_both(stack, progress, environ)
     say(f"Done after {time.monotonic() - started:.0f} s.")
+
+
+def is_sample(environ: Mapping[str, str]) -> bool:
+    """Whether the make variables choose the sample feed."""
+    return (environ.get("FEED") or SAMPLE) == SAMPLE
 
 
 def read_date(value: str) -> dt.date:

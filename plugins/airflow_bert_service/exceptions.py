@@ -21,7 +21,8 @@
     ├── RetentionError           the retention command failed or was cancelled, or its output cannot be read
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
-        └── BadInputError        too many of a day's rows cannot be used
+        ├── BadInputError        too many of a day's rows cannot be used
+        └── PhraseError          a file of the sample feed's phrases is missing, or cannot be read as one
 """
 
 from airflow_bert_service.addresses import without_credentials
@@ -126,3 +127,7 @@ class MissingDayError(FeedError):
 
 class BadInputError(FeedError):
     """More of a day's rows than allowed cannot be used; reading the same rows again cannot help."""
+
+
+class PhraseError(FeedError):
+    """A file of the phrases that the sample feed's reviews are made of is missing, or cannot be read as one."""

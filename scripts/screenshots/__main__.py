@@ -75,7 +75,7 @@ def blocked_run(stack: Stack, progress: ProgressReporter) -> str:
     wait_until(missing, seconds=RUN_SECONDS, progress=progress, every=2.0)
     tasks = stack.api.tasks(checkout_pipeline(), RUN_ID)
     note = next(str(run["note"] or "") for run in stack.api.runs(checkout_pipeline()) if run["dag_run_id"] == RUN_ID)
-    if not note.startswith(f"{GATE}: blocked"):
+    if f"{GATE}: blocked" not in note:
         raise RunFailedError(
             f"The run was to be blocked by {GATE}, with a note. The note is {note!r}.\n"
             f"{failure(checkout_pipeline(), RUN_ID, tasks, stack.paths.logs / 'tasks')}"

@@ -60,6 +60,8 @@ def make_test_stack(root: Path, state: Path, environ: Mapping[str, str]) -> Test
         "BERT_EMBEDDED_REST_PORT": str(rest),
         "BERT_EMBEDDED_GRPC_PORT": str(grpc),
         "BERT_WORKER_GRACE": "10m",
+        # The schedule then makes no run: the test's own are the only ones.
+        "BERT_LAST_DAY": "2026-11-08",
     }
     engine = Engine(root, {**environ, **variables}, compose_command(), profiles=(MODEL_SERVER,))
     return TestStack(engine, folder, ui, rest)

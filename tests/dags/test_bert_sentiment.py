@@ -141,6 +141,8 @@ def test_the_form_and_the_page(project: Path) -> None:
         "promote_older": False,
         "use_cache": True,
     }
+    described = str(dag.params.get_param("data_date").description)
+    assert "the feed has 2026-10-16 to yesterday (UTC)" in described, "the same text on every day"
     assert dag.doc_md
     assert "data date" in dag.doc_md
     assert all(task.doc_md for task in dag.tasks if task.task_id in EDGES)
@@ -165,7 +167,7 @@ def test_days_of_the_sample_feed(project: Path) -> None:
     assert dag.start_date == dt.datetime(2026, 10, 16, tzinfo=dt.timezone.utc)
     assert dag.end_date is None, "an end date would leave later runs by hand waiting without end"
     assert isinstance(dag.timetable, DailyUntilTimetable)
-    assert dag.timetable.last_day == dt.date(2026, 10, 18)
+    assert dag.timetable.last_day is None, "every day is one more"
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
 
 

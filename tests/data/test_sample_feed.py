@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from airflow_bert_service.exceptions import PhraseError
+from airflow_bert_service.feeds.made_up.phrases import read_phrases
 
 DATA = Path(__file__).parents[2] / "data"
 FEED = DATA / "sample_reviews.csv"
@@ -114,20 +116,20 @@ def test_articles_and_capitals_are_right(rows: list[dict[str, str]]) -> None:
     assert not [row["review"] for row in rows if faulty.search(row["review"])]
 
 
-def test_a_verdict_without_its_other_member_is_refused(script: ModuleType, tmp_path: Path) -> None:
+def test_a_verdict_without_its_other_member_is_refused(tmp_path: Path) -> None:
     for name in ("words.txt", "plots.txt"):
         (tmp_path / name).write_text("[any]\nx\n", encoding="utf-8")
     (tmp_path / "verdicts.txt").write_text("[plain x]\n+ Good.\n+ Better.\n", encoding="utf-8")
-    with pytest.raises(script.PhraseError, match=r"\[plain x\].*a pair is a \+ line, then a - line"):
-        script.read_phrases(tmp_path)
+    with pytest.raises(PhraseError, match=r"\[plain x\].*a pair is a \+ line, then a - line"):
+        read_phrases(tmp_path)
 
 
-def test_an_unknown_pool_of_verdicts_is_refused(script: ModuleType, tmp_path: Path) -> None:
+def test_an_unknown_pool_of_verdicts_is_refused(tmp_path: Path) -> None:
     for name in ("words.txt", "plots.txt"):
         (tmp_path / name).write_text("[any]\nx\n", encoding="utf-8")
     (tmp_path / "verdicts.txt").write_text("[odd x]\n+ Good.\n- Bad.\n", encoding="utf-8")
-    with pytest.raises(script.PhraseError, match=r"the pool is 'odd'; allowed: plain, idiom, turned"):
-        script.read_phrases(tmp_path)
+    with pytest.raises(PhraseError, match=r"the pool is 'odd'; allowed: plain, idiom, turned"):
+        read_phrases(tmp_path)
 
 
 # The holdout

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -115,8 +115,11 @@ def running(site: Site, log: Path) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with new_site() as made, running(made, tmp_path_factory.mktemp("stack") / "up.log") as started:
-        yield started
+    with new_site() as made:
+        # A last day in the past: the schedule makes no run, and the tests' own are the only ones.
+        environ = {**made.environ, "AIRFLOW__BERT_SERVICE__LAST_DAY": "2026-11-08"}
+        with running(replace(made, environ=environ), tmp_path_factory.mktemp("stack") / "up.log") as started:
+            yield started
 
 
 def wait_for_text(log: Path, text: str, process: subprocess.Popen[bytes], seconds: float) -> None:

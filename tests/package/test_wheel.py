@@ -71,6 +71,7 @@ def test_the_wheel_has_what_a_run_needs_and_no_tests_or_caches(wheel: Path) -> N
         "dags/bert_sentiment.py",
         "data/sample_reviews.csv",
         "data/holdout/sample-v1.csv",
+        "data/phrases/verdicts.txt",
         "requirements/tfx.txt",
         "scripts/setup/tfx.py",
         "tfx_modules/pipeline/compile.py",

@@ -43,6 +43,16 @@ class _Shortened(logging.Filter):
         return True
 
 
+class _EveryLine(logging.Formatter):
+    """Begins every line of a message with time (UTC) and level, those of a traceback too."""
+
+    converter = staticmethod(time.gmtime)
+
+    def format(self, record: logging.LogRecord) -> str:
+        head = f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%SZ')} {record.levelname} "
+        return "\n".join(head + line for line in super().format(record).split("\n"))
+
+
 def shorten(text: str) -> str:
     """Cut a text to its first line and to a length, and say how much was left out."""
     first = text.strip().partition("\n")[0]
@@ -52,14 +62,12 @@ def shorten(text: str) -> str:
 
 
 def configure() -> None:
-    """Send the log to stderr with time (UTC) and level, from INFO; call it before TensorFlow is imported."""
+    """Send the log to stderr from INFO on, each line with time and level; call it before TensorFlow is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Logged once for each Google package that TFX imports, 14 times in all; TFX dictates the Python version.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_EveryLine())
     handler.addFilter(_Shortened())
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A line that the node prints shall stand where it belongs among those that it logs.

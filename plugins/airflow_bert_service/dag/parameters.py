@@ -16,15 +16,20 @@ USE_CACHE = "{{ params.use_cache }}"
 """Template of whether nodes may reuse outputs of earlier runs."""
 
 
-def run_parameters() -> dict[str, Param]:
-    """Return the fields of the trigger form, with their defaults and limits."""
+def run_parameters(days: str) -> dict[str, Param]:
+    """Return the fields of the trigger form, with their defaults and limits.
+
+    Args:
+        days: The feed's days in words; the same ones on every day, or every day would make a new version of the DAG.
+    """
     return {
         "data_date": Param(
             default=None,
             type=["null", "string"],
             format="date",
             title="Data date",
-            description="The last day of the reviews that the run trains on. Empty: the date of the run.",
+            description=f"The last day of the reviews that the run trains on; the feed has {days}. Empty: the date of "
+            "the run; of a run that is triggered now, yesterday (UTC).",
         ),
         MODE: Param(
             default=Mode.FULL.value,

@@ -7,6 +7,7 @@ Layers, each knowing only those below it::
     dated_files.py sql.py web.py      feeds of a user's own reviews; own_feed.py: their base class
     paging.py                         follows the pages of a web service
     base.py                           the base class of all feeds
+    made_up/                          makes up the reviews of the sample feed
     download/                         fetches archives and pages of JSON
     readers/                          reads rows from files, and rejects rows that cannot be used
 """
@@ -47,7 +48,12 @@ class _Dated(TypedDict):
 def _sample(settings: Settings) -> Feed:
     from airflow_bert_service.feeds.sample import SampleFeed
 
-    return SampleFeed(settings.sample_feed)
+    return SampleFeed(
+        settings.sample_feed,
+        phrases=settings.sample_phrases,
+        holdout=settings.sample_holdout,
+        end=settings.source.last_day,
+    )
 
 
 def _imdb(settings: Settings) -> Feed:

@@ -18,6 +18,8 @@ class Feed(ABC):
 
     name: ClassVar[str]
     """The feed's name in the settings."""
+    open_end: ClassVar[str] = "today"
+    """What the last day is called where more come in."""
 
     @property
     @abstractmethod
@@ -28,6 +30,11 @@ class Feed(ABC):
     @abstractmethod
     def last_day(self) -> dt.date | None:
         """The last day that has reviews; None: more come in."""
+
+    @property
+    def days_in_words(self) -> str:
+        """The feed's days in words, the same ones on every day: ``2026-10-16 to today``."""
+        return f"{self.first_day} to {self.last_day or self.open_end}"
 
     @abstractmethod
     def read(self, day: dt.date) -> Iterator[RawRow]:
@@ -53,10 +60,9 @@ class Feed(ABC):
         rows = self.read(day)
         first = next(rows, None)
         if first is None:
-            days = f"{self.first_day} to {self.last_day or 'today'}"
             raise MissingDayError(
-                f"feed {self.name} has no reviews of {day}; its days are {days}. Run for a day that it has, or run "
-                "again when the day's reviews have come in."
+                f"feed {self.name} has no reviews of {day}; its days are {self.days_in_words}. Run for a day that "
+                "it has, or run again when the day's reviews have come in."
             )
         yield first
         yield from rows

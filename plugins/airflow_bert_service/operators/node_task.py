@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from airflow_bert_service.clients.log_lines import read_log_line
 from airflow_bert_service.clients.node import NodeClient
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState
@@ -97,7 +98,7 @@ class NodeTask(BaseOperator):
             use_cache=_checked_boolean("use_cache", self.use_cache),
             gpu=self.gpu,
         )
-        outcome = client.run(run, lambda line: self.log.info("%s", line))
+        outcome = client.run(run, self._log_line)
         self._push_annotations(context, outcome)
         self.log.info("%s: %s", self.tfx_node, outcome.state.value)
         if outcome.reason:
@@ -105,6 +106,11 @@ class NodeTask(BaseOperator):
         if outcome.state in _ERRORS:
             raise _ERRORS[outcome.state](outcome.reason or f"node {self.tfx_node!r} is {outcome.state.value}")
         return outcome.to_xcom()
+
+    def _log_line(self, line: str) -> None:
+        """Log a line of the node's output with the level that it has."""
+        level, text = read_log_line(line)
+        self.log.log(level, "%s", text)
 
     def _push_annotations(self, context: Context, outcome: NodeOutcome) -> None:
         """Push the report's address, and the line for the run's note: a blocked node returns nothing."""

@@ -1,20 +1,23 @@
-"""Writes a run's note when the run ends, from the annotations of its tasks. Airflow calls this listener.
+"""Writes a run's note: its data date when it begins, and its tasks' verdicts when it ends. Airflow calls this listener.
 
-It ignores runs whose tasks have pushed no verdict, such as those of other DAGs, after one query of their XComs. A run
-that Airflow stops at its time limit may have no verdict: its tasks are skipped, also those that report. The note has
-the reason then.
+It ignores the beginning of a run whose DAG has no task that reads a feed, without a query, and the end of one whose
+tasks have pushed no verdict, such as those of other DAGs, after one query of their XComs.
+A run that Airflow stops at its time limit may have no verdict: its tasks are skipped, also those that report. The note
+has the reason then.
 It runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
 same with every executor. It is imported in every process of Airflow's, and imports little.
 """
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
-from airflow_bert_service.runs.note import AUTHOR, RunNote, RunNoteLine, note_with
+from airflow_bert_service.exceptions import DataDateError
+from airflow_bert_service.runs.data_date import PARAMETER, RunFacts, data_date
+from airflow_bert_service.runs.note import AUTHOR, RunNote, RunNoteLine, note_of_beginning, note_with
 from airflow_bert_service.runs.xcom import ADVICE, TIME_LIMIT, VERDICT
 
 if TYPE_CHECKING:
@@ -26,6 +29,24 @@ OPERATORS = ("DataRefreshOperator", "RetentionOperator", "RollbackOperator", "Tf
 _TIMED_OUT = "timed_out"
 """Airflow's word for a run that reached its ``dagrun_timeout``."""
 _logger = logging.getLogger(__name__)
+
+REFRESH = "DataRefreshOperator"
+"""Name of the operator that reads a feed, as Airflow keeps it with the DAG; a DAG that has such a task is ours."""
+
+Merge = Callable[["Connection", RunNote | None], RunNote | None]
+"""Makes a run's new note of the current one; None: no note."""
+
+
+@hookimpl
+def on_dag_run_running(dag_run: "DagRun") -> None:
+    """Write the data date of a run that begins."""
+    if not _reads_a_feed(dag_run):
+        return
+    try:
+        day = data_date(_facts(dag_run))
+    except DataDateError:
+        return  # refresh_data fails with the reason
+    _write(dag_run, lambda _, before: note_of_beginning(before, day))
 
 
 @hookimpl
@@ -49,6 +70,31 @@ def write_note(dag_run: "DagRun", *, timed_out: bool = False) -> None:
         dag_run: The run, in a database session.
         timed_out: Whether Airflow has stopped it at its time limit.
     """
+
+    def merge(connection: "Connection", before: RunNote | None) -> RunNote | None:
+        ends = [_time_limit(connection, dag_run)] if timed_out else []
+        return note_with(before, [*_verdicts(connection, dag_run.id), *ends])
+
+    _write(dag_run, merge, only_ours=True, timed_out=timed_out)
+
+
+def _reads_a_feed(dag_run: "DagRun") -> bool:
+    # The scheduler sets a run's DAG, as the database has it, before it calls.
+    dag = getattr(dag_run, "dag", None)
+    return dag is not None and any(task.task_type == REFRESH for task in dag.task_dict.values())
+
+
+def _facts(dag_run: "DagRun") -> RunFacts:
+    return RunFacts(
+        run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
+        run_after=dag_run.run_after,
+        logical_date=dag_run.logical_date,
+        data_interval_start=dag_run.data_interval_start,
+        data_date=(dag_run.conf or {}).get(PARAMETER),
+    )
+
+
+def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, timed_out: bool = False) -> None:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.orm import object_session
 
@@ -60,14 +106,13 @@ def write_note(dag_run: "DagRun", *, timed_out: bool = False) -> None:
     try:
         if timed_out:
             session.flush()  # states of tasks that Airflow has skipped
-        if not _is_ours(session.connection(), dag_run.id, timed_out=timed_out):
+        if only_ours and not _is_ours(session.connection(), dag_run.id, timed_out=timed_out):
             return
         session.flush()  # a note that is set by the same request
-        ends = [_time_limit(session.connection(), dag_run)] if timed_out else []
         # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
         # forbids commits of its session, and those of a session's savepoints count among them.
         with session.connection().begin_nested():
-            _update(session.connection(), dag_run.id, ends)
+            _update(session.connection(), dag_run.id, merge)
     except SQLAlchemyError:
         _logger.exception("the note of run %s of DAG %s was not written", dag_run.run_id, dag_run.dag_id)
         return
@@ -120,7 +165,7 @@ def _time_limit(connection: "Connection", dag_run: "DagRun") -> RunNoteLine:
     return RunNoteLine("run", -1, f"{TIME_LIMIT}: stopped after {after}, in {tasks}. {ADVICE}")
 
 
-def _update(connection: "Connection", run: int, ends: Sequence[RunNoteLine]) -> None:
+def _update(connection: "Connection", run: int, merge: Merge) -> None:
     from airflow.models.dagrun import DagRunNote
     from sqlalchemy import delete, insert, select, update
 
@@ -128,7 +173,7 @@ def _update(connection: "Connection", run: int, ends: Sequence[RunNoteLine]) -> 
         select(DagRunNote.content, DagRunNote.user_id).where(DagRunNote.dag_run_id == run)
     ).first()
     note = RunNote(before.content or "", before.user_id) if before else None
-    wanted = note_with(note, [*_verdicts(connection, run), *ends])
+    wanted = merge(connection, note)
     if wanted == note:
         return
     if wanted is None:

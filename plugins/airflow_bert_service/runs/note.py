@@ -1,5 +1,6 @@
-"""Merges the verdicts of a run's tasks into the run's note."""
+"""Makes a run's note: the data date when the run begins, and the verdicts of its tasks when it ends."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ SHORTEST = 80
 """Fewer characters beside somebody's text are not used."""
 
 _GAP = "\n\n"  # the UI shows notes as Markdown, where a single line end is a space
+_DATA_DATE = "data date: "
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,33 @@ class RunNoteLine:
         return " ".join(f"{task}: {self.text}".split())
 
 
+def note_of_beginning(before: RunNote | None, day: dt.date) -> RunNote:
+    """Put a run's data date into its note.
+
+    A note that this plugin wrote is replaced: its verdicts are of tries before. A user's text is kept, and the date is
+    added below where there is space for it.
+
+    Args:
+        before: The run's current note; None: it has none.
+        day: The run's data date.
+
+    Returns:
+        The new note, of 1,000 characters at most.
+    """
+    text = f"{_DATA_DATE}{day}"
+    if before is None or _is_ours(before):
+        return RunNote(text, AUTHOR)
+    if text in before.content or len(before.content) + len(_GAP) + len(text) > LONGEST:
+        return before
+    return RunNote(before.content + _GAP + text, before.author)
+
+
 def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNote | None:
     """Merge verdicts into a note.
 
-    A note that this plugin wrote is replaced, so that it has the last try of each task. A user's text is kept: verdicts
-    that it does not have yet are added below, shortened to the space that is left; where there is none, the note stays
-    as it was.
+    A note that this plugin wrote is replaced, so that it has the last try of each task; only the data date stays. A
+    user's text is kept: verdicts that it does not have yet are added below, shortened to the space that is left; where
+    there is none, the note stays as it was.
 
     Args:
         before: The run's current note.
@@ -50,12 +73,19 @@ def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNot
         The new note, of 1,000 characters at most; None: the run has no note.
     """
     text = _GAP.join(map(str, verdicts))
-    if before is None or not before.content or before.author == AUTHOR:
-        return RunNote(_shortened(text, LONGEST), AUTHOR) if text else None
+    if before is None or _is_ours(before):
+        heading = before.content.split(_GAP, 1)[0] if before else ""
+        dated = [heading] if heading.startswith(_DATA_DATE) else []
+        whole = _GAP.join([*dated, *filter(None, [text])])
+        return RunNote(_shortened(whole, LONGEST), AUTHOR) if whole else None
     room = LONGEST - len(before.content) - len(_GAP)
     if not text or text in before.content or room < SHORTEST:
         return before
     return RunNote(before.content + _GAP + _shortened(text, room), before.author)
+
+
+def _is_ours(note: RunNote) -> bool:
+    return not note.content or note.author == AUTHOR
 
 
 def _shortened(text: str, room: int) -> str:

@@ -66,7 +66,7 @@ class SourceSettings(SettingsGroup):
     first_day: dt.date | None = None
     """The first day of the feeds ``files``, ``sql`` and ``http``, which need it: these sources cannot tell cheaply."""
     last_day: dt.date | None = None
-    """Their last day; empty: more come in."""
+    """Their last day, and that of the feed ``sample``; empty: more come in."""
     id_column: str = "id"
     """Column (CSV, query) or key (JSON) of a review's id."""
     text_column: str = "review"

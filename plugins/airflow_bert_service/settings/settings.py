@@ -45,7 +45,8 @@ class FeedName(str, Enum):
     """Where reviews come from."""
 
     SAMPLE = "sample"
-    """The reviews in ``data/sample_reviews.csv``, 24 days of them."""
+    """Made-up reviews of every day from 2026-10-16 to yesterday; those of the first 24 days are in
+    ``data/sample_reviews.csv``."""
     IMDB = "imdb"
     """The IMDB review archive, spread over ``imdb_days`` days."""
     FILES = "files"
@@ -220,8 +221,13 @@ class Settings(SettingsGroup):
 
     @property
     def sample_feed(self) -> Path:
-        """The CSV file of the sample feed."""
+        """The CSV file of the sample feed's first days."""
         return self.root / "data" / "sample_reviews.csv"
+
+    @property
+    def sample_phrases(self) -> Path:
+        """The folder of phrases that the sample feed's later reviews are made of."""
+        return self.root / "data" / "phrases"
 
 
 RESTORING = ".restore-unfinished"

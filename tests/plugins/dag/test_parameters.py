@@ -41,7 +41,7 @@ def rendered(tmp_path: Path, *, user: str | None = "anna", **params: Any) -> tup
         parameters=node_parameters(settings, "bert_sentiment", refresh_task_id="refresh_data"),
         use_cache=USE_CACHE,
     )
-    form = ParamsDict(run_parameters())
+    form = ParamsDict(run_parameters("2026-10-16 to yesterday (UTC)"))
     form.update(params)
     context: Any = {
         "params": form.validate(),

@@ -51,6 +51,22 @@ def test_a_feed_that_goes_on_gets_a_run_for_every_day_that_is_over() -> None:
     assert DailyUntilTimetable.deserialize({"last_day": None}).last_day is None
 
 
+@pytest.mark.parametrize("before", [None, DataInterval(midnight(17), midnight(18))], ids=["new", "was paused"])
+def test_without_catchup_switching_on_gives_one_run_for_the_last_day_that_is_over(before: DataInterval | None) -> None:
+    now = pendulum.now("UTC")
+    restriction = TimeRestriction(earliest=midnight(16), latest=None, catchup=False)
+    first = DailyUntilTimetable(None).next_dagrun_info(last_automated_data_interval=before, restriction=restriction)
+    assert first is not None
+    assert first.data_interval is not None
+    assert first.data_interval.start == now.start_of("day").subtract(days=1)
+    assert first.run_after <= now
+    second = DailyUntilTimetable(None).next_dagrun_info(
+        last_automated_data_interval=first.data_interval, restriction=restriction
+    )
+    assert second is not None
+    assert second.run_after > now
+
+
 def test_airflow_keeps_it_as_data() -> None:
     timetable = DailyUntilTimetable(dt.date(2026, 10, 19))
     assert timetable.serialize() == {"last_day": "2026-10-19"}

@@ -1,11 +1,11 @@
-"""Where reviews come from: the sample feed's CSV file, and the IMDB archive from a path or an address."""
+"""Where reviews come from: the table of feeds, and the IMDB archive from a path or an address."""
 
 import datetime as dt
 import hashlib
 import io
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -16,13 +16,11 @@ import pytest
 from airflow_bert_service.exceptions import FeedError, MissingDayError
 from airflow_bert_service.feeds import RawRow, Reason, Rejected, make_feed, screen
 from airflow_bert_service.feeds.imdb import ImdbFeed
-from airflow_bert_service.feeds.sample import SampleFeed
 from airflow_bert_service.settings.settings import FeedName, Settings, settings_from
 
 from tests.support.loopback import serving
 
 ROOT = Path(__file__).parents[3]
-HEADER = "id,date,review,sentiment\n"
 FIRST_DAY = dt.date(2026, 10, 16)
 Members = dict[str, bytes]
 
@@ -46,101 +44,6 @@ def test_an_unknown_feed_lists_the_known_ones() -> None:
     wrong = cast("Settings", SimpleNamespace(feed="letters"))
     with pytest.raises(FeedError, match="feed 'letters' is unknown; known feeds: sample, imdb, "):
         make_feed(wrong)
-
-
-# The sample feed
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Callable[[str], SampleFeed]:
-    def make(rows: str, header: str = HEADER) -> SampleFeed:
-        file = tmp_path / "reviews.csv"
-        file.write_text(header + rows, encoding="utf-8")
-        return SampleFeed(file)
-
-    return make
-
-
-def test_a_day_of_the_sample_feed(sample: Callable[[str], SampleFeed]) -> None:
-    feed = sample(
-        '1,2026-10-16,Fine.,positive\n2,2026-10-17,"Dull, and\nlong.",negative\n3,2026-10-16,Poor.,negative\n'
-    )
-    assert (feed.first_day, feed.last_day) == (FIRST_DAY, dt.date(2026, 10, 17))
-    first, second = feed.delivered(FIRST_DAY)
-    assert first == RawRow(1, "1", "Fine.", "positive", f"{feed.file}, row 1")
-    assert second == RawRow(2, "3", "Poor.", "negative", f"{feed.file}, row 3")
-    (other,) = feed.delivered(dt.date(2026, 10, 17))
-    assert other.text == "Dull, and\nlong."
-
-
-def test_a_day_that_the_feed_does_not_have(sample: Callable[[str], SampleFeed]) -> None:
-    feed = sample("1,2026-10-16,Fine.,positive\n")
-    message = "feed sample has no reviews of 2026-10-17; its days are 2026-10-16 to 2026-10-16"
-    with pytest.raises(MissingDayError, match=message):
-        list(feed.delivered(dt.date(2026, 10, 17)))
-
-
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ("2,2026-10-17, ,positive", Reason.NO_TEXT),
-        ("2,2026-10-17,Fine.,great", Reason.UNKNOWN_LABEL),
-        (",2026-10-17,Fine.,positive", Reason.NO_ID),
-        ("2,16.10.2026,Fine.,positive", Reason.WRONG_COLUMNS),
-        ("2,2026-10-17,Fine.", Reason.WRONG_COLUMNS),
-        ("2,2026-10-17,Fine,good,positive", Reason.WRONG_COLUMNS),
-        (f"2,2026-10-17,{'x' * 100_001},positive", Reason.TOO_LONG),
-        (f"2,2026-10-17,{'x' * 200_000},positive", Reason.TOO_LONG),
-        ('2,2026-10-17,"Fine.,positive', Reason.UNCLOSED_QUOTE),
-    ],
-)
-def test_a_bad_row_of_a_day_costs_no_other(sample: Callable[[str], SampleFeed], row: str, reason: Reason) -> None:
-    feed = sample(f'1,2026-10-17,"Fine\nfilm.",positive\n{row}\n3,2026-10-17,Poor.,negative\n')
-    day = dt.date(2026, 10, 17)
-    first, bad, last = screen(feed.delivered(day), day=day, labels=settings_from({}).rules.labels)
-    assert isinstance(bad, Rejected)
-    assert (bad.reason, bad.number, bad.where) == (reason, 2, f"{feed.file}, row 2")
-    assert [first.id, last.id] == ["1", "3"]
-
-
-def test_a_row_whose_day_cannot_be_read_belongs_to_the_day_of_the_row_before(
-    sample: Callable[[str], SampleFeed],
-) -> None:
-    feed = sample(
-        "0,soon,Fine.,positive\n1,2026-10-16,Fine.,positive\n2\n3,2026-10-17,Fine.,positive\n4,,Fine.,positive\n"
-    )
-    days = {day: [(row.id, row.problem) for row in feed.delivered(day)] for day in (FIRST_DAY, dt.date(2026, 10, 17))}
-    wrong = Reason.WRONG_COLUMNS
-    assert days == {
-        FIRST_DAY: [("0", wrong), ("1", None), ("2", wrong)],
-        dt.date(2026, 10, 17): [("3", None), ("4", wrong)],
-    }
-
-
-def test_other_columns_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "reviews.csv"
-    file.write_text("review,sentiment\nFine.,positive\n")
-    with pytest.raises(FeedError, match="the columns are review, sentiment; expected id, date, review, sentiment"):
-        list(SampleFeed(file).delivered(FIRST_DAY))
-
-
-def test_a_feed_without_rows_has_no_days(sample: Callable[[str], SampleFeed]) -> None:
-    with pytest.raises(FeedError, match="no row with a day below the header"):
-        _ = sample("").first_day
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FeedError, match=r"none\.csv cannot be read: .*No such file"):
-        list(SampleFeed(tmp_path / "none.csv").delivered(FIRST_DAY))
-
-
-def test_the_file_in_the_repository(tmp_path: Path) -> None:
-    feed = make_feed(settings(tmp_path))
-    assert (feed.first_day, feed.last_day) == (FIRST_DAY, dt.date(2026, 11, 8))
-    days = [FIRST_DAY + dt.timedelta(days=offset) for offset in range(24)]
-    counts = {day: len(list(feed.delivered(day))) for day in days}
-    assert min(counts.values()) > 0
-    assert sum(counts.values()) >= 1_500
 
 
 # The IMDB feed

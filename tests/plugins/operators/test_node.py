@@ -1,6 +1,7 @@
 """The operator turns outcomes into what Airflow understands; the node is a real child process."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -152,6 +153,16 @@ def test_the_verdict_stays_when_its_annotation_cannot_be_written(
 def test_the_nodes_log_is_the_tasks_log(environment: NodeEnvironment, capfd: pytest.CaptureFixture[str]) -> None:
     pusher(environment, act="complete").execute(CONTEXT)
     assert "Pusher runs for manual__2026-11-05" in capfd.readouterr().out
+
+
+def test_a_nodes_warning_is_a_warning_with_one_time_stamp(
+    environment: NodeEnvironment, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pusher(environment, act="warn").execute(CONTEXT)
+    log = capfd.readouterr().out
+    for level, text in (("warning", "no GPU"), ("error", "Traceback (most recent call last):"), ("info", "printed")):
+        assert re.search(rf"Z \[{level} *\] {re.escape(text)} ", log)
+    assert "2026-11-05T12:00:00Z" not in log
 
 
 def test_a_crash_is_an_error_that_is_tried_again(environment: NodeEnvironment) -> None:

@@ -29,7 +29,7 @@ HOLDOUT = "review,sentiment\nHeld out.,positive\n"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of a project with a sample feed of two reviews a day, and no more than that."""
+    """Settings of a project with a sample feed of two reviews a day up to 2026-11-08, and no more than that."""
     feed = tmp_path / "data" / "sample_reviews.csv"
     feed.parent.mkdir()
     days = [FIRST_DAY + dt.timedelta(days=offset) for offset in range(DAYS)]
@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> Settings:
     feed.write_text("\n".join(["id,date,review,sentiment", *rows]) + "\n")
     (tmp_path / "data" / "holdout").mkdir()
     (tmp_path / "data" / "holdout" / "sample-v1.csv").write_text(HOLDOUT)
-    return settings_from({"root": str(tmp_path)})
+    return settings_from({"root": str(tmp_path), "last_day": "2026-11-08"})
 
 
 pushed: dict[str, object] = {}
@@ -100,6 +100,21 @@ def test_a_run_reads_exactly_the_days_of_its_window(settings: Settings) -> None:
 
 def test_without_a_day_it_is_the_last_complete_one(settings: Settings) -> None:
     assert refresh(settings, context())["data_date"] == "2026-11-05"
+
+
+@pytest.mark.parametrize("has_logical_date", [True, False], ids=["the UI's form", "REST without a date"])
+def test_triggering_now_as_the_form_comes_reads_the_sample_feed_up_to_yesterday(
+    tmp_path: Path, *, has_logical_date: bool
+) -> None:
+    project = settings_from({"root": str(Path(__file__).parents[3]), "state": str(tmp_path), "window_days": "2"})
+    now = dt.datetime.now(UTC)
+    given = context()
+    given["dag_run"].run_after = now
+    given["dag_run"].logical_date = now if has_logical_date else None
+    returned = refresh(project, given)
+    assert returned["data_date"] == (now - dt.timedelta(days=1)).date().isoformat()
+    assert (returned["days"], returned["gaps"], returned["rejected"]) == (2, [], {})
+    assert returned["rows"] >= 132
 
 
 def test_the_day_of_the_trigger_form(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """A run's note, written by Airflow's real models as the run ends."""
 
+import datetime as dt
 import logging
 import re
 from collections.abc import Iterator
@@ -9,11 +10,17 @@ import pytest
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, BaseOperator
+from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import CommitProhibitorGuard
 from airflow.utils.state import DagRunState, TaskInstanceState
+from airflow.utils.types import DagRunType
+from airflow_bert_service.operators.refresh import DataRefreshOperator
 from airflow_bert_service.runs.note import AUTHOR
 from airflow_bert_service.runs.xcom import VERDICT
+from airflow_bert_service.settings.settings import settings_from
 from sqlalchemy import delete, event, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -66,6 +73,36 @@ def verdicts(session: Session, run_id: str) -> list[str]:
             select(XComModel.value).where(XComModel.run_id == run_id, XComModel.key == VERDICT)
         )
     ]
+
+
+def of_a_dag(run: DagRun, *tasks: BaseOperator) -> DagRun:
+    """The run, with a DAG of these tasks as Airflow's database keeps it."""
+    with DAG("made_up") as dag:
+        for task in tasks:
+            dag.add_task(task)
+    run.dag = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("conf", "day"), [({"data_date": "2026-11-05"}, "2026-11-05"), ({}, "2026-11-07"), ({"data_date": "soon"}, None)]
+)
+def test_a_run_that_begins_has_its_data_date_on_its_note(
+    run: DagRun, session: Session, conf: dict[str, str], day: str | None
+) -> None:
+    of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
+    run.conf = conf
+    run.logical_date = dt.datetime(2026, 11, 8, 9, 30, tzinfo=dt.timezone.utc)
+    run.run_type = DagRunType.MANUAL
+    note = (f"data date: {day}", AUTHOR) if day else None
+    assert end(run, DagRunState.RUNNING, session) == note
+    dated = f"data date: {day}\n\n{LINE}" if day else LINE
+    assert end(run, DagRunState.FAILED, session) == (dated, AUTHOR)
+
+
+def test_a_run_that_begins_of_somebody_elses_dag_is_left_alone(run: DagRun, session: Session) -> None:
+    of_a_dag(run, EmptyOperator(task_id="theirs"))
+    assert end(run, DagRunState.RUNNING, session) is None
 
 
 def test_a_blocked_task_leaves_its_verdict_in_airflows_database(run: DagRun, session: Session, run_id: str) -> None:

@@ -1,11 +1,14 @@
-"""What verdicts make of a run's note."""
+"""What the data date and verdicts make of a run's note."""
 
-from airflow_bert_service.runs.note import AUTHOR, LONGEST, SHORTEST, RunNote, RunNoteLine, note_with
+import datetime as dt
+
+from airflow_bert_service.runs.note import AUTHOR, LONGEST, SHORTEST, RunNote, RunNoteLine, note_of_beginning, note_with
 from hypothesis import given
 from hypothesis import strategies as st
 
 BLOCKED = RunNoteLine("ExampleValidator", -1, "blocked: 12 of 300 reviews have no text")
 LINE = "ExampleValidator: blocked: 12 of 300 reviews have no text"
+DAY = dt.date(2026, 11, 5)
 PROMOTED = RunNoteLine("notify_promotion", -1, "promoted: version 3")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=1200)
@@ -32,6 +35,27 @@ def test_a_note_of_ours_tells_of_the_last_try_only() -> None:
     first = note_with(None, [BLOCKED])
     assert note_with(first, [PROMOTED]) == RunNote("notify_promotion: promoted: version 3", AUTHOR)
     assert note_with(first, []) is None
+
+
+def test_a_run_that_begins_has_its_data_date_and_keeps_it_above_the_verdicts() -> None:
+    begun = note_of_beginning(None, DAY)
+    assert begun == RunNote("data date: 2026-11-05", AUTHOR)
+    ended = note_with(begun, [BLOCKED])
+    assert ended == RunNote(f"data date: 2026-11-05\n\n{LINE}", AUTHOR)
+    assert note_with(ended, [PROMOTED]) == RunNote(
+        "data date: 2026-11-05\n\nnotify_promotion: promoted: version 3", AUTHOR
+    )
+    assert note_with(ended, []) == begun
+    assert note_of_beginning(ended, DAY) == begun, "it was cleared, and runs again"
+
+
+def test_the_data_date_comes_below_somebody_elses_text_once_where_there_is_space() -> None:
+    begun = note_of_beginning(RunNote("Try this day.", "anna"), DAY)
+    assert begun == RunNote("Try this day.\n\ndata date: 2026-11-05", "anna")
+    assert note_of_beginning(begun, DAY) == begun
+    assert note_with(begun, [BLOCKED]) == RunNote(f"Try this day.\n\ndata date: 2026-11-05\n\n{LINE}", "anna")
+    full = RunNote("x" * (LONGEST - 10), "anna")
+    assert note_of_beginning(full, DAY) == full
 
 
 def test_somebody_elses_text_stays_and_the_verdict_comes_below_once() -> None:

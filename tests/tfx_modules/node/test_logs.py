@@ -46,7 +46,24 @@ def test_errors_stay_whole() -> None:
     with configured() as stderr:
         logging.getLogger("absl").error("it failed\nbecause\n%s", "x" * 1000)
 
-    assert stderr.getvalue().endswith("because\n" + "x" * 1000 + "\n")
+    assert [line.split(" ", 2)[1:] for line in stderr.getvalue().splitlines()] == [
+        ["ERROR", "it failed"],
+        ["ERROR", "because"],
+        ["ERROR", "x" * 1000],
+    ]
+
+
+def test_every_line_of_a_traceback_has_time_and_level() -> None:
+    with configured() as stderr:
+        try:
+            int("no\nnumber")
+        except ValueError:
+            logging.getLogger("tfx_modules").exception("it failed")
+
+    lines = stderr.getvalue().splitlines()
+    assert [line.split(" ", 2)[1] for line in lines] == ["ERROR"] * len(lines)
+    assert lines[1].endswith("ERROR Traceback (most recent call last):")
+    assert lines[-1].endswith(r"ERROR ValueError: invalid literal for int() with base 10: 'no\nnumber'")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,14 @@ def echo(request: dict[str, Any]) -> None:
     write_outcome(request, "complete")
 
 
+def warn(request: dict[str, Any]) -> None:
+    """Log as the node command does, and print."""
+    print("2026-11-05T12:00:00Z WARNING no GPU", flush=True)
+    print("2026-11-05T12:00:00Z ERROR Traceback (most recent call last):", flush=True)
+    print("printed", flush=True)
+    write_outcome(request, "complete")
+
+
 def crash(_request: dict[str, Any]) -> None:
     print("about to crash", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -101,6 +109,7 @@ ACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "daemon": leave_a_daemon,
     "echo": echo,
     "crash": crash,
+    "warn": warn,
     "eat": eat,
     "bad end": end_badly_after_the_work,
     "report": report,
