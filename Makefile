@@ -60,38 +60,40 @@ format: setup  ## Format the code, and mend what lint can mend
 	$(AIRFLOW)/ruff format .
 	$(AIRFLOW)/ruff check --fix .
 
-# Tests wait for processes more than they compute: three parts at a time keep two cores busy. Each prints when it is done;
-# those of the whole stack, which wait most, come first. Set-up and compiling are done by then (--old-file), so that no part waits for them.
+# Tests wait for processes more than they compute: three parts at a time keep two cores busy. Each prints as it goes, every
+# line with the part's name before it; those of the whole stack, which wait most, come first. Set-up and compiling are done
+# by then (--old-file), so that no part waits for them.
 # pytest's exit codes count as they are: no room may be without tests, so "no tests ran" (5) is a failure too.
 TEST_JOBS ?= 3
 TEST_PARTS := test-e2e-stack test-e2e-runs test-package test-tfx-rest test-airflow test-tfx-nodes
+PYTEST = -m pytest $(1)$(if $(SIDE_BY_SIDE), 2>&1 | sed --unbuffered 's/^/$@: /'; exit $${PIPESTATUS[0]})
 
 test: setup compile  ## Run all tests, TEST_JOBS=3 parts of them at a time
-	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --output-sync=target --old-file=setup --old-file=compile $(TEST_PARTS)
+	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --old-file=setup --old-file=compile SIDE_BY_SIDE=1 $(TEST_PARTS)
 
 test-airflow: compile  ## Run the Airflow side's tests
-	$(AIRFLOW)/python -m pytest $(AIRFLOW_TESTS)
+	$(AIRFLOW)/python $(call PYTEST,$(AIRFLOW_TESTS))
 
 test-package: setup  ## Build the wheel, and use it in a fresh Airflow of its own with an empty home
-	$(AIRFLOW)/python -m pytest $(PACKAGE_TESTS)
+	$(AIRFLOW)/python $(call PYTEST,$(PACKAGE_TESTS))
 
 test-tfx: setup  ## Run the TFX side's tests
-	$(TFX)/python -m pytest $(TFX_TESTS)
+	$(TFX)/python $(call PYTEST,$(TFX_TESTS))
 
 test-tfx-nodes: setup  ## Run the half of them that starts nodes and servers
-	$(TFX)/python -m pytest $(TFX_NODE_TESTS)
+	$(TFX)/python $(call PYTEST,$(TFX_NODE_TESTS))
 
 test-tfx-rest: setup  ## Run the other half
-	$(TFX)/python -m pytest $(TFX_TESTS) $(addprefix --ignore=,$(TFX_NODE_TESTS))
+	$(TFX)/python $(call PYTEST,$(TFX_TESTS) $(addprefix --ignore=,$(TFX_NODE_TESTS)))
 
 test-e2e: setup  ## Run the tests that start the whole stack and train
-	$(AIRFLOW)/python -m pytest $(E2E_TESTS)
+	$(AIRFLOW)/python $(call PYTEST,$(E2E_TESTS))
 
 test-e2e-stack: setup  ## Run the half of them that starts it as a user does
-	$(AIRFLOW)/python -m pytest $(E2E_TESTS) $(addprefix --ignore=,$(E2E_RUN_TESTS))
+	$(AIRFLOW)/python $(call PYTEST,$(E2E_TESTS) $(addprefix --ignore=,$(E2E_RUN_TESTS)))
 
 test-e2e-runs: setup  ## Run the other half, where training takes no time
-	$(AIRFLOW)/python -m pytest $(E2E_RUN_TESTS)
+	$(AIRFLOW)/python $(call PYTEST,$(E2E_RUN_TESTS))
 
 stack-test: setup  ## Build the images, run the container stack, harm it and see that nothing is lost (needs Docker, root)
 	@exec $(AIRFLOW)/python -m scripts.stack_test

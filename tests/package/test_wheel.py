@@ -52,9 +52,11 @@ def ready(stock: Stock) -> Stock:
 
 
 def own_settings(text: str) -> str:
-    """The user's settings decide, not the wheel's: a model of two steps is promoted, and trained in little time."""
+    """The user's settings decide, not the wheel's: a model of few steps is promoted, and trained in little time."""
     text = text.replace('name = "bert_sentiment"', f'name = "{NAME}"')
-    text = text.replace("accuracy_floor = 0.7", "accuracy_floor = 0.0\nslice_floor = 0.0")
+    text = text.replace(
+        "accuracy_floor = 0.7", "accuracy_floor = 0.0\nslice_floor = 0.0\nrecall_floor = 0.0\nbeat_majority = false"
+    )
     text = text.replace("batch_size = 32", "batch_size = 16\njit_compile = false")
     return text + '\n[export]\nprecision = "float32"\n\n[encoder]\nmax_tokens = 64\n'
 
@@ -171,7 +173,7 @@ def test_the_demos_dag_runs_and_its_model_is_served(ready: Stock, tmp_path: Path
     with running(served, "node-server", log=tmp_path / "nodes.log"):
         wait_for(node_socket.exists)
         assert served.run("bert-service", "doctor").stdout.endswith("Nothing is wrong.\n")
-        served.run("airflow", "dags", "test", NAME, DAY, "--conf", '{"train_steps": 2}')
+        served.run("airflow", "dags", "test", NAME, DAY, "--conf", '{"train_steps": 16}')
 
     (live,) = json.loads(ready.run("bert-service", "models", "live", "--json").stdout)
     assert live["version"] == 2026110501

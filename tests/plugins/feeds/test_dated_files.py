@@ -132,10 +132,8 @@ def test_a_key_that_comes_twice_rejects_its_row(tmp_path: Path) -> None:
     ]
     (tmp_path / "2026-11-05.jsonl").write_text("\n".join(lines))
     first, second = read(f"{tmp_path}/{{date}}.jsonl")
-    assert (first.problem, first.where) == (
-        Reason.REPEATED_COLUMN,
-        f"{tmp_path}/2026-11-05.jsonl, line 1, review twice",
-    )
+    assert first.problem is Reason.REPEATED_COLUMN
+    assert first.where.endswith("/2026-11-05.jsonl, line 1, review twice")
     assert second.problem is None, "other keys do not matter"
 
 
