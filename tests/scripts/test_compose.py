@@ -356,7 +356,9 @@ def test_a_damaged_backup_is_refused(tmp_path: Path, harm: str) -> None:
 
 def test_init_refuses_half_a_restore(tmp_path: Path) -> None:
     (tmp_path / ".restore-unfinished").touch()
-    environ = {**os.environ, "BERT_SERVICE_STATE": str(tmp_path), "ADMIN_PASSWORD": "x"}
+    password = tmp_path / "admin_password"
+    password.write_text("a-long-password")
+    environ = {**os.environ, "BERT_SERVICE_STATE": str(tmp_path), "ADMIN_PASSWORD_FILE": str(password)}
 
     done = subprocess.run(
         [sys.executable, "-m", "scripts.container.init"],

@@ -213,7 +213,7 @@ def test_a_pipeline_that_cannot_be_read_is_named(nodes: Nodes, tmp_path: Path, t
 def test_a_metadata_store_of_another_kind_is_refused(nodes: Nodes) -> None:
     ended = nodes.run("Writer", changes={"metadata": "mysql://host/db"}, text="a")
 
-    assert ended.reason.startswith("request field metadata is of scheme 'mysql'; allowed: sqlite:")
+    assert ended.reason.startswith("request field metadata has the scheme 'mysql'; allowed: sqlite:")
 
 
 def test_nodes_that_start_at_the_same_time_on_a_new_store_both_complete(nodes: Nodes, tmp_path: Path) -> None:
