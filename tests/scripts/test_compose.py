@@ -371,4 +371,4 @@ def test_init_refuses_half_a_restore(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "A restore began and has not ended" in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == [".restore-unfinished"]
+    assert {path.name for path in tmp_path.iterdir()} == {".restore-unfinished", "admin_password"}
