@@ -5,11 +5,12 @@ A run's *data date* is decided by the first of these rules that applies; every d
 1. The parameter ``data_date`` names it.
 2. A scheduled or backfill run: the day that its data interval begins on.
 3. A run with a logical date (triggered by hand, or by another DAG): that day when it is midnight, because that is how a
-   day is written as a moment (``airflow dags trigger -l 2026-11-05``); any other moment means "now", and the newest
-   data that is complete is then the day before.
+   day is written as a moment (``airflow dags trigger -l 2026-11-05``). A moment near the run's ``run_after`` means
+   "now", and the newest data that is complete is then the day before. Any other moment is refused: it may be midnight
+   somewhere else, and Airflow does not keep where.
 4. A run without a logical date: the last day that was complete at the run's ``run_after``.
 
-Rules 2 to 4 leave no run without a date. A manual run's data interval is not looked at: the timetable makes it the
+A manual run's data interval is not looked at: the timetable makes it the
 interval before the logical date, which is not the day that its user wrote.
 """
 
@@ -28,6 +29,8 @@ PARAMETER = "data_date"
 INTERVAL_RUN_TYPES = frozenset({"scheduled", "backfill"})
 EPOCH = dt.date(1970, 1, 1)
 ONE_DAY = dt.timedelta(days=1)
+NEAR = dt.timedelta(hours=1)
+"""How far a logical date that means "now" may be from ``run_after``: a trigger form may stay open for a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,15 +100,14 @@ def data_date(facts: RunFacts) -> dt.date:
         The data date, a UTC day.
 
     Raises:
-        DataDateError: The parameter ``data_date`` was given and is not a date.
+        DataDateError: The parameter ``data_date`` was given and is not a date, or the logical date names no day.
     """
     if facts.data_date is not None:
         return _parameter(facts.data_date)
     if facts.run_type in INTERVAL_RUN_TYPES and facts.data_interval_start is not None:
         return _utc(facts.data_interval_start).date()
     if facts.logical_date is not None:
-        moment = _utc(facts.logical_date)
-        return moment.date() if moment.time() == dt.time.min else _last_complete_day(moment)
+        return _named_by(_utc(facts.logical_date), _utc(facts.run_after))
     return _last_complete_day(_utc(facts.run_after))
 
 
@@ -118,6 +120,19 @@ def facts_from(context: "Context") -> RunFacts:
         logical_date=run.logical_date,
         data_interval_start=run.data_interval_start,
         data_date=context["params"].get(PARAMETER),
+    )
+
+
+def _named_by(moment: dt.datetime, run_after: dt.datetime) -> dt.date:
+    if moment.time() == dt.time.min:
+        return moment.date()
+    if abs(moment - run_after) <= NEAR:
+        return _last_complete_day(moment)
+    raise DataDateError(
+        f"the run's logical date is {moment.isoformat()}; allowed: midnight UTC, which names a day "
+        f"({moment.date().isoformat()}T00:00:00+00:00), or the time of the trigger, {run_after.isoformat()}, which "
+        "means yesterday. A day that is midnight in another time zone has to be named: trigger the run anew with the "
+        f"parameter {PARAMETER}."
     )
 
 

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+from contextlib import suppress
+from zoneinfo import ZoneInfo
 
 import pytest
 from airflow_bert_service.exceptions import DataDateError
@@ -74,7 +76,30 @@ def test_a_logical_date_in_another_zone_counts_in_utc() -> None:
     midnight_utc = dt.datetime(2026, 11, 5, 9, tzinfo=tokyo)
     assert data_date(RunFacts(run_type="manual", run_after=NOW, logical_date=midnight_utc)) == dt.date(2026, 11, 5)
     midnight_there = dt.datetime(2026, 11, 5, tzinfo=tokyo)
-    assert data_date(RunFacts(run_type="manual", run_after=NOW, logical_date=midnight_there)) == dt.date(2026, 11, 3)
+    # What a browser in Tokyo, or `airflow dags trigger -l 2026-11-05` with another default_timezone, makes of a day.
+    with pytest.raises(
+        DataDateError,
+        match=r"logical date is 2026-11-04T15:00:00\+00:00; allowed: midnight UTC, .* parameter data_date",
+    ):
+        data_date(RunFacts(run_type="manual", run_after=NOW, logical_date=midnight_there))
+
+
+@pytest.mark.parametrize("minutes", [-60, -1, 0, 59])
+def test_a_logical_date_near_the_trigger_means_now(minutes: int) -> None:
+    moment = NOW + dt.timedelta(minutes=minutes)
+    assert data_date(RunFacts(run_type="manual", run_after=NOW, logical_date=moment)) == dt.date(2026, 11, 5)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"])
+@pytest.mark.parametrize(
+    "day", [dt.date(2026, 3, 29), dt.date(2026, 10, 25), dt.date(2026, 11, 1), dt.date(2026, 11, 5)]
+)
+def test_midnight_elsewhere_is_never_taken_for_another_day(zone: str, day: dt.date) -> None:
+    there = dt.datetime.combine(day, dt.time.min, ZoneInfo(zone))
+    with pytest.raises(DataDateError):
+        data_date(
+            RunFacts(run_type="manual", run_after=dt.datetime(2026, 11, 20, 9, 30, tzinfo=UTC), logical_date=there)
+        )
 
 
 @pytest.mark.parametrize("run_after", [NOW, midnight(6)])
@@ -83,10 +108,18 @@ def test_without_a_logical_date_it_is_the_last_day_that_is_complete(run_after: d
     assert data_date(RunFacts(run_type="asset_triggered", run_after=run_after)) == dt.date(2026, 11, 5)
 
 
+def named_by(facts: RunFacts) -> dt.date | None:
+    """The data date; None where it is refused."""
+    with suppress(DataDateError):
+        return data_date(facts)
+    return None
+
+
 @given(FACTS)
-def test_every_run_has_one_data_date(facts: RunFacts) -> None:
-    assert isinstance(data_date(facts), dt.date)
-    assert data_date(facts) == data_date(facts)
+def test_every_run_has_one_data_date_unless_its_logical_date_names_none(facts: RunFacts) -> None:
+    assert named_by(facts) == named_by(facts)
+    if named_by(facts) is None:
+        assert facts.logical_date is not None
 
 
 @given(FACTS, ZONES)
@@ -98,7 +131,7 @@ def test_the_time_zone_that_a_moment_is_written_in_does_not_matter(facts: RunFac
         data_interval_start=facts.data_interval_start and facts.data_interval_start.astimezone(zone),
         data_date=facts.data_date,
     )
-    assert data_date(facts) == data_date(elsewhere)
+    assert named_by(facts) == named_by(elsewhere)
 
 
 @given(MOMENTS)

@@ -92,7 +92,7 @@ def test_a_run_that_begins_has_its_data_date_on_its_note(
 ) -> None:
     of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
     run.conf = conf
-    run.logical_date = dt.datetime(2026, 11, 8, 9, 30, tzinfo=dt.timezone.utc)
+    run.logical_date = run.run_after = dt.datetime(2026, 11, 8, 9, 30, tzinfo=dt.timezone.utc)
     run.run_type = DagRunType.MANUAL
     note = (f"data date: {day}", AUTHOR) if day else None
     assert end(run, DagRunState.RUNNING, session) == note
