@@ -108,13 +108,14 @@ def Reader(written: In[HyperParameters], model: Out[Model]) -> None:
 
 @component  # type: ignore[untyped-decorator]
 def Reviews(examples: Out[Examples]) -> None:
-    """Writes an eval split of four reviews."""
+    """Writes an eval split of twenty reviews, half of them good."""
     folder = Path(examples.uri, "Split-eval")
     folder.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(folder / "data.gz"), options="GZIP") as writer:
-        for number, review in enumerate((b"bad", b"good", b"so bad", b"so good")):
+        for number in range(20):
             made = tf.train.Example()
-            made.features.feature["review"].bytes_list.value.append(review)
+            review = f"film {number} is {('bad', 'good')[number % 2]}"
+            made.features.feature["review"].bytes_list.value.append(review.encode())
             made.features.feature["label"].int64_list.value.append(number % 2)
             writer.write(made.SerializeToString())
 
