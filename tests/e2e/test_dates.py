@@ -141,7 +141,7 @@ def test_what_runs_of_all_kinds_read(stack: RunningStack, delivery: Delivery) ->
 
     first = (*backfill, "--from-date", "2026-11-03", "--to-date", "2026-11-07")
     # SQLite refuses it, and nothing is left of it, where the scheduler writes between its reading and its writing.
-    # Airflow then deletes the runs that it has made already, which its scheduler must not have begun.
+    # Airflow then deletes the runs that it has made already, which its scheduler must not have begun: it would end.
     stack.api.set_paused(DAG, paused=True)
     eventually(lambda: stack.run_airflow(*first).returncode == 0, "the first backfill")
     stack.api.set_paused(DAG, paused=False)

@@ -33,7 +33,8 @@ def normalised(file: Path, settings: Settings) -> Path:
         The file in the nodes' form. Its folder has the digest of its content in its name, so it never changes.
 
     Raises:
-        HoldoutError: The file cannot be read, or has a row that is no labelled review.
+        HoldoutError: The file is not there, may not be read, or has a row that is no labelled review.
+        OSError: The disk fails.
     """
     content = _content(file)
     lines = list(_rows(file, content, settings))
@@ -57,8 +58,8 @@ def _digest(lines: list[tuple[str, str]]) -> str:
 def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
-    except OSError as error:
-        raise HoldoutError(
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise HoldoutError(  # other errors are the disk's, which may be over at the next try
             f"holdout {file} cannot be read ({error.strerror}). Put it there, or set [bert_service] holdout to a CSV "
             "file of labelled reviews."
         ) from error

@@ -57,7 +57,7 @@ def test_init_writes_dag_files_and_settings_once(tmp_path: Path, capsys: pytest.
     (dags / "settings.toml").write_text("# mine\n")
     (dags / "bert_sentiment.py").unlink()
     assert main(["init", str(dags)]) == 1
-    assert "settings.toml: exists already; allowed: a folder without these files" in capsys.readouterr().err
+    assert "settings.toml exists already; allowed: a folder without these files" in capsys.readouterr().err
     assert (dags / "settings.toml").read_text() == "# mine\n"
     assert not (dags / "bert_sentiment.py").exists()
 
@@ -95,7 +95,7 @@ echo "$MODEL_NAME|$PWD|$PYTHONPATH|$*"
     ("name", "arguments"),
     [
         ("client", "-m tfx_modules.serving.client status --json"),
-        ("serve", f"{SERVE} --model_base_path={{state}}/models/film_sentiment status --json"),
+        ("serve", f"{SERVE} --model_base_path={{state}}/models/film_sentiment --max_rows_per_run=4 status --json"),
     ],
 )
 def test_client_and_model_server_have_the_pipelines_name_and_stay_in_the_users_folder(

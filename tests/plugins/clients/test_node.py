@@ -99,6 +99,7 @@ def test_request_and_surroundings(place: NodeEnvironment) -> None:
         "parameters": {"act": "echo"},
         "use_cache": True,
         "gpu": "none",
+        "metadata_wait_seconds": 120,
     }
     assert seen["cwd"] == str(MODULE_ROOT)
     assert seen["session"], "the node has no session of its own"

@@ -151,7 +151,7 @@ def test_no_review_of_the_holdout_gets_into_a_spans_examples(tmp_path: Path, cap
     (examples,) = nodes.run(window, ValidationSettings(), "run-1", ["CsvExampleGen"]).outputs["examples"]
 
     assert ids(Path(examples.uri)) == {row["id"] for row in rows} - {row["id"] for row in held_out}
-    assert f"their text is in the holdout own-v1: {len(held_out)}" in caplog.text
+    assert f"left out {len(held_out)} rows whose text is in the holdout own-v1" in caplog.text
 
 
 def test_another_holdout_makes_other_examples_and_the_same_one_is_cached(tmp_path: Path) -> None:
