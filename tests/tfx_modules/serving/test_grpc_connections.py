@@ -83,12 +83,12 @@ def test_a_call_without_a_message_is_ended(small: ModelServerProcess) -> None:
 
         began = time.monotonic()
         with pytest.raises(grpc.RpcError) as caught:
-            call(nothing(), timeout=10)
+            call(nothing(), timeout=10, metadata=[("x-api-key", KEY)])
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert "the message was not complete after 1 s (--grpc_message_timeout_seconds)" in caught.value.details()
         assert time.monotonic() - began < 3
         with pytest.raises(grpc.RpcError) as caught:
-            call(iter(()), timeout=10)
+            call(iter(()), timeout=10, metadata=[("x-api-key", KEY)])
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "Traceback" not in small.logs()
 

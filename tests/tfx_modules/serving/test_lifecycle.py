@@ -81,7 +81,7 @@ def test_a_request_under_way_is_answered_before_the_server_ends_with_0(changing:
         answer = pool.submit(
             httpx.post, f"{changing.rest_url}/v1/models/{MODEL}:predict", json=body, timeout=60, trust_env=False
         )
-        time.sleep(0.2)
+        time.sleep(0.6)  # the client has to connect first
         assert not answer.done(), "the request is too quick to be under way when the server stops"
         os.kill(changing.pid, signal.SIGTERM)
         assert answer.result().json() == {"predictions": [3000.0]}
