@@ -102,4 +102,4 @@ def test_a_parse_of_the_dag_imports_the_feed_that_the_settings_choose_and_no_oth
     done = subprocess.run(command, cwd=ROOT / "plugins", capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     feeds = {name.split(".")[2] for name in ast.literal_eval(done.stdout)}
-    assert feeds == {"base", "readers", "sample"}
+    assert feeds == {"base", "made_up", "readers", "sample"}

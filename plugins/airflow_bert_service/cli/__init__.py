@@ -6,6 +6,7 @@
     setup_tfx  init          before the first run: the TFX environment, the DAG files and the pipeline's settings
     compile                  the pipeline, for a plain DAGs folder
     models  retention        the ledger and the served folder; the removal of old versions, artifacts and logs
+    backups                  saves databases and files, and restores them
     serve  client            the model server, and what asks it
     node_server              the server that runs nodes
     doctor                   checks the installation; its checks are in ``checks``

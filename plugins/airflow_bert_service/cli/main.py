@@ -26,8 +26,10 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "compile": SubCommand("compile", "compile the pipeline for the DAG files of a DAGs folder"),
     "models": SubCommand("models", "show which model version is in service and why; roll back to another version"),
     "retention": SubCommand("retention", "remove old versions, artifacts, reviews and logs"),
-    "backup": SubCommand("backup", "save the databases and the files of the state folder, while everything runs"),
-    "restore": SubCommand("restore", "restore a backup into empty databases and an empty state folder"),
+    "backup": SubCommand(
+        "backups.backup", "save the databases and the files of the state folder, while everything runs"
+    ),
+    "restore": SubCommand("backups.restore", "restore a backup into empty databases and an empty state folder"),
     "serve": SubCommand("serve", "start the model server, which answers over REST and gRPC"),
     "client": SubCommand("client", "ask a model server about texts; --model_name is this pipeline's by default"),
     "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
