@@ -374,4 +374,6 @@ open({str(compiled)!r}, 'w').write(to_json(n.compile_pipeline({arguments}), pres
 def test_a_small_input_is_read_in_the_nodes_own_process(nodes: Nodes, reviews: Path) -> None:
     ended = nodes.run("CsvExampleGen", input_base=str(reviews))
 
-    assert any(line.endswith(f"Beam runs in this process for {len(CSV)} bytes") for line in ended.log), ended.log
+    assert any(line.endswith(f"Beam runs in this process for {len(CSV)} bytes of input") for line in ended.log), (
+        ended.log
+    )
