@@ -87,7 +87,7 @@ def test_a_rollback_is_done_and_announced(state: Path) -> None:
         "from 2026110501 to 2026110401: it is rude",
     )
     served = sorted(path.name for path in (state / "models" / "bert_sentiment").iterdir())
-    assert served == [".environment", "2026110401"]
+    assert served == [".digests", ".environment", "2026110401"]
 
 
 def test_a_wrong_setting_is_told_before_anything_is_done(state: Path) -> None:

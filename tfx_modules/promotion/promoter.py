@@ -125,10 +125,12 @@ class Promoter:
                 # Only its own: another try of the run may be at work with another copy.
                 shutil.rmtree(staged, ignore_errors=True)
                 raise
-        except OSError as error:
+        except (OSError, ModelRepositoryError) as error:
             # Another try of the run may have come to its end meanwhile, and have tidied up.
             if verdict := self._verdict(candidate.run):
                 return verdict
+            if isinstance(error, ModelRepositoryError):
+                raise
             raise ModelRepositoryError(
                 f"the model of run {candidate.run.run_id} could not be put beside {self._repository.served}: {error}. "
                 "Check the disk, and clear the task."
