@@ -71,7 +71,7 @@ def test_a_window_of_one_class_blocks(nodes: DataNodes, window: Window) -> None:
     positive = {day: [row for row in rows if row["sentiment"] == "positive"] for day, rows in window.items()}
     count = sum(map(len, positive.values()))
 
-    outcome = nodes.run(positive, ValidationSettings(), "positive")
+    outcome = nodes.run(positive, ValidationSettings(), "one-class")
 
     assert outcome.state is NodeState.BLOCKED
     assert outcome.reason == (
