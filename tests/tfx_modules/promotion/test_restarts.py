@@ -13,7 +13,7 @@ from tests.support.postgres import restart_postgres, running_postgres
 from tests.tfx_modules.promotion.conftest import accepts
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.events import IN_SERVICE, VERDICTS, EventKind, Run
-from tfx_modules.promotion.exceptions import LedgerError, LockLostError, RefusedError
+from tfx_modules.promotion.exceptions import LedgerError, RefusedError
 from tfx_modules.promotion.ledger import Ledger, open_ledger
 from tfx_modules.promotion.promoter import Candidate, Promoter, settle
 from tfx_modules.promotion.repository import ModelRepository
@@ -48,7 +48,7 @@ class Site:
     def _succeeds(self, what: Callable[[], object]) -> bool:
         try:
             what()
-        except (LedgerError, LockLostError):
+        except LedgerError:
             self.refused["ledger"] += 1
             return False
         return True

@@ -108,7 +108,10 @@ def test_unknown_and_wrongly_typed_settings(load: Load, text: str, message: str)
         ("[gate]\nmax_compared = -1", r"gate\.max_compared is -1; allowed: 0 or more"),
         ("[gate]\nmax_bytes = -1", r"gate\.max_bytes is -1; allowed: 0 or more"),
         ("[gate]\nmax_latency_ms = inf", r"gate\.max_latency_ms is inf; allowed: 0 or more"),
-        ("[gate]\nworst_change = 0.1", r"unknown key gate\.worst_change; known: accuracy_floor, beat_majority, damaged_champion"),
+        (
+            "[gate]\nworst_change = 0.1",
+            r"unknown key gate\.worst_change; known: accuracy_floor, beat_majority, damaged_champion",
+        ),
         (
             "gate.max_latency_ms = 25\nserving_check.platform = 'local_docker'",
             r"gate\.max_latency_ms is 25\.0; allowed: 0 with serving_check\.platform local_docker",
