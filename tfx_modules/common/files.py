@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,7 +31,8 @@ def write_atomically(file: Path, text: str, *, durable: bool = False) -> None:
         durable: whether to flush it to the disk. Without that, the file may lack its content after a power failure.
     """
     make_folder(file.parent, durable=durable)
-    part = file.with_name(f".{file.name}.{os.getpid()}")
+    # Not by the process's id: threads of one, and processes of other machines, may write the same file.
+    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     try:
         part.write_text(text, encoding="utf-8")
         if durable:
