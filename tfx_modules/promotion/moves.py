@@ -94,25 +94,43 @@ class Moves:
 
     def remove(self, version: int) -> None:
         """Delete a version's folder; a server sees it vanish in one step."""
-        gone = self._own / str(version)
-        self._rename(self._repository.folder(version), gone)
         # What is left of a deletion that was killed in the middle must not look like a version.
         staged = self._repository.staging_place(f"removed {version}")
-        self._rename(gone, staged)
+        self._move(version, self._repository.folder(version), staged)
         shutil.rmtree(staged, ignore_errors=True)
         manifest.forget_digest(self._repository.served, version)
 
     def _move(self, version: int, source: Path, target: Path) -> None:
-        self._rename(source, self._own / str(version))
-        self._rename(self._own / str(version), target)
+        passing, withdrawn = self._own / str(version), self._repository.withdrawn / str(version)
+        with _told(self._held, self._repository):
+            for left in reversed(range(_TRIES)):
+                try:
+                    self._rename(source, passing)
+                    self._rename(passing, target)
+                    break
+                except FileNotFoundError:
+                    self._reopen()
+                    if target.exists():
+                        break
+                    source = next((place for place in (source, withdrawn) if place.exists()), source)
+                    if not left or not source.exists():
+                        raise
         _logger.info("version %d: moved from %s to %s", version, source.parent, target.parent)
 
     def _rename(self, source: Path, target: Path) -> None:
         self._held.check()
-        with _told(self._held, self._repository):
-            source.rename(target)
-            sync(target.parent)
-            sync(source.parent)
+        source.rename(target)
+        sync(target.parent)
+        sync(source.parent)
+
+    def _reopen(self) -> None:
+        """Make the folder anew where a process has removed it that lost the lock, and did not know it yet.
+
+        It took the folder for one that was left behind, and withdrew what was in it.
+        """
+        self._held.check()
+        make_folder(self._own)
+        self._held.check()  # whoever takes the lock after this finds the folder, and removes it
 
 
 def _take_from_others(repository: ModelRepository, own: Path) -> None:
