@@ -6,7 +6,7 @@ has to be above 0.5 by more than chance explains (one-sided Mann-Whitney U test:
 whether one of two random variables is stochastically larger than the other", Annals of Mathematical Statistics 18).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,23 @@ class Auc:
     """How likely a value as high as this, or higher, is for scores that say nothing; 0 to 1."""
 
 
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """What the floors, and the ledger, look at of a model on one set of reviews."""
+
+    scores: Scores
+    auc: Auc | None
+    """None where all reviews have the same label."""
+    slices: Mapping[str, tuple[int, float]]
+    """Number of reviews and accuracy of each slice; of a class, the accuracy is its recall."""
+
+
+def measure(reviews: ReviewSet, scores: Scores) -> Measures:
+    """Measure a model on a set, by its scores."""
+    slices = {name: (int(np.sum(rows)), float(np.mean(scores.right[rows]))) for name, rows in reviews.slices().items()}
+    return Measures(scores, auc(scores), slices)
+
+
 def auc(scores: Scores) -> Auc | None:
     """Measure the AUC; None where all reviews have the same label."""
     positive, negative = scores.scores[scores.labels], scores.scores[~scores.labels]
@@ -43,58 +60,53 @@ def auc(scores: Scores) -> Auc | None:
     return Auc(float(found.statistic) / (positive.size * negative.size), float(found.pvalue))
 
 
-def by_slice(reviews: ReviewSet, scores: Scores) -> dict[str, tuple[int, float]]:
-    """Return number of reviews and accuracy of each slice; of a class, the accuracy is its recall."""
-    return {name: (int(np.sum(rows)), float(np.mean(scores.right[rows]))) for name, rows in reviews.slices().items()}
-
-
-def broken_floors(reviews: ReviewSet, scores: Scores, gate: GateSettings) -> Iterator[str]:
+def broken_floors(found: Measures, gate: GateSettings) -> Iterator[str]:
     """Yield a line with numbers for each floor that a model does not reach.
 
     Args:
-        reviews: the set.
-        scores: the model's scores of it.
+        found: the model on a set.
         gate: the floors, and the significance level that the AUC is tested at.
     """
+    scores = found.scores
     if scores.accuracy < gate.accuracy_floor - _EPSILON:
-        yield _below(scores.accuracy, gate.accuracy_floor, f"the floor, on {reviews.name}")
-    yield from _of_classes(reviews, scores, gate)
-    for name, (count, accuracy) in by_slice(reviews, scores).items():
+        yield _below(scores.accuracy, gate.accuracy_floor, f"the floor, on {scores.reviews}")
+    yield from _of_classes(found, gate)
+    for name, (count, accuracy) in found.slices.items():
         if name.startswith(_LABEL):
             continue  # _of_classes has looked at it
         if count >= gate.slice_minimum and accuracy < gate.slice_floor - _EPSILON:
-            place = f"the floor of slices, on {reviews.name} where {name} ({count} reviews)"
+            place = f"the floor of slices, on {scores.reviews} where {name} ({count} reviews)"
             yield _below(accuracy, gate.slice_floor, place)
 
 
-def _of_classes(reviews: ReviewSet, scores: Scores, gate: GateSettings) -> Iterator[str]:
-    area = auc(scores)
+def _of_classes(found: Measures, gate: GateSettings) -> Iterator[str]:
+    scores, area = found.scores, found.auc
     if area is None:
         only = features.SENTIMENTS[int(scores.labels[0])]
         yield (
-            f"all {scores.labels.size} reviews of {reviews.name} are {only}, so they cannot tell whether a model is "
+            f"all {scores.labels.size} reviews of {scores.reviews} are {only}, so they cannot tell whether a model is "
             "good; reviews of both classes are needed"
         )
         return
-    yield from _majority(reviews, scores, gate)
-    for name, (count, recall) in by_slice(reviews, scores).items():
+    yield from _majority(scores, gate)
+    for name, (count, recall) in found.slices.items():
         if name.startswith(_LABEL) and recall < gate.recall_floor - _EPSILON:
-            place = f"the floor of each class, on {reviews.name} ({count} reviews; gate.recall_floor)"
+            place = f"the floor of each class, on {scores.reviews} ({count} reviews; gate.recall_floor)"
             yield "recall of {} {} < {}, {}".format(
                 name.removeprefix(_LABEL), *distinct_texts(recall, gate.recall_floor), place
             )
     if area.value <= 0.5 or area.p >= gate.level:
-        yield f"AUC {area.value:.3f} on {reviews.name} is not above 0.5 by more than chance (p = {area.p:.2g})"
+        yield f"AUC {area.value:.3f} on {scores.reviews} is not above 0.5 by more than chance (p = {area.p:.2g})"
 
 
-def _majority(reviews: ReviewSet, scores: Scores, gate: GateSettings) -> Iterator[str]:
+def _majority(scores: Scores, gate: GateSettings) -> Iterator[str]:
     positive = float(np.mean(scores.labels))
     share = max(positive, 1 - positive)
     if gate.beat_majority and scores.accuracy <= share + _EPSILON:
         accuracy, reached = distinct_texts(scores.accuracy, share)
         always = features.SENTIMENTS[int(positive > 0.5)]
         relation = "<" if scores.accuracy < share - _EPSILON else "="
-        yield f"accuracy {accuracy} {relation} {reached} of always answering {always}, on {reviews.name}"
+        yield f"accuracy {accuracy} {relation} {reached} of always answering {always}, on {scores.reviews}"
 
 
 def _below(accuracy: float, floor: float, what: str) -> str:

@@ -87,9 +87,8 @@ class _CandidateGate:
 
     def __call__(self, champion: Champion | None) -> GateResult:
         """Compare the candidate with a champion, or with the floors alone where there is none."""
-        scored = list(zip(self._sets, self._scores, strict=True))
-        low = [line for reviews, found in scored for line in floors.broken_floors(reviews, found, self._gate)]
-        metrics = [_measured(reviews, found) for reviews, found in scored]
+        low = [line for found in self._measures for line in floors.broken_floors(found, self._gate)]
+        metrics = [_measured(reviews, found) for reviews, found in zip(self._sets, self._measures, strict=True)]
         if champion is None:
             return GateResult(not low, "; ".join(low) or self._alone(), {"sets": metrics})
         theirs = _champion_scores(champion, self._sets)
@@ -99,6 +98,10 @@ class _CandidateGate:
     @cached_property
     def _scores(self) -> list[Scores]:
         return _score(self._model, self._sets, "the candidate")
+
+    @cached_property
+    def _measures(self) -> list[floors.Measures]:
+        return [floors.measure(reviews, found) for reviews, found in zip(self._sets, self._scores, strict=True)]
 
     def _result(
         self, champion: Champion, made: Sequence[ModelComparison], low: list[str], metrics: list[dict[str, Any]]
@@ -122,15 +125,14 @@ class _CandidateGate:
         return f"accuracy {accuracies}, judged by the floors alone"
 
 
-def _measured(reviews: ReviewSet, found: Scores) -> dict[str, Any]:
-    area = floors.auc(found)
+def _measured(reviews: ReviewSet, found: floors.Measures) -> dict[str, Any]:
     return {
         "name": reviews.name,
         "sha256": reviews.sha256,
         "n": len(reviews.texts),
-        "accuracy": found.accuracy,
-        "auc": area.value if area else None,
-        "slices": {name: {"n": n, "accuracy": value} for name, (n, value) in floors.by_slice(reviews, found).items()},
+        "accuracy": found.scores.accuracy,
+        "auc": found.auc.value if found.auc else None,
+        "slices": {name: {"n": n, "accuracy": value} for name, (n, value) in found.slices.items()},
     }
 
 

@@ -22,7 +22,8 @@ def mixed(negative: int, positive: int) -> ReviewSet:
 
 
 def broken(reviews: ReviewSet, values: list[float], gate: GateSettings = GATE) -> list[str]:
-    return list(floors.broken_floors(reviews, Scores(reviews.name, reviews.labels, np.array(values, np.float32)), gate))
+    scores = Scores(reviews.name, reviews.labels, np.array(values, np.float32))
+    return list(floors.broken_floors(floors.measure(reviews, scores), gate))
 
 
 def test_a_good_model_breaks_no_floor() -> None:
