@@ -18,7 +18,6 @@ from pathlib import Path
 
 from tfx_modules.common.files import make_folder, sync
 from tfx_modules.promotion import manifest
-from tfx_modules.promotion.exceptions import ModelRepositoryError
 from tfx_modules.promotion.ledger import Writing
 from tfx_modules.promotion.repository import MOVING, ModelRepository
 
@@ -164,11 +163,9 @@ def _is_removed(other: Path, withdrawn: Path) -> bool:
 @contextmanager
 def _told(held: Writing, repository: ModelRepository) -> Iterator[None]:
     """Tell of a folder that cannot be moved: the lock may have been lost, or else it is the disk."""
-    try:
-        yield
-    except OSError as error:
-        held.check()
-        raise ModelRepositoryError(
-            f"a version's folder in {repository.served} or {repository.withdrawn} cannot be moved: {error}. Check the "
-            "disk, and run `bert-service models settle`, which makes the served folder follow the ledger."
-        ) from error
+    with repository.reporting_disk_errors():
+        try:
+            yield
+        except OSError:
+            held.check()
+            raise

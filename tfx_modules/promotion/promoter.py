@@ -118,23 +118,19 @@ class Promoter:
 
     def _decided(self, candidate: Candidate, judge: Judge) -> Event:
         try:
-            staged, described = self._repository.stage(candidate.model, _key(candidate))
-            try:
-                return self._decide(candidate, judge, staged, described)
-            except (OSError, PromotionError):
-                # Only its own: another try of the run may be at work with another copy.
-                shutil.rmtree(staged, ignore_errors=True)
-                raise
-        except (OSError, ModelRepositoryError) as error:
+            with self._repository.reporting_disk_errors():
+                staged, described = self._repository.stage(candidate.model, _key(candidate))
+                try:
+                    return self._decide(candidate, judge, staged, described)
+                except (OSError, PromotionError):
+                    # Only its own: another try of the run may be at work with another copy.
+                    shutil.rmtree(staged, ignore_errors=True)
+                    raise
+        except ModelRepositoryError:
             # Another try of the run may have come to its end meanwhile, and have tidied up.
             if verdict := self._verdict(candidate.run):
                 return verdict
-            if isinstance(error, ModelRepositoryError):
-                raise
-            raise ModelRepositoryError(
-                f"the model of run {candidate.run.run_id} could not be put beside {self._repository.served}: {error}. "
-                "Check the disk, and clear the task."
-            ) from error
+            raise
 
     def _decide(self, candidate: Candidate, judge: Judge, staged: Path, described: manifest.Manifest) -> Event:
         for _ in range(MOST_TURNS):
@@ -242,10 +238,11 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
         service = held.service()
         if service.live is not None:
             agreement.mark(held, repository)
+            there = repository.versions()
             for version, digest in service.digests:
-                if version in repository.versions():
+                if version in there:
                     manifest.note_digest(repository.served, version, digest)
-            if service.live not in repository.versions():
+            if service.live not in there:
                 raise ModelRepositoryError(
                     f"version {service.live} is in service by the ledger, and has no folder in {repository.served} or "
                     f"{repository.withdrawn}. Put its folder back, or roll back to another version."
