@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_bert_service.exceptions import BackupError
-from airflow_bert_service.files import sha256, sync
+from airflow_bert_service.files import publishing, sha256, sync
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
 
@@ -59,13 +59,11 @@ def write_sums(folder: Path, kinds: Mapping[str, str], state: Path) -> None:
     """Write ``backup.json`` about the files that are in a folder; it is complete with it."""
     files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
     made_at = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
-    part = folder / f"{SUMS}.part"
     fields = {"format": FORMAT, "made_at": made_at, "state": str(state), "databases": dict(kinds), "files": files}
-    part.write_text(json.dumps(fields) + "\n")
-    for file in (*(folder / name for name in files), part):
-        sync(file)
-    part.rename(folder / SUMS)
-    sync(folder)
+    for name in files:
+        sync(folder / name)
+    with publishing(folder / SUMS) as part:
+        part.write_text(json.dumps(fields) + "\n")
 
 
 def read_sums(folder: Path) -> Sums:

@@ -61,7 +61,7 @@ class DayPages:
     """Keys that lead to the number of all rows; empty: under one of the usual names, if at all; ``none``: nowhere."""
 
     def read(self, client: WebClient, address: str) -> Iterator[list[object]]:
-        """Yield the rows of each page; no page where the service has no rows of the day.
+        """Yield the rows of each page, which may be none.
 
         Args:
             client: Requests the pages.
@@ -72,8 +72,7 @@ class DayPages:
         """
         follow = self._numbered if self.paging is Paging.NUMBER else self._linked
         total, count = None, 0
-        for number, page in enumerate(follow(client, address), start=1):
-            rows = self._rows(page)
+        for number, (page, rows) in enumerate(follow(client, address), start=1):
             total = self._total(page) if number == 1 else total
             count += len(rows)
             yield rows
@@ -84,33 +83,33 @@ class DayPages:
                 f"http_total to the keys of the right one, or to {NO_TOTAL}."
             )
 
-    def _numbered(self, client: WebClient, address: str) -> Iterator[Page]:
+    def _numbered(self, client: WebClient, address: str) -> Iterator[tuple[Page, list[object]]]:
         joint = "&" if urlsplit(address).query else "?"
         before: list[object] = []
         for number in range(1, MOST_PAGES + 1):
             page = client.get(f"{address}{joint}{urlencode({self.page_parameter: number})}", missing_is_empty=True)
             rows = self._rows(page)
-            if not rows and number > 1:
-                return
-            if rows == before and rows:
+            if rows and rows == before:
                 raise FeedError(
                     f"{self.conn_id}: page {number} has the same rows as the page before; allowed: a service "
                     f"that pages by the parameter {self.page_parameter}. Correct [bert_service] http_page_parameter or "
                     "http_paging."
                 )
-            yield page
+            yield page, rows
             if not rows:
                 return
             before = rows
         raise self._endless()
 
-    def _linked(self, client: WebClient, address: str) -> Iterator[Page]:
+    def _linked(self, client: WebClient, address: str) -> Iterator[tuple[Page, list[object]]]:
         seen = {address}
         for number in range(1, MOST_PAGES + 1):
             page = client.get(address, missing_is_empty=number == 1)
-            link = self._link(page, is_first=number == 1)
-            yield page
-            if not link:
+            link, rows = self._link(page), self._rows(page)
+            if link is _MISSING and number == 1:
+                self._check_alone(len(rows))
+            yield page, rows
+            if not isinstance(link, str) or not link:
                 return
             following = urljoin(address, link)
             self._check_next(following, address, seen)
@@ -118,8 +117,8 @@ class DayPages:
             address = following
         raise self._endless()
 
-    def _link(self, page: Page, *, is_first: bool) -> str:
-        """Return the next page's address; empty after the last one."""
+    def _link(self, page: Page) -> object:
+        """Return the next page's address; empty or None after the last one, ``_MISSING`` where the page is silent."""
         if self.paging is Paging.NONE:
             if page.next_link:
                 raise FeedError(
@@ -128,34 +127,26 @@ class DayPages:
                 )
             return ""
         link = _at(page.value, self.next_path) if self.next_path else page.next_link or _MISSING
-        if link is _MISSING:
-            if is_first:
-                self._check_alone(page)
-            return ""
-        if link is None or isinstance(link, str):
-            return link or ""
+        if link is None or link is _MISSING or isinstance(link, str):
+            return link
         raise FeedError(
             f"{self.conn_id}: {self.next_path} is {str(link)[:100]!r}; allowed: an address, or null after the last "
             "page. Correct [bert_service] http_next."
         )
 
-    def _check_alone(self, page: Page) -> None:
-        """Refuse a first page that names no next one, unless it is too small for there to be one."""
-        rows = len(self._rows(page))
+    def _check_alone(self, rows: int) -> None:
+        """Refuse a first page of so many rows that names no next one, unless it is too small for there to be one."""
         if rows < max(self.page_size, 1):
             return
         where = f"no {self.next_path} in the answer" if self.next_path else "no next page in the header Link"
-        size = (
-            f"of {self.page_size} rows or more, which is a full one (http_page_size)"
-            if self.page_size
-            else f"of {rows} rows"
-        )
-        advice = (
-            ""
-            if self.page_size
-            else " If the service leaves it out after the last page, set http_page_size to the rows of a full page, so "
-            "that a smaller one is known to be the last."
-        )
+        if self.page_size:
+            size, advice = f"of {self.page_size} rows or more, which is a full one (http_page_size)", ""
+        else:
+            size = f"of {rows} rows"
+            advice = (
+                " If the service leaves it out after the last page, set http_page_size to the rows of a full page, so "
+                "that a smaller one is known to be the last."
+            )
         raise FeedError(
             f"{self.conn_id}: the first page, {size}, has {where}; allowed: the next page's address, or null. Correct "
             f"[bert_service] http_next or http_paging.{advice}"

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from airflow_bert_service.exceptions import HoldoutError
 from airflow_bert_service.files import sha256
-from airflow_bert_service.ingestion.own_holdout import normalised
+from airflow_bert_service.ingestion.own_holdout import explaining_missing, normalised
 from airflow_bert_service.settings.settings import FeedName, Settings
 
 
@@ -56,13 +55,8 @@ def to_json(holdout: Holdout | None) -> str:
 
 
 def _holdout(name: str, file: Path) -> Holdout:
-    try:
+    with explaining_missing(file):
         return Holdout(name, str(file), sha256(file))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise HoldoutError(  # other errors are the disk's, which may be over at the next try
-            f"holdout {file} cannot be read ({error.strerror}). Put it there, or set [bert_service] holdout to a CSV "
-            "file with the columns review and sentiment."
-        ) from error
 
 
 def _sample(settings: Settings) -> Holdout:

@@ -7,14 +7,16 @@ one already, or have the names and the labels that the settings give for the fee
 import csv
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 from airflow_bert_service.exceptions import FeedError, HoldoutError
 from airflow_bert_service.feeds import Sentiment
-from airflow_bert_service.feeds.readers.row_files import table
+from airflow_bert_service.feeds.readers.row_files import require_columns, table
 from airflow_bert_service.feeds.readers.rows import Reason
-from airflow_bert_service.files import publishing
+from airflow_bert_service.feeds.readers.screening import is_encodable
+from airflow_bert_service.files import make_folder, publishing
 from airflow_bert_service.settings.row_rules import normal_label
 from airflow_bert_service.settings.settings import Settings
 
@@ -36,12 +38,13 @@ def normalised(file: Path, settings: Settings) -> Path:
         HoldoutError: The file is not there, may not be read, or has a row that is no labelled review.
         OSError: The disk fails.
     """
-    content = _content(file)
+    with explaining_missing(file):
+        content = file.read_bytes()
     lines = list(_rows(file, content, settings))
     if not lines:
         raise HoldoutError(f"holdout {file} has no reviews; allowed: one or more. Put some below its header.")
     folder = settings.own_holdouts
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     kept = folder / f"{file.stem}-{_digest(lines)}.csv"
     if not kept.exists():
         with publishing(kept) as part, part.open("w", encoding="utf-8", newline="") as written:
@@ -55,11 +58,16 @@ def _digest(lines: list[tuple[str, str]]) -> str:
     return hashlib.sha256(repr(lines).encode()).hexdigest()[:16]
 
 
-def _content(file: Path) -> bytes:
+@contextmanager
+def explaining_missing(file: Path) -> Iterator[None]:
+    """Raise HoldoutError where a holdout is not there or may not be read.
+
+    Other errors are the disk's, which may be over at the next try.
+    """
     try:
-        return file.read_bytes()
+        yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise HoldoutError(  # other errors are the disk's, which may be over at the next try
+        raise HoldoutError(
             f"holdout {file} cannot be read ({error.strerror}). Put it there, or set [bert_service] holdout to a CSV "
             "file of labelled reviews."
         ) from error
@@ -67,33 +75,27 @@ def _content(file: Path) -> bytes:
 
 def _rows(file: Path, content: bytes, settings: Settings) -> Iterator[tuple[str, str]]:
     own = (settings.source.text_column, settings.source.sentiment_column)
-    handle = BytesIO(content)
+    where = f"holdout {file}"
     try:
-        header, records = table(handle, (), where=f"holdout {file}")
+        header, records = table(BytesIO(content), (), where=where)
+        if not header:
+            return
         wanted = own if set(own) <= set(header) else COLUMNS
-        table(BytesIO(content), wanted, where=f"holdout {file}")
+        require_columns(header, wanted, where=where)
     except FeedError as error:
         raise HoldoutError(str(error)) from error
     labels = {**{sentiment.value: sentiment.value for sentiment in Sentiment}, **settings.rules.labels}
-    places = [header.index(name) for name in wanted] if header else []
+    places = [header.index(name) for name in wanted]
     for number, record in enumerate(records.records(), start=1):
         if isinstance(record, Reason) or len(record) != len(header):
             found = record.value if isinstance(record, Reason) else f"{len(record)} values"
             raise _bad(file, number, found, f"a line of CSV with the header's {len(header)} columns")
         text, label = (record[place] for place in places)
-        if not text.strip() or "\0" in text or not _is_utf8(text):
+        if not text.strip() or "\0" in text or not is_encodable(text):
             raise _bad(file, number, f"the text {_shown(text)}", "a text in UTF-8, without NUL")
         if not (sentiment := labels.get(normal_label(label))):
             raise _bad(file, number, f"the label {_shown(label)}", f"one of {', '.join(sorted(labels))}")
         yield text, sentiment
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _shown(text: str) -> str:

@@ -16,9 +16,9 @@ interval before the logical date, which is not the day that its user wrote.
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_bert_service.exceptions import DataDateError
 
@@ -113,13 +113,22 @@ def data_date(facts: RunFacts) -> dt.date:
 
 def facts_from(context: "Context") -> RunFacts:
     """Read a run's facts from the context that Airflow gives a task."""
-    run = context["dag_run"]
+    return facts_of(context["dag_run"], context["params"])
+
+
+def facts_of(run: Any, parameters: Mapping[str, Any]) -> RunFacts:
+    """Read a run's facts.
+
+    Args:
+        run: Airflow's, of a task's context or of its database.
+        parameters: The run's.
+    """
     return RunFacts(
-        run_type=run.run_type.value,
+        run_type=str(getattr(run.run_type, "value", run.run_type)),
         run_after=run.run_after,
         logical_date=run.logical_date,
         data_interval_start=run.data_interval_start,
-        data_date=context["params"].get(PARAMETER),
+        data_date=parameters.get(PARAMETER),
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.listeners import hookimpl
 
 from airflow_bert_service.exceptions import DataDateError
-from airflow_bert_service.runs.data_date import PARAMETER, RunFacts, data_date
+from airflow_bert_service.runs.data_date import data_date, facts_of
 from airflow_bert_service.runs.note import AUTHOR, RunNote, RunNoteLine, note_of_beginning, note_with
 from airflow_bert_service.runs.xcom import ADVICE, TIME_LIMIT, VERDICT
 
@@ -43,7 +43,7 @@ def on_dag_run_running(dag_run: "DagRun") -> None:
     if not _reads_a_feed(dag_run):
         return
     try:
-        day = data_date(_facts(dag_run))
+        day = data_date(facts_of(dag_run, dag_run.conf or {}))
     except DataDateError:
         return  # refresh_data fails with the reason
     _write(dag_run, lambda _, before: note_of_beginning(before, day))
@@ -82,16 +82,6 @@ def _reads_a_feed(dag_run: "DagRun") -> bool:
     # The scheduler sets a run's DAG, as the database has it, before it calls.
     dag = getattr(dag_run, "dag", None)
     return dag is not None and any(task.task_type == REFRESH for task in dag.task_dict.values())
-
-
-def _facts(dag_run: "DagRun") -> RunFacts:
-    return RunFacts(
-        run_type=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
-        run_after=dag_run.run_after,
-        logical_date=dag_run.logical_date,
-        data_interval_start=dag_run.data_interval_start,
-        data_date=(dag_run.conf or {}).get(PARAMETER),
-    )
 
 
 def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, timed_out: bool = False) -> None:

@@ -98,6 +98,16 @@ def table(handle: Readable, needed: tuple[str, ...], *, where: str) -> tuple[lis
             f"{where} is no UTF-8: its header has bytes as UTF-16 has them. Save the file as UTF-8 (in PowerShell "
             "`Export-Csv -Encoding utf8`, in Excel `CSV UTF-8`)."
         )
+    require_columns(header, needed, where=where)
+    return header, records
+
+
+def require_columns(header: list[str], needed: tuple[str, ...], *, where: str) -> None:
+    """Check that a header has columns, once each.
+
+    Raises:
+        FeedError: It lacks one, or has it twice.
+    """
     if wrong := [name for name in needed if header.count(name) != 1]:
         names = ", ".join(name or "'' (no name)" for name in header)[:500].encode(errors="replace").decode()
         index = (
@@ -109,7 +119,6 @@ def table(handle: Readable, needed: tuple[str, ...], *, where: str) -> tuple[lis
             f"{where}: the columns are {names}; missing, or there twice: {', '.join(wrong)}. Correct the header, or "
             f"set [bert_service] id_column, text_column and sentiment_column to the names that it has.{index}"
         )
-    return header, records
 
 
 def read_csv_rows(handle: Readable, columns: Columns, *, where: str, start: int = 1) -> Iterator[RawRow]:

@@ -75,13 +75,13 @@ def _fault(id_: str, text: object) -> Reason | None:
         return Reason.TOO_LONG
     if "\0" in text or "\0" in id_:
         return Reason.NUL
-    if not (text.isascii() and id_.isascii()) and not (_encodable(text) and _encodable(id_)):
+    if not (text.isascii() and id_.isascii()) and not (is_encodable(text) and is_encodable(id_)):
         return Reason.BAD_ENCODING
     return None
 
 
-def _encodable(text: str) -> bool:
-    # Bytes that are no UTF-8, and halves of pairs that JSON can spell, come as surrogates.
+def is_encodable(text: str) -> bool:
+    """Tell whether a text is UTF-8; other bytes, and halves of pairs that JSON can spell, come as surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
