@@ -19,6 +19,15 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CONTROL = struct.Struct("512s512s512s6q")
 """``struct control`` of faults.c."""
+ALL = bool(os.environ.get("ALL_FAULTS"))
+"""Whether each fault is tried in each situation, which takes many minutes."""
+FAULTS = {
+    "an error": (errno.EIO, False),
+    "a dead disk": (errno.EIO, True),
+    "no space for a moment": (errno.ENOSPC, False),
+    "a full disk": (errno.ENOSPC, True),
+}
+"""Faults of a disk: the error, and whether all calls after the first one fail, too."""
 MOST_CALLS = 10_000
 PROGRAM = """
 import importlib, json, os, sys

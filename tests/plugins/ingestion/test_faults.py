@@ -1,12 +1,10 @@
 """A refresh whose disk refuses a call, each call in turn: every span is whole, and a retry gives what it would have."""
 
 import datetime as dt
-import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,19 +12,13 @@ from typing import Any
 import pytest
 
 from tests.plugins.ingestion import refreshing
-from tests.support.faults import Faults, FaultyProgram, begun_anew, faults_library, faulty_program
+from tests.support.faults import ALL, FAULTS, Faults, FaultyProgram, begun_anew, faults_library, faulty_program
+from tests.support.memory import memory_folder
 from tests.support.power_loss import lose_power, losses
 
 __all__ = ["faults_library"]
 
-ALL = bool(os.environ.get("ALL_FAULTS"))
 EXAMPLES = int(os.environ.get("POWER_LOSSES", "40"))
-FAULTS = {
-    "an error": (errno.EIO, False),
-    "a dead disk": (errno.EIO, True),
-    "no space for a moment": (errno.ENOSPC, False),
-    "a full disk": (errno.ENOSPC, True),
-}
 
 
 def new(folder: Path) -> None:
@@ -54,8 +46,8 @@ def program(faults_library: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """In memory, so that hundreds of refreshes take seconds."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as made:  # noqa: S108
-        yield Path(made) / "site"
+    with memory_folder() as made:
+        yield made / "site"
 
 
 def check_spans(folder: Path) -> dict[str, int]:

@@ -1,17 +1,15 @@
 """A push, and a rollback, whose disk refuses a call, each call in turn: one verdict, and a retry succeeds."""
 
 import datetime as dt
-import errno
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.faults import Faults, FaultyProgram, begun_anew, faults_library, faulty_program
+from tests.support.faults import ALL, FAULTS, Faults, FaultyProgram, begun_anew, faults_library, faulty_program
+from tests.support.memory import memory_folder
 from tests.support.power_loss import lose_power
 from tests.tfx_modules.promotion import pushing
 from tests.tfx_modules.promotion.site_checks import check_always, check_settled
@@ -20,14 +18,7 @@ from tfx_modules.retention.limits import Newest, clock_objection
 
 __all__ = ["faults_library"]
 
-ALL = bool(os.environ.get("ALL_FAULTS"))
 SITUATIONS = {"the first push": ([], "5"), "a push": (["4", "3"], "5"), "a rollback": (["4", "3"], "roll-back")}
-FAULTS = {
-    "an error": (errno.EIO, False),
-    "a dead disk": (errno.EIO, True),
-    "no space for a moment": (errno.ENOSPC, False),
-    "a full disk": (errno.ENOSPC, True),
-}
 CASES = [
     ("a push", "an error"),
     ("a push", "a full disk"),
@@ -46,8 +37,8 @@ def program(faults_library: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """In memory, so that hundreds of pushes take seconds."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as made:  # noqa: S108
-        yield Path(made) / "site"
+    with memory_folder() as made:
+        yield made / "site"
 
 
 @pytest.mark.parametrize(("situation", "fault"), CASES)

@@ -3,7 +3,6 @@
 import datetime as dt
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.memory import memory_folder
 from tests.tfx_modules.promotion.simulation import MemoryLedger, World, stepping
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.events import IN_SERVICE, VERDICTS, EventKind, Run
@@ -32,8 +32,8 @@ pushes = st.tuples(st.integers(1, 4), st.integers(0, 3), st.booleans())
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as made:  # noqa: S108
-        yield Path(made)
+    with memory_folder() as made:
+        yield made
 
 
 class Play:

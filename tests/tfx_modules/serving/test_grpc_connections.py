@@ -11,6 +11,7 @@ import pytest
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, predict_pb2
 
 from tests.tfx_modules.serving.exported_models import MODEL, Publish
+from tests.tfx_modules.serving.guarded import guarded_server
 from tfx_modules.serving.flags.connection_flags import ConnectionFlags
 from tfx_modules.serving.grpc.server import connection_options
 from tfx_modules.serving.process import ModelServerProcess
@@ -35,12 +36,7 @@ PINGS = (
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory, publish: Publish) -> Iterator[ModelServerProcess]:
-    base_path = tmp_path_factory.mktemp("connections")
-    publish(base_path, 1)
-    keys = base_path / "keys"
-    keys.write_text(KEY)
-    flags = [*FLAGS, f"--api_key_file={keys}"]
-    with ModelServerProcess(model_base_path=base_path, model_name=MODEL, flags=flags) as process:
+    with guarded_server(tmp_path_factory.mktemp("connections"), publish, KEY, FLAGS) as process:
         yield process
 
 

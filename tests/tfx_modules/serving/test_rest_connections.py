@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.tfx_modules.serving.exported_models import MODEL, Publish
+from tests.tfx_modules.serving.guarded import guarded_server
 from tests.tfx_modules.serving.load import until
 from tfx_modules.serving.process import ModelServerProcess
 
@@ -33,14 +34,7 @@ Start = Callable[..., "contextlib.AbstractContextManager[ModelServerProcess]"]
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory, publish: Publish) -> Iterator[ModelServerProcess]:
-    base_path = tmp_path_factory.mktemp("connections")
-    publish(base_path, 1)
-    keys = base_path / "keys"
-    keys.write_text(KEY)
-    monitoring = base_path / "monitoring.config"
-    monitoring.write_text("prometheus_config { enable: true }")
-    flags = [*FLAGS, f"--api_key_file={keys}", f"--monitoring_config_file={monitoring}"]
-    with ModelServerProcess(model_base_path=base_path, model_name=MODEL, flags=flags) as process:
+    with guarded_server(tmp_path_factory.mktemp("connections"), publish, KEY, FLAGS) as process:
         yield process
 
 

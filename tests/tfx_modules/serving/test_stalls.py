@@ -22,6 +22,7 @@ from tensorflow_serving.apis import (
 )
 
 from tests.tfx_modules.serving.exported_models import MODEL, Publish
+from tests.tfx_modules.serving.guarded import guarded_server
 from tests.tfx_modules.serving.load import until
 from tfx_modules.serving.process import ModelServerProcess
 
@@ -40,14 +41,9 @@ FLAGS = [
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory, publish: Publish) -> Iterator[ModelServerProcess]:
-    base_path = tmp_path_factory.mktemp("guarded")
-    publish(base_path, 1)
-    keys = base_path / "keys"
-    keys.write_text(KEY)
-    monitoring = base_path / "monitoring.config"
-    monitoring.write_text("prometheus_config { enable: true }")
-    flags = [*FLAGS, f"--api_key_file={keys}", "--status_without_api_key", f"--monitoring_config_file={monitoring}"]
-    with ModelServerProcess(model_base_path=base_path, model_name=MODEL, flags=flags) as process:
+    with guarded_server(
+        tmp_path_factory.mktemp("guarded"), publish, KEY, [*FLAGS, "--status_without_api_key"]
+    ) as process:
         yield process
         assert "Traceback" not in process.logs()
 
