@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import tomllib
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from scripts.errors import ScriptError
 
@@ -59,7 +61,7 @@ def locked(root: Path) -> frozenset[Package]:
     """Return what the lock files pin."""
     files = [file for folder in LOCKS for file in sorted((root / folder).glob("*.txt"))]
     return frozenset(
-        Package(_normal(name), version)
+        Package(canonicalize_name(name), version)
         for file in files
         for name, version in PIN.findall(file.read_text(encoding="utf-8"))
     )
@@ -93,7 +95,7 @@ def judged(root: Path) -> tuple[Judgement, ...]:
     for name, entry in found.items():
         if missing := [key for key in ("package", "ids", "reason") if not entry.get(key)]:
             raise AuditError(f"[{name}] in {JUDGED} has no {', '.join(missing)}; needed: package, ids, reason. Add it.")
-        made.append(Judgement(name, _normal(entry["package"]), frozenset(entry["ids"]), entry["reason"]))
+        made.append(Judgement(name, canonicalize_name(entry["package"]), frozenset(entry["ids"]), entry["reason"]))
     return tuple(made)
 
 
@@ -164,13 +166,11 @@ def _affected(advisory: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, A
     for affected in advisory.get("affected", ()):
         package = affected.get("package", {})
         if package.get("ecosystem") == "PyPI":
-            yield _normal(package["name"]), affected
+            yield canonicalize_name(package["name"]), affected
 
 
 def _is_affected(version: str, affected: Mapping[str, Any]) -> bool:
     """Whether a version is listed, or in a range; OSV's own algorithm, for the ranges that PyPI's packages have."""
-    from packaging.version import Version
-
     if version in affected.get("versions", ()):
         return True
     found = Version(version)
@@ -187,10 +187,6 @@ def _is_affected(version: str, affected: Mapping[str, Any]) -> bool:
         if inside:
             return True
     return False
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def report(findings: Iterable[Finding], judgements: Iterable[Judgement]) -> tuple[list[str], bool]:

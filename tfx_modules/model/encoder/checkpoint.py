@@ -7,7 +7,7 @@ or without, and those of layer normalisations ``weight`` and ``bias`` or, as in 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -253,11 +253,6 @@ def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(_first(list(names)))
-
-
-def _first(names: list[str]) -> Iterator[str]:
-    yield from names[:_MOST_NAMED]
-    if len(names) > _MOST_NAMED:
-        yield f"and {len(names) - _MOST_NAMED} more"
+def _listed(names: list[str]) -> str:
+    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return ", ".join([*names[:_MOST_NAMED], *more])

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.connection_flags import CONNECTION_FLAGS, ConnectionFlags
-from tfx_modules.serving.flags.request_flags import REQUEST_FLAGS, RequestSettings
+from tfx_modules.serving.flags.request_flags import REQUEST_FLAGS, RequestFlags
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class OperationsFlags:
 
     limits: LimitFlags = field(default_factory=LimitFlags)
     connections: ConnectionFlags = field(default_factory=ConnectionFlags)
-    requests: RequestSettings = field(default_factory=RequestSettings)
+    requests: RequestFlags = field(default_factory=RequestFlags)
     security: SecurityFlags = field(default_factory=SecurityFlags)
     prediction_log: PredictionLogFlags = field(default_factory=PredictionLogFlags)
     monitoring_config_file: Path | None = None
@@ -208,7 +208,7 @@ def take_operations(values: MutableMapping[str, Any]) -> OperationsFlags:
     return OperationsFlags(
         limits=LimitFlags(**_of(LimitFlags, given)),
         connections=ConnectionFlags(**_of(ConnectionFlags, given)),
-        requests=RequestSettings(**_of(RequestSettings, given)),
+        requests=RequestFlags(**_of(RequestFlags, given)),
         security=SecurityFlags(**_of(SecurityFlags, given)),
         prediction_log=PredictionLogFlags(**log),
         monitoring_config_file=given.get("monitoring_config_file"),

@@ -10,7 +10,7 @@ _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class RequestSettings:
+class RequestFlags:
     """The bounds of one request; 0 = no limit, everywhere.
 
     Attributes:
@@ -44,7 +44,7 @@ class RequestSettings:
                 raise FlagError(f"--{entry.name}={value} is negative; give a number, or 0 for no limit")
 
 
-DEFAULT_BOUNDS = RequestSettings()
+DEFAULT_BOUNDS = RequestFlags()
 
 REQUEST_FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--max_uncompressed_bytes": {"type": int, "help": "what a gzip body may become, 0 = no limit"},

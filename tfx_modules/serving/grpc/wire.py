@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.flags.request_flags import RequestSettings
+from tfx_modules.serving.flags.request_flags import RequestFlags
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _WIDTHS = {
@@ -37,7 +37,7 @@ class _Form:
     """Bytes that a number takes at least."""
 
 
-def check_message(content: bytes, descriptor: Descriptor, limits: RequestSettings) -> None:
+def check_message(content: bytes, descriptor: Descriptor, limits: RequestFlags) -> None:
     """Check that a message holds no more than it may.
 
     Args:

@@ -12,7 +12,7 @@ from tfx_modules.serving.batching.batcher import Batcher
 from tfx_modules.serving.batching.merging import join, parts_of, rows_of
 from tfx_modules.serving.exceptions import DrainingError
 from tfx_modules.serving.flags.batching_flags import BatchingParameters, cores
-from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestSettings
+from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestFlags
 from tfx_modules.serving.inference.classify_regress import Result, Task, conclude, prepare
 from tfx_modules.serving.inference.rows import check_rows
 from tfx_modules.serving.inference.workers import Workers
@@ -41,7 +41,7 @@ class DataPlane:
         registry: Registry,
         *,
         workers: int = WORKERS,
-        limits: RequestSettings = DEFAULT_BOUNDS,
+        limits: RequestFlags = DEFAULT_BOUNDS,
         batching: BatchingParameters | None = None,
         observe: Callable[[Computed], None] | None = None,
         observe_batch: Callable[[int], None] | None = None,

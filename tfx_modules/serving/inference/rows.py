@@ -1,11 +1,11 @@
 """Bounds the rows of a call: how many there are, and how long each is."""
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.flags.request_flags import RequestSettings
+from tfx_modules.serving.flags.request_flags import RequestFlags
 from tfx_modules.serving.specs import PredictCall
 
 
-def check_rows(call: PredictCall, limits: RequestSettings) -> None:
+def check_rows(call: PredictCall, limits: RequestFlags) -> None:
     """Check that a call has no more rows, and no longer ones, than it may.
 
     Rows are the strings of an input, and the first dimension of one with two or more.

@@ -10,7 +10,7 @@ from tests.tfx_modules.serving.certificates import Authority
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.config_files import GrpcTls, check_tls, read_metrics_path, read_ssl_config
 from tfx_modules.serving.flags.operations_flags import LoggedText, OperationsFlags
-from tfx_modules.serving.flags.request_flags import RequestSettings
+from tfx_modules.serving.flags.request_flags import RequestFlags
 from tfx_modules.serving.flags.server_flags import parse_flags
 from tfx_modules.serving.security.api_keys import read_api_keys
 
@@ -28,9 +28,7 @@ def test_by_default_everything_is_off_but_bounds_and_tensorflow_servings_30_seco
     assert operations.limits.rest_api_timeout_in_ms == 30_000
     assert operations.limits.max_concurrent_requests == 256
     assert all(
-        getattr(operations.requests, entry.name)
-        for entry in fields(RequestSettings)
-        if entry.name != "max_rows_per_run"
+        getattr(operations.requests, entry.name) for entry in fields(RequestFlags) if entry.name != "max_rows_per_run"
     )
     assert operations.security.api_key_file is operations.security.ssl_config_file is None
     assert operations.prediction_log.file is operations.monitoring_config_file is None

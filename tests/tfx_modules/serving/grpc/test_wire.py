@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tensorflow_serving.apis import classification_pb2, predict_pb2
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.flags.request_flags import RequestSettings
+from tfx_modules.serving.flags.request_flags import RequestFlags
 from tfx_modules.serving.grpc.wire import check_message
 
-NO_LIMITS = RequestSettings(max_request_values=0, max_request_numbers=0)
+NO_LIMITS = RequestFlags(max_request_values=0, max_request_numbers=0)
 
 
 def predict(**inputs: Any) -> predict_pb2.PredictRequest:
@@ -23,7 +23,7 @@ def predict(**inputs: Any) -> predict_pb2.PredictRequest:
 
 
 def check(content: bytes, **limits: int) -> None:
-    check_message(content, predict_pb2.PredictRequest.DESCRIPTOR, RequestSettings(**limits))
+    check_message(content, predict_pb2.PredictRequest.DESCRIPTOR, RequestFlags(**limits))
 
 
 @given(
@@ -70,7 +70,7 @@ def test_empty_messages_within_others_count() -> None:
     for _ in range(50):
         request.input.example_list.examples.add()
     with pytest.raises(InvalidRequestError, match="more than 50"):
-        check_message(request.SerializeToString(), request.DESCRIPTOR, RequestSettings(max_request_values=50))
+        check_message(request.SerializeToString(), request.DESCRIPTOR, RequestFlags(max_request_values=50))
 
 
 @given(content=st.binary(max_size=200))

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.flags.request_flags import RequestSettings
+from tfx_modules.serving.flags.request_flags import RequestFlags
 from tfx_modules.serving.inference.classify_regress import with_context
 from tfx_modules.serving.inference.rows import check_rows
 from tfx_modules.serving.specs import Array, PredictCall, bytes_array
 
-LIMITS = RequestSettings(max_request_rows=3, max_row_bytes=5)
+LIMITS = RequestFlags(max_request_rows=3, max_row_bytes=5)
 
 
 def check(array: Array) -> None:

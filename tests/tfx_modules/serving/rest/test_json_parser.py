@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.flags.request_flags import RequestSettings
+from tfx_modules.serving.flags.request_flags import RequestFlags
 from tfx_modules.serving.rest.json import parser
 from tfx_modules.serving.rest.json.parser import check_json, parse_json
 from tfx_modules.serving.rest.json.tensor import MAX_SHOWN, shown
@@ -36,8 +36,8 @@ def depth(document: Any) -> int:
     return 0
 
 
-def limits(values: int = 0, depth: int = 0) -> RequestSettings:
-    return RequestSettings(max_request_values=values, max_json_depth=depth)
+def limits(values: int = 0, depth: int = 0) -> RequestFlags:
+    return RequestFlags(max_request_values=values, max_json_depth=depth)
 
 
 @given(document=ANY, ascii_only=st.booleans())
@@ -74,16 +74,16 @@ def test_pieces_end_where_they_may(document: Any, piece: int) -> None:
 )
 def test_what_is_too_much_is_refused_with_the_flag_that_allows_more(body: bytes, message: str) -> None:
     with pytest.raises(InvalidRequestError, match=message):
-        parse_json(body, RequestSettings())
+        parse_json(body, RequestFlags())
 
 
 def test_a_long_review_full_of_commas_is_no_list() -> None:
     body = json.dumps({"instances": ['so, "good", [really]: \\ {yes}, ' * 50_000]}).encode()
-    assert parse_json(body, RequestSettings())["instances"][0].startswith("so, ")
+    assert parse_json(body, RequestFlags())["instances"][0].startswith("so, ")
 
 
 def test_garbage_is_collected_again_after_a_large_body() -> None:
-    parse_json(b"[" + b"[]," * 100_000 + b"1]", RequestSettings())
+    parse_json(b"[" + b"[]," * 100_000 + b"1]", RequestFlags())
     assert gc.isenabled()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestSettings
+from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestFlags
 from tfx_modules.serving.inference.classify_regress import Classifications, Result, with_context
 from tfx_modules.serving.rest.json.input import parse_object, read_signature_name
 from tfx_modules.serving.rest.json.output import listed, write_json
@@ -30,7 +30,7 @@ class ExamplesDocument:
     examples: tuple[bytes, ...]
 
 
-def read_examples(body: bytes, limits: RequestSettings = DEFAULT_BOUNDS) -> ExamplesDocument:
+def read_examples(body: bytes, limits: RequestFlags = DEFAULT_BOUNDS) -> ExamplesDocument:
     """Read the body of a classify or regress request.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestSettings
+from tfx_modules.serving.flags.request_flags import DEFAULT_BOUNDS, RequestFlags
 from tfx_modules.serving.rest.json.parser import parse_json
 from tfx_modules.serving.rest.json.tensor import is_base64, read_tensor, shown
 from tfx_modules.serving.specs import DEFAULT_SIGNATURE, MAX_LISTED, Arrays, Signature, TensorInfo
@@ -28,7 +28,7 @@ class PredictDocument:
     values: Any
 
 
-def parse_document(body: bytes, limits: RequestSettings = DEFAULT_BOUNDS) -> PredictDocument:
+def parse_document(body: bytes, limits: RequestFlags = DEFAULT_BOUNDS) -> PredictDocument:
     """Read the body of a predict request.
 
     Raises:
@@ -49,7 +49,7 @@ def parse_document(body: bytes, limits: RequestSettings = DEFAULT_BOUNDS) -> Pre
     return PredictDocument(signature_name, rows=True, values=rows)
 
 
-def parse_object(body: bytes, limits: RequestSettings) -> dict[str, Any]:
+def parse_object(body: bytes, limits: RequestFlags) -> dict[str, Any]:
     """Read a body that has to be a JSON object.
 
     Raises:

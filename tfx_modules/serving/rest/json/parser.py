@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tfx_modules.serving.exceptions import InvalidRequestError
-from tfx_modules.serving.flags.request_flags import RequestSettings
+from tfx_modules.serving.flags.request_flags import RequestFlags
 
 PIECE = 2**20  # bytes that are looked at while other threads wait
 SMALL = 2**16  # bytes of a body whose numbers may be as long as they like
@@ -26,7 +26,7 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NO_BACKSLASH = re.compile(rb"[^\\]")
 
 
-def parse_json(body: bytes, limits: RequestSettings) -> Any:
+def parse_json(body: bytes, limits: RequestFlags) -> Any:
     """Return what a body holds.
 
     Args:
@@ -51,7 +51,7 @@ def parse_json(body: bytes, limits: RequestSettings) -> Any:
         raise InvalidRequestError(f"JSON Parse error: {error}") from error
 
 
-def check_json(body: bytes, limits: RequestSettings) -> None:
+def check_json(body: bytes, limits: RequestFlags) -> None:
     """Check that a body holds no more than it may; does not check that it is JSON.
 
     Raises:
