@@ -64,7 +64,7 @@ class Environment:
 
 def all_environments(root: Path) -> tuple[Environment, ...]:
     """The environments that the project runs in, the slower to build first."""
-    return (Environment("tfx", "3.10", root), Environment("airflow", "3.12", root))
+    return (Environment("tfx", "3.11", root), Environment("airflow", "3.12", root))
 
 
 def tools_environment(root: Path) -> Environment:

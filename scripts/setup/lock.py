@@ -20,6 +20,7 @@ OPTIONS = ["--quiet", "--generate-hashes", "--no-emit-index-url", "--no-emit-fin
 UV_PYTHON = "3.8"  # the oldest that set-up itself runs on
 NOT_IN_IMAGES = "# Checks and tests"  # what follows it in an .in file
 IMAGES = Path("docker/requirements")
+OVERRIDES = {"tfx": "requirements/tfx.overrides"}  # releases that are taken whatever packages ask for
 
 
 def main(arguments: Sequence[str], root: Path) -> int:
@@ -51,17 +52,18 @@ def _command(uv: Path, name: str, python: str, arguments: Sequence[str]) -> list
     """The dependency metadata in pyproject.toml is read here, so there is no flag ``--no-config``."""
     upgrade = ["--upgrade"] if "--upgrade" in arguments else []
     files = [f"requirements/{name}.in", "--output-file", f"requirements/{name}.txt"]
-    return [*_compile(uv, python), *upgrade, *files]
+    return [*_compile(uv, name, python), *upgrade, *files]
 
 
 def _image_command(uv: Path, name: str, python: str, source: Sequence[str]) -> list[str]:
     """An image's lock names no reasons, which would be other files' paths."""
-    return [*_compile(uv, python), "--no-annotate", *source, "--output-file", f"{IMAGES}/{name}.txt"]
+    return [*_compile(uv, name, python), "--no-annotate", *source, "--output-file", f"{IMAGES}/{name}.txt"]
 
 
-def _compile(uv: Path, python: str) -> list[str]:
+def _compile(uv: Path, name: str, python: str) -> list[str]:
     header = ["--custom-compile-command", "make lock"]
-    return [str(uv), "pip", "compile", "--python-version", python, *OPTIONS, *header]
+    overrides = ["--overrides", OVERRIDES[name]] if name in OVERRIDES else []
+    return [str(uv), "pip", "compile", "--python-version", python, *OPTIONS, *header, *overrides]
 
 
 if __name__ == "__main__":

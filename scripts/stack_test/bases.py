@@ -19,7 +19,7 @@ PACKAGES = (
     *("ca-certificates", "libbz2-1.0", "libexpat1", "libffi8", "liblzma5", "libncursesw6", "libreadline8"),
     *("libsqlite3-0", "libssl3", "libuuid1", "netbase", "tzdata", "zlib1g"),
 )
-VERSIONS = ("3.12", "3.10")
+VERSIONS = ("3.12", "3.11")
 TRIES = 3
 # Containers trust what this machine trusts.
 CHANGE = (

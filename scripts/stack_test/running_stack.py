@@ -51,7 +51,7 @@ def make_test_stack(root: Path, state: Path, environ: Mapping[str, str]) -> Test
         "BERT_SECRETS": str(folder / "secrets"),
         "BERT_SERVING_CONFIG": str(folder / "serving"),
         "BERT_PYTHON_IMAGE": image_of("3.12"),
-        "BERT_TFX_PYTHON_IMAGE": image_of("3.10"),
+        "BERT_TFX_PYTHON_IMAGE": image_of("3.11"),
         **{f"BERT_{name.upper()}_IMAGE": f"bert-service-test/{name}" for name in ("airflow", "worker", "serving")},
         **{f"BERT_{name.upper()}_IMAGE": image for name, image in STAND_INS.items()},
         "BERT_MODEL_NAME": checkout_pipeline(),

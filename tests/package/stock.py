@@ -44,7 +44,7 @@ class Stock:
         """Nothing of this process's environment but what reaching the network takes."""
         network = {name: os.environ[name] for name in _NETWORK if name in os.environ}
         caches = {"UV_CACHE_DIR": _cache(), "PYENV_ROOT": os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))}
-        path = f"{UV.parent}:{Path(_python_of('3.10')).parent}:/usr/bin:/bin"
+        path = f"{UV.parent}:{Path(_python_of('3.11')).parent}:/usr/bin:/bin"
         base = {"HOME": str(self.home), "PATH": path, "LANG": "C.UTF-8", "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
         return {**network, **caches, **base, **self.settings, **more}
 

@@ -28,15 +28,15 @@ def test_a_second_set_up_does_nothing_and_is_fast() -> None:
 
 
 def test_a_changed_lock_file_makes_an_environment_unready(tmp_path: Path) -> None:
-    environment = Environment("tfx", "3.10", tmp_path)
+    environment = Environment("tfx", "3.11", tmp_path)
     (tmp_path / "requirements").mkdir()
-    environment.lock.write_text("tfx==1.16.0\n")
+    environment.lock.write_text("tfx==1.21.0\n")
     (environment.folder / "bin").mkdir(parents=True)
     (environment.folder / "bin" / "python").touch()
     environment.stamp.write_text(environment.key())
     assert environment.is_ready()
 
-    environment.lock.write_text("tfx==1.16.1\n")
+    environment.lock.write_text("tfx==1.21.1\n")
 
     assert not environment.is_ready()
 
@@ -82,9 +82,9 @@ def test_a_python_that_cannot_be_had_is_named_with_what_to_install(
 
     assert main(tmp_path) == 1
 
-    assert "tfx environment needs Python 3.10" in (message := capsys.readouterr().err)
-    assert "pyenv install 3.10" in message
-    assert "apt-get install python3.10" in message
+    assert "tfx environment needs Python 3.11" in (message := capsys.readouterr().err)
+    assert "pyenv install 3.11" in message
+    assert "apt-get install python3.11" in message
 
 
 def test_help_lists_every_command() -> None:

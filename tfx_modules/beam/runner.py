@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions, StandardOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
@@ -18,6 +18,9 @@ BYTES_PER_WORKER = 4 << 20
 """Input that a further worker is worth: with less, starting it takes longer than it saves (``docs/how-to/beam.md``)."""
 _LOCAL_RUNNERS = ("", "direct", "directrunner")
 _FORKED = "forked"
+_IMPORTED_FIRST = "tfx"
+"""By every worker, before its functions: TFX puts something in place of ``tfx_bsl.arrow.sql_util``, which tfx_bsl no
+longer has, and which TFDV 1.16 cannot be imported without."""
 
 
 def worth(size: int) -> int:
@@ -40,7 +43,7 @@ def local_pipeline(workers: int, forker: Forker) -> beam.Pipeline:
         forker: forks them.
     """
     servers.close_beam()
-    options = PipelineOptions([])
+    options = _options([])
     info = _provision_info(options)
     if workers == 1:
         return beam.Pipeline(runner=fn_runner.FnApiRunner(provision_info=info), options=options)
@@ -62,7 +65,7 @@ def pipeline_of(arguments: Sequence[str]) -> beam.Pipeline:
     """
     servers.close_beam()
     try:
-        options = PipelineOptions(list(arguments))
+        options = _options(arguments)
         local = (options.view_as(StandardOptions).runner or "").lower() in _LOCAL_RUNNERS
         # Beam's DirectRunner would be this one too, but tries first to download another one from the internet.
         runner = fn_runner.FnApiRunner(provision_info=_provision_info(options)) if local else None
@@ -73,6 +76,13 @@ def pipeline_of(arguments: Sequence[str]) -> beam.Pipeline:
             f"setting beam_pipeline_args is {list(arguments)!r}, which Beam refuses: {error}; the log may say more. "
             "Correct it in the pipeline's settings file, or leave it out; docs/how-to/beam.md has examples."
         ) from error
+
+
+def _options(arguments: Sequence[str]) -> PipelineOptions:
+    options = PipelineOptions(list(arguments))
+    setup = options.view_as(SetupOptions)
+    setup.beam_plugins = [_IMPORTED_FIRST, *(setup.beam_plugins or [])]
+    return options
 
 
 def _provision_info(options: PipelineOptions) -> fn_runner.ExtendedProvisionInfo:

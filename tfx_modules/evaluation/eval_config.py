@@ -7,6 +7,7 @@ candidate for people to see. Whether the candidate may replace the champion is d
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
+from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_modules.data import features
 from tfx_modules.model import export
@@ -50,7 +51,7 @@ def eval_config(gate: GateSettings) -> tfma.EvalConfig:
 def _gated(metric: str, bound: float) -> tfma.MetricConfig:
     above = tfma.GenericValueThreshold(lower_bound=wrappers_pb2.DoubleValue(value=bound))
     # For all examples together only: a threshold set on the metric itself holds for every slice, down to the smallest.
-    overall = tfma.PerSliceMetricThreshold(
+    overall = config_pb2.PerSliceMetricThreshold(
         slicing_specs=[tfma.SlicingSpec()], threshold=tfma.MetricThreshold(value_threshold=above)
     )
     return tfma.MetricConfig(class_name=metric, per_slice_thresholds=[overall])

@@ -25,7 +25,7 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating[Any]]
 
 
-class Difference(str, enum.Enum):
+class Difference(enum.StrEnum):
     """The result of comparing a candidate with a champion."""
 
     BETTER = "better"

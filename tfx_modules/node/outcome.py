@@ -13,7 +13,7 @@ FORMAT = 1
 """Version of the outcome's form."""
 
 
-class NodeState(str, enum.Enum):
+class NodeState(enum.StrEnum):
     """Ways for a node to end."""
 
     COMPLETE = "complete"

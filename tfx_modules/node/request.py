@@ -15,7 +15,7 @@ FORMAT = 1
 ParameterValue = str | int | float
 
 
-class GpuUse(str, enum.Enum):
+class GpuUse(enum.StrEnum):
     """How a node uses GPUs."""
 
     NONE = "none"

@@ -12,7 +12,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 _ONE_DAY = dt.timedelta(days=1)
 
 
-class ItemKind(str, enum.Enum):
+class ItemKind(enum.StrEnum):
     """The kind of a retention item."""
 
     VERSION = "version"

@@ -6,11 +6,11 @@ are not here: they are runtime parameters of the compiled pipeline (see ``parame
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import tomli
+import tomllib
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
 from tfx_modules.exceptions import SettingsError
@@ -71,7 +71,7 @@ class TrainingSettings(SettingsGroup):
     """Seed of all draws: initial weights, dropout, order of batches, the choices of the Tuner."""
 
 
-class Precision(str, Enum):
+class Precision(StrEnum):
     """What the exported model computes in."""
 
     AUTO = "auto"
@@ -111,7 +111,7 @@ class TuningSettings(SettingsGroup):
     """Choices for ``training.warmup_fraction``."""
 
 
-class Promote(str, Enum):
+class Promote(StrEnum):
     """Which candidates may take the champion's place."""
 
     NOT_WORSE = "not_worse"
@@ -120,7 +120,7 @@ class Promote(str, Enum):
     """Only one that is better on a set of reviews, and worse on none."""
 
 
-class DamagedChampion(str, Enum):
+class DamagedChampion(StrEnum):
     """What happens to candidates while the files of the version in service are not those that were promoted."""
 
     BLOCK = "block"
@@ -159,7 +159,7 @@ class GateSettings(SettingsGroup):
     no limit."""
 
 
-class Severity(str, Enum):
+class Severity(StrEnum):
     """What an anomaly of the data does."""
 
     IGNORE = "ignore"
@@ -232,7 +232,7 @@ class ValidationSettings(SettingsGroup):
         return next((self.severity[name] for name in names if name in self.severity), self.default_severity)
 
 
-class Platform(str, Enum):
+class Platform(StrEnum):
     """What a candidate is loaded into."""
 
     PROJECT = "project"
@@ -296,11 +296,11 @@ def load_settings(path: Path) -> PipelineSettings:
         SettingsError: the file is missing, no TOML, or has an unknown or a wrongly typed setting.
     """
     try:
-        document = tomli.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
             f"settings file {path} cannot be read ({error.strerror}); name an existing TOML file."
         ) from error
-    except tomli.TOMLDecodeError as error:
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"settings file {path} is no TOML: {error}. Mend that line.") from error
     return build(PipelineSettings, document)

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=f"{program()} setup-tfx",
         description="Build the TFX environment from the lock file with hashes, with uv (fetched by pip where it is not "
-        "on PATH) and Python 3.10 (looked for on PATH and among pyenv's, else downloaded by uv). It takes some "
+        "on PATH) and Python 3.11 (looked for on PATH and among pyenv's, else downloaded by uv). It takes some "
         "minutes, and 4 GB of disk.",
     )
     parser.add_argument(

@@ -99,7 +99,7 @@ def test_a_tfx_environment_that_is_missing_or_another_python(tmp_path: Path) -> 
     (gone,) = tfx_side.tfx_side(settings(tmp_path, tfx_python="/missing/python"), tmp_path)
     assert "/missing/python does not exist. Do: run `make setup`" in str(gone)
     (other,) = tfx_side.tfx_side(settings(tmp_path, tfx_python=sys.executable), tmp_path)
-    assert "not Python 3.10. Do: run `make setup`" in str(other)
+    assert "not Python 3.11. Do: run `make setup`" in str(other)
 
 
 @with_tfx

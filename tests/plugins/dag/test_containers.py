@@ -60,7 +60,7 @@ def test_the_named_nodes_do(tmp_path: Path) -> None:
 def test_each_key_reaches_the_container(tmp_path: Path) -> None:
     state = tmp_path / "var"
     keys = {
-        "container_python": "/usr/bin/python3.10",
+        "container_python": "/usr/bin/python3.11",
         "container_mounts": f"bert_state:{state}, /data/encoders:/encoders:ro",
         "container_network": "backend",
         "container_memory": "8G",
@@ -73,7 +73,7 @@ def test_each_key_reaches_the_container(tmp_path: Path) -> None:
         ContainerMount("/data/encoders", Path("/encoders"), read_only=True),
     )
     assert (container.network, container.memory, container.gpus) == ("backend", "8g", 2)
-    assert (container.python, container.engine) == ("/usr/bin/python3.10", "tcp://127.0.0.1:2375")
+    assert (container.python, container.engine) == ("/usr/bin/python3.11", "tcp://127.0.0.1:2375")
 
 
 def test_gpus_are_asked_for_by_nodes_that_are_for_one(tmp_path: Path) -> None:

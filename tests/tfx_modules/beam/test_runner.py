@@ -130,6 +130,20 @@ def test_workers_do_not_outlive_the_node(number: signal.Signals) -> None:
         wait_until(lambda: not session(process.pid))
 
 
+def test_a_fresh_worker_runs_a_function_of_tfdv() -> None:
+    code = """
+import tfx_modules.validation, apache_beam as beam, os
+from tensorflow_data_validation.utils import stats_util
+from tfx_modules.beam.runner import pipeline_of
+
+with pipeline_of(["--direct_running_mode=multi_processing", "--direct_num_workers=2"]) as pipeline:
+    texts = pipeline | beam.Create([b"plain"]) | beam.Map(stats_util.maybe_get_utf8)
+    texts | beam.Map(lambda text: os.write(1, text.encode()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "plain"), done.stderr
+
+
 @given(st.integers(0, 1 << 45))
 def test_how_many_workers_an_input_is_worth(size: int) -> None:
     cores = len(os.sched_getaffinity(0))

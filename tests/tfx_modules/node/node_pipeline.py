@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 import tensorflow as tf
-import tensorflow_data_validation as tfdv
 import tensorflow_model_analysis as tfma
 from google.protobuf.wrappers_pb2 import DoubleValue
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
@@ -127,6 +126,8 @@ def Measure(statistics: Out[ExampleStatistics], words: Parameter[str]) -> None:
     frame = pd.DataFrame({"word": words.split(), "n": range(len(words.split()))})
     folder = Path(statistics.uri, "Split-train")
     folder.mkdir(parents=True)
+    import tensorflow_data_validation as tfdv  # after tfx (tfx_modules/validation/__init__.py)
+
     made = tfdv.generate_statistics_from_dataframe(frame)
     (folder / "FeatureStats.pb").write_bytes(made.SerializeToString())
     statistics.split_names = '["train"]'

@@ -154,7 +154,7 @@ def test_what_is_imported_when_a_node_begins_is_covered(code: dict[str, frozense
     # Each node in a fork of a process that has imported the libraries, and nothing of ours.
     script = f"""
 import importlib, json, os, sys
-import apache_beam, tensorflow_data_validation, tensorflow_model_analysis
+import apache_beam, tfx, tensorflow_data_validation, tensorflow_model_analysis
 from tfx import v1
 for node, modules in json.loads({json.dumps(json.dumps(ENTRY_POINTS))}).items():
     if os.fork() == 0:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-import tomli
+import tomllib
 
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.pipeline.compile import SETTINGS
@@ -36,7 +36,7 @@ def load(tmp_path: Path) -> Load:
 def test_the_projects_own_settings() -> None:
     config = load_settings(SETTINGS)
     assert config.name == "bert_sentiment"
-    written = tomli.loads(SETTINGS.read_text(encoding="utf-8"))
+    written = tomllib.loads(SETTINGS.read_text(encoding="utf-8"))
     assert config.training == replace(TrainingSettings(), **written["training"])
     assert config.gate == GateSettings(**written["gate"])
     assert config.validation == ValidationSettings(**written["validation"])

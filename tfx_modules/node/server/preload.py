@@ -11,6 +11,7 @@ from tfx_modules.node import logs
 _MODULES = (
     # TensorFlow first: tfx.v1 would import it anyway, and errors are clearer so.
     "tensorflow",
+    "tfx",  # before TFDV, which needs what TFX puts in the place of a module that tfx_bsl no longer has
     "tensorflow_text",
     "keras",
     "keras_hub",

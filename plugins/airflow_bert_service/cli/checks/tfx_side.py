@@ -14,7 +14,7 @@ from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
 
 _SECONDS = 120.0
-_PYTHON = "3.10"
+_PYTHON = "3.11"
 _LOCK = Path("requirements/tfx.txt")
 _ASK_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
