@@ -13,6 +13,7 @@ from scripts.errors import SetupError
 from scripts.setup.builds import STAMP, builds_folder, make_build, use_build
 
 FORMAT = "1"  # raise when the way environments are built changes
+TFX_REASON = "the newest that TFDV and ML Metadata have wheels for on every Linux with glibc 2.28 or newer"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Environment:
     root: Path
     place: Path | None = None
     """The environment's folder, if not in the project's `.venv`."""
+    reason: str = ""
+    """Why it is that Python, for people to read."""
 
     @property
     def folder(self) -> Path:
@@ -64,7 +67,7 @@ class Environment:
 
 def all_environments(root: Path) -> tuple[Environment, ...]:
     """The environments that the project runs in, the slower to build first."""
-    return (Environment("tfx", "3.11", root), Environment("airflow", "3.12", root))
+    return (Environment("tfx", "3.11", root, reason=TFX_REASON), Environment("airflow", "3.12", root))
 
 
 def tools_environment(root: Path) -> Environment:

@@ -13,6 +13,7 @@ from typing import Sequence
 from scripts.errors import SetupError
 from scripts.setup.builds import check_place
 from scripts.setup.environments import Environment, build
+from scripts.setup.machine import check_machine, this_machine
 from scripts.setup.pythons import find_python
 from scripts.setup.uv import UV_LOCK, ask_uv_for_python, find_or_fetch_uv
 
@@ -52,7 +53,8 @@ def _build_all(wanted: Sequence[Environment], home: Path) -> None:
     if home.is_symlink():
         raise SetupError(_linked(home))
     for environment in wanted:
-        check_place(environment.folder)  # before minutes are spent
+        check_machine(environment, this_machine())  # both before minutes are spent
+        check_place(environment.folder)
     environ = dict(os.environ)
     uv = find_or_fetch_uv(home, wanted[0].root / UV_LOCK, environ)
     pythons = [_python_for(environment, uv, home, environ) for environment in wanted]
@@ -77,7 +79,8 @@ def _python_for(environment: Environment, uv: Path, home: Path, environ: dict[st
 
 def _build(environment: Environment, uv: Path, python: Path, environ: dict[str, str]) -> None:
     count = sum(line[:1].isalnum() for line in environment.lock.read_text().splitlines())
-    print(f"{environment.name}: installing {count} packages on {python}", flush=True)
+    reason = f" (Python {environment.python}: {environment.reason})" if environment.reason else ""
+    print(f"{environment.name}: installing {count} packages on {python}{reason}", flush=True)
     started = time.monotonic()
     build(environment, uv, python, environ)
     print(f"{environment.name}: ready after {time.monotonic() - started:.0f} s", flush=True)

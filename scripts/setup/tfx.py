@@ -6,12 +6,13 @@ The command `bert-service setup-tfx` runs it.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
 from scripts.errors import SetupError
 from scripts.setup.builds import check_place, open_builds
-from scripts.setup.environments import Environment, all_environments
+from scripts.setup.environments import all_environments
 from scripts.setup.missing import build_missing
 
 
@@ -27,8 +28,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
     except SetupError as error:
         print(f"Set-up failed. {error}", file=sys.stderr)
         return 1
-    python = next(item.python for item in all_environments(root) if item.name == "tfx")
-    return build_missing([Environment("tfx", python, root, folder)], home)
+    tfx = next(item for item in all_environments(root) if item.name == "tfx")
+    return build_missing([replace(tfx, place=folder)], home)
 
 
 if __name__ == "__main__":
