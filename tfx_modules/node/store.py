@@ -158,7 +158,7 @@ def _replace(message: Message, old: str, new: str) -> None:
 
 
 def _replace_text(message: Message, field: FieldDescriptor, value: Any, old: str, new: str) -> None:
-    if field.label == FieldDescriptor.LABEL_REPEATED:
+    if field.is_repeated:
         value[:] = [text.replace(old, new) for text in value]
     else:
         setattr(message, field.name, value.replace(old, new))
@@ -167,4 +167,4 @@ def _replace_text(message: Message, field: FieldDescriptor, value: Any, old: str
 def _messages(field: FieldDescriptor, value: Any) -> list[Message]:
     if field.message_type.GetOptions().map_entry:
         return [part for part in value.values() if isinstance(part, Message)]
-    return list(value) if field.label == FieldDescriptor.LABEL_REPEATED else [value]
+    return list(value) if field.is_repeated else [value]

@@ -74,7 +74,7 @@ class GrpcTransport:
         if not answer.metadata["signature_def"].Unpack(signatures):
             raise ClientError(f"{self._address} gave no signatures")
         document: Row = json_format.MessageToDict(
-            signatures, preserving_proto_field_name=True, including_default_value_fields=True
+            signatures, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )["signature_def"]
         return document
 

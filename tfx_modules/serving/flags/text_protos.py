@@ -67,7 +67,7 @@ def _message(name: str) -> Any:
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(_schema().SerializeToString())
     descriptor = pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")
-    return message_factory.MessageFactory(pool).GetPrototype(descriptor)()
+    return message_factory.GetMessageClass(descriptor)()
 
 
 def _schema() -> descriptor_pb2.FileDescriptorProto:

@@ -103,7 +103,7 @@ async def _metadata(data_plane: DataPlane, target: Target, request: Request) -> 
     async with data_plane.servable_handle(target.spec) as handle:
         signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=handle.model.signature_defs)
         document = json_format.MessageToDict(
-            signatures, preserving_proto_field_name=True, including_default_value_fields=True
+            signatures, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
         )
         spec = {"name": handle.spec.name, "signature_name": "", "version": str(handle.spec.version)}
         return _json(write_json({"model_spec": spec, "metadata": {"signature_def": document}}))
