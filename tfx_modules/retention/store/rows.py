@@ -45,7 +45,7 @@ def _executions(connection: sa.Connection) -> dict[int, Execution]:
     query = sa.select(properties.execution_id, properties.string_value).where(properties.name == SPAN_VERSIONS)
     reads = {execution: _span_versions(text) for execution, text in connection.execute(query)}
     columns = t.executions.c
-    query = sa.select(columns.id, columns.type_id, columns.last_known_state, columns.last_update_time_since_epoch)
+    found = sa.select(columns.id, columns.type_id, columns.last_known_state, columns.last_update_time_since_epoch)
     return {
         number: Execution(
             id=number,
@@ -56,7 +56,7 @@ def _executions(connection: sa.Connection) -> dict[int, Execution]:
             updated=dt.datetime.fromtimestamp(updated / 1000, tz=dt.timezone.utc),
             reads=reads.get(number, frozenset()),
         )
-        for number, kind, state, updated in connection.execute(query)
+        for number, kind, state, updated in connection.execute(found)
     }
 
 

@@ -26,7 +26,7 @@ _BAR_STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#0b5394", "hatch": ""},
     {"color": "#ffffff", "hatch": "xxxx"},
 )
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be searched, and is as sharp as the reader's screen
     "svg.hashsalt": "report",  # the same statistics make the same page
     "font.family": "sans-serif",

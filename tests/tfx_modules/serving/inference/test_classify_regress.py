@@ -103,7 +103,7 @@ def test_outputs_of_another_form_are_refused(method: str, outputs: Arrays, messa
     kept=st.sampled_from([("classes",), ("scores",), ("classes", "scores")]),
 )
 def test_what_the_model_lacks_is_empty_or_zero(rows: int, classes: int, kept: tuple[str, ...]) -> None:
-    outputs: Mapping[str, np.ndarray] = {  # type: ignore[type-arg]
+    outputs: Mapping[str, np.ndarray] = {
         "classes": bytes_array([b"l"] * (rows * classes), (rows, classes)),
         "scores": np.ones((rows, classes), dtype=np.float32),
     }

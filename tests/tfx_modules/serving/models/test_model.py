@@ -15,7 +15,7 @@ from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.specs import PredictCall, TensorInfo, TimeLimit, bytes_array
 
 
-def texts(*values: bytes) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def texts(*values: bytes) -> dict[str, np.ndarray]:
     return {"text": bytes_array(list(values), (len(values),))}
 
 

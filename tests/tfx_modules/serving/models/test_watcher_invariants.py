@@ -138,8 +138,6 @@ def disk(served_model: ServedModel) -> type[Disk]:
 def test_the_watcher_keeps_its_promises(disk: type[Disk]) -> None:
     gc.freeze()  # the watcher collects garbage after each retirement: TensorFlow's objects need not be looked at
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            disk, settings=settings(max_examples=60, stateful_step_count=25, deadline=None)
-        )
+        run_state_machine_as_test(disk, settings=settings(max_examples=60, stateful_step_count=25, deadline=None))
     finally:
         gc.unfreeze()
