@@ -1,7 +1,7 @@
 """Set-up's check of the machine (scripts/setup/machine.py) goes by the wheels that are installed."""
 
 import re
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, distribution, distributions
 
 import pytest
 
@@ -25,8 +25,7 @@ def test_the_packages_need_the_glibc_that_set_up_asks_for() -> None:
 
 @pytest.mark.parametrize("name", ["tfx-bsl", "tensorflow-data-validation", "ml-metadata", "tensorflow"])
 def test_the_packages_need_the_processor_that_set_up_asks_for(name: str) -> None:
-    (wheel,) = (found.read_text("WHEEL") or "" for found in distributions() if found.name.replace("_", "-") == name)
-    tags = re.findall(r"^Tag: .*linux.*$", wheel, re.MULTILINE)
+    tags = re.findall(r"^Tag: .*linux.*$", distribution(name).read_text("WHEEL") or "", re.MULTILINE)
 
     assert tags
     assert all(any(tag.endswith(processor) for processor in PROCESSORS) for tag in tags)
