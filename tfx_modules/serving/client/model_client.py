@@ -7,6 +7,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
+from tfx_modules.serving.client.greetings import without_greetings
 from tfx_modules.serving.client.rest import RestTransport
 from tfx_modules.serving.client.retries import with_retries
 from tfx_modules.serving.client.specs import Model, Prediction, RetryPolicy, Server, VersionReport
@@ -93,7 +94,8 @@ def _transport(server: Server) -> Transport:
     # The messages of TensorFlow and of a Google library at import are no use to the client's users.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from tfx_modules.serving.client.rpc import GrpcTransport  # only here: it imports TensorFlow
+    with without_greetings():
+        from tfx_modules.serving.client.rpc import GrpcTransport  # only here: it imports TensorFlow
 
     return GrpcTransport(server)
 

@@ -9,7 +9,7 @@ for three ops, ReadFile, WriteFile and PrintV2. This list is the other way about
 - Ops of input pipelines (datasets, readers), of TPUs and of distributed tensors are refused as a whole: they read
   files, run graphs that come as data, or reach other hosts, and a model that is served needs none of them.
 
-Names are those of TensorFlow 2.16 and TensorFlow Text. A test goes through the registry for inputs and attributes that
+Names are those of TensorFlow 2.21 and TensorFlow Text. A test goes through the registry for inputs and attributes that
 are called like files, paths or addresses.
 """
 
