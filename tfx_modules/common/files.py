@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -69,15 +70,36 @@ def make_folder(folder: Path, *, durable: bool = True) -> None:
 
 
 def sync(path: Path) -> None:
-    """Flush a file, or a folder's entries, to the disk (fsync)."""
+    """Flush a file, or a folder's entries, to the disk (fsync).
+
+    Raises:
+        OSError: it cannot be flushed; the error names the path.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         os.close(descriptor)
 
 
-def sync_tree(folder: Path) -> None:
-    """Flush a folder with all files and folders below it to the disk, itself last."""
-    for path in (*folder.rglob("*"), folder):
-        sync(path)
+def sync_tree(path: Path) -> int:
+    """Flush a file, or a folder with all files and folders below it, to the disk, itself last.
+
+    Symbolic links are not followed, and sockets and the like not opened: they are on the disk with their folder.
+
+    Returns:
+        The bytes of the files.
+    """
+    found = path.lstat()
+    size = 0
+    if stat.S_ISDIR(found.st_mode):
+        size = sum(map(sync_tree, path.iterdir()))
+    elif stat.S_ISREG(found.st_mode):
+        size = found.st_size
+    else:
+        return 0
+    sync(path)
+    return size
