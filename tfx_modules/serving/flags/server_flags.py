@@ -11,7 +11,7 @@ from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.batching_flags import BatchingFlags
 from tfx_modules.serving.flags.foreign_flags import check_unknown
 from tfx_modules.serving.flags.operations_flags import OPERATIONS_FLAGS, SWITCH, OperationsFlags, take_operations
-from tfx_modules.serving.flags.parser import FlagParser
+from tfx_modules.serving.flags.parser import FlagParser, program
 
 MAX_PORT = 65535
 _logger = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ def parse_flags(arguments: Sequence[str]) -> ServerFlags:
         FlagError: a flag is not supported (the message lists those that are), is missing, or has a wrong value.
     """
     parser = FlagParser(
-        prog="python -m tfx_modules.serving",
+        prog=program("python -m tfx_modules.serving"),
         description="Serve a SavedModel over REST and gRPC as tensorflow_model_server does.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
