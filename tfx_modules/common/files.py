@@ -1,5 +1,6 @@
 """Locks, atomic writes and flushes for files that several processes share."""
 
+import errno
 import fcntl
 import os
 import stat
@@ -45,6 +46,27 @@ def write_atomically(file: Path, text: str, *, durable: bool = False) -> None:
         raise
     if durable:
         sync(file.parent)
+
+
+def read_short(file: Path, most: int) -> str:
+    """Read a short text, and wait for nobody: a FIFO, a device or an endless file in its place is an error.
+
+    Args:
+        file: the file, or a link to one.
+        most: the largest number of bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is something else than a file, or is longer.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is neither a file nor a link to one", str(file))
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is longer than {most} bytes", str(file))
+    return content.decode("utf-8")
 
 
 def make_folder(folder: Path, *, durable: bool = True) -> None:

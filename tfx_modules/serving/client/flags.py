@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfx_modules.common.program import program
 from tfx_modules.serving.client.model_name import default_model_name
 from tfx_modules.serving.client.specs import Model, RetryPolicy, Server, Tls
 from tfx_modules.serving.exceptions import ClientError, FlagError
-from tfx_modules.serving.flags.parser import FlagParser, program
+from tfx_modules.serving.flags.parser import FlagParser
 
 DEFAULT_ADDRESS = "127.0.0.1:8501"
 

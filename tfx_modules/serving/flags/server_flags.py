@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tfx_modules.common.program import program
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.batching_flags import BatchingFlags
 from tfx_modules.serving.flags.foreign_flags import check_unknown
 from tfx_modules.serving.flags.operations_flags import OPERATIONS_FLAGS, SWITCH, OperationsFlags, take_operations
-from tfx_modules.serving.flags.parser import FlagParser, program
+from tfx_modules.serving.flags.parser import FlagParser
 
 MAX_PORT = 65535
 _logger = logging.getLogger(__name__)
