@@ -4,19 +4,23 @@ import functools
 import logging
 import re
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from google.protobuf.message import Message
 from tfx.orchestration.metadata import Metadata
 from tfx.orchestration.portable import execution_watcher, outputs_utils
-from tfx.orchestration.portable.launcher import Launcher
+from tfx.orchestration.portable.launcher import DEFAULT_EXECUTOR_OPERATORS, Launcher
 from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.operator import BeamOperator
+from tfx_modules.common.files import make_folder
 from tfx_modules.exceptions import NodeError, PipelineError
-from tfx_modules.node import gates, ir
-from tfx_modules.node.connection import connection_config
+from tfx_modules.node import connection, gates, ir
 from tfx_modules.node.environment import PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
+from tfx_modules.node.launching.flushing import flushing
 from tfx_modules.node.launching.outputs import resolver_for
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import NodeState, Outcome
@@ -81,7 +85,7 @@ def _run(request: NodeRequest) -> Outcome:
 
 
 def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:
-    metadata = metadata_of(connection_config(request.metadata), request.metadata_wait_seconds)
+    metadata = metadata_of(connection.connection_config(request.metadata), request.metadata_wait_seconds)
     lineage = Lineage(metadata)
     earlier = lineage.of_run(bound.node)
     if earlier and earlier.succeeded:
@@ -94,7 +98,9 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
     if bound.type_name == PUSHER:
         check_environment(request, metadata)
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
-    failure = _launch(bound, metadata, forker)
+    make_folder(request.pipeline_root)
+    failure = _launch(bound, metadata, flushing(_operators(forker), request.pipeline_root))
+    connection.flush(request.metadata)
     return _launched(bound, lineage, failure)
 
 
@@ -115,7 +121,12 @@ def last_line(traceback: str) -> str:
     return _MODULE.sub("", lines[-1].strip()) if lines else ""
 
 
-def _launch(bound: ir.BoundNode, metadata: Metadata, forker: Forker | None) -> str:
+def _operators(forker: Forker | None) -> dict[type[Message], Callable[..., Any]]:
+    """Return what runs executors: TFX's operators, but for those that use Beam."""
+    return {**DEFAULT_EXECUTOR_OPERATORS, BeamExecutableSpec: functools.partial(BeamOperator, forker=forker)}
+
+
+def _launch(bound: ir.BoundNode, metadata: Metadata, operators: Mapping[type[Message], Callable[..., Any]]) -> str:
     """Launch the node.
 
     Returns:
@@ -130,7 +141,7 @@ def _launch(bound: ir.BoundNode, metadata: Metadata, forker: Forker | None) -> s
             pipeline_runtime_spec=bound.runtime_spec,
             executor_spec=bound.executor_spec,
             custom_driver_spec=bound.driver_spec,
-            custom_executor_operators={BeamExecutableSpec: functools.partial(BeamOperator, forker=forker)},
+            custom_executor_operators=operators,
         ).launch()
     # The node's code may raise anything; the outcome tells of it, together with the execution.
     except Exception as error:

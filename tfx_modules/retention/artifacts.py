@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.common.files import locked
-from tfx_modules.retention.disk import changed_at, empty_trash, remove, size_of
+from tfx_modules.retention.disk import changed_at, empty_trash, is_own, remove, size_of
 from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.store import rows
 from tfx_modules.retention.store.database import MetadataDatabase
@@ -271,13 +271,13 @@ class Artifacts:
         return self._now - changed_at(path)
 
     def _is_ours(self, path: Path) -> bool:
-        return self.root in path.parents and ".." not in path.parts
+        return is_own(path, self.root)
 
 
 def _numbered(root: Path) -> dict[int, list[Path]]:
     """Find ``NODE/OUTPUT/7`` and ``NODE/.system/executor_execution/7``."""
     found: dict[int, list[Path]] = {}
     for path in (*root.glob("[!.]*/[!.]*/*"), *root.glob(f"[!.]*/{_SCRATCH}/executor_execution/*")):
-        if path.name.isascii() and path.name.isdecimal() and path.is_dir():
+        if path.name.isascii() and path.name.isdecimal() and path.is_dir() and is_own(path, root):
             found.setdefault(int(path.name), []).append(path)
     return found

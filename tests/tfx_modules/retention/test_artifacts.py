@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 from ml_metadata.proto import metadata_store_pb2 as proto
 
-from tests.tfx_modules.retention.records import NOW, Records, places, remove_all_but, tree
+from tests.tfx_modules.retention.records import DAY, NOW, Records, places, remove_all_but, tree
+from tfx_modules.retention.artifacts import Artifacts
 from tfx_modules.retention.exceptions import RetentionError
 
 LIVE, DELETED = proto.Artifact.LIVE, proto.Artifact.DELETED
@@ -96,6 +97,27 @@ def test_a_run_that_made_something_outside_of_the_pipelines_folder_is_left_alone
 
     assert remove_all_but(places(tmp_path), keep_artifact_days=30) == []
     assert (tmp_path / "elsewhere" / "file").exists()
+
+
+@pytest.mark.parametrize("output", ["Trainer", "Trainer/thing"])
+def test_folders_of_another_environment_behind_a_link_are_left_alone(
+    records: Records, tmp_path: Path, output: str
+) -> None:
+    for _ in range(3):
+        records.node("Gen", "young", age=1)
+    theirs = tmp_path / "others" / output / ("1" if "/" in output else "thing/1")
+    theirs.mkdir(parents=True)
+    (theirs / "model").write_text("the others' champion")
+    link = records.root / output
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path / "others" / output)
+    later = NOW + 60 * DAY
+
+    gone = remove_all_but(places(tmp_path), keep_artifact_days=30, now=later)
+
+    assert [item.name for item in gone] == ["young"]
+    assert (theirs / "model").read_text() == "the others' champion"
+    assert Artifacts(records.address, records.root, 30, later).unknown() == []
 
 
 def test_a_dry_run_changes_nothing_and_tells_the_same(records: Records, tmp_path: Path) -> None:

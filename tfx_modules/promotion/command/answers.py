@@ -36,6 +36,11 @@ def moment(when: dt.datetime) -> str:
     return when.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def sentence(text: str) -> str:
+    """Begin a text with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
 def line(event: Event) -> str:
     """Format an event as a line, for logs and notes: ``blocked: accuracy 0.861 < ...``."""
     version = f" {event.version}" if event.version else ""

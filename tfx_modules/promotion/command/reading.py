@@ -2,10 +2,11 @@
 
 import argparse
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
-from tfx_modules.promotion import history
-from tfx_modules.promotion.command.answers import Answer, CommandContext, line, moment, table
+from tfx_modules.promotion import history, rollback
+from tfx_modules.promotion.command.answers import Answer, CommandContext, line, moment, sentence, table
 from tfx_modules.promotion.events import Event
 from tfx_modules.promotion.exceptions import RefusedError
 
@@ -29,17 +30,30 @@ def add_commands(commands: Any) -> None:
 def show_history(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """List the newest events."""
     events = context.ledger.events()[-flags.limit :]
-    return Answer([event.to_json() for event in events], table(events) if events else "The ledger has no events yet.")
+    ledger = context.ledger
+    none = sentence(f"{ledger.name} has no event of {ledger.pipeline} yet: no run of it has come to a verdict.")
+    return Answer([event.to_json() for event in events], table(events) if events else none)
 
 
 def show_live(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Show the versions that are or were in service."""
     events = context.ledger.events()
     begin, end = _span(flags.at)
-    found = [period for period in history.serving_periods(events) if period.touches(begin, end)]
+    periods = history.serving_periods(events)
+    found = [period for period in periods if period.touches(begin, end)]
     text = "\n".join(_tell(period, events) for period in found)
-    at = f" at {flags.at}" if flags.at else ""
-    return Answer([_to_json(period) for period in found], text or f"No version was in service{at}.", bool(found))
+    return Answer([_to_json(period) for period in found], text or _none(context, periods, flags.at), bool(found))
+
+
+def _none(context: CommandContext, periods: Sequence[history.ServingPeriod], at: str) -> str:
+    """Say that no version was in service, at a time before the first one was."""
+    if not periods:
+        return sentence(rollback.never_in_service(context.ledger, context.repository))
+    first, when = periods[0].event, at and f" at {at}"
+    return (
+        f"No version of {context.ledger.pipeline} was in service{when}: the first one, {first.version}, came into "
+        f"service at {moment(first.at)} UTC, by {context.ledger.name}."
+    )
 
 
 def show_why(context: CommandContext, flags: argparse.Namespace) -> Answer:
