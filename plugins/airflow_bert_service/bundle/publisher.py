@@ -1,5 +1,7 @@
 """Compiles changed sources in the background, and publishes the result as a snapshot of the DAG bundle."""
 
+import datetime as dt
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +11,9 @@ from airflow_bert_service.files import free_lock, try_lock
 from airflow_bert_service.installation import MODULES, command
 from airflow_bert_service.pipeline.compiler import Compilation, ir_file, is_fresh, write_digest
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
+from airflow_bert_service.pipeline.version import compiled_at, write_version
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Publisher:
             return
         if self.store.has(Version(wanted)):
             self.store.put_in_service(Version(wanted))
+            _logger.info("the sources are those of version %s again, which is published", wanted)
         elif self._take_over():
             self._drop_build()
         elif self._build is not None:
@@ -83,7 +89,7 @@ class Publisher:
         copy_compiled(self.root, copy)
         if not is_fresh(ir_file(copy), copy / MODULES):
             return False  # something changed meanwhile; the next step sees it settled
-        self.store.publish(copy, Version(sources_version(copy)))
+        self._publish(copy, sources_version(copy), compiled_at(ir))
         return True
 
     def _start(self) -> None:
@@ -98,6 +104,7 @@ class Publisher:
             self._fail(copy, version, error)
         else:
             self._build = _Build(copy, version, compilation)
+            _logger.info("the sources are new: version %s is being compiled", version)
 
     def _finish(self, build: _Build) -> None:
         if not build.compilation.has_ended():
@@ -110,7 +117,12 @@ class Publisher:
         else:
             ir = ir_file(build.copy)
             write_digest(ir, pipeline_digest(build.copy / MODULES, own_settings(ir)))
-            self.store.publish(build.copy, Version(build.version))
+            self._publish(build.copy, build.version, compiled_at(ir))
+
+    def _publish(self, copy: Path, version: str, compiled: dt.datetime) -> None:
+        write_version(ir_file(copy), version, compiled)
+        self.store.publish(copy, Version(version))
+        _logger.info("version %s of the sources is published; runs use it once Airflow has read its DAG files", version)
 
     def _fail(self, copy: Path, version: str, error: BertServiceError) -> None:
         current = self.store.current()
@@ -119,6 +131,7 @@ class Publisher:
         message = str(error).replace(str(copy), str(self.root))
         remedy = f"Correct the sources; or run `{command('compile')}`, which compiles the same sources again."
         self.store.publish_failure(version, f"{message}\n\nUntil this is corrected, {kept}. {remedy}")
+        _logger.error("version %s of the sources does not compile, and %s: %s", version, kept, message)
 
     def _drop_build(self) -> None:
         if self._build is not None:
