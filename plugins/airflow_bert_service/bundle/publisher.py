@@ -40,6 +40,8 @@ class Publisher:
     """The TFX environment's interpreter."""
     _lock: int | None = field(default=None, init=False)
     _build: _Build | None = field(default=None, init=False)
+    _new: Version | None = field(default=None, init=False)
+    """The version that the step before has put in service."""
 
     def step(self, *, compiling: bool) -> Version | None:
         """Start, check or publish a compilation, without waiting for the compiler.
@@ -63,12 +65,14 @@ class Publisher:
 
     def _advance(self, wanted: str, *, compiling: bool) -> None:
         current = self.store.current()
+        self._have_read_again(current)
         if self._build is not None and self._build.version != wanted:
             self._drop_build()  # of sources that have changed since
         if current == Version(wanted):
             return
         if self.store.has(Version(wanted)):
-            self.store.put_in_service(Version(wanted))
+            self._new = Version(wanted)
+            self.store.put_in_service(self._new)
             _logger.info("the sources are those of version %s again, which is published", wanted)
         elif self._take_over():
             self._drop_build()
@@ -76,6 +80,16 @@ class Publisher:
             self._finish(self._build)
         elif compiling and (current is None or current.failed != wanted):
             self._start()
+
+    def _have_read_again(self, current: Version | None) -> None:
+        """Have Airflow read the DAG files of a new version once more.
+
+        A file of the version before may have been in its queue when the new one was published. It took the result for
+        the new version's, and would have read the new file 30 s later.
+        """
+        if self._new is not None and self._new == current:
+            self.store.touch(self._new)
+        self._new = None
 
     def _take_over(self) -> bool:
         """Publish the compiled pipeline that stands beside the DAG files, if it is one of today's sources."""
@@ -121,7 +135,8 @@ class Publisher:
 
     def _publish(self, copy: Path, version: str, compiled: dt.datetime) -> None:
         write_version(ir_file(copy), version, compiled)
-        self.store.publish(copy, Version(version))
+        self._new = Version(version)
+        self.store.publish(copy, self._new)
         _logger.info("version %s of the sources is published; runs use it once Airflow has read its DAG files", version)
 
     def _fail(self, copy: Path, version: str, error: BertServiceError) -> None:

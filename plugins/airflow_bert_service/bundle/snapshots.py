@@ -191,11 +191,14 @@ class SnapshotStore:
 
     def put_in_service(self, version: Version) -> None:
         """Make a version the current one."""
-        for path in source_files(self.dags_of(version)):
-            # Airflow parses a file at once when it is newer than the last parsing, else only after a while.
-            os.utime(path)
+        self.touch(version)
         with publishing(self._pointer) as part:
             part.write_text(f"{version}\n", encoding="ascii")
+
+    def touch(self, version: Version) -> None:
+        """Make a version's DAG files new: Airflow reads a file at once that is newer than the last time it did."""
+        for path in source_files(self.dags_of(version)):
+            os.utime(path)
 
 
 def copy_compiled(root: Path, copy: Path) -> None:

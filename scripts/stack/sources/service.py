@@ -5,7 +5,7 @@ A version is in service when Airflow pins new runs to it, and has read the DAG f
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ class Service:
     """The version that a run would use that begins now; empty: none can begin, or its version is not known."""
     known: bool = False
     """Whether Airflow has ever read the DAG."""
-    text: str = field(default="", compare=False)
+    text: str = ""
     """What is missing, or why they are refused, or the version in service with its date."""
 
     def require(self) -> None:
@@ -57,7 +57,7 @@ class Service:
             StackError: They are; the message holds the error.
         """
         if self.stage is Stage.REFUSED:
-            raise StackError(f"{self.text}\n{self.runs}")
+            raise StackError(self.text)
 
     @property
     def ready(self) -> str:
@@ -123,8 +123,9 @@ class ServiceReader:
         if not status.published:
             return service(Stage.PENDING, f"the pipeline to be compiled in version {status.wanted} of the sources")
         if errors := self._errors_since(bundle, dag):
+            refused = service(Stage.REFUSED, "")
             text = f"Version {status.wanted} of the sources is not in service. {_not_imported(dag_id, errors)}"
-            return service(Stage.REFUSED, text)
+            return replace(refused, text=f"{text}\nCorrect the file. {refused.runs}")
         return service(Stage.PENDING, f"Airflow to read the DAG {dag_id} in version {status.wanted} of the sources")
 
     def _errors_since(self, bundle: SourcesBundle, dag: DagState | None) -> dict[str, str]:

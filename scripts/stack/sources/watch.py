@@ -23,20 +23,22 @@ class SourcesWatch:
         self._say = say
         self._seconds = seconds
         self._next = 0.0
-        self._told: Service | str | None = None
+        self._told: tuple[Stage, str, str] | str = ""
+        self._seen = ""
 
     def tell(self, service: Service) -> None:
         """Print what is new since the last time."""
-        if service == self._told:
-            return
-        before, self._told = self._told, service
+        what = (service.stage, service.dag_id, service.wanted)
+        seen, self._seen = self._seen, service.wanted
+        if what == self._told or (service.stage is Stage.PENDING and seen != service.wanted):
+            return  # a file that is being written has a version, too: the next look sees it complete
+        self._told = what
         if service.stage is Stage.IN_SERVICE:
             self._say(service.ready)
         elif service.stage is Stage.REFUSED:
-            self._say(f"{service.text}\n{service.runs}")
+            self._say(service.text)
         else:
-            same = isinstance(before, Service) and before.wanted == service.wanted
-            self._say(f"{'W' if same else 'The sources have changed: w'}aiting for {service.text}. {service.runs}")
+            self._say(f"The sources have changed: waiting for {service.text}. {service.runs}")
 
     def look(self) -> None:
         """Look, if it is time to. An error is printed once, and the next look tries again."""
