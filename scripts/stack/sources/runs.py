@@ -84,7 +84,7 @@ def _say_which(paths: StackPaths, environment: Mapping[str, str], progress: Prog
 
     status = status_of(bundle.store, bundle.root)
     if not status.published:
-        now = f"version {status.served}" if status.served else "none"
+        now = status.served or "none"
         progress.say(
             f"No stack runs on {paths.state}, so nothing compiles the sources: those on disk are version "
             f"{status.wanted}, and the version in service is {now}, which this command is going to use. To use those "
