@@ -26,7 +26,7 @@ def versioned(nodes: Nodes, tmp_path: Path) -> Nodes:
 
 
 def versions(nodes: Nodes) -> list[str]:
-    events = open_ledger(f"sqlite:///{nodes.state}/ledger/ledger.db", "small").events()
+    events = open_ledger(f"sqlite:///{nodes.state}/ledger/ledger.db", "tiny").events()
     return [event.pipeline_version for event in events]
 
 
