@@ -70,7 +70,9 @@ config = AirflowPipelineConfig(
 )
 
 with AirflowDagRunner(config).run(plan) as dag:
-    refresh = DataRefreshOperator(task_id="refresh_data", settings=settings, execution_timeout=settings.limits.refresh)
+    refresh = DataRefreshOperator(
+        task_id="refresh_data", settings=settings, version=plan.version, execution_timeout=settings.limits.refresh
+    )
     refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
     promoted = PromotedModelOperator(
         task_id="promoted_model",

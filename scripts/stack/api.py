@@ -37,6 +37,23 @@ class TaskState:
         return self.state in ENDED
 
 
+@dataclass(frozen=True)
+class DagState:
+    """A DAG as Airflow has read it last."""
+
+    paused: bool
+    stale: bool
+    """Whether Airflow does not find it any more; no run can begin then."""
+    bundle: str
+    """Name of its DAG bundle."""
+    version: str
+    """The bundle's version, which new runs get; empty for bundles without versions."""
+    file: str
+    """Path of its file in the bundle."""
+    path: str
+    """Path of the file that it was read from."""
+
+
 class AirflowApi:
     """Client of Airflow's REST API, as one user. It has only the calls that the demo and the tests need."""
 
@@ -65,13 +82,36 @@ class AirflowApi:
 
     def is_paused(self, dag_id: str) -> bool | None:
         """Whether the DAG is paused; None while the DAG processor has not found it."""
-        answer = self._ask("GET", f"/dags/{dag_id}", allowed=(httpx.codes.NOT_FOUND,))
-        return bool(answer.json()["is_paused"]) if answer.status_code == httpx.codes.OK else None
+        dag = self.dag(dag_id)
+        return dag.paused if dag else None
 
-    def import_errors(self) -> dict[str, str]:
-        """Return the traceback of each DAG file that cannot be imported, by file."""
+    def dag(self, dag_id: str) -> DagState | None:
+        """Return a DAG; None while the DAG processor has never found it."""
+        answer = self._ask("GET", f"/dags/{dag_id}", allowed=(httpx.codes.NOT_FOUND,))
+        if answer.status_code != httpx.codes.OK:
+            return None
+        found = answer.json()
+        return DagState(
+            paused=bool(found["is_paused"]),
+            stale=bool(found["is_stale"]),
+            bundle=found["bundle_name"] or "",
+            version=found["bundle_version"] or "",
+            file=found["relative_fileloc"] or "",
+            path=found["fileloc"],
+        )
+
+    def import_errors(self, since: dt.datetime | None = None) -> dict[str, str]:
+        """Return the traceback of each DAG file that cannot be imported, by file.
+
+        Args:
+            since: Leave out errors of files that were read before; None: all.
+        """
         found = self._ask("GET", "/importErrors").json()["import_errors"]
-        return {str(error["filename"]): str(error["stack_trace"]) for error in found}
+        return {
+            str(error["filename"]): str(error["stack_trace"])
+            for error in found
+            if since is None or dt.datetime.fromisoformat(error["timestamp"]) > since
+        }
 
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
         """Pause or unpause a DAG, as its toggle in the UI does."""

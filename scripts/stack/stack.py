@@ -18,6 +18,7 @@ from scripts.stack.ports import LOOPBACK, Ports, check_free
 from scripts.stack.processes import Processes
 from scripts.stack.services import airflow_services, model_server, node_server, server_address
 from scripts.stack.signals import Interrupts
+from scripts.stack.sources.service import Service, ServiceReader, Stage
 from scripts.stack.waiting import ProgressReporter, wait_until
 
 READY_SECONDS = 180.0
@@ -33,6 +34,8 @@ class Stack:
     api: AirflowApi
     processes: Processes
     node_socket: Path
+    sources: ServiceReader
+    """Compares the sources on disk with what is in service."""
 
     def wait_for_airflow(self, progress: ProgressReporter) -> None:
         """Wait until Airflow and the node server can run tasks.
@@ -43,23 +46,25 @@ class Stack:
         """
         self._wait(self._missing_for_tasks, progress)
 
-    def wait_for_dag(self, dag_id: str, progress: ProgressReporter) -> None:
-        """Wait until Airflow knows the DAG.
+    def wait_for_dag(self, progress: ProgressReporter) -> Service:
+        """Wait until the DAG of the sources on disk is in service, or is refused.
+
+        Returns:
+            What is in service. Where the sources are refused, :meth:`~scripts.stack.sources.service.Service.require`
+            raises the reason.
 
         Raises:
-            StackError: Its file cannot be imported; the message holds the error.
-            NotReadyError: It does not appear in time.
+            StackError: A part died.
+            NotReadyError: Neither happens in time.
         """
+        found: list[Service] = []
 
         def missing() -> str:
-            if self.api.is_paused(dag_id) is not None:
-                return ""
-            if errors := self.api.import_errors():
-                texts = "\n".join(f"{name}:\n{error}" for name, error in errors.items())
-                raise StackError(f"Airflow cannot import the DAG {dag_id}.\n{texts}")
-            return f"Airflow to find the DAG {dag_id} (the pipeline is compiled first)"
+            found[:] = [self.sources.read()]
+            return found[0].text if found[0].stage is Stage.PENDING else ""
 
         self._wait(missing, progress)
+        return found[0]
 
     def wait_for_model_server(self, progress: ProgressReporter) -> None:
         """Wait until the model server accepts connections; whether it has a model is another question.
@@ -131,7 +136,7 @@ def running_stack(
             )
             api = _start(paths, choices, processes, environ)
             with api:
-                yield Stack(paths, ports, api, processes, node_socket)
+                yield Stack(paths, ports, api, processes, node_socket, ServiceReader(paths, api, environ))
         finally:
             interrupts.hold()
             progress.say("Stopping everything.")

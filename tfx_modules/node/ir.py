@@ -77,6 +77,27 @@ def bind(request: NodeRequest) -> BoundNode:
     )
 
 
+def version_of(path: Path) -> str:
+    """Return the version of the sources that a pipeline was compiled from, as the file beside it names it.
+
+    Args:
+        path: the compiled pipeline.
+
+    Returns:
+        The version; empty where an older release compiled it, or where it is in a container without that file.
+
+    Raises:
+        NodeError: the file is there, and names no version.
+    """
+    file = path.with_suffix(".version.json")
+    try:
+        return str(json.loads(file.read_text(encoding="ascii"))["version"])
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NodeError(f"{file} names no version ({error!r}); compile the pipeline anew.") from error
+
+
 def _read(path: Path) -> Any:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))

@@ -76,7 +76,7 @@ def run_node(request: NodeRequest) -> Outcome:
 
 def _run(request: NodeRequest) -> Outcome:
     bound = ir.bind(request)
-    with current.using(request.ledger, bound.pipeline_info.id):
+    with current.using(request.ledger, bound.pipeline_info.id, ir.version_of(request.pipeline)):
         if not bound.chooses_beam_workers:
             return _run_bound(request, bound, None)
         # Before TFX starts its first thread.

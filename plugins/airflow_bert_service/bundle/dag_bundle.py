@@ -7,7 +7,7 @@ from typing import Any
 from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersion
 
 from airflow_bert_service.bundle.publisher import Publisher
-from airflow_bert_service.bundle.snapshots import SnapshotStore, Version
+from airflow_bert_service.bundle.snapshots import SnapshotStore, Version, sources_on_disk
 from airflow_bert_service.exceptions import CompiledPipelineError
 from airflow_bert_service.settings.settings import Settings, load_settings
 
@@ -90,6 +90,20 @@ class PipelineDagBundle(BaseDagBundle):
             )
         self._shown = self._publisher.step(compiling=True)
 
+    def served_sources(self) -> str:
+        """Return the version of the sources that the DAG files at :attr:`path` are from; empty: there are none."""
+        current = self.get_current_version()
+        return Version.parse(current.version).served if current else ""
+
+    def other_sources(self) -> str:
+        """Return the version of the sources on this machine's disk where :attr:`path` has another one.
+
+        Returns:
+            The version; empty where it is the same, or where this machine has no sources.
+        """
+        found = sources_on_disk(self._source_root)
+        return "" if found == self.served_sources() else found
+
     def _check_pinned(self, version: Version) -> None:
         if not self._store.has(version):
             raise CompiledPipelineError(
@@ -108,9 +122,13 @@ class PipelineDagBundle(BaseDagBundle):
         return SnapshotStore(state / "bundles" / self.name)
 
     @cached_property
+    def _source_root(self) -> Path:
+        return Path(self._root) if self._root else self._settings.root
+
+    @cached_property
     def _publisher(self) -> Publisher:
         return Publisher(
             store=self._store,
-            root=Path(self._root) if self._root else self._settings.root,
+            root=self._source_root,
             tfx_python=Path(self._tfx_python) if self._tfx_python else self._settings.tfx_python,
         )

@@ -14,6 +14,7 @@ from typing import Any
 from airflow_bert_service.exceptions import CompiledPipelineError
 from airflow_bert_service.installation import MODULES, command, module_root_of
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
+from airflow_bert_service.pipeline.version import PipelineVersion, read_version
 
 TFX_OWN_PARAMETERS = frozenset({"pipeline-root", "pipeline-run-id"})
 """Runtime parameters that the node command fills in itself."""
@@ -65,6 +66,8 @@ class PipelinePlan:
     """The IR's file; the node command reads it too."""
     module_root: Path
     """The folder that holds the ``tfx_modules`` that the IR was compiled from; nodes run their code from there."""
+    version: PipelineVersion | None = None
+    """Its version; None: an earlier release compiled it, and wrote none."""
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ def load_plan(path: Path) -> PipelinePlan:
             f"now has {present[:12]!r}. {_REMEDY}"
         )
     pipeline_id, nodes = parse_ir(_read(path), str(path))
-    return PipelinePlan(pipeline_id, nodes, path, module_root)
+    return PipelinePlan(pipeline_id, nodes, path, module_root, read_version(path))
 
 
 def parse_ir(text: str, name: str) -> tuple[str, tuple[NodePlan, ...]]:

@@ -1,4 +1,6 @@
-"""Writes a run's note: its data date when it begins, and its tasks' verdicts when it ends. Airflow calls this listener.
+"""Writes a run's note: data date and pipeline version when it begins, and its tasks' verdicts when it ends.
+
+Airflow calls this listener.
 
 It ignores the beginning of a run whose DAG has no task that reads a feed, without a query, and the end of one whose
 tasks have pushed no verdict, such as those of other DAGs, after one query of their XComs.
@@ -18,6 +20,7 @@ from airflow.listeners import hookimpl
 from airflow_bert_service.exceptions import DataDateError
 from airflow_bert_service.runs.data_date import data_date, facts_of
 from airflow_bert_service.runs.note import AUTHOR, RunNote, RunNoteLine, note_of_beginning, note_with
+from airflow_bert_service.runs.sources import sources_note
 from airflow_bert_service.runs.xcom import ADVICE, TIME_LIMIT, VERDICT
 
 if TYPE_CHECKING:
@@ -39,14 +42,15 @@ Merge = Callable[["Connection", RunNote | None], RunNote | None]
 
 @hookimpl
 def on_dag_run_running(dag_run: "DagRun") -> None:
-    """Write the data date of a run that begins."""
+    """Write the data date of a run that begins, and the version of the sources that it uses."""
     if not _reads_a_feed(dag_run):
         return
     try:
         day = data_date(facts_of(dag_run, dag_run.conf or {}))
     except DataDateError:
         return  # refresh_data fails with the reason
-    _write(dag_run, lambda _, before: note_of_beginning(before, day))
+    sources = sources_note(dag_run)
+    _write(dag_run, lambda _, before: note_of_beginning(before, day, sources))
 
 
 @hookimpl

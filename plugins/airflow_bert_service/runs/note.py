@@ -1,4 +1,4 @@
-"""Makes a run's note: the data date when the run begins, and the verdicts of its tasks when it ends."""
+"""Makes a run's note: data date and pipeline version when it begins, and the verdicts of its tasks when it ends."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -37,8 +37,8 @@ class RunNoteLine:
         return " ".join(f"{task}: {self.text}".split())
 
 
-def note_of_beginning(before: RunNote | None, day: dt.date) -> RunNote:
-    """Put a run's data date into its note.
+def note_of_beginning(before: RunNote | None, day: dt.date, sources: str = "") -> RunNote:
+    """Put a run's data date, and the version of the sources that it uses, into its note.
 
     A note that this plugin wrote is replaced: its verdicts are of tries before. A user's text is kept, and the date is
     added below where there is space for it.
@@ -46,11 +46,12 @@ def note_of_beginning(before: RunNote | None, day: dt.date) -> RunNote:
     Args:
         before: The run's current note; None: it has none.
         day: The run's data date.
+        sources: The version in words, for the same line; empty: it is not known.
 
     Returns:
         The new note, of 1,000 characters at most.
     """
-    text = f"{_DATA_DATE}{day}"
+    text = "; ".join(filter(None, [f"{_DATA_DATE}{day}", sources]))
     if before is None or _is_ours(before):
         return RunNote(text, AUTHOR)
     if text in before.content or len(before.content) + len(_GAP) + len(text) > LONGEST:
@@ -61,9 +62,9 @@ def note_of_beginning(before: RunNote | None, day: dt.date) -> RunNote:
 def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNote | None:
     """Merge verdicts into a note.
 
-    A note that this plugin wrote is replaced, so that it has the last try of each task; only the data date stays. A
-    user's text is kept: verdicts that it does not have yet are added below, shortened to the space that is left; where
-    there is none, the note stays as it was.
+    A note that this plugin wrote is replaced, so that it has the last try of each task; only the line of the beginning
+    stays. A user's text is kept: verdicts that it does not have yet are added below, shortened to the space that is
+    left; where there is none, the note stays as it was.
 
     Args:
         before: The run's current note.

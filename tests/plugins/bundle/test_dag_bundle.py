@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import statistics
@@ -119,6 +120,23 @@ def test_a_run_of_a_version_with_an_import_error_reads_the_dags_in_service(proje
     pinned = bundle_of(project, refresh(bundle))
     bag = BundleDagBag(dag_folder=pinned.path / "toy.py", bundle_path=pinned.path, bundle_name="toy")
     assert (set(bag.dags), bag.import_errors) == ({"toy"}, {})
+
+
+def test_a_pinned_bundle_says_when_the_sources_on_disk_are_another_version(project: ToyProject) -> None:
+    old = refresh(bundle_of(project))
+    pinned = bundle_of(project, old)
+    assert (pinned.served_sources(), pinned.other_sources()) == (old, "")
+    project.break_pipeline("a typo")
+    newer = sources_version(project.root)
+    assert (pinned.served_sources(), pinned.other_sources()) == (old, newer)
+    failing = bundle_of(project, refresh(bundle_of(project)))
+    assert (failing.served_sources(), failing.other_sources()) == (old, newer)
+
+
+def test_a_machine_without_the_sources_says_nothing_of_them(project: ToyProject) -> None:
+    pinned = bundle_of(project, refresh(bundle_of(project)))
+    shutil.rmtree(project.root / "tfx_modules")
+    assert pinned.other_sources() == ""
 
 
 def test_what_a_bundle_shows_changes_only_in_refresh(project: ToyProject) -> None:

@@ -16,6 +16,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.types import DagRunType
 from airflow_bert_service.exceptions import MissingDayError
 from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.pipeline.version import PipelineVersion
 from airflow_bert_service.settings.row_rules import RowRules, read_labels
 from airflow_bert_service.settings.settings import Settings, settings_from
 
@@ -280,6 +281,36 @@ def test_a_holdout_that_is_not_there_is_not_tried_again(settings: Settings) -> N
     settings.sample_holdout.unlink()
     with pytest.raises(AirflowFailException, match=r"holdout .*sample-v1\.csv cannot be read \(No such file"):
         refresh(settings, context(day="2026-11-05"))
+
+
+VERSION = PipelineVersion("18e906e37d2adc3c", dt.datetime(2026, 11, 5, 12, 30, tzinfo=UTC))
+
+
+class NewerSources:
+    """Stands for a run's DAG bundle, after an edit."""
+
+    def served_sources(self) -> str:
+        return VERSION.name
+
+    def other_sources(self) -> str:
+        return "77c0ffee77c0ffee"
+
+
+def test_the_log_begins_with_the_pipelines_version(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    task = DataRefreshOperator(task_id="refresh_data", settings=settings, version=VERSION)
+    task.execute(context(day="2026-11-05"))
+    said = capfd.readouterr().out
+    assert "pipeline version 18e906e37d2adc3c, compiled 2026-11-05 12:30:00 UTC" in said
+    assert "the sources on disk are another version" not in said
+
+
+def test_the_log_says_when_the_sources_on_disk_are_newer(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    given = context(day="2026-11-05")
+    given["ti"].bundle_instance = NewerSources()
+    refresh(settings, given)
+    said = capfd.readouterr().out
+    assert "pipeline version not known" in said
+    assert "the sources on disk are another version, 77c0ffee77c0ffee, which this run does not use" in said
 
 
 def test_airflow_can_keep_the_task(settings: Settings) -> None:

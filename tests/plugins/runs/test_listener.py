@@ -1,6 +1,7 @@
 """A run's note, written by Airflow's real models as the run ends."""
 
 import datetime as dt
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import CommitProhibitorGuard
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
+from airflow_bert_service.bundle.snapshots import sources_version
 from airflow_bert_service.operators.refresh import DataRefreshOperator
 from airflow_bert_service.runs.note import AUTHOR
 from airflow_bert_service.runs.xcom import VERDICT
@@ -26,6 +28,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tests.plugins.gate_run import migrate, run_gate
+from tests.plugins.toy_project import ToyProject
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +101,55 @@ def test_a_run_that_begins_has_its_data_date_on_its_note(
     assert end(run, DagRunState.RUNNING, session) == note
     dated = f"data date: {day}\n\n{LINE}" if day else LINE
     assert end(run, DagRunState.FAILED, session) == (dated, AUTHOR)
+
+
+@pytest.fixture
+def sources(run: DagRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sources of a project, whose DAG bundle the run's DAG is from."""
+    root = ToyProject.lay_out(tmp_path).root
+    bundle = {
+        "name": run.dag_model.bundle_name,
+        "classpath": "airflow_bert_service.bundle.dag_bundle.PipelineDagBundle",
+        "kwargs": {"root": str(root), "state": str(tmp_path / "state")},
+    }
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+    return root
+
+
+def begin(run: DagRun, version: str | None, session: Session) -> str:
+    """Begin a run of a version; return its note."""
+    of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
+    run.conf = {"data_date": "2026-11-05"}
+    run.bundle_version = version
+    note = end(run, DagRunState.RUNNING, session)
+    assert note is not None
+    return note[0]
+
+
+def test_a_run_that_begins_names_its_pipeline_version(run: DagRun, session: Session, sources: Path) -> None:
+    version = sources_version(sources)
+    assert begin(run, version, session) == f"data date: 2026-11-05; pipeline version: {version}"
+
+
+def test_a_run_that_begins_before_newer_sources_are_in_service_says_so(
+    run: DagRun, session: Session, sources: Path
+) -> None:
+    newer = sources_version(sources)
+    assert begin(run, "1f3a0c5e77c0ffee", session) == (
+        "data date: 2026-11-05; pipeline version: 1f3a0c5e77c0ffee; the sources on disk were others already: version "
+        f"{newer}, not in service yet"
+    )
+    # They do not compile.
+    assert begin(run, f"1f3a0c5e77c0ffee-failed-{newer}", session).startswith(
+        "data date: 2026-11-05; pipeline version: 1f3a0c5e77c0ffee; the sources on disk were others already"
+    )
+
+
+@pytest.mark.parametrize("version", [None, "1f3a0c5e77c0ffee"])
+def test_a_run_of_a_bundle_that_is_not_ours_names_no_version(
+    run: DagRun, session: Session, version: str | None
+) -> None:
+    assert begin(run, version, session) == "data date: 2026-11-05"
 
 
 def test_a_run_that_begins_of_somebody_elses_dag_is_left_alone(run: DagRun, session: Session) -> None:

@@ -49,6 +49,13 @@ def test_a_run_that_begins_has_its_data_date_and_keeps_it_above_the_verdicts() -
     assert note_of_beginning(ended, DAY) == begun, "it was cleared, and runs again"
 
 
+def test_the_line_of_the_beginning_names_the_version_of_the_sources() -> None:
+    begun = note_of_beginning(None, DAY, "pipeline version: 18e906e37d2adc3c")
+    line = "data date: 2026-11-05; pipeline version: 18e906e37d2adc3c"
+    assert begun == RunNote(line, AUTHOR)
+    assert note_with(begun, [BLOCKED]) == RunNote(f"{line}\n\n{LINE}", AUTHOR)
+
+
 def test_the_data_date_comes_below_somebody_elses_text_once_where_there_is_space() -> None:
     begun = note_of_beginning(RunNote("Try this day.", "anna"), DAY)
     assert begun == RunNote("Try this day.\n\ndata date: 2026-11-05", "anna")

@@ -42,7 +42,9 @@ def show_live(context: CommandContext, flags: argparse.Namespace) -> Answer:
     periods = history.serving_periods(events)
     found = [period for period in periods if period.touches(begin, end)]
     text = "\n".join(_tell(period, events) for period in found)
-    return Answer([_to_json(period) for period in found], text or _none(context, periods, flags.at), bool(found))
+    return Answer(
+        [_to_json(period, events) for period in found], text or _none(context, periods, flags.at), bool(found)
+    )
 
 
 def _none(context: CommandContext, periods: Sequence[history.ServingPeriod], at: str) -> str:
@@ -60,13 +62,17 @@ def show_why(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Show the events of a run, a data date or a version."""
     wanted = str(_day(flags.what) or flags.what)
     events = history.events_of(context.ledger.events(), wanted)
-    text = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
+    text = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}{_pipeline(event)}" for event in events)
     missing = f"The ledger has no event of {wanted}: no run of it has ended yet, or none was started."
     return Answer([event.to_json() for event in events], text or missing, bool(events))
 
 
 def _run(event: Event) -> str:
     return f"{event.run.run_id}  " if event.run else ""
+
+
+def _pipeline(event: Event) -> str:
+    return f" (pipeline version {event.pipeline_version})" if event.pipeline_version else ""
 
 
 def _span(text: str) -> tuple[dt.datetime, dt.datetime]:
@@ -97,16 +103,24 @@ def _day(text: str) -> dt.date | None:
         return None
 
 
-def _to_json(period: history.ServingPeriod) -> dict[str, Any]:
+def _to_json(period: history.ServingPeriod, events: list[Event]) -> dict[str, Any]:
     event = period.event.to_json()
+    promotion = history.promotion_of(events, period.event.version or 0)
     until = period.until.isoformat() if period.until else None
-    return {"version": event["version"], "from": event["at"], "until": until, "event": event}
+    return {
+        "version": event["version"],
+        "from": event["at"],
+        "until": until,
+        "pipeline_version": promotion.pipeline_version if promotion else "",
+        "event": event,
+    }
 
 
 def _tell(period: history.ServingPeriod, events: list[Event]) -> str:
     event = period.event
     until = f"until {moment(period.until)}" if period.until else "until now"
-    # A rollback tells nothing of the data; the version's promotion does.
+    # A rollback tells nothing of data and pipeline; the version's promotion does.
     promotion = history.promotion_of(events, event.version or 0)
     data = f", data {promotion.run.first_day} to {promotion.run.data_date}" if promotion and promotion.run else ""
-    return f"{event.version}  {moment(event.at)} {until} UTC{data}\n  {line(event)}"
+    pipeline = f", pipeline version {version}" if promotion and (version := promotion.pipeline_version) else ""
+    return f"{event.version}  {moment(event.at)} {until} UTC{data}{pipeline}\n  {line(event)}"
