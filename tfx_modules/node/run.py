@@ -21,6 +21,7 @@ from tfx_modules.node import connection, gates, ir
 from tfx_modules.node.environment import PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
 from tfx_modules.node.launching.flushing import flushing
+from tfx_modules.node.launching.inputs import missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import NodeState, Outcome
@@ -159,7 +160,8 @@ def _launched(bound: ir.BoundNode, lineage: Lineage, failure: str) -> Outcome:
         return Outcome(node, NodeState.FAILED if failure else NodeState.SKIPPED, reason=reason)
     if failure or not execution.succeeded:
         # Launcher does not raise where inputs cannot be resolved; it records the traceback.
-        reason = failure or last_line(execution.error) or "TFX recorded a failure without saying why"
+        recorded = missing_inputs(bound.node, execution.error) or last_line(execution.error)
+        reason = failure or recorded or "TFX recorded a failure without saying why"
         return Outcome(node, NodeState.FAILED, execution.id, reason=reason)
     return _judged(bound, NodeState.CACHED if execution.cached else NodeState.COMPLETE, execution)
 

@@ -14,6 +14,7 @@ from airflow_bert_service.feeds import Feed, make_feed, screen
 from airflow_bert_service.ingestion.holdout import Holdout, find_holdout, to_json
 from airflow_bert_service.ingestion.span_store import Span, SpanStore
 from airflow_bert_service.pipeline.version import PipelineVersion
+from airflow_bert_service.runs.conf import check_conf_of
 from airflow_bert_service.runs.data_date import Window, data_date, facts_from
 from airflow_bert_service.runs.sources import other_sources
 from airflow_bert_service.runs.xcom import recording_failure
@@ -33,6 +34,7 @@ class DataRefreshOperator(BaseOperator):
         version: The version of the run's compiled pipeline, for the log; None: it is not known.
     """
 
+    always_returns = True
     template_fields: Sequence[str] = ()
     ui_color = "#d4e4f0"
 
@@ -53,14 +55,15 @@ class DataRefreshOperator(BaseOperator):
             trained on, or ``{}``.
 
         Raises:
-            AirflowFailException: The run's data date is not a date, too many of a day's rows cannot be used, or the
-                holdout is missing or has changed; trying again cannot help.
+            AirflowFailException: The run's conf has a key that is no parameter, its data date is not a date, too many
+                of a day's rows cannot be used, or the holdout is missing or has changed; trying again cannot help.
             MissingDayError: The feed lacks a day of the window.
             FeedError: The feed cannot be read.
             OSError: A span could not be written, or the disk fails otherwise.
         """
         with recording_failure(context, self.execution_timeout):
             self._log_version(context)
+            check_conf_of(context)
             try:
                 return self._refresh(data_date(facts_from(context)))
             except (DataDateError, BadInputError, HoldoutError) as error:

@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 PARAMETER = "data_date"
+FIRST = dt.date(1970, 1, 1)
+"""The first day that can be a data date: spans are numbered from it on."""
+LAST = dt.date(2099, 12, 31)
+"""The last day that can be a data date: a later one is a typing error."""
+PATTERN = r"^(19[7-9]\d|20\d\d)-\d\d-\d\d$"
+"""What a day from :data:`FIRST` to :data:`LAST` looks like, as a regular expression of JSON Schema."""
 INTERVAL_RUN_TYPES = frozenset({"scheduled", "backfill"})
-EPOCH = dt.date(1970, 1, 1)
 ONE_DAY = dt.timedelta(days=1)
 NEAR = dt.timedelta(hours=1)
 """How far a logical date that means "now" may be from ``run_after``: a trigger form may stay open for a while."""
@@ -87,7 +92,7 @@ class Window:
 
 def span_number(day: dt.date) -> int:
     """Return TFX's span number of a day, which counts the days since 1970-01-01."""
-    return (day - EPOCH).days
+    return (day - FIRST).days
 
 
 def data_date(facts: RunFacts) -> dt.date:
@@ -100,8 +105,19 @@ def data_date(facts: RunFacts) -> dt.date:
         The data date, a UTC day.
 
     Raises:
-        DataDateError: The parameter ``data_date`` was given and is not a date, or the logical date names no day.
+        DataDateError: The parameter ``data_date`` was given and is not a date, the logical date names no day, or
+            the day is before 1970 or after 2099.
     """
+    day = _data_date(facts)
+    if not FIRST <= day <= LAST:
+        raise DataDateError(
+            f"the run's data date is {day}; allowed: a day from {FIRST} to {LAST}. Trigger the run anew with the "
+            f"parameter {PARAMETER}, or with another logical date."
+        )
+    return day
+
+
+def _data_date(facts: RunFacts) -> dt.date:
     if facts.data_date is not None:
         return _parameter(facts.data_date)
     if facts.run_type in INTERVAL_RUN_TYPES and facts.data_interval_start is not None:

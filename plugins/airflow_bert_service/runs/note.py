@@ -11,6 +11,9 @@ LONGEST = 1000
 SHORTEST = 80
 """Fewer characters beside somebody's text are not used."""
 
+REFUSED = "refused: "
+"""What the note of a run begins with whose conf cannot be used."""
+
 _GAP = "\n\n"  # the UI shows notes as Markdown, where a single line end is a space
 _DATA_DATE = "data date: "
 
@@ -37,21 +40,30 @@ class RunNoteLine:
         return " ".join(f"{task}: {self.text}".split())
 
 
-def note_of_beginning(before: RunNote | None, day: dt.date, sources: str = "") -> RunNote:
-    """Put a run's data date, and the version of the sources that it uses, into its note.
+def dated(day: dt.date, sources: str = "") -> str:
+    """Return what the note of a run with a data date begins with.
 
-    A note that this plugin wrote is replaced: its verdicts are of tries before. A user's text is kept, and the date is
+    Args:
+        day: The run's data date.
+        sources: The version of the sources that it uses, in words; empty: it is not known.
+    """
+    return "; ".join(filter(None, [f"{_DATA_DATE}{day}", sources]))
+
+
+def note_of_beginning(before: RunNote | None, text: str) -> RunNote:
+    """Put what is known of a run at its beginning into its note.
+
+    A note that this plugin wrote is replaced: its verdicts are of tries before. A user's text is kept, and the line is
     added below where there is space for it.
 
     Args:
         before: The run's current note; None: it has none.
-        day: The run's data date.
-        sources: The version in words, for the same line; empty: it is not known.
+        text: The data date and the pipeline version (:func:`dated`), or :data:`REFUSED` and why the run will fail.
 
     Returns:
         The new note, of 1,000 characters at most.
     """
-    text = "; ".join(filter(None, [f"{_DATA_DATE}{day}", sources]))
+    text = _shortened(text, LONGEST)
     if before is None or _is_ours(before):
         return RunNote(text, AUTHOR)
     if text in before.content or len(before.content) + len(_GAP) + len(text) > LONGEST:
@@ -76,8 +88,8 @@ def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNot
     text = _GAP.join(map(str, verdicts))
     if before is None or _is_ours(before):
         heading = before.content.split(_GAP, 1)[0] if before else ""
-        dated = [heading] if heading.startswith(_DATA_DATE) else []
-        whole = _GAP.join([*dated, *filter(None, [text])])
+        first = [heading] if heading.startswith(_DATA_DATE) else []
+        whole = _GAP.join([*first, *filter(None, [text])])
         return RunNote(_shortened(whole, LONGEST), AUTHOR) if whole else None
     room = LONGEST - len(before.content) - len(_GAP)
     if not text or text in before.content or room < SHORTEST:

@@ -14,9 +14,11 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.types import DagRunType
+from airflow_bert_service.dag.parameters import run_parameters
 from airflow_bert_service.exceptions import MissingDayError
 from airflow_bert_service.operators.refresh import DataRefreshOperator
 from airflow_bert_service.pipeline.version import PipelineVersion
+from airflow_bert_service.runs.xcom import FAILURE
 from airflow_bert_service.settings.row_rules import RowRules, read_labels
 from airflow_bert_service.settings.settings import Settings, settings_from
 
@@ -44,7 +46,13 @@ def settings(tmp_path: Path) -> Settings:
 pushed: dict[str, object] = {}
 
 
-def context(run_type: str = "manual", *, day: str | None = None, param: object = None) -> Any:
+def context(
+    run_type: str = "manual",
+    *,
+    day: str | None = None,
+    param: object = None,
+    conf: dict[str, object] | None = None,
+) -> Any:
     """What a task is given of its run. A run that is not for a day was triggered on the 6th, at half past nine."""
     moment = dt.datetime.fromisoformat(day).replace(tzinfo=UTC) if day else None
     run = SimpleNamespace(
@@ -52,8 +60,14 @@ def context(run_type: str = "manual", *, day: str | None = None, param: object =
         run_after=dt.datetime(2026, 11, 6, 9, 30, tzinfo=UTC),
         logical_date=moment,
         data_interval_start=moment,
+        conf=conf,
     )
-    return {"dag_run": run, "params": {"data_date": param}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
+    return {
+        "dag": DAG("bert_sentiment", params=run_parameters("2026-10-16 to 2026-11-08")),
+        "dag_run": run,
+        "params": {"data_date": param},
+        "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+    }
 
 
 def refresh(settings: Settings, given: Any) -> dict[str, Any]:
@@ -120,6 +134,26 @@ def test_triggering_now_as_the_form_comes_reads_the_sample_feed_up_to_yesterday(
 
 def test_the_day_of_the_trigger_form(settings: Settings) -> None:
     assert refresh(settings, context(day="2026-11-05", param="2026-11-08"))["data_date"] == "2026-11-08"
+
+
+@pytest.mark.parametrize(
+    ("conf", "nearest"),
+    [
+        ({"data_day": "2026-11-05"}, "'data_day', which is no parameter (did you mean data_date?)"),
+        ({"data_date": "2026-11-05", "Train_steps": 5}, "'Train_steps', which is no parameter (did you mean train_st"),
+        ({"x": 1}, "'x', which is no parameter; allowed: "),
+    ],
+)
+def test_a_run_with_an_unknown_parameter_is_refused_before_anything_is_read(
+    settings: Settings, conf: dict[str, object], nearest: str
+) -> None:
+    pushed.clear()
+    known = "allowed: data_date, mode, tune, train_steps, promote_older, use_cache. Trigger the run anew"
+    with pytest.raises(AirflowFailException, match=re.escape(nearest)) as raised:
+        refresh(settings, context(day="2026-11-05", conf=conf))
+    assert known in str(raised.value)
+    assert pushed[FAILURE] == str(raised.value)
+    assert not settings.spans.exists()
 
 
 def test_the_log_has_a_line_a_day(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseOperator
+from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 from airflow.utils.types import DagRunType
@@ -87,12 +87,17 @@ def test_a_feed_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
         task_id="refresh_data", settings=settings_from({"root": str(tmp_path)}), execution_timeout=LIMIT
     )
     run = SimpleNamespace(run_type=DagRunType("manual"), logical_date=dt.datetime(2026, 11, 5, tzinfo=dt.timezone.utc))
-    run.data_interval_start, run.run_after = run.logical_date, run.logical_date
+    run.data_interval_start, run.run_after, run.conf = run.logical_date, run.logical_date, None
 
     with pytest.raises(AirflowTaskTimeout, match="time limit: one try may take 0:00:02"):
         run_limited(
             task,
-            {"dag_run": run, "params": {"data_date": None}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)},
+            {
+                "dag": DAG("bert_sentiment"),
+                "dag_run": run,
+                "params": {"data_date": None},
+                "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+            },
         )
 
     assert pushed == {FAILURE: REASON}

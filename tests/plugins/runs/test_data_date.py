@@ -2,19 +2,20 @@
 
 import datetime as dt
 import json
+import re
 from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 import pytest
 from airflow_bert_service.exceptions import DataDateError
-from airflow_bert_service.runs.data_date import RunFacts, Window, data_date, span_number
+from airflow_bert_service.runs.data_date import FIRST, LAST, PATTERN, RunFacts, Window, data_date, span_number
 from hypothesis import given
 from hypothesis import strategies as st
 
 UTC = dt.timezone.utc
 NOW = dt.datetime(2026, 11, 6, 9, 30, tzinfo=UTC)
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
-EARLIEST, LATEST = dt.datetime(1990, 1, 1), dt.datetime(2100, 1, 1)  # noqa: DTZ001 (hypothesis adds the zone)
+EARLIEST, LATEST = dt.datetime(1990, 1, 1), dt.datetime(2099, 12, 30)  # noqa: DTZ001 (hypothesis adds the zone)
 MOMENTS = st.datetimes(EARLIEST, LATEST, timezones=ZONES)
 RUN_TYPES = st.sampled_from(
     ["scheduled", "backfill", "manual", "operator_triggered", "asset_triggered", "asset_materialization"]
@@ -25,7 +26,7 @@ FACTS = st.builds(
     run_after=MOMENTS,
     logical_date=st.none() | MOMENTS,
     data_interval_start=st.none() | MOMENTS,
-    data_date=st.none() | st.dates().map(dt.date.isoformat),
+    data_date=st.none() | st.dates(FIRST, LAST).map(dt.date.isoformat),
 )
 
 
@@ -50,6 +51,23 @@ def test_the_parameter_comes_before_all_else() -> None:
 def test_a_parameter_that_is_no_day_is_refused(value: object) -> None:
     with pytest.raises(DataDateError, match=r"parameter data_date is .*; allowed: a day like 2026-11-05, or null"):
         data_date(RunFacts(run_type="manual", run_after=NOW, data_date=value))
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "2100-01-01", "9999-12-31"])
+def test_a_day_too_early_or_too_late_to_be_meant_is_refused(day: str) -> None:
+    midnight = dt.datetime.fromisoformat(day).replace(tzinfo=UTC)
+    for facts in (
+        RunFacts(run_type="manual", run_after=NOW, data_date=day),
+        RunFacts(run_type="manual", run_after=NOW, logical_date=midnight),
+        RunFacts(run_type="backfill", run_after=NOW, logical_date=midnight, data_interval_start=midnight),
+    ):
+        with pytest.raises(DataDateError, match=rf"is {day}; allowed: a day from 1970-01-01 to 2099-12-31. Trigger"):
+            data_date(facts)
+
+
+@given(st.dates())
+def test_the_pattern_of_the_trigger_form_has_the_same_bounds(day: dt.date) -> None:
+    assert bool(re.search(PATTERN, day.isoformat())) == (FIRST <= day <= LAST)
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "backfill"])

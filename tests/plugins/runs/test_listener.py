@@ -80,27 +80,43 @@ def verdicts(session: Session, run_id: str) -> list[str]:
 
 def of_a_dag(run: DagRun, *tasks: BaseOperator) -> DagRun:
     """The run, with a DAG of these tasks as Airflow's database keeps it."""
-    with DAG("made_up") as dag:
+    with DAG("made_up", params={"data_date": None}) as dag:
         for task in tasks:
             dag.add_task(task)
     run.dag = DagSerialization.from_dict(DagSerialization.to_dict(dag))
     return run
 
 
-@pytest.mark.parametrize(
-    ("conf", "day"), [({"data_date": "2026-11-05"}, "2026-11-05"), ({}, "2026-11-07"), ({"data_date": "soon"}, None)]
-)
-def test_a_run_that_begins_has_its_data_date_on_its_note(
-    run: DagRun, session: Session, conf: dict[str, str], day: str | None
-) -> None:
+def begun(run: DagRun, session: Session, conf: dict[str, str]) -> tuple[str, str | None] | None:
+    """Begin the run, as one that was triggered on the 8th; return content and author of its note."""
     of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
     run.conf = conf
     run.logical_date = run.run_after = dt.datetime(2026, 11, 8, 9, 30, tzinfo=dt.timezone.utc)
     run.run_type = DagRunType.MANUAL
-    note = (f"data date: {day}", AUTHOR) if day else None
-    assert end(run, DagRunState.RUNNING, session) == note
-    dated = f"data date: {day}\n\n{LINE}" if day else LINE
-    assert end(run, DagRunState.FAILED, session) == (dated, AUTHOR)
+    return end(run, DagRunState.RUNNING, session)
+
+
+@pytest.mark.parametrize(("conf", "day"), [({"data_date": "2026-11-05"}, "2026-11-05"), ({}, "2026-11-07")])
+def test_a_run_that_begins_has_its_data_date_on_its_note(
+    run: DagRun, session: Session, conf: dict[str, str], day: str
+) -> None:
+    assert begun(run, session, conf) == (f"data date: {day}", AUTHOR)
+    assert end(run, DagRunState.FAILED, session) == (f"data date: {day}\n\n{LINE}", AUTHOR)
+
+
+@pytest.mark.parametrize(
+    ("conf", "reason"),
+    [
+        ({"data_date": "soon"}, "parameter data_date is 'soon'; allowed: a day like 2026-11-05, or null"),
+        ({"data_day": "2026-11-05"}, "the run's conf has 'data_day', which is no parameter (did you mean data_date?)"),
+    ],
+)
+def test_a_run_that_is_going_to_be_refused_says_so_from_its_beginning(
+    run: DagRun, session: Session, conf: dict[str, str], reason: str
+) -> None:
+    assert (note := begun(run, session, conf)) is not None
+    assert note[0].startswith(f"refused: {reason}")
+    assert end(run, DagRunState.FAILED, session) == (LINE, AUTHOR)
 
 
 @pytest.fixture
@@ -190,6 +206,7 @@ def test_it_is_written_anew_when_the_run_ends_again(run: DagRun, session: Sessio
 def test_the_run_of_somebody_elses_dag_is_only_looked_at(run: DagRun, session: Session) -> None:
     """As a run without a verdict is: its note and the transaction that ends it are none of our business."""
     session.execute(delete(XComModel).where(XComModel.key == VERDICT))
+    session.execute(update(TaskInstance).where(TaskInstance.run_id == run.run_id).values(operator="BashOperator"))
     run.note = ("Somebody's own.", "anna")
     session.flush()
     engine = session.get_bind()

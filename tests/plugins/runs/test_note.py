@@ -2,13 +2,23 @@
 
 import datetime as dt
 
-from airflow_bert_service.runs.note import AUTHOR, LONGEST, SHORTEST, RunNote, RunNoteLine, note_of_beginning, note_with
+from airflow_bert_service.runs.note import (
+    AUTHOR,
+    LONGEST,
+    REFUSED,
+    SHORTEST,
+    RunNote,
+    RunNoteLine,
+    dated,
+    note_of_beginning,
+    note_with,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 BLOCKED = RunNoteLine("ExampleValidator", -1, "blocked: 12 of 300 reviews have no text")
 LINE = "ExampleValidator: blocked: 12 of 300 reviews have no text"
-DAY = dt.date(2026, 11, 5)
+DAY = dated(dt.date(2026, 11, 5))
 PROMOTED = RunNoteLine("notify_promotion", -1, "promoted: version 3")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=1200)
@@ -50,10 +60,17 @@ def test_a_run_that_begins_has_its_data_date_and_keeps_it_above_the_verdicts() -
 
 
 def test_the_line_of_the_beginning_names_the_version_of_the_sources() -> None:
-    begun = note_of_beginning(None, DAY, "pipeline version: 18e906e37d2adc3c")
+    begun = note_of_beginning(None, dated(dt.date(2026, 11, 5), "pipeline version: 18e906e37d2adc3c"))
     line = "data date: 2026-11-05; pipeline version: 18e906e37d2adc3c"
     assert begun == RunNote(line, AUTHOR)
     assert note_with(begun, [BLOCKED]) == RunNote(f"{line}\n\n{LINE}", AUTHOR)
+
+
+def test_a_run_that_is_going_to_fail_says_why_until_its_tasks_do() -> None:
+    begun = note_of_beginning(None, f"{REFUSED}no such parameter")
+    assert begun == RunNote("refused: no such parameter", AUTHOR)
+    assert note_with(begun, [BLOCKED]) == RunNote(LINE, AUTHOR)
+    assert len(note_of_beginning(None, REFUSED + "x" * 2000).content) == LONGEST
 
 
 def test_the_data_date_comes_below_somebody_elses_text_once_where_there_is_space() -> None:
