@@ -7,5 +7,6 @@ Layers, each knowing only those below it::
     result.py      explains why a run has no verdict in the ledger
     xcom.py        annotations: XComs of tasks beside their return values
     data_date.py   the data date of a run, and its window of days
+    default_zone.py    days of Airflow's default time zone
     mode.py        which part of the pipeline a run executes
 """

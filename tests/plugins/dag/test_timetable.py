@@ -4,6 +4,8 @@ import datetime as dt
 
 import pendulum
 import pytest
+from airflow.sdk import timezone
+from airflow.sdk.timezone import initialize  # type: ignore[attr-defined]
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow_bert_service.dag.timetable import DailyUntilTimetable
 
@@ -77,3 +79,21 @@ def test_airflow_keeps_it_as_data() -> None:
 def test_a_run_by_hand_is_not_bound_to_the_feeds_days(moment: pendulum.DateTime) -> None:
     interval = DailyUntilTimetable(dt.date(2026, 10, 1)).infer_manual_data_interval(run_after=moment)
     assert (interval.start, interval.end) == (midnight(16), midnight(17))
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland", "UTC"])
+@pytest.mark.parametrize("utc", [True, False], ids=["UTC dates", "dates of the zone"])
+def test_a_backfill_has_the_days_of_its_dates_whatever_the_default_time_zone(zone: str, utc: bool) -> None:
+    initialize(zone)
+    try:
+        bounds = [timezone.parse(f"2026-10-{day}{'T00:00:00+00:00' if utc else ''}") for day in (17, 19)]
+        restriction = TimeRestriction(earliest=bounds[0], latest=bounds[1], catchup=True)
+        found: list[DataInterval] = []
+        while info := DailyUntilTimetable(None).next_dagrun_info(
+            last_automated_data_interval=found[-1] if found else None, restriction=restriction
+        ):
+            assert info.data_interval is not None
+            found.append(info.data_interval)
+    finally:
+        initialize("UTC")
+    assert [interval.start for interval in found] == [midnight(17), midnight(18), midnight(19)]
