@@ -36,6 +36,11 @@ class Publisher:
     _lock: int | None = field(default=None, init=False)
     _build: _Build | None = field(default=None, init=False)
 
+    @property
+    def is_compiling(self) -> bool:
+        """Whether this process has a compiler that its next step looks after."""
+        return self._build is not None
+
     def step(self, *, compiling: bool) -> Version | None:
         """Start, check or publish a compilation, without waiting for the compiler.
 
