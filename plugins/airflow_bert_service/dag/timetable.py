@@ -3,11 +3,10 @@
 import datetime as dt
 from typing import Any
 
-import pendulum
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from airflow_bert_service.runs.default_zone import day_that_begins_at
+from airflow_bert_service.dag.backfill_days import in_utc_days
 
 
 class DailyUntilTimetable(CronDataIntervalTimetable):
@@ -17,8 +16,8 @@ class DailyUntilTimetable(CronDataIntervalTimetable):
     being started, without an error: triggering from the UI takes the current moment as logical date.
     The plugin has to list this class, or Airflow refuses DAGs that use it.
 
-    Airflow reads the dates of a backfill in its default time zone. Where they begin days there, the backfill is for the
-    UTC days of the same dates: otherwise it would lack the first day, or the last.
+    A backfill is for the UTC days of the dates that somebody wrote, in whichever zone Airflow or a browser has read
+    them (:mod:`airflow_bert_service.dag.backfill_days`).
 
     Args:
         last_day: The last day that gets an automatic or backfill run; None: there is no last one.
@@ -34,7 +33,7 @@ class DailyUntilTimetable(CronDataIntervalTimetable):
     ) -> DagRunInfo | None:
         """Return the next run after an automatic one; None after the last day."""
         info = super().next_dagrun_info(
-            last_automated_data_interval=last_automated_data_interval, restriction=_in_utc_days(restriction)
+            last_automated_data_interval=last_automated_data_interval, restriction=in_utc_days(restriction)
         )
         interval = info.data_interval if info else None
         is_over = interval and self.last_day and interval.start.date() > self.last_day
@@ -48,16 +47,3 @@ class DailyUntilTimetable(CronDataIntervalTimetable):
     def deserialize(cls, data: dict[str, Any]) -> "DailyUntilTimetable":
         """Make a timetable from its serialized fields."""
         return cls(data["last_day"] and dt.date.fromisoformat(data["last_day"]))
-
-
-def _in_utc_days(restriction: TimeRestriction) -> TimeRestriction:
-    earliest, latest = (_utc_midnight(moment) for moment in (restriction.earliest, restriction.latest))
-    return TimeRestriction(earliest, latest, restriction.catchup)
-
-
-def _utc_midnight(moment: pendulum.DateTime | None) -> pendulum.DateTime | None:
-    """Return when the UTC day of the same date begins, where a day of the default zone begins; else the moment."""
-    if moment is None or moment.in_timezone("UTC").time() == dt.time.min:
-        return moment
-    day = day_that_begins_at(moment)
-    return moment if day is None else pendulum.datetime(day.year, day.month, day.day, tz="UTC")

@@ -1,6 +1,8 @@
 """Automatic and backfill runs are for whole UTC days that the feed has."""
 
 import datetime as dt
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
@@ -81,19 +83,48 @@ def test_a_run_by_hand_is_not_bound_to_the_feeds_days(moment: pendulum.DateTime)
     assert (interval.start, interval.end) == (midnight(16), midnight(17))
 
 
-@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland", "UTC"])
+def backfilled(earliest: dt.datetime, latest: dt.datetime) -> list[dt.date]:
+    """The days that a backfill with these bounds is for."""
+    restriction = TimeRestriction(pendulum.instance(earliest), pendulum.instance(latest), catchup=True)
+    found: list[DataInterval] = []
+    while info := DailyUntilTimetable(None).next_dagrun_info(
+        last_automated_data_interval=found[-1] if found else None, restriction=restriction
+    ):
+        assert info.data_interval is not None
+        found.append(info.data_interval)
+    return [interval.start.date() for interval in found]
+
+
+@pytest.fixture
+def default_zone(request: pytest.FixtureRequest) -> Iterator[None]:
+    initialize(request.param)
+    yield
+    initialize("UTC")
+
+
+# Clocks change in Berlin on the 25th.
+WANTED = [dt.date(2026, 10, day) for day in range(23, 28)]
+ZONES = ["America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland", "Pacific/Honolulu", "Europe/Berlin", "UTC"]
+
+
+@pytest.mark.usefixtures("default_zone")
+@pytest.mark.parametrize("default_zone", ZONES, indirect=True)
 @pytest.mark.parametrize("utc", [True, False], ids=["UTC dates", "dates of the zone"])
-def test_a_backfill_has_the_days_of_its_dates_whatever_the_default_time_zone(zone: str, utc: bool) -> None:
-    initialize(zone)
-    try:
-        bounds = [timezone.parse(f"2026-10-{day}{'T00:00:00+00:00' if utc else ''}") for day in (17, 19)]
-        restriction = TimeRestriction(earliest=bounds[0], latest=bounds[1], catchup=True)
-        found: list[DataInterval] = []
-        while info := DailyUntilTimetable(None).next_dagrun_info(
-            last_automated_data_interval=found[-1] if found else None, restriction=restriction
-        ):
-            assert info.data_interval is not None
-            found.append(info.data_interval)
-    finally:
-        initialize("UTC")
-    assert [interval.start for interval in found] == [midnight(17), midnight(18), midnight(19)]
+def test_a_backfill_has_the_days_of_its_dates_whatever_the_default_time_zone(utc: bool) -> None:
+    first, last = (timezone.parse(f"{day}{'T00:00:00+00:00' if utc else ''}") for day in (WANTED[0], WANTED[-1]))
+    assert backfilled(first, last) == WANTED
+
+
+@pytest.mark.usefixtures("default_zone")
+@pytest.mark.parametrize("default_zone", ["UTC", "Asia/Kolkata"], indirect=True)
+@pytest.mark.parametrize("browser", [zone for zone in ZONES if zone != "Pacific/Honolulu"])
+def test_the_form_in_the_ui_is_for_the_days_that_it_shows(browser: str) -> None:
+    # What the UI of Airflow 3.3 sends of two dates: the beginning of the first and the last millisecond of the last.
+    first = dt.datetime.combine(WANTED[0], dt.time.min, ZoneInfo(browser))
+    last = dt.datetime.combine(WANTED[-1], dt.time(23, 59, 59, 999_000), ZoneInfo(browser))
+    assert backfilled(first.astimezone(dt.timezone.utc), last.astimezone(dt.timezone.utc)) == WANTED
+
+
+def test_bounds_within_a_day_are_taken_as_they_are() -> None:
+    noon = dt.time(12, tzinfo=dt.timezone.utc)
+    assert backfilled(dt.datetime.combine(WANTED[0], noon), dt.datetime.combine(WANTED[-1], noon)) == WANTED[1:]
