@@ -69,7 +69,8 @@ def test_a_cancelled_run_leaves_no_node_process(stack: RunningStack) -> None:
         time.sleep(1)
     assert state == "failed"
     (run,) = stack.api.runs(DAG, "failed")
-    assert run["note"].startswith("data date: 2026-11-05\n\nnotify_promotion: failed: task ")
+    assert run["note"].startswith("notify_promotion: failed: task ")
+    assert run["note"].endswith("\n\ndata date: 2026-11-05")
 
 
 def wait_until_nodes(stack: RunningStack, *, there: bool) -> None:

@@ -96,7 +96,7 @@ def test_a_run_that_begins_has_its_data_date_on_its_note(
     run.run_type = DagRunType.MANUAL
     note = (f"data date: {day}", AUTHOR) if day else None
     assert end(run, DagRunState.RUNNING, session) == note
-    dated = f"data date: {day}\n\n{LINE}" if day else LINE
+    dated = f"{LINE}\n\ndata date: {day}" if day else LINE
     assert end(run, DagRunState.FAILED, session) == (dated, AUTHOR)
 
 
