@@ -102,7 +102,7 @@ def test_what_a_browser_sends(airflow: Airflow) -> None:
 
 
 def test_a_backfill_reads_the_days_of_its_dates(airflow: Airflow) -> None:
-    # With SQLite, a backfill is made while the DAG is paused: docs/troubleshooting.md.
+    # With SQLite, a backfill is made while the DAG is paused: docs/how-to/run-the-dag.md.
     airflow.api.set_paused(DAG, paused=True)
     words = ("backfill", "create", "--dag-id", DAG, "--from-date", "2026-10-31", "--to-date", "2026-11-02")
     wait_until(lambda: "" if airflow.command(*words).returncode == 0 else "the backfill", **WAIT)

@@ -29,7 +29,7 @@ def run_parameters(days: str) -> dict[str, Param]:
             format="date",
             title="Data date",
             description=f"The last day of the reviews that the run trains on; the feed has {days}. Empty: the date of "
-            "the run; of a run that is triggered now, yesterday (UTC).",
+            "the run; of a run that is triggered now, yesterday (UTC). Leave it empty in a backfill.",
         ),
         MODE: Param(
             default=Mode.FULL.value,

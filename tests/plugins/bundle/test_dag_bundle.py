@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -237,20 +238,51 @@ def dag_processor(environment: dict[str, str], log: Path) -> Iterator[subprocess
             process.wait(timeout=30)
 
 
-@pytest.mark.slow
-def test_airflows_dag_processor_serves_the_bundle(
-    project: ToyProject, environment: dict[str, str], tmp_path: Path
-) -> None:
-    def query(sql: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(tmp_path / "home" / "airflow.db", timeout=30)) as database:
+@dataclass(frozen=True)
+class Database:
+    """Airflow's database, as its UI reads it."""
+
+    file: Path
+
+    def dags(self) -> list[tuple[object, ...]]:
+        return self._query("SELECT dag_id, bundle_version FROM dag WHERE NOT is_stale")
+
+    def errors(self) -> str:
+        return "".join(str(row[0]) for row in self._query("SELECT stacktrace FROM import_error"))
+
+    def _query(self, sql: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.file, timeout=30)) as database:
             return database.execute(sql).fetchall()
 
-    def dags() -> list[tuple[object, ...]]:
-        return query("SELECT dag_id, bundle_version FROM dag WHERE NOT is_stale")
 
-    def errors() -> str:
-        return "".join(str(row[0]) for row in query("SELECT stacktrace FROM import_error"))
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "home" / "airflow.db")
 
+
+@pytest.mark.slow
+def test_wrong_settings_are_import_errors_until_they_are_corrected(
+    project: ToyProject, environment: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    wrong = {LABELS: "good: good; bad: bad"}
+    with dag_processor({**environment, **wrong}, tmp_path / "fresh"):
+        wait_until(lambda: "[bert_service] labels has the part 'good: good'" in database.errors(), seconds=60)
+    with dag_processor(environment, tmp_path / "good"):
+        wait_until(lambda: database.dags() == [("toy", sources_version(project.root))], seconds=60)
+        wait_until(lambda: database.errors() == "", seconds=60)
+    with dag_processor({**environment, **wrong}, tmp_path / "used"):
+        wait_until(lambda: "[bert_service] labels has the part 'good: good'" in database.errors(), seconds=60)
+        wait_until(lambda: database.dags() == [], seconds=60)
+    with dag_processor(environment, tmp_path / "good again"):
+        wait_until(lambda: database.dags() == [("toy", sources_version(project.root))], seconds=60)
+        wait_until(lambda: database.errors() == "", seconds=60)
+
+
+@pytest.mark.slow
+def test_airflows_dag_processor_serves_the_bundle(
+    project: ToyProject, environment: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    dags, errors = database.dags, database.errors
     with dag_processor(environment, tmp_path / "log"):
         old = sources_version(project.root)
         wait_until(lambda: dags() == [("toy", old)], seconds=60)
