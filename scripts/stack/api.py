@@ -117,10 +117,22 @@ class AirflowApi:
         """Pause or unpause a DAG, as its toggle in the UI does."""
         self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
 
-    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, object]) -> None:
-        """Start a DAG run without a logical date."""
-        json = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, object], *, logical_date: str | None = None) -> None:
+        """Start a DAG run, without a logical date or with one in ISO 8601."""
+        json = {"dag_run_id": run_id, "logical_date": logical_date, "conf": dict(conf)}
         self._ask("POST", f"/dags/{dag_id}/dagRuns", json=json)
+
+    def backfill_dates(self, dag_id: str, first: str, last: str) -> list[str]:
+        """Return the logical dates of the runs that a backfill would make; it makes none.
+
+        Args:
+            dag_id: The DAG's.
+            first: Where it begins, in ISO 8601, as the form in the UI sends it.
+            last: Where it ends, likewise.
+        """
+        json = {"dag_id": dag_id, "from_date": first, "to_date": last, "run_backwards": False}
+        found = self._ask("POST", "/backfills/dry_run", json=json).json()["backfills"]
+        return [str(run["logical_date"]) for run in found]
 
     def runs(self, dag_id: str, *states: str) -> list[dict[str, Any]]:
         """Return the DAG's runs that are in one of the states, all where none is given; oldest first."""

@@ -72,7 +72,7 @@ class Processes:
                 raise StackError(
                     f"{service.name} ended by itself ({_ending(code)}). The end of its log:\n"
                     f"{last_lines(service.log)}\n"
-                    f"All of it is in {service.log}."
+                    f"All of it is in {service.log}. Look for the cause there, and repeat the command."
                 )
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:

@@ -17,6 +17,7 @@ from scripts.stack.paths import RESTORING, StackPaths, make_private_folder, sock
 from scripts.stack.ports import LOOPBACK, Ports, check_free
 from scripts.stack.processes import Processes
 from scripts.stack.services import airflow_services, model_server, node_server, server_address
+from scripts.stack.settings_check import check_settings
 from scripts.stack.signals import Interrupts
 from scripts.stack.sources.service import Service, ServiceReader, Stage
 from scripts.stack.waiting import ProgressReporter, wait_until
@@ -114,8 +115,8 @@ def running_stack(
         environ: The environment to build on.
 
     Raises:
-        StackError: Another stack runs there, a restore into it has not ended, a port is taken, or the database cannot
-            be made.
+        StackError: Another stack runs there, a restore into it has not ended, a port is taken, settings cannot be used,
+            or the database cannot be made.
     """
     adopt_orphans()
     paths.state.mkdir(parents=True, exist_ok=True)
@@ -129,11 +130,12 @@ def running_stack(
         node_socket = socket_path(paths, environ)
         make_private_folder(node_socket.parent)
         node_socket.unlink(missing_ok=True)  # left by a server that was killed; ours is the only stack here
+        choices = Choices(
+            ports=ports, node_socket=str(node_socket), model_server=server_address(ports), settings=settings
+        )
+        check_settings(paths, _for_airflow(paths, choices, environ), plain_environment(environ))
         processes = Processes()
         try:
-            choices = Choices(
-                ports=ports, node_socket=str(node_socket), model_server=server_address(ports), settings=settings
-            )
             api = _start(paths, choices, processes, environ)
             with api:
                 yield Stack(paths, ports, api, processes, node_socket, ServiceReader(paths, api, environ))
@@ -147,9 +149,7 @@ def running_stack(
 
 
 def _start(paths: StackPaths, choices: Choices, processes: Processes, environ: Mapping[str, str]) -> AirflowApi:
-    credentials = ensure_credentials(paths.secrets)
-    chosen = choices.environment()
-    for_airflow = airflow_environment(paths, credentials, chosen, environ)
+    for_airflow = _for_airflow(paths, choices, environ)
     for_tfx = plain_environment(environ)
     # First what takes longest and needs no database.
     processes.start(node_server(paths, Path(choices.node_socket), for_tfx))
@@ -159,7 +159,13 @@ def _start(paths: StackPaths, choices: Choices, processes: Processes, environ: M
     paths.models.mkdir(parents=True, exist_ok=True)
     processes.start(model_server(paths, choices.ports, for_tfx))
     write_session(paths, choices)
-    return AirflowApi(chosen["AIRFLOW__API__BASE_URL"], user=USER, password=credentials.password)
+    password = ensure_credentials(paths.secrets).password
+    return AirflowApi(choices.environment()["AIRFLOW__API__BASE_URL"], user=USER, password=password)
+
+
+def _for_airflow(paths: StackPaths, choices: Choices, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of Airflow's processes."""
+    return airflow_environment(paths, ensure_credentials(paths.secrets), choices.environment(), environ)
 
 
 def _accepts(address: int | Path) -> bool:

@@ -70,8 +70,8 @@ def test_a_cancelled_run_leaves_no_node_process(stack: RunningStack) -> None:
         time.sleep(1)
     assert state == "failed"
     (run,) = stack.api.runs(DAG, "failed")
-    heading = f"data date: 2026-11-05; pipeline version: {sources_version(ROOT)}"
-    assert run["note"].startswith(f"{heading}\n\nnotify_promotion: failed: task ")
+    assert run["note"].startswith("notify_promotion: failed: task ")
+    assert run["note"].endswith(f"\n\ndata date: 2026-11-05; pipeline version: {sources_version(ROOT)}")
 
 
 def wait_until_nodes(stack: RunningStack, *, there: bool) -> None:

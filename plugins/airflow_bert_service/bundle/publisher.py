@@ -43,6 +43,11 @@ class Publisher:
     _new: Version | None = field(default=None, init=False)
     """The version that the step before has put in service."""
 
+    @property
+    def is_compiling(self) -> bool:
+        """Whether this process has a compiler that its next step looks after."""
+        return self._build is not None
+
     def step(self, *, compiling: bool) -> Version | None:
         """Start, check or publish a compilation, without waiting for the compiler.
 

@@ -34,7 +34,7 @@ def run_parameters(days: str) -> dict[str, Param]:
             pattern=PATTERN,
             title="Data date",
             description=f"The last day of the reviews that the run trains on; the feed has {days}. Empty: the date of "
-            "the run; of a run that is triggered now, yesterday (UTC).",
+            "the run; of a run that is triggered now, yesterday (UTC). Leave it empty in a backfill.",
             **remedy(f"a day from {FIRST} to {LAST}, like 2026-11-05, or null"),
         ),
         MODE: Param(

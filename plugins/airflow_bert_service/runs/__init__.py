@@ -9,5 +9,6 @@ Layers, each knowing only those below it::
     xcom.py        annotations: XComs of tasks beside their return values
     data_date.py   the data date of a run, and its window of days
     conf.py        keys and numbers of a run's conf
+    default_zone.py    days of Airflow's default time zone
     mode.py        which part of the pipeline a run executes
 """

@@ -4,10 +4,11 @@ A run's *data date* is decided by the first of these rules that applies; every d
 
 1. The parameter ``data_date`` names it.
 2. A scheduled or backfill run: the day that its data interval begins on.
-3. A run with a logical date (triggered by hand, or by another DAG): that day when it is midnight, because that is how a
-   day is written as a moment (``airflow dags trigger -l 2026-11-05``). A moment near the run's ``run_after`` means
-   "now", and the newest data that is complete is then the day before. Any other moment is refused: it may be midnight
-   somewhere else, and Airflow does not keep where.
+3. A run with a logical date (triggered by hand, or by another DAG): that day when it is midnight, in UTC or in
+   Airflow's default time zone, because that is how a day is written as a moment
+   (``airflow dags trigger -l 2026-11-05``). A moment near the run's ``run_after`` means "now", and the newest data that
+   is complete is then the day before. Any other moment is refused: it may be midnight somewhere else, and Airflow does
+   not keep where.
 4. A run without a logical date: the last day that was complete at the run's ``run_after``.
 
 A manual run's data interval is not looked at: the timetable makes it the
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_bert_service.exceptions import DataDateError
+from airflow_bert_service.runs.default_zone import day_that_begins_at
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -47,6 +49,8 @@ class RunFacts:
     run_after: dt.datetime
     """The earliest moment that the run could begin; every run has one."""
     logical_date: dt.datetime | None = None
+    logical_day: dt.date | None = None
+    """The day that begins at the logical date in Airflow's default time zone; None: no day does."""
     data_interval_start: dt.datetime | None = None
     data_date: object = None
     """The run's parameter ``data_date`` as it was given; None: not given."""
@@ -123,7 +127,7 @@ def _data_date(facts: RunFacts) -> dt.date:
     if facts.run_type in INTERVAL_RUN_TYPES and facts.data_interval_start is not None:
         return _utc(facts.data_interval_start).date()
     if facts.logical_date is not None:
-        return _named_by(_utc(facts.logical_date), _utc(facts.run_after))
+        return _named_by(_utc(facts.logical_date), facts.logical_day, _utc(facts.run_after))
     return _last_complete_day(_utc(facts.run_after))
 
 
@@ -143,21 +147,24 @@ def facts_of(run: Any, parameters: Mapping[str, Any]) -> RunFacts:
         run_type=str(getattr(run.run_type, "value", run.run_type)),
         run_after=run.run_after,
         logical_date=run.logical_date,
+        logical_day=day_that_begins_at(run.logical_date) if run.logical_date else None,
         data_interval_start=run.data_interval_start,
         data_date=parameters.get(PARAMETER),
     )
 
 
-def _named_by(moment: dt.datetime, run_after: dt.datetime) -> dt.date:
+def _named_by(moment: dt.datetime, day: dt.date | None, run_after: dt.datetime) -> dt.date:
     if moment.time() == dt.time.min:
         return moment.date()
+    if day is not None:
+        return day
     if abs(moment - run_after) <= NEAR:
         return _last_complete_day(moment)
     raise DataDateError(
-        f"the run's logical date is {moment.isoformat()}; allowed: midnight UTC, which names a day "
-        f"({moment.date().isoformat()}T00:00:00+00:00), or the time of the trigger, {run_after.isoformat()}, which "
-        "means yesterday. A day that is midnight in another time zone has to be named: trigger the run anew with the "
-        f"parameter {PARAMETER}."
+        f"the run's logical date is {moment.isoformat()}; allowed: midnight, in UTC or in Airflow's default_timezone, "
+        f"which names a day ({moment.date().isoformat()}T00:00:00+00:00), or the time of the trigger, "
+        f"{run_after.isoformat()}, which means yesterday. A day that is midnight in another time zone has to be named: "
+        f"trigger the run anew with the parameter {PARAMETER}."
     )
 
 

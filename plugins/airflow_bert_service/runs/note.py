@@ -87,10 +87,12 @@ def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNot
     """
     text = _GAP.join(map(str, verdicts))
     if before is None or _is_ours(before):
-        heading = before.content.split(_GAP, 1)[0] if before else ""
-        first = [heading] if heading.startswith(_DATA_DATE) else []
-        whole = _GAP.join([*first, *filter(None, [text])])
-        return RunNote(_shortened(whole, LONGEST), AUTHOR) if whole else None
+        parts = before.content.split(_GAP) if before else []
+        dates = [part for part in parts if part.startswith(_DATA_DATE)][:1]
+        # The verdicts come first: a run's page in the UI shows the first line of its note, and no other.
+        shown = _shortened(text, LONGEST - sum(len(_GAP) + len(part) for part in dates))
+        whole = _GAP.join([*filter(None, [shown]), *dates])
+        return RunNote(whole, AUTHOR) if whole else None
     room = LONGEST - len(before.content) - len(_GAP)
     if not text or text in before.content or room < SHORTEST:
         return before

@@ -101,7 +101,7 @@ def test_a_run_that_begins_has_its_data_date_on_its_note(
     run: DagRun, session: Session, conf: dict[str, str], day: str
 ) -> None:
     assert begun(run, session, conf) == (f"data date: {day}", AUTHOR)
-    assert end(run, DagRunState.FAILED, session) == (f"data date: {day}\n\n{LINE}", AUTHOR)
+    assert end(run, DagRunState.FAILED, session) == (f"{LINE}\n\ndata date: {day}", AUTHOR)
 
 
 @pytest.mark.parametrize(

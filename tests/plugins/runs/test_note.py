@@ -47,13 +47,13 @@ def test_a_note_of_ours_tells_of_the_last_try_only() -> None:
     assert note_with(first, []) is None
 
 
-def test_a_run_that_begins_has_its_data_date_and_keeps_it_above_the_verdicts() -> None:
+def test_a_run_that_begins_has_its_data_date_and_keeps_it_below_the_verdicts() -> None:
     begun = note_of_beginning(None, DAY)
     assert begun == RunNote("data date: 2026-11-05", AUTHOR)
     ended = note_with(begun, [BLOCKED])
-    assert ended == RunNote(f"data date: 2026-11-05\n\n{LINE}", AUTHOR)
+    assert ended == RunNote(f"{LINE}\n\ndata date: 2026-11-05", AUTHOR)
     assert note_with(ended, [PROMOTED]) == RunNote(
-        "data date: 2026-11-05\n\nnotify_promotion: promoted: version 3", AUTHOR
+        "notify_promotion: promoted: version 3\n\ndata date: 2026-11-05", AUTHOR
     )
     assert note_with(ended, []) == begun
     assert note_of_beginning(ended, DAY) == begun, "it was cleared, and runs again"
@@ -63,7 +63,7 @@ def test_the_line_of_the_beginning_names_the_version_of_the_sources() -> None:
     begun = note_of_beginning(None, dated(dt.date(2026, 11, 5), "pipeline version: 18e906e37d2adc3c"))
     line = "data date: 2026-11-05; pipeline version: 18e906e37d2adc3c"
     assert begun == RunNote(line, AUTHOR)
-    assert note_with(begun, [BLOCKED]) == RunNote(f"{line}\n\n{LINE}", AUTHOR)
+    assert note_with(begun, [BLOCKED]) == RunNote(f"{LINE}\n\n{line}", AUTHOR)
 
 
 def test_a_run_that_is_going_to_fail_says_why_until_its_tasks_do() -> None:
@@ -71,6 +71,13 @@ def test_a_run_that_is_going_to_fail_says_why_until_its_tasks_do() -> None:
     assert begun == RunNote("refused: no such parameter", AUTHOR)
     assert note_with(begun, [BLOCKED]) == RunNote(LINE, AUTHOR)
     assert len(note_of_beginning(None, REFUSED + "x" * 2000).content) == LONGEST
+
+
+def test_a_long_verdict_leaves_space_for_the_data_date() -> None:
+    ended = note_with(note_of_beginning(None, DAY), [RunNoteLine("Trainer", -1, "x" * LONGEST)])
+    assert ended is not None
+    assert len(ended.content) == LONGEST
+    assert ended.content.endswith("x…\n\ndata date: 2026-11-05")
 
 
 def test_the_data_date_comes_below_somebody_elses_text_once_where_there_is_space() -> None:
