@@ -21,6 +21,7 @@ from tfx_modules.model.encoder import checkpoint
 from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.pipeline import create_pipeline
 from tfx_modules.pipeline.sources import Sources
+from tfx_modules.pipeline.supported import check_supported
 from tfx_modules.settings.settings import load_settings
 
 SETTINGS = Path(__file__).parents[1] / "settings.toml"
@@ -32,11 +33,14 @@ def compile_pipeline(settings: Path) -> pipeline_pb2.Pipeline:
     Raises:
         SettingsError: the settings cannot be used.
         EncoderError: the encoder cannot be used.
+        UnsupportedPipelineError: the runner cannot run it.
         CodeVersionError: what code a node runs cannot be found out.
     """
     config = load_settings(settings)
     config = replace(config, encoder=checkpoint.check(config.encoder))
-    return with_code_versions(Compiler().compile(create_pipeline(config)), Sources())
+    ir = Compiler().compile(create_pipeline(config))
+    check_supported(ir)
+    return with_code_versions(ir, Sources())
 
 
 def to_json(ir: pipeline_pb2.Pipeline) -> str:

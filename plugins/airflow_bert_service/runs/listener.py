@@ -1,7 +1,9 @@
 """Writes a run's note: its data date when it begins, and its tasks' verdicts when it ends. Airflow calls this listener.
 
-It ignores the beginning of a run whose DAG has no task that reads a feed, without a query, and the end of one whose
-tasks have pushed no verdict, such as those of other DAGs, after one query of their XComs.
+It ignores the runs of DAGs in which no task is of an operator of this project. In the scheduler it knows without a
+query; it goes by the operators' module, since operators of other people may have the same names. Of this project's, it
+ignores the beginning of a run whose DAG has no task that reads a feed, and the end of one whose tasks have pushed no
+verdict, after one query of their XComs.
 A run that Airflow stops at its time limit may have no verdict: its tasks are skipped, also those that report. The note
 has the reason then.
 It runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
@@ -22,16 +24,17 @@ from airflow_bert_service.runs.xcom import ADVICE, TIME_LIMIT, VERDICT
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
+    from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.engine import Connection
 
-OPERATORS = ("DataRefreshOperator", "RetentionOperator", "RollbackOperator", "TfxNodeDockerOperator", "TfxNodeOperator")
-"""Classes whose tasks make a run this project's; by name, since importing them takes a second."""
+OPERATORS = "airflow_bert_service.operators"
+"""Package of the operators whose tasks make a DAG this project's; by name, since importing it takes a second."""
 _TIMED_OUT = "timed_out"
 """Airflow's word for a run that reached its ``dagrun_timeout``."""
 _logger = logging.getLogger(__name__)
 
 REFRESH = "DataRefreshOperator"
-"""Name of the operator that reads a feed, as Airflow keeps it with the DAG; a DAG that has such a task is ours."""
+"""Name of the operator that reads a feed, as Airflow keeps it with the DAG."""
 
 Merge = Callable[["Connection", RunNote | None], RunNote | None]
 """Makes a run's new note of the current one; None: no note."""
@@ -40,7 +43,7 @@ Merge = Callable[["Connection", RunNote | None], RunNote | None]
 @hookimpl
 def on_dag_run_running(dag_run: "DagRun") -> None:
     """Write the data date of a run that begins."""
-    if not _reads_a_feed(dag_run):
+    if not _has_task(dag_run, REFRESH):
         return
     try:
         day = data_date(facts_of(dag_run, dag_run.conf or {}))
@@ -70,21 +73,37 @@ def write_note(dag_run: "DagRun", *, timed_out: bool = False) -> None:
         dag_run: The run, in a database session.
         timed_out: Whether Airflow has stopped it at its time limit.
     """
+    from sqlalchemy.orm import object_session
+
+    # Where it cannot be known, `_write` says that nothing is written.
+    is_known = getattr(dag_run, "dag", None) is not None or object_session(dag_run) is not None
+    if is_known and not _has_task(dag_run):
+        return
 
     def merge(connection: "Connection", before: RunNote | None) -> RunNote | None:
         ends = [_time_limit(connection, dag_run)] if timed_out else []
         return note_with(before, [*_verdicts(connection, dag_run.id), *ends])
 
-    _write(dag_run, merge, only_ours=True, timed_out=timed_out)
+    _write(dag_run, merge, only_told=True, timed_out=timed_out)
 
 
-def _reads_a_feed(dag_run: "DagRun") -> bool:
-    # The scheduler sets a run's DAG, as the database has it, before it calls.
-    dag = getattr(dag_run, "dag", None)
-    return dag is not None and any(task.task_type == REFRESH for task in dag.task_dict.values())
+def _has_task(dag_run: "DagRun", kind: str = "") -> bool:
+    """Whether the run's DAG has a task of an operator of this project; of one of this name where there is a name."""
+    # The scheduler sets a run's DAG, as the database has it, before it calls; the API server does not.
+    dag = getattr(dag_run, "dag", None) or _kept_dag(dag_run)
+    # Airflow keeps the operator's class in two parts, and has no public name for the first.
+    return dag is not None and any(
+        str(getattr(task, "_task_module", "")).startswith(f"{OPERATORS}.") and kind in ("", task.task_type)
+        for task in dag.task_dict.values()
+    )
 
 
-def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, timed_out: bool = False) -> None:
+def _kept_dag(dag_run: "DagRun") -> "SerializedDAG | None":
+    version = dag_run.created_dag_version
+    return version.serialized_dag.dag if version is not None and version.serialized_dag is not None else None
+
+
+def _write(dag_run: "DagRun", merge: Merge, *, only_told: bool = False, timed_out: bool = False) -> None:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.orm import object_session
 
@@ -96,7 +115,7 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, timed_ou
     try:
         if timed_out:
             session.flush()  # states of tasks that Airflow has skipped
-        if only_ours and not _is_ours(session.connection(), dag_run.id, timed_out=timed_out):
+        if only_told and not timed_out and not _is_told(session.connection(), dag_run.id):
             return
         session.flush()  # a note that is set by the same request
         # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
@@ -112,25 +131,15 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, timed_ou
     session.expire(dag_run, ["dag_run_note"])
 
 
-def _is_ours(connection: "Connection", run: int, *, timed_out: bool) -> bool:
-    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before.
-
-    Of a run that timed out: whether it has a task of one of :data:`OPERATORS`, too.
-    """
-    from airflow.models.dagrun import DagRun, DagRunNote
-    from airflow.models.taskinstance import TaskInstance
+def _is_told(connection: "Connection", run: int) -> bool:
+    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before."""
+    from airflow.models.dagrun import DagRunNote
     from airflow.models.xcom import XComModel
     from sqlalchemy import exists, or_, select
 
     verdict = exists().where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
     note = exists().where(DagRunNote.dag_run_id == run, DagRunNote.user_id == AUTHOR)
-    task = exists().where(
-        TaskInstance.run_id == DagRun.run_id,
-        TaskInstance.dag_id == DagRun.dag_id,
-        DagRun.id == run,
-        TaskInstance.operator.in_(OPERATORS),
-    )
-    return bool(connection.scalar(select(or_(verdict, note, *([task] if timed_out else [])))))
+    return bool(connection.scalar(select(or_(verdict, note))))
 
 
 def _time_limit(connection: "Connection", dag_run: "DagRun") -> RunNoteLine:
