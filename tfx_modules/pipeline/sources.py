@@ -44,10 +44,12 @@ class Sources:
             packages: Names of the packages, and modules, right in it whose code is looked at.
             users: A folder of the user's; all packages and modules right in it are looked at. None: there is none.
         """
+        self._root = root
         self._roots = dict.fromkeys(packages, root)
         self._users = users.resolve() if users else None
-        for name in _top_level(self._users) if self._users else ():
-            self._roots.setdefault(name, self._users)
+        if self._users:
+            for name in _top_level(self._users):
+                self._roots.setdefault(name, self._users)
         self.packages = tuple(self._roots)
         self._modules: dict[str, _Module] = {}
 
@@ -93,7 +95,8 @@ class Sources:
         """
         digest = hashlib.sha256()
         for name in sorted(files):
-            content = (self._roots[name.partition("/")[0].removesuffix(".py")] / name).read_bytes()
+            root = self._roots.get(name.partition("/")[0].removesuffix(".py"), self._root)
+            content = (root / name).read_bytes()
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
         return digest.hexdigest()

@@ -14,6 +14,7 @@ from airflow_bert_service.pipeline.plan import load_plan, parse_ir
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.compiled import SMALL_IR, compile_small
+from tests.plugins.gate_run import migrate, run_dag
 
 COMPLETED = "ALL_UPSTREAM_NODES_COMPLETED"
 CONDITION: dict[str, Any] = {"conditionals": {"cond_1": {"placeholder_expression": {}}}}
@@ -94,6 +95,32 @@ def test_a_node_that_runs_after_failed_ones_does_not_make_the_run_green(tmp_path
     assert rules_of(dag)[FAILED_NODES] == "one_failed"
     assert watching.upstream_task_ids == set(dag.task_ids) - {FAILED_NODES}
     assert watching.downstream_task_ids == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ends", "states"),
+    [
+        (
+            "Guarded=skipped",
+            {"run": "success", "Guarded": "skipped", "After": "success", "Last": "success", FAILED_NODES: "skipped"},
+        ),
+        (
+            "Guarded=failed",
+            {
+                "run": "failed",
+                "Guarded": "failed",
+                "After": "upstream_failed",
+                "Last": "success",
+                FAILED_NODES: "failed",
+            },
+        ),
+    ],
+)
+def test_a_real_run_ends_as_tfx_would_have_it(tmp_path: Path, ends: str, states: dict[str, str]) -> None:
+    migrate()
+    printed = run_dag("options_dag.py", ends, state=tmp_path)
+    assert json.loads(printed.splitlines()[-1]) == {"Gen": "success", **states}
 
 
 @pytest.mark.parametrize(

@@ -44,13 +44,19 @@ def states_with_local_dag_runner(pipeline: tfx.dsl.Pipeline) -> dict[str, int]:
         return found
 
 
-def test_the_same_nodes_run_as_with_local_dag_runner(nodes: Nodes, conditions: ModuleType, tmp_path: Path) -> None:
+@pytest.fixture
+def here(nodes: Nodes, conditions: ModuleType, tmp_path: Path) -> Nodes:
+    """Runs nodes of the pipeline with conditions."""
     ir = conditions.compile_pipeline(tmp_path)
     path = tmp_path / "conditions.json"
     path.write_text(json.dumps(json_format.MessageToDict(ir, preserving_proto_field_name=True)), encoding="utf-8")
-    here = replace(nodes, pipeline=path)
+    return replace(nodes, pipeline=path)
 
-    ended = {node: here.run(node) for node in (item.pipeline_node.node_info.id for item in ir.nodes)}
+
+def test_the_same_nodes_run_as_with_local_dag_runner(here: Nodes, conditions: ModuleType, tmp_path: Path) -> None:
+    ir = json.loads(here.pipeline.read_text(encoding="utf-8"))
+
+    ended = {node: here.run(node) for node in (item["pipeline_node"]["node_info"]["id"] for item in ir["nodes"])}
     theirs = states_with_local_dag_runner(conditions.create_pipeline(tmp_path / "local"))
 
     assert {node for node, state in theirs.items() if state == Execution.COMPLETE} == RUN
@@ -60,3 +66,9 @@ def test_the_same_nodes_run_as_with_local_dag_runner(nodes: Nodes, conditions: M
     skipped = {node: each.reason for node, each in ended.items() if each.state == "skipped"}
     assert skipped == {**dict.fromkeys(BY_CONDITION, "the node's condition does not hold"), **FOR_INPUTS}
     assert all(each.code == 0 for each in ended.values())
+
+
+def test_a_pipeline_that_is_declared_without_a_cache_uses_none(here: Nodes) -> None:
+    states = [here.run("Number", run_id, {"use_cache": True}).state for run_id in ("run-1", "run-2")]
+
+    assert states == ["complete", "complete"]
