@@ -34,6 +34,8 @@ class BoundNode:
     executor_spec: Message | None
     """None for TFX's own Resolver and Importer."""
     driver_spec: Message | None
+    follows_condition: bool
+    """Whether a node before it, at any distance, runs only where a condition holds."""
 
     @property
     def chooses_beam_workers(self) -> bool:
@@ -42,9 +44,9 @@ class BoundNode:
         return isinstance(spec, executable_spec_pb2.BeamExecutableSpec) and not spec.beam_pipeline_args_placeholders
 
     @property
-    def type_name(self) -> str:
-        """The last name of the component's class, like ``Trainer``."""
-        return str(self.node.node_info.type.name).rpartition(".")[2]
+    def class_path(self) -> str:
+        """The component's class with its module, like ``tfx.components.trainer.component.Trainer``."""
+        return str(self.node.node_info.type.name)
 
 
 def bind(request: NodeRequest) -> BoundNode:
@@ -64,7 +66,8 @@ def bind(request: NodeRequest) -> BoundNode:
     for message in (node, pipeline.runtime_spec):
         bound = runtime_parameter_utils.substitute_runtime_parameter(message, {**values, **own})
         _refuse_missing(request.node, [name for name, value in bound.items() if value is None])
-    node.execution_options.caching_options.enable_cache = request.use_cache
+    caching = node.execution_options.caching_options
+    caching.enable_cache = caching.enable_cache and request.use_cache
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     executor_spec = runner_utils.extract_executor_spec(deployment, request.node)
     _check_code_version(request.node, executor_spec)
@@ -74,6 +77,7 @@ def bind(request: NodeRequest) -> BoundNode:
         runtime_spec=pipeline.runtime_spec,
         executor_spec=executor_spec,
         driver_spec=runner_utils.extract_custom_driver_spec(deployment, request.node),
+        follows_condition=_follows_condition(node, pipeline),
     )
 
 
@@ -129,6 +133,16 @@ def _find(pipeline: pipeline_pb2.Pipeline, node_id: str) -> pipeline_pb2.Pipelin
         where, allowed = pipeline.pipeline_info.id, ", ".join(nodes)
         raise NodeError(f"node {node_id!r} is not in pipeline {where}; allowed: {allowed}. Ask for one of these.")
     return nodes[node_id]
+
+
+def _follows_condition(node: pipeline_pb2.PipelineNode, pipeline: pipeline_pb2.Pipeline) -> bool:
+    found = {node.node_info.id}
+    # In topological order, so that from the end each node comes before those that it needs.
+    for item in reversed(pipeline.nodes):
+        if item.pipeline_node.node_info.id in found:
+            found.update(item.pipeline_node.upstream_nodes)
+    before = (item.pipeline_node for item in pipeline.nodes if item.pipeline_node.node_info.id in found)
+    return any(other.inputs.conditionals for other in before if other.node_info.id != node.node_info.id)
 
 
 def _declared(fields: Any) -> dict[str, str]:

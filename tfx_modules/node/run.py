@@ -20,6 +20,7 @@ from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import connection, gates, ir
 from tfx_modules.node.environment import PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
+from tfx_modules.node.launching import skipping
 from tfx_modules.node.launching.flushing import flushing
 from tfx_modules.node.launching.inputs import missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
@@ -96,13 +97,13 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         _logger.info(reused, request.node, request.run_id, earlier.id)
         return _judged(bound, NodeState.REUSED, earlier)
     preflight(request.node, request.gpu)
-    if bound.type_name == PUSHER:
+    if bound.class_path == PUSHER:
         check_environment(request, metadata)
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
     make_folder(request.pipeline_root)
     failure = _launch(bound, metadata, flushing(_operators(forker), request.pipeline_root))
     connection.flush(request.metadata)
-    return _launched(bound, lineage, failure)
+    return _launched(bound, metadata, failure)
 
 
 def one_line(error: BaseException) -> str:
@@ -151,15 +152,16 @@ def _launch(bound: ir.BoundNode, metadata: Metadata, operators: Mapping[type[Mes
     return ""
 
 
-def _launched(bound: ir.BoundNode, lineage: Lineage, failure: str) -> Outcome:
+def _launched(bound: ir.BoundNode, metadata: Metadata, failure: str) -> Outcome:
     node = bound.node.node_info.id
-    execution = lineage.of_run(bound.node)
+    execution = Lineage(metadata).of_run(bound.node)
     if execution is None:
-        # TFX registers no execution where the condition of the node does not hold.
-        reason = failure or "the node's condition does not hold"
+        reason = failure or skipping.CONDITION
         return Outcome(node, NodeState.FAILED if failure else NodeState.SKIPPED, reason=reason)
     if failure or not execution.succeeded:
         # Launcher does not raise where inputs cannot be resolved; it records the traceback.
+        if not failure and bound.follows_condition and (skipped := skipping.skipped_before(bound.node, metadata)):
+            return Outcome(node, NodeState.SKIPPED, execution.id, reason=skipping.reason_of(skipped))
         recorded = missing_inputs(bound.node, execution.error) or last_line(execution.error)
         reason = failure or recorded or "TFX recorded a failure without saying why"
         return Outcome(node, NodeState.FAILED, execution.id, reason=reason)
@@ -167,7 +169,7 @@ def _launched(bound: ir.BoundNode, lineage: Lineage, failure: str) -> Outcome:
 
 
 def _judged(bound: ir.BoundNode, state: NodeState, execution: ExecutionRecord) -> Outcome:
-    verdict = gates.judge(bound.type_name, execution)
+    verdict = gates.judge(bound.class_path, execution)
     return Outcome(
         node=bound.node.node_info.id,
         state=verdict.state or state,

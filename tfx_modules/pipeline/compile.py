@@ -43,6 +43,7 @@ def compile_pipeline(settings: Path) -> "pipeline_pb2.Pipeline":
     Raises:
         SettingsError: the settings cannot be used.
         EncoderError: the encoder cannot be used.
+        UnsupportedPipelineError: the runner cannot run it.
         CodeVersionError: what code a node runs cannot be found out.
     """
     config = checked_settings(settings)
@@ -51,8 +52,11 @@ def compile_pipeline(settings: Path) -> "pipeline_pb2.Pipeline":
 
     from tfx_modules.pipeline.code_versions import with_code_versions
     from tfx_modules.pipeline.pipeline import create_pipeline
+    from tfx_modules.pipeline.supported import check_supported
 
-    return with_code_versions(Compiler().compile(create_pipeline(config)), Sources())
+    ir = Compiler().compile(create_pipeline(config))
+    check_supported(ir)
+    return with_code_versions(ir, Sources())
 
 
 def to_json(ir: "pipeline_pb2.Pipeline") -> str:

@@ -2,8 +2,9 @@
 
 Airflow calls this listener.
 
-It ignores runs of other DAGs: the beginning of a run whose DAG has no task of this project, without a query, and the
-end of one that has no such task and no verdict, after one query.
+It ignores the runs of DAGs in which no task is of an operator of this project. In the scheduler it knows without a
+query; it goes by the operators' module, since operators of other people may have the same names. Of this project's, it
+ignores the end of a run that succeeded without a verdict, after one query.
 A run whose conf cannot be used has the reason on its note from the beginning: Airflow starts it all the same, and its
 first task fails. A failed run may have no verdict, as where Airflow stops it at its time limit: its tasks are skipped,
 also those that report. The note has the reason then.
@@ -13,7 +14,7 @@ same with every executor. It is imported in every process of Airflow's, and impo
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.listeners import hookimpl
 
@@ -27,14 +28,15 @@ from airflow_bert_service.runs.xcom import VERDICT
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
+    from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.engine import Connection
 
-OPERATORS = ("DataRefreshOperator", "RetentionOperator", "RollbackOperator", "TfxNodeDockerOperator", "TfxNodeOperator")
-"""Classes whose tasks make a run this project's; by name, since importing them takes a second."""
+OPERATORS = "airflow_bert_service.operators"
+"""Package of the operators whose tasks make a DAG this project's; by name, since importing it takes a second."""
 _logger = logging.getLogger(__name__)
 
 REFRESH = "DataRefreshOperator"
-"""Name of the operator that reads a feed, as Airflow keeps it with the DAG; runs of such a DAG have a data date."""
+"""Name of the operator that reads a feed, as Airflow keeps it with the DAG."""
 
 Merge = Callable[["Connection", RunNote | None], RunNote | None]
 """Makes a run's new note of the current one; None: no note."""
@@ -68,32 +70,54 @@ def write_note(dag_run: "DagRun", *, failed: str | None = None) -> None:
         dag_run: The run, in a database session.
         failed: Airflow's message about a run that failed; None: it succeeded.
     """
+    from sqlalchemy.orm import object_session
+
+    # Where it cannot be known, `_write` says that nothing is written.
+    is_known = getattr(dag_run, "dag", None) is not None or object_session(dag_run) is not None
+    if is_known and ((dag := _dag_of(dag_run)) is None or not _has_task(dag)):
+        return
 
     def merge(connection: "Connection", before: RunNote | None) -> RunNote | None:
         verdicts = _verdicts(connection, dag_run.id)
         reason = None if failed is None else failure_line(connection, dag_run, failed, verdicts)
         return note_with(before, [*verdicts, *([reason] if reason else [])])
 
-    _write(dag_run, merge, only_ours=True, failed=failed is not None)
+    _write(dag_run, merge, only_told=True, failed=failed is not None)
+
+
+def _dag_of(dag_run: "DagRun") -> "SerializedDAG | None":
+    """Return a run's DAG as the database has it; None: the database has none."""
+    # The scheduler sets it before it calls; the API server does not.
+    if (dag := getattr(dag_run, "dag", None)) is not None:
+        return cast("SerializedDAG", dag)
+    version = dag_run.created_dag_version
+    return version.serialized_dag.dag if version is not None and version.serialized_dag is not None else None
+
+
+def _has_task(dag: "SerializedDAG", kind: str = "") -> bool:
+    """Whether a DAG has a task of an operator of this project; of one of this name where there is a name."""
+    # Airflow keeps the operator's class in two parts, and has no public name for the first.
+    return any(
+        str(getattr(task, "_task_module", "")).startswith(f"{OPERATORS}.") and kind in ("", task.task_type)
+        for task in dag.task_dict.values()
+    )
 
 
 def _heading(dag_run: "DagRun") -> str:
     """Return what a run's note begins with; empty for a run that is not of this project."""
-    # The scheduler sets a run's DAG, as the database has it, before it calls.
-    dag = getattr(dag_run, "dag", None)
-    operators = {task.task_type for task in dag.task_dict.values()} if dag else set()
-    if not operators.intersection(OPERATORS):
+    dag = _dag_of(dag_run)
+    if dag is None or not _has_task(dag):
         return ""
     try:
         check_conf(dag_run.conf, parameters_of(dag))
-        if REFRESH not in operators:
+        if not _has_task(dag, REFRESH):
             return ""
         return dated(data_date(facts_of(dag_run, dag_run.conf or {})), sources_note(dag_run))
     except (RunConfError, DataDateError) as error:
         return f"{REFUSED}{error}"
 
 
-def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, failed: bool = False) -> None:
+def _write(dag_run: "DagRun", merge: Merge, *, only_told: bool = False, failed: bool = False) -> None:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.orm import object_session
 
@@ -105,7 +129,7 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, failed: 
     try:
         if failed:
             session.flush()  # states of tasks that have been changed with the run's
-        if only_ours and not _is_ours(session.connection(), dag_run.id, failed=failed):
+        if only_told and not failed and not _is_told(session.connection(), dag_run.id):
             return
         session.flush()  # a note that is set by the same request
         # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
@@ -121,25 +145,15 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, failed: 
     session.expire(dag_run, ["dag_run_note"])
 
 
-def _is_ours(connection: "Connection", run: int, *, failed: bool) -> bool:
-    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before.
-
-    Of a run that failed: whether it has a task of one of :data:`OPERATORS`, too.
-    """
-    from airflow.models.dagrun import DagRun, DagRunNote
-    from airflow.models.taskinstance import TaskInstance
+def _is_told(connection: "Connection", run: int) -> bool:
+    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before."""
+    from airflow.models.dagrun import DagRunNote
     from airflow.models.xcom import XComModel
     from sqlalchemy import exists, or_, select
 
     verdict = exists().where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
     note = exists().where(DagRunNote.dag_run_id == run, DagRunNote.user_id == AUTHOR)
-    task = exists().where(
-        TaskInstance.run_id == DagRun.run_id,
-        TaskInstance.dag_id == DagRun.dag_id,
-        DagRun.id == run,
-        TaskInstance.operator.in_(OPERATORS),
-    )
-    return bool(connection.scalar(select(or_(verdict, note, *([task] if failed else [])))))
+    return bool(connection.scalar(select(or_(verdict, note))))
 
 
 def _update(connection: "Connection", run: int, merge: Merge) -> None:

@@ -109,11 +109,11 @@ def test_the_announcement_of_the_run_has_the_reason() -> None:
     assert reason.startswith("task Trainer failed: time limit: one try may take 0:00:02, and was stopped.")
 
 
-def test_the_listener_knows_the_operators_by_their_names() -> None:
+def test_the_listener_knows_the_operators_by_their_package() -> None:
     from airflow_bert_service.operators.node_container import TfxNodeDockerOperator
     from airflow_bert_service.operators.retention import RetentionOperator
     from airflow_bert_service.operators.rollback import RollbackOperator
 
     classes = (DataRefreshOperator, RetentionOperator, RollbackOperator, TfxNodeDockerOperator, TfxNodeOperator)
 
-    assert tuple(found.__name__ for found in classes) == OPERATORS
+    assert {found.__module__.rpartition(".")[0] for found in classes} == {OPERATORS}

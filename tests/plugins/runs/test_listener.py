@@ -168,8 +168,24 @@ def test_a_run_of_a_bundle_that_is_not_ours_names_no_version(
     assert begin(run, version, session) == "data date: 2026-11-05"
 
 
-def test_a_run_that_begins_of_somebody_elses_dag_is_left_alone(run: DagRun, session: Session) -> None:
-    of_a_dag(run, EmptyOperator(task_id="theirs"))
+class Theirs:
+    """Operators of somebody else, with the names of this project's."""
+
+    class DataRefreshOperator(BaseOperator):
+        """Reads somebody's data."""
+
+    class RetentionOperator(BaseOperator):
+        """Removes somebody's data."""
+
+
+THEIRS = (EmptyOperator, Theirs.DataRefreshOperator, Theirs.RetentionOperator)
+
+
+@pytest.mark.parametrize("operator", THEIRS)
+def test_a_run_that_begins_of_somebody_elses_dag_is_left_alone(
+    run: DagRun, session: Session, operator: type[BaseOperator]
+) -> None:
+    of_a_dag(run, operator(task_id="theirs"))
     assert end(run, DagRunState.RUNNING, session) is None
 
 
@@ -203,10 +219,23 @@ def test_it_is_written_anew_when_the_run_ends_again(run: DagRun, session: Sessio
     assert run.note is None
 
 
-def test_the_run_of_somebody_elses_dag_is_only_looked_at(run: DagRun, session: Session) -> None:
-    """As a run without a verdict is: its note and the transaction that ends it are none of our business."""
+@pytest.mark.parametrize("operator", THEIRS)
+def test_the_run_of_somebody_elses_dag_is_not_even_looked_at(
+    run: DagRun, session: Session, operator: type[BaseOperator]
+) -> None:
+    of_a_dag(run, operator(task_id="theirs"))
+    assert (statements_of_end(run, session), run.note) == ([], "Somebody's own.")
+
+
+def test_a_run_without_a_verdict_is_only_looked_at(run: DagRun, session: Session) -> None:
+    """Its note and the transaction that ends it are none of our business."""
     session.execute(delete(XComModel).where(XComModel.key == VERDICT))
-    session.execute(update(TaskInstance).where(TaskInstance.run_id == run.run_id).values(operator="BashOperator"))
+    of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
+    assert (statements_of_end(run, session), run.note) == (["SELECT"], "Somebody's own.")
+
+
+def statements_of_end(run: DagRun, session: Session) -> list[str]:
+    """End a run that has somebody's note; return the kinds of the statements that the listener sends."""
     run.note = ("Somebody's own.", "anna")
     session.flush()
     engine = session.get_bind()
@@ -221,8 +250,7 @@ def test_the_run_of_somebody_elses_dag_is_only_looked_at(run: DagRun, session: S
     finally:
         event.remove(engine, "before_cursor_execute", remember)
 
-    assert [statement.split()[0] for statement in statements] == ["SELECT"]
-    assert run.note == "Somebody's own."
+    return [statement.split()[0] for statement in statements]
 
 
 def time_out(run: DagRun, session: Session) -> tuple[str, str | None] | None:
@@ -251,8 +279,11 @@ def test_a_run_that_was_stopped_at_its_time_limit_says_so(run: DagRun, session: 
     assert note[1] == AUTHOR
 
 
-def test_somebody_elses_run_that_was_stopped_gets_no_note(run: DagRun, session: Session) -> None:
-    session.execute(update(TaskInstance).where(TaskInstance.run_id == run.run_id).values(operator="BashOperator"))
+@pytest.mark.parametrize("operator", THEIRS)
+def test_somebody_elses_run_that_was_stopped_gets_no_note(
+    run: DagRun, session: Session, operator: type[BaseOperator]
+) -> None:
+    of_a_dag(run, operator(task_id="theirs"))
     assert time_out(run, session) is None
 
 

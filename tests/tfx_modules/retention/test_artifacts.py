@@ -1,14 +1,17 @@
 """Artifacts and their rows, in stores that ml_metadata itself has written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from ml_metadata.proto import metadata_store_pb2 as proto
 
-from tests.tfx_modules.retention.records import DAY, NOW, Records, places, remove_all_but, tree
+from tests.tfx_modules.retention.records import DAY, KEEP_ALL, NOW, Records, places, remove_all_but, tree
 from tfx_modules.retention.artifacts import Artifacts
 from tfx_modules.retention.exceptions import RetentionError
+from tfx_modules.retention.limits import FEW
+from tfx_modules.retention.retention import retain
 
 LIVE, DELETED = proto.Artifact.LIVE, proto.Artifact.DELETED
 
@@ -90,6 +93,29 @@ def test_each_pipelines_newest_hyperparameters_stay(records: Records, tmp_path: 
     assert other.folder.exists()
 
 
+def test_the_runs_of_other_pipelines_in_the_same_store_and_folder_stay(records: Records, tmp_path: Path) -> None:
+    records.node("Trainer", "scheduled__2026-01-01", age=60)
+    other = records.node("Trainer", "scheduled__2026-01-01", age=60, pipeline="penguin")
+    records.node("Pusher", "manual", age=60, pipeline="penguin", inputs=other.artifacts)
+
+    gone = remove_all_but(places(tmp_path), keep_artifact_days=30)
+
+    assert [(item.name, len(item.ids)) for item in gone] == [("scheduled__2026-01-01", 1)]
+    assert other.folder.exists()
+    assert len(records.executions()) == 2
+
+
+def test_only_the_pipelines_own_runs_count_for_the_share_that_may_go(records: Records, tmp_path: Path) -> None:
+    mine = FEW + 1
+    for number in range(mine):
+        records.node("Trainer", f"old-{number}", age=60)
+        records.node("Trainer", f"other-{number}", age=60, pipeline="penguin")
+    rules = replace(KEEP_ALL, keep_artifact_days=30, keep_max_removed_share=0.9)
+
+    with pytest.raises(RetentionError, match=rf"run {mine} of {mine}; allowed"):
+        retain(rules, places(tmp_path), dry_run=False, now=NOW, trust_clock=True)
+
+
 def test_a_run_that_made_something_outside_of_the_pipelines_folder_is_left_alone(
     records: Records, tmp_path: Path
 ) -> None:
@@ -117,7 +143,7 @@ def test_folders_of_another_environment_behind_a_link_are_left_alone(
 
     assert [item.name for item in gone] == ["young"]
     assert (theirs / "model").read_text() == "the others' champion"
-    assert Artifacts(records.address, records.root, 30, later).unknown() == []
+    assert Artifacts(records.address, places(tmp_path).name, records.root, 30, later).unknown() == []
 
 
 def test_a_dry_run_changes_nothing_and_tells_the_same(records: Records, tmp_path: Path) -> None:
