@@ -12,6 +12,7 @@ from tfx_modules.retention.artifacts import Artifacts
 from tfx_modules.retention.exceptions import RetentionError
 from tfx_modules.retention.limits import FEW
 from tfx_modules.retention.retention import retain
+from tfx_modules.retention.store.database import MetadataDatabase
 
 LIVE, DELETED = proto.Artifact.LIVE, proto.Artifact.DELETED
 
@@ -206,3 +207,10 @@ def test_a_schema_that_is_not_known_is_refused_and_nothing_goes(records: Records
 def test_where_no_run_has_been_there_is_nothing_to_do(tmp_path: Path) -> None:
     assert remove_all_but(places(tmp_path), now=NOW, keep_artifact_days=30, keep_versions=1) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mark_is_on_the_disk_before_files_are_removed(records: Records) -> None:
+    """With `synchronous` EXTRA (3), SQLite flushes the end of its journal, too, which is the commit."""
+    with MetadataDatabase(records.address).exclusive() as connection:
+        assert connection is not None
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 3
