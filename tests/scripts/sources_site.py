@@ -93,7 +93,9 @@ class SourcesSite:
                 self._answer({"access_token": "token"})
 
             def do_GET(self) -> None:
-                if self.path == "/api/v2/importErrors":
+                if self.path == "/api/v2/monitor/health":
+                    self._answer({"scheduler": {"status": "healthy"}})
+                elif self.path == "/api/v2/importErrors":
                     self._answer({"import_errors": site.errors})
                 else:
                     known = site.dag if self.path == f"/api/v2/dags/{DAG}" else None
