@@ -75,6 +75,7 @@ class SourcesSite:
             "bundle_name": BUNDLE,
             "bundle_version": str(version),
             "relative_fileloc": "films.py",
+            "last_parsed_time": dt.datetime.now(dt.timezone.utc).isoformat(),
             "fileloc": str(self.store.dags_of(file_of or version) / "films.py"),
         }
 

@@ -100,6 +100,15 @@ def test_a_dag_that_was_read_from_the_old_file_is_not_ready_although_it_has_the_
     assert reader.read().stage is Stage.PENDING
 
 
+def test_a_dag_that_this_stack_has_not_read_yet_is_not_ready(site: SourcesSite, reader: ServiceReader) -> None:
+    version = site.publish()
+    site.read(version)
+    write_session(site.paths, Choices())
+    assert reader.read().stage is Stage.PENDING
+    site.read(version)
+    assert reader.read().stage is Stage.IN_SERVICE
+
+
 def test_a_dag_that_airflow_does_not_find_any_more_is_not_ready(site: SourcesSite, reader: ServiceReader) -> None:
     site.read(site.publish())
     assert site.dag is not None
