@@ -1,7 +1,7 @@
 """Compares the sources on disk with what Airflow has in service.
 
-A version is in service when Airflow pins new runs to it, and has read the DAG from its files since the stack started: as
-plugin and airflow.cfg are now.
+A version is in service when Airflow pins new runs to it, and has read the DAG from its files since the stack started:
+with plugin and airflow.cfg as they are now.
 """
 
 import datetime as dt
