@@ -52,6 +52,8 @@ class DagState:
     """Path of its file in the bundle."""
     path: str
     """Path of the file that it was read from."""
+    read_at: dt.datetime | None
+    """When it was read."""
 
 
 class AirflowApi:
@@ -98,6 +100,7 @@ class AirflowApi:
             version=found["bundle_version"] or "",
             file=found["relative_fileloc"] or "",
             path=found["fileloc"],
+            read_at=dt.datetime.fromisoformat(found["last_parsed_time"]) if found["last_parsed_time"] else None,
         )
 
     def import_errors(self, since: dt.datetime | None = None) -> dict[str, str]:

@@ -75,6 +75,7 @@ class SourcesSite:
             "bundle_name": BUNDLE,
             "bundle_version": str(version),
             "relative_fileloc": "films.py",
+            "last_parsed_time": dt.datetime.now(dt.timezone.utc).isoformat(),
             "fileloc": str(self.store.dags_of(file_of or version) / "films.py"),
         }
 
@@ -93,7 +94,9 @@ class SourcesSite:
                 self._answer({"access_token": "token"})
 
             def do_GET(self) -> None:
-                if self.path == "/api/v2/importErrors":
+                if self.path == "/api/v2/monitor/health":
+                    self._answer({"scheduler": {"status": "healthy"}})
+                elif self.path == "/api/v2/importErrors":
                     self._answer({"import_errors": site.errors})
                 else:
                     known = site.dag if self.path == f"/api/v2/dags/{DAG}" else None

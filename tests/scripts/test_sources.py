@@ -11,6 +11,7 @@ from scripts.errors import NotReadyError, StackError
 from scripts.stack.api import AirflowApi
 from scripts.stack.environment import Choices, write_session
 from scripts.stack.lock import only_stack
+from scripts.stack.ports import LOOPBACK, free_port
 from scripts.stack.sources import runs
 from scripts.stack.sources.bundle import VARIABLE, sources_bundle
 from scripts.stack.sources.service import SETTLED, Service, ServiceReader, Stage
@@ -97,6 +98,15 @@ def test_a_dag_that_was_read_from_the_old_file_is_not_ready_although_it_has_the_
     new = site.publish()
     site.read(new, file_of=old)
     assert reader.read().stage is Stage.PENDING
+
+
+def test_a_dag_that_this_stack_has_not_read_yet_is_not_ready(site: SourcesSite, reader: ServiceReader) -> None:
+    version = site.publish()
+    site.read(version)
+    write_session(site.paths, Choices())
+    assert reader.read().stage is Stage.PENDING
+    site.read(version)
+    assert reader.read().stage is Stage.IN_SERVICE
 
 
 def test_a_dag_that_airflow_does_not_find_any_more_is_not_ready(site: SourcesSite, reader: ServiceReader) -> None:
@@ -289,6 +299,16 @@ def test_a_trigger_does_not_wait_for_ever(site: SourcesSite, said: list[str], mo
     site.edit(3)
     with pytest.raises(NotReadyError, match=r"was not executed\. Still waiting for the pipeline to be compiled"):
         wait(site, said, *TRIGGER)
+
+
+def test_a_trigger_waits_for_a_stack_that_is_starting(site: SourcesSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "WAIT_SECONDS", 0.3)
+    environment = {"AIRFLOW__API__BASE_URL": f"http://{LOOPBACK}:{free_port()}"}
+    with (
+        only_stack(site.paths),
+        pytest.raises(NotReadyError, match="Still waiting for Airflow's API server, which the stack starts"),
+    ):
+        runs.wait_for_sources(site.paths, environment, TRIGGER, ProgressReporter(print))
 
 
 def test_a_rollback_does_not_wait(site: SourcesSite, said: list[str]) -> None:

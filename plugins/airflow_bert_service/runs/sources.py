@@ -47,7 +47,7 @@ def sources_note(dag_run: "DagRun") -> str:
     Returns:
         A line, like ``pipeline version: 18e906e37d2adc3c``; empty where the run's DAG bundle has no such versions.
     """
-    if not dag_run.bundle_version:
+    if not dag_run.bundle_version or dag_run.dag_model is None:
         return ""
     # Imported here: the listener is imported in every process of Airflow's.
     from airflow.dag_processing.bundles.manager import DagBundlesManager

@@ -50,14 +50,16 @@ def wait_for_sources(
         return
     url = environment["AIRFLOW__API__BASE_URL"]
     with AirflowApi(url, user=USER, password=ensure_credentials(paths.secrets).password) as api:
-        _wait(ServiceReader(paths, api, environment), " ".join(arguments[:2]), progress)
+        _wait(api, ServiceReader(paths, api, environment), " ".join(arguments[:2]), progress)
 
 
-def _wait(reader: ServiceReader, command: str, progress: ProgressReporter) -> None:
+def _wait(api: AirflowApi, reader: ServiceReader, command: str, progress: ProgressReporter) -> None:
     begun = False
 
     def missing() -> str:
         nonlocal begun
+        if not api.health():
+            return "Airflow's API server, which the stack starts"
         service = reader.read()
         if service.stage is Stage.PENDING and not begun:
             progress.say(f"Waiting for {service.text}. `airflow {command}` follows.")

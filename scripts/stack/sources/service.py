@@ -1,6 +1,7 @@
 """Compares the sources on disk with what Airflow has in service.
 
-A version is in service when Airflow pins new runs to it, and has read the DAG from its files.
+A version is in service when Airflow pins new runs to it, and has read the DAG from its files since the stack started:
+with plugin and airflow.cfg as they are now.
 """
 
 import datetime as dt
@@ -115,7 +116,7 @@ class ServiceReader:
         def service(stage: Stage, text: str) -> Service:
             return Service(stage, dag_id, status.wanted, served, known=dag is not None, text=text)
 
-        if dag is not None and _is_from(dag, status.wanted):
+        if dag is not None and _is_from(dag, status.wanted, _modified(self._paths.session)):
             return service(Stage.IN_SERVICE, described(bundle, status.wanted))
         if status.failure:
             text = f"Version {status.wanted} of the sources is not in service. It does not compile:\n{status.failure}"
@@ -165,9 +166,11 @@ def _served(dag: DagState | None) -> str:
     return "" if dag is None or dag.stale else Version.parse(dag.version).served
 
 
-def _is_from(dag: DagState, version: str) -> bool:
+def _is_from(dag: DagState, version: str, started: dt.datetime) -> bool:
+    if dag.stale or dag.read_at is None or dag.read_at < started:
+        return False
     # The path too: a file of the version before may have been read while Airflow took note of the new version.
-    return not dag.stale and dag.version == version and version in Path(dag.path).parts
+    return dag.version == version and version in Path(dag.path).parts
 
 
 def _modified(file: Path) -> dt.datetime:
