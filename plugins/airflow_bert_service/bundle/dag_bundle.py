@@ -71,16 +71,16 @@ class PipelineDagBundle(BaseDagBundle):
         """
         if self.version is not None:
             return self._store.dags_of(Version.parse(self.version))
-        if self._wrong_settings is not None:
-            return self._wrong_settings.path
+        if wrong := self._shown_settings_error():
+            return wrong.path
         return self._store.dags_of(self._shown if self.is_initialized else self._store.current())
 
     def get_current_version(self) -> BundleVersion | None:
         """Return the version that :attr:`path` has; None while nothing is published."""
         if self.version is not None:
             return BundleVersion(version=self.version)
-        if self._wrong_settings is not None:
-            return BundleVersion(version=self._wrong_settings.version)
+        if wrong := self._shown_settings_error():
+            return BundleVersion(version=wrong.version)
         shown = self._shown if self.is_initialized else self._store.current()
         return BundleVersion(version=str(shown)) if shown else None
 
@@ -101,6 +101,11 @@ class PipelineDagBundle(BaseDagBundle):
             self._shown = self._publisher.step(compiling=True)
             # Airflow looks after a compiler at each of its checks, so that its result shows within seconds.
             self.refresh_interval = 0 if self._publisher.is_compiling else self._usual_refresh_interval
+
+    def _shown_settings_error(self) -> WrongSettings | None:
+        if not self.is_initialized:  # some of Airflow's commands read the path of such a bundle
+            self._has_settings()
+        return self._wrong_settings
 
     def _has_settings(self) -> bool:
         """Whether the settings can be used; where they cannot, the bundle shows why."""

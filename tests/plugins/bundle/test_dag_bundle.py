@@ -123,7 +123,10 @@ def test_settings_that_cannot_be_used_show_as_an_import_error(
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(tmp_path / "airflows"))
     good = refresh(bundle_of(project))
     monkeypatch.setenv(LABELS, "good: good; bad: bad")
-    bundle = bundle_of(project)
+    places = {"root": str(project.root), "state": str(project.state), "tfx_python": str(TFX_PYTHON)}
+    bundle = PipelineDagBundle(name="toy", **places)
+    assert list(dags_in(bundle)[1]) == ["settings_are_wrong.py"], "as `airflow dags list-import-errors` reads it"
+    bundle.initialize()
     bundle.refresh()
     dags, errors = dags_in(bundle)
     assert (dags, list(errors)) == (set(), ["settings_are_wrong.py"])
@@ -136,7 +139,7 @@ def test_settings_that_cannot_be_used_show_as_an_import_error(
     other = bundle_of(project)
     assert other.get_current_version() != bundle.get_current_version(), "Airflow has to look for files anew"
     with pytest.raises(SettingsError, match="labels"):
-        bundle_of(project, good)
+        PipelineDagBundle(name="toy", version=good).initialize()  # as a task does, whose log has the error then
 
     monkeypatch.delenv(LABELS)
     bundle.refresh()  # such as of a restore that has ended meanwhile
