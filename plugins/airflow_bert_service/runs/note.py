@@ -16,6 +16,7 @@ REFUSED = "refused: "
 
 _GAP = "\n\n"  # the UI shows notes as Markdown, where a single line end is a space
 _DATA_DATE = "data date: "
+_COMPARED = 200  # characters of a reason by which a verdict that has it is recognised: tasks cut long ones off
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ def note_of_beginning(before: RunNote | None, text: str) -> RunNote:
 def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNote | None:
     """Merge verdicts into a note.
 
-    A note that this plugin wrote is replaced, so that it has the last try of each task; only the data date stays. A
-    user's text is kept: verdicts that it does not have yet are added below, shortened to the space that is left; where
-    there is none, the note stays as it was.
+    A note that this plugin wrote is replaced, so that it has the last try of each task; only the data date stays, and
+    why the run was refused where no verdict says so. A user's text is kept: verdicts that it does not have yet are
+    added below, shortened to the space that is left; where there is none, the note stays as it was.
 
     Args:
         before: The run's current note.
@@ -83,7 +84,8 @@ def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNot
     text = _GAP.join(map(str, verdicts))
     if before is None or _is_ours(before):
         heading = before.content.split(_GAP, 1)[0] if before else ""
-        first = [heading] if heading.startswith(_DATA_DATE) else []
+        unsaid = heading.startswith(REFUSED) and heading.removeprefix(REFUSED)[:_COMPARED] not in text
+        first = [heading] if heading.startswith(_DATA_DATE) or unsaid else []
         whole = _GAP.join([*first, *filter(None, [text])])
         return RunNote(_shortened(whole, LONGEST), AUTHOR) if whole else None
     room = LONGEST - len(before.content) - len(_GAP)
