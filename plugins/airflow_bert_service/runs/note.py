@@ -16,6 +16,7 @@ REFUSED = "refused: "
 
 _GAP = "\n\n"  # the UI shows notes as Markdown, where a single line end is a space
 _DATA_DATE = "data date: "
+_COMPARED = 200  # characters of a reason by which a verdict that has it is recognised: tasks cut long ones off
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ def note_of_beginning(before: RunNote | None, text: str) -> RunNote:
 def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNote | None:
     """Merge verdicts into a note.
 
-    A note that this plugin wrote is replaced, so that it has the last try of each task; only the line of the beginning
-    stays. A user's text is kept: verdicts that it does not have yet are added below, shortened to the space that is
-    left; where there is none, the note stays as it was.
+    A note that this plugin wrote is replaced, so that it has the last try of each task; only the line of the
+    beginning stays: the data date, and why the run was refused where no verdict says so. A user's text is kept: verdicts that it does not have yet are
+    added below, shortened to the space that is left; where there is none, the note stays as it was.
 
     Args:
         before: The run's current note.
@@ -89,14 +90,22 @@ def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNot
     if before is None or _is_ours(before):
         parts = before.content.split(_GAP) if before else []
         dates = [part for part in parts if part.startswith(_DATA_DATE)][:1]
+        unsaid = [part for part in parts[:1] if _is_unsaid(part, text)]
         # The verdicts come first: a run's page in the UI shows the first line of its note, and no other.
-        shown = _shortened(text, LONGEST - sum(len(_GAP) + len(part) for part in dates))
+        shown = _shortened(
+            _GAP.join([*unsaid, *filter(None, [text])]), LONGEST - sum(len(_GAP) + len(part) for part in dates)
+        )
         whole = _GAP.join([*filter(None, [shown]), *dates])
         return RunNote(whole, AUTHOR) if whole else None
     room = LONGEST - len(before.content) - len(_GAP)
     if not text or text in before.content or room < SHORTEST:
         return before
     return RunNote(before.content + _GAP + _shortened(text, room), before.author)
+
+
+def _is_unsaid(heading: str, verdicts: str) -> bool:
+    """Whether a note's first part says why the run was refused, and no verdict does."""
+    return heading.startswith(REFUSED) and heading.removeprefix(REFUSED)[:_COMPARED] not in verdicts
 
 
 def _is_ours(note: RunNote) -> bool:

@@ -116,7 +116,7 @@ def test_a_run_that_is_going_to_be_refused_says_so_from_its_beginning(
 ) -> None:
     assert (note := begun(run, session, conf)) is not None
     assert note[0].startswith(f"refused: {reason}")
-    assert end(run, DagRunState.FAILED, session) == (LINE, AUTHOR)
+    assert end(run, DagRunState.FAILED, session) == (f"{note[0]}\n\n{LINE}", AUTHOR)
 
 
 @pytest.fixture

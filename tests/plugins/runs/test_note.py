@@ -69,7 +69,9 @@ def test_the_line_of_the_beginning_names_the_version_of_the_sources() -> None:
 def test_a_run_that_is_going_to_fail_says_why_until_its_tasks_do() -> None:
     begun = note_of_beginning(None, f"{REFUSED}no such parameter")
     assert begun == RunNote("refused: no such parameter", AUTHOR)
-    assert note_with(begun, [BLOCKED]) == RunNote(LINE, AUTHOR)
+    failed = RunNoteLine("notify_promotion", -1, "failed: task refresh_data failed: no such parameter")
+    assert note_with(begun, [failed]) == RunNote(str(failed), AUTHOR)
+    assert note_with(begun, [BLOCKED]) == RunNote(f"refused: no such parameter\n\n{LINE}", AUTHOR)
     assert len(note_of_beginning(None, REFUSED + "x" * 2000).content) == LONGEST
 
 
