@@ -75,9 +75,10 @@ def note_of_beginning(before: RunNote | None, text: str) -> RunNote:
 def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNote | None:
     """Merge verdicts into a note.
 
-    A note that this plugin wrote is replaced, so that it has the last try of each task; only the line of the
-    beginning stays: the data date, and why the run was refused where no verdict says so. A user's text is kept: verdicts that it does not have yet are
-    added below, shortened to the space that is left; where there is none, the note stays as it was.
+    A note that this plugin wrote is replaced, so that it has the last try of each task; only the line of the beginning
+    stays: the data date, and why the run was refused where no verdict says so. A user's text is kept: verdicts that it
+    does not have yet are added below, shortened to the space that is left; where there is none, the note stays as it
+    was.
 
     Args:
         before: The run's current note.
