@@ -1,11 +1,11 @@
 """Reads the results of the gates (ExampleValidator, Evaluator, InfraValidator, Pusher) from their artifacts.
 
 A gate's execution succeeds whatever the gate finds: verdicts and blessings are in its artifacts. They are looked up
-here, by the path of the component's class: components of TFX and of other people have other artifacts, also where their
-classes have the same last names. Most components are no gate.
+here, by the paths of the component's class and its base classes: components of TFX and of other people have other
+artifacts, also where their classes have the same last names. Most components are no gate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfx.types import standard_component_specs
@@ -36,14 +36,14 @@ class GateFinding:
 Gate = Callable[[ExecutionRecord], GateFinding]
 
 
-def judge(class_path: str, execution: ExecutionRecord) -> GateFinding:
+def judge(class_paths: Sequence[str], execution: ExecutionRecord) -> GateFinding:
     """Return the result of a component's gate; an empty one where the component is no gate.
 
     Args:
-        class_path: the component's class, with its module.
+        class_paths: the component's class and its base classes with their modules, the most special one first.
         execution: one that succeeded.
     """
-    gate = _GATES.get(class_path)
+    gate = next((_GATES[path] for path in class_paths if path in _GATES), None)
     return gate(execution) if gate else GateFinding()
 
 

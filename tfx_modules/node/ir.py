@@ -1,6 +1,8 @@
 """Reads the compiled pipeline (the IR), and binds a run's values into one of its nodes."""
 
+import inspect
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from tfx.dsl.compiler import constants
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+from tfx.utils import import_utils
 
 from tfx_modules.exceptions import NodeError
 from tfx_modules.node.request import NodeRequest, ParameterValue
@@ -19,6 +22,8 @@ from tfx_modules.node.request import NodeRequest, ParameterValue
 CODE_VERSION_FLAG = "--code_version"
 """Flag of the executor spec, put there by ``pipeline.code_versions``; executors ignore it, and TFX's cache key takes it
 in."""
+
+_logger = logging.getLogger(__name__)
 
 _CASTS: dict[str, Callable[[ParameterValue], ParameterValue]] = {"STRING": str, "INT": int, "DOUBLE": float}
 _OWN_PARAMETERS = frozenset({constants.PIPELINE_ROOT_PARAMETER_NAME, constants.PIPELINE_RUN_ID_PARAMETER_NAME})
@@ -44,9 +49,19 @@ class BoundNode:
         return isinstance(spec, executable_spec_pb2.BeamExecutableSpec) and not spec.beam_pipeline_args_placeholders
 
     @property
-    def class_path(self) -> str:
-        """The component's class with its module, like ``tfx.components.trainer.component.Trainer``."""
-        return str(self.node.node_info.type.name)
+    def class_paths(self) -> tuple[str, ...]:
+        """The component's class with its module, like ``tfx.components.trainer.component.Trainer``, and its bases.
+
+        The most special one is first. A class that cannot be imported has no bases here; its executor may be elsewhere.
+        """
+        path = str(self.node.node_info.type.name)
+        try:
+            found = import_utils.import_class_by_path(path)
+        except (ImportError, AttributeError, ValueError) as error:
+            _logger.warning("class %s cannot be imported, so its base classes are not known: %s", path, error)
+            return (path,)
+        bases = inspect.getmro(found) if inspect.isclass(found) else ()
+        return tuple(dict.fromkeys([path, *(f"{base.__module__}.{base.__qualname__}" for base in bases)]))
 
 
 def bind(request: NodeRequest) -> BoundNode:

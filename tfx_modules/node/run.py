@@ -97,7 +97,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         _logger.info(reused, request.node, request.run_id, earlier.id)
         return _judged(bound, NodeState.REUSED, earlier)
     preflight(request.node, request.gpu)
-    if bound.class_path == PUSHER:
+    if PUSHER in bound.class_paths:
         check_environment(request, metadata)
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
     make_folder(request.pipeline_root)
@@ -169,7 +169,7 @@ def _launched(bound: ir.BoundNode, metadata: Metadata, failure: str) -> Outcome:
 
 
 def _judged(bound: ir.BoundNode, state: NodeState, execution: ExecutionRecord) -> Outcome:
-    verdict = gates.judge(bound.class_path, execution)
+    verdict = gates.judge(bound.class_paths, execution)
     return Outcome(
         node=bound.node.node_info.id,
         state=verdict.state or state,

@@ -168,6 +168,10 @@ def InfraValidator(model: In[Model], blessing: Out[InfraBlessing], served: Param
     blessing.set_int_custom_property("blessed", served)
 
 
+class DerivedValidator(ExampleValidator):
+    """Is derived from the project's gate."""
+
+
 Evaluator.__module__ = "tfx.components.evaluator.component"
 InfraValidator.__module__ = "tfx_modules.components.infra_validator"
 
@@ -194,16 +198,19 @@ def _data_nodes() -> list[BaseNode]:
     served = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
         "ChampionStatistics"
     )
-    validator = ExampleValidator(
-        statistics=measure.outputs["statistics"],
-        schema=schema.outputs["schema"],
-        champion_statistics=served.outputs[champion.STATISTICS],
-        settings=ValidationSettings(),
-    )
+    validators = [
+        kind(
+            statistics=measure.outputs["statistics"],
+            schema=schema.outputs["schema"],
+            champion_statistics=served.outputs[champion.STATISTICS],
+            settings=ValidationSettings(),
+        )
+        for kind in (ExampleValidator, DerivedValidator)
+    ]
     stock = tfx.components.ExampleValidator(
         statistics=measure.outputs["statistics"], schema=schema.outputs["schema"]
     ).with_id("StockExampleValidator")
-    return [measure, schema, served, validator, stock]
+    return [measure, schema, served, *validators, stock]
 
 
 def _model_nodes() -> list[BaseNode]:

@@ -41,6 +41,12 @@ def test_anomalies_block_however_often_the_node_is_run_and_from_the_cache_too(no
     assert first.reason == again.reason == later.reason
 
 
+def test_a_component_that_is_derived_from_a_gate_is_one(nodes: Nodes) -> None:
+    _validate(nodes, "run-1", "good bad awful")
+
+    assert nodes.run("DerivedValidator", "run-1").state == "blocked"
+
+
 def test_tfx_own_example_validator_is_no_gate(nodes: Nodes) -> None:
     _validate(nodes, "run-1", "good bad awful")
 
