@@ -133,15 +133,16 @@ def running_stack(
         choices = Choices(
             ports=ports, node_socket=str(node_socket), model_server=server_address(ports), settings=settings
         )
-        check_settings(paths, _for_airflow(paths, choices, environ), plain_environment(environ))
         processes = Processes()
         try:
+            check_settings(paths, _for_airflow(paths, choices, environ), plain_environment(environ))
             api = _start(paths, choices, processes, environ)
             with api:
                 yield Stack(paths, ports, api, processes, node_socket, ServiceReader(paths, api, environ))
         finally:
             interrupts.hold()
-            progress.say("Stopping everything.")
+            if len(processes):
+                progress.say("Stopping everything.")
             paths.session.unlink(missing_ok=True)
             processes.stop()
             node_socket.unlink(missing_ok=True)
