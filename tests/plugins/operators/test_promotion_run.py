@@ -65,7 +65,10 @@ def run(state: Path, *, channel: int | None = None, **parameters: str) -> Ended:
 
 def news(run_id: str) -> list[tuple[str, str]]:
     with create_session() as session:
-        wanted = select(XComModel.task_id, XComModel.value).where(XComModel.run_id == run_id, XComModel.key == VERDICT)
+        # Other DAGs of the test session may have runs with the same id.
+        wanted = select(XComModel.task_id, XComModel.value).where(
+            XComModel.dag_id == "promotion", XComModel.run_id == run_id, XComModel.key == VERDICT
+        )
         return [(row.task_id, row.value) for row in session.execute(wanted)]
 
 
