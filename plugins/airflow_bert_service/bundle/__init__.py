@@ -7,4 +7,5 @@ Layers, each knowing only those below it::
     wrong_settings.py  what it shows where the settings cannot be used
     publisher.py   compiles changed sources in the background, and publishes the result
     snapshots.py   the published versions on disk
+    error_file.py  DAG files that raise an error, which Airflow shows
 """

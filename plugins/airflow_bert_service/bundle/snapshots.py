@@ -17,7 +17,6 @@ dag_bundle_storage_path`` is the folder above this one, as in this project's air
 versions that no task has used for long (``stale_bundle_cleanup_*``).
 """
 
-import ast
 import datetime as dt
 import hashlib
 import os
@@ -26,6 +25,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_bert_service.bundle.error_file import error_file, message_of
+from airflow_bert_service.exceptions import CompileError
 from airflow_bert_service.files import publishing, sync
 from airflow_bert_service.installation import MODULES
 from airflow_bert_service.pipeline.compiler import COMPILED, digest_file, ir_file
@@ -38,17 +39,6 @@ ERROR_FILE = "pipeline_does_not_compile.py"
 
 _NOTHING = "nothing"
 _FAILED = "-failed-"
-# Airflow takes a file for a DAG file only when it holds the words "dag" and "airflow"; the docstring does. The message
-# has a line of its own because a traceback shows the line that raises.
-_ERROR_FILE_TEXT = '''\
-"""Not a DAG: the DAG bundle has Airflow show, as this file's import error, why newer sources are not in service."""
-
-from airflow_bert_service.exceptions import CompileError
-
-MESSAGE = {message!r}
-raise CompileError(MESSAGE)
-'''
-_MESSAGE = "MESSAGE = "
 
 
 @dataclass(frozen=True)
@@ -118,11 +108,10 @@ class SnapshotStore:
 
     def failure(self, version: Version) -> str:
         """Return why a version's newer sources do not compile; empty where it has no such sources."""
-        error_file = self.dags_of(version) / ERROR_FILE
-        if not error_file.is_file():
+        file = self.dags_of(version) / ERROR_FILE
+        if not file.is_file():
             return ""
-        lines = error_file.read_text(encoding="utf-8").splitlines()
-        return str(ast.literal_eval(next(line for line in lines if line.startswith(_MESSAGE)).removeprefix(_MESSAGE)))
+        return message_of(file.read_text(encoding="utf-8"))
 
     def has(self, version: Version) -> bool:
         """Whether there is a snapshot of a version."""
@@ -183,10 +172,11 @@ class SnapshotStore:
         else:
             copy = self.copy_sources(self.root_of(present))
             copy_compiled(self.root_of(present), copy)
-        error_file = copy / DAGS / ERROR_FILE
-        error_file.write_text(_ERROR_FILE_TEXT.format(message=message), encoding="utf-8")
+        file = copy / DAGS / ERROR_FILE
+        text = error_file(CompileError, message, what="newer sources are not in service")
+        file.write_text(text, encoding="utf-8")
         if self.has(version):  # the same sources failed before, perhaps for another reason
-            error_file.replace(self.root_of(version) / DAGS / ERROR_FILE)
+            file.replace(self.root_of(version) / DAGS / ERROR_FILE)
         self.publish(copy, version)
 
     def put_in_service(self, version: Version) -> None:

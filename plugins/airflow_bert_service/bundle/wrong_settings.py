@@ -10,24 +10,16 @@ import hashlib
 import os
 from pathlib import Path
 
+from airflow_bert_service.bundle.error_file import error_file
 from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.pipeline.version import DIGITS
 
 FOLDER = "wrong_settings"
 ERROR_FILE = "settings_are_wrong.py"
-_DIGITS = 16
 _REMEDY = (
     "Until this is corrected, Airflow shows none of this bundle's DAGs, and the tasks of their runs fail. No record of "
     "a run is lost. Correct [bert_service] in airflow.cfg, or the environment variable, and restart Airflow."
 )
-# Airflow takes a file for a DAG file only when it holds the words "dag" and "airflow"; the docstring does.
-_TEXT = '''\
-"""Not a DAG: the DAG bundle has Airflow show, as this file's import error, why its settings cannot be used."""
-
-from airflow_bert_service.exceptions import SettingsError
-
-MESSAGE = {message!r}
-raise SettingsError(MESSAGE)
-'''
 
 
 class WrongSettings:
@@ -40,7 +32,7 @@ class WrongSettings:
 
     def __init__(self, folder: Path, error: SettingsError) -> None:
         self._message = f"{error}\n\n{_REMEDY}"
-        digest = hashlib.sha256(self._message.encode()).hexdigest()[:_DIGITS]
+        digest = hashlib.sha256(self._message.encode()).hexdigest()[:DIGITS]
         self.version = f"{FOLDER}-{digest}"
         """Another one for each message: Airflow looks for DAG files only when the version is another."""
         self.path = folder / FOLDER / digest
@@ -51,5 +43,6 @@ class WrongSettings:
         if not file.is_file():
             self.path.mkdir(parents=True, exist_ok=True)
             part = self.path / f"{ERROR_FILE}.{os.getpid()}"
-            part.write_text(_TEXT.format(message=self._message), encoding="utf-8")
+            text = error_file(SettingsError, self._message, what="its settings cannot be used")
+            part.write_text(text, encoding="utf-8")
             part.replace(file)
