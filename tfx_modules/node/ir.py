@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class BoundNode:
         spec = self.executor_spec
         return isinstance(spec, executable_spec_pb2.BeamExecutableSpec) and not spec.beam_pipeline_args_placeholders
 
-    @property
+    @cached_property
     def class_paths(self) -> tuple[str, ...]:
         """The component's class with its module, like ``tfx.components.trainer.component.Trainer``, and its bases.
 
