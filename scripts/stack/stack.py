@@ -135,8 +135,12 @@ def running_stack(
         )
         processes = Processes()
         try:
-            check_settings(paths, _for_airflow(paths, choices, environ), plain_environment(environ))
-            api = _start(paths, choices, processes, environ)
+            credentials, for_tfx = ensure_credentials(paths.secrets), plain_environment(environ)
+            chosen = choices.environment()
+            for_airflow = airflow_environment(paths, credentials, chosen, environ)
+            check_settings(paths, for_airflow, for_tfx)
+            _start(paths, choices, processes, for_airflow, for_tfx)
+            api = AirflowApi(chosen["AIRFLOW__API__BASE_URL"], user=USER, password=credentials.password)
             with api:
                 yield Stack(paths, ports, api, processes, node_socket, ServiceReader(paths, api, environ))
         finally:
@@ -149,9 +153,13 @@ def running_stack(
             node_socket.parent.rmdir()
 
 
-def _start(paths: StackPaths, choices: Choices, processes: Processes, environ: Mapping[str, str]) -> AirflowApi:
-    for_airflow = _for_airflow(paths, choices, environ)
-    for_tfx = plain_environment(environ)
+def _start(
+    paths: StackPaths,
+    choices: Choices,
+    processes: Processes,
+    for_airflow: Mapping[str, str],
+    for_tfx: Mapping[str, str],
+) -> None:
     # First what takes longest and needs no database.
     processes.start(node_server(paths, Path(choices.node_socket), for_tfx))
     ensure_database(paths, for_airflow)
@@ -160,13 +168,6 @@ def _start(paths: StackPaths, choices: Choices, processes: Processes, environ: M
     paths.models.mkdir(parents=True, exist_ok=True)
     processes.start(model_server(paths, choices.ports, for_tfx))
     write_session(paths, choices)
-    password = ensure_credentials(paths.secrets).password
-    return AirflowApi(choices.environment()["AIRFLOW__API__BASE_URL"], user=USER, password=password)
-
-
-def _for_airflow(paths: StackPaths, choices: Choices, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of Airflow's processes."""
-    return airflow_environment(paths, ensure_credentials(paths.secrets), choices.environment(), environ)
 
 
 def _accepts(address: int | Path) -> bool:
