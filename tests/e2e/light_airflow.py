@@ -25,6 +25,16 @@ def local_bundle(name: str, folder: str) -> dict[str, str]:
     return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
 
 
+def wait_for_scheduler(api: AirflowApi, processes: Processes, **wait: Any) -> None:
+    """Wait until Airflow is healthy, as `wait_until` is told; fail where one of its processes ends before."""
+
+    def missing() -> str:
+        processes.check()
+        return "" if api.health().get("scheduler") == "healthy" else "Airflow"
+
+    wait_until(missing, **wait)
+
+
 @contextmanager
 def light_airflow(site: Site, settings: Mapping[str, str]) -> Iterator[AirflowApi]:
     """Run API server, scheduler and DAG processor until the block ends; commands beside them find them.
@@ -46,12 +56,7 @@ def light_airflow(site: Site, settings: Mapping[str, str]) -> Iterator[AirflowAp
                 if service.name != "triggerer":
                     processes.start(service)
             with AirflowApi(url, user=USER, password=credentials.password) as api:
-
-                def not_up() -> str:
-                    processes.check()
-                    return "" if api.health().get("scheduler") == "healthy" else "Airflow"
-
-                wait_until(not_up, **WAIT)
+                wait_for_scheduler(api, processes, **WAIT)
                 yield api
         finally:
             processes.stop()

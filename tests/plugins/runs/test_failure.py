@@ -1,13 +1,11 @@
 """Whatever fails a run, its note says why; by Airflow's real models, as the run ends."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import CommitProhibitorGuard
 from airflow.utils.state import DagRunState
 from airflow_bert_service.runs.result import NO_ERROR
@@ -27,22 +25,6 @@ def run_id(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A run whose first task failed, with an error of its own; the second one did not run."""
     migrate()
     return run_gate("failed", state=tmp_path_factory.mktemp("state"))
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    """A session in which nothing is kept."""
-    with create_session() as made:
-        yield made
-        made.rollback()
-
-
-@pytest.fixture
-def run(session: Session, run_id: str) -> DagRun:
-    session.execute(delete(DagRunNote))
-    found: DagRun | None = session.scalar(select(DagRun).where(DagRun.run_id == run_id))
-    assert found is not None
-    return found
 
 
 def ended(run: DagRun, session: Session, msg: str = "task_failure") -> str:

@@ -4,7 +4,6 @@ import datetime as dt
 import json
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from airflow.models.xcom import XComModel
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator
 from airflow.serialization.serialized_objects import DagSerialization
-from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import CommitProhibitorGuard
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
@@ -39,23 +37,6 @@ LINE = "ExampleValidator: blocked: split train: review has 3 missing values"
 def run_id(tmp_path_factory: pytest.TempPathFactory) -> str:
     migrate()
     return run_gate("blocked", state=tmp_path_factory.mktemp("state"))
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    """A session in which nothing is kept."""
-    with create_session() as made:
-        yield made
-        made.rollback()
-
-
-@pytest.fixture
-def run(session: Session, run_id: str) -> DagRun:
-    """The run, with no note."""
-    session.execute(delete(DagRunNote))
-    found: DagRun | None = session.scalar(select(DagRun).where(DagRun.run_id == run_id))
-    assert found is not None
-    return found
 
 
 def end(run: DagRun, state: DagRunState, session: Session) -> tuple[str, str | None] | None:
