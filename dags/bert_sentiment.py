@@ -30,6 +30,7 @@ from airflow_bert_service.feeds import make_feed
 from airflow_bert_service.operators.asset import PromotedModelOperator
 from airflow_bert_service.operators.promotion import PromotionNotifyOperator
 from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.operators.run_limit import RunLimitCallback
 from airflow_bert_service.pipeline.compiler import compiled_pipeline
 from airflow_bert_service.pipeline.plan import load_plan
 from airflow_bert_service.promotion.asset import model_asset
@@ -49,6 +50,8 @@ config = AirflowPipelineConfig(
         "catchup": False,
         "max_active_runs": 1,
         "dagrun_timeout": settings.limits.run,
+        # Airflow skips notify_promotion, too, when it stops a run.
+        "on_failure_callback": RunLimitCallback(settings=settings, pipeline=plan.id, module_root=plan.module_root),
         "default_args": {
             "retries": 1,
             "retry_delay": dt.timedelta(seconds=30),
@@ -70,7 +73,9 @@ config = AirflowPipelineConfig(
 )
 
 with AirflowDagRunner(config).run(plan) as dag:
-    refresh = DataRefreshOperator(task_id="refresh_data", settings=settings, execution_timeout=settings.limits.refresh)
+    refresh = DataRefreshOperator(
+        task_id="refresh_data", settings=settings, version=plan.version, execution_timeout=settings.limits.refresh
+    )
     refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
     promoted = PromotedModelOperator(
         task_id="promoted_model",

@@ -12,10 +12,10 @@ its log has the reason. `notify_promotion` notifies the channels of the setting 
 import datetime as dt
 from pathlib import Path
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 from airflow_bert_service.operators.asset import PromotedModelOperator
 from airflow_bert_service.operators.promotion import PromotionNotifyOperator
-from airflow_bert_service.operators.rollback import RollbackOperator
+from airflow_bert_service.operators.rollback import RollbackOperator, rollback_parameters
 from airflow_bert_service.pipeline.compiler import compiled_pipeline
 from airflow_bert_service.pipeline.name import dag_ids
 from airflow_bert_service.pipeline.plan import load_plan
@@ -39,21 +39,7 @@ with DAG(
         "execution_timeout": settings.limits.node,
     },
     is_paused_upon_creation=False,  # it has no schedule, and an emergency is no time to look for the toggle
-    params={
-        "version": Param(
-            default=None,
-            type=["null", "integer"],
-            title="Version",
-            description="The version to put in service, like 2026110501. Empty: the one that was in service before.",
-        ),
-        "reason": Param(
-            default="",
-            type="string",
-            minLength=1,
-            title="Reason",
-            description="Why you roll back. The ledger and the notifications have it.",
-        ),
-    },
+    params=rollback_parameters(),
     tags=["bert"],
 ) as dag:
     roll_back = RollbackOperator(

@@ -47,7 +47,9 @@ def demo(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
         stack.wait_for_airflow(progress)
         progress.say(f"Airflow is healthy after {time.monotonic() - started:.0f} s; logs are in {paths.logs}.")
         dag_id = paths.pipeline
-        stack.wait_for_dag(dag_id, progress)
+        service = stack.wait_for_dag(progress)
+        service.require()
+        progress.say(service.ready)
         was_paused = stack.api.is_paused(dag_id)
         run_id = start_run(stack, date, SAMPLE_STEPS if is_sample(environ) else 0)
         progress.say(f"Running the DAG {dag_id} for {date} (run {run_id}).")

@@ -15,6 +15,7 @@ from scripts.stack.paths import STATE_VARIABLE, find_paths
 from scripts.stack.ports import LOOPBACK, read_ports
 from scripts.stack.services import model_address
 from scripts.stack.signals import Interrupted, Interrupts
+from scripts.stack.sources.watch import SourcesWatch
 from scripts.stack.stack import Stack, running_stack
 from scripts.stack.waiting import ProgressReporter
 
@@ -25,7 +26,8 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
     """Run the stack until a signal ends it.
 
     Raises:
-        StackError: The stack cannot start, or a service died.
+        StackError: The stack cannot start, a service died, or the sources are refused and there is no version of them
+            from before.
     """
     progress = ProgressReporter(say)
     paths, ports = find_paths(environ), read_ports(environ)
@@ -37,10 +39,15 @@ def up(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
             stack.wait_for_airflow(progress)
             stack.wait_for_model_server(progress)
             progress.say(where(stack))
-            stack.wait_for_dag(paths.pipeline, progress)
-            progress.say(f"The DAG {paths.pipeline} is there. Ctrl-C stops everything.")
+            service = stack.wait_for_dag(progress)
+            if not service.known:
+                service.require()
+            watch = SourcesWatch(stack.sources.read, progress.say)
+            watch.tell(service)
+            progress.say("Ctrl-C stops everything.")
             while True:
                 stack.processes.check()
+                watch.look()
                 time.sleep(ROUND_SECONDS)
     except Interrupted as interrupted:
         say(f"Stopped ({interrupted}).")

@@ -10,6 +10,7 @@
     ├── ScoringError         a model was not scored, or there are no reviews to score it on
     │   └── UnusableModelError   it never will be: it cannot be loaded, or is no model of ours
     ├── CodeVersionError     what code a node runs cannot be found out when the pipeline is compiled
+    ├── UnsupportedPipelineError   the runner cannot run what a pipeline has
     ├── NodeError            a node of the compiled pipeline cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
     ├── BeamServerError      Beam would need a server that is not private, or got a request that is not allowed
@@ -49,6 +50,10 @@ class UnusableModelError(ScoringError):
 
 class CodeVersionError(PipelineError):
     """What code a node runs cannot be found out, so that it would have no honest code version."""
+
+
+class UnsupportedPipelineError(PipelineError):
+    """A pipeline has something that this project's runner cannot run; the message names it."""
 
 
 class NodeError(PipelineError):

@@ -17,6 +17,7 @@ Layers, each knowing only those below it::
     pipeline/      the compiled pipeline as data, and the command that compiles it
     promotion/     events of the promotion ledger
     files.py       files that several processes share
+    sqlite.py      connections to Airflow's database where it is SQLite
     exceptions.py  every error that this side raises
 
 Nothing here imports TensorFlow, TFX or ``tfx_modules``: the compiled pipeline is read as data, and nodes run in the TFX

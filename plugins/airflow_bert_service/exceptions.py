@@ -11,6 +11,7 @@
     ├── ContainerError           the Docker engine cannot be reached, or cannot run a node's container
     ├── NodeCancelledError       a node was stopped because its task was cancelled
     ├── DataDateError            the run's data date cannot be derived from its parameters
+    ├── RunConfError             the run's conf has a key or a value that no parameter allows
     ├── ReportError              a report is outside the folder that reports may be in
     ├── RequestRefusedError      a request to the API server is answered without being carried out
     ├── HoldoutError             the holdout is missing, or has changed
@@ -65,6 +66,10 @@ class NodeCancelledError(BertServiceError):
 
 class DataDateError(BertServiceError):
     """The run's data date is not a date, or cannot be derived."""
+
+
+class RunConfError(BertServiceError):
+    """The run's conf has a key that is no parameter of the DAG, or a value that no parameter can have."""
 
 
 class ReportError(BertServiceError):

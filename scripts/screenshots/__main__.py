@@ -50,7 +50,7 @@ def screenshots(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
         progress.say("Starting Airflow, the node server and the model server.")
         with running_stack(paths, ports, settings, interrupts=interrupts, progress=progress, environ=environ) as stack:
             stack.wait_for_airflow(progress)
-            stack.wait_for_dag(checkout_pipeline(), progress)
+            stack.wait_for_dag(progress).require()
             note = blocked_run(stack, progress)
             report = report_path(stack, progress)
             take_all(stack, note, report, folder / "browser", environ)

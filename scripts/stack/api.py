@@ -37,6 +37,25 @@ class TaskState:
         return self.state in ENDED
 
 
+@dataclass(frozen=True)
+class DagState:
+    """A DAG as Airflow has read it last."""
+
+    paused: bool
+    stale: bool
+    """Whether Airflow does not find it any more; no run can begin then."""
+    bundle: str
+    """Name of its DAG bundle."""
+    version: str
+    """The bundle's version, which new runs get; empty for bundles without versions."""
+    file: str
+    """Path of its file in the bundle."""
+    path: str
+    """Path of the file that it was read from."""
+    read_at: dt.datetime | None
+    """When it was read."""
+
+
 class AirflowApi:
     """Client of Airflow's REST API, as one user. It has only the calls that the demo and the tests need."""
 
@@ -65,22 +84,58 @@ class AirflowApi:
 
     def is_paused(self, dag_id: str) -> bool | None:
         """Whether the DAG is paused; None while the DAG processor has not found it."""
-        answer = self._ask("GET", f"/dags/{dag_id}", allowed=(httpx.codes.NOT_FOUND,))
-        return bool(answer.json()["is_paused"]) if answer.status_code == httpx.codes.OK else None
+        dag = self.dag(dag_id)
+        return dag.paused if dag else None
 
-    def import_errors(self) -> dict[str, str]:
-        """Return the traceback of each DAG file that cannot be imported, by file."""
+    def dag(self, dag_id: str) -> DagState | None:
+        """Return a DAG; None while the DAG processor has never found it."""
+        answer = self._ask("GET", f"/dags/{dag_id}", allowed=(httpx.codes.NOT_FOUND,))
+        if answer.status_code != httpx.codes.OK:
+            return None
+        found = answer.json()
+        return DagState(
+            paused=bool(found["is_paused"]),
+            stale=bool(found["is_stale"]),
+            bundle=found["bundle_name"] or "",
+            version=found["bundle_version"] or "",
+            file=found["relative_fileloc"] or "",
+            path=found["fileloc"],
+            read_at=dt.datetime.fromisoformat(found["last_parsed_time"]) if found["last_parsed_time"] else None,
+        )
+
+    def import_errors(self, since: dt.datetime | None = None) -> dict[str, str]:
+        """Return the traceback of each DAG file that cannot be imported, by file.
+
+        Args:
+            since: Leave out errors of files that were read before; None: all.
+        """
         found = self._ask("GET", "/importErrors").json()["import_errors"]
-        return {str(error["filename"]): str(error["stack_trace"]) for error in found}
+        return {
+            str(error["filename"]): str(error["stack_trace"])
+            for error in found
+            if since is None or dt.datetime.fromisoformat(error["timestamp"]) > since
+        }
 
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
         """Pause or unpause a DAG, as its toggle in the UI does."""
         self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
 
-    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, object]) -> None:
-        """Start a DAG run without a logical date."""
-        json = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, object], *, logical_date: str | None = None) -> None:
+        """Start a DAG run, without a logical date or with one in ISO 8601."""
+        json = {"dag_run_id": run_id, "logical_date": logical_date, "conf": dict(conf)}
         self._ask("POST", f"/dags/{dag_id}/dagRuns", json=json)
+
+    def backfill_dates(self, dag_id: str, first: str, last: str) -> list[str]:
+        """Return the logical dates of the runs that a backfill would make; it makes none.
+
+        Args:
+            dag_id: The DAG's.
+            first: Where it begins, in ISO 8601, as the form in the UI sends it.
+            last: Where it ends, likewise.
+        """
+        json = {"dag_id": dag_id, "from_date": first, "to_date": last, "run_backwards": False}
+        found = self._ask("POST", "/backfills/dry_run", json=json).json()["backfills"]
+        return [str(run["logical_date"]) for run in found]
 
     def runs(self, dag_id: str, *states: str) -> list[dict[str, Any]]:
         """Return the DAG's runs that are in one of the states, all where none is given; oldest first."""

@@ -42,6 +42,10 @@ class Processes:
         self._running: list[tuple[Service, subprocess.Popen[bytes]]] = []
         self._rotation = Rotation(lambda: [service.log for service, _ in tuple(self._running)])
 
+    def __len__(self) -> int:
+        """Return the number of started services."""
+        return len(self._running)
+
     def start(self, service: Service) -> int:
         """Start a service in a session of its own, where the terminal's Ctrl-C does not reach it; return its pid."""
         begin(service.log)
@@ -72,7 +76,7 @@ class Processes:
                 raise StackError(
                     f"{service.name} ended by itself ({_ending(code)}). The end of its log:\n"
                     f"{last_lines(service.log)}\n"
-                    f"All of it is in {service.log}."
+                    f"All of it is in {service.log}. Look for the cause there, and repeat the command."
                 )
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:

@@ -17,7 +17,9 @@ from scripts.stack.paths import RESTORING, StackPaths, make_private_folder, sock
 from scripts.stack.ports import LOOPBACK, Ports, check_free
 from scripts.stack.processes import Processes
 from scripts.stack.services import airflow_services, model_server, node_server, server_address
+from scripts.stack.settings_check import check_settings
 from scripts.stack.signals import Interrupts
+from scripts.stack.sources.service import Service, ServiceReader, Stage
 from scripts.stack.waiting import ProgressReporter, wait_until
 
 READY_SECONDS = 180.0
@@ -33,6 +35,8 @@ class Stack:
     api: AirflowApi
     processes: Processes
     node_socket: Path
+    sources: ServiceReader
+    """Compares the sources on disk with what is in service."""
 
     def wait_for_airflow(self, progress: ProgressReporter) -> None:
         """Wait until Airflow and the node server can run tasks.
@@ -43,23 +47,25 @@ class Stack:
         """
         self._wait(self._missing_for_tasks, progress)
 
-    def wait_for_dag(self, dag_id: str, progress: ProgressReporter) -> None:
-        """Wait until Airflow knows the DAG.
+    def wait_for_dag(self, progress: ProgressReporter) -> Service:
+        """Wait until the DAG of the sources on disk is in service, or is refused.
+
+        Returns:
+            What is in service. Where the sources are refused, :meth:`~scripts.stack.sources.service.Service.require`
+            raises the reason.
 
         Raises:
-            StackError: Its file cannot be imported; the message holds the error.
-            NotReadyError: It does not appear in time.
+            StackError: A part died.
+            NotReadyError: Neither happens in time.
         """
+        found: list[Service] = []
 
         def missing() -> str:
-            if self.api.is_paused(dag_id) is not None:
-                return ""
-            if errors := self.api.import_errors():
-                texts = "\n".join(f"{name}:\n{error}" for name, error in errors.items())
-                raise StackError(f"Airflow cannot import the DAG {dag_id}.\n{texts}")
-            return f"Airflow to find the DAG {dag_id} (the pipeline is compiled first)"
+            found[:] = [self.sources.read()]
+            return found[0].text if found[0].stage is Stage.PENDING else ""
 
         self._wait(missing, progress)
+        return found[0]
 
     def wait_for_model_server(self, progress: ProgressReporter) -> None:
         """Wait until the model server accepts connections; whether it has a model is another question.
@@ -109,8 +115,8 @@ def running_stack(
         environ: The environment to build on.
 
     Raises:
-        StackError: Another stack runs there, a restore into it has not ended, a port is taken, or the database cannot
-            be made.
+        StackError: Another stack runs there, a restore into it has not ended, a port is taken, settings cannot be used,
+            or the database cannot be made.
     """
     adopt_orphans()
     paths.state.mkdir(parents=True, exist_ok=True)
@@ -124,28 +130,36 @@ def running_stack(
         node_socket = socket_path(paths, environ)
         make_private_folder(node_socket.parent)
         node_socket.unlink(missing_ok=True)  # left by a server that was killed; ours is the only stack here
+        choices = Choices(
+            ports=ports, node_socket=str(node_socket), model_server=server_address(ports), settings=settings
+        )
         processes = Processes()
         try:
-            choices = Choices(
-                ports=ports, node_socket=str(node_socket), model_server=server_address(ports), settings=settings
-            )
-            api = _start(paths, choices, processes, environ)
+            credentials, for_tfx = ensure_credentials(paths.secrets), plain_environment(environ)
+            chosen = choices.environment()
+            for_airflow = airflow_environment(paths, credentials, chosen, environ)
+            check_settings(paths, for_airflow, for_tfx)
+            _start(paths, choices, processes, for_airflow, for_tfx)
+            api = AirflowApi(chosen["AIRFLOW__API__BASE_URL"], user=USER, password=credentials.password)
             with api:
-                yield Stack(paths, ports, api, processes, node_socket)
+                yield Stack(paths, ports, api, processes, node_socket, ServiceReader(paths, api, environ))
         finally:
             interrupts.hold()
-            progress.say("Stopping everything.")
+            if len(processes):
+                progress.say("Stopping everything.")
             paths.session.unlink(missing_ok=True)
             processes.stop()
             node_socket.unlink(missing_ok=True)
             node_socket.parent.rmdir()
 
 
-def _start(paths: StackPaths, choices: Choices, processes: Processes, environ: Mapping[str, str]) -> AirflowApi:
-    credentials = ensure_credentials(paths.secrets)
-    chosen = choices.environment()
-    for_airflow = airflow_environment(paths, credentials, chosen, environ)
-    for_tfx = plain_environment(environ)
+def _start(
+    paths: StackPaths,
+    choices: Choices,
+    processes: Processes,
+    for_airflow: Mapping[str, str],
+    for_tfx: Mapping[str, str],
+) -> None:
     # First what takes longest and needs no database.
     processes.start(node_server(paths, Path(choices.node_socket), for_tfx))
     ensure_database(paths, for_airflow)
@@ -154,7 +168,6 @@ def _start(paths: StackPaths, choices: Choices, processes: Processes, environ: M
     paths.models.mkdir(parents=True, exist_ok=True)
     processes.start(model_server(paths, choices.ports, for_tfx))
     write_session(paths, choices)
-    return AirflowApi(chosen["AIRFLOW__API__BASE_URL"], user=USER, password=credentials.password)
 
 
 def _accepts(address: int | Path) -> bool:

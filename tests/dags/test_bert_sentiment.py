@@ -42,11 +42,14 @@ PARAMETERS = {
 HEAVY = ("tensorflow", "tfx", "keras", "apache_beam", "tfx_modules")
 
 
+TYPES = {"ExampleValidator": "tfx_modules.components.example_validator.ExampleValidator"}
+
+
 def ir() -> dict[str, Any]:
     """The project's pipeline as far as this side reads it."""
     nodes = [
         {
-            "node_info": {"id": node, "type": {"name": f"tfx.{node}"}},
+            "node_info": {"id": node, "type": {"name": TYPES.get(node, f"tfx.{node}")}},
             "upstream_nodes": sorted(upstream for upstream, below in EDGES.items() if node in below),
             "parameters": {
                 "parameters": {

@@ -20,6 +20,8 @@ from tests.support.survivors import marked_after, new_mark
 
 ROOT = Path(__file__).parents[2]
 DAG = "bert_sentiment"
+BACKFILL_RUNS = "Another backfill is running"
+"""What Airflow says to a backfill that it refuses until it has closed the one before."""
 READY_SECONDS = 300.0
 STOP_SECONDS = 30.0
 

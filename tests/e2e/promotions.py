@@ -25,6 +25,7 @@ from scripts.stack.processes import Processes
 from scripts.stack.services import airflow_services, node_server
 from scripts.stack.waiting import ProgressReporter, wait_until
 from tests.e2e.conftest import DAG, ROOT, Site
+from tests.e2e.light_airflow import wait_for_scheduler
 
 PIPELINE = ROOT / "tests" / "tfx_modules" / "promotion"
 WAIT: Any = {"seconds": 300.0, "progress": ProgressReporter(print)}
@@ -123,12 +124,7 @@ def running_airflow(site: Site, settings: Mapping[str, str]) -> Iterator[Running
             for service in airflow_services(paths, environment):
                 processes.start(service)
             with AirflowApi(url, user=USER, password=credentials.password) as api:
-
-                def not_up() -> str:
-                    processes.check()
-                    return "" if api.health().get("scheduler") == "healthy" else "Airflow"
-
-                wait_until(not_up, **WAIT)
+                wait_for_scheduler(api, processes, **WAIT)
                 wait_until(lambda: "" if api.is_paused(DAG) is not None else str(api.import_errors()), **WAIT)
                 wait_until(lambda: "" if socket.exists() else "the node server", **WAIT)
                 api.set_paused(DAG, paused=False)

@@ -5,10 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
+from airflow_bert_service.bundle.snapshots import sources_version
 
 from scripts.stack.credentials import LOGIN_FILE
 from scripts.stack.descendants import descendants
-from tests.e2e.conftest import DAG, RunningStack, start_make
+from tests.e2e.conftest import DAG, ROOT, RunningStack, start_make
 from tests.support.listening import listening, open_to_others, process_tree
 from tests.support.survivors import marked
 
@@ -69,7 +70,8 @@ def test_a_cancelled_run_leaves_no_node_process(stack: RunningStack) -> None:
         time.sleep(1)
     assert state == "failed"
     (run,) = stack.api.runs(DAG, "failed")
-    assert run["note"].startswith("data date: 2026-11-05\n\nnotify_promotion: failed: task ")
+    assert run["note"].startswith("notify_promotion: failed: task ")
+    assert run["note"].endswith(f"\n\ndata date: 2026-11-05; pipeline version: {sources_version(ROOT)}")
 
 
 def wait_until_nodes(stack: RunningStack, *, there: bool) -> None:

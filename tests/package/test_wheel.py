@@ -15,6 +15,7 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from airflow_bert_service.cli.main import SUB_COMMANDS
 
 from tests.package.stock import ROOT, Stock, build_wheel, stock_airflow
 
@@ -112,6 +113,12 @@ def test_airflow_shows_the_provider_its_settings_and_the_plugin(stock: Stock) ->
     assert "Length of the window of days that a run trains on" in shown
     secretive = replace(stock, settings={"AIRFLOW__BERT_SERVICE__LEDGER": "postgresql://bert:sesame@db/ledger"})
     assert "sesame" not in secretive.run("airflow", "config", "list", "--section", "bert_service").stdout
+
+
+@pytest.mark.parametrize("name", SUB_COMMANDS)
+def test_every_sub_command_explains_itself_in_a_new_airflow(stock: Stock, tmp_path: Path, name: str) -> None:
+    shown = replace(stock, home=tmp_path).run("bert-service", name, "--help").stdout
+    assert shown.startswith(f"usage: bert-service {name} ")
 
 
 def test_doctor_reports_what_is_missing_in_a_new_airflow(stock: Stock, tmp_path: Path) -> None:

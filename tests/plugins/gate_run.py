@@ -26,12 +26,12 @@ def run_gate(end: str, *, state: Path) -> str:
     return run_dag("gate_dag.py", end, state=state).splitlines()[-1]
 
 
-def run_dag(file: str, argument: str, *, state: Path, **environment: str) -> str:
+def run_dag(file: str, *arguments: str, state: Path, **environment: str) -> str:
     """Run a DAG once, with Airflow's own task runner and scheduling of a run; return what was printed.
 
     Args:
         file: The DAG's file.
-        argument: Of its script.
+        arguments: Of its script.
         state: The state folder of `[bert_service]`.
         environment: More variables.
     """
@@ -44,7 +44,7 @@ def run_dag(file: str, argument: str, *, state: Path, **environment: str) -> str
         "PYTHONPATH": str(PROJECT_ROOT / "plugins"),
         **environment,
     }
-    return _run([str(DAGS / file), argument], variables)
+    return _run([str(DAGS / file), *arguments], variables)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> str:

@@ -27,6 +27,7 @@ PROMOTED: dict[str, Any] = {
     "first_day": "2026-10-23",
     "model_uri": "/var/pipeline/Trainer/model/7",
     "model_digest": "c0de",
+    "pipeline_version": "18e906e37d2adc3c",
     "metrics": {
         "sets": [
             {

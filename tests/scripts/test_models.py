@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -62,6 +63,37 @@ def test_what_nobody_knows_is_said_and_is_an_error(state: Path) -> None:
     assert (asked.returncode, asked.stdout) == (
         1,
         "The ledger has no event of 2026-11-06: no run of it has ended yet, or none was started.\n",
+    )
+
+
+def test_where_no_version_was_in_service_the_answer_names_model_ledger_and_folder(tmp_path: Path) -> None:
+    never = (
+        f"o version of bert_sentiment was ever in service, by the ledger at sqlite:///{tmp_path}/ledger/ledger.db; "
+        f"versions in service are in {tmp_path}/models/bert_sentiment. Trigger the DAG bert_sentiment: the first model "
+        "that passes its gates goes into service. Where one should be in service already, correct [bert_service] state "
+        "and ledger.\n"
+    )
+    live, settled = models(tmp_path, "live"), models(tmp_path, "settle")
+    assert (live.returncode, live.stdout) == (1, f"N{never}")
+    assert (settled.returncode, settled.stdout) == (0, f"N{never}")
+    for words in (["roll-back"], ["roll-back", "--to", "2026110401"], ["pin", "2026110401"], ["unpin", "2026110401"]):
+        refused = models(tmp_path, *words, "--reason", "because")
+        assert (refused.returncode, refused.stderr) == (1, f"n{never}")
+    history = models(tmp_path, "history")
+    assert history.stdout == (
+        f"The ledger at sqlite:///{tmp_path}/ledger/ledger.db has no event of bert_sentiment yet: no run of it has "
+        "come to a verdict.\n"
+    )
+
+
+def test_before_the_first_promotion_the_answer_says_when_that_was(state: Path) -> None:
+    live = models(state, "live", "--at", "2026-01-01")
+
+    assert live.returncode == 1
+    assert re.fullmatch(
+        r"No version of bert_sentiment was in service at 2026-01-01: the first one, 2026110401, came into service at "
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, by the ledger at sqlite:///\S+/ledger\.db\.\n",
+        live.stdout,
     )
 
 

@@ -259,8 +259,14 @@ SENDS(sendfile64)
 TRUNCATES(ftruncate)
 TRUNCATES(ftruncate64)
 
+/* What a stream keeps back is written at once while calls are recorded, since the C library's own writes pass by here. */
 EXPORT size_t fwrite(const void *data, size_t size, size_t count, FILE *stream) {
-    return fails_for("write", fileno(stream)) ? 0 : NEXT(fwrite)(data, size, count, stream);
+    if (fails_for("write", fileno(stream))) return 0;
+    size_t done = NEXT(fwrite)(data, size, count, stream);
+    char path[PATH_MAX];
+    if (done && control && control->log[0] && path_of(fileno(stream), path) && counts(path) && !fflush(stream))
+        record_written(fileno(stream), position(fileno(stream)) - done * size, done * size);
+    return done;
 }
 
 /* Syncing */

@@ -152,10 +152,13 @@ def faulty_program(library: Path, folder: Path, module: str) -> Iterator[FaultyP
         assert process.wait(30) == 0
 
 
-def begun_anew(folder: Path, first: Path) -> Iterator[int]:
-    """Yield 1, 2, 3 ...; each time the folder is as it was at first, of which a copy is made."""
+def begun_anew(folder: Path, first: Path, step: int = 1) -> Iterator[int]:
+    """Yield 1, 2, 3 ..., or numbers with a step between them.
+
+    Each time the folder is as it was at first, of which a copy is made.
+    """
     shutil.copytree(folder, first)
-    for number in range(1, MOST_CALLS):
+    for number in range(1, MOST_CALLS, step):
         shutil.rmtree(folder)
         shutil.copytree(first, folder)
         yield number

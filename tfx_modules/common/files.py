@@ -1,7 +1,9 @@
 """Locks, atomic writes and flushes for files that several processes share."""
 
+import errno
 import fcntl
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,6 +48,27 @@ def write_atomically(file: Path, text: str, *, durable: bool = False) -> None:
         sync(file.parent)
 
 
+def read_short(file: Path, most: int) -> str:
+    """Read a short text, and wait for nobody: a FIFO, a device or an endless file in its place is an error.
+
+    Args:
+        file: the file, or a link to one.
+        most: the largest number of bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is something else than a file, or is longer.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is neither a file nor a link to one", str(file))
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is longer than {most} bytes", str(file))
+    return content.decode("utf-8")
+
+
 def make_folder(folder: Path, *, durable: bool = True) -> None:
     """Make a folder, and those above it, where they are missing.
 
@@ -69,15 +92,36 @@ def make_folder(folder: Path, *, durable: bool = True) -> None:
 
 
 def sync(path: Path) -> None:
-    """Flush a file, or a folder's entries, to the disk (fsync)."""
+    """Flush a file, or a folder's entries, to the disk (fsync).
+
+    Raises:
+        OSError: it cannot be flushed; the error names the path.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         os.close(descriptor)
 
 
-def sync_tree(folder: Path) -> None:
-    """Flush a folder with all files and folders below it to the disk, itself last."""
-    for path in (*folder.rglob("*"), folder):
-        sync(path)
+def sync_tree(path: Path) -> int:
+    """Flush a file, or a folder with all files and folders below it, to the disk, itself last.
+
+    Symbolic links are not followed, and sockets and the like not opened: they are on the disk with their folder.
+
+    Returns:
+        The bytes of the files.
+    """
+    found = path.lstat()
+    size = 0
+    if stat.S_ISDIR(found.st_mode):
+        size = sum(map(sync_tree, path.iterdir()))
+    elif stat.S_ISREG(found.st_mode):
+        size = found.st_size
+    else:
+        return 0
+    sync(path)
+    return size

@@ -19,7 +19,7 @@ from tfx.utils import io_utils, proto_utils
 from tfx_modules.components.infra_validator import MEDIAN_SECONDS
 from tfx_modules.evaluation import promotion_gate, tfma_summary
 from tfx_modules.exceptions import NodeError
-from tfx_modules.promotion.current import current_ledger
+from tfx_modules.promotion.current import current_ledger, current_version
 from tfx_modules.promotion.events import Event, EventKind, Run
 from tfx_modules.promotion.promoter import Candidate, Promoter
 from tfx_modules.promotion.repository import ModelRepository
@@ -84,6 +84,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
             actor=actor,
             objections=(*objections(input_dict), *promotion_gate.broken_limits(model, gate, _seconds(input_dict))),
             older=older,
+            pipeline_version=current_version(),
         )
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
         sets = promotion_gate.evaluation_sets(exec_properties[HOLDOUT], Path(examples), gate)

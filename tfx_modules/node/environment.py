@@ -13,8 +13,8 @@ from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.environment import ADOPT, CONTEXT_TYPE, Place, place_of, require_same, write_marker
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError
 
-PUSHER = "Pusher"
-"""The last name of the class of the components that push."""
+PUSHER = "tfx_modules.components.pusher.Pusher"
+"""The class of the component that pushes by the ledger; TFX's own Pusher knows no ledger."""
 _RUN_CONTEXT = "pipeline_run"
 
 

@@ -1,15 +1,17 @@
 """Reads the results of the gates (ExampleValidator, Evaluator, InfraValidator, Pusher) from their artifacts.
 
 A gate's execution succeeds whatever the gate finds: verdicts and blessings are in its artifacts. They are looked up
-here, by the name of the component's class. Most components are no gate.
+here, by the paths of the component's class and its base classes: components of TFX and of other people have other
+artifacts, also where their classes have the same last names. Most components are no gate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfx.types import standard_component_specs
 
 from tfx_modules.evaluation import tfma_summary
+from tfx_modules.node.environment import PUSHER
 from tfx_modules.node.lineage import Artifacts, ExecutionRecord
 from tfx_modules.node.outcome import Artifact, NodeState
 
@@ -34,14 +36,14 @@ class GateFinding:
 Gate = Callable[[ExecutionRecord], GateFinding]
 
 
-def judge(type_name: str, execution: ExecutionRecord) -> GateFinding:
+def judge(class_paths: Sequence[str], execution: ExecutionRecord) -> GateFinding:
     """Return the result of a component's gate; an empty one where the component is no gate.
 
     Args:
-        type_name: the last name of the component's class.
+        class_paths: the component's class and its base classes with their modules, the most special one first.
         execution: one that succeeded.
     """
-    gate = _GATES.get(type_name)
+    gate = next((_GATES[path] for path in class_paths if path in _GATES), None)
     return gate(execution) if gate else GateFinding()
 
 
@@ -85,8 +87,9 @@ def _only(artifacts: Artifacts, key: str) -> Artifact:
 
 
 _GATES: dict[str, Gate] = {
-    "ExampleValidator": _example_validator,
-    "Evaluator": _evaluator,
-    "InfraValidator": _infra_validator,
-    "Pusher": _pusher,
+    "tfx_modules.components.example_validator.ExampleValidator": _example_validator,
+    "tfx.components.evaluator.component.Evaluator": _evaluator,
+    "tfx_modules.components.infra_validator.InfraValidator": _infra_validator,
+    "tfx.components.infra_validator.component.InfraValidator": _infra_validator,
+    PUSHER: _pusher,
 }

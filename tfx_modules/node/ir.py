@@ -1,8 +1,11 @@
 """Reads the compiled pipeline (the IR), and binds a run's values into one of its nodes."""
 
+import inspect
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from tfx.dsl.compiler import constants
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+from tfx.utils import import_utils
 
 from tfx_modules.exceptions import NodeError
 from tfx_modules.node.request import NodeRequest, ParameterValue
@@ -19,6 +23,8 @@ from tfx_modules.node.request import NodeRequest, ParameterValue
 CODE_VERSION_FLAG = "--code_version"
 """Flag of the executor spec, put there by ``pipeline.code_versions``; executors ignore it, and TFX's cache key takes it
 in."""
+
+_logger = logging.getLogger(__name__)
 
 _CASTS: dict[str, Callable[[ParameterValue], ParameterValue]] = {"STRING": str, "INT": int, "DOUBLE": float}
 _OWN_PARAMETERS = frozenset({constants.PIPELINE_ROOT_PARAMETER_NAME, constants.PIPELINE_RUN_ID_PARAMETER_NAME})
@@ -34,6 +40,8 @@ class BoundNode:
     executor_spec: Message | None
     """None for TFX's own Resolver and Importer."""
     driver_spec: Message | None
+    follows_condition: bool
+    """Whether a node before it, at any distance, runs only where a condition holds."""
 
     @property
     def chooses_beam_workers(self) -> bool:
@@ -41,10 +49,20 @@ class BoundNode:
         spec = self.executor_spec
         return isinstance(spec, executable_spec_pb2.BeamExecutableSpec) and not spec.beam_pipeline_args_placeholders
 
-    @property
-    def type_name(self) -> str:
-        """The last name of the component's class, like ``Trainer``."""
-        return str(self.node.node_info.type.name).rpartition(".")[2]
+    @cached_property
+    def class_paths(self) -> tuple[str, ...]:
+        """The component's class with its module, like ``tfx.components.trainer.component.Trainer``, and its bases.
+
+        The most special one is first. A class that cannot be imported has no bases here; its executor may be elsewhere.
+        """
+        path = str(self.node.node_info.type.name)
+        try:
+            found = import_utils.import_class_by_path(path)
+        except (ImportError, AttributeError, ValueError) as error:
+            _logger.warning("class %s cannot be imported, so its base classes are not known: %s", path, error)
+            return (path,)
+        bases = inspect.getmro(found) if inspect.isclass(found) else ()
+        return tuple(dict.fromkeys([path, *(f"{base.__module__}.{base.__qualname__}" for base in bases)]))
 
 
 def bind(request: NodeRequest) -> BoundNode:
@@ -64,7 +82,8 @@ def bind(request: NodeRequest) -> BoundNode:
     for message in (node, pipeline.runtime_spec):
         bound = runtime_parameter_utils.substitute_runtime_parameter(message, {**values, **own})
         _refuse_missing(request.node, [name for name, value in bound.items() if value is None])
-    node.execution_options.caching_options.enable_cache = request.use_cache
+    caching = node.execution_options.caching_options
+    caching.enable_cache = caching.enable_cache and request.use_cache
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     executor_spec = runner_utils.extract_executor_spec(deployment, request.node)
     _check_code_version(request.node, executor_spec)
@@ -74,7 +93,29 @@ def bind(request: NodeRequest) -> BoundNode:
         runtime_spec=pipeline.runtime_spec,
         executor_spec=executor_spec,
         driver_spec=runner_utils.extract_custom_driver_spec(deployment, request.node),
+        follows_condition=_follows_condition(node, pipeline),
     )
+
+
+def version_of(path: Path) -> str:
+    """Return the version of the sources that a pipeline was compiled from, as the file beside it names it.
+
+    Args:
+        path: the compiled pipeline.
+
+    Returns:
+        The version; empty where an older release compiled it, or where it is in a container without that file.
+
+    Raises:
+        NodeError: the file is there, and names no version.
+    """
+    file = path.with_suffix(".version.json")
+    try:
+        return str(json.loads(file.read_text(encoding="ascii"))["version"])
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NodeError(f"{file} names no version ({error!r}); compile the pipeline anew.") from error
 
 
 def _read(path: Path) -> Any:
@@ -108,6 +149,16 @@ def _find(pipeline: pipeline_pb2.Pipeline, node_id: str) -> pipeline_pb2.Pipelin
         where, allowed = pipeline.pipeline_info.id, ", ".join(nodes)
         raise NodeError(f"node {node_id!r} is not in pipeline {where}; allowed: {allowed}. Ask for one of these.")
     return nodes[node_id]
+
+
+def _follows_condition(node: pipeline_pb2.PipelineNode, pipeline: pipeline_pb2.Pipeline) -> bool:
+    found = {node.node_info.id}
+    # In topological order, so that from the end each node comes before those that it needs.
+    for item in reversed(pipeline.nodes):
+        if item.pipeline_node.node_info.id in found:
+            found.update(item.pipeline_node.upstream_nodes)
+    before = (item.pipeline_node for item in pipeline.nodes if item.pipeline_node.node_info.id in found)
+    return any(other.inputs.conditionals for other in before if other.node_info.id != node.node_info.id)
 
 
 def _declared(fields: Any) -> dict[str, str]:

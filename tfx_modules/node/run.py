@@ -4,19 +4,25 @@ import functools
 import logging
 import re
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from google.protobuf.message import Message
 from tfx.orchestration.metadata import Metadata
 from tfx.orchestration.portable import execution_watcher, outputs_utils
-from tfx.orchestration.portable.launcher import Launcher
+from tfx.orchestration.portable.launcher import DEFAULT_EXECUTOR_OPERATORS, Launcher
 from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.operator import BeamOperator
+from tfx_modules.common.files import make_folder
 from tfx_modules.exceptions import NodeError, PipelineError
-from tfx_modules.node import gates, ir
-from tfx_modules.node.connection import connection_config
+from tfx_modules.node import connection, gates, ir
 from tfx_modules.node.environment import PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
+from tfx_modules.node.launching import skipping
+from tfx_modules.node.launching.flushing import flushing
+from tfx_modules.node.launching.inputs import missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import NodeState, Outcome
@@ -72,7 +78,7 @@ def run_node(request: NodeRequest) -> Outcome:
 
 def _run(request: NodeRequest) -> Outcome:
     bound = ir.bind(request)
-    with current.using(request.ledger, bound.pipeline_info.id):
+    with current.using(request.ledger, bound.pipeline_info.id, ir.version_of(request.pipeline)):
         if not bound.chooses_beam_workers:
             return _run_bound(request, bound, None)
         # Before TFX starts its first thread.
@@ -81,7 +87,7 @@ def _run(request: NodeRequest) -> Outcome:
 
 
 def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:
-    metadata = metadata_of(connection_config(request.metadata), request.metadata_wait_seconds)
+    metadata = metadata_of(connection.connection_config(request.metadata), request.metadata_wait_seconds)
     lineage = Lineage(metadata)
     earlier = lineage.of_run(bound.node)
     if earlier and earlier.succeeded:
@@ -91,11 +97,13 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         _logger.info(reused, request.node, request.run_id, earlier.id)
         return _judged(bound, NodeState.REUSED, earlier)
     preflight(request.node, request.gpu)
-    if bound.type_name == PUSHER:
+    if PUSHER in bound.class_paths:
         check_environment(request, metadata)
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
-    failure = _launch(bound, metadata, forker)
-    return _launched(bound, lineage, failure)
+    make_folder(request.pipeline_root)
+    failure = _launch(bound, metadata, flushing(_operators(forker), request.pipeline_root))
+    connection.flush(request.metadata)
+    return _launched(bound, metadata, failure)
 
 
 def one_line(error: BaseException) -> str:
@@ -115,7 +123,12 @@ def last_line(traceback: str) -> str:
     return _MODULE.sub("", lines[-1].strip()) if lines else ""
 
 
-def _launch(bound: ir.BoundNode, metadata: Metadata, forker: Forker | None) -> str:
+def _operators(forker: Forker | None) -> dict[type[Message], Callable[..., Any]]:
+    """Return what runs executors: TFX's operators, but for those that use Beam."""
+    return {**DEFAULT_EXECUTOR_OPERATORS, BeamExecutableSpec: functools.partial(BeamOperator, forker=forker)}
+
+
+def _launch(bound: ir.BoundNode, metadata: Metadata, operators: Mapping[type[Message], Callable[..., Any]]) -> str:
     """Launch the node.
 
     Returns:
@@ -130,7 +143,7 @@ def _launch(bound: ir.BoundNode, metadata: Metadata, forker: Forker | None) -> s
             pipeline_runtime_spec=bound.runtime_spec,
             executor_spec=bound.executor_spec,
             custom_driver_spec=bound.driver_spec,
-            custom_executor_operators={BeamExecutableSpec: functools.partial(BeamOperator, forker=forker)},
+            custom_executor_operators=operators,
         ).launch()
     # The node's code may raise anything; the outcome tells of it, together with the execution.
     except Exception as error:
@@ -139,22 +152,24 @@ def _launch(bound: ir.BoundNode, metadata: Metadata, forker: Forker | None) -> s
     return ""
 
 
-def _launched(bound: ir.BoundNode, lineage: Lineage, failure: str) -> Outcome:
+def _launched(bound: ir.BoundNode, metadata: Metadata, failure: str) -> Outcome:
     node = bound.node.node_info.id
-    execution = lineage.of_run(bound.node)
+    execution = Lineage(metadata).of_run(bound.node)
     if execution is None:
-        # TFX registers no execution where the condition of the node does not hold.
-        reason = failure or "the node's condition does not hold"
+        reason = failure or skipping.CONDITION
         return Outcome(node, NodeState.FAILED if failure else NodeState.SKIPPED, reason=reason)
     if failure or not execution.succeeded:
         # Launcher does not raise where inputs cannot be resolved; it records the traceback.
-        reason = failure or last_line(execution.error) or "TFX recorded a failure without saying why"
+        if not failure and bound.follows_condition and (skipped := skipping.skipped_before(bound.node, metadata)):
+            return Outcome(node, NodeState.SKIPPED, execution.id, reason=skipping.reason_of(skipped))
+        recorded = missing_inputs(bound.node, execution.error) or last_line(execution.error)
+        reason = failure or recorded or "TFX recorded a failure without saying why"
         return Outcome(node, NodeState.FAILED, execution.id, reason=reason)
     return _judged(bound, NodeState.CACHED if execution.cached else NodeState.COMPLETE, execution)
 
 
 def _judged(bound: ir.BoundNode, state: NodeState, execution: ExecutionRecord) -> Outcome:
-    verdict = gates.judge(bound.type_name, execution)
+    verdict = gates.judge(bound.class_paths, execution)
     return Outcome(
         node=bound.node.node_info.id,
         state=verdict.state or state,

@@ -1,6 +1,9 @@
 """Gives each node of a compiled pipeline the version of the code that its result depends on."""
 
+import importlib.util
+import os
 import re
+import sysconfig
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -61,11 +64,13 @@ def code_of_nodes(ir: pipeline_pb2.Pipeline, sources: Sources) -> dict[str, froz
         if spec is None:
             continue
         parameters = nodes[node].parameters
-        _check_functions(node, parameters)
+        _check_functions(node, parameters, sources)
         parts = [spec, parameters]
         if node in deployment.custom_driver_specs:
             parts.append(deployment.custom_driver_specs[node])
+        _check_classes(node, _classes(spec, parameters), sources.packages)
         names = {name for part in parts for name in _names(json_format.MessageToDict(part), sources.packages)}
+        names |= {module for file in _module_files(parameters) if (module := sources.users_module(file))}
         is_beam = isinstance(spec, executable_spec_pb2.BeamExecutableSpec)
         found[node] = sources.closure([*names, _BEAM_OPERATOR] if is_beam else names)
     return found
@@ -91,15 +96,53 @@ def _python_spec(spec: Any) -> executable_spec_pb2.PythonClassExecutableSpec:
     return spec.python_executor_spec if isinstance(spec, executable_spec_pb2.BeamExecutableSpec) else spec
 
 
-def _check_functions(node: str, parameters: pipeline_pb2.NodeParameters) -> None:
+def _check_functions(node: str, parameters: pipeline_pb2.NodeParameters, sources: Sources) -> None:
     for name, value in parameters.parameters.items():
         is_given_by_run = value.WhichOneof("value") == "runtime_parameter"
         text = value.field_value.string_value
-        if (name in _MODULE_FILES and (is_given_by_run or text)) or (_FUNCTION.fullmatch(name) and is_given_by_run):
+        is_unknown_file = name in _MODULE_FILES and (is_given_by_run or (text and not sources.users_module(text)))
+        if is_unknown_file or (_FUNCTION.fullmatch(name) and is_given_by_run):
             raise CodeVersionError(
                 f"{name} of node {node} is {'a runtime parameter' if is_given_by_run else repr(text)}; allowed: the "
-                "dotted name of a function, so that the node's code version covers it. Give it as run_fn is given."
+                "dotted name of a function, or a file in the folder of the user's pipeline, so that the node's code "
+                "version covers it. Give it as run_fn is given."
             )
+
+
+def _module_files(parameters: pipeline_pb2.NodeParameters) -> Iterator[str]:
+    for name, value in parameters.parameters.items():
+        if name in _MODULE_FILES and value.field_value.string_value:
+            yield value.field_value.string_value
+
+
+def _classes(spec: Any, parameters: pipeline_pb2.NodeParameters) -> Iterator[str]:
+    """Yield the dotted names of a node's executor, and of the functions that its properties name."""
+    yield _python_spec(spec).class_path
+    for name, value in parameters.parameters.items():
+        if _FUNCTION.fullmatch(name) and "." in value.field_value.string_value:
+            yield value.field_value.string_value
+
+
+def _check_classes(node: str, names: Iterator[str], packages: Collection[str]) -> None:
+    """Check that all code of a node that is not installed in the environment is looked at."""
+    for name in names:
+        top = name.partition(".")[0]
+        if top in packages or _is_installed(top):
+            continue
+        raise CodeVersionError(
+            f"node {node} runs {name}, and {top} is neither a package of the TFX environment nor among the sources "
+            f"that code versions are made of; allowed: {', '.join(packages)}, and installed packages. Compile the "
+            "pipeline with the folder that has it."
+        )
+
+
+def _is_installed(package: str) -> bool:
+    if package == "__main__":
+        return False
+    found = importlib.util.find_spec(package)
+    places = [found.origin, *(found.submodule_search_locations or ())] if found else []
+    installed = [sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")]
+    return any(place and place.startswith(f"{folder}{os.sep}") for place in places for folder in installed)
 
 
 def _names(value: Any, packages: Collection[str]) -> Iterator[str]:

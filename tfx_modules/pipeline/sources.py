@@ -1,7 +1,7 @@
 """Finds the source files that a module depends on, all that it imports included."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,20 +29,40 @@ class _Module:
 class Sources:
     """The Python packages below a folder, read as files: nothing of them is imported.
 
+    A user's folder may come beside it, with modules of which less is asked: where one of them loads modules in a way
+    that cannot be followed, all modules of that folder count for it.
+
     A file that is no module of its package, because it is no Python or because its folder has no ``__init__.py``,
     belongs to the package above it, and counts for all modules of that package. What a module imports is read once.
     """
 
-    def __init__(self, root: Path = ROOT, packages: Iterable[str] = (_PACKAGE,)) -> None:
+    def __init__(self, root: Path = ROOT, packages: Iterable[str] = (_PACKAGE,), *, users: Path | None = None) -> None:
         """See the class.
 
         Args:
             root: The folder that holds the packages.
             packages: Names of the packages, and modules, right in it whose code is looked at.
+            users: A folder of the user's; all packages and modules right in it are looked at. None: there is none.
         """
         self._root = root
-        self.packages = tuple(packages)
+        self._roots = dict.fromkeys(packages, root)
+        self._users = users.resolve() if users else None
+        if self._users:
+            for name in _top_level(self._users):
+                self._roots.setdefault(name, self._users)
+        self.packages = tuple(self._roots)
         self._modules: dict[str, _Module] = {}
+
+    def users_module(self, file: str) -> str | None:
+        """Return the dotted name of a file of the user's folder, as if it were imported from there; None: of another.
+
+        Args:
+            file: A path, as a component's ``module_file`` has it.
+        """
+        path = Path(file).resolve()
+        if self._users is None or not path.is_relative_to(self._users) or not path.is_file():
+            return None
+        return _module_name(path.relative_to(self._users))
 
     def closure(self, names: Iterable[str]) -> frozenset[str]:
         """Return the files that modules depend on, themselves and what they import at any depth.
@@ -51,7 +71,7 @@ class Sources:
             names: Dotted names of modules, or of functions or classes in them; those of other packages are passed over.
 
         Returns:
-            Paths relative to the root, with slashes.
+            Paths relative to the folder that they are in, with slashes.
 
         Raises:
             CodeVersionError: A module imports one that is not there, or loads modules in a way that cannot be followed.
@@ -65,17 +85,18 @@ class Sources:
             found = self._module(module)
             files |= {*found.files}
             pending |= found.modules - seen
-        return frozenset(path.relative_to(self._root).as_posix() for path in files)
+        return frozenset(self._place(path).as_posix() for path in files)
 
     def digest(self, files: Iterable[str]) -> str:
         """Return the SHA-256, as hex digits, of the names and contents of files.
 
         Args:
-            files: Paths relative to the root, in any order.
+            files: Paths relative to the folder that they are in, in any order.
         """
         digest = hashlib.sha256()
         for name in sorted(files):
-            content = (self._root / name).read_bytes()
+            root = self._roots.get(name.partition("/")[0].removesuffix(".py"), self._root)
+            content = (root / name).read_bytes()
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
         return digest.hexdigest()
@@ -94,8 +115,18 @@ class Sources:
         main = f"{module}.__main__"
         return [module, main] if module == name and self._file(main) else [module] if module else []
 
+    def _place(self, path: Path) -> Path:
+        root = next(root for root in self._roots.values() if path.is_relative_to(root))
+        return path.relative_to(root)
+
+    def _is_users(self, path: Path) -> bool:
+        return self._users is not None and path.is_relative_to(self._users)
+
     def _file(self, module: str) -> Path | None:
-        path = self._root.joinpath(*module.split("."))
+        top, *rest = module.split(".")
+        if top not in self._roots:
+            return None
+        path = self._roots[top].joinpath(top, *rest)
         return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
     def _module(self, module: str) -> _Module:
@@ -121,23 +152,49 @@ class Sources:
                 yield path
 
     def _is_source(self, path: Path) -> bool:
-        inside = path.relative_to(self._root)
+        inside = self._place(path)
         skipped = _SKIPPED_FOLDERS & set(inside.parts) or path.suffix in _SKIPPED_SUFFIXES
         return path.is_file() and not skipped and inside.as_posix() not in _COMPILED_IN
 
     def _modules_in(self, path: Path) -> Iterator[str]:
-        place = path.relative_to(self._root)
+        place = self._place(path)
         parent = ".".join(place.parent.parts)
-        for reference in references(path.read_text(encoding="utf-8"), place.as_posix(), self.packages, parent):
-            yield from self._modules_of(reference, place)
+        try:
+            found = references(path.read_text(encoding="utf-8"), place.as_posix(), self.packages, parent)
+        except (CodeVersionError, SyntaxError):
+            if self._users is None or not self._is_users(path):
+                raise
+            yield from _modules_below(self._users, self.packages)
+            return
+        for reference in found:
+            yield from self._modules_of(reference, path)
 
-    def _modules_of(self, reference: Reference, place: Path) -> list[str]:
+    def _modules_of(self, reference: Reference, path: Path) -> list[str]:
         if reference.is_text:
             return self._named(reference.name)
-        if self._file(reference.name) is None:
+        if self._file(reference.name) is None and not self._is_users(path):
             raise CodeVersionError(
-                f"{place}, line {reference.line}, imports {reference.name}, which is not below "
-                f"{self._root}; allowed: modules that are there. Correct the import."
+                f"{self._place(path)}, line {reference.line}, imports {reference.name}, which is not below "
+                f"{self._roots[reference.name.partition('.')[0]]}; allowed: modules that are there. Correct the import."
             )
         members = [f"{reference.name}.{member}" for member in reference.members]
         return [reference.name, *(member for member in members if self._file(member))]
+
+
+def _top_level(folder: Path) -> Iterator[str]:
+    """Yield the names of the packages and modules right in a folder; a package need not have an ``__init__.py``."""
+    for path in folder.iterdir():
+        is_package = path.is_dir() and any(path.glob("**/*.py"))
+        name = path.stem if path.suffix == ".py" else path.name if is_package else ""
+        if name.isidentifier() and name not in _SKIPPED_FOLDERS:
+            yield name
+
+
+def _modules_below(folder: Path, packages: Collection[str]) -> Iterator[str]:
+    names = (_module_name(path.relative_to(folder)) for path in folder.rglob("*.py"))
+    return (name for name in names if name.partition(".")[0] in packages)
+
+
+def _module_name(file: Path) -> str:
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)

@@ -1,4 +1,4 @@
-"""Gives resolver strategies and executors the ledger of the node that runs in this process.
+"""Gives resolver strategies and executors the ledger, and the pipeline's version, of the node that runs here.
 
 TFX makes resolver strategies and executors itself, of what is compiled or stored in its metadata; an address with a
 password belongs in neither.
@@ -12,21 +12,29 @@ from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger
 
 _ledger: ContextVar[tuple[str, str] | None] = ContextVar("the ledger's address, and the pipeline's name", default=None)
+_version: ContextVar[str] = ContextVar("the version of the pipeline's sources", default="")
 
 
 @contextmanager
-def using(address: str, pipeline: str) -> Iterator[None]:
-    """Set the ledger that :func:`current_ledger` opens.
+def using(address: str, pipeline: str, version: str = "") -> Iterator[None]:
+    """Set the ledger that :func:`current_ledger` opens, and what :func:`current_version` returns.
 
     Args:
         address: the database's.
         pipeline: the pipeline's name.
+        version: the version of its sources; empty: not known.
     """
-    token = _ledger.set((address, pipeline))
+    token, version_token = _ledger.set((address, pipeline)), _version.set(version)
     try:
         yield
     finally:
         _ledger.reset(token)
+        _version.reset(version_token)
+
+
+def current_version() -> str:
+    """Return the version of the sources that the running node is of; empty: not known."""
+    return _version.get()
 
 
 def current_ledger() -> Ledger:

@@ -69,6 +69,8 @@ class Draft:
     """What was measured of candidate and champion, as JSON values."""
     final: bool = False
     """Whether this is the one verdict of its run; the ledger takes no second one."""
+    pipeline_version: str = ""
+    """The version of the sources that its run used; empty: not known."""
 
     def __post_init__(self) -> None:
         """Spell out NUL, which PostgreSQL refuses: a reason quotes what was found in the data."""

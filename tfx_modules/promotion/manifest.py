@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfx_modules.common.files import write_atomically
+from tfx_modules.common.files import read_short, write_atomically
 from tfx_modules.promotion.exceptions import ManifestError
 
 FORMAT = 1
@@ -22,6 +22,7 @@ DIGESTS = ".digests"
 """The folder beside the versions that has the digest of each, as the ledger has it. Servers pass over it."""
 _ADVICE = "Put the model's own files back, or roll back to another version."
 _CHUNK = 1 << 20
+_MOST_BYTES = 4096
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -125,9 +126,11 @@ def promoted_digest(folder: Path) -> str:
         return ""
     path = digest_file(folder.parent, int(folder.name))
     try:
-        text = path.read_text(encoding="utf-8", errors="replace").strip()
+        text = read_short(path, _MOST_BYTES).strip()
     except (FileNotFoundError, NotADirectoryError):
         return ""
+    except UnicodeDecodeError as error:
+        text = repr(error.object)
     if not _DIGEST.fullmatch(text):
         raise ManifestError(
             f"{path} holds {text[:80]!r}; allowed: the digest of the version, 64 hex digits. Run `bert-service models "

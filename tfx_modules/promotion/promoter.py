@@ -46,6 +46,8 @@ class Candidate:
     """The objections of earlier gates, a line each; with one or more it is never promoted."""
     older: bool = False
     """Whether it may replace a model of newer data."""
+    pipeline_version: str = ""
+    """The version of the sources that the run uses; empty: not known."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ class Promoter:
             champion=service.live,
             metrics={**metrics, "bytes": described.size},
             final=True,
+            pipeline_version=candidate.pipeline_version,
         )
 
     def _gate_result(self, service: Service, judge: Judge) -> GateResult:

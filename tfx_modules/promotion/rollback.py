@@ -38,7 +38,7 @@ def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequ
         The event; the version is in the served folder.
 
     Raises:
-        RefusedError: there is no such version, or it is in service.
+        RefusedError: there is no such version, or it is in service, or none ever was.
         ModelRepositoryError: the version's folder is gone, or the disk refuses.
         ManifestError: its files are not those that were promoted.
         EnvironmentMismatchError: ledger and folder are not of one environment.
@@ -48,6 +48,7 @@ def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequ
         events = held.events()
         event = _earlier(events, request)
         if event is None:
+            require_any(history.service(events), ledger, repository)
             with moving(held, repository):  # nobody else moves a folder any more
                 event = held.append(_draft(events, repository, request))
     settle(ledger, repository)
@@ -93,6 +94,25 @@ def _target(service: Service, asked: int | None) -> int:
     if version == service.live:
         raise RefusedError(f"version {version} is in service already; were: {service.known}. Name another one.")
     return version
+
+
+def require_any(service: Service, ledger: Ledger, repository: ModelRepository) -> None:
+    """Check that a version was in service once.
+
+    Raises:
+        RefusedError: none ever was.
+    """
+    if not service.past:
+        raise RefusedError(never_in_service(ledger, repository))
+
+
+def never_in_service(ledger: Ledger, repository: ModelRepository) -> str:
+    """Say that no version was ever in service, where one would be, and what to do."""
+    return (
+        f"no version of {ledger.pipeline} was ever in service, by {ledger.name}; versions in service are in "
+        f"{repository.served}. Trigger the DAG {ledger.pipeline}: the first model that passes its gates goes into "
+        "service. Where one should be in service already, correct [bert_service] state and ledger."
+    )
 
 
 def require_known(service: Service, version: int) -> None:

@@ -19,12 +19,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.common.files import locked
-from tfx_modules.retention.disk import changed_at, empty_trash, remove, size_of
+from tfx_modules.retention.disk import changed_at, empty_trash, is_own, remove, size_of
 from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.store import rows
 from tfx_modules.retention.store.database import MetadataDatabase
 from tfx_modules.retention.store.environment import read_environment, read_environments, write_environment
-from tfx_modules.retention.store.graph import STALE, Choice, Graph, Survey, Wanted, choose, makers_of, spans_read
+from tfx_modules.retention.store.graph import (
+    STALE,
+    Choice,
+    Graph,
+    Survey,
+    Wanted,
+    choose,
+    is_of,
+    makers_of,
+    spans_read,
+)
 from tfx_modules.retention.store.tables import DELETED, LIVE
 from tfx_modules.retention.versions import UNFINISHED, Sources
 
@@ -61,12 +71,14 @@ class Artifacts:
 
     Args:
         address: the store's.
+        pipeline: the pipeline's name; other pipelines may use the same store and folder.
         root: the pipeline's folder.
         days: ``keep_artifact_days``.
         now: the time.
     """
 
-    def __init__(self, address: str, root: Path, days: int, now: dt.datetime) -> None:
+    def __init__(self, address: str, pipeline: str, root: Path, days: int, now: dt.datetime) -> None:
+        self._pipeline = pipeline
         self._database = MetadataDatabase(address)
         self.root = root
         self._days = days
@@ -107,6 +119,7 @@ class Artifacts:
             folders=sum(map(len, folders.values())),
             unknown=sum(len(found) for number, found in folders.items() if number not in graph.executions),
             newest=max((item.updated for item in graph.executions.values()), default=None),
+            own_runs=len({item.run for item in graph.executions.values() if item.run and is_of(item, self._pipeline)}),
         )
 
     def unknown(self) -> list[Path]:
@@ -123,7 +136,7 @@ class Artifacts:
     def totals(self, found: Survey) -> dict[ItemKind, int]:
         """Return how many runs there are, and folders that may be left over."""
         folders = found.folders + len(list(self.root.glob(_WORKING)))
-        return {ItemKind.RUN: len(found.runs), ItemKind.LEFTOVER: folders}
+        return {ItemKind.RUN: found.own_runs, ItemKind.LEFTOVER: folders}
 
     def environments(self) -> list[str]:
         """Return the store's environment ids; it should have one."""
@@ -169,7 +182,14 @@ class Artifacts:
 
     def _wanted(self, sources: Sources) -> Wanted:
         since = self._now - dt.timedelta(days=self._days) if self._days else None
-        return Wanted(runs=sources.runs, models=sources.models, since=since, now=self._now, root=str(self.root))
+        return Wanted(
+            pipeline=self._pipeline,
+            runs=sources.runs,
+            models=sources.models,
+            since=since,
+            now=self._now,
+            root=str(self.root),
+        )
 
     def _of_runs(self, found: Found) -> Iterator[Item]:
         by_run: dict[str, list[int]] = {}
@@ -271,13 +291,13 @@ class Artifacts:
         return self._now - changed_at(path)
 
     def _is_ours(self, path: Path) -> bool:
-        return self.root in path.parents and ".." not in path.parts
+        return is_own(path, self.root)
 
 
 def _numbered(root: Path) -> dict[int, list[Path]]:
     """Find ``NODE/OUTPUT/7`` and ``NODE/.system/executor_execution/7``."""
     found: dict[int, list[Path]] = {}
     for path in (*root.glob("[!.]*/[!.]*/*"), *root.glob(f"[!.]*/{_SCRATCH}/executor_execution/*")):
-        if path.name.isascii() and path.name.isdecimal() and path.is_dir():
+        if path.name.isascii() and path.name.isdecimal() and path.is_dir() and is_own(path, root):
             found.setdefault(int(path.name), []).append(path)
     return found

@@ -41,6 +41,16 @@ def _moment_of(path: Path, take: Callable[[os.stat_result], float]) -> dt.dateti
         return _END_OF_TIME
 
 
+def is_own(path: Path, root: Path) -> bool:
+    """Whether a path is below a folder by itself, and not by way of a symbolic link that leads somewhere else.
+
+    What is behind such a link may belong to another environment; a link itself is the folder's own.
+    """
+    if root not in path.parents or ".." in path.parts:
+        return False
+    return path.parent.resolve() == root.resolve() / path.parent.relative_to(root)
+
+
 def remove(path: Path, folder: Path) -> None:
     """Rename a file or folder into the trash, in one step, and then delete it.
 

@@ -45,7 +45,7 @@ class Retention:
         self._places = places
         self._now = now
         self._versions = Versions(ledger, repository, rules.keep_versions, now)
-        self._artifacts = Artifacts(places.metadata, places.pipeline, rules.keep_artifact_days, now)
+        self._artifacts = Artifacts(places.metadata, places.name, places.pipeline, rules.keep_artifact_days, now)
         self._spans = Spans(places.spans, rules.keep_span_days, rules.keep_span_versions, now)
         self._logs = Logs(places.logs, rules.keep_log_days, now)
         self._environment = Environment(ledger, repository, self._artifacts, places.spans)

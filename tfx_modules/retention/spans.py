@@ -108,8 +108,10 @@ class Spans:
     def _versions(self) -> dict[dt.date, list[int]]:
         found = {}
         for path in self._folder.glob("*-*-*"):
-            if (day := _day(path.name)) and path.is_dir():
-                names = (_VERSION.fullmatch(version.name) for version in path.iterdir())
+            # What a symbolic link leads to may be another environment's.
+            if (day := _day(path.name)) and path.is_dir() and not path.is_symlink():
+                folders = (version for version in path.iterdir() if not version.is_symlink())
+                names = (_VERSION.fullmatch(version.name) for version in folders)
                 found[day] = sorted(int(name[1]) for name in names if name)
         return found
 

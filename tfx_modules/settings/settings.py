@@ -301,6 +301,8 @@ def load_settings(path: Path) -> PipelineSettings:
         raise SettingsError(
             f"settings file {path} cannot be read ({error.strerror}); name an existing TOML file."
         ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"settings file {path} is not UTF-8: {error}. Save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"settings file {path} is no TOML: {error}. Mend that line.") from error
     return build(PipelineSettings, document)

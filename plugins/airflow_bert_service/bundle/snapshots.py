@@ -17,6 +17,7 @@ dag_bundle_storage_path`` is the folder above this one, as in this project's air
 versions that no task has used for long (``stale_bundle_cleanup_*``).
 """
 
+import datetime as dt
 import hashlib
 import os
 import shutil
@@ -24,28 +25,20 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_bert_service.bundle.error_file import error_file, message_of
+from airflow_bert_service.exceptions import CompileError
 from airflow_bert_service.files import publishing, sync
 from airflow_bert_service.installation import MODULES
 from airflow_bert_service.pipeline.compiler import COMPILED, digest_file, ir_file
 from airflow_bert_service.pipeline.source_digest import source_files, sources_digest
+from airflow_bert_service.pipeline.version import DIGITS, version_file
 
 DAGS = "dags"
 ERROR_FILE = "pipeline_does_not_compile.py"
 """The DAG file that stands in a version for newer sources that cannot be compiled."""
 
-_DIGITS = 16
 _NOTHING = "nothing"
 _FAILED = "-failed-"
-# Airflow takes a file for a DAG file only when it holds the words "dag" and "airflow"; the docstring does. The message
-# has a line of its own because a traceback shows the line that raises.
-_ERROR_FILE_TEXT = '''\
-"""Not a DAG: the DAG bundle has Airflow show, as this file's import error, why newer sources are not in service."""
-
-from airflow_bert_service.exceptions import CompileError
-
-MESSAGE = {message!r}
-raise CompileError(MESSAGE)
-'''
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,21 @@ class Version:
 def sources_version(root: Path) -> str:
     """Return the digest, 16 hex digits, of all the sources below a root: DAG files and TFX modules."""
     parts = (sources_digest(root / DAGS, without={COMPILED}), sources_digest(root / MODULES))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:DIGITS]
+
+
+def sources_on_disk(root: Path) -> str:
+    """Return the version of the sources below a root, for people.
+
+    Returns:
+        The version; empty where there are no such folders, or where they cannot be read.
+    """
+    if not ((root / DAGS).is_dir() and (root / MODULES).is_dir()):
+        return ""
+    try:
+        return sources_version(root)
+    except OSError:  # of another user's; or a file went away while it was read
+        return ""
 
 
 class SnapshotStore:
@@ -92,6 +99,19 @@ class SnapshotStore:
             return None
         version = Version.parse(self._pointer.read_text(encoding="ascii").strip())
         return version if self.has(version) else None
+
+    def put_in_service_at(self) -> dt.datetime | None:
+        """Return when the version in service was put in service, UTC; None: there is none."""
+        if not self._pointer.is_file():
+            return None
+        return dt.datetime.fromtimestamp(self._pointer.stat().st_mtime, dt.timezone.utc)
+
+    def failure(self, version: Version) -> str:
+        """Return why a version's newer sources do not compile; empty where it has no such sources."""
+        file = self.dags_of(version) / ERROR_FILE
+        if not file.is_file():
+            return ""
+        return message_of(file.read_text(encoding="utf-8"))
 
     def has(self, version: Version) -> bool:
         """Whether there is a snapshot of a version."""
@@ -152,19 +172,23 @@ class SnapshotStore:
         else:
             copy = self.copy_sources(self.root_of(present))
             copy_compiled(self.root_of(present), copy)
-        error_file = copy / DAGS / ERROR_FILE
-        error_file.write_text(_ERROR_FILE_TEXT.format(message=message), encoding="utf-8")
+        file = copy / DAGS / ERROR_FILE
+        text = error_file(CompileError, message, what="newer sources are not in service")
+        file.write_text(text, encoding="utf-8")
         if self.has(version):  # the same sources failed before, perhaps for another reason
-            error_file.replace(self.root_of(version) / DAGS / ERROR_FILE)
+            file.replace(self.root_of(version) / DAGS / ERROR_FILE)
         self.publish(copy, version)
 
     def put_in_service(self, version: Version) -> None:
         """Make a version the current one."""
-        for path in source_files(self.dags_of(version)):
-            # Airflow parses a file at once when it is newer than the last parsing, else only after a while.
-            os.utime(path)
+        self.touch(version)
         with publishing(self._pointer) as part:
             part.write_text(f"{version}\n", encoding="ascii")
+
+    def touch(self, version: Version) -> None:
+        """Make a version's DAG files new: Airflow reads a file at once that is newer than the last time it did."""
+        for path in source_files(self.dags_of(version)):
+            os.utime(path)
 
 
 def copy_compiled(root: Path, copy: Path) -> None:
@@ -172,9 +196,9 @@ def copy_compiled(root: Path, copy: Path) -> None:
     source, target = ir_file(root), ir_file(copy)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The digest first: it is written last, so the IR that is copied after it is as new, or makes the copy stale.
-    for made, wanted in ((digest_file(source), digest_file(target)), (source, target)):
-        if made.is_file():
-            shutil.copyfile(made, wanted)
+    for name in (digest_file, version_file, Path):
+        if name(source).is_file():
+            shutil.copyfile(name(source), name(target))
 
 
 def _copy(source: Path, target: Path, *, without: str = "") -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import MODULES, command, module_root_of
+from airflow_bert_service.installation import MODULES, command, module_root_of, program
 from airflow_bert_service.pipeline.compiler import COMPILED, compile_pipeline, compiled_pipeline, is_fresh
 from airflow_bert_service.settings.settings import load_settings
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
         BertServiceError: The pipeline cannot be compiled, its name is not allowed, or the folder cannot be used.
     """
     parser = argparse.ArgumentParser(
-        prog=command("compile"),
+        prog=f"{program()} compile",
         description="Compile the pipeline into the folder `compiled` beside the DAG files. The pipeline's settings are "
         "read from `settings.toml` beside them, where there is one.",
     )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_bert_service.cli.places import become, dags_folder, tfx_environment
+from airflow_bert_service.cli.places import become, dags_folder, explain_where_asked, tfx_environment
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment, promotion_environment
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import require_tfx_python
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         BertServiceError: A setting is wrong, or a channel was not notified.
     """
+    explain_where_asked(_MODULE, arguments, "models")
     settings = load_settings()
     where = PromotionEnvironment.of(settings.root, settings, pipeline_name(dags_folder(settings)))
     environment = tfx_environment("models", promotion_environment(where))

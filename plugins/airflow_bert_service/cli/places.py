@@ -1,5 +1,6 @@
 """Finds the DAGs folder, and executes commands of the TFX environment; for several sub-commands."""
 
+import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import NoReturn
 
 from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import PACKAGED, command, require_tfx_python
+from airflow_bert_service.installation import PACKAGED, command, project_root, require_tfx_python
 from airflow_bert_service.settings.settings import Settings
 
 PROGRAM_VARIABLE = "BERT_SERVICE_PROGRAM"
@@ -32,6 +33,26 @@ def tfx_environment(name: str, variables: Mapping[str, str] | None = None) -> di
         variables: More variables.
     """
     return {**node_environment(os.environ), PROGRAM_VARIABLE: command(name), **(variables or {})}
+
+
+def explain_where_asked(module: str, arguments: Sequence[str], name: str) -> None:
+    """Replace this process with a command of the TFX environment that prints its help, where that is asked for.
+
+    The environment need not be there: what declares the commands' arguments imports nothing that Airflow's environment
+    lacks, so that this Python runs it. No setting is read.
+
+    Args:
+        module: As for :func:`become`.
+        arguments: Its arguments.
+        name: The sub-command.
+    """
+    flags = itertools.takewhile(lambda word: word != "--", arguments)
+    if not any(word in ("-h", "--help") for word in flags):
+        return
+    sys.stdout.flush()
+    os.chdir(project_root())
+    words = [sys.executable, "-m", module, *arguments]
+    os.execve(words[0], words, tfx_environment(name))  # noqa: S606 (no shell on purpose)
 
 
 def become(

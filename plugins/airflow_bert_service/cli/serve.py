@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from airflow_bert_service.cli.places import become, dags_folder, tfx_environment
+from airflow_bert_service.cli.places import become, dags_folder, explain_where_asked, tfx_environment
 from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.settings.settings import Settings, load_settings
 
@@ -18,6 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         SettingsError: There is no TFX environment, or the pipeline's name is not allowed.
     """
+    explain_where_asked(_MODULE, arguments, "serve")
     settings = load_settings()
     become(settings, _MODULE, [*_defaults(settings), *arguments], tfx_environment("serve"), stay=True)
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """Task arguments of one node; ``None`` leaves an argument to the DAG's ``default_args`` and to Airflow."""
+    """Task arguments of one node; ``None`` leaves an argument to the pipeline, the DAG's ``default_args`` and Airflow.
+
+    Retries and time limit that a component's ``node_execution_options`` set go before ``default_args``.
+    """
 
     queue: str | None = None
     """Queue of the executor (Celery); ignored by executors without queues."""

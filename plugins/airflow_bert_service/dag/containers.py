@@ -7,6 +7,7 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.container import ContainerMount, NodeContainer, mount_of
 from airflow_bert_service.nodes.request import GpuUse
 from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
+from airflow_bert_service.pipeline.version import version_file
 from airflow_bert_service.settings.databases import sqlite_file
 from airflow_bert_service.settings.gpu import check_nodes
 from airflow_bert_service.settings.reading.naming import SECTION
@@ -76,6 +77,8 @@ def _read(plan: PipelinePlan, settings: Settings) -> Iterator[Path]:
     # Not the whole folder: the image may have its environment there, and a project's folder may hold secrets.
     yield plan.module_root / "tfx_modules"
     yield plan.path
+    if plan.version:
+        yield version_file(plan.path)
     if settings.holdout:
         yield settings.holdout
     elif settings.feed.value == "sample":

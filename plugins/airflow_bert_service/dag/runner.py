@@ -6,34 +6,45 @@ from airflow.sdk import DAG, BaseOperator
 
 from airflow_bert_service.dag.config import AirflowPipelineConfig
 from airflow_bert_service.dag.containers import node_container
+from airflow_bert_service.dag.execution import execution_arguments, hides_failures
 from airflow_bert_service.nodes.environment import NodeEnvironment
+from airflow_bert_service.operators.failed_nodes import FailedNodesOperator
 from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
 from airflow_bert_service.settings.settings import Settings
 
+_OURS = "tfx_modules.components"
 NODE_DOCS = {
-    "CsvExampleGen": "Reads the reviews of the run's days and splits them, train : eval = 2 : 1.",
-    "StatisticsGen": "Computes statistics of every feature, for each split.",
-    "SchemaGen": "Infers the schema: which features there are, and which values they take.",
-    "ExampleValidator": "Compares the reviews' statistics with the schema, the day before and the champion's data; "
-    "anomalies stop the run.",
-    "Transform": "Cleans and tokenises the texts, in a graph that the served model contains too.",
-    "Tuner": "Searches for the best hyperparameters, when the run's parameter `tune` is on.",
-    "Trainer": "Fine-tunes the pretrained BERT encoder and exports the model.",
-    "Resolver": "Looks up artifacts of earlier runs in ML Metadata.",
-    "Evaluator": "Evaluates the candidate, and the champion on the same data; blesses the candidate when its metrics "
-    "are above the floor.",
-    "InfraValidator": "Has a model server load the candidate and answer requests, and blesses it when that succeeds.",
-    "Pusher": "Publishes the candidate when both Evaluator and InfraValidator blessed it; is skipped otherwise.",
+    f"{_OURS}.example_gen.CsvExampleGen": "Reads the reviews of the run's days and splits them, train : eval = 2 : 1.",
+    f"{_OURS}.statistics_gen.StatisticsGen": "Computes statistics of every feature, for each split.",
+    f"{_OURS}.schema_gen.SchemaGen": "Infers the schema: which features there are, and which values they take.",
+    f"{_OURS}.example_validator.ExampleValidator": "Compares the reviews' statistics with the schema, the day before "
+    "and the champion's data; anomalies stop the run.",
+    "tfx.components.transform.component.Transform": "Prepares the examples by the pipeline's `preprocessing_fn`, in a "
+    "graph that the served model contains too.",
+    f"{_OURS}.tuner.Tuner": "Searches for the best hyperparameters, when the run's parameter `tune` is on.",
+    f"{_OURS}.trainer.Trainer": "Fine-tunes the pretrained BERT encoder and exports the model.",
+    "tfx.dsl.components.common.resolver.Resolver": "Looks up artifacts of earlier runs in ML Metadata.",
+    "tfx.components.evaluator.component.Evaluator": "Evaluates the candidate, and the champion on the same data; "
+    "blesses the candidate when its metrics are above the floor.",
+    f"{_OURS}.infra_validator.InfraValidator": "Has a model server load the candidate and answer requests, and blesses "
+    "it when that succeeds.",
+    f"{_OURS}.pusher.Pusher": "Publishes the candidate when both Evaluator and InfraValidator blessed it; is skipped "
+    "otherwise.",
 }
-"""What a node does, by the short name of its type; shown on its task's page."""
+"""What a node does, by its type; shown on its task's page. Components of other people may have the same last names."""
 
-REPORTS = {"ExampleValidator": "anomalies"}
-"""By the short name of a node's type: the output in whose folder the node leaves a report."""
+REPORTS = {f"{_OURS}.example_validator.ExampleValidator": "anomalies"}
+"""By a node's type: the output in whose folder the node leaves a report."""
+
+FAILED_NODES = "failed_nodes"
+"""Id of the task that fails the run, in a DAG where a node runs after failed ones."""
 
 
 class AirflowDagRunner:
     """Turns a plan into a DAG: a task for each node with the node's id, an edge for each edge of the TFX pipeline.
+
+    A pipeline with nodes that run after failed ones gets one task more, :data:`FAILED_NODES`.
 
     It is called like TFX's class of this name, takes a compiled pipeline where that takes a pipeline, and imports no
     TFX. It runs nothing itself.
@@ -58,6 +69,8 @@ class AirflowDagRunner:
         environment = node_environment(plan, self._config.settings)
         with DAG(dag_id=plan.id, **self._config.airflow_dag_config) as dag:
             tasks = {node.id: self._task(node, plan, environment) for node in plan.nodes}
+            if hides_failures(plan):
+                FailedNodesOperator(task_id=FAILED_NODES).set_upstream(list(tasks.values()))
         for node in plan.nodes:
             tasks[node.id].set_upstream([tasks[upstream] for upstream in node.upstream])
         return dag
@@ -70,8 +83,9 @@ class AirflowDagRunner:
             "parameters": {p.name: templates[p.name] for p in node.parameters if p.name in templates},
             "use_cache": self._config.use_cache,
             "gpu": self._config.settings.gpu.use_of(node),
-            "report_output": REPORTS.get(node.short_type, ""),
-            "doc_md": NODE_DOCS.get(node.short_type, f"Runs the TFX node `{node.id}` of type `{node.type}`."),
+            "report_output": REPORTS.get(node.type, ""),
+            "doc_md": NODE_DOCS.get(node.type, f"Runs the TFX node `{node.id}` of type `{node.type}`."),
+            **execution_arguments(node, plan),
             **self._config.node_settings(node).task_arguments(),
         }
         container = node_container(node, plan, self._config.settings)

@@ -6,6 +6,8 @@ from typing import Any
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.interval import CronDataIntervalTimetable
 
+from airflow_bert_service.dag.backfill_days import in_utc_days
+
 
 class DailyUntilTimetable(CronDataIntervalTimetable):
     """Schedules one run for each UTC day, up to a last day where there is one.
@@ -13,6 +15,9 @@ class DailyUntilTimetable(CronDataIntervalTimetable):
     A DAG's ``end_date`` would do that too, but would also keep the tasks of a run that was triggered later from ever
     being started, without an error: triggering from the UI takes the current moment as logical date.
     The plugin has to list this class, or Airflow refuses DAGs that use it.
+
+    A backfill is for the UTC days of the dates that somebody wrote, in whichever zone Airflow or a browser has read
+    them (:mod:`airflow_bert_service.dag.backfill_days`).
 
     Args:
         last_day: The last day that gets an automatic or backfill run; None: there is no last one.
@@ -28,7 +33,7 @@ class DailyUntilTimetable(CronDataIntervalTimetable):
     ) -> DagRunInfo | None:
         """Return the next run after an automatic one; None after the last day."""
         info = super().next_dagrun_info(
-            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+            last_automated_data_interval=last_automated_data_interval, restriction=in_utc_days(restriction)
         )
         interval = info.data_interval if info else None
         is_over = interval and self.last_day and interval.start.date() > self.last_day

@@ -12,7 +12,7 @@ from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironme
 from airflow_bert_service.promotion.asset import promotions_of
 from airflow_bert_service.promotion.events import EventKind, PromotionEvent
 from airflow_bert_service.runs.mode import MODE, Mode
-from airflow_bert_service.runs.xcom import states_of
+from airflow_bert_service.runs.xcom import WITHOUT_VERDICT, recording_failure, states_of
 from airflow_bert_service.settings.settings import Settings
 
 IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
@@ -63,6 +63,10 @@ class PromotedModelOperator(BaseOperator):
             AirflowFailException: The run has no verdict, and is not a completed run with the mode ``data_only``.
             PromotionCommandError: The ledger cannot be used.
         """
+        with recording_failure(context, self.execution_timeout):
+            return self._emit(context)
+
+    def _emit(self, context: Context) -> dict[str, Any]:
         client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings, self.pipeline))
         event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"])
         if event is None:
@@ -88,4 +92,4 @@ class PromotedModelOperator(BaseOperator):
         passed = any(states.get(name) == "success" for name in self.upstream_task_ids)
         failed = sorted(name for name in self.get_flat_relative_ids(upstream=True) if states.get(name) == "failed")
         if context["params"].get(MODE) != Mode.DATA_ONLY.value or failed or not passed:
-            raise AirflowFailException(f"the run ended without a verdict; failed: {', '.join(failed) or 'no task'}")
+            raise AirflowFailException(f"{WITHOUT_VERDICT}; failed: {', '.join(failed) or 'no task'}")

@@ -1,10 +1,11 @@
 """Defines the base class of the operators that run nodes: their arguments, and how an outcome ends the task."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from jinja2 import UndefinedError
 
 from airflow_bert_service.clients.log_lines import read_log_line
 from airflow_bert_service.clients.node import NodeClient
@@ -12,9 +13,19 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState
 from airflow_bert_service.nodes.request import GpuUse, NodeRun
 from airflow_bert_service.runs.result import BLOCKED
-from airflow_bert_service.runs.xcom import REPORT, VERDICT, push_annotation, recording_failure
+from airflow_bert_service.runs.xcom import (
+    REPORT,
+    VERDICT,
+    lacks_result,
+    push_annotation,
+    recording_failure,
+    states_of,
+)
 from airflow_bert_service.webui.report_files import report_uri
 from airflow_bert_service.webui.report_link import ReportLink
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _BOOLEANS = {"True": True, "False": False}
 _ERRORS: Mapping[NodeState, type[AirflowException]] = {
@@ -41,6 +52,7 @@ class NodeTask(BaseOperator):
             (:mod:`airflow_bert_service.webui.report_files`); the task gets a link to it. Empty: the node makes none.
     """
 
+    always_returns = True
     template_fields: Sequence[str] = ("parameters", "use_cache")
     template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json"}
     ui_color = "#f0e4d4"
@@ -63,6 +75,22 @@ class NodeTask(BaseOperator):
         self.report_output = report_output
         self.operator_extra_links = (ReportLink(),) if report_output else ()
         self._node_client: NodeClient | None = None
+
+    def render_template_fields(self, context: Context, jinja_env: "Environment | None" = None) -> None:
+        """Render the parameters, which may take the result of another task.
+
+        Raises:
+            AirflowFailException: A task before this one is a success and has no result; trying again cannot help.
+        """
+        with recording_failure(context):
+            try:
+                super().render_template_fields(context, jinja_env)
+            except (UndefinedError, TypeError) as error:
+                self._check_results(context)
+                raise SettingsError(
+                    f"a parameter of node {self.tfx_node!r} cannot be rendered: {error}. Correct its template in "
+                    "AirflowPipelineConfig.parameters, or the task whose result it takes."
+                ) from error
 
     def run_node(self, client: NodeClient, context: Context) -> dict[str, object]:
         """Run the node, and end the task as the node ended.
@@ -89,6 +117,22 @@ class NodeTask(BaseOperator):
         """Kill the node and all that it started; ``execute`` resumes after it, and raises."""
         if self._node_client is not None:
             self._node_client.cancel()
+
+    def _check_results(self, context: Context) -> None:
+        """Fail where a task before this one was marked as a success without having run."""
+        states = states_of(context)
+        before = self.get_flat_relative_ids(upstream=True)
+        marked = [
+            name
+            for name in self.dag.task_ids
+            if name in before and states.get(name) == "success" and lacks_result(self.dag.get_task(name), context)
+        ]
+        if marked:
+            names = ", ".join(marked)
+            raise AirflowFailException(
+                f"{self.task_id} needs the result of {names}, which is a success and has none: it was marked as a "
+                f"success by hand, and has not run to its end. Clear {names} in this run, with the tasks after it."
+            )
 
     def _run(self, client: NodeClient, context: Context) -> dict[str, object]:
         run = NodeRun(
@@ -118,7 +162,8 @@ class NodeTask(BaseOperator):
             push_annotation(context, REPORT, report_uri(artifacts[0].uri))
         if outcome.state is NodeState.BLOCKED:
             # Reasons of this project's nodes begin with the word already; those of other nodes need not.
-            push_annotation(context, VERDICT, f"{BLOCKED}{outcome.reason.removeprefix(BLOCKED)}")
+            reason = outcome.reason.removeprefix(BLOCKED).strip() or f"node {self.tfx_node!r} gave no reason"
+            push_annotation(context, VERDICT, f"{BLOCKED}{reason}")
 
 
 def _checked_parameters(parameters: Mapping[str, object]) -> dict[str, str]:

@@ -1,17 +1,19 @@
 """Defines the operator that records and announces the result of a run."""
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment
-from airflow_bert_service.notifiers.dispatcher import DeliveryRetryPolicy, NotificationDispatcher
+from airflow_bert_service.notifiers.dispatcher import DeliveryRetryPolicy
+from airflow_bert_service.operators.announcement import announce, run_end
 from airflow_bert_service.promotion.events import EventKind, RunEnd
-from airflow_bert_service.runs.data_date import Window, data_date, facts_from
 from airflow_bert_service.runs.result import TaskEnd, explain
-from airflow_bert_service.runs.xcom import FAILURE, VERDICT, push_annotation, states_of
+from airflow_bert_service.runs.xcom import FAILURE, VERDICT, lacks_result, push_annotation, states_of
 from airflow_bert_service.settings.settings import Settings
 
 
@@ -64,45 +66,32 @@ class PromotionNotifyOperator(BaseOperator):
         Raises:
             NotificationError: A channel was not notified.
             PromotionCommandError: The ledger cannot be used, or the served folder cannot follow it.
-            DataDateError: The run's data date is not a date.
         """
         client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings, self.pipeline))
         event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"]) or client.record(self._end(context))
         if event.final or event.kind is not EventKind.BLOCKED:
             # The data gate has put its line on the note already.
             push_annotation(context, VERDICT, event.line)
-        try:
-            NotificationDispatcher(client, self.settings.notifications, self.delivery_retry_policy).announce(
-                event, context
-            )
-        finally:
-            self.log.info("%s", event.line)
-            client.settle()
+        announce(event, client, self.settings, context, self.delivery_retry_policy)
         return event.to_json()
 
     def _end(self, context: Context) -> RunEnd:
-        day = data_date(facts_from(context))
         refreshed = context["ti"].xcom_pull(task_ids=self.refresh_task_id) or {}
-        first_day = Window.ending(day, days=self.settings.window_days).first_day
         kind, reason = explain(self._tasks(context))
-        return RunEnd(
-            kind=kind,
-            dag_id=self.dag_id,
-            run_id=context["run_id"],
-            data_date=day,
-            first_day=first_day if "first_day" not in refreshed else day.fromisoformat(refreshed["first_day"]),
-            reason=reason,
-            actor=context["dag_run"].triggering_user_name or context["dag_run"].run_type.value,
-        )
+        end = run_end(context, self.settings, kind, reason)
+        if "first_day" in refreshed:
+            return replace(end, first_day=dt.date.fromisoformat(refreshed["first_day"]))
+        return end
 
     def _tasks(self, context: Context) -> list[TaskEnd]:
-        task, states = context["ti"], states_of(context)
+        states = states_of(context)
         upstream = self.get_flat_relative_ids(upstream=True)
-        ends = [TaskEnd(task_id=name, state=states.get(name)) for name in self.dag.task_ids if name in upstream]
-        return [self._with_annotations(task, end) if end.failed else end for end in ends]
+        return [self._end_of(name, states.get(name), context) for name in self.dag.task_ids if name in upstream]
 
-    def _with_annotations(self, task: Any, end: TaskEnd) -> TaskEnd:
-        pulled = {key: task.xcom_pull(task_ids=end.task_id, key=key) for key in (VERDICT, FAILURE)}
-        return TaskEnd(
-            task_id=end.task_id, state=end.state, verdict=pulled[VERDICT] or "", failure=pulled[FAILURE] or ""
-        )
+    def _end_of(self, task_id: str, state: str | None, context: Context) -> TaskEnd:
+        end = TaskEnd(task_id=task_id, state=state)
+        if end.failed:
+            pulled = {key: context["ti"].xcom_pull(task_ids=task_id, key=key) for key in (VERDICT, FAILURE)}
+            return replace(end, verdict=pulled[VERDICT] or "", failure=pulled[FAILURE] or "")
+        marked = state == "success" and lacks_result(self.dag.get_task(task_id), context)
+        return replace(end, by_hand=marked)

@@ -13,7 +13,10 @@ from airflow_bert_service.exceptions import BadInputError, DataDateError, Holdou
 from airflow_bert_service.feeds import Feed, make_feed, screen
 from airflow_bert_service.ingestion.holdout import Holdout, find_holdout, to_json
 from airflow_bert_service.ingestion.span_store import Span, SpanStore
+from airflow_bert_service.pipeline.version import PipelineVersion
+from airflow_bert_service.runs.conf import check_conf_of
 from airflow_bert_service.runs.data_date import Window, data_date, facts_from
+from airflow_bert_service.runs.sources import other_sources
 from airflow_bert_service.runs.xcom import recording_failure
 from airflow_bert_service.settings.settings import Settings
 
@@ -28,14 +31,17 @@ class DataRefreshOperator(BaseOperator):
 
     Args:
         settings: The Airflow side's settings: feed, window, where spans are.
+        version: The version of the run's compiled pipeline, for the log; None: it is not known.
     """
 
+    always_returns = True
     template_fields: Sequence[str] = ()
     ui_color = "#d4e4f0"
 
-    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:
+    def __init__(self, *, settings: Settings, version: PipelineVersion | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.settings = settings
+        self.version = version
 
     def execute(self, context: Context) -> dict[str, object]:
         """Write the window's spans.
@@ -49,13 +55,15 @@ class DataRefreshOperator(BaseOperator):
             trained on, or ``{}``.
 
         Raises:
-            AirflowFailException: The run's data date is not a date, too many of a day's rows cannot be used, or the
-                holdout is missing or has changed; trying again cannot help.
+            AirflowFailException: The run's conf has a key that is no parameter, its data date is not a date, too many
+                of a day's rows cannot be used, or the holdout is missing or has changed; trying again cannot help.
             MissingDayError: The feed lacks a day of the window.
             FeedError: The feed cannot be read.
             OSError: A span could not be written, or the disk fails otherwise.
         """
         with recording_failure(context, self.execution_timeout):
+            self._log_version(context)
+            check_conf_of(context)
             try:
                 return self._refresh(data_date(facts_from(context)))
             except (DataDateError, BadInputError, HoldoutError) as error:
@@ -82,6 +90,16 @@ class DataRefreshOperator(BaseOperator):
             "span_versions": json.dumps({str(day): span and span.version for day, span in spans.items()}),
             "holdout": to_json(holdout),
         }
+
+    def _log_version(self, context: Context) -> None:
+        unknown = "not known: the DAG file does not name it, or an earlier release compiled the pipeline"
+        self.log.info("pipeline version %s", self.version or unknown)
+        if other := other_sources(getattr(context["ti"], "bundle_instance", None)):
+            self.log.warning(
+                "the sources on disk are another version, %s, which this run does not use; once it is in service, new "
+                "runs do",
+                other,
+            )
 
     def _log_holdout(self, holdout: Holdout | None) -> None:
         if holdout:

@@ -8,6 +8,8 @@ from airflow.sdk import BaseOperator, Context, Param
 
 from airflow_bert_service.clients.retention import RetentionClient, RetentionFlags, RetentionRequest
 from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.runs.conf import check_conf_of, remedy
+from airflow_bert_service.runs.xcom import recording_failure
 from airflow_bert_service.settings.log_folders import log_folders
 from airflow_bert_service.settings.reading.limits import PositiveUpTo
 from airflow_bert_service.settings.settings import Settings
@@ -29,7 +31,7 @@ def retention_parameters() -> dict[str, Param]:
     )
     clock = "Go on although the machine's clock does not fit the newest events, executions and reviews."
     return {
-        "dry_run": Param(default=True, type="boolean", title="Dry run", description=text),
+        "dry_run": Param(default=True, type="boolean", title="Dry run", description=text, **remedy("true or false")),
         "max_removed_share": Param(
             default=None,
             type=["null", "number"],
@@ -37,8 +39,11 @@ def retention_parameters() -> dict[str, Param]:
             maximum=1,
             title="Largest share",
             description=share,
+            **remedy("a number above 0 and up to 1, or null"),
         ),
-        "trust_clock": Param(default=False, type="boolean", title="Trust the clock", description=clock),
+        "trust_clock": Param(
+            default=False, type="boolean", title="Trust the clock", description=clock, **remedy("true or false")
+        ),
     }
 
 
@@ -89,9 +94,13 @@ class RetentionOperator(BaseOperator):
         Raises:
             RetentionError: The command failed, or the task was cancelled; the next run continues.
             SettingsError: A parameter is not allowed, or the TFX environment has no Python where the settings say.
+            AirflowFailException: The run's conf has something else than the form; trying again cannot help.
         """
-        del context
-        flags = self._flags()
+        with recording_failure(context, self.execution_timeout):
+            check_conf_of(context)
+            return self._remove(self._flags())
+
+    def _remove(self, flags: RetentionFlags) -> dict[str, object]:
         request = RetentionRequest.of(self.settings, self.pipeline, log_folders(self.settings, self.pipeline))
         self._client = RetentionClient(tfx_python=self.settings.tfx_python, module_root=self.module_root)
         report = self._client.run(request, flags)

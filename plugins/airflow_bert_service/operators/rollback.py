@@ -4,14 +4,46 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, Context, Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment, Rollback
 from airflow_bert_service.installation import command
+from airflow_bert_service.promotion.events import PromotionEvent
+from airflow_bert_service.runs.conf import check_conf_of, remedy
+from airflow_bert_service.runs.data_date import FIRST, LAST
+from airflow_bert_service.runs.xcom import recording_failure
 from airflow_bert_service.settings.settings import Settings
 
+LONGEST_REASON = 500
+"""Characters of the reason of a rollback: it is a line of the ledger, of messages and of a command."""
 _NO_VERSION = ("", "None")
+_FIRST_VERSION, _LAST_VERSION = int(f"{FIRST:%Y%m%d}01"), int(f"{LAST:%Y%m%d}99")
+
+
+def rollback_parameters() -> dict[str, Param]:
+    """Return the fields of the trigger form, with their limits."""
+    return {
+        "version": Param(
+            default=None,
+            type=["null", "integer"],
+            minimum=_FIRST_VERSION,
+            maximum=_LAST_VERSION,
+            title="Version",
+            description="The version to put in service, like 2026110501. Empty: the one that was in service before.",
+            **remedy(f"a version like 2026110501, or null; `{command('models history')}` lists them"),
+        ),
+        "reason": Param(
+            default="",
+            type="string",
+            minLength=1,
+            maxLength=LONGEST_REASON,
+            pattern=r"\S",
+            title="Reason",
+            description="Why you roll back. The ledger and the notifications have it.",
+            **remedy(f"a text of 1 to {LONGEST_REASON} characters that is not blank"),
+        ),
+    }
 
 
 class RollbackOperator(BaseOperator):
@@ -28,6 +60,7 @@ class RollbackOperator(BaseOperator):
         reason: Why, in one line, templated.
     """
 
+    always_returns = True
     template_fields: Sequence[str] = ("version", "reason")
     ui_color = "#f9cb9c"
 
@@ -48,11 +81,19 @@ class RollbackOperator(BaseOperator):
             The ledger's event as JSON values.
 
         Raises:
-            AirflowFailException: The version is not a number; trying again cannot help.
+            AirflowFailException: The version is not a number, or the run's conf has something else than the form;
+                trying again cannot help.
             PromotionCommandError: There is no such version, its files have changed, or a server does not serve it.
         """
+        with recording_failure(context, self.execution_timeout):
+            check_conf_of(context)
+            event = self._roll_back(context)
+        self.log.info("%s", event.line)
+        return event.to_json()
+
+    def _roll_back(self, context: Context) -> PromotionEvent:
         client = LedgerClient(PromotionEnvironment.of(self.module_root, self.settings, self.pipeline))
-        event = client.roll_back(
+        return client.roll_back(
             Rollback(
                 reason=self.reason,
                 actor=context["dag_run"].triggering_user_name or str(context["dag_run"].run_type),
@@ -61,8 +102,6 @@ class RollbackOperator(BaseOperator):
                 version=self._version(),
             )
         )
-        self.log.info("%s", event.line)
-        return event.to_json()
 
     def _version(self) -> int | None:
         if self.version in _NO_VERSION:

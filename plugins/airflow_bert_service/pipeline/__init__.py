@@ -2,8 +2,9 @@
 
 Layers, each knowing only those below it::
 
-    plan.py           the compiled pipeline as frozen data, read from TFX's IR
-    compiler.py       runs the compiler, and checks whether the compiled pipeline is fresh
-    source_digest.py  digests of source folders
-    parent_death.py   has the kernel end a process together with its parent
+    plan.py               the compiled pipeline as frozen data, read from TFX's IR
+    execution_options.py  when a node runs, how often it is retried, and its time limit
+    compiler.py           runs the compiler, and checks whether the compiled pipeline is fresh
+    source_digest.py      digests of source folders
+    parent_death.py       has the kernel end a process together with its parent
 """

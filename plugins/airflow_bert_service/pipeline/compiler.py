@@ -14,6 +14,7 @@ from airflow_bert_service.installation import MODULES, require_tfx_python
 from airflow_bert_service.pipeline import parent_death
 from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
+from airflow_bert_service.pipeline.version import DIGITS, compiled_at, version_file, write_version
 
 COMPILED = "compiled"
 """Name of the folder, beside the DAG files, that the compiled pipeline is in."""
@@ -176,6 +177,8 @@ def compile_pipeline(root: Path, ir: Path, tfx_python: Path) -> None:
         finally:
             compilation.stop()
         write_digest(compilation.ir, digest)
-        # Between the two renames the old digest stands beside the new IR: stale, which is an error, never a mix-up.
+        write_version(compilation.ir, digest[:DIGITS], compiled_at(compilation.ir))
+        # Between the renames the old digest stands beside the new IR: stale, which is an error, never a mix-up.
         compilation.ir.replace(ir)
+        version_file(compilation.ir).replace(version_file(ir))
         digest_file(compilation.ir).replace(digest_file(ir))

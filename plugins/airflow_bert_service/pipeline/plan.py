@@ -6,14 +6,16 @@ with a digest of the sources that it was compiled from beside it. Here it is nei
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from airflow_bert_service.exceptions import CompiledPipelineError
 from airflow_bert_service.installation import MODULES, command, module_root_of
+from airflow_bert_service.pipeline.execution_options import ExecutionOptions, read_execution_options
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
+from airflow_bert_service.pipeline.version import PipelineVersion, read_version
 
 TFX_OWN_PARAMETERS = frozenset({"pipeline-root", "pipeline-run-id"})
 """Runtime parameters that the node command fills in itself."""
@@ -48,6 +50,9 @@ class NodePlan:
     upstream: tuple[str, ...]
     """Ids of the nodes that must have ended before."""
     parameters: tuple[ParameterPlan, ...] = ()
+    options: ExecutionOptions = field(default_factory=ExecutionOptions)
+    has_condition: bool = False
+    """Whether it runs only where a condition holds (``tfx.dsl.Cond``)."""
 
     @property
     def short_type(self) -> str:
@@ -65,11 +70,29 @@ class PipelinePlan:
     """The IR's file; the node command reads it too."""
     module_root: Path
     """The folder that holds the ``tfx_modules`` that the IR was compiled from; nodes run their code from there."""
+    version: PipelineVersion | None = None
+    """Its version; None: an earlier release compiled it, and wrote none."""
 
     @property
     def roots(self) -> tuple[str, ...]:
         """Ids of the nodes that wait for no other node."""
         return tuple(node.id for node in self.nodes if not node.upstream)
+
+    @property
+    def after_skipped(self) -> frozenset[str]:
+        """Ids of the nodes that have a node with a condition before them, at any distance.
+
+        TFX may skip what is before them: it skips a node whose condition does not hold, and those that need what such a
+        node would have made.
+        """
+        may_be_skipped: set[str] = set()
+        found: set[str] = set()
+        for node in self.nodes:
+            if may_be_skipped.intersection(node.upstream):
+                found.add(node.id)
+            if node.id in found or node.has_condition:
+                may_be_skipped.add(node.id)
+        return frozenset(found)
 
 
 def load_plan(path: Path) -> PipelinePlan:
@@ -95,7 +118,7 @@ def load_plan(path: Path) -> PipelinePlan:
             f"now has {present[:12]!r}. {_REMEDY}"
         )
     pipeline_id, nodes = parse_ir(_read(path), str(path))
-    return PipelinePlan(pipeline_id, nodes, path, module_root)
+    return PipelinePlan(pipeline_id, nodes, path, module_root, read_version(path))
 
 
 def parse_ir(text: str, name: str) -> tuple[str, tuple[NodePlan, ...]]:
@@ -142,6 +165,8 @@ def _node(node: Mapping[str, Any]) -> NodePlan:
             for name, entry in sorted(found.items())
             if name not in TFX_OWN_PARAMETERS
         ),
+        options=read_execution_options(str(node["node_info"]["id"]), node.get("execution_options", {})),
+        has_condition=bool(node.get("inputs", {}).get("conditionals")),
     )
 
 

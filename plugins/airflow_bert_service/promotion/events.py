@@ -56,6 +56,8 @@ class PromotionEvent:
     """Measurements of candidate and champion, as JSON values; any of them may be missing."""
     final: bool = False
     """Whether it is the one verdict of its run."""
+    pipeline_version: str = ""
+    """The version of the sources that its run used; empty: not known."""
 
     @property
     def title(self) -> str:

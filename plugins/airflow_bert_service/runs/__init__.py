@@ -2,10 +2,13 @@
 
 Layers, each knowing only those below it::
 
-    listener.py    writes the run's note when the run ends
+    listener.py    writes the run's note when the run begins and ends
+    failure.py     reads from Airflow's database why a run failed
     note.py        merges the lines of tasks into the note
     result.py      explains why a run has no verdict in the ledger
     xcom.py        annotations: XComs of tasks beside their return values
     data_date.py   the data date of a run, and its window of days
+    conf.py        keys and numbers of a run's conf
+    default_zone.py    days of Airflow's default time zone
     mode.py        which part of the pipeline a run executes
 """

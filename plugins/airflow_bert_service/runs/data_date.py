@@ -4,10 +4,11 @@ A run's *data date* is decided by the first of these rules that applies; every d
 
 1. The parameter ``data_date`` names it.
 2. A scheduled or backfill run: the day that its data interval begins on.
-3. A run with a logical date (triggered by hand, or by another DAG): that day when it is midnight, because that is how a
-   day is written as a moment (``airflow dags trigger -l 2026-11-05``). A moment near the run's ``run_after`` means
-   "now", and the newest data that is complete is then the day before. Any other moment is refused: it may be midnight
-   somewhere else, and Airflow does not keep where.
+3. A run with a logical date (triggered by hand, or by another DAG): that day when it is midnight, in UTC or in
+   Airflow's default time zone, because that is how a day is written as a moment
+   (``airflow dags trigger -l 2026-11-05``). A moment near the run's ``run_after`` means "now", and the newest data that
+   is complete is then the day before. Any other moment is refused: it may be midnight somewhere else, and Airflow does
+   not keep where.
 4. A run without a logical date: the last day that was complete at the run's ``run_after``.
 
 A manual run's data interval is not looked at: the timetable makes it the
@@ -21,13 +22,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_bert_service.exceptions import DataDateError
+from airflow_bert_service.runs.default_zone import day_that_begins_at
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 PARAMETER = "data_date"
+FIRST = dt.date(1970, 1, 1)
+"""The first day that can be a data date: spans are numbered from it on."""
+LAST = dt.date(2099, 12, 31)
+"""The last day that can be a data date: a later one is a typing error."""
+PATTERN = r"^(19[7-9]\d|20\d\d)-\d\d-\d\d$"
+"""What a day from :data:`FIRST` to :data:`LAST` looks like, as a regular expression of JSON Schema."""
 INTERVAL_RUN_TYPES = frozenset({"scheduled", "backfill"})
-EPOCH = dt.date(1970, 1, 1)
 ONE_DAY = dt.timedelta(days=1)
 NEAR = dt.timedelta(hours=1)
 """How far a logical date that means "now" may be from ``run_after``: a trigger form may stay open for a while."""
@@ -42,6 +49,8 @@ class RunFacts:
     run_after: dt.datetime
     """The earliest moment that the run could begin; every run has one."""
     logical_date: dt.datetime | None = None
+    logical_day: dt.date | None = None
+    """The day that begins at the logical date in Airflow's default time zone; None: no day does."""
     data_interval_start: dt.datetime | None = None
     data_date: object = None
     """The run's parameter ``data_date`` as it was given; None: not given."""
@@ -87,7 +96,7 @@ class Window:
 
 def span_number(day: dt.date) -> int:
     """Return TFX's span number of a day, which counts the days since 1970-01-01."""
-    return (day - EPOCH).days
+    return (day - FIRST).days
 
 
 def data_date(facts: RunFacts) -> dt.date:
@@ -100,14 +109,25 @@ def data_date(facts: RunFacts) -> dt.date:
         The data date, a UTC day.
 
     Raises:
-        DataDateError: The parameter ``data_date`` was given and is not a date, or the logical date names no day.
+        DataDateError: The parameter ``data_date`` was given and is not a date, the logical date names no day, or
+            the day is before 1970 or after 2099.
     """
+    day = _data_date(facts)
+    if not FIRST <= day <= LAST:
+        raise DataDateError(
+            f"the run's data date is {day}; allowed: a day from {FIRST} to {LAST}. Trigger the run anew with the "
+            f"parameter {PARAMETER}, or with another logical date."
+        )
+    return day
+
+
+def _data_date(facts: RunFacts) -> dt.date:
     if facts.data_date is not None:
         return _parameter(facts.data_date)
     if facts.run_type in INTERVAL_RUN_TYPES and facts.data_interval_start is not None:
         return _utc(facts.data_interval_start).date()
     if facts.logical_date is not None:
-        return _named_by(_utc(facts.logical_date), _utc(facts.run_after))
+        return _named_by(_utc(facts.logical_date), facts.logical_day, _utc(facts.run_after))
     return _last_complete_day(_utc(facts.run_after))
 
 
@@ -127,21 +147,24 @@ def facts_of(run: Any, parameters: Mapping[str, Any]) -> RunFacts:
         run_type=str(getattr(run.run_type, "value", run.run_type)),
         run_after=run.run_after,
         logical_date=run.logical_date,
+        logical_day=day_that_begins_at(run.logical_date) if run.logical_date else None,
         data_interval_start=run.data_interval_start,
         data_date=parameters.get(PARAMETER),
     )
 
 
-def _named_by(moment: dt.datetime, run_after: dt.datetime) -> dt.date:
+def _named_by(moment: dt.datetime, day: dt.date | None, run_after: dt.datetime) -> dt.date:
     if moment.time() == dt.time.min:
         return moment.date()
+    if day is not None:
+        return day
     if abs(moment - run_after) <= NEAR:
         return _last_complete_day(moment)
     raise DataDateError(
-        f"the run's logical date is {moment.isoformat()}; allowed: midnight UTC, which names a day "
-        f"({moment.date().isoformat()}T00:00:00+00:00), or the time of the trigger, {run_after.isoformat()}, which "
-        "means yesterday. A day that is midnight in another time zone has to be named: trigger the run anew with the "
-        f"parameter {PARAMETER}."
+        f"the run's logical date is {moment.isoformat()}; allowed: midnight, in UTC or in Airflow's default_timezone, "
+        f"which names a day ({moment.date().isoformat()}T00:00:00+00:00), or the time of the trigger, "
+        f"{run_after.isoformat()}, which means yesterday. A day that is midnight in another time zone has to be named: "
+        f"trigger the run anew with the parameter {PARAMETER}."
     )
 
 

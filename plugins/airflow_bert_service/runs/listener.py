@@ -1,37 +1,42 @@
-"""Writes a run's note: its data date when it begins, and its tasks' verdicts when it ends. Airflow calls this listener.
+"""Writes a run's note: data date and pipeline version when it begins, and its tasks' verdicts when it ends.
 
-It ignores the beginning of a run whose DAG has no task that reads a feed, without a query, and the end of one whose
-tasks have pushed no verdict, such as those of other DAGs, after one query of their XComs.
-A run that Airflow stops at its time limit may have no verdict: its tasks are skipped, also those that report. The note
-has the reason then.
+Airflow calls this listener.
+
+It ignores the runs of DAGs in which no task is of an operator of this project. In the scheduler it knows without a
+query; it goes by the operators' module, since operators of other people may have the same names. Of this project's, it
+ignores the end of a run that succeeded without a verdict, after one query.
+A run whose conf cannot be used has the reason on its note from the beginning: Airflow starts it all the same, and its
+first task fails. A failed run may have no verdict, as where Airflow stops it at its time limit: its tasks are skipped,
+also those that report. The note has the reason then.
 It runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
 same with every executor. It is imported in every process of Airflow's, and imports little.
 """
 
-import datetime as dt
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.listeners import hookimpl
 
-from airflow_bert_service.exceptions import DataDateError
+from airflow_bert_service.exceptions import DataDateError, RunConfError
+from airflow_bert_service.runs.conf import check_conf, parameters_of
 from airflow_bert_service.runs.data_date import data_date, facts_of
-from airflow_bert_service.runs.note import AUTHOR, RunNote, RunNoteLine, note_of_beginning, note_with
-from airflow_bert_service.runs.xcom import ADVICE, TIME_LIMIT, VERDICT
+from airflow_bert_service.runs.failure import failure_line
+from airflow_bert_service.runs.note import AUTHOR, REFUSED, RunNote, RunNoteLine, dated, note_of_beginning, note_with
+from airflow_bert_service.runs.sources import sources_note
+from airflow_bert_service.runs.xcom import VERDICT
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
+    from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.engine import Connection
 
-OPERATORS = ("DataRefreshOperator", "RetentionOperator", "RollbackOperator", "TfxNodeDockerOperator", "TfxNodeOperator")
-"""Classes whose tasks make a run this project's; by name, since importing them takes a second."""
-_TIMED_OUT = "timed_out"
-"""Airflow's word for a run that reached its ``dagrun_timeout``."""
+OPERATORS = "airflow_bert_service.operators"
+"""Package of the operators whose tasks make a DAG this project's; by name, since importing it takes a second."""
 _logger = logging.getLogger(__name__)
 
 REFRESH = "DataRefreshOperator"
-"""Name of the operator that reads a feed, as Airflow keeps it with the DAG; a DAG that has such a task is ours."""
+"""Name of the operator that reads a feed, as Airflow keeps it with the DAG."""
 
 Merge = Callable[["Connection", RunNote | None], RunNote | None]
 """Makes a run's new note of the current one; None: no note."""
@@ -39,14 +44,9 @@ Merge = Callable[["Connection", RunNote | None], RunNote | None]
 
 @hookimpl
 def on_dag_run_running(dag_run: "DagRun") -> None:
-    """Write the data date of a run that begins."""
-    if not _reads_a_feed(dag_run):
-        return
-    try:
-        day = data_date(facts_of(dag_run, dag_run.conf or {}))
-    except DataDateError:
-        return  # refresh_data fails with the reason
-    _write(dag_run, lambda _, before: note_of_beginning(before, day))
+    """Write the data date and the pipeline version of a run that begins, or why it is going to fail."""
+    if heading := _heading(dag_run):
+        _write(dag_run, lambda _, before: note_of_beginning(before, heading))
 
 
 @hookimpl
@@ -58,33 +58,66 @@ def on_dag_run_success(dag_run: "DagRun") -> None:
 @hookimpl
 def on_dag_run_failed(dag_run: "DagRun", msg: str) -> None:
     """Write the note of a run that failed, or was stopped at its time limit."""
-    write_note(dag_run, timed_out=msg == _TIMED_OUT)
+    write_note(dag_run, failed=msg)
 
 
-def write_note(dag_run: "DagRun", *, timed_out: bool = False) -> None:
-    """Put the verdicts of a run's tasks on its note.
+def write_note(dag_run: "DagRun", *, failed: str | None = None) -> None:
+    """Put the verdicts of a run's tasks on its note, and why it failed where no verdict says so.
 
     It runs in the transaction in which Airflow ends the run. Errors are logged and do not affect the run.
 
     Args:
         dag_run: The run, in a database session.
-        timed_out: Whether Airflow has stopped it at its time limit.
+        failed: Airflow's message about a run that failed; None: it succeeded.
     """
+    from sqlalchemy.orm import object_session
+
+    # Where it cannot be known, `_write` says that nothing is written.
+    is_known = getattr(dag_run, "dag", None) is not None or object_session(dag_run) is not None
+    if is_known and ((dag := _dag_of(dag_run)) is None or not _has_task(dag)):
+        return
 
     def merge(connection: "Connection", before: RunNote | None) -> RunNote | None:
-        ends = [_time_limit(connection, dag_run)] if timed_out else []
-        return note_with(before, [*_verdicts(connection, dag_run.id), *ends])
+        verdicts = _verdicts(connection, dag_run.id)
+        reason = None if failed is None else failure_line(connection, dag_run, failed, verdicts)
+        return note_with(before, [*verdicts, *([reason] if reason else [])])
 
-    _write(dag_run, merge, only_ours=True, timed_out=timed_out)
-
-
-def _reads_a_feed(dag_run: "DagRun") -> bool:
-    # The scheduler sets a run's DAG, as the database has it, before it calls.
-    dag = getattr(dag_run, "dag", None)
-    return dag is not None and any(task.task_type == REFRESH for task in dag.task_dict.values())
+    _write(dag_run, merge, only_told=True, failed=failed is not None)
 
 
-def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, timed_out: bool = False) -> None:
+def _dag_of(dag_run: "DagRun") -> "SerializedDAG | None":
+    """Return a run's DAG as the database has it; None: the database has none."""
+    # The scheduler sets it before it calls; the API server does not.
+    if (dag := getattr(dag_run, "dag", None)) is not None:
+        return cast("SerializedDAG", dag)
+    version = dag_run.created_dag_version
+    return version.serialized_dag.dag if version is not None and version.serialized_dag is not None else None
+
+
+def _has_task(dag: "SerializedDAG", kind: str = "") -> bool:
+    """Whether a DAG has a task of an operator of this project; of one of this name where there is a name."""
+    # Airflow keeps the operator's class in two parts, and has no public name for the first.
+    return any(
+        str(getattr(task, "_task_module", "")).startswith(f"{OPERATORS}.") and kind in ("", task.task_type)
+        for task in dag.task_dict.values()
+    )
+
+
+def _heading(dag_run: "DagRun") -> str:
+    """Return what a run's note begins with; empty for a run that is not of this project."""
+    dag = _dag_of(dag_run)
+    if dag is None or not _has_task(dag):
+        return ""
+    try:
+        check_conf(dag_run.conf, parameters_of(dag))
+        if not _has_task(dag, REFRESH):
+            return ""
+        return dated(data_date(facts_of(dag_run, dag_run.conf or {})), sources_note(dag_run))
+    except (RunConfError, DataDateError) as error:
+        return f"{REFUSED}{error}"
+
+
+def _write(dag_run: "DagRun", merge: Merge, *, only_told: bool = False, failed: bool = False) -> None:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.orm import object_session
 
@@ -94,9 +127,9 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, timed_ou
         _logger.warning("run %s is not in a database session; its note was not written", dag_run.run_id)
         return
     try:
-        if timed_out:
-            session.flush()  # states of tasks that Airflow has skipped
-        if only_ours and not _is_ours(session.connection(), dag_run.id, timed_out=timed_out):
+        if failed:
+            session.flush()  # states of tasks that have been changed with the run's
+        if only_told and not failed and not _is_told(session.connection(), dag_run.id):
             return
         session.flush()  # a note that is set by the same request
         # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
@@ -112,47 +145,15 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_ours: bool = False, timed_ou
     session.expire(dag_run, ["dag_run_note"])
 
 
-def _is_ours(connection: "Connection", run: int, *, timed_out: bool) -> bool:
-    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before.
-
-    Of a run that timed out: whether it has a task of one of :data:`OPERATORS`, too.
-    """
-    from airflow.models.dagrun import DagRun, DagRunNote
-    from airflow.models.taskinstance import TaskInstance
+def _is_told(connection: "Connection", run: int) -> bool:
+    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before."""
+    from airflow.models.dagrun import DagRunNote
     from airflow.models.xcom import XComModel
     from sqlalchemy import exists, or_, select
 
     verdict = exists().where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
     note = exists().where(DagRunNote.dag_run_id == run, DagRunNote.user_id == AUTHOR)
-    task = exists().where(
-        TaskInstance.run_id == DagRun.run_id,
-        TaskInstance.dag_id == DagRun.dag_id,
-        DagRun.id == run,
-        TaskInstance.operator.in_(OPERATORS),
-    )
-    return bool(connection.scalar(select(or_(verdict, note, *([task] if timed_out else [])))))
-
-
-def _time_limit(connection: "Connection", dag_run: "DagRun") -> RunNoteLine:
-    """Say how long the run took, and in which tasks it was: they are skipped, and have begun without having ended."""
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.state import TaskInstanceState
-    from sqlalchemy import select
-
-    rows = connection.scalars(
-        select(TaskInstance.task_id)
-        .where(
-            TaskInstance.dag_id == dag_run.dag_id,
-            TaskInstance.run_id == dag_run.run_id,
-            TaskInstance.state == TaskInstanceState.SKIPPED,
-            TaskInstance.start_date.is_not(None),
-            TaskInstance.end_date.is_(None),
-        )
-        .order_by(TaskInstance.task_id)
-    )
-    tasks = ", ".join(rows.all()) or "no task"
-    after = dt.timedelta(seconds=int(dag_run.duration or 0))
-    return RunNoteLine("run", -1, f"{TIME_LIMIT}: stopped after {after}, in {tasks}. {ADVICE}")
+    return bool(connection.scalar(select(or_(verdict, note))))
 
 
 def _update(connection: "Connection", run: int, merge: Merge) -> None:

@@ -1,4 +1,4 @@
-"""Makes a run's note: the data date when the run begins, and the verdicts of its tasks when it ends."""
+"""Makes a run's note: data date and pipeline version when it begins, and the verdicts of its tasks when it ends."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -11,8 +11,12 @@ LONGEST = 1000
 SHORTEST = 80
 """Fewer characters beside somebody's text are not used."""
 
+REFUSED = "refused: "
+"""What the note of a run begins with whose conf cannot be used."""
+
 _GAP = "\n\n"  # the UI shows notes as Markdown, where a single line end is a space
 _DATA_DATE = "data date: "
+_COMPARED = 200  # characters of a reason by which a verdict that has it is recognised: tasks cut long ones off
 
 
 @dataclass(frozen=True)
@@ -37,20 +41,30 @@ class RunNoteLine:
         return " ".join(f"{task}: {self.text}".split())
 
 
-def note_of_beginning(before: RunNote | None, day: dt.date) -> RunNote:
-    """Put a run's data date into its note.
+def dated(day: dt.date, sources: str = "") -> str:
+    """Return what the note of a run with a data date begins with.
 
-    A note that this plugin wrote is replaced: its verdicts are of tries before. A user's text is kept, and the date is
+    Args:
+        day: The run's data date.
+        sources: The version of the sources that it uses, in words; empty: it is not known.
+    """
+    return "; ".join(filter(None, [f"{_DATA_DATE}{day}", sources]))
+
+
+def note_of_beginning(before: RunNote | None, text: str) -> RunNote:
+    """Put what is known of a run at its beginning into its note.
+
+    A note that this plugin wrote is replaced: its verdicts are of tries before. A user's text is kept, and the line is
     added below where there is space for it.
 
     Args:
         before: The run's current note; None: it has none.
-        day: The run's data date.
+        text: The data date and the pipeline version (:func:`dated`), or :data:`REFUSED` and why the run will fail.
 
     Returns:
         The new note, of 1,000 characters at most.
     """
-    text = f"{_DATA_DATE}{day}"
+    text = _shortened(text, LONGEST)
     if before is None or _is_ours(before):
         return RunNote(text, AUTHOR)
     if text in before.content or len(before.content) + len(_GAP) + len(text) > LONGEST:
@@ -61,9 +75,10 @@ def note_of_beginning(before: RunNote | None, day: dt.date) -> RunNote:
 def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNote | None:
     """Merge verdicts into a note.
 
-    A note that this plugin wrote is replaced, so that it has the last try of each task; only the data date stays. A
-    user's text is kept: verdicts that it does not have yet are added below, shortened to the space that is left; where
-    there is none, the note stays as it was.
+    A note that this plugin wrote is replaced, so that it has the last try of each task; only the line of the beginning
+    stays: the data date, and why the run was refused where no verdict says so. A user's text is kept: verdicts that it
+    does not have yet are added below, shortened to the space that is left; where there is none, the note stays as it
+    was.
 
     Args:
         before: The run's current note.
@@ -74,14 +89,24 @@ def note_with(before: RunNote | None, verdicts: Sequence[RunNoteLine]) -> RunNot
     """
     text = _GAP.join(map(str, verdicts))
     if before is None or _is_ours(before):
-        heading = before.content.split(_GAP, 1)[0] if before else ""
-        dated = [heading] if heading.startswith(_DATA_DATE) else []
-        whole = _GAP.join([*dated, *filter(None, [text])])
-        return RunNote(_shortened(whole, LONGEST), AUTHOR) if whole else None
+        parts = before.content.split(_GAP) if before else []
+        dates = [part for part in parts if part.startswith(_DATA_DATE)][:1]
+        unsaid = [part for part in parts[:1] if _is_unsaid(part, text)]
+        # The verdicts come first: a run's page in the UI shows the first line of its note, and no other.
+        shown = _shortened(
+            _GAP.join([*unsaid, *filter(None, [text])]), LONGEST - sum(len(_GAP) + len(part) for part in dates)
+        )
+        whole = _GAP.join([*filter(None, [shown]), *dates])
+        return RunNote(whole, AUTHOR) if whole else None
     room = LONGEST - len(before.content) - len(_GAP)
     if not text or text in before.content or room < SHORTEST:
         return before
     return RunNote(before.content + _GAP + _shortened(text, room), before.author)
+
+
+def _is_unsaid(heading: str, verdicts: str) -> bool:
+    """Whether a note's first part says why the run was refused, and no verdict does."""
+    return heading.startswith(REFUSED) and heading.removeprefix(REFUSED)[:_COMPARED] not in verdicts
 
 
 def _is_ours(note: RunNote) -> bool:

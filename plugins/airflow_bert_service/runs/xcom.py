@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException, AirflowTaskTimeout
@@ -21,6 +22,8 @@ FAILURE = "bert_service_failure"
 """Key of the error that ended the task's last try, in one line; ``notify_promotion`` reports it."""
 TIME_LIMIT = "time limit"
 """What the reason of a task or a run begins with that took too long."""
+WITHOUT_VERDICT = "the run ended without a verdict"
+"""What the error of ``promoted_model`` begins with where other tasks are the cause of it."""
 ADVICE = "Look for what it waited for; the settings max_*_minutes in [bert_service] are the limits."
 
 _LONGEST = 500  # characters of an error that are kept
@@ -57,7 +60,7 @@ def recording_failure(context: Context, limit: dt.timedelta | None = None) -> It
         yield
     except AirflowSkipException:
         raise
-    except (Exception, AirflowTaskTimeout) as error:
+    except (Exception, AirflowTaskTimeout, SystemExit) as error:
         if limit is None or not isinstance(error, AirflowTaskTimeout):
             push_annotation(context, FAILURE, _described(error))
             raise
@@ -74,13 +77,24 @@ def states_of(context: Context) -> Mapping[str, str | None]:
     return {str(name): state for name, state in found.get(run.run_id, {}).items()}
 
 
+def lacks_result(task: Any, context: Context) -> bool:
+    """Return whether a task that is a success has no result: somebody has marked it so before it had one.
+
+    Args:
+        task: A task of the run, whose state is ``success``. Operators that return something whenever they succeed have
+            the attribute ``always_returns``; of others nothing can be said.
+        context: The running task's.
+    """
+    return getattr(task, "always_returns", False) and context["ti"].xcom_pull(task_ids=task.task_id) is None
+
+
 def _storable(text: str) -> str:
     """Spell out characters that a database may refuse: PostgreSQL keeps neither NUL nor halves of surrogate pairs."""
     return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
 
 
 def _described(error: BaseException) -> str:
-    return _masked(" ".join((str(error) or type(error).__name__).split()))[:_LONGEST]
+    return _masked(" ".join(str(error).split()) or f"{type(error).__name__} without a message")[:_LONGEST]
 
 
 def _masked(text: str) -> str:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import statistics
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from airflow.dag_processing.bundles.base import BundleVersion
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow_bert_service.bundle.dag_bundle import PipelineDagBundle
 from airflow_bert_service.bundle.snapshots import sources_version
-from airflow_bert_service.exceptions import CompiledPipelineError
+from airflow_bert_service.exceptions import CompiledPipelineError, SettingsError
 from airflow_bert_service.pipeline.compiler import compile_pipeline, ir_file
 
 from tests.plugins.toy_project import TFX_PYTHON, ToyProject, publish, wait_until
@@ -112,6 +114,49 @@ def test_a_first_compilation_that_fails_shows_too(project: ToyProject) -> None:
     assert "nothing is in service" in errors["pipeline_does_not_compile.py"]
 
 
+LABELS = "AIRFLOW__BERT_SERVICE__LABELS"
+
+
+def test_settings_that_cannot_be_used_show_as_an_import_error(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(tmp_path / "airflows"))
+    good = refresh(bundle_of(project))
+    monkeypatch.setenv(LABELS, "good: good; bad: bad")
+    places = {"root": str(project.root), "state": str(project.state), "tfx_python": str(TFX_PYTHON)}
+    bundle = PipelineDagBundle(name="toy", **places)
+    assert list(dags_in(bundle)[1]) == ["settings_are_wrong.py"], "as `airflow dags list-import-errors` reads it"
+    bundle.initialize()
+    bundle.refresh()
+    dags, errors = dags_in(bundle)
+    assert (dags, list(errors)) == (set(), ["settings_are_wrong.py"])
+    (error,) = errors.values()
+    assert "SettingsError: [bert_service] labels" in error
+    assert "restart Airflow" in error
+    assert "in load_settings" not in error, "where in our code it was found helps nobody"
+
+    monkeypatch.setenv(LABELS, "good")
+    other = bundle_of(project)
+    assert other.get_current_version() != bundle.get_current_version(), "Airflow has to look for files anew"
+    with pytest.raises(SettingsError, match="labels"):
+        PipelineDagBundle(name="toy", version=good).initialize()  # as a task does, whose log has the error then
+
+    monkeypatch.delenv(LABELS)
+    bundle.refresh()  # such as of a restore that has ended meanwhile
+    assert dags_in(bundle) == ({"toy"}, {})
+    assert dags_in(bundle_of(project, good)) == ({"toy"}, {})
+
+
+def test_airflow_comes_back_at_once_while_the_compiler_runs(project: ToyProject) -> None:
+    places = {"root": str(project.root), "state": str(project.state), "tfx_python": str(TFX_PYTHON)}
+    bundle = PipelineDagBundle(name="toy", refresh_interval=300, **places)
+    bundle.initialize()
+    bundle.refresh()
+    assert bundle.refresh_interval == 0
+    refresh(bundle)
+    assert bundle.refresh_interval == 300
+
+
 def test_a_run_of_a_version_with_an_import_error_reads_the_dags_in_service(project: ToyProject) -> None:
     bundle = bundle_of(project)
     refresh(bundle)
@@ -119,6 +164,23 @@ def test_a_run_of_a_version_with_an_import_error_reads_the_dags_in_service(proje
     pinned = bundle_of(project, refresh(bundle))
     bag = BundleDagBag(dag_folder=pinned.path / "toy.py", bundle_path=pinned.path, bundle_name="toy")
     assert (set(bag.dags), bag.import_errors) == ({"toy"}, {})
+
+
+def test_a_pinned_bundle_says_when_the_sources_on_disk_are_another_version(project: ToyProject) -> None:
+    old = refresh(bundle_of(project))
+    pinned = bundle_of(project, old)
+    assert (pinned.served_sources(), pinned.other_sources()) == (old, "")
+    project.break_pipeline("a typo")
+    newer = sources_version(project.root)
+    assert (pinned.served_sources(), pinned.other_sources()) == (old, newer)
+    failing = bundle_of(project, refresh(bundle_of(project)))
+    assert (failing.served_sources(), failing.other_sources()) == (old, newer)
+
+
+def test_a_machine_without_the_sources_says_nothing_of_them(project: ToyProject) -> None:
+    pinned = bundle_of(project, refresh(bundle_of(project)))
+    shutil.rmtree(project.root / "tfx_modules")
+    assert pinned.other_sources() == ""
 
 
 def test_what_a_bundle_shows_changes_only_in_refresh(project: ToyProject) -> None:
@@ -197,20 +259,51 @@ def dag_processor(environment: dict[str, str], log: Path) -> Iterator[subprocess
             process.wait(timeout=30)
 
 
-@pytest.mark.slow
-def test_airflows_dag_processor_serves_the_bundle(
-    project: ToyProject, environment: dict[str, str], tmp_path: Path
-) -> None:
-    def query(sql: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(tmp_path / "home" / "airflow.db", timeout=30)) as database:
+@dataclass(frozen=True)
+class Database:
+    """Airflow's database, as its UI reads it."""
+
+    file: Path
+
+    def dags(self) -> list[tuple[object, ...]]:
+        return self._query("SELECT dag_id, bundle_version FROM dag WHERE NOT is_stale")
+
+    def errors(self) -> str:
+        return "".join(str(row[0]) for row in self._query("SELECT stacktrace FROM import_error"))
+
+    def _query(self, sql: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.file, timeout=30)) as database:
             return database.execute(sql).fetchall()
 
-    def dags() -> list[tuple[object, ...]]:
-        return query("SELECT dag_id, bundle_version FROM dag WHERE NOT is_stale")
 
-    def errors() -> str:
-        return "".join(str(row[0]) for row in query("SELECT stacktrace FROM import_error"))
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(tmp_path / "home" / "airflow.db")
 
+
+@pytest.mark.slow
+def test_wrong_settings_are_import_errors_until_they_are_corrected(
+    project: ToyProject, environment: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    wrong = {LABELS: "good: good; bad: bad"}
+    with dag_processor({**environment, **wrong}, tmp_path / "fresh"):
+        wait_until(lambda: "[bert_service] labels has the part 'good: good'" in database.errors(), seconds=60)
+    with dag_processor(environment, tmp_path / "good"):
+        wait_until(lambda: database.dags() == [("toy", sources_version(project.root))], seconds=60)
+        wait_until(lambda: database.errors() == "", seconds=60)
+    with dag_processor({**environment, **wrong}, tmp_path / "used"):
+        wait_until(lambda: "[bert_service] labels has the part 'good: good'" in database.errors(), seconds=60)
+        wait_until(lambda: database.dags() == [], seconds=60)
+    with dag_processor(environment, tmp_path / "good again"):
+        wait_until(lambda: database.dags() == [("toy", sources_version(project.root))], seconds=60)
+        wait_until(lambda: database.errors() == "", seconds=60)
+
+
+@pytest.mark.slow
+def test_airflows_dag_processor_serves_the_bundle(
+    project: ToyProject, environment: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    dags, errors = database.dags, database.errors
     with dag_processor(environment, tmp_path / "log"):
         old = sources_version(project.root)
         wait_until(lambda: dags() == [("toy", old)], seconds=60)

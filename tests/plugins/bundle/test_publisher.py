@@ -1,13 +1,18 @@
+import datetime as dt
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from airflow_bert_service.bundle.snapshots import SnapshotStore, Version, sources_version
+from airflow_bert_service.bundle.status import status_of
 from airflow_bert_service.pipeline.compiler import compile_pipeline, ir_file
 from airflow_bert_service.pipeline.plan import load_plan
+from airflow_bert_service.pipeline.source_digest import pipeline_digest
+from airflow_bert_service.pipeline.version import read_version
 
 from tests.plugins.toy_project import TFX_PYTHON, ToyProject, publish, wait_until
 from tests.support.airflow_home import PROJECT_ROOT
@@ -46,6 +51,68 @@ def test_a_fresh_compiled_pipeline_is_taken_over_at_once(project: ToyProject) ->
     assert version is not None
     assert pipeline_of(project.store, version) == "toy"
     assert project.compiler_runs == 1
+
+
+def test_a_snapshot_names_its_version_and_when_it_was_compiled(project: ToyProject) -> None:
+    before = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+    version = publish(project.publisher())
+    plan = load_plan(ir_file(project.store.root_of(version)))
+    assert plan.version is not None
+    assert plan.version.name == str(version)
+    assert before <= plan.version.compiled <= dt.datetime.now(dt.timezone.utc)
+
+
+def test_a_pipeline_that_is_taken_over_keeps_the_time_of_its_compilation(project: ToyProject) -> None:
+    compile_in_place(project)
+    written = read_version(ir_file(project.root))
+    assert written is not None
+    assert pipeline_digest(project.root / "tfx_modules", None).startswith(written.name)
+    version = project.publisher(NO_COMPILER).step(compiling=False)
+    assert version is not None
+    assert read_version(ir_file(project.store.root_of(version))) == replace(written, name=str(version))
+
+
+def test_newer_sources_that_do_not_compile_leave_the_versions_name_as_it_is(project: ToyProject) -> None:
+    publisher = project.publisher()
+    good = publish(publisher)
+    project.break_pipeline("a typo")
+    failed = publish(publisher)
+    named = [read_version(ir_file(project.store.root_of(version))) for version in (good, failed)]
+    assert named[0] == named[1] is not None
+    assert project.store.failure(good) == ""
+    assert "ValueError: a typo" in project.store.failure(failed)
+
+
+def test_the_status_says_how_far_the_sources_on_disk_are(project: ToyProject) -> None:
+    publisher = project.publisher()
+
+    def status() -> tuple[bool, str, bool]:
+        found = status_of(project.store, project.root)
+        assert found.wanted == sources_version(project.root)
+        return found.published, found.served, "a typo" in found.failure
+
+    assert status() == (False, "", False)
+    first = str(publish(publisher))
+    assert status() == (True, first, False)
+    project.break_pipeline("a typo")
+    assert status() == (False, first, False)
+    publish(publisher)
+    assert status() == (False, first, True)
+    project.write_pipeline("toy")
+    assert publisher.step(compiling=True) == Version(first)
+    assert status() == (True, first, False)
+
+
+def test_airflow_reads_a_new_version_twice_for_it_may_have_read_a_file_of_the_old_one_last(project: ToyProject) -> None:
+    publisher = project.publisher()
+    dag_file = project.store.dags_of(publish(publisher)) / "toy.py"
+
+    def step_makes_it_new() -> bool:
+        os.utime(dag_file, (0, 0))
+        publisher.step(compiling=True)
+        return dag_file.stat().st_mtime > 0
+
+    assert (step_makes_it_new(), step_makes_it_new()) == (True, False)
 
 
 def test_a_stale_compiled_pipeline_is_not(project: ToyProject) -> None:

@@ -86,6 +86,46 @@ def test_a_missing_tfx_environment_is_named_with_the_remedy(
     assert "Run `make setup`, or correct the setting" in message
 
 
+def explained(words: list[str], folder: Path) -> str:
+    """What a sub-command prints where there is no TFX environment, and a setting is wrong."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__BERT_SERVICE__TFX_PYTHON": "/missing/python",
+        "AIRFLOW__BERT_SERVICE__WINDOW_DAYS": "0",
+    }
+    command = [sys.executable, "-m", "airflow_bert_service.cli", *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", SUB_COMMANDS)
+def test_help_needs_no_tfx_environment_and_no_right_settings(name: str, tmp_path: Path) -> None:
+    assert explained([name, "--help"], tmp_path).startswith(f"usage: scripts/bert {name} ")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["models", "roll-back", "-h"], "--to VERSION"),
+        (["models", "live", "--at", "yesterday", "--help"], "a day (2026-11-04, yesterday)"),
+        (["client", "predict", "--help"], "classify the texts of a file: .txt, .csv or .jsonl"),
+        (["serve", "--rest_api_port=0", "--help"], "REST port, 0 = any free one"),
+    ],
+)
+def test_commands_of_the_tfx_side_explain_their_arguments(words: list[str], text: str, tmp_path: Path) -> None:
+    assert text in " ".join(explained(words, tmp_path).split())
+
+
+def test_a_text_to_classify_that_looks_like_a_flag_does_not_ask_for_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/missing/python")
+    assert main(["client", "predict", "--", "--help"]) == 1
+    assert "tfx_python is '/missing/python', which does not exist" in capsys.readouterr().err
+
+
 SERVE = "-m tfx_modules.serving --host=127.0.0.1 --model_name=film_sentiment"
 REPORT = """#!/bin/sh
 echo "$MODEL_NAME|$PWD|$PYTHONPATH|$*"

@@ -1,6 +1,8 @@
 """Nodes get the values of the trigger form and of `refresh_data`, rendered by Airflow's own templates."""
 
 import json
+import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +12,7 @@ from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.types import DagRunType
-from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
+from airflow_bert_service.dag.parameters import MOST_STEPS, USE_CACHE, node_parameters, run_parameters
 from airflow_bert_service.dag.runner import node_environment
 from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.pipeline.plan import PipelinePlan
@@ -107,3 +109,40 @@ def test_a_run_that_nobody_triggered_is_its_kind_s(tmp_path: Path) -> None:
 def test_the_form_refuses_what_makes_no_sense(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ParamValidationError, match=r"is not of type|less than the minimum|is not one of"):
         rendered(tmp_path, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "allowed"),
+    [
+        ({"train_steps": MOST_STEPS + 1}, "a whole number from 0 to 1000000; 0 is the epochs set in settings.toml"),
+        ({"train_steps": 0.5}, "a whole number from 0 to 1000000"),
+        ({"train_steps": math.nan}, "a whole number from 0 to 1000000"),
+        ({"data_date": "0001-01-01"}, "a day from 1970-01-01 to 2099-12-31, like 2026-11-05, or null"),
+        ({"data_date": "20261105"}, "a day from 1970-01-01 to 2099-12-31"),
+        ({"mode": "half"}, "full or data_only"),
+        ({"tune": 1}, "true or false"),
+        ({"promote_older": "yes"}, "true or false"),
+        ({"use_cache": "false"}, "true or false"),
+    ],
+)
+def test_what_is_refused_is_refused_with_what_is_allowed_and_what_to_do(
+    tmp_path: Path, wrong: dict[str, Any], allowed: str
+) -> None:
+    ((name, value),) = wrong.items()
+    with pytest.raises(ParamValidationError) as raised:
+        rendered(tmp_path, **wrong)
+    message = re.sub(r"'\s+'", "", str(raised.value))  # Airflow breaks lines of the schema
+    assert f"Invalid input for param {name}: {value!r}" in message
+    assert f"Allowed: {allowed}" in message
+    assert "Trigger the run anew with that." in message
+
+
+@pytest.mark.parametrize("steps", [0, 1, 100_000, MOST_STEPS])
+def test_several_epochs_of_the_largest_feeds_fit_into_the_bound_of_steps(tmp_path: Path, steps: int) -> None:
+    parameters, _ = rendered(tmp_path, train_steps=steps)
+    assert json.loads(parameters["train_args"])["num_steps"] == steps
+
+
+def test_a_whole_number_that_is_written_with_a_point_is_one(tmp_path: Path) -> None:
+    parameters, _ = rendered(tmp_path, train_steps=120.0)
+    assert parameters["train_args"] == rendered(tmp_path, train_steps=120)[0]["train_args"]

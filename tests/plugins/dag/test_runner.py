@@ -91,7 +91,17 @@ def test_each_node_gets_the_templates_that_it_declares(plan: PipelinePlan, setti
 
 def test_tasks_say_what_they_do(plan: PipelinePlan, settings: Settings) -> None:
     dag = AirflowDagRunner(AirflowPipelineConfig(parameters=TEMPLATES, settings=settings)).run(plan)
-    assert dag.get_task("LatestTuned").doc_md == NODE_DOCS["Resolver"]
+    assert dag.get_task("LatestTuned").doc_md == NODE_DOCS["tfx.dsl.components.common.resolver.Resolver"]
+
+
+def test_components_of_tfx_with_the_names_of_ours_are_not_described_as_ours(tmp_path: Path, settings: Settings) -> None:
+    path = compile_small(tmp_path / "project")
+    path.write_text(path.read_text().replace("statistics_gen.component.StatisticsGen", "x.component.ExampleValidator"))
+    config = AirflowPipelineConfig(parameters=TEMPLATES, settings=settings)
+    task = AirflowDagRunner(config).run(load_plan(path)).get_task("StatisticsGen")
+    assert isinstance(task, TfxNodeOperator)
+    assert "of type `tfx.components.x.component.ExampleValidator`" in str(task.doc_md)
+    assert task.report_output == ""  # it makes no report
 
 
 def test_airflow_can_keep_the_dag_and_no_password_is_in_it(plan: PipelinePlan, settings: Settings) -> None:

@@ -1,9 +1,13 @@
 """Automatic and backfill runs are for whole UTC days that the feed has."""
 
 import datetime as dt
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
+from airflow.sdk import timezone
+from airflow.sdk.timezone import initialize  # type: ignore[attr-defined]
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow_bert_service.dag.timetable import DailyUntilTimetable
 
@@ -77,3 +81,50 @@ def test_airflow_keeps_it_as_data() -> None:
 def test_a_run_by_hand_is_not_bound_to_the_feeds_days(moment: pendulum.DateTime) -> None:
     interval = DailyUntilTimetable(dt.date(2026, 10, 1)).infer_manual_data_interval(run_after=moment)
     assert (interval.start, interval.end) == (midnight(16), midnight(17))
+
+
+def backfilled(earliest: dt.datetime, latest: dt.datetime) -> list[dt.date]:
+    """The days that a backfill with these bounds is for."""
+    restriction = TimeRestriction(pendulum.instance(earliest), pendulum.instance(latest), catchup=True)
+    found: list[DataInterval] = []
+    while info := DailyUntilTimetable(None).next_dagrun_info(
+        last_automated_data_interval=found[-1] if found else None, restriction=restriction
+    ):
+        assert info.data_interval is not None
+        found.append(info.data_interval)
+    return [interval.start.date() for interval in found]
+
+
+@pytest.fixture
+def default_zone(request: pytest.FixtureRequest) -> Iterator[None]:
+    initialize(request.param)
+    yield
+    initialize("UTC")
+
+
+# Clocks change in Berlin on the 25th.
+WANTED = [dt.date(2026, 10, day) for day in range(23, 28)]
+ZONES = ["America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland", "Pacific/Honolulu", "Europe/Berlin", "UTC"]
+
+
+@pytest.mark.usefixtures("default_zone")
+@pytest.mark.parametrize("default_zone", ZONES, indirect=True)
+@pytest.mark.parametrize("utc", [True, False], ids=["UTC dates", "dates of the zone"])
+def test_a_backfill_has_the_days_of_its_dates_whatever_the_default_time_zone(utc: bool) -> None:
+    first, last = (timezone.parse(f"{day}{'T00:00:00+00:00' if utc else ''}") for day in (WANTED[0], WANTED[-1]))
+    assert backfilled(first, last) == WANTED
+
+
+@pytest.mark.usefixtures("default_zone")
+@pytest.mark.parametrize("default_zone", ["UTC", "Asia/Kolkata"], indirect=True)
+@pytest.mark.parametrize("browser", [zone for zone in ZONES if zone != "Pacific/Honolulu"])
+def test_the_form_in_the_ui_is_for_the_days_that_it_shows(browser: str) -> None:
+    # What the UI of Airflow 3.3 sends of two dates: the beginning of the first and the last millisecond of the last.
+    first = dt.datetime.combine(WANTED[0], dt.time.min, ZoneInfo(browser))
+    last = dt.datetime.combine(WANTED[-1], dt.time(23, 59, 59, 999_000), ZoneInfo(browser))
+    assert backfilled(first.astimezone(dt.timezone.utc), last.astimezone(dt.timezone.utc)) == WANTED
+
+
+def test_bounds_within_a_day_are_taken_as_they_are() -> None:
+    noon = dt.time(12, tzinfo=dt.timezone.utc)
+    assert backfilled(dt.datetime.combine(WANTED[0], noon), dt.datetime.combine(WANTED[-1], noon)) == WANTED[1:]

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.sdk import DAG
 from airflow.utils.types import DagRunType
 from airflow_bert_service.operators.refresh import DataRefreshOperator
 from airflow_bert_service.settings.settings import settings_from
@@ -45,8 +46,11 @@ def refresh(folder: str, day: str = str(DAYS[-1])) -> dict[str, Any]:
         "max_bad_share": "0.3",
     }
     moment = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), tzinfo=dt.timezone.utc)
-    run = SimpleNamespace(run_type=DagRunType.MANUAL, run_after=moment, logical_date=moment, data_interval_start=moment)
+    run = SimpleNamespace(
+        run_type=DagRunType.MANUAL, run_after=moment, logical_date=moment, data_interval_start=moment, conf={}
+    )
     given: Any = {
+        "dag": DAG("refreshed", schedule=None),
         "dag_run": run,
         "params": {"data_date": None},
         "ti": SimpleNamespace(xcom_push=lambda *_, **__: None),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow_bert_service.exceptions import PromotionCommandError
 from airflow_bert_service.promotion.events import EventKind, event_from
-from airflow_bert_service.runs.result import TaskEnd, explain
+from airflow_bert_service.runs.result import NO_ERROR, TaskEnd, explain, explain_failure
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,8 +59,8 @@ DONE = TaskEnd(task_id="CsvExampleGen", state="success")
 LOST = TaskEnd(task_id="Pusher", state="upstream_failed")
 
 
-def ended(task_id: str, **news: str) -> TaskEnd:
-    return TaskEnd(task_id=task_id, state="failed", **news)
+def ended(task_id: str, *, verdict: str = "", failure: str = "") -> TaskEnd:
+    return TaskEnd(task_id=task_id, state="failed", verdict=verdict, failure=failure)
 
 
 def test_a_gate_on_the_data_has_stopped_the_run() -> None:
@@ -70,12 +70,12 @@ def test_a_gate_on_the_data_has_stopped_the_run() -> None:
 
 def test_tasks_have_failed_each_with_its_last_error_where_it_left_one() -> None:
     result = explain([DONE, ended("Transform", failure="out of\nmemory"), ended("Resolver"), LOST])
-    assert result == (EventKind.FAILED, "task Transform failed: out of memory; task Resolver failed")
+    assert result == (EventKind.FAILED, f"task Transform failed: out of memory; task Resolver failed: {NO_ERROR}")
 
 
 def test_somebody_has_marked_the_gate_as_a_success_and_the_trainer_failed() -> None:
     gate = TaskEnd(task_id="ExampleValidator", state="success", verdict="blocked: 3 values are missing")
-    assert explain([gate, ended("Trainer")]) == (EventKind.FAILED, "task Trainer failed")
+    assert explain([gate, ended("Trainer")]) == (EventKind.FAILED, f"task Trainer failed: {NO_ERROR}")
 
 
 def test_nobody_failed_and_nobody_left_a_verdict() -> None:
@@ -86,6 +86,18 @@ def test_nobody_failed_and_nobody_left_a_verdict() -> None:
     )
 
 
+def test_a_task_was_marked_as_a_success_and_has_no_result() -> None:
+    pusher = TaskEnd(task_id="Pusher", state="success", by_hand=True)
+    states = "no task failed, and none left a verdict (CsvExampleGen success, Pusher success)"
+    reason = f"{states}; marked as a success by hand, without a result: Pusher"
+    assert explain([DONE, pusher]) == (EventKind.FAILED, reason)
+
+
+def test_a_gate_that_gave_no_reason_is_a_failure_that_says_so() -> None:
+    gate = ended("ExampleValidator", verdict="blocked:  ", failure="  ")
+    assert explain([gate]) == (EventKind.FAILED, f"task ExampleValidator failed: {NO_ERROR}")
+
+
 STATES = st.sampled_from(["success", "failed", "skipped", "upstream_failed", None])
 ENDS = st.builds(TaskEnd, task_id=st.text(), state=STATES, verdict=st.text(), failure=st.text())
 
@@ -94,4 +106,13 @@ ENDS = st.builds(TaskEnd, task_id=st.text(), state=STATES, verdict=st.text(), fa
 def test_there_is_always_one_line(tasks: list[TaskEnd]) -> None:
     kind, reason = explain(tasks)
     assert kind in {EventKind.BLOCKED, EventKind.FAILED}
-    assert len(reason.splitlines()) <= 1
+    assert len(reason.splitlines()) == 1
+    assert reason.strip()
+
+
+@given(st.lists(ENDS), st.dictionaries(st.text(), st.text(max_size=5)), st.text())
+def test_a_failed_run_has_a_reason_in_its_verdicts_or_beside_them(
+    tasks: list[TaskEnd], verdicts: dict[str, str], cause: str
+) -> None:
+    is_said = any(text.startswith(("failed: ", "blocked: ")) for text in verdicts.values())
+    assert is_said or explain_failure(tasks, verdicts, cause).strip()

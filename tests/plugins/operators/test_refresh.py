@@ -14,8 +14,11 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.types import DagRunType
+from airflow_bert_service.dag.parameters import run_parameters
 from airflow_bert_service.exceptions import MissingDayError
 from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.pipeline.version import PipelineVersion
+from airflow_bert_service.runs.xcom import FAILURE
 from airflow_bert_service.settings.row_rules import RowRules, read_labels
 from airflow_bert_service.settings.settings import Settings, settings_from
 
@@ -43,7 +46,13 @@ def settings(tmp_path: Path) -> Settings:
 pushed: dict[str, object] = {}
 
 
-def context(run_type: str = "manual", *, day: str | None = None, param: object = None) -> Any:
+def context(
+    run_type: str = "manual",
+    *,
+    day: str | None = None,
+    param: object = None,
+    conf: dict[str, object] | None = None,
+) -> Any:
     """What a task is given of its run. A run that is not for a day was triggered on the 6th, at half past nine."""
     moment = dt.datetime.fromisoformat(day).replace(tzinfo=UTC) if day else None
     run = SimpleNamespace(
@@ -51,8 +60,14 @@ def context(run_type: str = "manual", *, day: str | None = None, param: object =
         run_after=dt.datetime(2026, 11, 6, 9, 30, tzinfo=UTC),
         logical_date=moment,
         data_interval_start=moment,
+        conf=conf,
     )
-    return {"dag_run": run, "params": {"data_date": param}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
+    return {
+        "dag": DAG("bert_sentiment", params=run_parameters("2026-10-16 to 2026-11-08")),
+        "dag_run": run,
+        "params": {"data_date": param},
+        "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+    }
 
 
 def refresh(settings: Settings, given: Any) -> dict[str, Any]:
@@ -119,6 +134,26 @@ def test_triggering_now_as_the_form_comes_reads_the_sample_feed_up_to_yesterday(
 
 def test_the_day_of_the_trigger_form(settings: Settings) -> None:
     assert refresh(settings, context(day="2026-11-05", param="2026-11-08"))["data_date"] == "2026-11-08"
+
+
+@pytest.mark.parametrize(
+    ("conf", "nearest"),
+    [
+        ({"data_day": "2026-11-05"}, "'data_day', which is no parameter (did you mean data_date?)"),
+        ({"data_date": "2026-11-05", "Train_steps": 5}, "'Train_steps', which is no parameter (did you mean train_st"),
+        ({"x": 1}, "'x', which is no parameter; allowed: "),
+    ],
+)
+def test_a_run_with_an_unknown_parameter_is_refused_before_anything_is_read(
+    settings: Settings, conf: dict[str, object], nearest: str
+) -> None:
+    pushed.clear()
+    known = "allowed: data_date, mode, tune, train_steps, promote_older, use_cache. Trigger the run anew"
+    with pytest.raises(AirflowFailException, match=re.escape(nearest)) as raised:
+        refresh(settings, context(day="2026-11-05", conf=conf))
+    assert known in str(raised.value)
+    assert pushed[FAILURE] == str(raised.value)
+    assert not settings.spans.exists()
 
 
 def test_the_log_has_a_line_a_day(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
@@ -280,6 +315,36 @@ def test_a_holdout_that_is_not_there_is_not_tried_again(settings: Settings) -> N
     settings.sample_holdout.unlink()
     with pytest.raises(AirflowFailException, match=r"holdout .*sample-v1\.csv cannot be read \(No such file"):
         refresh(settings, context(day="2026-11-05"))
+
+
+VERSION = PipelineVersion("18e906e37d2adc3c", dt.datetime(2026, 11, 5, 12, 30, tzinfo=UTC))
+
+
+class NewerSources:
+    """Stands for a run's DAG bundle, after an edit."""
+
+    def served_sources(self) -> str:
+        return VERSION.name
+
+    def other_sources(self) -> str:
+        return "77c0ffee77c0ffee"
+
+
+def test_the_log_begins_with_the_pipelines_version(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    task = DataRefreshOperator(task_id="refresh_data", settings=settings, version=VERSION)
+    task.execute(context(day="2026-11-05"))
+    said = capfd.readouterr().out
+    assert "pipeline version 18e906e37d2adc3c, compiled 2026-11-05 12:30:00 UTC" in said
+    assert "the sources on disk are another version" not in said
+
+
+def test_the_log_says_when_the_sources_on_disk_are_newer(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    given = context(day="2026-11-05")
+    given["ti"].bundle_instance = NewerSources()
+    refresh(settings, given)
+    said = capfd.readouterr().out
+    assert "pipeline version not known" in said
+    assert "the sources on disk are another version, 77c0ffee77c0ffee, which this run does not use" in said
 
 
 def test_airflow_can_keep_the_task(settings: Settings) -> None:

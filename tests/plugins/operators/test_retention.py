@@ -19,7 +19,7 @@ from airflow.utils.types import DagRunType
 from airflow_bert_service.bundle.snapshots import SnapshotStore
 from airflow_bert_service.clients.retention import RetentionClient, RetentionFlags, RetentionReport, RetentionRequest
 from airflow_bert_service.exceptions import RetentionError, SettingsError
-from airflow_bert_service.operators.retention import RetentionOperator
+from airflow_bert_service.operators.retention import RetentionOperator, retention_parameters
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.settings import Settings, settings_from
 
@@ -58,6 +58,14 @@ def operator(settings: Settings, is_dry_run: str) -> RetentionOperator:
     )
 
 
+def context_of(conf: dict[str, object] | None = None) -> Any:
+    return {
+        "dag": DAG("bert_sentiment_retention", params=retention_parameters()),
+        "dag_run": SimpleNamespace(run_type=DagRunType.SCHEDULED, conf=conf),
+        "ti": SimpleNamespace(xcom_push=lambda *_: None),
+    }
+
+
 @with_tfx
 def test_the_log_is_the_table_and_the_totals_are_returned(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -65,7 +73,7 @@ def test_the_log_is_the_table_and_the_totals_are_returned(
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
     ours = _log(tmp_path / "logs", "bert_sentiment")
     foreign = _log(tmp_path / "logs", "bert_sentiment_of_somebody_else")
-    context: Any = {}
+    context = context_of()
 
     would = operator(settings, "True").execute(context)
     assert ours.exists()
@@ -131,7 +139,7 @@ def test_a_manual_run_is_a_dry_run_unless_the_form_says_otherwise(
 
 
 def test_something_else_than_yes_or_no_is_refused(settings: Settings) -> None:
-    context: Any = {}
+    context = context_of()
     with pytest.raises(SettingsError, match=r"is_dry_run became 'perhaps'; allowed: True, False"):
         operator(settings, "perhaps").execute(context)
 
@@ -155,7 +163,7 @@ def test_a_run_by_hand_may_remove_more_at_once_and_trust_the_clock(
 
     monkeypatch.setattr(RetentionClient, "run", run)
     task = RetentionOperator(task_id="retention", settings=settings, pipeline="bert_sentiment", module_root=MODULE_ROOT)
-    context: Any = {"dag_run": SimpleNamespace(run_type=DagRunType.SCHEDULED, conf=conf)}
+    context = context_of(conf)
 
     task.render_template_fields(context)
     task.execute(context)
@@ -174,7 +182,7 @@ def test_a_share_that_is_none_is_refused(settings: Settings, share: str) -> None
         max_removed_share=share,
         is_clock_trusted="False",
     )
-    context: Any = {}
+    context = context_of()
     with pytest.raises(
         SettingsError, match=rf"max_removed_share became '{share}'; allowed: a number above 0 and up to"
     ):

@@ -7,9 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow_bert_service.exceptions import PromotionCommandError
-from airflow_bert_service.operators.rollback import RollbackOperator
+from airflow_bert_service.operators.rollback import RollbackOperator, rollback_parameters
+from airflow_bert_service.runs.xcom import FAILURE
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.conftest import MODULE_ROOT
@@ -17,7 +20,17 @@ from tests.plugins.conftest import MODULE_ROOT
 SERVED = [{"version": version, "dag_id": None, "run_id": None, "final": False} for version in (2026110401, 2026110501)]
 
 
-def roll_back(state: Path, version: str, *, run_id: str = "manual__1", user: str | None = "berta") -> dict[str, Any]:
+pushed: dict[str, object] = {}
+
+
+def roll_back(
+    state: Path,
+    version: str,
+    *,
+    run_id: str = "manual__1",
+    user: str | None = "berta",
+    conf: dict[str, object] | None = None,
+) -> dict[str, Any]:
     (state / "ledger").mkdir(exist_ok=True)
     if not (state / "ledger" / "ledger.db").exists():
         (state / "ledger" / "ledger.db").write_text(json.dumps({"events": SERVED, "deliveries": {}}))
@@ -30,8 +43,13 @@ def roll_back(state: Path, version: str, *, run_id: str = "manual__1", user: str
         version=version,
         reason="it is rude",
     )
-    run = SimpleNamespace(triggering_user_name=user, run_type="manual")
-    context: Any = {"dag_run": run, "run_id": run_id}
+    run = SimpleNamespace(triggering_user_name=user, run_type="manual", conf=conf)
+    context: Any = {
+        "dag": DAG("bert_sentiment_rollback", params=rollback_parameters()),
+        "dag_run": run,
+        "run_id": run_id,
+        "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+    }
     return task.execute(context)
 
 
@@ -61,3 +79,29 @@ def test_what_the_ledger_refuses_fails_the_task_with_its_words(tmp_path: Path) -
     (tmp_path / "ledger" / "ledger.db").write_text('{"events": [], "deliveries": {}}')
     with pytest.raises(PromotionCommandError, match="there is no version to roll back to"):
         roll_back(tmp_path, "")
+    assert "there is no version to roll back to" in str(pushed[FAILURE])
+
+
+def test_a_run_with_an_unknown_parameter_changes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match=r"'Versoin', .* \(did you mean version\?\); allowed: version"):
+        roll_back(tmp_path, "", conf={"reason": "it is rude", "Versoin": 2026110401})
+    assert json.loads((tmp_path / "ledger" / "ledger.db").read_text())["events"] == SERVED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"version": 20261105},
+        {"version": 202611050100},
+        {"version": "2026110501"},
+        {"reason": ""},
+        {"reason": "  \n"},
+        {"reason": "x" * 501},
+        {"reason": None},
+    ],
+)
+def test_the_form_refuses_versions_and_reasons_that_cannot_be(wrong: dict[str, Any]) -> None:
+    form = ParamsDict(rollback_parameters())
+    with pytest.raises(ParamValidationError, match=f"Invalid input for param {next(iter(wrong))}:") as raised:
+        form.update({"version": 2026110501, "reason": "it is rude", **wrong})
+    assert "Allowed: " in str(raised.value)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseOperator
+from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 from airflow.utils.types import DagRunType
@@ -87,12 +87,17 @@ def test_a_feed_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
         task_id="refresh_data", settings=settings_from({"root": str(tmp_path)}), execution_timeout=LIMIT
     )
     run = SimpleNamespace(run_type=DagRunType("manual"), logical_date=dt.datetime(2026, 11, 5, tzinfo=dt.timezone.utc))
-    run.data_interval_start, run.run_after = run.logical_date, run.logical_date
+    run.data_interval_start, run.run_after, run.conf = run.logical_date, run.logical_date, None
 
     with pytest.raises(AirflowTaskTimeout, match="time limit: one try may take 0:00:02"):
         run_limited(
             task,
-            {"dag_run": run, "params": {"data_date": None}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)},
+            {
+                "dag": DAG("bert_sentiment"),
+                "dag_run": run,
+                "params": {"data_date": None},
+                "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+            },
         )
 
     assert pushed == {FAILURE: REASON}
@@ -104,11 +109,11 @@ def test_the_announcement_of_the_run_has_the_reason() -> None:
     assert reason.startswith("task Trainer failed: time limit: one try may take 0:00:02, and was stopped.")
 
 
-def test_the_listener_knows_the_operators_by_their_names() -> None:
+def test_the_listener_knows_the_operators_by_their_package() -> None:
     from airflow_bert_service.operators.node_container import TfxNodeDockerOperator
     from airflow_bert_service.operators.retention import RetentionOperator
     from airflow_bert_service.operators.rollback import RollbackOperator
 
     classes = (DataRefreshOperator, RetentionOperator, RollbackOperator, TfxNodeDockerOperator, TfxNodeOperator)
 
-    assert tuple(found.__name__ for found in classes) == OPERATORS
+    assert {found.__module__.rpartition(".")[0] for found in classes} == {OPERATORS}

@@ -127,10 +127,10 @@ def test_the_bundle_publishes_a_renamed_pipeline_and_shows_a_name_that_is_not_al
     second = publish(publisher)
 
     compiled = [
-        sorted(path.name for path in (project.store.dags_of(version) / "compiled").glob("*.json"))
+        sorted(path.name for path in (project.store.dags_of(version) / "compiled").glob("*.sha256"))
         for version in (first, second)
     ]
-    assert compiled == [["bert_sentiment.json"], ["film_sentiment.json"]]
+    assert compiled == [["bert_sentiment.sha256"], ["film_sentiment.sha256"]]
 
     settings.write_text('name = "film sentiment"\n')
     failed = publish(publisher)

@@ -2,19 +2,20 @@
 
 import datetime as dt
 import json
+import re
 from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 import pytest
 from airflow_bert_service.exceptions import DataDateError
-from airflow_bert_service.runs.data_date import RunFacts, Window, data_date, span_number
+from airflow_bert_service.runs.data_date import FIRST, LAST, PATTERN, RunFacts, Window, data_date, span_number
 from hypothesis import given
 from hypothesis import strategies as st
 
 UTC = dt.timezone.utc
 NOW = dt.datetime(2026, 11, 6, 9, 30, tzinfo=UTC)
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: dt.timezone(dt.timedelta(minutes=minutes)))
-EARLIEST, LATEST = dt.datetime(1990, 1, 1), dt.datetime(2100, 1, 1)  # noqa: DTZ001 (hypothesis adds the zone)
+EARLIEST, LATEST = dt.datetime(1990, 1, 1), dt.datetime(2099, 12, 30)  # noqa: DTZ001 (hypothesis adds the zone)
 MOMENTS = st.datetimes(EARLIEST, LATEST, timezones=ZONES)
 RUN_TYPES = st.sampled_from(
     ["scheduled", "backfill", "manual", "operator_triggered", "asset_triggered", "asset_materialization"]
@@ -25,7 +26,7 @@ FACTS = st.builds(
     run_after=MOMENTS,
     logical_date=st.none() | MOMENTS,
     data_interval_start=st.none() | MOMENTS,
-    data_date=st.none() | st.dates().map(dt.date.isoformat),
+    data_date=st.none() | st.dates(FIRST, LAST).map(dt.date.isoformat),
 )
 
 
@@ -52,6 +53,23 @@ def test_a_parameter_that_is_no_day_is_refused(value: object) -> None:
         data_date(RunFacts(run_type="manual", run_after=NOW, data_date=value))
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "2100-01-01", "9999-12-31"])
+def test_a_day_too_early_or_too_late_to_be_meant_is_refused(day: str) -> None:
+    midnight = dt.datetime.fromisoformat(day).replace(tzinfo=UTC)
+    for facts in (
+        RunFacts(run_type="manual", run_after=NOW, data_date=day),
+        RunFacts(run_type="manual", run_after=NOW, logical_date=midnight),
+        RunFacts(run_type="backfill", run_after=NOW, logical_date=midnight, data_interval_start=midnight),
+    ):
+        with pytest.raises(DataDateError, match=rf"is {day}; allowed: a day from 1970-01-01 to 2099-12-31. Trigger"):
+            data_date(facts)
+
+
+@given(st.dates())
+def test_the_pattern_of_the_trigger_form_has_the_same_bounds(day: dt.date) -> None:
+    assert bool(re.search(PATTERN, day.isoformat())) == (FIRST <= day <= LAST)
+
+
 @pytest.mark.parametrize("run_type", ["scheduled", "backfill"])
 def test_a_scheduled_or_backfill_run_is_about_the_day_of_its_interval(run_type: str) -> None:
     facts = RunFacts(
@@ -76,10 +94,10 @@ def test_a_logical_date_in_another_zone_counts_in_utc() -> None:
     midnight_utc = dt.datetime(2026, 11, 5, 9, tzinfo=tokyo)
     assert data_date(RunFacts(run_type="manual", run_after=NOW, logical_date=midnight_utc)) == dt.date(2026, 11, 5)
     midnight_there = dt.datetime(2026, 11, 5, tzinfo=tokyo)
-    # What a browser in Tokyo, or `airflow dags trigger -l 2026-11-05` with another default_timezone, makes of a day.
+    # What a browser in Tokyo makes of a day, where that is not Airflow's default time zone.
     with pytest.raises(
         DataDateError,
-        match=r"logical date is 2026-11-04T15:00:00\+00:00; allowed: midnight UTC, .* parameter data_date",
+        match=r"logical date is 2026-11-04T15:00:00\+00:00; allowed: midnight, in UTC or .* parameter data_date",
     ):
         data_date(RunFacts(run_type="manual", run_after=NOW, logical_date=midnight_there))
 

@@ -1,9 +1,9 @@
 """A run's note, written by Airflow's real models as the run ends."""
 
 import datetime as dt
+import json
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,10 @@ from airflow.models.xcom import XComModel
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator
 from airflow.serialization.serialized_objects import DagSerialization
-from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import CommitProhibitorGuard
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
+from airflow_bert_service.bundle.snapshots import sources_version
 from airflow_bert_service.operators.refresh import DataRefreshOperator
 from airflow_bert_service.runs.note import AUTHOR
 from airflow_bert_service.runs.xcom import VERDICT
@@ -26,6 +26,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tests.plugins.gate_run import migrate, run_gate
+from tests.plugins.toy_project import ToyProject
 
 pytestmark = pytest.mark.slow
 
@@ -36,23 +37,6 @@ LINE = "ExampleValidator: blocked: split train: review has 3 missing values"
 def run_id(tmp_path_factory: pytest.TempPathFactory) -> str:
     migrate()
     return run_gate("blocked", state=tmp_path_factory.mktemp("state"))
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    """A session in which nothing is kept."""
-    with create_session() as made:
-        yield made
-        made.rollback()
-
-
-@pytest.fixture
-def run(session: Session, run_id: str) -> DagRun:
-    """The run, with no note."""
-    session.execute(delete(DagRunNote))
-    found: DagRun | None = session.scalar(select(DagRun).where(DagRun.run_id == run_id))
-    assert found is not None
-    return found
 
 
 def end(run: DagRun, state: DagRunState, session: Session) -> tuple[str, str | None] | None:
@@ -77,31 +61,112 @@ def verdicts(session: Session, run_id: str) -> list[str]:
 
 def of_a_dag(run: DagRun, *tasks: BaseOperator) -> DagRun:
     """The run, with a DAG of these tasks as Airflow's database keeps it."""
-    with DAG("made_up") as dag:
+    with DAG("made_up", params={"data_date": None}) as dag:
         for task in tasks:
             dag.add_task(task)
     run.dag = DagSerialization.from_dict(DagSerialization.to_dict(dag))
     return run
 
 
-@pytest.mark.parametrize(
-    ("conf", "day"), [({"data_date": "2026-11-05"}, "2026-11-05"), ({}, "2026-11-07"), ({"data_date": "soon"}, None)]
-)
-def test_a_run_that_begins_has_its_data_date_on_its_note(
-    run: DagRun, session: Session, conf: dict[str, str], day: str | None
-) -> None:
+def begun(run: DagRun, session: Session, conf: dict[str, str]) -> tuple[str, str | None] | None:
+    """Begin the run, as one that was triggered on the 8th; return content and author of its note."""
     of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
     run.conf = conf
     run.logical_date = run.run_after = dt.datetime(2026, 11, 8, 9, 30, tzinfo=dt.timezone.utc)
     run.run_type = DagRunType.MANUAL
-    note = (f"data date: {day}", AUTHOR) if day else None
-    assert end(run, DagRunState.RUNNING, session) == note
-    dated = f"data date: {day}\n\n{LINE}" if day else LINE
-    assert end(run, DagRunState.FAILED, session) == (dated, AUTHOR)
+    return end(run, DagRunState.RUNNING, session)
 
 
-def test_a_run_that_begins_of_somebody_elses_dag_is_left_alone(run: DagRun, session: Session) -> None:
-    of_a_dag(run, EmptyOperator(task_id="theirs"))
+@pytest.mark.parametrize(("conf", "day"), [({"data_date": "2026-11-05"}, "2026-11-05"), ({}, "2026-11-07")])
+def test_a_run_that_begins_has_its_data_date_on_its_note(
+    run: DagRun, session: Session, conf: dict[str, str], day: str
+) -> None:
+    assert begun(run, session, conf) == (f"data date: {day}", AUTHOR)
+    assert end(run, DagRunState.FAILED, session) == (f"{LINE}\n\ndata date: {day}", AUTHOR)
+
+
+@pytest.mark.parametrize(
+    ("conf", "reason"),
+    [
+        ({"data_date": "soon"}, "parameter data_date is 'soon'; allowed: a day like 2026-11-05, or null"),
+        ({"data_day": "2026-11-05"}, "the run's conf has 'data_day', which is no parameter (did you mean data_date?)"),
+    ],
+)
+def test_a_run_that_is_going_to_be_refused_says_so_from_its_beginning(
+    run: DagRun, session: Session, conf: dict[str, str], reason: str
+) -> None:
+    assert (note := begun(run, session, conf)) is not None
+    assert note[0].startswith(f"refused: {reason}")
+    assert end(run, DagRunState.FAILED, session) == (f"{note[0]}\n\n{LINE}", AUTHOR)
+
+
+@pytest.fixture
+def sources(run: DagRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sources of a project, whose DAG bundle the run's DAG is from."""
+    root = ToyProject.lay_out(tmp_path).root
+    bundle = {
+        "name": run.dag_model.bundle_name,
+        "classpath": "airflow_bert_service.bundle.dag_bundle.PipelineDagBundle",
+        "kwargs": {"root": str(root), "state": str(tmp_path / "state")},
+    }
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+    return root
+
+
+def begin(run: DagRun, version: str | None, session: Session) -> str:
+    """Begin a run of a version; return its note."""
+    of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
+    run.conf = {"data_date": "2026-11-05"}
+    run.bundle_version = version
+    note = end(run, DagRunState.RUNNING, session)
+    assert note is not None
+    return note[0]
+
+
+def test_a_run_that_begins_names_its_pipeline_version(run: DagRun, session: Session, sources: Path) -> None:
+    version = sources_version(sources)
+    assert begin(run, version, session) == f"data date: 2026-11-05; pipeline version: {version}"
+
+
+def test_a_run_that_begins_before_newer_sources_are_in_service_says_so(
+    run: DagRun, session: Session, sources: Path
+) -> None:
+    newer = sources_version(sources)
+    assert begin(run, "1f3a0c5e77c0ffee", session) == (
+        "data date: 2026-11-05; pipeline version: 1f3a0c5e77c0ffee; the sources on disk were others already: version "
+        f"{newer}, not in service yet"
+    )
+    # They do not compile.
+    assert begin(run, f"1f3a0c5e77c0ffee-failed-{newer}", session).startswith(
+        "data date: 2026-11-05; pipeline version: 1f3a0c5e77c0ffee; the sources on disk were others already"
+    )
+
+
+@pytest.mark.parametrize("version", [None, "1f3a0c5e77c0ffee"])
+def test_a_run_of_a_bundle_that_is_not_ours_names_no_version(
+    run: DagRun, session: Session, version: str | None
+) -> None:
+    assert begin(run, version, session) == "data date: 2026-11-05"
+
+
+class Theirs:
+    """Operators of somebody else, with the names of this project's."""
+
+    class DataRefreshOperator(BaseOperator):
+        """Reads somebody's data."""
+
+    class RetentionOperator(BaseOperator):
+        """Removes somebody's data."""
+
+
+THEIRS = (EmptyOperator, Theirs.DataRefreshOperator, Theirs.RetentionOperator)
+
+
+@pytest.mark.parametrize("operator", THEIRS)
+def test_a_run_that_begins_of_somebody_elses_dag_is_left_alone(
+    run: DagRun, session: Session, operator: type[BaseOperator]
+) -> None:
+    of_a_dag(run, operator(task_id="theirs"))
     assert end(run, DagRunState.RUNNING, session) is None
 
 
@@ -135,10 +200,25 @@ def test_it_is_written_anew_when_the_run_ends_again(run: DagRun, session: Sessio
     assert run.note is None
 
 
-def test_the_run_of_somebody_elses_dag_is_only_looked_at(run: DagRun, session: Session) -> None:
-    """As a run without a verdict is: its note and the transaction that ends it are none of our business."""
+@pytest.mark.parametrize("operator", THEIRS)
+def test_the_run_of_somebody_elses_dag_is_not_even_looked_at(
+    run: DagRun, session: Session, operator: type[BaseOperator]
+) -> None:
+    of_a_dag(run, operator(task_id="theirs"))
+    assert (statements_of_end(run, session), run.note) == ([], "Somebody's own.")
+
+
+def test_a_run_that_succeeds_without_a_verdict_is_only_looked_at(run: DagRun, session: Session) -> None:
+    """Its note and the transaction that ends it are none of our business."""
     session.execute(delete(XComModel).where(XComModel.key == VERDICT))
+    of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
+    assert (statements_of_end(run, session), run.note) == (["SELECT"], "Somebody's own.")
+
+
+def statements_of_end(run: DagRun, session: Session) -> list[str]:
+    """End a run that has somebody's note; return the kinds of the statements that the listener sends."""
     run.note = ("Somebody's own.", "anna")
+    run.set_state(DagRunState.SUCCESS)
     session.flush()
     engine = session.get_bind()
     statements: list[str] = []
@@ -152,8 +232,7 @@ def test_the_run_of_somebody_elses_dag_is_only_looked_at(run: DagRun, session: S
     finally:
         event.remove(engine, "before_cursor_execute", remember)
 
-    assert [statement.split()[0] for statement in statements] == ["SELECT"]
-    assert run.note == "Somebody's own."
+    return [statement.split()[0] for statement in statements]
 
 
 def time_out(run: DagRun, session: Session) -> tuple[str, str | None] | None:
@@ -182,8 +261,11 @@ def test_a_run_that_was_stopped_at_its_time_limit_says_so(run: DagRun, session: 
     assert note[1] == AUTHOR
 
 
-def test_somebody_elses_run_that_was_stopped_gets_no_note(run: DagRun, session: Session) -> None:
-    session.execute(update(TaskInstance).where(TaskInstance.run_id == run.run_id).values(operator="BashOperator"))
+@pytest.mark.parametrize("operator", THEIRS)
+def test_somebody_elses_run_that_was_stopped_gets_no_note(
+    run: DagRun, session: Session, operator: type[BaseOperator]
+) -> None:
+    of_a_dag(run, operator(task_id="theirs"))
     assert time_out(run, session) is None
 
 

@@ -2,13 +2,23 @@
 
 import datetime as dt
 
-from airflow_bert_service.runs.note import AUTHOR, LONGEST, SHORTEST, RunNote, RunNoteLine, note_of_beginning, note_with
+from airflow_bert_service.runs.note import (
+    AUTHOR,
+    LONGEST,
+    REFUSED,
+    SHORTEST,
+    RunNote,
+    RunNoteLine,
+    dated,
+    note_of_beginning,
+    note_with,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 BLOCKED = RunNoteLine("ExampleValidator", -1, "blocked: 12 of 300 reviews have no text")
 LINE = "ExampleValidator: blocked: 12 of 300 reviews have no text"
-DAY = dt.date(2026, 11, 5)
+DAY = dated(dt.date(2026, 11, 5))
 PROMOTED = RunNoteLine("notify_promotion", -1, "promoted: version 3")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=1200)
@@ -37,16 +47,39 @@ def test_a_note_of_ours_tells_of_the_last_try_only() -> None:
     assert note_with(first, []) is None
 
 
-def test_a_run_that_begins_has_its_data_date_and_keeps_it_above_the_verdicts() -> None:
+def test_a_run_that_begins_has_its_data_date_and_keeps_it_below_the_verdicts() -> None:
     begun = note_of_beginning(None, DAY)
     assert begun == RunNote("data date: 2026-11-05", AUTHOR)
     ended = note_with(begun, [BLOCKED])
-    assert ended == RunNote(f"data date: 2026-11-05\n\n{LINE}", AUTHOR)
+    assert ended == RunNote(f"{LINE}\n\ndata date: 2026-11-05", AUTHOR)
     assert note_with(ended, [PROMOTED]) == RunNote(
-        "data date: 2026-11-05\n\nnotify_promotion: promoted: version 3", AUTHOR
+        "notify_promotion: promoted: version 3\n\ndata date: 2026-11-05", AUTHOR
     )
     assert note_with(ended, []) == begun
     assert note_of_beginning(ended, DAY) == begun, "it was cleared, and runs again"
+
+
+def test_the_line_of_the_beginning_names_the_version_of_the_sources() -> None:
+    begun = note_of_beginning(None, dated(dt.date(2026, 11, 5), "pipeline version: 18e906e37d2adc3c"))
+    line = "data date: 2026-11-05; pipeline version: 18e906e37d2adc3c"
+    assert begun == RunNote(line, AUTHOR)
+    assert note_with(begun, [BLOCKED]) == RunNote(f"{LINE}\n\n{line}", AUTHOR)
+
+
+def test_a_run_that_is_going_to_fail_says_why_until_its_tasks_do() -> None:
+    begun = note_of_beginning(None, f"{REFUSED}no such parameter")
+    assert begun == RunNote("refused: no such parameter", AUTHOR)
+    failed = RunNoteLine("notify_promotion", -1, "failed: task refresh_data failed: no such parameter")
+    assert note_with(begun, [failed]) == RunNote(str(failed), AUTHOR)
+    assert note_with(begun, [BLOCKED]) == RunNote(f"refused: no such parameter\n\n{LINE}", AUTHOR)
+    assert len(note_of_beginning(None, REFUSED + "x" * 2000).content) == LONGEST
+
+
+def test_a_long_verdict_leaves_space_for_the_data_date() -> None:
+    ended = note_with(note_of_beginning(None, DAY), [RunNoteLine("Trainer", -1, "x" * LONGEST)])
+    assert ended is not None
+    assert len(ended.content) == LONGEST
+    assert ended.content.endswith("x…\n\ndata date: 2026-11-05")
 
 
 def test_the_data_date_comes_below_somebody_elses_text_once_where_there_is_space() -> None:

@@ -94,7 +94,8 @@ def test_the_link_of_the_task_leads_to_the_page(server: Server) -> None:
 def test_a_run_that_somebody_ends_by_hand_gets_its_note_below_theirs(server: Server) -> None:
     path = f"/api/v2/dags/gate/dagRuns/{server.run_id}"
     answer = server.client.patch(path, headers=login("admin"), json={"state": "failed", "note": "Known."})
-    note = "Known.\n\nExampleValidator: blocked: split train: review has 3 missing values"
+    blocked = "ExampleValidator: blocked: split train: review has 3 missing values"
+    note = f"Known.\n\n{blocked}\n\nrun: failed: somebody marked the run as failed"
     assert (answer.status_code, answer.json()["note"]) == (200, note)
     assert server.client.get(path, headers=login("viewer")).json()["note"] == note
 

@@ -1,13 +1,16 @@
 """Files that several processes share: locked by one at a time, replaced as a whole."""
 
+import errno
 import fcntl
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tfx_modules.common.files import locked, sync_tree, write_atomically
+from tfx_modules.common.files import locked, read_short, sync, sync_tree, write_atomically
 
 HOLD = """
 import sys, time
@@ -85,3 +88,35 @@ def test_a_tree_is_flushed_to_the_disk(tmp_path: Path, monkeypatch: pytest.Monke
     sync_tree(tmp_path / "a")
     assert sorted(flushed) == [tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "file"]
     assert flushed[-1] == tmp_path / "a"
+
+
+def test_flushing_follows_no_links_opens_no_fifos_and_tells_the_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / "output"
+    folder.mkdir()
+    (folder / "file").write_text("four")
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "loop").symlink_to(folder)
+    os.mkfifo(folder / "fifo")
+    assert sync_tree(folder) == 4
+    assert sync_tree(folder / "file") == 4
+
+
+def test_an_error_of_flushing_names_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int) -> None:
+        del descriptor
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match=re.escape(f"Input/output error: '{tmp_path}'")):
+        sync(tmp_path)
+
+
+def test_a_short_text_is_read_and_nobody_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("größer", encoding="utf-8")
+    (tmp_path / "link").symlink_to("text")
+    assert read_short(tmp_path / "link", 8) == "größer"
+    with pytest.raises(OSError, match=r"it is longer than 7 bytes: .*text"):
+        read_short(tmp_path / "text", 7)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match=r"it is neither a file nor a link to one: .*fifo"):
+        read_short(tmp_path / "fifo", 8)

@@ -27,7 +27,7 @@ def make_module_root(folder: Path) -> Path:
     """A folder with a copy of tfx_modules and the tiny pipeline, as a snapshot of the DAG bundle is one."""
     folder.mkdir(parents=True)
     shutil.copytree(REPOSITORY / "tfx_modules", folder / "tfx_modules", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("node_pipeline.py", "schema.pbtxt"):
+    for name in ("node_pipeline.py", "conditions_pipeline.py", "schema.pbtxt"):
         shutil.copy(HERE / name, folder / name)
     return folder
 

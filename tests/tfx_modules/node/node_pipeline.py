@@ -1,7 +1,7 @@
 # ruff: noqa: ARG001, N802 - TFX makes component classes of these functions, with their names and arguments.
 """A tiny pipeline for the tests of the node command; it is compiled and run in a folder of its own.
 
-The gates take a component for what the name of its class says, so that some here have the names of TFX's own.
+The gates take a component for what the path of its class says, so that some here are given the paths of other classes.
 """
 
 import os
@@ -169,6 +169,14 @@ def InfraValidator(model: In[Model], blessing: Out[InfraBlessing], served: Param
     blessing.set_int_custom_property("blessed", served)
 
 
+class DerivedValidator(ExampleValidator):
+    """Is derived from the project's gate."""
+
+
+Evaluator.__module__ = "tfx.components.evaluator.component"
+InfraValidator.__module__ = "tfx_modules.components.infra_validator"
+
+
 def compile_pipeline(beam_pipeline_args: Sequence[str] = ()) -> pipeline_pb2.Pipeline:
     """Compile Writer >> Reader >> the gates of a model >> Pusher, the gate of data, and two system nodes."""
     examples = tfx.components.CsvExampleGen(input_base=RuntimeParameter("input_base", str))
@@ -180,6 +188,7 @@ def compile_pipeline(beam_pipeline_args: Sequence[str] = ()) -> pipeline_pb2.Pip
         pipeline_name="tiny",
         components=[*_data_nodes(), *_model_nodes(), examples, latest, served],
         beam_pipeline_args=list(beam_pipeline_args),
+        enable_cache=True,
     )
     return with_code_versions(Compiler().compile(pipeline), Sources(Path(__file__).parent, ["tfx_modules", __name__]))
 
@@ -190,13 +199,19 @@ def _data_nodes() -> list[BaseNode]:
     served = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
         "ChampionStatistics"
     )
-    validator = ExampleValidator(
-        statistics=measure.outputs["statistics"],
-        schema=schema.outputs["schema"],
-        champion_statistics=served.outputs[champion.STATISTICS],
-        settings=ValidationSettings(),
-    )
-    return [measure, schema, served, validator]
+    validators = [
+        kind(
+            statistics=measure.outputs["statistics"],
+            schema=schema.outputs["schema"],
+            champion_statistics=served.outputs[champion.STATISTICS],
+            settings=ValidationSettings(),
+        )
+        for kind in (ExampleValidator, DerivedValidator)
+    ]
+    stock = tfx.components.ExampleValidator(
+        statistics=measure.outputs["statistics"], schema=schema.outputs["schema"]
+    ).with_id("StockExampleValidator")
+    return [measure, schema, served, *validators, stock]
 
 
 def _model_nodes() -> list[BaseNode]:
@@ -220,4 +235,9 @@ def _model_nodes() -> list[BaseNode]:
         holdout=RuntimeParameter("holdout", str),
         gate=GateSettings(),
     )
-    return [writer, reader, reviews, evaluator, infra_validator, pusher]
+    stock = tfx.components.Pusher(
+        model=reader.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=RuntimeParameter("push_destination", str),
+    ).with_id("StockPusher")
+    return [writer, reader, reviews, evaluator, infra_validator, pusher, stock]

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,23 @@ def test_anomalies_block_however_often_the_node_is_run_and_from_the_cache_too(no
     assert first.reason == again.reason == later.reason
 
 
+def test_a_component_that_is_derived_from_a_gate_is_one(nodes: Nodes) -> None:
+    _validate(nodes, "run-1", "good bad awful")
+
+    assert nodes.run("DerivedValidator", "run-1").state == "blocked"
+
+
+def test_tfx_own_example_validator_is_no_gate(nodes: Nodes) -> None:
+    _validate(nodes, "run-1", "good bad awful")
+
+    ended = nodes.run("StockExampleValidator")
+
+    # As with TFX's LocalDagRunner: the anomalies are in its artifact, and the run goes on.
+    assert (ended.code, ended.state, ended.reason) == (0, "complete", "")
+    (anomalies,) = ended.outputs["anomalies"]
+    assert (Path(anomalies["uri"]) / "Split-train" / "SchemaDiff.pb").read_bytes()
+
+
 def _judge(nodes: Nodes, accuracy: float, served: int) -> tuple[Ended, Ended, Ended]:
     *_, evaluated, validated = train(nodes, accuracy=accuracy, served=served)
     return evaluated, validated, push(nodes)
@@ -55,6 +73,19 @@ def test_a_model_that_is_blessed_twice_is_promoted(nodes: Nodes) -> None:
     (model,) = pushed.outputs["pushed_model"]
     assert model["properties"]["pushed_version"] == "2026110501"
     assert (nodes.state / "served" / "2026110501" / "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize(("accuracy", "pushed"), [(0.91, 1), (0.612, 0)])
+def test_tfx_own_pusher_pushes_by_the_blessing_and_knows_no_ledger(nodes: Nodes, accuracy: float, pushed: int) -> None:
+    train(nodes, accuracy=accuracy)
+    destination = {"filesystem": {"base_directory": str(nodes.state / "served")}}
+
+    ended = nodes.run("StockPusher", push_destination=json.dumps(destination))
+
+    assert (ended.code, ended.state, ended.reason) == (0, "complete", "")
+    assert ended.outputs["pushed_model"][0]["properties"]["pushed"] == pushed
+    assert len(list((nodes.state / "served").glob("*/saved_model.pb"))) == pushed
+    assert not (nodes.state / "ledger" / "ledger.db").exists()
 
 
 def test_a_model_that_was_compared_with_a_baseline_is_told_without_further_words(nodes: Nodes) -> None:

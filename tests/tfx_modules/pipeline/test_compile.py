@@ -90,6 +90,33 @@ def test_settings_that_cannot_be_used_are_named_and_nothing_is_written(
     assert not output.exists()
 
 
+def test_wrong_settings_are_told_before_tfx_is_imported(tmp_path: Path, repository: Path) -> None:
+    wrong, output = tmp_path / "wrong.toml", tmp_path / "made.json"
+    wrong.write_text("[gate]\naccuracy_floor = 7\n")
+    code = (
+        "import sys; from tfx_modules.pipeline.compile import main; code = main(sys.argv[1:]); "
+        "print('tfx' in sys.modules); sys.exit(code)"
+    )
+    for task in (("--check",), ("--output", str(output))):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *task, "--settings", str(wrong)],
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = "The pipeline cannot be compiled: setting gate.accuracy_floor is 7.0; allowed: 0 to 1."
+        assert (done.returncode, done.stdout) == (1, "False\n")
+        assert told in done.stderr
+    assert not output.exists()
+
+
+def test_a_check_of_good_settings_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert compiling.main(["--check"]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_making_the_pipeline_does_not_change_its_settings() -> None:
     settings = load_settings(compiling.SETTINGS)
     before = asdict(settings)

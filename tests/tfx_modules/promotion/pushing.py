@@ -17,12 +17,12 @@ def accept(champion: Champion | None) -> GateResult:
     return GateResult(passed=True, reason=f"as good as {champion.version}" if champion else "the first one")
 
 
-def ledger_of(folder: Path) -> Ledger:
-    return open_ledger(f"sqlite:///{folder}/ledger/ledger.db", "bert")
+def ledger_of(folder: Path, pipeline: str = "bert") -> Ledger:
+    return open_ledger(f"sqlite:///{folder}/ledger/ledger.db", pipeline)
 
 
-def repository_of(folder: Path) -> ModelRepository:
-    return ModelRepository(folder / "models" / "bert")
+def repository_of(folder: Path, pipeline: str = "bert") -> ModelRepository:
+    return ModelRepository(folder / "models" / pipeline)
 
 
 def train(folder: Path, day: int) -> None:

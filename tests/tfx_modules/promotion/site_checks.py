@@ -8,16 +8,16 @@ from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.events import VERDICTS
 
 
-def check_always(folder: Path) -> history.Service:
+def check_always(folder: Path, pipeline: str = "bert") -> history.Service:
     """Each run has one verdict at most; versions are whole; what a server takes was put in service.
 
     Returns:
         What is in service by the ledger.
     """
-    repository = repository_of(folder)
+    repository = repository_of(folder, pipeline)
     for version in repository.versions():
         assert manifest.check(repository.folder(version)), f"version {version} has no manifest"
-    events = ledger_of(folder).events() if (folder / "ledger" / "ledger.db").exists() else []
+    events = ledger_of(folder, pipeline).events() if (folder / "ledger" / "ledger.db").exists() else []
     verdicts = Counter(event.run.run_id for event in events if event.kind in VERDICTS and event.run)
     assert set(verdicts.values()) <= {1}
     service = history.service(events)
@@ -27,9 +27,9 @@ def check_always(folder: Path) -> history.Service:
     return service
 
 
-def check_settled(folder: Path) -> None:
+def check_settled(folder: Path, pipeline: str = "bert") -> None:
     """What is served is what the ledger says; nothing is left of what went wrong."""
-    service, repository = check_always(folder), repository_of(folder)
+    service, repository = check_always(folder, pipeline), repository_of(folder, pipeline)
     assert service.live is not None
     assert max(repository.served_versions()) == service.live
     assert repository.staged() == []

@@ -1,13 +1,18 @@
 """Artifacts and their rows, in stores that ml_metadata itself has written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from ml_metadata.proto import metadata_store_pb2 as proto
 
-from tests.tfx_modules.retention.records import NOW, Records, places, remove_all_but, tree
+from tests.tfx_modules.retention.records import DAY, KEEP_ALL, NOW, Records, places, remove_all_but, tree
+from tfx_modules.retention.artifacts import Artifacts
 from tfx_modules.retention.exceptions import RetentionError
+from tfx_modules.retention.limits import FEW
+from tfx_modules.retention.retention import retain
+from tfx_modules.retention.store.database import MetadataDatabase
 
 LIVE, DELETED = proto.Artifact.LIVE, proto.Artifact.DELETED
 
@@ -89,6 +94,29 @@ def test_each_pipelines_newest_hyperparameters_stay(records: Records, tmp_path: 
     assert other.folder.exists()
 
 
+def test_the_runs_of_other_pipelines_in_the_same_store_and_folder_stay(records: Records, tmp_path: Path) -> None:
+    records.node("Trainer", "scheduled__2026-01-01", age=60)
+    other = records.node("Trainer", "scheduled__2026-01-01", age=60, pipeline="penguin")
+    records.node("Pusher", "manual", age=60, pipeline="penguin", inputs=other.artifacts)
+
+    gone = remove_all_but(places(tmp_path), keep_artifact_days=30)
+
+    assert [(item.name, len(item.ids)) for item in gone] == [("scheduled__2026-01-01", 1)]
+    assert other.folder.exists()
+    assert len(records.executions()) == 2
+
+
+def test_only_the_pipelines_own_runs_count_for_the_share_that_may_go(records: Records, tmp_path: Path) -> None:
+    mine = FEW + 1
+    for number in range(mine):
+        records.node("Trainer", f"old-{number}", age=60)
+        records.node("Trainer", f"other-{number}", age=60, pipeline="penguin")
+    rules = replace(KEEP_ALL, keep_artifact_days=30, keep_max_removed_share=0.9)
+
+    with pytest.raises(RetentionError, match=rf"run {mine} of {mine}; allowed"):
+        retain(rules, places(tmp_path), dry_run=False, now=NOW, trust_clock=True)
+
+
 def test_a_run_that_made_something_outside_of_the_pipelines_folder_is_left_alone(
     records: Records, tmp_path: Path
 ) -> None:
@@ -96,6 +124,27 @@ def test_a_run_that_made_something_outside_of_the_pipelines_folder_is_left_alone
 
     assert remove_all_but(places(tmp_path), keep_artifact_days=30) == []
     assert (tmp_path / "elsewhere" / "file").exists()
+
+
+@pytest.mark.parametrize("output", ["Trainer", "Trainer/thing"])
+def test_folders_of_another_environment_behind_a_link_are_left_alone(
+    records: Records, tmp_path: Path, output: str
+) -> None:
+    for _ in range(3):
+        records.node("Gen", "young", age=1)
+    theirs = tmp_path / "others" / output / ("1" if "/" in output else "thing/1")
+    theirs.mkdir(parents=True)
+    (theirs / "model").write_text("the others' champion")
+    link = records.root / output
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path / "others" / output)
+    later = NOW + 60 * DAY
+
+    gone = remove_all_but(places(tmp_path), keep_artifact_days=30, now=later)
+
+    assert [item.name for item in gone] == ["young"]
+    assert (theirs / "model").read_text() == "the others' champion"
+    assert Artifacts(records.address, places(tmp_path).name, records.root, 30, later).unknown() == []
 
 
 def test_a_dry_run_changes_nothing_and_tells_the_same(records: Records, tmp_path: Path) -> None:
@@ -158,3 +207,10 @@ def test_a_schema_that_is_not_known_is_refused_and_nothing_goes(records: Records
 def test_where_no_run_has_been_there_is_nothing_to_do(tmp_path: Path) -> None:
     assert remove_all_but(places(tmp_path), now=NOW, keep_artifact_days=30, keep_versions=1) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mark_is_on_the_disk_before_files_are_removed(records: Records) -> None:
+    """With `synchronous` EXTRA (3), SQLite flushes the end of its journal, too, which is the commit."""
+    with MetadataDatabase(records.address).exclusive() as connection:
+        assert connection is not None
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 3

@@ -11,6 +11,8 @@ from tfx_modules.retention.store.graph import Choice, Execution, Graph, StoredAr
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.timezone.utc)
 SINCE = NOW - dt.timedelta(days=30)
 RUNS = ("a", "b", "c", "d")
+OWN, OTHER = "ours", "theirs"
+OTHER_RUN = "e"
 ROOT = "/pipeline"
 
 
@@ -23,9 +25,9 @@ def graphs(draw: st.DrawFn) -> Graph:
     touched: dict[int, frozenset[int]] = {}
     for number in range(1, draw(st.integers(0, 12)) + 1):
         updated = NOW - dt.timedelta(days=draw(st.sampled_from((1, 10, 29, 31, 100))))
-        executions[number] = Execution(
-            number, draw(st.integers(1, 3)), draw(st.sampled_from(RUNS)), draw(st.booleans()), updated
-        )
+        run = draw(st.sampled_from((*RUNS, OTHER_RUN)))
+        pipeline = OTHER if run == OTHER_RUN else OWN
+        executions[number] = Execution(number, draw(st.integers(1, 3)), run, draw(st.booleans()), updated, pipeline)
         cached = draw(st.sampled_from([None, *outputs]))
         if cached is None:
             fresh = range(number * 10, number * 10 + draw(st.integers(0, 3)))
@@ -42,9 +44,27 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 def wanted(**changes: object) -> Wanted:
     return replace(
-        Wanted(runs=frozenset({"a"}), models=(), since=SINCE, now=NOW, root=ROOT),
+        Wanted(pipeline=OWN, runs=frozenset({"a"}), models=(), since=SINCE, now=NOW, root=ROOT),
         **changes,  # type: ignore[arg-type] # by name
     )
+
+
+@given(graphs())
+def test_nothing_goes_that_another_pipeline_has_made_or_touched(graph: Graph) -> None:
+    choice = choose(graph, wanted(runs=frozenset()))
+
+    for item in graph.executions.values():
+        if item.pipeline == OTHER:
+            assert item.run in choice.runs
+            assert item.id not in choice.executions
+            assert graph.touched[item.id].isdisjoint(going(graph, choice))
+
+
+def test_a_run_of_another_pipeline_with_the_same_id_keeps_none_of_ours() -> None:
+    old, young = NOW - dt.timedelta(days=60), NOW - dt.timedelta(days=1)
+    ours, theirs = Execution(1, 1, "a", False, old, OWN), Execution(2, 2, "a", False, young, OTHER)
+
+    assert choose(Graph({1: ours, 2: theirs}), wanted(runs=frozenset())).executions == {1}
 
 
 def going(graph: Graph, choice: Choice) -> set[int]:

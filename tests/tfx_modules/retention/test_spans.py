@@ -69,6 +69,19 @@ def test_old_days_go_with_the_lists_of_what_was_refused(tmp_path: Path) -> None:
     assert list((tmp_path / "spans" / ".staging").iterdir()) == [tmp_path / "spans" / ".staging" / "lock"]
 
 
+def test_days_and_versions_behind_a_link_are_left_alone(tmp_path: Path) -> None:
+    _write(tmp_path / "others", _day(95), 1)
+    _write(tmp_path / "others", _day(96), 1)
+    _write(tmp_path, _day(96), 2)
+    (tmp_path / "spans" / _day(95)).symlink_to(tmp_path / "others" / "spans" / _day(95))
+    (tmp_path / "spans" / _day(96) / "v1").symlink_to(tmp_path / "others" / "spans" / _day(96) / "v1")
+
+    gone = remove_all_but(places(tmp_path), now=NOON, keep_span_days=90, keep_span_versions=1)
+
+    assert [item.name for item in gone] == [_day(96)]
+    assert len(_there(tmp_path / "others")) == 2
+
+
 def test_what_was_written_today_stays_for_the_run_that_is_about_to_read_it(tmp_path: Path) -> None:
     _write(tmp_path, _day(200), 1, 2)
     written = NOON - dt.timedelta(days=2)

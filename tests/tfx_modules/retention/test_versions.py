@@ -128,7 +128,7 @@ def test_what_a_version_that_stays_came_from_stays_however_old(site: Site, tmp_p
 
 def test_what_the_versions_of_another_pipeline_came_from_stays_too(site: Site, tmp_path: Path) -> None:
     records = Records(f"sqlite:///{tmp_path}/mlmd.db", tmp_path / "pipeline")
-    trained = [records.node("Trainer", f"run-{day}-a", age=40) for day in (1, 2, 3)]
+    trained = [records.node("Trainer", f"run-{day}-a", age=40, pipeline="films") for day in (1, 2, 3)]
     _promote_days(site, 1, 2, 3)
     renamed = replace(places(site.folder), ledger=f"sqlite:///{site.folder}/ledger/ledger.db", name="films")
     renamed = replace(renamed, models=site.folder / "models" / "films")

@@ -172,6 +172,12 @@ def test_a_missing_file(tmp_path: Path) -> None:
         load_settings(tmp_path / "nowhere.toml")
 
 
+def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_bytes(b'name = "caf\xe9"\n')
+    with pytest.raises(SettingsError, match=r"settings\.toml is not UTF-8: .*Save it as UTF-8"):
+        load_settings(tmp_path / "settings.toml")
+
+
 def test_broken_toml(load: Load) -> None:
     with pytest.raises(SettingsError, match=r"settings\.toml is no TOML: .*line 2.*Mend that line"):
         load("[training]\nepochs = = 2")

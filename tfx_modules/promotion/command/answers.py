@@ -9,7 +9,7 @@ from tfx_modules.promotion.events import Event
 from tfx_modules.promotion.ledger import Ledger
 from tfx_modules.promotion.repository import ModelRepository
 
-_COLUMNS = ("WHEN (UTC)", "WHAT", "VERSION", "DATA DATE", "WHO", "WHY")
+_COLUMNS = ("WHEN (UTC)", "WHAT", "VERSION", "DATA DATE", "WHO", "PIPELINE", "WHY")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ def moment(when: dt.datetime) -> str:
     return when.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def sentence(text: str) -> str:
+    """Begin a text with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
 def line(event: Event) -> str:
     """Format an event as a line, for logs and notes: ``blocked: accuracy 0.861 < ...``."""
     version = f" {event.version}" if event.version else ""
@@ -53,4 +58,5 @@ def table(events: Iterable[Event]) -> str:
 
 def _row(event: Event) -> tuple[str, ...]:
     day = str(event.run.data_date) if event.run else ""
-    return (moment(event.at), event.kind.value, str(event.version or ""), day, event.actor, event.reason)
+    version = str(event.version or "")
+    return (moment(event.at), event.kind.value, version, day, event.actor, event.pipeline_version, event.reason)

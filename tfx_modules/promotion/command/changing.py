@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from tfx_modules.promotion import rollback
-from tfx_modules.promotion.command.answers import Answer, CommandContext, line
+from tfx_modules.promotion.command.answers import Answer, CommandContext, line, sentence
 from tfx_modules.promotion.command.server import wait_until_served
 from tfx_modules.promotion.events import Draft, Event, EventKind
 from tfx_modules.promotion.promoter import settle
@@ -66,7 +66,9 @@ def roll_back(context: CommandContext, flags: argparse.Namespace) -> Answer:
 def pin(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Pin or unpin a version."""
     with context.ledger.exclusive() as held:
-        rollback.require_known(held.service(), flags.version)
+        service = held.service()
+        rollback.require_any(service, context.ledger, context.repository)
+        rollback.require_known(service, flags.version)
         event = held.append(Draft(kind=flags.kind, reason=flags.reason, actor=_actor(flags), version=flags.version))
     return _done(event)
 
@@ -75,7 +77,8 @@ def settle_served_folder(context: CommandContext, flags: argparse.Namespace) -> 
     """Bring the served folder in line with the ledger."""
     del flags
     live = settle(context.ledger, context.repository).live
-    return Answer({"live": live}, f"{live} is in service" if live else "nothing is in service")
+    never = rollback.never_in_service(context.ledger, context.repository)
+    return Answer({"live": live}, f"{live} is in service" if live else sentence(never))
 
 
 def _done(event: Event) -> Answer:

@@ -2,10 +2,11 @@
 
 import argparse
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
-from tfx_modules.promotion import history
-from tfx_modules.promotion.command.answers import Answer, CommandContext, line, moment, table
+from tfx_modules.promotion import history, rollback
+from tfx_modules.promotion.command.answers import Answer, CommandContext, line, moment, sentence, table
 from tfx_modules.promotion.events import Event
 from tfx_modules.promotion.exceptions import RefusedError
 
@@ -29,30 +30,49 @@ def add_commands(commands: Any) -> None:
 def show_history(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """List the newest events."""
     events = context.ledger.events()[-flags.limit :]
-    return Answer([event.to_json() for event in events], table(events) if events else "The ledger has no events yet.")
+    ledger = context.ledger
+    none = sentence(f"{ledger.name} has no event of {ledger.pipeline} yet: no run of it has come to a verdict.")
+    return Answer([event.to_json() for event in events], table(events) if events else none)
 
 
 def show_live(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Show the versions that are or were in service."""
     events = context.ledger.events()
     begin, end = _span(flags.at)
-    found = [period for period in history.serving_periods(events) if period.touches(begin, end)]
+    periods = history.serving_periods(events)
+    found = [period for period in periods if period.touches(begin, end)]
     text = "\n".join(_tell(period, events) for period in found)
-    at = f" at {flags.at}" if flags.at else ""
-    return Answer([_to_json(period) for period in found], text or f"No version was in service{at}.", bool(found))
+    return Answer(
+        [_to_json(period, events) for period in found], text or _none(context, periods, flags.at), bool(found)
+    )
+
+
+def _none(context: CommandContext, periods: Sequence[history.ServingPeriod], at: str) -> str:
+    """Say that no version was in service, at a time before the first one was."""
+    if not periods:
+        return sentence(rollback.never_in_service(context.ledger, context.repository))
+    first, when = periods[0].event, at and f" at {at}"
+    return (
+        f"No version of {context.ledger.pipeline} was in service{when}: the first one, {first.version}, came into "
+        f"service at {moment(first.at)} UTC, by {context.ledger.name}."
+    )
 
 
 def show_why(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Show the events of a run, a data date or a version."""
     wanted = str(_day(flags.what) or flags.what)
     events = history.events_of(context.ledger.events(), wanted)
-    text = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}" for event in events)
+    text = "\n".join(f"{moment(event.at)}  {_run(event)}{line(event)}{_pipeline(event)}" for event in events)
     missing = f"The ledger has no event of {wanted}: no run of it has ended yet, or none was started."
     return Answer([event.to_json() for event in events], text or missing, bool(events))
 
 
 def _run(event: Event) -> str:
     return f"{event.run.run_id}  " if event.run else ""
+
+
+def _pipeline(event: Event) -> str:
+    return f" (pipeline version {event.pipeline_version})" if event.pipeline_version else ""
 
 
 def _span(text: str) -> tuple[dt.datetime, dt.datetime]:
@@ -83,16 +103,24 @@ def _day(text: str) -> dt.date | None:
         return None
 
 
-def _to_json(period: history.ServingPeriod) -> dict[str, Any]:
+def _to_json(period: history.ServingPeriod, events: list[Event]) -> dict[str, Any]:
     event = period.event.to_json()
+    promotion = history.promotion_of(events, period.event.version or 0)
     until = period.until.isoformat() if period.until else None
-    return {"version": event["version"], "from": event["at"], "until": until, "event": event}
+    return {
+        "version": event["version"],
+        "from": event["at"],
+        "until": until,
+        "pipeline_version": promotion.pipeline_version if promotion else "",
+        "event": event,
+    }
 
 
 def _tell(period: history.ServingPeriod, events: list[Event]) -> str:
     event = period.event
     until = f"until {moment(period.until)}" if period.until else "until now"
-    # A rollback tells nothing of the data; the version's promotion does.
+    # A rollback tells nothing of data and pipeline; the version's promotion does.
     promotion = history.promotion_of(events, event.version or 0)
     data = f", data {promotion.run.first_day} to {promotion.run.data_date}" if promotion and promotion.run else ""
-    return f"{event.version}  {moment(event.at)} {until} UTC{data}\n  {line(event)}"
+    pipeline = f", pipeline version {version}" if promotion and (version := promotion.pipeline_version) else ""
+    return f"{event.version}  {moment(event.at)} {until} UTC{data}{pipeline}\n  {line(event)}"

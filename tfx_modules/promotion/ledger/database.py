@@ -45,6 +45,11 @@ class LedgerDatabase:
             sa.event.listen(self._engine, "begin", _lock_file)
 
     @property
+    def name(self) -> str:
+        """The ledger, for people; without a password."""
+        return f"the ledger at {self._engine.url!r}"
+
+    @property
     def is_missing(self) -> bool:
         """Whether it is a file that is not there; of a server's database, only the server knows."""
         return self._file is not None and not self._file.exists()
@@ -77,7 +82,7 @@ class LedgerDatabase:
 
     def _unusable(self, reason: BaseException) -> LedgerError:
         return LedgerError(
-            f"the ledger at {self._engine.url!r} cannot be used: {' '.join(str(reason).split())}. Look at the "
+            f"{self.name} cannot be used: {' '.join(str(reason).split())}. Look at the "
             "database, and at [bert_service] ledger."
         )
 

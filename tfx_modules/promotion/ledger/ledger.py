@@ -125,8 +125,13 @@ class Ledger:
 
     def __init__(self, database: LedgerDatabase, pipeline: str, clock: Clock = utc_now) -> None:
         self._database = database
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """The ledger, for people; without a password."""
+        return self._database.name
 
     @contextmanager
     def exclusive(self) -> Iterator[Writing]:
@@ -136,7 +141,7 @@ class Ledger:
             LedgerError: the database cannot be reached, or the lock was not to be had in time.
         """
         with self._database.transaction() as connection:
-            yield Writing(connection, self._pipeline, self._clock)
+            yield Writing(connection, self.pipeline, self._clock)
 
     def events(self) -> list[Event]:
         """Return all events of the pipeline in order."""

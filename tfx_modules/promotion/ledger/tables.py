@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration."""
 
 
@@ -50,6 +50,7 @@ events = sa.Table(
     sa.Column("metrics", sa.JSON, nullable=False),
     sa.Column("final", sa.Boolean, nullable=False),
     sa.Column("pipeline", sa.String(64), nullable=False),
+    sa.Column("pipeline_version", sa.String(64), nullable=False),
 )
 
 deliveries = sa.Table(

@@ -105,3 +105,5 @@ def _is_known(connection: sa.Connection) -> bool:
 def _leave_transactions_to_us(connection: Any, _: object) -> None:
     connection.isolation_level = None  # Python's module would begin transactions late, and without the lock
     connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
+    # Rows are marked before files are removed: a loss of power must not undo the first and keep the second.
+    connection.execute("PRAGMA synchronous = EXTRA")

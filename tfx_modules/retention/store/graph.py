@@ -58,6 +58,8 @@ class Graph:
 class Wanted:
     """The runs and artifacts that have to be kept."""
 
+    pipeline: str
+    """Name of the pipeline whose executions may go; those of others stay, whatever their age."""
     runs: frozenset[str]
     """Runs of versions that stay."""
     models: tuple[str, ...]
@@ -99,18 +101,24 @@ class Survey:
     """How many of these are of executions that the store does not know."""
     newest: dt.datetime | None
     """When an execution changed last."""
+    own_runs: int = 0
+    """How many of the runs are of the pipeline."""
 
 
 def choose(graph: Graph, wanted: Wanted) -> Choice:
     """Choose the executions to remove.
 
+    All of other pipelines stays: they have rules of their own, and share the store and the folder only.
     A run stays that is young, is running, or promoted a version that stays. What its executions have touched stays, and
     whatever was made together with something that stays: an execution has all of its outputs or is not there, so
     that neither the cache nor a cleared task hands out a part of them.
     """
+    # Runs of other pipelines may have the same ids: Airflow names a run after its time.
+    others = [item for item in graph.executions.values() if not is_of(item, wanted.pipeline)]
     runs = _kept_runs(graph, wanted)
     busy = {item.type for item in graph.executions.values() if _is_running(item, wanted)}
     stay = {item.id for item in graph.executions.values() if item.run is None or item.run in runs}
+    stay |= {item.id for item in others}
     held = graph.all_touched(stay) | _needed(graph, wanted)
     # One of these may be about to take something from the cache that another execution of its class has made.
     stay |= {item.id for item in graph.executions.values() if item.type in busy}
@@ -119,8 +127,15 @@ def choose(graph: Graph, wanted: Wanted) -> Choice:
         held |= frozenset().union(*(graph.outputs.get(number, frozenset()) for number in stay))
         more = {makers[number] for number in held if number in makers} - stay
         if not more:
-            return Choice(frozenset(graph.executions.keys() - stay), held, runs)
+            # The reviews that runs of other pipelines have read stay, too.
+            kept = runs.union(item.run for item in others if item.run is not None)
+            return Choice(frozenset(graph.executions.keys() - stay), held, kept)
         stay |= more
+
+
+def is_of(item: Execution, pipeline: str) -> bool:
+    """Whether an execution is of a pipeline; one that is of none counts as its."""
+    return item.pipeline in (None, pipeline)
 
 
 def spans_read(graph: Graph, runs: Iterable[str]) -> frozenset[tuple[dt.date, int]]:
@@ -130,7 +145,8 @@ def spans_read(graph: Graph, runs: Iterable[str]) -> frozenset[tuple[dt.date, in
 
 
 def _kept_runs(graph: Graph, wanted: Wanted) -> frozenset[str]:
-    found = {item.run for item in graph.executions.values() if _keeps_run(graph, item, wanted)}
+    own = [item for item in graph.executions.values() if is_of(item, wanted.pipeline)]
+    found = {item.run for item in own if _keeps_run(graph, item, wanted)}
     return frozenset(run for run in found if run is not None)
 
 

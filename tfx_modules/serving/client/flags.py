@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfx_modules.common.program import program
 from tfx_modules.serving.client.model_name import default_model_name
 from tfx_modules.serving.client.specs import Model, RetryPolicy, Server, Tls
 from tfx_modules.serving.exceptions import ClientError, FlagError
 from tfx_modules.serving.flags.parser import FlagParser
 
 DEFAULT_ADDRESS = "127.0.0.1:8501"
-_PROGRAM = "BERT_SERVICE_PROGRAM"  # as in tfx_modules.common.program, which the model server's image does not have
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def parse(arguments: Sequence[str]) -> Given:
         FlagError: a flag is unknown, missing, or has a wrong value.
     """
     parser = FlagParser(
-        prog=os.environ.get(_PROGRAM) or "python -m tfx_modules.serving.client",
+        prog=program("python -m tfx_modules.serving.client"),
         description="Ask this project's model server, or any TensorFlow Serving.",
         allow_abbrev=False,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tfx_modules.common.program import program
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.batching_flags import BatchingFlags
 from tfx_modules.serving.flags.foreign_flags import check_unknown
@@ -150,7 +151,7 @@ def parse_flags(arguments: Sequence[str]) -> ServerFlags:
         FlagError: a flag is not supported (the message lists those that are), is missing, or has a wrong value.
     """
     parser = FlagParser(
-        prog="python -m tfx_modules.serving",
+        prog=program("python -m tfx_modules.serving"),
         description="Serve a SavedModel over REST and gRPC as tensorflow_model_server does.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,

@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from tfx_modules.common.files import read_short
 from tfx_modules.serving.exceptions import ModelConfigError, RequestError
 from tfx_modules.serving.models.manager import ModelManager
 from tfx_modules.serving.models.model_config import (
@@ -23,6 +24,8 @@ from tfx_modules.serving.models.model_config import (
 from tfx_modules.serving.models.trouble import Troubles
 
 PLATFORM = "tensorflow"
+MOST_BYTES = 16 << 20
+"""The largest config file that is read when it has changed."""
 CONFIG_FILE = "config_file"  # where on disk a fault was met, as the metrics name it
 
 _logger = logging.getLogger(__name__)
@@ -129,7 +132,10 @@ class ConfigFile:
             ModelConfigError: the file cannot be read, or is no config.
             LabelError: a label is given to a version that is not available.
         """
-        config = await asyncio.get_running_loop().run_in_executor(None, self._read)
+        await self._apply(lambda: self._path.read_text(encoding="utf-8"))
+
+    async def _apply(self, read: Callable[[], str]) -> None:
+        config = await asyncio.get_running_loop().run_in_executor(None, self._read, read)
         if config is None or config == self._manager.config:
             return
         missing = await self._manager.apply(config)
@@ -137,9 +143,12 @@ class ConfigFile:
             _logger.warning("no version is available of the models %s", ", ".join(missing))
 
     async def poll(self) -> None:
-        """Do the same, but leave what is served in place when the file is wrong, and log why, once."""
+        """Do the same, but leave what is served in place when the file is wrong, and log why, once.
+
+        Unlike at the start, it waits for nobody: a FIFO in the file's place would hold a thread for ever.
+        """
         try:
-            await self.load()
+            await self._apply(lambda: read_short(self._path, MOST_BYTES))
         except RequestError as error:
             place = CONFIG_FILE if isinstance(error.__cause__, OSError) else ""
             if self._troubles.is_new(self._path, str(error), place=place):
@@ -147,8 +156,8 @@ class ConfigFile:
             return
         self._troubles.over(self._path)
 
-    def _read(self) -> ServerConfig | None:
+    def _read(self, read: Callable[[], str]) -> ServerConfig | None:
         try:
-            return parse_config(self._path.read_text(encoding="utf-8"), str(self._path))
+            return parse_config(read(), str(self._path))
         except (OSError, UnicodeDecodeError) as error:
             raise ModelConfigError(f"the model config file {self._path} cannot be read: {error}") from error

@@ -1,7 +1,8 @@
 """Several models by a ModelServerConfig: what it may say, and that a broken one changes nothing."""
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -141,6 +142,18 @@ def test_a_file_that_is_gone_leaves_what_is_served_in_place(
         asyncio.run(ConfigFile(served.path, served.manager).load())
     assert served.registry.available("a") == [2]
     assert "cannot be read" not in caplog.text
+
+
+@pytest.mark.parametrize("place", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_what_is_no_file_any_more_is_waited_for_by_nobody(
+    served: Served, tmp_path: Path, place: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    served.poll(config(model("a", tmp_path / "a")))
+    served.path.unlink()
+    place(served.path)
+    asyncio.run(ConfigFile(served.path, served.manager).poll())
+    assert served.registry.available("a") == [2]
+    assert "the model config is not changed, and the next poll tries again" in caplog.text
 
 
 def test_a_label_is_taken_once_its_version_is_available(served: Served, tmp_path: Path) -> None:

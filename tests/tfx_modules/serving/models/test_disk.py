@@ -211,6 +211,27 @@ def test_a_fifo_among_the_files_is_refused_and_waited_for_by_nobody(
     assert "neither a file nor a folder" in watched.status(2).error_message
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (os.mkfifo, "neither a file nor a link to one"),
+        (lambda path: path.symlink_to("/dev/zero"), "neither a file nor a link to one"),
+        (lambda path: path.write_bytes(bytes(1 << 20)), "it is longer than"),
+        (lambda path: path.write_bytes(b"\xff"), "allowed: the digest of the version, 64 hex digits"),
+        (Path.mkdir, "Is a directory"),
+    ],
+    ids=["FIFO", "endless device", "long file", "no text", "folder"],
+)
+def test_a_digest_that_is_no_digest_refuses_its_version_alone_and_is_waited_for_by_nobody(
+    tmp_path: Path, watched: Watched, publish: Publish, place: Callable[[Path], None], message: str
+) -> None:
+    (tmp_path / manifest.DIGESTS).mkdir()
+    place(manifest.digest_file(tmp_path, 2))
+    manifest.write(publish(tmp_path, 2))
+    assert watched.poll() == [1]
+    assert message in watched.status(2).error_message
+
+
 def test_a_version_that_is_withdrawn_while_its_files_are_hashed_is_no_more_than_not_served(
     tmp_path: Path, watched: Watched, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
