@@ -5,7 +5,6 @@ candidate for people to see. Whether the candidate may replace the champion is d
 (``promotion_gate.py``): TFMA has no significance test.
 """
 
-import tensorflow_model_analysis as tfma
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -23,7 +22,7 @@ _METRICS = ("Precision", "Recall", "F1Score", "Calibration", "MeanLabel", "MeanP
 _SLICES = ((), (features.LABEL,), (features.LENGTH,), (features.QUESTION,))
 
 
-def eval_config(gate: GateSettings) -> tfma.EvalConfig:
+def eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
     """Describe the evaluation of a candidate against the baseline.
 
     Args:
@@ -33,25 +32,25 @@ def eval_config(gate: GateSettings) -> tfma.EvalConfig:
         TFMA's config, for raw examples and the signature ``serving_examples``.
     """
     spec = {"signature_name": export.EXAMPLES, "label_key": features.LABEL, "prediction_key": export.SCORE}
-    return tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(**spec)],
-        slicing_specs=[tfma.SlicingSpec(feature_keys=keys) for keys in _SLICES],
+    return config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(**spec)],
+        slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in _SLICES],
         metrics_specs=[
-            tfma.MetricsSpec(
+            config_pb2.MetricsSpec(
                 metrics=[
                     _gated(ACCURACY, gate.accuracy_floor - _EPSILON),
                     _gated(AUC, _CHANCE),
-                    *(tfma.MetricConfig(class_name=name) for name in _METRICS),
+                    *(config_pb2.MetricConfig(class_name=name) for name in _METRICS),
                 ]
             )
         ],
     )
 
 
-def _gated(metric: str, bound: float) -> tfma.MetricConfig:
-    above = tfma.GenericValueThreshold(lower_bound=wrappers_pb2.DoubleValue(value=bound))
+def _gated(metric: str, bound: float) -> config_pb2.MetricConfig:
+    above = config_pb2.GenericValueThreshold(lower_bound=wrappers_pb2.DoubleValue(value=bound))
     # For all examples together only: a threshold set on the metric itself holds for every slice, down to the smallest.
     overall = config_pb2.PerSliceMetricThreshold(
-        slicing_specs=[tfma.SlicingSpec()], threshold=tfma.MetricThreshold(value_threshold=above)
+        slicing_specs=[config_pb2.SlicingSpec()], threshold=config_pb2.MetricThreshold(value_threshold=above)
     )
-    return tfma.MetricConfig(class_name=metric, per_slice_thresholds=[overall])
+    return config_pb2.MetricConfig(class_name=metric, per_slice_thresholds=[overall])

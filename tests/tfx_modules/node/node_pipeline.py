@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 import tensorflow as tf
-import tensorflow_model_analysis as tfma
 from google.protobuf.wrappers_pb2 import DoubleValue
-from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
+from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 from tfx import v1 as tfx
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.dsl.component.experimental.annotations import InputArtifact as In
@@ -151,7 +150,9 @@ def Evaluator(
     value = metrics_for_slice_pb2.MetricValue(double_value=DoubleValue(value=accuracy))
     result = validation_result_pb2.ValidationResult(validation_ok=accuracy >= 0.7)
     if not result.validation_ok:
-        floor = tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound=DoubleValue(value=0.7)))
+        floor = config_pb2.MetricThreshold(
+            value_threshold=config_pb2.GenericValueThreshold(lower_bound=DoubleValue(value=0.7))
+        )
         failure = validation_result_pb2.ValidationFailure(metric_key=key, metric_value=value, metric_threshold=floor)
         result.metric_validations_per_slice.add(failures=[failure])
     metrics = metrics_for_slice_pb2.MetricsForSlice()
