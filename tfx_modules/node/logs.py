@@ -64,7 +64,7 @@ def shorten(text: str) -> str:
 def configure() -> None:
     """Send the log to stderr from INFO on, each line with time and level; call it before TensorFlow is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Logged once for each Google package that TFX imports, 14 times in all; TFX dictates the Python version.
+    # Once this Python is past its end, logged for each Google package that TFX imports; TFX chooses the Python.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_EveryLine())

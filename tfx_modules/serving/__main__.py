@@ -40,7 +40,7 @@ def _run(arguments: Sequence[str]) -> NoReturn:
         handler.addFilter(LogRate())
     connections = flags.operations.connections
     allow_connections(connections.rest_max_connections + connections.grpc_max_connections)
-    # Of a Google library that TensorFlow imports: it will see no updates on this Python. Nothing here depends on it.
+    # Of a Google library, once this Python is past its end. Nothing here depends on it.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: TensorFlow greets with pages about CUDA
 

@@ -91,7 +91,8 @@ class ModelClient:
 def _transport(server: Server) -> Transport:
     if server.protocol == "rest":
         return RestTransport(server)
-    # The messages of TensorFlow and of a Google library at import are no use to the client's users.
+    # The messages of TensorFlow at import, and those of a Google library once this Python is past its end, are no
+    # use to the client's users.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_greetings():
