@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import sqlalchemy as sa
 
@@ -50,9 +49,9 @@ def parse(address: str, *, what: str, setting: str, error: type[PipelineError]) 
         raise wrong(f"has the scheme {kind!r}")
     opened = url.set(drivername=_DRIVERS[kind])
     if kind == "sqlite":
-        file = Path(url.database or "")
+        # SQLAlchemy 2.1 decodes the path. Here it is taken as it is: a folder may be called "100%20".
+        file = Path(address.partition("://")[2].partition("/")[2].partition("?")[0])
         if not file.is_absolute():
             raise wrong("is of SQLite and has no absolute path")
-        return DatabaseAddress(opened, file)
-    # SQLAlchemy decodes user and password, but not the name.
-    return DatabaseAddress(opened.set(database=unquote(url.database or "")), None)
+        return DatabaseAddress(opened.set(database=str(file)), file)
+    return DatabaseAddress(opened, None)

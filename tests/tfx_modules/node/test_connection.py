@@ -2,7 +2,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tfx_modules.exceptions import NodeError
@@ -32,6 +32,7 @@ def test_a_postgresql_server_has_a_default_port_and_its_database_is_not_made() -
 
 
 @given(user=TEXT, password=TEXT, database=TEXT)
+@example(user="u%41", password="p%2540", database="100%20%")
 def test_any_user_password_and_database_survive_the_address(user: str, password: str, database: str) -> None:
     encoded = [quote(text, safe="") for text in (user, password, database)]
 
