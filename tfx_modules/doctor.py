@@ -109,6 +109,7 @@ def database(name: str, address: str) -> Finding:
         return Finding(what=name, got=str(error), do=f"correct [bert_service] {name}")
     if parsed.file and not parsed.file.exists():
         return Finding(what=name, got=f"{parsed.file}, which the first run will create", do="")
+    shown = database_url.shown(parsed.url)
     options = {} if parsed.file else {"connect_timeout": _CONNECT_SECONDS}
     engine = sa.create_engine(parsed.url, connect_args=options)
     try:
@@ -116,12 +117,10 @@ def database(name: str, address: str) -> Finding:
             tables = len(sa.inspect(connection).get_table_names())
     except sa.exc.SQLAlchemyError as error:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        return Finding(
-            what=name, got=f"{parsed.url!r}: {reason}", do=f"start the database, or correct [bert_service] {name}"
-        )
+        return Finding(what=name, got=f"{shown}: {reason}", do=f"start the database, or correct [bert_service] {name}")
     finally:
         engine.dispose()
-    return Finding(what=name, got=f"{parsed.url!r}, {tables} tables", do="")
+    return Finding(what=name, got=f"{shown}, {tables} tables", do="")
 
 
 if __name__ == "__main__":

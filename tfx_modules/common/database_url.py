@@ -15,7 +15,7 @@ class DatabaseAddress:
     """The address of a database."""
 
     url: sa.URL
-    """With the driver to open it by; its ``repr`` hides a password."""
+    """With the driver to open it by; :func:`shown` hides a password."""
     file: Path | None
     """SQLite's file; None: it is PostgreSQL."""
 
@@ -55,3 +55,8 @@ def parse(address: str, *, what: str, setting: str, error: type[PipelineError]) 
             raise wrong("is of SQLite and has no absolute path")
         return DatabaseAddress(opened.set(database=str(file)), file)
     return DatabaseAddress(opened, None)
+
+
+def shown(url: sa.URL) -> str:
+    """Return an address for people: without a password, and the path of SQLite's file as it is."""
+    return f"sqlite:///{url.database}" if url.get_backend_name() == "sqlite" else repr(url)

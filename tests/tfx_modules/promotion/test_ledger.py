@@ -168,6 +168,17 @@ def test_a_committed_event_is_on_the_disk_with_the_folders_entry_of_the_journal(
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"  # which EXTRA is made for
 
 
+def test_the_path_of_a_file_is_taken_and_shown_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "100%20 ü=@" / "ledger.db"
+    database = LedgerDatabase(f"sqlite:///{file}")
+
+    with database.transaction():
+        pass
+
+    assert file.exists()
+    assert database.name == f"the ledger at sqlite:///{file}"
+
+
 def test_deliveries_are_noted_once(ledger: Ledger) -> None:
     position = append(ledger, PROMOTION).position
     for channel in ("mail", "hook", "mail"):

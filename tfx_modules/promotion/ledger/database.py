@@ -47,7 +47,7 @@ class LedgerDatabase:
     @property
     def name(self) -> str:
         """The ledger, for people; without a password."""
-        return f"the ledger at {self._engine.url!r}"
+        return f"the ledger at {database_url.shown(self._engine.url)}"
 
     @property
     def is_missing(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tfx_modules.common.database_url import shown
 from tfx_modules.promotion import history
 from tfx_modules.promotion.environment import Place
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
@@ -47,7 +48,7 @@ class Writing:
             reason = " ".join(str(error.orig or error).split())
         if reason:
             raise LockLostError(
-                f"the lock of the ledger at {self._connection.engine.url!r} was lost while it was held: {reason}. "
+                f"the lock of the ledger at {shown(self._connection.engine.url)} was lost while it was held: {reason}. "
                 "Another process may have promoted or rolled back since, so nothing more was moved. Clear the task or "
                 "run the command again; `bert-service models settle` makes the served folder follow the ledger."
             )
@@ -63,7 +64,7 @@ class Writing:
         Raises:
             LedgerError: somebody has deleted it, or has added a second one.
         """
-        name = f"the ledger at {self._connection.engine.url!r}"
+        name = f"the ledger at {shown(self._connection.engine.url)}"
         found = list(self._connection.execute(sa.select(environment.c.id)).scalars())
         if len(found) != 1:
             raise LedgerError(f"{name} has {len(found)} environment ids; allowed: one. Restore it from a backup.")

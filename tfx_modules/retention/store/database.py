@@ -40,7 +40,7 @@ class MetadataDatabase:
     @property
     def name(self) -> str:
         """The store, for people; without a password."""
-        return f"the ML Metadata store at {self._engine.url!r}"
+        return f"the ML Metadata store at {database_url.shown(self._engine.url)}"
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
