@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.errors import DeclarationError
 
-ENUM = "Enum"
+ENUMS = ("Enum", "StrEnum")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_classes(file: Path) -> Mapping[str, DeclaredClass]:
     return {
         node.name: DeclaredClass(
             docstring=_one_line(ast.get_docstring(node) or ""),
-            is_enum=any(ast.unparse(base).rpartition(".")[2] == ENUM for base in node.bases),
+            is_enum=any(ast.unparse(base).rpartition(".")[2] in ENUMS for base in node.bases),
             members=tuple(_members(node.body)),
         )
         for node in module.body

@@ -101,8 +101,9 @@ def test_a_setting_without_docstring_is_refused(sections: Sections) -> None:
         sections(DECLARATIONS.replace('"""Sizes, of :class:`~some.Thing`."""', ""))
 
 
-def test_choices_are_listed_with_what_they_mean(sections: Sections) -> None:
-    colour, sizes = sections()["Part"].rows
+@pytest.mark.parametrize("bases", ["str, Enum", "StrEnum", "enum.StrEnum"])
+def test_choices_are_listed_with_what_they_mean(sections: Sections, bases: str) -> None:
+    colour, sizes = sections(DECLARATIONS.replace("str, Enum", bases))["Part"].rows
     assert colour.meaning == "What it is painted in.<br>`red`: As a rose.<br>`blue`: As the sea."
     assert sizes.meaning == "Sizes, of some.Thing."
 
