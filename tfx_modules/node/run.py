@@ -24,6 +24,7 @@ from tfx_modules.node.launching import skipping
 from tfx_modules.node.launching.flushing import flushing
 from tfx_modules.node.launching.inputs import missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
+from tfx_modules.node.launching.users_code import use_code_of
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.node.request import NodeRequest
@@ -77,6 +78,7 @@ def run_node(request: NodeRequest) -> Outcome:
 
 
 def _run(request: NodeRequest) -> Outcome:
+    use_code_of(request.pipeline)
     bound = ir.bind(request)
     with current.using(request.ledger, bound.pipeline_info.id, ir.version_of(request.pipeline)):
         if not bound.chooses_beam_workers:
