@@ -44,7 +44,9 @@ def main(arguments: Sequence[str]) -> int:
         metavar="FOLDER",
         help="folder that your own pipeline's imports count from (default: FILE's)",
     )
-    parser.add_argument("--force", action="store_true", help="compile even when nothing has changed; --output does so")
+    parser.add_argument(
+        "--force", action="store_true", help="compile even when nothing has changed; with --output it always compiles"
+    )
     flags = parser.parse_args(arguments)
     settings = load_settings()
     if flags.output is not None:
