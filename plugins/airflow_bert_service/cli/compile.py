@@ -67,7 +67,7 @@ def _compile_function(function: str | None, folder: Path, code: Path | None, set
     if function is None:
         raise CompileError(f"--output {folder} comes without a pipeline; allowed: FILE:FUNCTION before it. Name one.")
     plan = compile_users_pipeline(function, folder, code=code, tfx_python=settings.tfx_python)
-    print(f"Compiled the pipeline {plan.id}, version {plan.version}, into {folder}.")
+    print(f"Compiled the pipeline {plan.id}, version {plan.path.parent.name}, into {folder}.")
     return 0
 
 
