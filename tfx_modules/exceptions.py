@@ -10,6 +10,7 @@
     ├── ScoringError         a model was not scored, or there are no reviews to score it on
     │   └── UnusableModelError   it never will be: it cannot be loaded, or is no model of ours
     ├── CodeVersionError     what code a node runs cannot be found out when the pipeline is compiled
+    ├── PipelineFunctionError   a user's function makes no pipeline that can be compiled
     ├── UnsupportedPipelineError   the runner cannot run what a pipeline has
     ├── NodeError            a node of the compiled pipeline cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
@@ -50,6 +51,10 @@ class UnusableModelError(ScoringError):
 
 class CodeVersionError(PipelineError):
     """What code a node runs cannot be found out, so that it would have no honest code version."""
+
+
+class PipelineFunctionError(PipelineError):
+    """A file or function of a user's makes no pipeline that can be compiled; the message says why."""
 
 
 class UnsupportedPipelineError(PipelineError):

@@ -4,8 +4,8 @@
     .venv/tfx/bin/python -m benchmarks.serving.checkouts --before /tmp/before --model VERSION_FOLDER
 
 Both servers serve the same version's folder, and stay up all the time. Clients ask them in turns, so that whatever
-slows the machine for a while slows both. A figure is the median of the rounds' ratios: texts a second of this checkout
-over those of the other one.
+slows the machine for a while slows both. A ratio is the median of the rounds' ratios: this checkout's figure over the
+other one's. The server's processor time for a text is the steadiest: what else runs on the machine hardly changes it.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,10 @@ import sys
 from pathlib import Path
 from tfx_modules.serving.process import ModelServerProcess
 with ModelServerProcess(model_base_path=Path(sys.argv[1]), model_name=sys.argv[2], flags=sys.argv[3:]) as server:
-    print(server.rest_url.removeprefix("http://"), server.grpc_address, flush=True)
+    print(server.rest_url.removeprefix("http://"), server.grpc_address, server.pid, flush=True)
     sys.stdin.read()
 """
+FIGURES = ("texts/s", "p50 ms of one client", "processor ms/text")
 ENOUGH = 200  # each client begins at another text
 TEXTS = {
     "10 words": ["a warm and funny film about people who love the cinema"] * ENOUGH,
@@ -38,9 +40,33 @@ TEXTS = {
 }
 
 
+@dataclass(frozen=True)
+class Served:
+    """A checkout's server.
+
+    Attributes:
+        connect: what opens a connection, by protocol.
+        pid: the server's process.
+    """
+
+    connect: dict[str, Callable[[], Ask]]
+    pid: int
+
+    def measure(self, protocol: str, texts: list[str], *, clients: int, seconds: float) -> tuple[float, float, float]:
+        """Return texts a second at saturation, one client's median milliseconds, and processor milliseconds a text."""
+        before = self._processor_seconds()
+        found = measure(self.connect[protocol], texts, clients=clients, seconds=seconds)
+        processor = (self._processor_seconds() - before) / found.answered
+        return found.throughput, found.percentiles[0], processor * 1000
+
+    def _processor_seconds(self) -> float:
+        after_name = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime, see proc(5)
+
+
 @contextmanager
-def served(checkout: Path, base: Path, flags: list[str]) -> Iterator[dict[str, Callable[[], Ask]]]:
-    """Run a checkout's server; give what opens a connection, by protocol."""
+def served(checkout: Path, base: Path, flags: list[str]) -> Iterator[Served]:
+    """Run a checkout's server."""
     command = [sys.executable, "-c", ADDRESSES, str(base), MODEL, *flags]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     with subprocess.Popen(
@@ -49,12 +75,13 @@ def served(checkout: Path, base: Path, flags: list[str]) -> Iterator[dict[str, C
         words = process.stdout.readline().split() if process.stdout else []
         if not words:
             sys.exit(f"the model server of {checkout} did not start")
-        rest, grpc = words
+        rest, grpc, pid = words
         path = f"/v1/models/{MODEL}:predict"
-        yield {
+        connect = {
             "REST": rest_asker(rest, path, lambda prediction: float(prediction["score"])),
             "gRPC": grpc_asker(grpc, MODEL),
         }
+        yield Served(connect, int(pid))
         process.communicate()  # closes its standard input, whereupon it stops the server
 
 
@@ -73,26 +100,30 @@ def main() -> None:
         servers = {
             side: stack.enter_context(served(checkout, Path(name), flags)) for side, checkout in checkouts.items()
         }
-        print("texts | protocol | texts/s before | now | ratio | p50 ms before | now | ratio", flush=True)
+        print(f"texts | protocol | {' | '.join(f'{figure} before | now | ratio' for figure in FIGURES)}", flush=True)
         for kind, texts in TEXTS.items():
             for protocol in ("REST", "gRPC"):
-                found = [
-                    {
-                        side: measure(
-                            servers[side][protocol], texts, clients=arguments.clients, seconds=arguments.seconds
-                        )
-                        for side in (sorted(servers) if turn % 2 else sorted(servers, reverse=True))
-                    }
-                    for turn in range(arguments.rounds)
-                ]
-                throughput = np.array([[both["before"].throughput, both["now"].throughput] for both in found])
-                alone = np.array([[both["before"].percentiles[0], both["now"].percentiles[0]] for both in found])
-                cells = [
-                    f"{np.median(values[:, 0]):.1f} | {np.median(values[:, 1]):.1f} | "
-                    f"{np.median(values[:, 1] / values[:, 0]):.3f}"
-                    for values in (throughput, alone)
-                ]
+                found = np.array(
+                    [
+                        round_of(servers, turn, protocol, texts, clients=arguments.clients, seconds=arguments.seconds)
+                        for turn in range(arguments.rounds)
+                    ]
+                )  # round, side, figure
+                before, now = np.median(found[:, 0], axis=0), np.median(found[:, 1], axis=0)
+                ratio = np.median(found[:, 1] / found[:, 0], axis=0)
+                cells = [f"{b:.1f} | {n:.1f} | {r:.3f}" for b, n, r in zip(before, now, ratio, strict=True)]
                 print(f"{kind} | {protocol} | {' | '.join(cells)}", flush=True)
+
+
+def round_of(
+    servers: dict[str, Served], turn: int, protocol: str, texts: list[str], *, clients: int, seconds: float
+) -> list[tuple[float, float, float]]:
+    """Measure both servers, in another order each turn; return the figures of the one before and of this one."""
+    found = {
+        side: servers[side].measure(protocol, texts, clients=clients, seconds=seconds)
+        for side in (sorted(servers) if turn % 2 else sorted(servers, reverse=True))
+    }
+    return [found["before"], found["now"]]
 
 
 if __name__ == "__main__":

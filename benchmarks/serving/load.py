@@ -25,12 +25,14 @@ class Measured:
         throughput: texts a second of many clients together.
         slowest: milliseconds that 99 of 100 of their requests take at most.
         scores: the first texts' scores.
+        answered: how many texts were asked in all, by the one client and by the many.
     """
 
     percentiles: tuple[float, float, float]
     throughput: float
     slowest: float
     scores: tuple[float, ...]
+    answered: int
 
 
 def rest_asker(address: str, path: str, score: Callable[[Any], float]) -> Callable[[], Ask]:
@@ -81,7 +83,7 @@ def measure(connect: Callable[[], Ask], texts: Sequence[str], *, clients: int, s
     """
     ask = connect()
     scores = tuple(ask(text) for text in texts[:8])
-    _repeat(ask, texts, seconds / 4)  # shapes that were not there before are prepared now
+    first = _repeat(ask, texts, seconds / 4)  # shapes that were not there before are prepared now
     alone = np.array(_repeat(ask, texts, seconds))
     found: list[list[float]] = []
     askers = [connect() for _ in range(clients)]
@@ -99,7 +101,8 @@ def measure(connect: Callable[[], Ask], texts: Sequence[str], *, clients: int, s
     took = time.perf_counter() - began
     many = np.concatenate(found)
     p50, p95, p99 = (float(np.percentile(alone, share)) * 1000 for share in (50, 95, 99))
-    return Measured((p50, p95, p99), len(many) / took, float(np.percentile(many, 99)) * 1000, scores)
+    answered = len(scores) + len(first) + len(alone) + clients + len(many)
+    return Measured((p50, p95, p99), len(many) / took, float(np.percentile(many, 99)) * 1000, scores, answered)
 
 
 def _repeat(ask: Ask, texts: Sequence[str], seconds: float) -> list[float]:

@@ -46,6 +46,16 @@ def module_root_of(dags: Path) -> Path:
     return beside if is_checkout() or (beside / MODULES).is_dir() else PACKAGED
 
 
+def module_root_above(folder: Path) -> Path:
+    """Return the folder that holds the ``tfx_modules`` for what is in some folder, at any depth.
+
+    Args:
+        folder: The nearest folder above it that has a ``tfx_modules`` takes precedence over the project's own.
+    """
+    above = folder.absolute().parents
+    return next((parent for parent in above if (parent / MODULES).is_dir()), project_root())
+
+
 def program() -> str:
     """Return the name of the project's command, as a user types it."""
     return CHECKOUT_PROGRAM if is_checkout() else PROGRAM

@@ -198,6 +198,51 @@ def test_the_demos_dag_runs_and_its_model_is_served(ready: Stock, tmp_path: Path
         assert re.match(r"(positive|negative)  [01]\.\d+  A warm, funny film\.", answer)
 
 
+OWN_PIPELINE = """
+from tfx import v1 as tfx
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import String
+
+import words
+
+
+@component
+def Greeter(greeting: OutputArtifact[String], times: Parameter[int]):
+    greeting.value = words.GREETING * times
+
+
+def create_pipeline():
+    times = tfx.dsl.experimental.RuntimeParameter("times", int, 1)
+    return tfx.dsl.Pipeline("greetings", "", components=[Greeter(times=times)])
+"""
+OWN_DAG = """
+from pathlib import Path
+
+from airflow_bert_service import AirflowDagRunner, AirflowPipelineConfig, load_pipeline
+
+plan = load_pipeline(Path(__file__).parent / "greetings")
+dag = AirflowDagRunner(AirflowPipelineConfig({"schedule": None})).run(plan)
+"""
+
+
+def test_a_pipeline_of_the_users_own_runs_with_no_tfx_modules_beside_it(ready: Stock) -> None:
+    own = ready.home / "own"
+    own.mkdir()
+    (own / "greetings.py").write_text(OWN_PIPELINE)
+    (own / "words.py").write_text("GREETING = 'hello '\n")
+    ready.run("bert-service", "compile", "own/greetings.py:create_pipeline", "-o", str(ready.dags / "greetings"))
+    (ready.dags / "greetings_dag.py").write_text(OWN_DAG)
+    shutil.rmtree(own)
+    assert not (ready.airflow_home / "tfx_modules").exists()
+
+    ready.run("airflow", "dags", "test", "greetings", "--conf", '{"times": 2}')
+
+    made = ready.airflow_home / "bert_service" / "pipeline" / "Greeter" / "greeting"
+    assert [file.read_text() for file in made.rglob("value")] == ["hello hello "]
+    ready.run("airflow", "dags", "test", "greetings", "--conf", '{"times": "two"}', code=1)
+
+
 @contextmanager
 def running(stock: Stock, *words: str, log: Path) -> "Iterator[subprocess.Popen[bytes]]":
     process = stock.start("bert-service", *words, log=log)

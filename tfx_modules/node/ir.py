@@ -42,6 +42,8 @@ class BoundNode:
     driver_spec: Message | None
     follows_condition: bool
     """Whether a node before it, at any distance, runs only where a condition holds."""
+    needed_by: tuple[str, ...]
+    """Ids of the nodes that cannot run without its outputs."""
 
     @property
     def chooses_beam_workers(self) -> bool:
@@ -94,6 +96,7 @@ def bind(request: NodeRequest) -> BoundNode:
         executor_spec=executor_spec,
         driver_spec=runner_utils.extract_custom_driver_spec(deployment, request.node),
         follows_condition=_follows_condition(node, pipeline),
+        needed_by=_needed_by(node, pipeline),
     )
 
 
@@ -159,6 +162,23 @@ def _follows_condition(node: pipeline_pb2.PipelineNode, pipeline: pipeline_pb2.P
             found.update(item.pipeline_node.upstream_nodes)
     before = (item.pipeline_node for item in pipeline.nodes if item.pipeline_node.node_info.id in found)
     return any(other.inputs.conditionals for other in before if other.node_info.id != node.node_info.id)
+
+
+def _needed_by(node: pipeline_pb2.PipelineNode, pipeline: pipeline_pb2.Pipeline) -> tuple[str, ...]:
+    others = [item.pipeline_node for item in pipeline.nodes]
+    return tuple(
+        other.node_info.id
+        for other in others
+        if any(node.node_info.id == channel.producer_node_query.id for channel in needed_channels(other))
+    )
+
+
+def needed_channels(node: pipeline_pb2.PipelineNode) -> Iterator[pipeline_pb2.InputSpec.Channel]:
+    """Yield where the inputs come from that a node cannot run without."""
+    for spec in node.inputs.inputs.values():
+        # Inputs that are computed of others refer to those, which are hidden.
+        if spec.min_count or spec.hidden:
+            yield from spec.channels
 
 
 def _declared(fields: Any) -> dict[str, str]:

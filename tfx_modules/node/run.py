@@ -22,8 +22,9 @@ from tfx_modules.node.environment import PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
 from tfx_modules.node.launching import skipping
 from tfx_modules.node.launching.flushing import flushing
-from tfx_modules.node.launching.inputs import missing_inputs
+from tfx_modules.node.launching.inputs import found_nothing, missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
+from tfx_modules.node.launching.users_code import use_code_of
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.node.request import NodeRequest
@@ -32,6 +33,8 @@ from tfx_modules.promotion import current
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError
 
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
+
+_FOUND_NOTHING = "it found no artifacts, and the nodes after it can run without"
 
 _logger = logging.getLogger(__name__)
 
@@ -77,6 +80,7 @@ def run_node(request: NodeRequest) -> Outcome:
 
 
 def _run(request: NodeRequest) -> Outcome:
+    use_code_of(request.pipeline)
     bound = ir.bind(request)
     with current.using(request.ledger, bound.pipeline_info.id, ir.version_of(request.pipeline)):
         if not bound.chooses_beam_workers:
@@ -162,6 +166,8 @@ def _launched(bound: ir.BoundNode, metadata: Metadata, failure: str) -> Outcome:
         # Launcher does not raise where inputs cannot be resolved; it records the traceback.
         if not failure and bound.follows_condition and (skipped := skipping.skipped_before(bound.node, metadata)):
             return Outcome(node, NodeState.SKIPPED, execution.id, reason=skipping.reason_of(skipped))
+        if not failure and not bound.needed_by and found_nothing(execution.error):
+            return Outcome(node, NodeState.COMPLETE, execution.id, reason=_FOUND_NOTHING)
         recorded = missing_inputs(bound.node, execution.error) or last_line(execution.error)
         reason = failure or recorded or "TFX recorded a failure without saying why"
         return Outcome(node, NodeState.FAILED, execution.id, reason=reason)

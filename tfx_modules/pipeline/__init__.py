@@ -2,6 +2,7 @@
 
 Layers, each knowing only those below it::
 
+    users/                 compiles a pipeline of a user's own
     compile.py             the compile command
     pipeline.py            the components, and what flows between them
     supported.py           refuses what the runner cannot run

@@ -76,6 +76,16 @@ def code_of_nodes(ir: pipeline_pb2.Pipeline, sources: Sources) -> dict[str, froz
     return found
 
 
+def code_of_pipeline(ir: pipeline_pb2.Pipeline, sources: Sources) -> frozenset[str]:
+    """Return all files that a pipeline's nodes import, with those of nodes that have no executor, such as Resolvers.
+
+    Raises:
+        CodeVersionError: What a node runs cannot be found out.
+    """
+    names = _names(json_format.MessageToDict(ir), sources.packages)
+    return sources.closure(names).union(*code_of_nodes(ir, sources).values())
+
+
 def _deployment(ir: pipeline_pb2.Pipeline) -> pipeline_pb2.IntermediateDeploymentConfig:
     deployment = pipeline_pb2.IntermediateDeploymentConfig()
     ir.deployment_config.Unpack(deployment)

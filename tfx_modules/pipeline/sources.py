@@ -46,6 +46,7 @@ class Sources:
         """
         self._root = root
         self._roots = dict.fromkeys(packages, root)
+        self._own = frozenset(self._roots)
         self._users = users.resolve() if users else None
         if self._users:
             for name in _top_level(self._users):
@@ -95,11 +96,18 @@ class Sources:
         """
         digest = hashlib.sha256()
         for name in sorted(files):
-            root = self._roots.get(name.partition("/")[0].removesuffix(".py"), self._root)
-            content = (root / name).read_bytes()
+            content = self.path_of(name).read_bytes()
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
         return digest.hexdigest()
+
+    def path_of(self, file: str) -> Path:
+        """Return where a file is that :meth:`closure` has named."""
+        return self._roots.get(file.partition("/")[0].removesuffix(".py"), self._root) / file
+
+    def is_users(self, file: str) -> bool:
+        """Whether a file that :meth:`closure` has named is in the user's folder."""
+        return self._users is not None and file.partition("/")[0].removesuffix(".py") not in self._own
 
     def _named(self, name: str) -> list[str]:
         """Return the module that a text names, or that has the function or class of this name; none: not ours.

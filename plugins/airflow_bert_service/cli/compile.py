@@ -1,4 +1,4 @@
-"""``compile``: compiles the pipeline for DAG files in a plain DAGs folder.
+"""``compile``: compiles the pipeline for DAG files in a plain DAGs folder, or one that a function of a user's makes.
 
 A stack with the DAG bundle takes the result over too, which saves its own first compilation.
 """
@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_bert_service.cli.places import dags_folder
-from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.exceptions import CompileError, SettingsError
 from airflow_bert_service.installation import MODULES, command, module_root_of, program
 from airflow_bert_service.pipeline.compiler import COMPILED, compile_pipeline, compiled_pipeline, is_fresh
-from airflow_bert_service.settings.settings import load_settings
+from airflow_bert_service.pipeline.users_compiler import compile_users_pipeline
+from airflow_bert_service.settings.settings import Settings, load_settings
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,13 +25,34 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=f"{program()} compile",
         description="Compile the pipeline into the folder `compiled` beside the DAG files. The pipeline's settings are "
-        "read from `settings.toml` beside them, where there is one.",
+        "read from `settings.toml` beside them, where there is one. With --output, compile a TFX pipeline of your own, "
+        "which a function of a Python file returns.",
     )
-    parser.add_argument("dags_folder", nargs="?", type=Path, help="folder of the DAG files (default: Airflow's)")
-    parser.add_argument("--force", action="store_true", help="compile even when nothing has changed")
+    parser.add_argument(
+        "what",
+        nargs="?",
+        metavar="DAGS_FOLDER | FILE:FUNCTION",
+        help="folder of the DAG files (default: Airflow's); with --output, the file and the function, like "
+        "my_pipeline.py:create_pipeline, which can be called without arguments",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FOLDER", help="the folder of your own pipeline; it is made"
+    )
+    parser.add_argument(
+        "--code",
+        type=Path,
+        metavar="FOLDER",
+        help="folder that your own pipeline's imports count from (default: FILE's)",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="compile even when nothing has changed; with --output it always compiles"
+    )
     flags = parser.parse_args(arguments)
     settings = load_settings()
-    dags = (flags.dags_folder or dags_folder(settings)).absolute()
+    if flags.output is not None:
+        return _compile_function(flags.what, flags.output, flags.code, settings)
+    _check_own(flags.what, flags.code)
+    dags = Path(flags.what or dags_folder(settings)).absolute()
     _check_folder(dags)
     ir, root = compiled_pipeline(dags), module_root_of(dags)
     if not flags.force and is_fresh(ir, root / MODULES):
@@ -39,6 +61,24 @@ def main(arguments: Sequence[str]) -> int:
     compile_pipeline(root, ir, settings.tfx_python)
     print(f"Compiled the pipeline into {ir}.")
     return 0
+
+
+def _compile_function(function: str | None, folder: Path, code: Path | None, settings: Settings) -> int:
+    if function is None:
+        raise CompileError(f"--output {folder} comes without a pipeline; allowed: FILE:FUNCTION before it. Name one.")
+    plan = compile_users_pipeline(function, folder, code=code, tfx_python=settings.tfx_python)
+    print(f"Compiled the pipeline {plan.id}, version {plan.path.parent.name}, into {folder}.")
+    return 0
+
+
+def _check_own(what: str | None, code: Path | None) -> None:
+    """Check that nothing of a user's own pipeline is given."""
+    is_function = what is not None and ":" in what and not Path(what).is_dir()
+    if is_function or code is not None:
+        raise CompileError(
+            f"{what if is_function else f'--code {code}'} is of a pipeline of your own, and there is no --output; "
+            "allowed: FILE:FUNCTION with --output FOLDER. Name the folder that the compiled pipeline goes into."
+        )
 
 
 def _check_folder(dags: Path) -> None:

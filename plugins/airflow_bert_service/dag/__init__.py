@@ -7,5 +7,6 @@ Layers, each knowing only those below it::
     execution.py   retries, time limits and trigger rules, as TFX's IR has them
     containers.py  which nodes run in a container of their own
     parameters.py  parameters of a run, and the templates that hand them to nodes
+    users_parameters.py  those of a user's own pipeline
     timetable.py   when the DAG runs by itself
 """

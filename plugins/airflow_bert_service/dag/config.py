@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_bert_service.dag.containers import check_containers
+from airflow_bert_service.dag.users_parameters import run_parameters_of, template_of
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.request import GpuUse
 from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
-from airflow_bert_service.settings.settings import Settings
+from airflow_bert_service.settings.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -67,11 +68,13 @@ class AirflowPipelineConfig:
     nodes: Mapping[str, NodeSettings] = field(default_factory=dict, kw_only=True)
     """Settings by node id, for the nodes that need some."""
     parameters: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    """Jinja templates by name of runtime parameter; each node gets those that it declares."""
+    """Jinja templates by name of runtime parameter; each node gets those that it declares.
+
+    A runtime parameter of a user's own pipeline that has none becomes a parameter of runs of the DAG."""
     use_cache: str = field(default="True", kw_only=True)
     """Jinja template that gives ``True`` or ``False``: whether nodes may reuse outputs of earlier runs."""
-    settings: Settings = field(kw_only=True)
-    """Where nodes run, and where they leave what they make."""
+    settings: Settings = field(default_factory=load_settings, kw_only=True)
+    """Where nodes run, and where they leave what they make; left out: as ``[bert_service]`` says."""
 
     def __post_init__(self) -> None:
         """Check what can be checked without a plan."""
@@ -94,11 +97,22 @@ class AirflowPipelineConfig:
         _check_known("nodes", self.nodes, [node.id for node in plan.nodes], plan)
         _check_known("parameters", self.parameters, [parameter.name for parameter in declared], plan)
         needed = {parameter.name for parameter in declared if not parameter.has_default}
-        if missing := sorted(needed - set(self.parameters)):
+        if missing := sorted(needed - set(self.templates(plan))):
             raise SettingsError(
                 f"parameters of the pipeline {plan.id!r} has no template for {', '.join(missing)}, and these have "
                 f"no default; given: {', '.join(self.parameters) or 'none'}. Add one for each."
             )
+
+    def run_parameters(self, plan: PipelinePlan) -> dict[str, Any]:
+        """Return the parameters of runs: those of ``airflow_dag_config``, after those of a user's own pipeline."""
+        given = self.airflow_dag_config.get("params") or {}
+        # By items(): Airflow's own kind of dictionary gives values for keys, without their types.
+        return {**run_parameters_of(plan, self.parameters), **dict(given.items())}
+
+    def templates(self, plan: PipelinePlan) -> Mapping[str, str]:
+        """Return a template for each runtime parameter, as far as there is one."""
+        made = {name: template_of(name) for name in run_parameters_of(plan, self.parameters)}
+        return {**made, **self.parameters}
 
     def node_settings(self, node: NodePlan) -> NodeSettings:
         """Return a node's settings; a GPU node gets the settings' GPU queue and pool unless it has its own.

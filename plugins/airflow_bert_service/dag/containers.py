@@ -77,6 +77,8 @@ def _read(plan: PipelinePlan, settings: Settings) -> Iterator[Path]:
     # Not the whole folder: the image may have its environment there, and a project's folder may hold secrets.
     yield plan.module_root / "tfx_modules"
     yield plan.path
+    if plan.code:
+        yield plan.code
     if plan.version:
         yield version_file(plan.path)
     if settings.holdout:

@@ -67,7 +67,8 @@ class AirflowDagRunner:
         """
         self._config.check(plan)
         environment = node_environment(plan, self._config.settings)
-        with DAG(dag_id=plan.id, **self._config.airflow_dag_config) as dag:
+        arguments = {**self._config.airflow_dag_config, "params": self._config.run_parameters(plan)}
+        with DAG(dag_id=plan.id, **arguments) as dag:
             tasks = {node.id: self._task(node, plan, environment) for node in plan.nodes}
             if hides_failures(plan):
                 FailedNodesOperator(task_id=FAILED_NODES).set_upstream(list(tasks.values()))
@@ -76,7 +77,7 @@ class AirflowDagRunner:
         return dag
 
     def _task(self, node: NodePlan, plan: PipelinePlan, environment: NodeEnvironment) -> BaseOperator:
-        templates = self._config.parameters
+        templates = self._config.templates(plan)
         arguments: dict[str, Any] = {
             "task_id": node.id,
             "tfx_node": node.id,

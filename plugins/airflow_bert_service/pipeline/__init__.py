@@ -2,6 +2,8 @@
 
 Layers, each knowing only those below it::
 
+    users_compiler.py     compiles a pipeline of a user's own
+    users_pipeline.py     reads it, with the user's modules that its nodes run
     plan.py               the compiled pipeline as frozen data, read from TFX's IR
     execution_options.py  when a node runs, how often it is retried, and its time limit
     compiler.py           runs the compiler, and checks whether the compiled pipeline is fresh

@@ -83,6 +83,10 @@ class Compilation:
     """The TFX environment's interpreter."""
     settings: Path | None = None
     """The pipeline's settings file; None: the one in ``tfx_modules``."""
+    command: tuple[str, ...] = ()
+    """A module of ``tfx_modules``, and its arguments; empty: the compiler of this project's own pipeline."""
+    what: str = ""
+    """What is compiled, for errors; empty: the pipeline in ``tfx_modules``."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _deadline: float = field(default=0.0, init=False)
 
@@ -94,9 +98,8 @@ class Compilation:
         """
         require_tfx_python(self.tfx_python, CompileError)
         self.ir.parent.mkdir(parents=True, exist_ok=True)
-        compiler = [str(self.tfx_python), "-m", f"{MODULES}.pipeline.compile", "--output", str(self.ir)]
-        if self.settings:
-            compiler += ["--settings", str(self.settings)]
+        module, *arguments = self.command or self._own_command
+        compiler = [str(self.tfx_python), "-m", f"{MODULES}.{module}", *arguments]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *compiler],
@@ -138,13 +141,19 @@ class Compilation:
             self._process.wait()
 
     @property
+    def _own_command(self) -> tuple[str, ...]:
+        settings = ("--settings", str(self.settings)) if self.settings else ()
+        return ("pipeline.compile", "--output", str(self.ir), *settings)
+
+    @property
     def _log(self) -> Path:
         return self.ir.with_name("compiler.log")
 
     def _described(self, end: str) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
         settings = f" with the settings in {self.settings}" if self.settings else ""
-        return "\n".join([f"the pipeline in {self.root / MODULES}{settings} cannot be compiled ({end}):", *lines])
+        what = self.what or f"the pipeline in {self.root / MODULES}{settings}"
+        return "\n".join([f"{what} cannot be compiled ({end}):", *lines])
 
 
 def _environment() -> dict[str, str]:

@@ -38,6 +38,8 @@ class ParameterPlan:
     name: str
     type: ParameterType
     has_default: bool
+    default: str | int | float | None = None
+    """The value where a run gives none; None where there is no such value."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class PipelinePlan:
     """The folder that holds the ``tfx_modules`` that the IR was compiled from; nodes run their code from there."""
     version: PipelineVersion | None = None
     """Its version; None: an earlier release compiled it, and wrote none."""
+    code: Path | None = None
+    """The folder of the user's modules that nodes run; None: the pipeline is this project's own."""
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -161,13 +165,21 @@ def _node(node: Mapping[str, Any]) -> NodePlan:
         type=str(node["node_info"]["type"]["name"]),
         upstream=tuple(str(name) for name in node.get("upstream_nodes", ())),
         parameters=tuple(
-            ParameterPlan(name, ParameterType(entry["type"]), "default_value" in entry)
+            ParameterPlan(name, ParameterType(entry["type"]), "default_value" in entry, _default(entry))
             for name, entry in sorted(found.items())
             if name not in TFX_OWN_PARAMETERS
         ),
         options=read_execution_options(str(node["node_info"]["id"]), node.get("execution_options", {})),
         has_condition=bool(node.get("inputs", {}).get("conditionals")),
     )
+
+
+def _default(entry: Mapping[str, Any]) -> str | int | float | None:
+    """Return the default of a runtime parameter; JSON has whole numbers as texts."""
+    value = entry.get("default_value", {})
+    if "int_value" in value:
+        return int(value["int_value"])
+    return value.get("double_value", value.get("string_value"))  # type: ignore[no-any-return]  # JSON
 
 
 def _runtime_parameters(value: object) -> Iterator[Mapping[str, Any]]:

@@ -41,7 +41,7 @@ def test_nodes_edges_and_parameters_come_from_the_ir(compiled: Path, tmp_path: P
                 "tfx.components.trainer.component.Trainer",
                 ("CsvExampleGen", "LatestTuned", "StatisticsGen"),
                 (
-                    ParameterPlan("seed", ParameterType.INT, has_default=True),
+                    ParameterPlan("seed", ParameterType.INT, has_default=True, default=7),
                     ParameterPlan("train_args", ParameterType.STRING, has_default=False),
                 ),
             ),

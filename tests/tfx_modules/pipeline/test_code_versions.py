@@ -44,8 +44,12 @@ ENTRY_POINTS = {
 """The modules that TFX is told to import when it runs a node, without `tfx_modules`, and the one that runs Beam."""
 STARTED = ["serving.__main__"]
 """What a node starts as a process of its own: InfraValidator, and Pusher by what it takes from InfraValidator."""
-LOAD_BY_VALUE = {"tfx_modules/node/server/child.py", "tfx_modules/node/server/preload.py"}
-"""The node server's: it loads the snapshot's node command, and libraries before."""
+LOAD_BY_VALUE = {
+    "tfx_modules/node/server/child.py",
+    "tfx_modules/node/server/preload.py",
+    "tfx_modules/pipeline/users/function.py",
+}
+"""The node server's: it loads the snapshot's node command, and libraries before. And what imports a user's pipeline."""
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,17 @@ import re
 
 from tfx.proto.orchestration import pipeline_pb2
 
+_NOTHING = re.compile(r"InputResolutionError: .* returned None\.")
 _TOO_FEW = re.compile(r"InsufficientInputError: .*\binputs\[(?P<key>[^\]]+)\] has min_count")
+
+
+def found_nothing(error: str) -> bool:
+    """Whether a Resolver has found no artifacts.
+
+    Args:
+        error: as for :func:`missing_inputs`.
+    """
+    return _NOTHING.search(error) is not None
 
 
 def missing_inputs(node: pipeline_pb2.PipelineNode, error: str) -> str:

@@ -10,12 +10,14 @@ The second happens where a node was skipped that makes the artifact. Where all n
 succeeded, something else is wrong, such as a Resolver that found nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ml_metadata.metadata_store import MetadataStore
 from tfx.orchestration.metadata import Metadata
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
+
+from tfx_modules.node.ir import needed_channels
 
 CONDITION = "the node's condition does not hold"
 _RUN_CONTEXT = "pipeline_run"
@@ -32,7 +34,7 @@ def skipped_before(node: pipeline_pb2.PipelineNode, metadata: Metadata) -> Seque
         return sorted(
             {
                 channel.producer_node_query.id
-                for channel in _needed(node)
+                for channel in needed_channels(node)
                 if _is_of_run(channel) and not _has_succeeded(handle.store, channel)
             }
         )
@@ -45,13 +47,6 @@ def reason_of(skipped: Sequence[str]) -> str:
         skipped: ids of these nodes.
     """
     return f"it needs what {', '.join(skipped)} would have made, which was skipped in this run"
-
-
-def _needed(node: pipeline_pb2.PipelineNode) -> Iterator[pipeline_pb2.InputSpec.Channel]:
-    for spec in node.inputs.inputs.values():
-        # Inputs that are computed of others refer to those, which are hidden.
-        if spec.min_count or spec.hidden:
-            yield from spec.channels
 
 
 def _is_of_run(channel: pipeline_pb2.InputSpec.Channel) -> bool:

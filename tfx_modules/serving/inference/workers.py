@@ -38,14 +38,16 @@ class Workers:
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what work returns; work that nobody awaits any more is not begun."""
-        if self._taken < self._workers:
+        is_free = self._taken < self._workers
+        if is_free:
             self._progressed = time.monotonic()
         elif self._spare is not None and self._is_stuck():
             return await asyncio.wrap_future(self._spare.submit(work))
         future = self._pool.submit(work)
         self._taken += 1
-        future.add_done_callback(partial(self._ended, asyncio.get_running_loop()))
-        return await self._answer(future, work)
+        answer = asyncio.wrap_future(future)
+        answer.add_done_callback(partial(self._answered, future))
+        return await (answer if is_free else self._waited_for(answer, future, work))
 
     def close(self) -> None:
         """Shut the threads down, without waiting for them."""
@@ -56,8 +58,15 @@ class Workers:
     def _is_stuck(self) -> bool:
         return time.monotonic() - self._progressed > PATIENCE_SECONDS
 
+    def _answered(self, future: "Future[T]", answer: "asyncio.Future[T]") -> None:
+        """Note that a thread is free, or that work has left the queue."""
+        if future.done():
+            self._free()
+        else:  # nobody waits any more, and the work goes on
+            future.add_done_callback(partial(self._ended, answer.get_loop()))
+
     def _ended(self, loop: asyncio.AbstractEventLoop, future: "Future[T]") -> None:
-        """Note that a thread is free, or that work has left the queue; called in any thread."""
+        """Note that a thread is free; called in any thread."""
         del future
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(self._free)
@@ -66,8 +75,8 @@ class Workers:
         self._taken -= 1
         self._progressed = time.monotonic()
 
-    async def _answer(self, future: "Future[T]", work: Callable[[], T]) -> T:
-        answer = asyncio.wrap_future(future)
+    async def _waited_for(self, answer: "asyncio.Future[T]", future: "Future[T]", work: Callable[[], T]) -> T:
+        """Return the answer of work that is in the queue; begin it on a spare thread while the others are stuck."""
         try:
             while self._spare is not None and not (future.running() or future.done()):
                 done, _ = await asyncio.wait({answer}, timeout=PATIENCE_SECONDS)

@@ -91,3 +91,20 @@ def test_work_that_nobody_awaits_any_more_is_not_begun(long: list[Work]) -> None
         workers.close()
 
     run(scenario)
+
+
+def test_a_thread_counts_as_free_only_when_its_work_has_ended(long: list[Work]) -> None:
+    async def scenario() -> None:
+        workers = Workers(1, spare=1)
+        left = asyncio.create_task(workers.run(long[0]))
+        await begun(long[0])
+        left.cancel()  # its client has gone, and TensorFlow goes on
+        with pytest.raises(asyncio.CancelledError):
+            await left
+        assert (await workers.run(lambda: threading.current_thread().name)).startswith("spare-predict")
+        long[0].may_end.set()
+        await asyncio.sleep(0.1)
+        assert (await workers.run(lambda: threading.current_thread().name)).startswith("predict")
+        workers.close()
+
+    run(scenario)

@@ -1,0 +1,121 @@
+"""Compiles the pipeline that a function of a user's makes, and publishes it as a new version in a folder."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from airflow_bert_service.exceptions import BertServiceError, CompileError
+from airflow_bert_service.files import locked, publishing
+from airflow_bert_service.installation import MODULES, module_root_above
+from airflow_bert_service.pipeline.compiler import Compilation
+from airflow_bert_service.pipeline.name import ALLOWED
+from airflow_bert_service.pipeline.plan import PipelinePlan, parse_ir
+from airflow_bert_service.pipeline.users_pipeline import (
+    CURRENT,
+    IR,
+    current_version,
+    digests_of,
+    load_pipeline,
+    write_digests,
+)
+from airflow_bert_service.pipeline.version import compiled_at, write_version
+
+KEPT = 3
+"""Versions that stay: nodes that run when a new one is published go on with theirs."""
+_MODULE = "pipeline.users"
+# Matches every name, as a glob and as a regular expression (`dag_ignore_file_syntax`).
+_IGNORE_ALL = "# Modules of a compiled pipeline: no DAG files.\n[!.]*\n"
+
+
+def compile_users_pipeline(function: str, folder: Path, *, code: Path | None, tfx_python: Path) -> PipelinePlan:
+    """Compile the pipeline of a function; a new version appears complete, and becomes the current one.
+
+    Args:
+        function: ``FILE:FUNCTION``; a relative path counts from this process's working folder.
+        folder: The pipeline's own folder; it is made.
+        code: The folder of the pipeline's modules; None: the file's.
+        tfx_python: The TFX environment's interpreter.
+
+    Returns:
+        The pipeline, as DAG files read it.
+
+    Raises:
+        CompileError: The TFX side could not compile it, the folder cannot be written, has another pipeline, or the
+            pipeline's name cannot be a DAG's. What was there before stays.
+    """
+    folder = folder.absolute()
+    root = module_root_above(folder)
+    # Not in the folder itself: a DAG bundle that watches it would publish what is unfinished.
+    with tempfile.TemporaryDirectory(prefix="bert-service-") as building:
+        version = Path(building, "version")
+        _compile(function, version, root=root, code=code, tfx_python=tfx_python)
+        _check_name(version / IR, folder)
+        (version / ".airflowignore").write_text(_IGNORE_ALL, encoding="ascii")
+        digests = digests_of(version, root / MODULES)
+        write_digests(version, digests)
+        write_version(version / IR, digests.version, compiled_at(version / IR))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with locked(folder / ".lock"):
+                _publish(version, folder, digests.version)
+        except OSError as error:
+            raise CompileError(
+                f"{error.filename} cannot be written ({error.strerror}); allowed: a folder that this user can write "
+                "to. Name another one, or run the command as a user who can."
+            ) from error
+    return load_pipeline(folder)
+
+
+def _compile(function: str, version: Path, *, root: Path, code: Path | None, tfx_python: Path) -> None:
+    version.mkdir()
+    arguments = [function, "--output", str(version), "--working-folder", str(Path.cwd())]
+    compilation = Compilation(
+        root=root,
+        ir=version / IR,
+        tfx_python=tfx_python,
+        command=(_MODULE, *arguments, *(["--code", str(code)] if code else [])),
+        what=f"the pipeline of {function}",
+    )
+    try:
+        compilation.start()
+        compilation.result()
+    finally:
+        compilation.stop()
+
+
+def _check_name(ir: Path, folder: Path) -> None:
+    name = _name_of(ir)
+    if not ALLOWED.fullmatch(name):
+        raise CompileError(
+            f"the pipeline's name is {name!r}; allowed: 1 to 64 letters, digits, _ and -, beginning with a letter, "
+            "since the DAG has it. Change pipeline_name."
+        )
+    there = current_version(folder)
+    if there is not None and (there / IR).is_file() and _name_of(there / IR) != name:
+        raise CompileError(
+            f"{folder} has the pipeline {_name_of(there / IR)!r}, and the new one is {name!r}; allowed: a folder for "
+            "each pipeline. Name another folder; or remove this one, where the pipeline was renamed."
+        )
+
+
+def _name_of(ir: Path) -> str:
+    try:
+        return parse_ir(ir.read_text(encoding="utf-8"), str(ir))[0]
+    except BertServiceError as error:
+        raise CompileError(str(error)) from error
+
+
+def _publish(version: Path, folder: Path, name: str) -> None:
+    """Put a version into the folder in one step, make it the current one, and remove old ones."""
+    if not (folder / name).is_dir():
+        part = folder / f".{name}"
+        shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+        shutil.copytree(version, part)
+        part.rename(folder / name)
+    os.utime(folder / name)
+    with publishing(folder / CURRENT) as part:
+        part.write_text(f"{name}\n", encoding="ascii")
+    versions = sorted((path.parent for path in folder.glob(f"*/{IR}")), key=lambda path: path.stat().st_mtime)
+    for old in versions[:-KEPT]:
+        shutil.rmtree(old)
