@@ -247,7 +247,7 @@ class ServingCheckSettings(SettingsGroup):
 
     platform: Platform = Platform.PROJECT
     """What the model is loaded into."""
-    image: str = "tensorflow/serving:2.20.0"
+    image: str = "tensorflow/serving:2.21.0"
     """The image of ``local_docker``."""
     requests: int = 3
     """Real requests, made of examples of the eval split, that must be answered."""
