@@ -108,6 +108,31 @@ def test_the_folder_of_the_modules_may_be_above_the_file(tmp_path: Path, monkeyp
     }
 
 
+DECORATED = """
+import functools
+
+
+def with_rows(function):
+    @functools.wraps(function)
+    def given():
+        return function(3)
+    return given
+
+
+@with_rows
+def create_pipeline(rows):
+"""
+
+
+def test_a_decorator_may_give_the_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    declared = 'def create_pipeline(rows=tfx.dsl.experimental.RuntimeParameter("rows", int, 3)):\n'
+    compiled = compile_file(tmp_path, PIPELINE.replace(declared, DECORATED))
+    ir = json.loads((compiled / "pipeline.json").read_text(encoding="utf-8"))
+    rows = ir["nodes"][0]["pipeline_node"]["parameters"]["parameters"]["rows"]
+    assert rows == {"field_value": {"int_value": "3"}}
+
+
 PLAIN = "def create_pipeline():\n    return {}\n"
 
 
@@ -131,9 +156,22 @@ PLAIN = "def create_pipeline():\n    return {}\n"
         ),
         ("def make(): ...\n", "create_pipeline", r"has no function create_pipeline; allowed: make\. Name one"),
         ("create_pipeline = 3\n", "create_pipeline", r"has int 3 and no function create_pipeline; allowed: a function"),
+        ("create_pipeline = dict\n", "create_pipeline", r"create_pipeline\(\) in \S+ returns dict \{\}; allowed"),
         (PLAIN, "create-pipeline", r"'\S+:create-pipeline' names no function in a file; allowed: FILE:FUNCTION, like"),
     ],
-    ids=["nothing", "a list", "an error", "an exit", "Airflow", "syntax", "arguments", "another", "a value", "form"],
+    ids=[
+        "nothing",
+        "a list",
+        "an error",
+        "an exit",
+        "Airflow",
+        "syntax",
+        "arguments",
+        "another",
+        "a value",
+        "C",
+        "form",
+    ],
 )
 def test_a_function_that_makes_no_pipeline_is_refused_with_the_reason(
     tmp_path: Path,
