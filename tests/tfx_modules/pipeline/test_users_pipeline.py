@@ -1,6 +1,7 @@
 """A function of a user's makes the pipeline; what is wrong with it is told with the file and the line."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield
     for name in set(sys.modules) - before:
-        if name in ("users_own", "model", "broken", "values"):
+        if name in ("users_own", "users_tools", "model", "broken", "values"):
             del sys.modules[name]
 
 
@@ -106,6 +107,19 @@ def test_the_folder_of_the_modules_may_be_above_the_file(tmp_path: Path, monkeyp
     assert ir["nodes"][1]["pipeline_node"]["parameters"]["parameters"]["module_path"] == {
         "field_value": {"string_value": "users.model"}
     }
+
+
+def test_programs_in_a_package_stay_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    package = tmp_path / "users" / "users_tools"
+    package.mkdir(parents=True)
+    for name in ("__init__.py", "words", "list.txt"):
+        (package / name).write_text("", encoding="utf-8")
+    (package / "words").chmod(0o700)
+    (package / "list.txt").chmod(0o600)
+    copies = compile_file(tmp_path, f"import users_tools\n{PIPELINE}") / "code" / "users_tools"
+    assert os.access(copies / "words", os.X_OK)
+    assert (copies / "list.txt").stat().st_mode & 0o777 == (copies / "__init__.py").stat().st_mode & 0o777
 
 
 DECORATED = """
