@@ -98,7 +98,7 @@ class Sources:
         digest = hashlib.sha256()
         for name in sorted(files):
             content = self.path_of(name).read_bytes()
-            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(os.fsencode(name) + f"\0{len(content)}\0".encode())  # a name need not be UTF-8
             digest.update(content)
         return digest.hexdigest()
 

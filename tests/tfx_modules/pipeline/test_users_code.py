@@ -1,6 +1,7 @@
 """A node of a user's own pipeline has a code version that covers the user's modules, and no others of the user's."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,3 +177,12 @@ def test_virtual_environments_and_compiled_pipelines_in_the_folder_are_no_code_o
     users = users_folder(tmp_path, {**needed, **others})
     (users / "words" / "up").symlink_to(users)
     assert Sources(users=users).closure(["model"]) == set(needed)
+
+
+def test_a_files_name_need_not_be_utf8(tmp_path: Path) -> None:
+    users = users_folder(tmp_path, {"steps/__init__.py": ""})
+    name = os.fsdecode(b"caf\xe9.txt")
+    (users / "steps" / name).write_bytes(b"")
+    sources = Sources(users=users)
+    assert len(sources.digest(sources.closure(["steps"]))) == 64
+    assert sources.closure(["steps"]) == {"steps/__init__.py", f"steps/{name}"}
