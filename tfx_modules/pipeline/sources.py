@@ -1,6 +1,7 @@
 """Finds the source files that a module depends on, all that it imports included."""
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ class Sources:
         digest = hashlib.sha256()
         for name in sorted(files):
             content = self.path_of(name).read_bytes()
-            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(os.fsencode(name) + f"\0{len(content)}\0".encode())  # a name need not be UTF-8
             digest.update(content)
         return digest.hexdigest()
 
@@ -124,11 +125,12 @@ class Sources:
         return [module, main] if module == name and self._file(main) else [module] if module else []
 
     def _place(self, path: Path) -> Path:
-        root = next(root for root in self._roots.values() if path.is_relative_to(root))
-        return path.relative_to(root)
+        return path.relative_to(self._users if self._users and self._is_users(path) else self._root)
 
     def _is_users(self, path: Path) -> bool:
-        return self._users is not None and path.is_relative_to(self._users)
+        # The user's folder may be in the one that holds our packages, or the other way round.
+        is_ours = any(path.is_relative_to(self._root / name) for name in self._own)
+        return self._users is not None and not is_ours and path.is_relative_to(self._users)
 
     def _file(self, module: str) -> Path | None:
         top, *rest = module.split(".")
@@ -155,7 +157,7 @@ class Sources:
     def _other_files(self, package: Path) -> Iterator[Path]:
         for path in package.iterdir():
             if path.is_dir() and path.name not in _SKIPPED_FOLDERS and not (path / "__init__.py").exists():
-                yield from filter(self._is_source, path.rglob("*"))
+                yield from filter(self._is_source, _files_below(path))
             elif path.suffix != ".py" and self._is_source(path):
                 yield path
 
@@ -169,7 +171,8 @@ class Sources:
         parent = ".".join(place.parent.parts)
         try:
             found = references(path.read_text(encoding="utf-8"), place.as_posix(), self.packages, parent)
-        except (CodeVersionError, SyntaxError):
+        # Python itself reads other encodings than UTF-8 too; a file with a null byte is a ValueError.
+        except (CodeVersionError, SyntaxError, ValueError):
             if self._users is None or not self._is_users(path):
                 raise
             yield from _modules_below(self._users, self.packages)
@@ -192,14 +195,25 @@ class Sources:
 def _top_level(folder: Path) -> Iterator[str]:
     """Yield the names of the packages and modules right in a folder; a package need not have an ``__init__.py``."""
     for path in folder.iterdir():
-        is_package = path.is_dir() and any(path.glob("**/*.py"))
+        is_package = path.is_dir() and any(file.suffix == ".py" for file in _files_below(path))
         name = path.stem if path.suffix == ".py" else path.name if is_package else ""
         if name.isidentifier() and name not in _SKIPPED_FOLDERS:
             yield name
 
 
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder, without those of virtual environments and compiled pipelines in it."""
+    for name, folders, files in os.walk(folder):
+        place = Path(name)
+        if (place / "pyvenv.cfg").exists() or ((place / "current").is_file() and any(place.glob("*/digests.json"))):
+            folders.clear()
+        else:
+            yield from (place / file for file in files)
+
+
 def _modules_below(folder: Path, packages: Collection[str]) -> Iterator[str]:
-    names = (_module_name(path.relative_to(folder)) for path in folder.rglob("*.py"))
+    files = (path for path in _files_below(folder) if path.suffix == ".py")
+    names = (_module_name(path.relative_to(folder)) for path in files)
     return (name for name in names if name.partition(".")[0] in packages)
 
 

@@ -32,7 +32,7 @@ def sources_digest(folder: Path, *, without: Collection[str] = ()) -> str:
     digest = hashlib.sha256()
     for name in _names(folder, without):
         content = (folder / name).read_bytes()
-        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(os.fsencode(name) + f"\0{len(content)}\0".encode())  # a name need not be UTF-8
         digest.update(content)
     return digest.hexdigest()
 

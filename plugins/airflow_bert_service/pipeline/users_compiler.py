@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_bert_service.exceptions import BertServiceError, CompileError
@@ -11,15 +12,18 @@ from airflow_bert_service.installation import MODULES, module_root_above
 from airflow_bert_service.pipeline.compiler import Compilation
 from airflow_bert_service.pipeline.name import ALLOWED
 from airflow_bert_service.pipeline.plan import PipelinePlan, parse_ir
+from airflow_bert_service.pipeline.source_digest import sources_digest
 from airflow_bert_service.pipeline.users_pipeline import (
     CURRENT,
+    DIGESTS,
     IR,
+    VERSION,
     current_version,
     digests_of,
     load_pipeline,
     write_digests,
 )
-from airflow_bert_service.pipeline.version import compiled_at, write_version
+from airflow_bert_service.pipeline.version import compiled_at, version_file, write_version
 
 KEPT = 3
 """Versions that stay: nodes that run when a new one is published go on with theirs."""
@@ -43,8 +47,10 @@ def compile_users_pipeline(function: str, folder: Path, *, code: Path | None, tf
     Raises:
         CompileError: The TFX side could not compile it, the folder cannot be written, has another pipeline, or the
             pipeline's name cannot be a DAG's. What was there before stays.
+        CompiledPipelineError: The folder is in other use.
     """
     folder = folder.absolute()
+    current_version(folder)  # raises before the minute that compiling may take
     root = module_root_above(folder)
     # Not in the folder itself: a DAG bundle that watches it would publish what is unfinished.
     with tempfile.TemporaryDirectory(prefix="bert-service-") as building:
@@ -61,8 +67,9 @@ def compile_users_pipeline(function: str, folder: Path, *, code: Path | None, tf
                 _publish(version, folder, digests.version)
         except OSError as error:
             raise CompileError(
-                f"{error.filename} cannot be written ({error.strerror}); allowed: a folder that this user can write "
-                "to. Name another one, or run the command as a user who can."
+                # Where several files of a copy fail, the error names no single one.
+                f"{error.filename or folder} cannot be written ({error.strerror or error}); allowed: a folder that "
+                "this user can write to. Name another one, or run the command as a user who can."
             ) from error
     return load_pipeline(folder)
 
@@ -108,14 +115,32 @@ def _name_of(ir: Path) -> str:
 
 def _publish(version: Path, folder: Path, name: str) -> None:
     """Put a version into the folder in one step, make it the current one, and remove old ones."""
-    if not (folder / name).is_dir():
-        part = folder / f".{name}"
-        shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+    target = folder / name
+    if not _is_whole(target, version):
+        part, edited = folder / f".{name}", folder / f".{name}.edited"
+        for path in (part, edited):
+            shutil.rmtree(path, ignore_errors=True)  # of a process that was killed
         shutil.copytree(version, part)
-        part.rename(folder / name)
-    os.utime(folder / name)
+        if target.exists():
+            target.rename(edited)
+        part.rename(target)
+        shutil.rmtree(edited, ignore_errors=True)
+    os.utime(target)
     with publishing(folder / CURRENT) as part:
         part.write_text(f"{name}\n", encoding="ascii")
-    versions = sorted((path.parent for path in folder.glob(f"*/{IR}")), key=lambda path: path.stat().st_mtime)
+    versions = sorted(_versions(folder), key=lambda path: path.stat().st_mtime)
     for old in versions[:-KEPT]:
         shutil.rmtree(old)
+
+
+def _is_whole(there: Path, version: Path) -> bool:
+    """Whether a version is in the folder already, and nobody edited it."""
+    without = {version_file(there / IR).name}  # it says when the version was compiled
+    return there.is_dir() and sources_digest(there, without=without) == sources_digest(version, without=without)
+
+
+def _versions(folder: Path) -> Iterator[Path]:
+    """Yield the versions in a folder: what others put there, and links, stay."""
+    for path in folder.iterdir():
+        if VERSION.fullmatch(path.name) and (path / DIGESTS).is_file() and not path.is_symlink():
+            yield path

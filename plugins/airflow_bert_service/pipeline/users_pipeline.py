@@ -17,6 +17,7 @@ meanwhile; and where this folder is below ``dags``, the DAG bundle copies it int
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ IR = "pipeline.json"
 CODE = "code"
 CURRENT = "current"
 DIGESTS = "digests.json"
+VERSION = re.compile(rf"[0-9a-f]{{{DIGITS}}}")
+"""A version's name."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,24 @@ def load_pipeline(folder: Path) -> PipelinePlan:
 
 
 def current_version(folder: Path) -> Path | None:
-    """Return the folder of the version that runs use; None: nothing has been compiled into the folder."""
+    """Return the folder of the version that runs use; None: nothing has been compiled into the folder.
+
+    Raises:
+        CompiledPipelineError: ``current`` is not the file that the command writes, so that the folder is in other use.
+    """
+    file = folder / CURRENT
     try:
-        return folder.absolute() / (folder / CURRENT).read_text(encoding="ascii").strip()
+        name = file.read_text(encoding="ascii").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except (IsADirectoryError, UnicodeDecodeError):
+        name = ""
+    if not VERSION.fullmatch(name):
+        raise CompiledPipelineError(
+            f"{file} does not name a version of a compiled pipeline; allowed: a folder that only `{program()} compile` "
+            "writes into. Name another folder; or remove that file, where the pipeline was compiled into this one."
+        )
+    return folder.absolute() / name
 
 
 def remedy(folder: Path) -> str:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,8 @@ def test_digests_are_equal_exactly_when_the_files_are(
     (folder / "other").mkdir()
     digests = [sources_digest(write(folder / name, files)) for name, files in (("one", one), ("other", other))]
     assert (digests[0] == digests[1]) == (one == other)
+
+
+def test_a_files_name_need_not_be_utf8(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"")
+    assert sources_digest(tmp_path) != sources_digest(tmp_path / "missing")

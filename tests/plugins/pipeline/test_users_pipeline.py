@@ -1,6 +1,7 @@
 """A user's own pipeline is compiled into versions that never change; DAG files read the current one."""
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -101,6 +102,41 @@ def test_the_newest_versions_stay(project: Project) -> None:
     assert kept == versions[-KEPT:]
 
 
+def test_what_others_put_into_the_folder_stays(project: Project) -> None:
+    (project.folder / "backup").mkdir(parents=True)
+    backup = project.folder / "backup" / "pipeline.json"
+    backup.write_text("theirs")
+    os.utime(backup.parent, (1, 1))
+    versions = [project.compile(code=f"# {number}\n") for number in range(KEPT + 1)]
+    assert backup.read_text() == "theirs"
+    assert not versions[0].exists()
+
+
+@pytest.mark.parametrize("content", [b"../elsewhere", b"/elsewhere", b"", b"caf\xe9"])
+def test_a_folder_in_other_use_is_refused_and_stays(project: Project, content: bytes) -> None:
+    project.folder.mkdir()
+    (project.folder / CURRENT).write_bytes(content)
+    for use in (project.compile, lambda: load_pipeline(project.folder)):
+        with pytest.raises(CompiledPipelineError, match=r"current does not name a version .*Name another folder; or"):
+            use()
+    assert [(path.name, path.read_bytes()) for path in project.folder.iterdir()] == [(CURRENT, content)]
+
+
+def test_a_folder_whose_current_is_a_link_to_a_folder_is_refused(project: Project) -> None:
+    (project.folder / "releases").mkdir(parents=True)
+    (project.folder / CURRENT).symlink_to("releases")
+    with pytest.raises(CompiledPipelineError, match=r"current does not name a version"):
+        project.compile()
+
+
+def test_compiling_again_mends_a_version_that_somebody_edited(project: Project) -> None:
+    version = project.compile(code="# one\n")
+    (version / "code" / "steps.py").write_text("# edited\n")
+    assert project.compile(code="# one\n") == version
+    assert (version / "code" / "steps.py").read_text().endswith("# one\n")
+    assert sorted(path.name for path in project.folder.iterdir()) == sorted([".lock", CURRENT, version.name])
+
+
 def test_a_moved_folder_is_as_good(project: Project) -> None:
     version = project.compile()
     moved = shutil.copytree(project.folder, project.dags / "team" / "moved")
@@ -187,6 +223,17 @@ def test_two_pipelines_need_two_folders(project: Project) -> None:
 def test_a_folder_that_cannot_be_written_is_named(project: Project) -> None:
     with pytest.raises(CompileError, match=r"own\.json/below cannot be written \(.*\); allowed: a folder"):
         project.compile(folder=project.file / "below")
+
+
+def test_a_folder_that_cannot_be_copied_into_is_named_with_the_reason(project: Project) -> None:
+    # On a full disk the copy's error has a list of reasons, and no name of a file.
+    version = project.compile(code="# one\n")
+    broken = shutil.Error([("steps.py", "copy", "[Errno 28] No space left on device")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "copytree", lambda *_: (_ for _ in ()).throw(broken))
+        with pytest.raises(CompileError, match=r"/mine cannot be written \(.*No space left on device"):
+            project.compile(code="# two\n")
+    assert load_pipeline(project.folder).path.parent == version
 
 
 def test_the_command_wants_a_pipeline_and_a_folder(capsys: pytest.CaptureFixture[str]) -> None:

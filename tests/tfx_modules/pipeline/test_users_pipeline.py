@@ -1,6 +1,7 @@
 """A function of a user's makes the pipeline; what is wrong with it is told with the file and the line."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield
     for name in set(sys.modules) - before:
-        if name in ("users_own", "model", "broken", "values"):
+        if name in ("users_own", "users_tools", "model", "broken", "values"):
             del sys.modules[name]
 
 
@@ -108,6 +109,44 @@ def test_the_folder_of_the_modules_may_be_above_the_file(tmp_path: Path, monkeyp
     }
 
 
+def test_programs_in_a_package_stay_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    package = tmp_path / "users" / "users_tools"
+    package.mkdir(parents=True)
+    for name in ("__init__.py", "words", "list.txt"):
+        (package / name).write_text("", encoding="utf-8")
+    (package / "words").chmod(0o700)
+    (package / "list.txt").chmod(0o600)
+    copies = compile_file(tmp_path, f"import users_tools\n{PIPELINE}") / "code" / "users_tools"
+    assert os.access(copies / "words", os.X_OK)
+    assert (copies / "list.txt").stat().st_mode & 0o777 == (copies / "__init__.py").stat().st_mode & 0o777
+
+
+DECORATED = """
+import functools
+
+
+def with_rows(function):
+    @functools.wraps(function)
+    def given():
+        return function(3)
+    return given
+
+
+@with_rows
+def create_pipeline(rows):
+"""
+
+
+def test_a_decorator_may_give_the_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    declared = 'def create_pipeline(rows=tfx.dsl.experimental.RuntimeParameter("rows", int, 3)):\n'
+    compiled = compile_file(tmp_path, PIPELINE.replace(declared, DECORATED))
+    ir = json.loads((compiled / "pipeline.json").read_text(encoding="utf-8"))
+    rows = ir["nodes"][0]["pipeline_node"]["parameters"]["parameters"]["rows"]
+    assert rows == {"field_value": {"int_value": "3"}}
+
+
 PLAIN = "def create_pipeline():\n    return {}\n"
 
 
@@ -131,9 +170,22 @@ PLAIN = "def create_pipeline():\n    return {}\n"
         ),
         ("def make(): ...\n", "create_pipeline", r"has no function create_pipeline; allowed: make\. Name one"),
         ("create_pipeline = 3\n", "create_pipeline", r"has int 3 and no function create_pipeline; allowed: a function"),
+        ("create_pipeline = dict\n", "create_pipeline", r"create_pipeline\(\) in \S+ returns dict \{\}; allowed"),
         (PLAIN, "create-pipeline", r"'\S+:create-pipeline' names no function in a file; allowed: FILE:FUNCTION, like"),
     ],
-    ids=["nothing", "a list", "an error", "an exit", "Airflow", "syntax", "arguments", "another", "a value", "form"],
+    ids=[
+        "nothing",
+        "a list",
+        "an error",
+        "an exit",
+        "Airflow",
+        "syntax",
+        "arguments",
+        "another",
+        "a value",
+        "C",
+        "form",
+    ],
 )
 def test_a_function_that_makes_no_pipeline_is_refused_with_the_reason(
     tmp_path: Path,

@@ -31,7 +31,10 @@ def write_code(files: Collection[str], sources: Sources, folder: Path) -> None:
     for name in own:
         copy = folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(sources.path_of(name), copy)
+        source = sources.path_of(name)
+        shutil.copyfile(source, copy)
+        # A package may bring a program. Who may read it is not copied: nodes may run as another user.
+        copy.chmod(copy.stat().st_mode | source.stat().st_mode & 0o111)
     if Sources(users=folder).digest(own) != sources.digest(own):
         raise CodeVersionError(
             "a module of the pipeline changed while the pipeline was compiled; allowed: files that stay as they are "

@@ -96,7 +96,7 @@ def _checked(module: ModuleType, function: PipelineFunction) -> Callable[[], Any
             f"{function.file} {what} {function.name}; allowed: {', '.join(there) or 'a function'}. Name one that "
             "returns the pipeline."
         )
-    parameters = inspect.signature(found).parameters.values()
+    parameters = _parameters(found)
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     if needed := [one.name for one in parameters if one.default is one.empty and one.kind not in kinds]:
         raise PipelineFunctionError(
@@ -104,6 +104,14 @@ def _checked(module: ModuleType, function: PipelineFunction) -> Callable[[], Any
             "without arguments. Write one that calls it with their values, or give them defaults."
         )
     return found  # type: ignore[no-any-return]  # a user's function
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        # Not of the function below a decorator: the decorator may give what that one needs.
+        return list(inspect.signature(function, follow_wrapped=False).parameters.values())
+    except ValueError:
+        return []  # some classes and functions in C do not tell
 
 
 def _is_of(value: Any, module: ModuleType) -> bool:
