@@ -65,9 +65,9 @@ class Served:
 
 
 @contextmanager
-def served(checkout: Path, base: Path, flags: list[str]) -> Iterator[Served]:
+def served(checkout: Path, python: Path, base: Path, flags: list[str]) -> Iterator[Served]:
     """Run a checkout's server."""
-    command = [sys.executable, "-c", ADDRESSES, str(base), MODEL, *flags]
+    command = [str(python), "-c", ADDRESSES, str(base), MODEL, *flags]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     with subprocess.Popen(
         command, cwd=checkout, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -89,16 +89,23 @@ def main() -> None:
     """Measure both servers in turns, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", type=Path, required=True, help="the other checkout's folder")
+    parser.add_argument(
+        "--before-python", type=Path, default=Path(sys.executable), help="its interpreter (default: this one's)"
+    )
     parser.add_argument("--model", type=Path, required=True, help="a version's folder, with saved_model.pb")
     parser.add_argument("--clients", type=int, default=16, help="clients at saturation (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=6, help="seconds for each figure (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default: %(default)s)")
     arguments, flags = parser.parse_known_args()
-    checkouts = {"before": arguments.before.resolve(), "now": Path(__file__).resolve().parents[2]}
+    checkouts = {
+        "before": (arguments.before.resolve(), arguments.before_python.absolute()),
+        "now": (Path(__file__).resolve().parents[2], Path(sys.executable)),
+    }
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         (Path(name) / "1").symlink_to(arguments.model.resolve(), target_is_directory=True)
         servers = {
-            side: stack.enter_context(served(checkout, Path(name), flags)) for side, checkout in checkouts.items()
+            side: stack.enter_context(served(checkout, python, Path(name), flags))
+            for side, (checkout, python) in checkouts.items()
         }
         print(f"texts | protocol | {' | '.join(f'{figure} before | now | ratio' for figure in FIGURES)}", flush=True)
         for kind, texts in TEXTS.items():
