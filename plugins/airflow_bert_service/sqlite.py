@@ -4,7 +4,6 @@ Airflow reads this module while it sets itself up, so it imports nothing of the 
 """
 
 import sqlite3
-from collections.abc import Mapping
 from typing import Any
 
 from airflow.configuration import conf
@@ -36,10 +35,10 @@ class WaitingConnection(sqlite3.Connection):
         return super().cursor(factory)
 
 
-def connect_args(address: str) -> Mapping[str, Any]:
+def connect_args(address: str) -> dict[str, Any]:
     """Return what ``sqlite3.connect`` is given for a database; nothing for one that is not SQLite."""
     return {"factory": WaitingConnection} if address.startswith("sqlite") else {}
 
 
-CONNECT_ARGS = dict(connect_args(conf.get("database", "sql_alchemy_conn")))
-"""Names this in ``[database] sql_alchemy_connect_args``. Airflow adds keys to it."""
+CONNECT_ARGS = connect_args(conf.get("database", "sql_alchemy_conn"))
+"""What ``[database] sql_alchemy_connect_args`` names. Airflow adds keys to it."""

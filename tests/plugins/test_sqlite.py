@@ -53,7 +53,7 @@ def make_run_while_another_writes(address: str, engine: sa.Engine) -> list[str]:
 
 
 def test_a_savepoint_and_another_writer_wait_for_each_other(address: str) -> None:
-    engine = sa.create_engine(address, connect_args=dict(connect_args(address)))
+    engine = sa.create_engine(address, connect_args=connect_args(address))
     assert make_run_while_another_writes(address, engine) == ["backfill's", "scheduler's"]
 
 
@@ -63,7 +63,7 @@ def test_without_these_connections_sqlite_refuses_the_savepoint(address: str) ->
 
 
 def test_a_savepoint_that_is_rolled_back_leaves_the_rest_of_its_transaction(address: str) -> None:
-    engine = sa.create_engine(address, connect_args=dict(connect_args(address)))
+    engine = sa.create_engine(address, connect_args=connect_args(address))
     with engine.begin() as connection:
         connection.execute(RUNS.insert().values(name="kept"))
         with connection.begin_nested() as savepoint:
