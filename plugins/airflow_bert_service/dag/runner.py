@@ -1,5 +1,6 @@
 """Makes an Airflow DAG of a compiled TFX pipeline."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator
@@ -68,16 +69,18 @@ class AirflowDagRunner:
         self._config.check(plan)
         environment = node_environment(plan, self._config.settings)
         arguments = {**self._config.airflow_dag_config, "params": self._config.run_parameters(plan)}
+        templates = self._config.templates(plan)
         with DAG(dag_id=plan.id, **arguments) as dag:
-            tasks = {node.id: self._task(node, plan, environment) for node in plan.nodes}
+            tasks = {node.id: self._task(node, plan, environment, templates) for node in plan.nodes}
             if hides_failures(plan):
                 FailedNodesOperator(task_id=FAILED_NODES).set_upstream(list(tasks.values()))
         for node in plan.nodes:
             tasks[node.id].set_upstream([tasks[upstream] for upstream in node.upstream])
         return dag
 
-    def _task(self, node: NodePlan, plan: PipelinePlan, environment: NodeEnvironment) -> BaseOperator:
-        templates = self._config.templates(plan)
+    def _task(
+        self, node: NodePlan, plan: PipelinePlan, environment: NodeEnvironment, templates: Mapping[str, str]
+    ) -> BaseOperator:
         arguments: dict[str, Any] = {
             "task_id": node.id,
             "tfx_node": node.id,
