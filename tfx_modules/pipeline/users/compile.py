@@ -8,6 +8,7 @@ from tfx.dsl.compiler.compiler import Compiler
 
 from tfx_modules.common.files import write_atomically
 from tfx_modules.exceptions import PipelineFunctionError
+from tfx_modules.node.launching.users_code import CODE
 from tfx_modules.pipeline.code_versions import code_of_pipeline, with_code_versions
 from tfx_modules.pipeline.compile import to_json
 from tfx_modules.pipeline.sources import Sources
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from tfx.proto.orchestration import pipeline_pb2
 
 IR = "pipeline.json"
-CODE = "code"
-"""Names in the folder of a compiled pipeline; the Airflow side and the node command know them too."""
+"""Name in the folder of a compiled pipeline; the Airflow side knows it too."""
 _NO_WHEELS = "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES"
 """TFX's variable: unless it is set, TFX makes wheels of module files with pip, and nodes unpack these."""
 
