@@ -4,16 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.tfx_modules.pipeline.source_files import write_files
 from tfx_modules.exceptions import CodeVersionError
 from tfx_modules.pipeline.sources import Sources
 
 
 def lay_out(root: Path, files: dict[str, str]) -> Sources:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return Sources(root, ["ours"])
+    return Sources(write_files(root, files), ["ours"])
 
 
 def packages(*names: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from tfx.dsl.compiler.compiler import Compiler
 from tfx.proto.orchestration import pipeline_pb2
 
+from tests.tfx_modules.pipeline.source_files import write_files
 from tfx_modules.exceptions import CodeVersionError
 from tfx_modules.node.ir import CODE_VERSION_FLAG
 from tfx_modules.pipeline.code_versions import with_code_versions
@@ -131,17 +132,10 @@ def test_a_module_file_of_another_folder_is_refused(ir: pipeline_pb2.Pipeline, u
         with_code_versions(ir, Sources(users=users))
 
 
-def users_folder(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
-
-
 @pytest.mark.parametrize("place", ["checkout/pipelines/mine", "checkout", "."])
 def test_modules_have_the_same_names_wherever_the_folder_is(tmp_path: Path, place: str) -> None:
-    root = users_folder(tmp_path / "checkout", {"ours/__init__.py": "", "ours/step.py": "import os\n"})
-    users = users_folder(tmp_path / place, {"model.py": "from steps import one, ours\n", "steps/one.py": ""})
+    root = write_files(tmp_path / "checkout", {"ours/__init__.py": "", "ours/step.py": "import os\n"})
+    users = write_files(tmp_path / place, {"model.py": "from steps import one, ours\n", "steps/one.py": ""})
     sources = Sources(root, ["ours"], users=users)
     assert sources.closure(["model", "ours.step"]) == {"model.py", "steps/one.py", "ours/__init__.py", "ours/step.py"}
     assert sources.path_of("steps/one.py") == users / "steps" / "one.py"
@@ -152,7 +146,7 @@ def test_modules_have_the_same_names_wherever_the_folder_is(tmp_path: Path, plac
     "text", [b"# coding: latin-1\nNAME = 'caf\xe9'\nimport steps\n", b"\xef\xbb\xbfimport steps\n"]
 )
 def test_a_module_in_another_encoding_is_covered_with_all_that_it_may_import(tmp_path: Path, text: bytes) -> None:
-    users_folder(tmp_path, {"steps.py": "", "unused.py": ""}).joinpath("model.py").write_bytes(text)
+    write_files(tmp_path, {"steps.py": "", "unused.py": ""}).joinpath("model.py").write_bytes(text)
     assert Sources(users=tmp_path).closure(["model"]) == {"model.py", "steps.py", "unused.py"}
 
 
@@ -174,13 +168,13 @@ def test_virtual_environments_and_compiled_pipelines_in_the_folder_are_no_code_o
         "words/compiled/current": "b1",
         "words/compiled/b1/digests.json": "{}",
     }
-    users = users_folder(tmp_path, {**needed, **others})
+    users = write_files(tmp_path, {**needed, **others})
     (users / "words" / "up").symlink_to(users)
     assert Sources(users=users).closure(["model"]) == set(needed)
 
 
 def test_a_files_name_need_not_be_utf8(tmp_path: Path) -> None:
-    users = users_folder(tmp_path, {"steps/__init__.py": ""})
+    users = write_files(tmp_path, {"steps/__init__.py": ""})
     name = os.fsdecode(b"caf\xe9.txt")
     (users / "steps" / name).write_bytes(b"")
     sources = Sources(users=users)
