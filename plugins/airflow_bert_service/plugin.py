@@ -8,17 +8,28 @@ from airflow.plugins_manager import AirflowPlugin
 
 from airflow_bert_service.dag.timetable import DailyUntilTimetable
 from airflow_bert_service.runs import listener
-from airflow_bert_service.webui.lazy_app import LazyApp, make_reports
+from airflow_bert_service.webui.lazy_app import LazyApp, make_pages
 from airflow_bert_service.webui.report_files import URL_PREFIX
+from airflow_bert_service.webui.urls import MODELS
 from airflow_bert_service.webui.write_lock import WriteSerializingMiddleware
 
 
 class BertServicePlugin(AirflowPlugin):
-    """Registers the timetable, the listener, the web pages of reports, and the API server's middleware."""
+    """Registers the timetable, the listener, the web pages, and the API server's middleware."""
 
     # Declared by Airflow as attributes of instances.
     name = "bert_service"
     timetables = [DailyUntilTimetable]  # noqa: RUF012
     listeners = [listener]  # noqa: RUF012
-    fastapi_apps = [{"app": LazyApp(make_reports), "url_prefix": URL_PREFIX, "name": "Reports of tasks"}]  # noqa: RUF012
+    fastapi_apps = [{"app": LazyApp(make_pages), "url_prefix": URL_PREFIX, "name": "Pages"}]  # noqa: RUF012
+    external_views = [  # noqa: RUF012
+        # Without a slash at the beginning: Airflow's UI then finds the page below its own base path.
+        {"name": "Models", "href": MODELS, "destination": "nav", "url_route": "bert_service_models"},
+        {
+            "name": "Models",
+            "href": f"{MODELS}?dag={{DAG_ID}}",
+            "destination": "dag",
+            "url_route": "bert_service_dag_models",
+        },
+    ]
     fastapi_root_middlewares = [{"middleware": WriteSerializingMiddleware, "name": "One writing request at a time"}]  # noqa: RUF012

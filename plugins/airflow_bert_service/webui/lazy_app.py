@@ -28,9 +28,14 @@ class LazyApp:
         await self._app(scope, receive, send)
 
 
-def make_reports() -> "ASGIApp":
-    """Make the app that shows reports, with the settings in ``[bert_service]``."""
+def make_pages() -> "ASGIApp":
+    """Make the app of all pages, with the settings in ``[bert_service]``."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
     from airflow_bert_service.settings.settings import load_settings
+    from airflow_bert_service.webui.models.app import models_app
     from airflow_bert_service.webui.report_app import reports_app
 
-    return reports_app(load_settings().pipeline_root)
+    settings = load_settings()
+    return Starlette(routes=[Mount("/models", models_app(settings)), Mount("/", reports_app(settings.pipeline_root))])

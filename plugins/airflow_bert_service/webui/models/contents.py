@@ -1,0 +1,94 @@
+"""Gathers what the pages show, from the ledger, the model servers and the versions' folders. Knows nothing of HTTP."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_bert_service.clients.ledger import status_address
+from airflow_bert_service.clients.model_status import ServerStatus, ask_servers
+from airflow_bert_service.installation import dags_folder
+from airflow_bert_service.pipeline.name import pipeline_name
+from airflow_bert_service.promotion.events import EventKind, PromotionEvent
+from airflow_bert_service.promotion.ledger_reader import HistoryQuery, LedgerReader
+from airflow_bert_service.promotion.measurements import MeasuredSet, measured_sets, number
+from airflow_bert_service.promotion.version_files import version_files
+from airflow_bert_service.settings.database_url import database_url
+from airflow_bert_service.settings.settings import Settings
+
+
+class ModelContents:
+    """What the pages show, by the names that their templates use.
+
+    Its methods raise:
+
+    - LedgerReadError: the ledger cannot be read.
+    - SettingsError: the ledger is a connection that Airflow does not have, or the pipeline has no allowed name.
+
+    Args:
+        settings: The Airflow side's settings: ledger, model servers, served folder.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def pipeline(self) -> str:
+        """Return the pipeline's name; it is read each time, since ``settings.toml`` may change."""
+        return pipeline_name(dags_folder(self._settings.root))
+
+    def models(self, query: HistoryQuery) -> dict[str, Any]:
+        """Return what the list shows.
+
+        Args:
+            query: Which page of the history.
+        """
+        pipeline, reader = self.pipeline(), self._reader()
+        with reader.open() as ledger:
+            live, history = ledger.in_service(), ledger.history(query)
+        return {
+            "pipeline": pipeline,
+            "ledger": reader.name,
+            "live": live,
+            "measured": _measured(live.promotion if live else None),
+            "before": _accuracies(live.before if live else None),
+            "servers": self._servers(pipeline),
+            "history": history,
+            "query": query,
+            "kinds": [(kind, history.counts.get(kind, 0)) for kind in EventKind],
+        }
+
+    def version(self, version: int) -> dict[str, Any] | None:
+        """Return what a version's page shows; None: it never was in service."""
+        pipeline = self.pipeline()
+        with self._reader().open() as ledger:
+            found = ledger.version(version)
+            if found is None:
+                return None
+            event = found.promotion
+            before = None if event.champion is None else ledger.promotion_of(event.champion)
+        measured = _measured(event)
+        days = (event.data_date - event.first_day).days + 1 if event.data_date and event.first_day else None
+        return {
+            "pipeline": pipeline,
+            "found": found,
+            "days": days,
+            "measured": measured,
+            "before": _accuracies(before),
+            "discordant": [one for one in measured if one.only_candidate is not None and one.only_champion is not None],
+            "size": number(event.metrics.get("bytes")),
+            "latency": number(event.metrics.get("latency_ms")),
+            "files": version_files(self._settings.models_of(pipeline), version),
+        }
+
+    def _reader(self) -> LedgerReader:
+        return LedgerReader(database_url(self._settings.ledger), self.pipeline())
+
+    def _servers(self, pipeline: str) -> Sequence[ServerStatus]:
+        return ask_servers([status_address(server, pipeline) for server in self._settings.model_servers])
+
+
+def _measured(event: PromotionEvent | None) -> tuple[MeasuredSet, ...]:
+    return measured_sets(event.metrics) if event else ()
+
+
+def _accuracies(event: PromotionEvent | None) -> dict[str, float | None]:
+    """Return the accuracies of a version by the name of the reviews, as measured before it went into service itself."""
+    return {one.name: one.accuracy for one in _measured(event)}
