@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from airflow_bert_service.notifiers.rollback import announce_newest_rollback
 from airflow_bert_service.settings.settings import settings_from
 from airflow_bert_service.webui.models.app import models_app
+from airflow_bert_service.webui.models.changes import ModelChanges
 from fastapi.testclient import TestClient
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -52,7 +54,8 @@ def pages_of(state: SeededState, **settings: str) -> TestClient:
         state: The state.
         settings: More settings of `[bert_service]`.
     """
-    app = models_app(settings_from({"state": str(state.folder), **settings}))
+    read = settings_from({"state": str(state.folder), **settings})
+    app = models_app(read, ModelChanges(read, lambda client: announce_newest_rollback(client, read.notifications)))
     return TestClient(Starlette(routes=[Mount(PAGE.rstrip("/"), app)]))
 
 

@@ -32,6 +32,8 @@ class EventKind(str, Enum):
 
 IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
 """After these, the event's version is the one in service."""
+JUDGED = (EventKind.PROMOTED, EventKind.BLOCKED, EventKind.SUPERSEDED, EventKind.UNCHANGED)
+"""The verdicts about a candidate."""
 PINS = frozenset({EventKind.PINNED, EventKind.UNPINNED})
 """They concern retention alone: no channel is notified of them."""
 _WORDS: Mapping[EventKind, str] = {EventKind.ROLLED_BACK: "rolled back to"}

@@ -9,11 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_bert_service.promotion.events import IN_SERVICE, EventKind, PromotionEvent
+from airflow_bert_service.promotion.events import IN_SERVICE, JUDGED, EventKind, PromotionEvent
 from airflow_bert_service.promotion.ledger_database import LedgerDatabase
 
 PAGE_SIZE = 50
 """Events on a page of the history."""
+MOST_PAST = 10
+"""Versions to roll back to that are read."""
+MOST_JUDGED = 1000
+"""Verdicts that are read for curves."""
 MOST_OF_A_VERSION = 200
 """Events about one version that are read."""
 
@@ -78,6 +82,16 @@ class VersionHistory:
     is_pinned: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class PastVersion:
+    """A version that was in service."""
+
+    promotion: PromotionEvent
+    """The event by which it came into service first."""
+    left_by_rollback: bool
+    """Whether a rollback took it out of service, the last time that it was."""
+
+
 class LedgerReader:
     """Reads one pipeline's events in the ledger.
 
@@ -133,8 +147,7 @@ class OpenLedger:
 
     def in_service(self) -> InService | None:
         """Return the version in service; None: none ever was."""
-        kinds = [kind.value for kind in IN_SERVICE]
-        event = self._first(_EVENTS.c.kind.in_(kinds))
+        event = self._first(_EVENTS.c.kind.in_(_IN_SERVICE))
         if event is None or event.version is None:
             return None
         before = None if event.champion is None else self.promotion_of(event.champion)
@@ -161,6 +174,37 @@ class OpenLedger:
             is_live=live is not None and live.event.version == version,
             is_pinned=pin is not None and pin.kind is EventKind.PINNED,
         )
+
+    def past_versions(self, most: int = MOST_PAST) -> tuple[PastVersion, ...]:
+        """Return the versions that were in service before the one that is, the last one first.
+
+        Args:
+            most: How many.
+        """
+        newest_first = sa.select(_EVENTS).where(self._of_pipeline, _EVENTS.c.kind.in_(_IN_SERVICE))
+        changes = self._events(newest_first.order_by(_EVENTS.c.position.desc()).limit(MOST_OF_A_VERSION))
+        left = {event.champion: event.kind is EventKind.ROLLED_BACK for event in reversed(changes)}
+        known = dict.fromkeys(event.version for event in changes if event.version != changes[0].version)
+        promotions = [(version, self.promotion_of(version)) for version in list(known)[:most] if version]
+        return tuple(
+            PastVersion(promotion=promotion, left_by_rollback=left.get(version, False))
+            for version, promotion in promotions
+            if promotion
+        )
+
+    def judged(self, days: int) -> tuple[PromotionEvent, ...]:
+        """Return the verdicts about candidates of the newest data dates, the newest first.
+
+        Args:
+            days: How many days, up to the newest data date that has a verdict.
+        """
+        judged = sa.and_(self._of_pipeline, _EVENTS.c.kind.in_(_JUDGED), _EVENTS.c.data_date.is_not(None))
+        newest = self._events(sa.select(_EVENTS).where(judged).order_by(*_ORDERS[Order.DATE]).limit(1))
+        if not newest or newest[0].data_date is None:
+            return ()
+        since = newest[0].data_date - dt.timedelta(days=days - 1)
+        wanted = sa.select(_EVENTS).where(judged, _EVENTS.c.data_date >= since)
+        return self._events(wanted.order_by(*_ORDERS[Order.DATE]).limit(MOST_JUDGED))
 
     def _first(self, condition: sa.ColumnElement[bool]) -> PromotionEvent | None:
         """Return the newest event of the pipeline that meets a condition; None: there is none."""
@@ -195,6 +239,8 @@ _EVENTS = sa.table(
 )
 """The columns that are read, as `tfx_modules/promotion/ledger/tables.py` declares them."""
 
+_IN_SERVICE = [kind.value for kind in IN_SERVICE]
+_JUDGED = [kind.value for kind in JUDGED]
 _ORDERS: Mapping[Order, tuple[sa.ColumnElement[Any], ...]] = {
     Order.TIME: (_EVENTS.c.position.desc(),),
     Order.DATE: (_EVENTS.c.data_date.desc().nulls_last(), _EVENTS.c.position.desc()),

@@ -53,12 +53,16 @@ def version_files(served: Path, version: int) -> VersionFiles:
         served: The folder that model servers watch.
         version: The version.
     """
-    places = {Whereabouts.SERVED: served, Whereabouts.WITHDRAWN: served.with_name(f"{served.name}.withdrawn")}
-    for where, place in places.items():
-        folder = place / str(version)
-        if folder.is_dir():
-            return _described(where, folder)
+    if found := folder_of(served, version):
+        return _described(*found)
     return VersionFiles(where=Whereabouts.REMOVED, problem=f"it has no folder in {served} or beside it")
+
+
+def folder_of(served: Path, version: int) -> tuple[Whereabouts, Path] | None:
+    """Return where a version's folder is; None: it has none."""
+    places = {Whereabouts.SERVED: served, Whereabouts.WITHDRAWN: served.with_name(f"{served.name}.withdrawn")}
+    found = ((where, place / str(version)) for where, place in places.items())
+    return next(((where, folder) for where, folder in found if folder.is_dir()), None)
 
 
 def _described(where: Whereabouts, folder: Path) -> VersionFiles:

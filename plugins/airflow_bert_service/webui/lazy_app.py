@@ -26,16 +26,3 @@ class LazyApp:
         if self._app is None:
             self._app = self._make()
         await self._app(scope, receive, send)
-
-
-def make_pages() -> "ASGIApp":
-    """Make the app of all pages, with the settings in ``[bert_service]``."""
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
-
-    from airflow_bert_service.settings.settings import load_settings
-    from airflow_bert_service.webui.models.app import models_app
-    from airflow_bert_service.webui.report_app import reports_app
-
-    settings = load_settings()
-    return Starlette(routes=[Mount("/models", models_app(settings)), Mount("/", reports_app(settings.pipeline_root))])

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, Response, status
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
@@ -13,6 +13,8 @@ from airflow_bert_service.promotion.ledger_reader import HistoryQuery, Order
 from airflow_bert_service.settings.settings import Settings
 from airflow_bert_service.webui.models import links
 from airflow_bert_service.webui.models.access import Access
+from airflow_bert_service.webui.models.change_routes import Version, add_change_routes
+from airflow_bert_service.webui.models.changes import ModelChanges
 from airflow_bert_service.webui.models.contents import ModelContents
 from airflow_bert_service.webui.models.rendering import Renderer
 from airflow_bert_service.webui.report_app import LOGIN_HINT
@@ -20,22 +22,26 @@ from airflow_bert_service.webui.report_app import LOGIN_HINT
 LONGEST_SEARCH = 200
 """Characters of a text that is searched for."""
 LAST_PAGE = 1_000_000
-LARGEST_VERSION = 2**63 - 1
+MOST_DAYS = 3660
 
 
-def models_app(settings: Settings) -> FastAPI:
+def models_app(settings: Settings, changes: ModelChanges) -> FastAPI:
     """Make the app.
 
     Args:
         settings: The Airflow side's settings: ledger, model servers, served folder.
+        changes: Carries out what users want to be changed.
     """
     app = FastAPI(title="Models", openapi_url=None)  # without pages of documentation
     renderer, contents = Renderer(), ModelContents(settings)
     access = Access(contents.pipeline)
     _answer_errors(app, renderer)
+    add_change_routes(app, access, contents, changes, renderer)
+    MayChange = Annotated[bool, Depends(access.may_change)]  # noqa: N806 (a type)
 
     @app.get("/", dependencies=[Depends(access.to_see)])
     def models(
+        may_change: MayChange,
         kind: EventKind | None = None,
         q: Annotated[str, Query(max_length=LONGEST_SEARCH)] = "",
         by: Order = Order.TIME,
@@ -45,10 +51,14 @@ def models_app(settings: Settings) -> FastAPI:
         if dag and dag != contents.pipeline():
             return renderer.page("other_dag", way=links.HERE, pipeline=contents.pipeline(), dag=dag)
         query = HistoryQuery(kind=kind, text=q.strip(), order=by, page=page)
-        return renderer.page("models", way=links.HERE, **contents.models(query))
+        return renderer.page("models", way=links.HERE, may_change=may_change, **contents.models(query))
+
+    @app.get("/curves", dependencies=[Depends(access.to_see)])
+    def curves(days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 90) -> HTMLResponse:
+        return renderer.page("curves", way=links.HERE, **contents.curves(days))
 
     @app.get("/versions/{version}", dependencies=[Depends(access.to_see)])
-    def version(version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)]) -> HTMLResponse:
+    def version(version: Version, may_change: MayChange) -> HTMLResponse:
         found = contents.version(version)
         if found is None:
             raise HTTPException(
@@ -56,7 +66,7 @@ def models_app(settings: Settings) -> FastAPI:
                 f"Version {version} of {contents.pipeline()} was never in service. Open the page Models, which lists "
                 "those that were.",
             )
-        return renderer.page("version", way=links.ABOVE, **found)
+        return renderer.page("version", way=links.ABOVE, may_change=may_change and changes.is_possible, **found)
 
     return app
 

@@ -6,13 +6,16 @@ from typing import Any
 from airflow_bert_service.clients.ledger import status_address
 from airflow_bert_service.clients.model_status import ServerStatus, ask_servers
 from airflow_bert_service.installation import dags_folder
-from airflow_bert_service.pipeline.name import pipeline_name
-from airflow_bert_service.promotion.events import EventKind, PromotionEvent
+from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
+from airflow_bert_service.promotion.events import JUDGED, EventKind, PromotionEvent
 from airflow_bert_service.promotion.ledger_reader import HistoryQuery, LedgerReader
 from airflow_bert_service.promotion.measurements import MeasuredSet, measured_sets, number
-from airflow_bert_service.promotion.version_files import version_files
+from airflow_bert_service.promotion.version_files import folder_of, version_files
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
+from airflow_bert_service.webui.models.curves import HEIGHT, WIDTH, curves_of
+
+LARGEST_VERSION = 2**63 - 1
 
 
 class ModelContents:
@@ -77,6 +80,41 @@ class ModelContents:
             "latency": number(event.metrics.get("latency_ms")),
             "files": version_files(self._settings.models_of(pipeline), version),
         }
+
+    def curves(self, days: int) -> dict[str, Any]:
+        """Return what the page of curves shows.
+
+        Args:
+            days: How many data dates.
+        """
+        with self._reader().open() as ledger:
+            events = ledger.judged(days)
+        drawn = {"curves": curves_of(events), "width": WIDTH, "height": HEIGHT, "kinds": JUDGED}
+        return {"pipeline": self.pipeline(), "days": days, **drawn}
+
+    def live(self) -> int | None:
+        """Return the version in service; None: none ever was."""
+        with self._reader().open() as ledger:
+            found = ledger.in_service()
+        return found.event.version if found else None
+
+    def roll_back(self) -> dict[str, Any]:
+        """Return what the page of rollbacks shows."""
+        pipeline = self.pipeline()
+        with self._reader().open() as ledger:
+            live, past = ledger.in_service(), ledger.past_versions()
+        served = self._settings.models_of(pipeline)
+        candidates = [
+            {
+                "version": one.promotion.version,
+                "promotion": one.promotion,
+                "left_by_rollback": one.left_by_rollback,
+                "has_folder": folder_of(served, int(one.promotion.version or 0)) is not None,
+            }
+            for one in past
+        ]
+        rollback_dag = dag_ids(pipeline)[-1]
+        return {"pipeline": pipeline, "live": live, "candidates": candidates, "rollback_dag": rollback_dag}
 
     def _reader(self) -> LedgerReader:
         return LedgerReader(database_url(self._settings.ledger), self.pipeline())

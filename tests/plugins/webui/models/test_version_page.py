@@ -37,11 +37,11 @@ def test_it_lists_what_was_decided_about_it(client: TestClient) -> None:
     assert "Not listed: it has no folder in" in pinned
 
 
-def test_it_lists_the_files_with_their_digests(client: TestClient, state: SeededState) -> None:
+def test_it_lists_the_files_with_their_digests(client: TestClient, year: SeededState) -> None:
     html = see(client, "versions/2026110501")
     assert 'variables/variables.index</code></td><td class="number">19</td>' in html
     assert "which is not the one that was promoted" not in html
-    manifest = state.models / "2026110501" / "assets.extra" / "manifest.json"
+    manifest = year.models / "2026110501" / "assets.extra" / "manifest.json"
     before = manifest.read_text()
     manifest.write_text(before.replace('"digest": "', '"digest": "0'))
     try:

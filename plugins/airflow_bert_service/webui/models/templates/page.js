@@ -20,7 +20,7 @@
     if (link === null || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const theirs = airflow.createElement("a");
-    theirs.href = link.href;
+    theirs.href = new URL(link.getAttribute("href"), document.baseURI).href;
     airflow.body.append(theirs);
     theirs.click();
     theirs.remove();
