@@ -8,7 +8,7 @@ from airflow_bert_service.clients.model_status import ServerStatus, ask_servers
 from airflow_bert_service.installation import dags_folder
 from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.promotion.events import JUDGED, EventKind, PromotionEvent
-from airflow_bert_service.promotion.ledger_reader import HistoryQuery, LedgerReader
+from airflow_bert_service.promotion.ledger_reader import HistoryQuery, InService, LedgerReader
 from airflow_bert_service.promotion.measurements import MeasuredSet, measured_sets, number
 from airflow_bert_service.promotion.version_files import folder_of, version_files
 from airflow_bert_service.settings.database_url import database_url
@@ -46,12 +46,14 @@ class ModelContents:
         pipeline, reader = self.pipeline(), self._reader()
         with reader.open() as ledger:
             live, history = ledger.in_service(), ledger.history(query)
+        other = _other_than_compared(live)
         return {
             "pipeline": pipeline,
             "ledger": reader.name,
             "live": live,
             "measured": _measured(live.promotion if live else None),
-            "before": _accuracies(live.before if live else None),
+            "before": {one.name: one.accuracy for one in _measured(other)},
+            "before_version": other.version if other else None,
             "servers": self._servers(pipeline),
             "history": history,
             "query": query,
@@ -65,8 +67,7 @@ class ModelContents:
             found = ledger.version(version)
             if found is None:
                 return None
-            event = found.promotion
-            before = None if event.champion is None else ledger.promotion_of(event.champion)
+        event = found.promotion
         measured = _measured(event)
         days = (event.data_date - event.first_day).days + 1 if event.data_date and event.first_day else None
         return {
@@ -74,7 +75,6 @@ class ModelContents:
             "found": found,
             "days": days,
             "measured": measured,
-            "before": _accuracies(before),
             "discordant": [one for one in measured if one.only_candidate is not None and one.only_champion is not None],
             "size": number(event.metrics.get("bytes")),
             "latency": number(event.metrics.get("latency_ms")),
@@ -127,6 +127,11 @@ def _measured(event: PromotionEvent | None) -> tuple[MeasuredSet, ...]:
     return measured_sets(event.metrics) if event else ()
 
 
-def _accuracies(event: PromotionEvent | None) -> dict[str, float | None]:
-    """Return the accuracies of a version by the name of the reviews, as measured before it went into service itself."""
-    return {one.name: one.accuracy for one in _measured(event)}
+def _other_than_compared(live: InService | None) -> PromotionEvent | None:
+    """Return the promotion of the version that was in service before, unless the live one was compared with it.
+
+    After a rollback it is another one than the champion of the time when the live version was judged.
+    """
+    if live is None or live.before is None or live.promotion is None:
+        return None
+    return None if live.before.version == live.promotion.champion else live.before

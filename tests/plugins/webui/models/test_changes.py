@@ -68,7 +68,7 @@ def test_a_user_who_may_edit_the_dag_rolls_back_and_is_named_in_the_ledger(
     assert '<a class="button" href="roll-back">' in see(pages, role="user")
     asked = see(pages, "roll-back?version=2026110401", role="user")
     assert 'name="version" value="2026110401" required checked>' in asked
-    assert "2026110401 , data 2026-10-22 to 2026-11-04 left by a rollback" in text_of(asked)
+    assert "2026110401 , data 2026-10-22 to 2026-11-04, left by a rollback" in text_of(asked)
 
     answer = send(pages)
 
@@ -78,7 +78,11 @@ def test_a_user_who_may_edit_the_dag_rolls_back_and_is_named_in_the_ledger(
     assert event.reason == "from 2026110501 to 2026110401: it is rude"
     assert event.run_id is None
     assert sorted(path.name for path in state.models.iterdir() if path.name.isdecimal())[-1] == "2026110401"
-    assert "Version 2026110401 in service" in text_of(see(pages, "versions/2026110401"))
+    assert "Version 2026110401 In service" in text_of(see(pages, "versions/2026110401"))
+    # Beside the champion of the time when it was judged stands the one that it has replaced now.
+    live = text_of(see(pages))
+    assert "2026110301, the champion then 2026110501, when it was judged" in live
+    assert "sample-v1 400 0.920 0.908 0.930 0.980 0.163 no difference" in live
 
 
 def test_the_channels_are_told_of_a_rollback(state: SeededState, tmp_path: Path) -> None:

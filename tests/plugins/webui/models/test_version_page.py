@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 def test_it_tells_from_which_days_by_which_run_the_version_came(client: TestClient) -> None:
     html = see(client, "versions/2026110501")
     text = text_of(html)
-    assert "Version 2026110501 in service promoted : accuracy 0.930 on sample-v1" in text
+    assert "Version 2026110501 In service promoted : accuracy 0.930 on sample-v1" in text
     assert "14 days of reviews: 2026-10-23 to 2026-11-05 run scheduled__2026-11-06T00:00:00+00:00" in text
     assert 'href="../../../dags/bert_sentiment/runs/scheduled__2026-11-06T00%3A00%3A00%2B00%3A00"' in html
     assert 'href="../versions/2026110301"' in html
