@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount, Route
 
 from airflow_bert_service.settings.settings import load_settings
 from airflow_bert_service.webui.models.app import models_app
@@ -29,4 +30,10 @@ def pages_app() -> Starlette:
         announce_newest_rollback(client, settings.notifications)
 
     models = models_app(settings, ModelChanges(settings, announce))
-    return Starlette(routes=[Mount("/models", models), Mount("/", reports_app(settings.pipeline_root))])
+    return Starlette(
+        routes=[
+            Route("/models", lambda _request: RedirectResponse("models/")),  # relative: it holds behind any proxy
+            Mount("/models", models),
+            Mount("/", reports_app(settings.pipeline_root)),
+        ]
+    )

@@ -58,6 +58,11 @@ def test_a_run_is_linked_below_whatever_base_path_airflow_has(client: TestClient
     assert 'src="' not in see(client), "nothing is loaded"
 
 
+def test_an_address_without_the_slash_leads_there(client: TestClient) -> None:
+    answer = client.get(PAGE.rstrip("/"), headers=login("viewer"), follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "models/")
+
+
 @pytest.mark.parametrize(
     ("headers", "code"),
     [({}, 401), ({"Authorization": "Bearer nonsense"}, 403), ({"Cookie": "_token=nonsense"}, 403)],
