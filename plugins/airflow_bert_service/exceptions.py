@@ -15,6 +15,7 @@
     ├── ReportError              a report is outside the folder that reports may be in
     ├── RequestRefusedError      a request to the API server is answered without being carried out
     ├── HoldoutError             the holdout is missing, or has changed
+    ├── LedgerReadError          the ledger's database cannot be read
     ├── PromotionCommandError    the promotion command refused or failed, or its output cannot be read
     ├── NotificationError        a channel was not notified of a promotion; trying again may help
     │   └── NotificationRefusedError    trying again cannot help
@@ -91,6 +92,13 @@ class RequestRefusedError(BertServiceError):
 
 class HoldoutError(BertServiceError):
     """The holdout is missing, or its content has changed. Addresses in its message lose their credentials."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_credentials(message))
+
+
+class LedgerReadError(BertServiceError):
+    """The ledger's database cannot be read, or has tables of an earlier release. Its message has no credentials."""
 
     def __init__(self, message: str) -> None:
         super().__init__(without_credentials(message))

@@ -36,6 +36,19 @@ def airflow_home() -> Path:
     return Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser().absolute()
 
 
+def dags_folder(root: Path) -> Path:
+    """Return the DAGs folder: ``dags`` in the project's folder; with an installed wheel, Airflow's own.
+
+    Args:
+        root: The setting ``root``.
+    """
+    if root != PACKAGED:
+        return root / "dags"
+    from airflow.configuration import conf
+
+    return Path(conf.get("core", "dags_folder")).expanduser().absolute()
+
+
 def module_root_of(dags: Path) -> Path:
     """Return the folder that holds the ``tfx_modules`` of some DAG files.
 

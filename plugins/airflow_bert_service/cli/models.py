@@ -7,15 +7,13 @@ rollback itself, because the channels use Airflow's connections.
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from airflow_bert_service.cli.places import become, dags_folder, explain_where_asked, tfx_environment
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment, promotion_environment
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import require_tfx_python
 from airflow_bert_service.pipeline.name import pipeline_name
-from airflow_bert_service.promotion.events import EventKind
-from airflow_bert_service.settings.settings import Settings, load_settings
+from airflow_bert_service.settings.settings import load_settings
 
 ANNOUNCED = "roll-back"
 """The command of whose event the channels of the setting ``notifications`` are notified."""
@@ -38,17 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     words = [str(settings.tfx_python), "-m", _MODULE, *arguments]
     sys.stdout.flush()
     code = subprocess.run(words, cwd=settings.root, env=environment, check=False).returncode
-    _announce(settings, where)
-    return code
-
-
-def _announce(settings: Settings, where: PromotionEnvironment) -> None:
-    """Notify the channels of the newest rollback once, also when a model server does not serve the version yet."""
     # Imported here: what sends messages takes a second to import.
-    from airflow_bert_service.notifiers.dispatcher import NotificationDispatcher
+    from airflow_bert_service.notifiers.rollback import announce_newest_rollback
 
-    client = LedgerClient(where)
-    event = client.newest()
-    if event is not None and event.kind is EventKind.ROLLED_BACK:
-        no_task: Any = {}
-        NotificationDispatcher(client, settings.notifications).announce(event, no_task)
+    announce_newest_rollback(LedgerClient(where), settings.notifications)
+    return code

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from airflow_bert_service import installation
 from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import PACKAGED, command, project_root, require_tfx_python
+from airflow_bert_service.installation import command, project_root, require_tfx_python
 from airflow_bert_service.settings.settings import Settings
 
 PROGRAM_VARIABLE = "BERT_SERVICE_PROGRAM"
@@ -18,11 +19,7 @@ PROGRAM_VARIABLE = "BERT_SERVICE_PROGRAM"
 
 def dags_folder(settings: Settings) -> Path:
     """Return the DAGs folder: ``dags`` in the project's folder; with an installed wheel, Airflow's own."""
-    if settings.root != PACKAGED:
-        return settings.root / "dags"
-    from airflow.configuration import conf
-
-    return Path(conf.get("core", "dags_folder")).expanduser().absolute()
+    return installation.dags_folder(settings.root)
 
 
 def tfx_environment(name: str, variables: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -8,5 +8,6 @@ Layers, each knowing only those below it::
     process.py       transport: a fresh process
     ledger.py        the promotion command
     retention.py     the retention command
+    model_status.py  asks model servers what they serve
     tfx_command.py   error messages of commands that cannot be started, or fail
 """

@@ -61,16 +61,28 @@ class PromotionEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class Rollback:
-    """A rollback that a run requests."""
+    """A rollback that a run or a user requests."""
 
     reason: str
     """Why, in one line."""
     actor: str
     """Who wants it."""
-    dag_id: str
-    run_id: str
+    dag_id: str = ""
+    run_id: str = ""
+    """The run that requests it, which rolls back only once; empty: no run does."""
     version: int | None = None
     """Which version; None: the one before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """That retention keeps a version, or no longer."""
+
+    version: int
+    reason: str
+    """Why, in one line."""
+    actor: str
+    """Who wants it."""
 
 
 def status_address(server: str, pipeline: str) -> str:
@@ -154,9 +166,21 @@ class LedgerClient:
             The event; the run's first one, when it has rolled back before.
         """
         to = [] if wanted.version is None else [f"--to={wanted.version}"]
-        run = [f"--dag-id={wanted.dag_id}", f"--run-id={wanted.run_id}"]
+        run = [f"--dag-id={wanted.dag_id}", f"--run-id={wanted.run_id}"] if wanted.run_id else []
         arguments = [*to, *run, f"--reason={wanted.reason}", f"--actor={wanted.actor}"]
         return event_from(self._ask("roll-back", *arguments, timeout=ROLLBACK_TIMEOUT))
+
+    def pin(self, wanted: Pin) -> PromotionEvent:
+        """Have retention keep a version, and return the event."""
+        return self._pin("pin", wanted)
+
+    def unpin(self, wanted: Pin) -> PromotionEvent:
+        """Let retention remove a version again, and return the event."""
+        return self._pin("unpin", wanted)
+
+    def _pin(self, command: str, wanted: Pin) -> PromotionEvent:
+        said = [f"--reason={wanted.reason}", f"--actor={wanted.actor}"]
+        return event_from(self._ask(command, str(wanted.version), *said))
 
     def _ask(self, command: str, *arguments: str, text: str = "", timeout: float | None = None) -> Any:
         printed = self._run(command, arguments, text, timeout or self._timeout)

@@ -24,8 +24,18 @@ class EventKind(str, Enum):
     """The run ended before there was a model to judge."""
     ROLLED_BACK = "rolled_back"
     """A user put another version in service."""
+    PINNED = "pinned"
+    """A user said that retention must keep a version."""
+    UNPINNED = "unpinned"
+    """A user said that retention need not keep a version any longer."""
 
 
+IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
+"""After these, the event's version is the one in service."""
+JUDGED = (EventKind.PROMOTED, EventKind.BLOCKED, EventKind.SUPERSEDED, EventKind.UNCHANGED)
+"""The verdicts about a candidate."""
+PINS = frozenset({EventKind.PINNED, EventKind.UNPINNED})
+"""They concern retention alone: no channel is notified of them."""
 _WORDS: Mapping[EventKind, str] = {EventKind.ROLLED_BACK: "rolled back to"}
 
 

@@ -18,11 +18,11 @@ from enum import Enum
 from typing import Any
 
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.promotion.events import EventKind
+from airflow_bert_service.promotion.events import PINS, EventKind
 from airflow_bert_service.settings.reading.naming import SECTION
 
 KEY = "notifications"
-ANNOUNCED = frozenset(EventKind) - {EventKind.UNCHANGED}
+ANNOUNCED = frozenset(EventKind) - PINS - {EventKind.UNCHANGED}
 """The kinds of events that a channel without ``on`` receives."""
 _NAME = re.compile(r"[\w][\w.:@/-]{0,99}")  # it is a key in the ledger, and part of a command line
 
@@ -155,7 +155,7 @@ def _types(kinds: Sequence[type]) -> str:
 def _kinds(name: str, given: Any) -> frozenset[EventKind]:
     if given is None:
         return ANNOUNCED
-    known = [kind.value for kind in EventKind]
+    known = [kind.value for kind in EventKind if kind not in PINS]
     if not isinstance(given, list) or not given or not set(map(str, given)) <= set(known):
         raise SettingsError(
             f"[{SECTION}] {KEY}: channel {name} has on = {given!r}; allowed: a list of {', '.join(known)}. Correct it, "

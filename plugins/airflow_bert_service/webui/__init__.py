@@ -3,6 +3,7 @@
 Layers, each knowing only those below it::
 
     lazy_app.py      makes the app at the first request
+    models/          the page of the models
     report_app.py    shows reports to users who may see their tasks
     urls.py          URLs of pages, for messages
     report_link.py   the button that opens a task's report

@@ -26,11 +26,3 @@ class LazyApp:
         if self._app is None:
             self._app = self._make()
         await self._app(scope, receive, send)
-
-
-def make_reports() -> "ASGIApp":
-    """Make the app that shows reports, with the settings in ``[bert_service]``."""
-    from airflow_bert_service.settings.settings import load_settings
-    from airflow_bert_service.webui.report_app import reports_app
-
-    return reports_app(load_settings().pipeline_root)

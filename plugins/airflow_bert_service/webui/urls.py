@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from airflow_bert_service.promotion.events import PromotionEvent
-from airflow_bert_service.webui.report_files import report_page
+from airflow_bert_service.webui.report_files import URL_PREFIX, report_page
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+MODELS = f"{URL_PREFIX.removeprefix('/')}/models/"
+"""Path of the page *Models* below Airflow's base path."""
 
 
 def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:

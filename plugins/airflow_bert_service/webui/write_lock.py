@@ -8,6 +8,7 @@ from airflow.configuration import conf
 
 from airflow_bert_service.exceptions import RequestRefusedError
 from airflow_bert_service.settings.reading.naming import SECTION
+from airflow_bert_service.webui.report_files import URL_PREFIX
 from airflow_bert_service.webui.request_body import BodyReader
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class WriteSerializingMiddleware:
     hangs until SQLite gives up (docs/decisions/0022-one-writing-request.md). Without SQLite, and where the setting
     ``serialize_writes`` is ``false``, requests are not serialised.
 
+    Requests to this plugin's own pages are not serialised: they write nothing to Airflow's database, and a rollback
+    waits for model servers.
+
     A client cannot hold the others up: its request's body is read before its turn, and its answer is sent after it.
 
     Args:
@@ -42,7 +46,7 @@ class WriteSerializingMiddleware:
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a request (ASGI)."""
-        if self._turns is None or scope["type"] != "http" or scope["method"] in _READING:
+        if self._turns is None or scope["type"] != "http" or scope["method"] in _READING or _is_ours(scope):
             await self._app(scope, receive, send)
         else:
             await self._turns.answer(self._app, scope, receive, send)
@@ -135,6 +139,11 @@ async def _refuse(send: "Send", refused: RequestRefusedError) -> None:
         headers.append((b"retry-after", str(_RETRY_SECONDS).encode()))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def _is_ours(scope: "Scope") -> bool:
+    path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+    return path.startswith(f"{URL_PREFIX}/")
 
 
 def _settings() -> "WriteSettings":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment, Rollback
+from airflow_bert_service.clients.ledger import LedgerClient, Pin, PromotionEnvironment, Rollback
 from airflow_bert_service.exceptions import (
     PromotionCommandError,
 )
@@ -30,6 +30,7 @@ RUN_END = RunEnd(
     reason=RECORD["reason"],
     actor=RECORD["actor"],
 )
+PIN = Pin(version=2026110401, reason="the team looks at it", actor="berta")
 # Stands in for the promotion command: writes down its arguments and input, and prints a prepared answer.
 ECHO = """
 import json, pathlib, sys
@@ -86,6 +87,11 @@ def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_pa
         "settle": ledger.settle,
         "roll_back": lambda: ledger.roll_back(back(1)),
         "roll_back_to": lambda: ledger.roll_back(back(2, 2026110501)),
+        "roll_back_by_user": lambda: ledger.roll_back(
+            Rollback(reason="answers are slow", actor="berta", version=2026110401)
+        ),
+        "pin": lambda: ledger.pin(PIN),
+        "unpin": lambda: ledger.unpin(PIN),
     }
     ask[command]()
 

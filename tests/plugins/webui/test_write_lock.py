@@ -57,12 +57,12 @@ async def nothing(*_: object) -> Any:
     raise AssertionError
 
 
-def most_at_a_time(method: str) -> int:
+def most_at_a_time(method: str, path: str = "/api/v2/variables", root_path: str = "") -> int:
     peers = Peers()
 
     async def ask() -> None:
         app: ASGIApp = WriteSerializingMiddleware(peers)
-        scope = {"type": "http", "method": method, "headers": []}
+        scope = {"type": "http", "method": method, "path": path, "root_path": root_path, "headers": []}
         await asyncio.gather(*(app(scope, no_body, nothing) for _ in range(4)))
 
     asyncio.run(ask())
@@ -72,6 +72,20 @@ def most_at_a_time(method: str) -> int:
 @pytest.mark.parametrize(("method", "most"), [("GET", 4), ("HEAD", 4), ("POST", 1), ("PATCH", 1), ("DELETE", 1)])
 def test_only_requests_that_may_write_wait(method: str, most: int) -> None:
     assert most_at_a_time(method) == most
+
+
+@pytest.mark.parametrize(
+    ("path", "root_path", "most"),
+    [
+        ("/bert_service/models/roll-back", "", 4),
+        ("/airflow/bert_service/models/roll-back", "/airflow", 4),
+        ("/bert_service/models/roll-back", "/airflow", 4),  # where a proxy has cut the base path off
+        ("/api/v2/bert_service/", "", 1),
+        ("/bert_services", "", 1),
+    ],
+)
+def test_the_plugins_own_pages_do_not_wait_since_a_rollback_takes_long(path: str, root_path: str, most: int) -> None:
+    assert most_at_a_time("POST", path, root_path) == most
 
 
 def test_with_another_database_none_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,18 @@ def test_the_promotion_command_rolls_back_as_the_airflow_side_asks(ask: Ask, tmp
     ]
 
 
+def test_the_promotion_command_rolls_back_and_pins_for_a_user(ask: Ask, tmp_path: Path) -> None:
+    for day in (4, 5):
+        _promote(tmp_path, day)
+
+    found = [ask(name) for name in ("roll_back_by_user", "pin", "unpin")]
+
+    assert [faults("promotion_event", event) for event in found] == [[], [], []]
+    assert [(event["kind"], event["version"], event["actor"], event["run_id"], event["final"]) for event in found] == [
+        (kind, 2026110401, "berta", None, False) for kind in ("rolled_back", "pinned", "unpinned")
+    ]
+
+
 @pytest.mark.parametrize("name", [*RECORD, "unknown"])
 def test_a_record_request_with_other_fields_is_refused(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str

@@ -1,0 +1,81 @@
+"""Asks model servers which versions they serve, over REST as TensorFlow Serving has it."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_bert_service.addresses import without_credentials
+
+SECONDS = 1.5
+"""How long servers have to answer; they are asked at the same time."""
+_MOST_BYTES = 1 << 20
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerStatus:
+    """What a model server says about a model."""
+
+    address: str
+    """Where it was asked, without credentials."""
+    states: tuple[tuple[int, str], ...] = ()
+    """Versions with their states, like ``AVAILABLE`` or ``LOADING``; the largest version first."""
+    problem: str = ""
+    """Why there is no answer; empty: there is one."""
+
+    @property
+    def served(self) -> int | None:
+        """The version that answers requests which name none: the largest one that is available; None: there is none."""
+        return next((version for version, state in self.states if state == "AVAILABLE"), None)
+
+
+def ask_servers(addresses: Sequence[str], seconds: float = SECONDS) -> tuple[ServerStatus, ...]:
+    """Ask model servers for the state of a model, all at the same time.
+
+    Args:
+        addresses: Of the model's status, ``http://HOST:PORT/v1/models/NAME``.
+        seconds: How long all of it may take; a server that has not answered by then has a problem.
+
+    Returns:
+        What each of them says, in the order of the addresses.
+    """
+    if not addresses:
+        return ()
+    threads = ThreadPoolExecutor(len(addresses))
+    asked = [threads.submit(_ask, address, seconds) for address in addresses]
+    wait(asked, seconds)
+    threads.shutdown(wait=False, cancel_futures=True)
+    return tuple(_answer(address, future, seconds) for address, future in zip(addresses, asked, strict=True))
+
+
+def _answer(address: str, future: "Future[ServerStatus]", seconds: float) -> ServerStatus:
+    if future.done():
+        return future.result()
+    return ServerStatus(address=without_credentials(address), problem=f"no answer within {seconds:g} s")
+
+
+def _ask(address: str, seconds: float) -> ServerStatus:
+    shown = without_credentials(address)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=seconds) as response:
+            return ServerStatus(address=shown, states=_states(json.loads(response.read(_MOST_BYTES))))
+    except urllib.error.HTTPError as error:
+        problem = "it has no version of the model" if error.code == _NOT_FOUND else f"HTTP status {error.code}"
+    except TimeoutError:
+        problem = f"no answer within {seconds:g} s"
+    except (ValueError, KeyError, TypeError):
+        problem = "the answer is not the state of a model"
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        problem = f"no answer ({getattr(reason, 'strerror', None) or reason})"
+    return ServerStatus(address=shown, problem=without_credentials(problem, of=address))
+
+
+def _states(answer: Any) -> tuple[tuple[int, str], ...]:
+    found = [(int(item["version"]), str(item["state"])) for item in answer["model_version_status"]]
+    return tuple(sorted(found, reverse=True))

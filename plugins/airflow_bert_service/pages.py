@@ -1,0 +1,39 @@
+"""Makes the app of all pages in Airflow's UI, with the settings in ``[bert_service]``."""
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount, Route
+
+from airflow_bert_service.settings.settings import load_settings
+from airflow_bert_service.webui.models.app import models_app
+from airflow_bert_service.webui.models.changes import ModelChanges
+from airflow_bert_service.webui.report_app import reports_app
+
+if TYPE_CHECKING:
+    from airflow_bert_service.clients.ledger import LedgerClient
+
+
+def pages_app() -> Starlette:
+    """Make the app.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    settings = load_settings()
+
+    def announce(client: "LedgerClient") -> None:
+        # Imported here: what sends messages takes a second to import.
+        from airflow_bert_service.notifiers.rollback import announce_newest_rollback
+
+        announce_newest_rollback(client, settings.notifications)
+
+    models = models_app(settings, ModelChanges(settings, announce))
+    return Starlette(
+        routes=[
+            Route("/models", lambda _request: RedirectResponse("models/")),  # relative: it holds behind any proxy
+            Mount("/models", models),
+            Mount("/", reports_app(settings.pipeline_root)),
+        ]
+    )

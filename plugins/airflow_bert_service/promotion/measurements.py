@@ -1,0 +1,77 @@
+"""Reads the measurements that an event of the ledger has of candidate and champion. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """A part of the reviews, and how a model did on it."""
+
+    name: str
+    n: int | None
+    accuracy: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredSet:
+    """What was measured on one set of reviews; None: the ledger does not have it."""
+
+    name: str
+    n: int | None
+    """Count of its reviews."""
+    accuracy: float | None
+    """The candidate's, 0 to 1."""
+    champion_accuracy: float | None
+    """The accuracy of the version that it was compared with, on the same reviews."""
+    auc: float | None
+    p: float | None
+    """McNemar's test: how probable such a difference is between models that are equally good."""
+    verdict: str
+    """``better``, ``worse`` or ``no difference``; empty: there was no comparison."""
+    only_candidate: int | None
+    """Reviews that the candidate alone has right."""
+    only_champion: int | None
+    slices: tuple[Slice, ...]
+
+
+def measured_sets(metrics: Mapping[str, Any]) -> tuple[MeasuredSet, ...]:
+    """Return the sets that a candidate was measured on; what is not of the expected form is left out.
+
+    Args:
+        metrics: An event's, as JSON values.
+    """
+    found = metrics.get("sets")
+    return tuple(_set(item) for item in found if isinstance(item, Mapping)) if isinstance(found, list) else ()
+
+
+def whole(value: Any) -> int | None:
+    """Return a JSON value that is a whole number; None: it is another."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def number(value: Any) -> float | None:
+    """Return a JSON value that is a number; None: it is another."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _set(item: Mapping[str, Any]) -> MeasuredSet:
+    slices = item.get("slices")
+    return MeasuredSet(
+        name=str(item.get("name") or "a set without a name"),
+        n=whole(item.get("n")),
+        accuracy=number(item.get("accuracy")),
+        champion_accuracy=number(item.get("champion_accuracy")),
+        auc=number(item.get("auc")),
+        p=number(item.get("p")),
+        verdict=str(item.get("verdict") or ""),
+        only_candidate=whole(item.get("only_candidate")),
+        only_champion=whole(item.get("only_champion")),
+        slices=tuple(_slice(name, part) for name, part in slices.items()) if isinstance(slices, Mapping) else (),
+    )
+
+
+def _slice(name: object, part: Any) -> Slice:
+    values = part if isinstance(part, Mapping) else {}
+    return Slice(name=str(name), n=whole(values.get("n")), accuracy=number(values.get("accuracy")))

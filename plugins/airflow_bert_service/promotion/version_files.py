@@ -1,0 +1,80 @@
+"""Reads which files a version has, from the manifest that the promotion command leaves in its folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "assets.extra/manifest.json"
+_FORMAT = 1
+
+
+class Whereabouts(str, Enum):
+    """Where a version's folder is."""
+
+    SERVED = "served"
+    """In the folder that model servers watch."""
+    WITHDRAWN = "withdrawn"
+    """Beside it: the version can be put in service again."""
+    REMOVED = "removed"
+    """Nowhere: retention has removed it, or it cannot be seen from here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A file of a version, by its manifest."""
+
+    name: str
+    """Its path below the version's folder."""
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionFiles:
+    """A version's folder."""
+
+    where: Whereabouts
+    folder: Path | None = None
+    digest: str = ""
+    """The digest of all files, by the manifest; empty: it has none that can be read."""
+    files: tuple[ModelFile, ...] = ()
+    problem: str = ""
+    """Why there are no files; empty: there are."""
+
+
+def version_files(served: Path, version: int) -> VersionFiles:
+    """Return what a version's folder has, by its manifest; the files themselves are not read.
+
+    Args:
+        served: The folder that model servers watch.
+        version: The version.
+    """
+    if found := folder_of(served, version):
+        return _described(*found)
+    return VersionFiles(where=Whereabouts.REMOVED, problem=f"it has no folder in {served} or beside it")
+
+
+def folder_of(served: Path, version: int) -> tuple[Whereabouts, Path] | None:
+    """Return where a version's folder is; None: it has none."""
+    places = {Whereabouts.SERVED: served, Whereabouts.WITHDRAWN: served.with_name(f"{served.name}.withdrawn")}
+    found = ((where, place / str(version)) for where, place in places.items())
+    return next(((where, folder) for where, folder in found if folder.is_dir()), None)
+
+
+def _described(where: Whereabouts, folder: Path) -> VersionFiles:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = tuple(_file(name, item) for name, item in sorted(manifest["files"].items()))
+        if manifest["format"] != _FORMAT:
+            return VersionFiles(where=where, folder=folder, problem=f"{MANIFEST} has another format than {_FORMAT}")
+        return VersionFiles(where=where, folder=folder, digest=str(manifest["digest"]), files=files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return VersionFiles(where=where, folder=folder, problem=f"{MANIFEST} cannot be read ({error!r})")
+
+
+def _file(name: str, item: Mapping[str, Any]) -> ModelFile:
+    return ModelFile(name=name, size=int(item["size"]), sha256=str(item["sha256"]))

@@ -1,0 +1,93 @@
+"""Makes the app of the page *Models*; Airflow's server mounts it, and frames it in its UI."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, status
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, PlainTextResponse
+
+from airflow_bert_service.exceptions import BertServiceError
+from airflow_bert_service.promotion.events import EventKind
+from airflow_bert_service.promotion.ledger_reader import HistoryQuery, Order
+from airflow_bert_service.settings.settings import Settings
+from airflow_bert_service.webui.models import links
+from airflow_bert_service.webui.models.access import Access
+from airflow_bert_service.webui.models.change_routes import Version, add_change_routes
+from airflow_bert_service.webui.models.changes import ModelChanges
+from airflow_bert_service.webui.models.contents import ModelContents
+from airflow_bert_service.webui.models.rendering import Renderer
+from airflow_bert_service.webui.report_app import LOGIN_HINT
+
+LONGEST_SEARCH = 200
+"""Characters of a text that is searched for."""
+LAST_PAGE = 1_000_000
+MOST_DAYS = 3660
+
+
+def models_app(settings: Settings, changes: ModelChanges) -> FastAPI:
+    """Make the app.
+
+    Args:
+        settings: The Airflow side's settings: ledger, model servers, served folder.
+        changes: Carries out what users want to be changed.
+    """
+    app = FastAPI(title="Models", openapi_url=None)  # without pages of documentation
+    renderer, contents = Renderer(), ModelContents(settings)
+    access = Access(contents.pipeline)
+    _answer_errors(app, renderer)
+    add_change_routes(app, access, contents, changes, renderer)
+    MayChange = Annotated[bool, Depends(access.may_change)]  # noqa: N806 (a type)
+
+    @app.get("/", dependencies=[Depends(access.to_see)])
+    def models(
+        may_change: MayChange,
+        kind: EventKind | None = None,
+        q: Annotated[str, Query(max_length=LONGEST_SEARCH)] = "",
+        by: Order = Order.TIME,
+        page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1,
+        dag: str = "",
+    ) -> HTMLResponse:
+        if dag and dag != contents.pipeline():
+            return renderer.page("other_dag", way=links.HERE, pipeline=contents.pipeline(), dag=dag)
+        query = HistoryQuery(kind=kind, text=q.strip(), order=by, page=page)
+        return renderer.page("models", way=links.HERE, may_change=may_change, **contents.models(query))
+
+    @app.get("/curves", dependencies=[Depends(access.to_see)])
+    def curves(days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 90) -> HTMLResponse:
+        return renderer.page("curves", way=links.HERE, **contents.curves(days))
+
+    @app.get("/versions/{version}", dependencies=[Depends(access.to_see)])
+    def version(version: Version, may_change: MayChange) -> HTMLResponse:
+        found = contents.version(version)
+        if found is None:
+            raise HTTPException(
+                status.HTTP_404_NOT_FOUND,
+                f"Version {version} of {contents.pipeline()} was never in service. Open the page Models, which lists "
+                "those that were.",
+            )
+        return renderer.page("version", way=links.ABOVE, may_change=may_change and changes.is_possible, **found)
+
+    return app
+
+
+def _answer_errors(app: FastAPI, renderer: Renderer) -> None:
+    @app.middleware("http")
+    async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        response.headers.update(renderer.headers)
+        return response
+
+    @app.exception_handler(HTTPException)
+    async def refuse(_request: Request, error: HTTPException) -> Response:
+        hint = LOGIN_HINT if error.status_code == status.HTTP_401_UNAUTHORIZED else ""
+        return PlainTextResponse(f"{error.detail}\n{hint}", error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse_address(_request: Request, error: RequestValidationError) -> Response:
+        lines = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}\n" for fault in error.errors())
+        return PlainTextResponse("".join(lines), status.HTTP_422_UNPROCESSABLE_CONTENT)
+
+    @app.exception_handler(BertServiceError)
+    async def explain(_request: Request, error: BertServiceError) -> Response:
+        return renderer.page("error", status.HTTP_503_SERVICE_UNAVAILABLE, way=links.HERE, reason=str(error))

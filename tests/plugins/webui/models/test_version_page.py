@@ -1,0 +1,62 @@
+"""A version's own page: what it was made of, how it did, what was decided about it, and its files."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.plugins.api_server import login
+from tests.plugins.ledgers import SeededState
+from tests.plugins.models_pages import PAGE, see, text_of
+
+pytestmark = pytest.mark.slow
+
+
+def test_it_tells_from_which_days_by_which_run_the_version_came(client: TestClient) -> None:
+    html = see(client, "versions/2026110501")
+    text = text_of(html)
+    assert "Version 2026110501 In service promoted : accuracy 0.930 on sample-v1" in text
+    assert "14 days of reviews: 2026-10-23 to 2026-11-05 run scheduled__2026-11-06T00:00:00+00:00" in text
+    assert 'href="../../../dags/bert_sentiment/runs/scheduled__2026-11-06T00%3A00%3A00%2B00%3A00"' in html
+    assert 'href="../versions/2026110301"' in html
+
+
+def test_it_has_the_measurements_beside_the_champions_and_by_slice(client: TestClient) -> None:
+    text = text_of(see(client, "versions/2026110501"))
+    assert "sample-v1 400 0.930 0.918 0.990 0.163 no difference" in text
+    assert "Only 2026110501 Only 2026110301 sample-v1 21 12 the eval split 21 12" in text
+    assert "Slices of sample-v1 Slice Count Accuracy short 133 0.930 long 267 0.930" in text
+
+
+def test_it_lists_what_was_decided_about_it(client: TestClient) -> None:
+    text = text_of(see(client, "versions/2026110401"))
+    assert "Version 2026110401 Not in service" in text
+    decided = text.partition("Decisions about it")[2]
+    assert "rolled back 2026110301 from 2026110401 to 2026110301: it calls everything positive berta" in decided
+    assert "Folder withdrawn" in text
+    pinned = text_of(see(client, "versions/2026103001"))
+    assert "Not in service \u00b7 pinned" in pinned
+    assert "Not listed: it has no folder in" in pinned
+
+
+def test_it_lists_the_files_with_their_digests(client: TestClient, year: SeededState) -> None:
+    html = see(client, "versions/2026110501")
+    assert 'variables/variables.index</code></td><td class="number">19</td>' in html
+    assert "which is not the one that was promoted" not in html
+    manifest = year.models / "2026110501" / "assets.extra" / "manifest.json"
+    before = manifest.read_text()
+    manifest.write_text(before.replace('"digest": "', '"digest": "0'))
+    try:
+        assert "which is not the one that was promoted" in see(client, "versions/2026110501")
+        manifest.write_text("{}")
+        assert "Not listed: assets.extra/manifest.json cannot be read" in text_of(see(client, "versions/2026110501"))
+    finally:
+        manifest.write_text(before)
+
+
+@pytest.mark.parametrize(("path", "code"), [("2026110502", 404), ("0", 422), ("x", 422), ("..%2f..%2fetc", 404)])
+def test_a_version_that_never_was_is_not_found(client: TestClient, path: str, code: int) -> None:
+    assert client.get(f"{PAGE}versions/{path}", headers=login("viewer")).status_code == code
+
+
+def test_only_users_who_may_read_the_dag_see_it(client: TestClient) -> None:
+    answers = [client.get(f"{PAGE}versions/2026110501", headers=headers) for headers in ({}, login(None))]
+    assert [answer.status_code for answer in answers] == [401, 403]
