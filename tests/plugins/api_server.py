@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 from airflow.api_fastapi.app import create_app, get_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow_bert_service.plugin import BertServicePlugin
 from fastapi.testclient import TestClient
 
 from tests.plugins.gate_run import migrate
@@ -16,6 +17,8 @@ def api_server() -> Iterator[TestClient]:
     """Run the API server of the UI, with its plugins; its variables hold as long as the block."""
     migrate()
     with pytest.MonkeyPatch.context() as patch:
+        for mounted in BertServicePlugin.fastapi_apps:
+            patch.setattr(mounted["app"], "_app", None)  # made anew with this server's settings, as in a new process
         patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "s" * 64)  # as long as the stack's; Airflow's own is shorter
         with TestClient(create_app(apps="core")) as client:
             yield client

@@ -34,7 +34,7 @@ class ModelServer(BaseHTTPRequestHandler):
 
 @contextmanager
 def server_of(state: SeededState, servers: str = "") -> Iterator[TestClient]:
-    """Run the API server with the pages of a state folder. The plugin makes its app once a process: use it once.
+    """Run the API server with the pages of a state folder.
 
     Args:
         state: The state.
