@@ -43,5 +43,11 @@ class BertServicePlugin(AirflowPlugin):
             "destination": "dag",
             "url_route": "bert_service_dag_models",
         },
+        {
+            "name": "Models",
+            "href": f"{MODELS}?dag={{DAG_ID}}&q={{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "bert_service_run_models",
+        },
     ]
     fastapi_root_middlewares = [{"middleware": WriteSerializingMiddleware, "name": "One writing request at a time"}]  # noqa: RUF012

@@ -19,8 +19,8 @@ from airflow_bert_service.webui.models.contents import ModelContents
 from airflow_bert_service.webui.models.rendering import Renderer
 from airflow_bert_service.webui.report_app import LOGIN_HINT
 
-LONGEST_SEARCH = 200
-"""Characters of a text that is searched for."""
+LONGEST_SEARCH = 250
+"""Characters of a text that is searched for: as many as a run's id may have."""
 LAST_PAGE = 1_000_000
 MOST_DAYS = 3660
 

@@ -45,7 +45,7 @@ def test_the_history_is_filtered_searched_and_ordered(client: TestClient) -> Non
     assert len(dates) == PAGE_SIZE
 
 
-@pytest.mark.parametrize("path", ["?kind=nonsense", "?by=size", "?page=0", "?page=x", f"?q={'x' * 201}"])
+@pytest.mark.parametrize("path", ["?kind=nonsense", "?by=size", "?page=0", "?page=x", f"?q={'x' * 251}"])
 def test_an_address_that_means_nothing_is_refused_with_what_is_allowed(client: TestClient, path: str) -> None:
     answer = client.get(PAGE + path, headers=login("viewer"))
     assert answer.status_code == 422
@@ -95,14 +95,17 @@ def test_a_browser_lets_nothing_in_but_the_pages_own_style_and_script(client: Te
     assert client.get(PAGE).headers["content-security-policy"] == policy, "errors, too"
 
 
-def test_airflow_shows_it_in_its_navigation_and_as_a_tab_of_dags(client: TestClient) -> None:
+def test_airflow_shows_it_in_its_navigation_and_as_a_tab_of_dags_and_runs(client: TestClient) -> None:
     plugins = client.get("/api/v2/plugins", headers=login("admin")).json()["plugins"]
     (views,) = [plugin["external_views"] for plugin in plugins if plugin["name"] == "bert_service"]
     assert [(view["name"], view["destination"], view["href"]) for view in views] == [
         ("Models", "nav", "bert_service/models/"),
         ("Models", "dag", "bert_service/models/?dag={DAG_ID}"),
+        ("Models", "dag_run", "bert_service/models/?dag={DAG_ID}&q={RUN_ID}"),
     ]
     assert "Models of bert_sentiment" in see(client, "?dag=bert_sentiment")
+    run = quote("scheduled__2026-11-06T00:00:00+00:00", safe="")
+    assert "Page 1 of 1, 1 decision" in text_of(see(client, f"?dag=bert_sentiment&q={run}"))
     other = text_of(see(client, "?dag=<b>other"))
     assert (
         other == "Models The DAG &lt;b&gt;other has no models. Those of the DAG bert_sentiment are on the page Models ."

@@ -1,0 +1,167 @@
+"""The page *Models* as a person uses it: in Airflow's real UI below a base path, in Chromium.
+
+Skipped where there is no Chromium.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from scripts.errors import StackError
+from scripts.screenshots.chromium import Page, find_chromium, open_page
+from scripts.stack.ports import LOOPBACK, free_port
+from tests.plugins.gate_run import migrate
+from tests.plugins.ledgers import PIPELINE, SeededState, seeded
+
+pytestmark = pytest.mark.slow
+
+START_SECONDS = 120.0
+BASE_PATH = "/airflow"
+NARROW, WIDE = 400, 1280
+NAVIGATION = "/plugin/bert_service_models"
+FRAME = "document.querySelector('iframe')?.contentDocument"
+PASSWORDS = "simple_auth_manager_passwords.json"
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A browser that is logged in to a running Airflow."""
+
+    page: Page
+    base: str
+
+    def open(self, path: str, width: int = WIDE) -> None:
+        self.page.set_size(width, 900)
+        self.page.open(self.base + path)
+
+    def wait_for_frame(self, condition: str) -> None:
+        """Wait until an expression is true of `d`, the page inside of Airflow's."""
+        self.page.wait_for(f"(d => d && d.readyState === 'complete' && {condition})({FRAME})")
+
+    def in_frame(self, script: str) -> object:
+        return self.page.value_of(f"(d => {script})({FRAME})")
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> SeededState:
+    return seeded(tmp_path_factory.mktemp("state"), days=40)
+
+
+@pytest.fixture(scope="module")
+def browser(state: SeededState, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    try:
+        find_chromium()
+    except StackError as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("browser")
+    with airflow(state, folder) as base, open_page(folder, os.environ) as page:
+        login = {"username": "anna", "password": "a password"}
+        token = httpx.post(f"{base}/auth/token", json=login, trust_env=False).json()["access_token"]
+        page.set_cookie("_token", token, base)
+        yield Browser(page, base)
+
+
+@contextmanager
+def airflow(state: SeededState, folder: Path) -> Iterator[str]:
+    """Run Airflow's API server; yield its address. Anna may edit DAGs."""
+    migrate()
+    port = free_port()
+    (folder / PASSWORDS).write_text(json.dumps({"anna": "a password"}))
+    base = f"http://{LOOPBACK}:{port}{BASE_PATH}"
+    settings = {
+        "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
+        "AIRFLOW__API__BASE_URL": base,
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "anna:user",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / PASSWORDS),
+        "AIRFLOW__BERT_SERVICE__STATE": str(state.folder),
+        "AIRFLOW__BERT_SERVICE__TFX_PYTHON": sys.executable,
+    }
+    command = [sys.executable, "-m", "airflow", "api-server", "--host", LOOPBACK, "--port", str(port)]
+    with (folder / "airflow.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, **settings}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        _wait(process, base, folder / "airflow.log")
+        yield base
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def _wait(process: subprocess.Popen[bytes], base: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            if httpx.get(f"{base}/api/v2/version", trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    raise AssertionError(log.read_text())
+
+
+def test_airflows_navigation_leads_to_the_page(browser: Browser) -> None:
+    browser.open("/")
+    browser.page.wait_for(f"document.querySelector('a[href$=\"{NAVIGATION}\"]')")
+    browser.page.value_of(f"document.querySelector('a[href$=\"{NAVIGATION}\"]').click()")
+    browser.wait_for_frame("d.querySelector('h1')?.innerText === 'Models of bert_sentiment'")
+    # The browser let the page's own style in.
+    assert browser.in_frame("d.defaultView.getComputedStyle(d.querySelector('.box')).borderRadius") == "8px"
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_page_has_the_theme_of_airflows_ui(browser: Browser, theme: str) -> None:
+    browser.open(NAVIGATION)
+    browser.page.value_of(f"localStorage.setItem('theme', '{theme}')")
+    browser.open(NAVIGATION)
+    browser.wait_for_frame(f"d.documentElement.style.colorScheme === '{theme}'")
+    color = str(browser.in_frame("d.defaultView.getComputedStyle(d.body).backgroundColor"))
+    assert color == ("rgb(255, 255, 255)" if theme == "light" else "rgb(22, 29, 45)")
+
+
+def test_the_history_is_searched_and_leads_to_a_version_and_to_its_run(browser: Browser) -> None:
+    browser.open(NAVIGATION)
+    browser.wait_for_frame("d.querySelector('[name=q]')")
+    browser.in_frame("(d.querySelector('[name=q]').value = '2026110401', d.querySelector('form button').click())")
+    browser.wait_for_frame("d.body.innerText.includes('Page 1 of 1, 2 decisions')")
+    browser.in_frame("d.querySelector('table.stacked a[href=\"versions/2026110401\"]').click()")
+    browser.wait_for_frame("d.querySelector('h1')?.innerText === 'Version 2026110401'")
+    browser.in_frame("d.querySelector('ol a[data-airflow]').click()")
+    browser.page.wait_for(f"location.pathname.startsWith('{BASE_PATH}/dags/{PIPELINE}/runs/scheduled__2026-11-05')")
+    assert browser.page.value_of("window === window.top")
+
+
+def test_a_version_is_rolled_back_to_with_a_reason_and_a_tick(browser: Browser) -> None:
+    browser.open(NAVIGATION)
+    browser.wait_for_frame("d.querySelector('a[href=\"roll-back\"]')")
+    browser.in_frame("d.querySelector('a[href=\"roll-back\"]').click()")
+    browser.wait_for_frame("d.querySelector('[name=reason]')")
+    browser.in_frame("d.querySelector('form button').click()")  # the browser asks for what is missing
+    assert browser.in_frame("d.querySelector('form').checkValidity()") is False
+    browser.in_frame(
+        "(d.querySelector('[value=\"2026110401\"]').click(), d.querySelector('[name=reason]').value = 'it is rude', "
+        "d.querySelector('[name=confirm]').click(), d.querySelector('form button').click())"
+    )
+    browser.wait_for_frame("d.querySelector('h1')?.innerText === 'Version 2026110401'")
+    told = str(browser.in_frame("d.body.innerText"))
+    assert "In service" in told
+    assert "from 2026110501 to 2026110401: it is rude" in told
+    assert "anna" in told
+
+
+@pytest.mark.parametrize("path", ["", "curves?days=365", "versions/2026110501", "roll-back?version=2026110301"])
+def test_nothing_is_cut_off_on_a_phone(browser: Browser, path: str) -> None:
+    browser.open(f"/bert_service/models/{path}", width=NARROW)
+    browser.page.wait_for("document.readyState === 'complete' && document.querySelector('h1')")
+    assert browser.page.value_of("document.documentElement.scrollWidth") == NARROW
