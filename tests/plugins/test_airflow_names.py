@@ -24,6 +24,7 @@ PUBLIC_MODULES = {
 PUBLIC_NAMES = {"airflow.plugins_manager.AirflowPlugin"}
 INTERNAL_NAMES = {
     "airflow.api_fastapi.auth.managers.models.resource_details.DagAccessEntity",
+    "airflow.api_fastapi.core_api.security.GetUserDep",
     "airflow.api_fastapi.core_api.security.requires_access_dag",
     "airflow.dag_processing.bundles.manager.DagBundlesManager",
     "airflow.models.dagrun.DagRun",
