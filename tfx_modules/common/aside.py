@@ -19,7 +19,7 @@ def move_aside(path: Path, root: Path) -> Path:
     """
     aside = root / ASIDE
     aside.mkdir(exist_ok=True)
-    moment = dt.datetime.now(dt.timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+    moment = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     moved = aside / "-".join((moment, *path.relative_to(root).parts))
     path.rename(moved)
     return moved

@@ -16,6 +16,7 @@ from tfx_modules.data import holdout
 from tfx_modules.exceptions import GateError
 from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder.backbone import load_backbone
+from tfx_modules.model.progress import Progress
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings
 
@@ -116,7 +117,8 @@ def _fit(
         steps_per_epoch=per_epoch,
         epochs=epochs,
         validation_data=batches.evaluation_batches(evaluation, shape),
-        callbacks=list(_callbacks(fn_args.model_run_dir, best)),
+        callbacks=[*_callbacks(fn_args.model_run_dir, best), Progress(shape.batch_size)],
+        shuffle=False,  # the batches are
         verbose=2,
     )
     classifier.load_weights(best)

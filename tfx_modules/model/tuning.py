@@ -8,6 +8,7 @@ from tfx.v1.components import TunerFnResult
 
 from tfx_modules.model import batches, bert_classifier, training
 from tfx_modules.model.encoder.backbone import load_backbone
+from tfx_modules.model.progress import Progress
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, TrainingSettings, TuningSettings
 
@@ -65,6 +66,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         "steps_per_epoch": tuning.steps_per_trial,
         "epochs": 1,
         "validation_data": batches.evaluation_batches(evaluation, shape).take(tuning.eval_batches),
+        "callbacks": [Progress(shape.batch_size)],
+        "shuffle": False,  # the batches are
         "verbose": 2,
     }
     return TunerFnResult(tuner=tuner, fit_kwargs=fit)

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(flags: argparse.Namespace) -> str:
     rules, places = read_request(sys.stdin.read())
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     if flags.action == ADOPT:
         return adopted_table(Retention(rules, places, now).adopt(dry_run=flags.dry_run), dry_run=flags.dry_run)
     if flags.action == SETTLE:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _TRASH = ".trash"
-_END_OF_TIME = dt.datetime.max.replace(tzinfo=dt.timezone.utc)
+_END_OF_TIME = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 def size_of(path: Path) -> int:
@@ -36,7 +36,7 @@ def written_at(path: Path) -> dt.datetime:
 
 def _moment_of(path: Path, take: Callable[[os.stat_result], float]) -> dt.datetime:
     try:
-        return dt.datetime.fromtimestamp(take(path.lstat()), tz=dt.timezone.utc)
+        return dt.datetime.fromtimestamp(take(path.lstat()), tz=dt.UTC)
     except FileNotFoundError:
         return _END_OF_TIME
 

@@ -88,4 +88,4 @@ def _wrong_clock(what: str, now: dt.datetime) -> str:
 
 
 def _text(moment: dt.datetime) -> str:
-    return f"{moment.astimezone(dt.timezone.utc):%Y-%m-%d %H:%M} UTC"
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"

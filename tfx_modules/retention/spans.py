@@ -103,7 +103,7 @@ class Spans:
 
     @property
     def _today(self) -> dt.date:
-        return self._now.astimezone(dt.timezone.utc).date()
+        return self._now.astimezone(dt.UTC).date()
 
     def _versions(self) -> dict[dt.date, list[int]]:
         found = {}
@@ -135,7 +135,7 @@ class Spans:
 
     def _item(self, kind: ItemKind, name: str, day: dt.date, reason: str, path: Path, count: int = 1) -> Iterator[Item]:
         if self._is_old(path):
-            age = self._now - dt.datetime.combine(day, dt.time.min, dt.timezone.utc)
+            age = self._now - dt.datetime.combine(day, dt.time.min, dt.UTC)
             yield Item(kind=kind, name=name, age=age, size=size_of(path), reason=reason, paths=(path,), count=count)
 
     def _is_old(self, path: Path) -> bool:

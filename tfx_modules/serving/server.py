@@ -31,6 +31,7 @@ from tfx_modules.serving.warmup import warm_up
 
 HEALTH_SECONDS = 0.25  # how long a health check may be behind
 CONNECTION_SECONDS = 0.25  # pause between looks at gRPC's connections
+FEW_CORES = 2
 
 _logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class ModelServer:
 
     def _load(self, folder: Path) -> ServedModel:
         allow = self._flags.operations.security.allow_side_effect_ops
-        model = load_model(folder, _threads(self._flags), allow_side_effect_ops=allow)
+        model = load_model(folder, threads_of(self._flags, cores()), allow_side_effect_ops=allow)
         if self._flags.enable_model_warmup:
             self._observation.warming(warm_up)(model, folder)
         release_memory()
@@ -186,14 +187,23 @@ def _tell_ready(line: str) -> None:
         _logger.warning("cannot write to standard output: %s", error)
 
 
-def _threads(flags: ServerFlags) -> Threads:
-    """TensorFlow counts the machine's cores, not those that this process, or its container, may use."""
-    return Threads(flags.tensorflow_intra_op_parallelism or cores(), flags.tensorflow_inter_op_parallelism or cores())
+def threads_of(flags: ServerFlags, available: int) -> Threads:
+    """Return TensorFlow's threads.
+
+    TensorFlow itself counts the machine's cores, not those that this process, or its container, may use.
+
+    Args:
+        flags: 0 for what suits.
+        available: the cores that this process may use.
+    """
+    # Where runs have a core each, an operation that is cut in two costs more than it gains.
+    suits = 1 if available <= FEW_CORES else available
+    return Threads(flags.tensorflow_intra_op_parallelism or suits, flags.tensorflow_inter_op_parallelism or available)
 
 
 async def serve(flags: ServerFlags, grpc_port: BoundPort, rest_port: BoundPort) -> None:
     """Make a server and run it; see ``ModelServer.run``."""
-    threads = _threads(flags)
+    threads = threads_of(flags, cores())
     tf.config.threading.set_intra_op_parallelism_threads(threads.intra_op)
     tf.config.threading.set_inter_op_parallelism_threads(threads.inter_op)
     await ModelServer(flags, grpc_port, rest_port).run()

@@ -4,13 +4,13 @@ Every value is documented here, where it is declared. Values that vary from run 
 are not here: they are runtime parameters of the compiled pipeline (see ``parameters.py``).
 """
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import tomllib
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
 from tfx_modules.exceptions import SettingsError

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: The sub-command's name, and its arguments.
 
     Returns:
-        The exit code: 0 for success, 1 for an error, 2 for a wrong command line.
+        The exit code: 0 for success, 1 for an error, 2 for a wrong command line, 130 after Ctrl-C.
     """
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
@@ -71,6 +71,9 @@ def main(arguments: Sequence[str]) -> int:
     except BertServiceError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"{program()} {name} was interrupted.", file=sys.stderr)
+        return 130
 
 
 def names() -> list[str]:

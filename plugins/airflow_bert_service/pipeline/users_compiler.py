@@ -50,7 +50,25 @@ def compile_users_pipeline(function: str, folder: Path, *, code: Path | None, tf
         CompiledPipelineError: The folder is in other use.
     """
     folder = folder.absolute()
-    current_version(folder)  # raises before the minute that compiling may take
+    try:
+        current_version(folder)  # raises before the minute that compiling may take
+        _build(function, folder, code, tfx_python)
+    except OSError as error:
+        raise CompileError(
+            # Where several files of a copy fail, the error names no single one.
+            f"{error.filename or folder} cannot be written ({error.strerror or error}); allowed: a folder that "
+            "this user can write to, with room on its disk. Name another one, or run the command as a user who can. "
+            "The environment variable TMPDIR names the folder for what is unfinished."
+        ) from error
+    return load_pipeline(folder)
+
+
+def _build(function: str, folder: Path, code: Path | None, tfx_python: Path) -> None:
+    """Make a version, and publish it.
+
+    Raises:
+        OSError: One of the two folders cannot be written.
+    """
     root = module_root_above(folder)
     # Not in the folder itself: a DAG bundle that watches it would publish what is unfinished.
     with tempfile.TemporaryDirectory(prefix="bert-service-") as building:
@@ -61,17 +79,9 @@ def compile_users_pipeline(function: str, folder: Path, *, code: Path | None, tf
         digests = digests_of(version, root / MODULES)
         write_digests(version, digests)
         write_version(version / IR, digests.version, compiled_at(version / IR))
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with locked(folder / ".lock"):
-                _publish(version, folder, digests.version)
-        except OSError as error:
-            raise CompileError(
-                # Where several files of a copy fail, the error names no single one.
-                f"{error.filename or folder} cannot be written ({error.strerror or error}); allowed: a folder that "
-                "this user can write to. Name another one, or run the command as a user who can."
-            ) from error
-    return load_pipeline(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / ".lock"):
+            _publish(version, folder, digests.version)
 
 
 def _compile(function: str, version: Path, *, root: Path, code: Path | None, tfx_python: Path) -> None:

@@ -13,7 +13,7 @@ from airflow_bert_service.runs.xcom import ADVICE, FAILURE, TIME_LIMIT
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.orm import Session
 
 TIMED_OUT = "timed_out"
 """Airflow's word for a run that reached its ``dagrun_timeout``."""
@@ -27,12 +27,13 @@ _CAUSES = {
 
 
 def failure_line(
-    connection: "Connection", dag_run: "DagRun", msg: str, verdicts: Sequence[RunNoteLine]
+    session: "Session", dag_run: "DagRun", msg: str, verdicts: Sequence[RunNoteLine]
 ) -> RunNoteLine | None:
     """Say why a run failed.
 
     Args:
-        connection: Of Airflow's database; it sees how the tasks have ended.
+        session: Airflow's, which sees how the tasks have ended. Not its connection: from Airflow 3.4 on the table has
+            earlier tries of tasks, too (``docs/explanation/airflow-versions.md``).
         dag_run: The run.
         msg: Airflow's message about its end.
         verdicts: What its tasks say.
@@ -41,22 +42,22 @@ def failure_line(
         A line for the note; None: the verdicts say it already.
     """
     if msg == TIMED_OUT:
-        return _time_limit(connection, dag_run)
+        return _time_limit(session, dag_run)
     cause = next((text for part, text in _CAUSES.items() if part in msg), "")
-    reason = explain_failure(_tasks(connection, dag_run), {line.task_id: line.text for line in verdicts}, cause)
+    reason = explain_failure(_tasks(session, dag_run), {line.task_id: line.text for line in verdicts}, cause)
     return RunNoteLine(_RUN, -1, f"failed: {reason}") if reason else None
 
 
-def _tasks(connection: "Connection", dag_run: "DagRun") -> list[TaskEnd]:
+def _tasks(session: "Session", dag_run: "DagRun") -> list[TaskEnd]:
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
     from sqlalchemy import select
 
-    errors = connection.execute(
+    errors = session.execute(
         select(XComModel.task_id, XComModel.value).where(XComModel.dag_run_id == dag_run.id, XComModel.key == FAILURE)
     )
     failures = {row.task_id: str(row.value) for row in errors}
-    rows = connection.execute(
+    rows = session.execute(
         select(TaskInstance.task_id, TaskInstance.state)
         .where(TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id)
         .order_by(TaskInstance.end_date, TaskInstance.task_id, TaskInstance.map_index)
@@ -67,18 +68,18 @@ def _tasks(connection: "Connection", dag_run: "DagRun") -> list[TaskEnd]:
     ]
 
 
-def _time_limit(connection: "Connection", dag_run: "DagRun") -> RunNoteLine:
+def _time_limit(session: "Session", dag_run: "DagRun") -> RunNoteLine:
     """Say how long the run took, and in which tasks it was: they are skipped, and have begun without having ended."""
     from airflow.models.taskinstance import TaskInstance
-    from airflow.utils.state import TaskInstanceState
+    from airflow.sdk import TaskInstanceState
     from sqlalchemy import select
 
-    rows = connection.scalars(
+    rows = session.scalars(
         select(TaskInstance.task_id)
         .where(
             TaskInstance.dag_id == dag_run.dag_id,
             TaskInstance.run_id == dag_run.run_id,
-            TaskInstance.state == TaskInstanceState.SKIPPED,
+            TaskInstance.state == TaskInstanceState.SKIPPED.value,
             TaskInstance.start_date.is_not(None),
             TaskInstance.end_date.is_(None),
         )

@@ -29,7 +29,7 @@ from airflow_bert_service.runs.xcom import VERDICT
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.serialization.definitions.dag import SerializedDAG
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.orm import Session
 
 OPERATORS = "airflow_bert_service.operators"
 """Package of the operators whose tasks make a DAG this project's; by name, since importing it takes a second."""
@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 REFRESH = "DataRefreshOperator"
 """Name of the operator that reads a feed, as Airflow keeps it with the DAG."""
 
-Merge = Callable[["Connection", RunNote | None], RunNote | None]
+Merge = Callable[["Session", RunNote | None], RunNote | None]
 """Makes a run's new note of the current one; None: no note."""
 
 
@@ -77,9 +77,9 @@ def write_note(dag_run: "DagRun", *, failed: str | None = None) -> None:
     if is_known and ((dag := _dag_of(dag_run)) is None or not _has_task(dag)):
         return
 
-    def merge(connection: "Connection", before: RunNote | None) -> RunNote | None:
-        verdicts = _verdicts(connection, dag_run.id)
-        reason = None if failed is None else failure_line(connection, dag_run, failed, verdicts)
+    def merge(session: "Session", before: RunNote | None) -> RunNote | None:
+        verdicts = _verdicts(session, dag_run.id)
+        reason = None if failed is None else failure_line(session, dag_run, failed, verdicts)
         return note_with(before, [*verdicts, *([reason] if reason else [])])
 
     _write(dag_run, merge, only_told=True, failed=failed is not None)
@@ -129,13 +129,13 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_told: bool = False, failed: 
     try:
         if failed:
             session.flush()  # states of tasks that have been changed with the run's
-        if only_told and not failed and not _is_told(session.connection(), dag_run.id):
+        if only_told and not failed and not _is_told(session, dag_run.id):
             return
         session.flush()  # a note that is set by the same request
         # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
         # forbids commits of its session, and those of a session's savepoints count among them.
         with session.connection().begin_nested():
-            _update(session.connection(), dag_run.id, merge)
+            _update(session, dag_run.id, merge)
     except SQLAlchemyError:
         _logger.exception("the note of run %s of DAG %s was not written", dag_run.run_id, dag_run.dag_id)
         return
@@ -145,7 +145,7 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_told: bool = False, failed: 
     session.expire(dag_run, ["dag_run_note"])
 
 
-def _is_told(connection: "Connection", run: int) -> bool:
+def _is_told(session: "Session", run: int) -> bool:
     """Whether a task of the run has pushed a verdict, or this listener has written the run's note before."""
     from airflow.models.dagrun import DagRunNote
     from airflow.models.xcom import XComModel
@@ -153,18 +153,20 @@ def _is_told(connection: "Connection", run: int) -> bool:
 
     verdict = exists().where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
     note = exists().where(DagRunNote.dag_run_id == run, DagRunNote.user_id == AUTHOR)
-    return bool(connection.scalar(select(or_(verdict, note))))
+    with session.no_autoflush:
+        return bool(session.scalar(select(or_(verdict, note))))
 
 
-def _update(connection: "Connection", run: int, merge: Merge) -> None:
+def _update(session: "Session", run: int, merge: Merge) -> None:
     from airflow.models.dagrun import DagRunNote
     from sqlalchemy import delete, insert, select, update
 
+    connection = session.connection()
     before = connection.execute(
         select(DagRunNote.content, DagRunNote.user_id).where(DagRunNote.dag_run_id == run)
     ).first()
     note = RunNote(before.content or "", before.user_id) if before else None
-    wanted = merge(connection, note)
+    wanted = merge(session, note)
     if wanted == note:
         return
     if wanted is None:
@@ -177,11 +179,11 @@ def _update(connection: "Connection", run: int, merge: Merge) -> None:
         connection.execute(update(DagRunNote).where(DagRunNote.dag_run_id == run).values(**values))
 
 
-def _verdicts(connection: "Connection", run: int) -> list[RunNoteLine]:
+def _verdicts(session: "Session", run: int) -> list[RunNoteLine]:
     from airflow.models.xcom import XComModel
     from sqlalchemy import select
 
-    rows = connection.execute(
+    rows = session.execute(
         select(XComModel.task_id, XComModel.map_index, XComModel.value)
         .where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
         .order_by(XComModel.timestamp, XComModel.task_id, XComModel.map_index)

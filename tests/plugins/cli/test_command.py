@@ -1,6 +1,7 @@
 """The command's entry: which sub-commands there are, without waiting for Airflow."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from airflow_bert_service.cli.main import SUB_COMMANDS, main
 
+from tests.plugins.toy_project import wait_until
 from tests.support.airflow_home import PROJECT_ROOT
 
 ASK_WHAT_IS_IMPORTED = """
@@ -41,6 +43,23 @@ def test_an_unknown_sub_command_is_refused_with_the_known_ones(capsys: pytest.Ca
 def test_without_arguments_it_tells_its_usage_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert capsys.readouterr().out.startswith("usage: scripts/bert SUB-COMMAND")
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(60)\n")
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT / "plugins")}
+    command = [sys.executable, "-m", "airflow_bert_service.cli", "compile", "own.py:create_pipeline", "-o", "made"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            wait_until((tmp_path / "begun").exists, 60)
+        finally:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the compiler below it gets it too
+        told = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert told == "scripts/bert compile was interrupted.\n"
+    assert not (tmp_path / "made").exists()
 
 
 def test_init_writes_dag_files_and_settings_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

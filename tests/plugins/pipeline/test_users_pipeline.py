@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,15 @@ def test_a_folder_that_cannot_be_copied_into_is_named_with_the_reason(project: P
         with pytest.raises(CompileError, match=r"/mine cannot be written \(.*No space left on device"):
             project.compile(code="# two\n")
     assert load_pipeline(project.folder).path.parent == version
+
+
+def test_a_temporary_folder_that_is_not_there_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(project.file / "none"))
+    with pytest.raises(
+        CompileError, match=r"own\.json/none/\S+ cannot be written \(Not a directory\); allowed: a folder"
+    ):
+        project.compile()
+    assert not project.folder.exists()
 
 
 def test_the_command_wants_a_pipeline_and_a_folder(capsys: pytest.CaptureFixture[str]) -> None:

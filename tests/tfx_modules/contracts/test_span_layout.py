@@ -19,7 +19,7 @@ from tfx_modules.exceptions import MissingSpanError
 from tfx_modules.pipeline.pipeline import SPAN_PATTERN
 from tfx_modules.retention.spans import Spans
 
-LONG_AFTER = dt.datetime(2100, 1, 1, tzinfo=dt.timezone.utc)
+LONG_AFTER = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 EPOCH = dt.date(1970, 1, 1)
 
 

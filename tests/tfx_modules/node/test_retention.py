@@ -16,7 +16,7 @@ from tfx_modules.retention.request import Places
 from tfx_modules.retention.retention import retain
 
 RULES = replace(KEEP_ALL, keep_artifact_days=30)
-LATER = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=40)
+LATER = dt.datetime.now(dt.UTC) + dt.timedelta(days=40)
 
 
 def _retain(nodes: Nodes, now: dt.datetime = LATER, **rules: int) -> list[Item]:
@@ -52,7 +52,7 @@ def test_a_node_that_would_be_cached_runs_again_after_its_outputs_went(nodes: No
 
 
 def test_a_node_that_takes_something_from_the_cache_as_it_goes_has_it_or_makes_it_anew(nodes: Nodes) -> None:
-    now, states = dt.datetime.now(dt.timezone.utc), set()
+    now, states = dt.datetime.now(dt.UTC), set()
     nodes.run("Writer", "run-0", text="a")
     with ThreadPoolExecutor() as pool:
         for number in range(1, 7):
@@ -100,9 +100,7 @@ def test_the_model_in_service_is_still_the_baseline_of_later_runs(nodes: Nodes) 
     _push(nodes, "run-4", "model 4", 4)
 
     assert gone == []
-    assert [item.name for item in _retain(nodes, now=dt.datetime.now(dt.timezone.utc), keep_versions=1)] == [
-        "2026110101"
-    ]
+    assert [item.name for item in _retain(nodes, now=dt.datetime.now(dt.UTC), keep_versions=1)] == ["2026110101"]
     assert [item.name for item in _retain(nodes, keep_versions=1)] == ["run-1"]
     assert Path(served[0]["uri"], "Format-Serving", "text").read_text() == "model 3"
     assert nodes.run("Champion", "run-5").outputs["model"] != served

@@ -171,6 +171,17 @@ PLAIN = "def create_pipeline():\n    return {}\n"
         ("def make(): ...\n", "create_pipeline", r"has no function create_pipeline; allowed: make\. Name one"),
         ("create_pipeline = 3\n", "create_pipeline", r"has int 3 and no function create_pipeline; allowed: a function"),
         ("create_pipeline = dict\n", "create_pipeline", r"create_pipeline\(\) in \S+ returns dict \{\}; allowed"),
+        (
+            "class Odd:\n    def __repr__(self): raise KeyError\n\n" + PLAIN.format("Odd()"),
+            "create_pipeline",
+            r"create_pipeline\(\) in \S+ returns Odd; allowed: a tfx\.dsl\.Pipeline",
+        ),
+        (
+            "def __getattr__(name): return 1 / 0\n",
+            "create_pipeline",
+            r"users_own\.py raises ZeroDivisionError: .*line 1",
+        ),
+        (PLAIN.format("(_ for _ in ()).throw(GeneratorExit)"), "create_pipeline", r"raises GeneratorExit"),
         (PLAIN, "create-pipeline", r"'\S+:create-pipeline' names no function in a file; allowed: FILE:FUNCTION, like"),
     ],
     ids=[
@@ -184,6 +195,9 @@ PLAIN = "def create_pipeline():\n    return {}\n"
         "another",
         "a value",
         "C",
+        "a value that cannot be shown",
+        "an odd module",
+        "no error, but something raised",
         "form",
     ],
 )
@@ -206,6 +220,7 @@ def test_a_function_that_makes_no_pipeline_is_refused_with_the_reason(
     ("arguments", "message"),
     [
         (["{folder}/missing.py:create"], r"missing\.py does not exist; allowed: FILE:FUNCTION"),
+        (["{folder}/" + "x" * 300 + ".py:create"], r"x\.py: File name too long; allowed: FILE:FUNCTION"),
         (["{folder}/notes.txt:create"], r"notes\.txt is no Python file; allowed"),
         (["{folder}/my-pipeline.py:create"], r"cannot be imported, because of 'my-pipeline'; allowed: names that"),
         (

@@ -37,17 +37,17 @@ _KINDS = (
 class Clock:
     """The time at which events are written: shortly after midnight of the day after the data date."""
 
-    now: dt.datetime = dt.datetime(1900, 1, 1, tzinfo=dt.timezone.utc)
+    now: dt.datetime = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
 
     def __call__(self) -> dt.datetime:
         return self.now
 
     def after(self, day: dt.date) -> None:
-        self.now = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(0, 12, 31), dt.timezone.utc)
+        self.now = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(0, 12, 31), dt.UTC)
 
 
 def run_of(day: dt.date) -> Run:
-    moment = dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, dt.timezone.utc)
+    moment = dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, dt.UTC)
     return Run(dag_id=PIPELINE, run_id=f"scheduled__{moment.isoformat()}", data_date=day, first_day=day - WINDOW)
 
 

@@ -80,7 +80,7 @@ class _Held(Writing):
 
     def append(self, draft: Draft) -> Event:
         position = len(self.events()) + 1
-        at = dt.datetime(2026, 11, 25, tzinfo=dt.timezone.utc) + dt.timedelta(seconds=position)
+        at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC) + dt.timedelta(seconds=position)
         event = Event(**{**vars(draft), "position": position, "at": at})
         self._added.append(event)
         return event

@@ -97,6 +97,6 @@ def test_a_push_with_a_clock_400_days_ahead_is_followed_by_others_in_order(
     assert events[2].at >= events[1].at
     check_settled(folder)
     newest = Newest(event=events[2].at, execution=None, span=None)
-    objection = clock_objection(newest, replace(KEEP_ALL, keep_artifact_days=30), dt.datetime.now(dt.timezone.utc))
+    objection = clock_objection(newest, replace(KEEP_ALL, keep_artifact_days=30), dt.datetime.now(dt.UTC))
     assert objection.startswith("the newest event of the ledger was written at")
     assert "Nothing was removed. Correct the clock" in objection

@@ -73,7 +73,7 @@ def test_an_event_is_read_as_it_was_written(ledger: Ledger, address: str) -> Non
 
     assert open_ledger(address, NAME).events() == [written]
     assert {name: getattr(written, name) for name in vars(PROMOTION)} == vars(PROMOTION)
-    assert written.at.tzinfo == dt.timezone.utc
+    assert written.at.tzinfo == dt.UTC
 
 
 def test_an_event_without_a_run_is_read_as_it_was_written(ledger: Ledger) -> None:
@@ -83,7 +83,7 @@ def test_an_event_without_a_run_is_read_as_it_was_written(ledger: Ledger) -> Non
 
 
 def test_positions_rise_and_time_does_not_go_back(address: str) -> None:
-    times = [dt.datetime(2026, 11, 5, hour, tzinfo=dt.timezone.utc) for hour in (9, 7, 8, 10)]
+    times = [dt.datetime(2026, 11, 5, hour, tzinfo=dt.UTC) for hour in (9, 7, 8, 10)]
     clock = iter(times)
     ledger = open_ledger(address, NAME, lambda: next(clock))
 
@@ -211,7 +211,7 @@ def test_a_ledger_from_before_names_were_kept_is_the_history_of_the_only_name_th
     config.set_main_option("script_location", str(Path(package.__file__).with_name("migrations")))
     newer = {"run", "pipeline_version"}
     old = {name: value for name, value in vars(PROMOTION).items() if name not in newer} | vars(RUN)
-    row = {**old, "kind": "promoted", "position": 1, "at": dt.datetime(2026, 11, 5, tzinfo=dt.timezone.utc)}
+    row = {**old, "kind": "promoted", "position": 1, "at": dt.datetime(2026, 11, 5, tzinfo=dt.UTC)}
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")

@@ -16,7 +16,7 @@ from tfx_modules.retention.plan import Item
 from tfx_modules.retention.request import Places, RetentionRules
 from tfx_modules.retention.retention import retain
 
-NOW = dt.datetime.now(dt.timezone.utc)
+NOW = dt.datetime.now(dt.UTC)
 KEEP_ALL = RetentionRules(
     keep_versions=0,
     keep_span_days=0,

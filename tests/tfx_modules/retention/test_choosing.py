@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tfx_modules.retention.store.graph import Choice, Execution, Graph, StoredArtifact, Wanted, choose, makers_of
 
-NOW = dt.datetime(2026, 11, 25, tzinfo=dt.timezone.utc)
+NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 SINCE = NOW - dt.timedelta(days=30)
 RUNS = ("a", "b", "c", "d")
 OWN, OTHER = "ours", "theirs"

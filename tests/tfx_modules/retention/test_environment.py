@@ -25,7 +25,7 @@ from tfx_modules.retention.retention import Retention, retain
 from tfx_modules.retention.store.database import MetadataDatabase
 from tfx_modules.retention.store.environment import read_environment
 
-LATER = dt.datetime.now(dt.timezone.utc) + 2 * DAY
+LATER = dt.datetime.now(dt.UTC) + 2 * DAY
 RULES = replace(KEEP_ALL, keep_versions=1, keep_artifact_days=30, keep_span_days=90)
 
 

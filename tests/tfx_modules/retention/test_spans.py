@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.tfx_modules.retention.records import Records, places, remove_all_but, tree
 from tfx_modules.retention.spans import doomed_days, doomed_versions
 
-NOON = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=2)
+NOON = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
 TODAY = NOON.date()
 
 

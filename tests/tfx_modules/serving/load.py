@@ -4,12 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import httpx
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-from typing_extensions import Self
 
 from tests.tfx_modules.serving.exported_models import MODEL
 from tfx_modules.serving.process import ModelServerProcess

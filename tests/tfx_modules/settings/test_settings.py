@@ -1,11 +1,11 @@
 """Settings files: read, completed with defaults, and refused with a reason."""
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-import tomllib
 
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.pipeline.compile import SETTINGS

@@ -48,8 +48,12 @@ def parse_function(text: str, code: Path | None) -> PipelineFunction:
     if not path or not name.isidentifier():
         raise PipelineFunctionError(f"{text!r} names no function in a file; allowed: {_FORM}. Write it so.")
     file = Path(path).resolve()
-    if not file.is_file() or file.suffix != ".py":
-        what = "is no Python file" if file.exists() else "does not exist"
+    try:
+        is_file, exists = file.is_file(), file.exists()
+    except OSError as error:  # a name that is too long
+        raise PipelineFunctionError(f"{file}: {error.strerror}; allowed: {_FORM}. Name the file.") from error
+    if not is_file or file.suffix != ".py":
+        what = "is no Python file" if exists else "does not exist"
         raise PipelineFunctionError(f"{file} {what}; allowed: {_FORM}. Name the file that has {name}.")
     folder = code.resolve() if code else file.parent
     if not file.is_relative_to(folder):
@@ -78,7 +82,8 @@ def call(function: PipelineFunction) -> "Pipeline":
     check_names([function.module.partition(".")[0]])
     sys.path.insert(0, str(function.code))
     module = _ran(lambda: importlib.import_module(function.module), function, str(function.file))
-    made = _ran(_checked(module, function), function, f"{function.name}() in {function.file}")
+    found = _ran(lambda: getattr(module, function.name, None), function, str(function.file))
+    made = _ran(_checked(found, module, function), function, f"{function.name}() in {function.file}")
     if not isinstance(made, Pipeline):
         raise PipelineFunctionError(
             f"{function.name}() in {function.file} returns {_described(made)}; allowed: a tfx.dsl.Pipeline. Return the "
@@ -87,8 +92,7 @@ def call(function: PipelineFunction) -> "Pipeline":
     return made
 
 
-def _checked(module: ModuleType, function: PipelineFunction) -> Callable[[], Any]:
-    found = getattr(module, function.name, None)
+def _checked(found: Any, module: ModuleType, function: PipelineFunction) -> Callable[[], Any]:
     if not callable(found):
         there = [name for name, value in vars(module).items() if inspect.isfunction(value) and _is_of(value, module)]
         what = "has no function" if found is None else f"has {_described(found)} and no function"
@@ -121,8 +125,9 @@ def _is_of(value: Any, module: ModuleType) -> bool:
 def _ran(work: Callable[[], Any], function: PipelineFunction, what: str) -> Any:
     try:
         return work()
-    # A user's code may raise anything, and a script may end the process.
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a user's code may raise anything, and a script may end the process
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if Path(frame.filename).is_relative_to(function.code)]
         place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
@@ -133,4 +138,9 @@ def _ran(work: Callable[[], Any], function: PipelineFunction, what: str) -> Any:
 
 
 def _described(value: object) -> str:
-    return "nothing" if value is None else f"{type(value).__name__} {value!r}"[:120]
+    if value is None:
+        return "nothing"
+    try:
+        return f"{type(value).__name__} {value!r}"[:120]
+    except Exception:  # noqa: BLE001 - of a user's class
+        return type(value).__name__

@@ -33,7 +33,7 @@ class Answer:
 
 def moment(when: dt.datetime) -> str:
     """Format a moment to the second."""
-    return when.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return when.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def sentence(text: str) -> str:

@@ -78,10 +78,10 @@ def _pipeline(event: Event) -> str:
 def _span(text: str) -> tuple[dt.datetime, dt.datetime]:
     """Return the time that ``--at`` means, as its first moment and the one after its last."""
     if not text:
-        now = dt.datetime.now(dt.timezone.utc)
+        now = dt.datetime.now(dt.UTC)
         return now, now + dt.timedelta(microseconds=1)
     if day := _day(text):
-        begin = dt.datetime.combine(day, dt.time.min, dt.timezone.utc)
+        begin = dt.datetime.combine(day, dt.time.min, dt.UTC)
         return begin, begin + _ONE_DAY
     try:
         at = dt.datetime.fromisoformat(text)
@@ -90,13 +90,13 @@ def _span(text: str) -> tuple[dt.datetime, dt.datetime]:
             f"--at is {text!r}; allowed: a day like 2026-11-04, yesterday, today, or a moment like 2026-11-04T12:00 "
             "(UTC). Write one of these."
         ) from None
-    at = at if at.tzinfo else at.replace(tzinfo=dt.timezone.utc)
+    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
     return at, at + dt.timedelta(microseconds=1)
 
 
 def _day(text: str) -> dt.date | None:
     if text in _WORDS:
-        return dt.datetime.now(dt.timezone.utc).date() - _ONE_DAY * _WORDS[text]
+        return dt.datetime.now(dt.UTC).date() - _ONE_DAY * _WORDS[text]
     try:
         return dt.date.fromisoformat(text)
     except ValueError:

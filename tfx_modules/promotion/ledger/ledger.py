@@ -18,12 +18,12 @@ from tfx_modules.promotion.ledger.tables import deliveries, environment, events
 
 Clock = Callable[[], dt.datetime]
 
-_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def utc_now() -> dt.datetime:
     """Return the time."""
-    return dt.datetime.now(dt.timezone.utc)
+    return dt.datetime.now(dt.UTC)
 
 
 class Writing:

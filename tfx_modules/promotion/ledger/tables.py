@@ -19,14 +19,14 @@ class UtcDateTime(sa.TypeDecorator[dt.datetime]):
         """Convert to UTC."""
         if value is None:
             return None
-        moment = value.astimezone(dt.timezone.utc)
+        moment = value.astimezone(dt.UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
         """Name the time zone."""
         if value is None:
             return None
-        return value.replace(tzinfo=dt.timezone.utc) if dialect.name == "sqlite" else value.astimezone(dt.timezone.utc)
+        return value.replace(tzinfo=dt.UTC) if dialect.name == "sqlite" else value.astimezone(dt.UTC)
 
 
 metadata = sa.MetaData()

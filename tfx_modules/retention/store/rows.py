@@ -53,7 +53,7 @@ def _executions(connection: sa.Connection) -> dict[int, Execution]:
             run=runs.get(number),
             pipeline=pipelines.get(number),
             running=state == t.RUNNING,
-            updated=dt.datetime.fromtimestamp(updated / 1000, tz=dt.timezone.utc),
+            updated=dt.datetime.fromtimestamp(updated / 1000, tz=dt.UTC),
             reads=reads.get(number, frozenset()),
         )
         for number, kind, state, updated in connection.execute(found)

@@ -37,7 +37,7 @@ class ServerFlags:
             another process never outlives it.
         drain_seconds: how long requests in progress may take once the server was asked to stop.
         enable_model_warmup: replay a version's warm-up requests before it becomes available.
-        tensorflow_intra_op_parallelism: threads for one operation; 0 = a thread per core.
+        tensorflow_intra_op_parallelism: threads for one operation; 0 = a thread per core, or 1 on two cores or fewer.
         tensorflow_inter_op_parallelism: operations at the same time; 0 = as many as cores.
         batching: whether requests are computed together.
         operations: limits, keys, TLS, metrics, the prediction log.
@@ -73,7 +73,9 @@ class ServerFlags:
             )
         for name in ("tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism"):
             if getattr(self, name) < 0:
-                raise FlagError(f"--{name}={getattr(self, name)} is negative; give threads, or 0 for one per core")
+                raise FlagError(
+                    f"--{name}={getattr(self, name)} is negative; give threads, or 0 for as many as suit the cores"
+                )
         self._check_models()
 
     def _check_models(self) -> None:
@@ -128,7 +130,11 @@ SERVER_FLAGS: dict[str, dict[str, Any]] = {
         "help": "compute requests of several clients together",
     },
     "--batching_parameters_file": {"type": Path, "help": "file with a BatchingParameters as text"},
-    "--tensorflow_intra_op_parallelism": {"type": int, "default": 0, "help": "threads for one operation, 0 = per core"},
+    "--tensorflow_intra_op_parallelism": {
+        "type": int,
+        "default": 0,
+        "help": "threads for one operation, 0 = per core, but 1 on two cores",
+    },
     "--tensorflow_inter_op_parallelism": {"type": int, "default": 0, "help": "operations at once, 0 = per core"},
     "--host": {"default": "127.0.0.1", "help": "address to bind to"},
     "--stop_when_stdin_closes": {

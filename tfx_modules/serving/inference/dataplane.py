@@ -141,7 +141,7 @@ class DataPlane:
         self._draining = True
         try:
             await asyncio.wait_for(self._idle.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return False
         return True
 

@@ -10,7 +10,7 @@ import stat
 import threading
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from tfx_modules.serving.exceptions import FlagError
@@ -61,7 +61,7 @@ class PredictionLog:
         """Log a prediction, if it is in the sample and there is room; returns at once."""
         if random.random() >= self._rate:  # noqa: S311 - no secret
             return
-        if not self._queue.put((datetime.now(timezone.utc), done), size_of(done)):
+        if not self._queue.put((datetime.now(UTC), done), size_of(done)):
             self._dropped += 1
 
     def count_dropped(self) -> int:

@@ -80,7 +80,7 @@ async def within(seconds: float | None, work: Awaitable[T]) -> T:
     token = _deadline.set(None if seconds is None else time.monotonic() + seconds)
     try:
         return await asyncio.wait_for(work, seconds)
-    except asyncio.TimeoutError as error:
+    except TimeoutError as error:
         raise DeadlineError("the request's time was over before it was answered; give it more, or ask less") from error
     finally:
         _deadline.reset(token)

@@ -6,6 +6,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 PIECE = 16 * 1024  # bytes
+LINES = 40  # in a piece: each chunk has two, and parsing one takes as long as reading some kilobytes of a large one
 
 
 class PiecemealProtocol(H11Protocol):
@@ -22,7 +23,10 @@ class PiecemealProtocol(H11Protocol):
         if self._next is not None or not self._waiting:
             return
         piece = bytes(self._waiting[:PIECE])
-        del self._waiting[:PIECE]
+        lines = piece.split(b"\n", LINES)
+        if len(lines) > LINES:
+            piece = piece[: len(piece) - len(lines[-1])]
+        del self._waiting[: len(piece)]
         if self._waiting:
             self._next = self.loop.call_soon(self._go_on)
             self.transport.pause_reading()
