@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfx_modules.data import features
+from tfx_modules.settings.settings import BINARY_SENTIMENT, TaskSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,8 @@ class ReviewSet:
     """[texts], whether each is positive."""
     sha256: str
     """Digest of what they were read from, hex."""
+    classes: tuple[str, ...] = BINARY_SENTIMENT.classes
+    """The labels in words, by their numbers."""
 
     def slices(self) -> dict[str, npt.NDArray[np.bool_]]:
         """Return which reviews each slice of the evaluation has.
@@ -31,7 +34,7 @@ class ReviewSet:
             features.LENGTH: lambda text: features.length_class(len(text.split())),
             features.QUESTION: features.has_question,
         }
-        values = {features.LABEL: [features.SENTIMENTS[label] for label in self.labels.astype(int)]}
+        values = {features.LABEL: [self.classes[label] for label in self.labels.astype(int)]}
         values |= {name: list(map(value_of, self.texts)) for name, value_of in columns.items()}
         return dict(_slices(values))
 
@@ -43,7 +46,9 @@ def _slices(values: dict[str, list[str]]) -> Iterable[tuple[str, npt.NDArray[np.
             yield f"{name}={value}", column == value
 
 
-def review_set(name: str, rows: Sequence[tuple[str, bool]], sha256: str) -> ReviewSet:
+def review_set(
+    name: str, rows: Sequence[tuple[str, bool]], sha256: str, task: TaskSettings = BINARY_SENTIMENT
+) -> ReviewSet:
     """Make a set of texts and whether each is positive."""
     texts, labels = zip(*rows, strict=True) if rows else ((), ())
-    return ReviewSet(name, texts, np.array(labels, bool), sha256)
+    return ReviewSet(name, texts, np.array(labels, bool), sha256, task.classes)

@@ -10,7 +10,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_modules.data import features
 from tfx_modules.model import export
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.settings import BINARY_SENTIMENT, GateSettings, TaskSettings
 
 ACCURACY = "BinaryAccuracy"
 _EPSILON = 1e-9
@@ -19,14 +19,14 @@ AUC = "AUC"
 _CHANCE = 0.5
 """AUC of scores that say nothing; TFMA gives 0 where all examples have the same label."""
 _METRICS = ("Precision", "Recall", "F1Score", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount")
-_SLICES = ((), (features.LABEL,), (features.LENGTH,), (features.QUESTION,))
 
 
-def eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
+def eval_config(gate: GateSettings, task: TaskSettings = BINARY_SENTIMENT) -> config_pb2.EvalConfig:
     """Describe the evaluation of a candidate against the baseline.
 
     Args:
         gate: the floor of the accuracy on all examples.
+        task: the pipeline's, with the labels.
 
     Returns:
         TFMA's config, for raw examples and the signature ``serving_examples``.
@@ -34,7 +34,7 @@ def eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
     spec = {"signature_name": export.EXAMPLES, "label_key": features.LABEL, "prediction_key": export.SCORE}
     return config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(**spec)],
-        slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in _SLICES],
+        slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in _slices(task)],
         metrics_specs=[
             config_pb2.MetricsSpec(
                 metrics=[
@@ -45,6 +45,12 @@ def eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
             )
         ],
     )
+
+
+def _slices(task: TaskSettings) -> tuple[tuple[str, ...], ...]:
+    """Return the features to slice by; a label of the user's own is shown in words, not by its number."""
+    label = features.LABEL if task.is_default else features.SENTIMENT
+    return (), (label,), (features.LENGTH,), (features.QUESTION,)
 
 
 def _gated(metric: str, bound: float) -> config_pb2.MetricConfig:

@@ -15,7 +15,7 @@ from scipy.stats import mannwhitneyu
 from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.evaluation.mcnemar import Scores, distinct_texts
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.settings import BINARY_SENTIMENT, GateSettings
 
 _EPSILON = 1e-9
 """A number equal to its floor is good enough."""
@@ -41,12 +41,14 @@ class Measures:
     """None where all reviews have the same label."""
     slices: Mapping[str, tuple[int, float]]
     """Number of reviews and accuracy of each slice; of a class, the accuracy is its recall."""
+    classes: tuple[str, ...] = BINARY_SENTIMENT.classes
+    """The labels in words, by their numbers."""
 
 
 def measure(reviews: ReviewSet, scores: Scores) -> Measures:
     """Measure a model on a set, by its scores."""
     slices = {name: (int(np.sum(rows)), float(np.mean(scores.right[rows]))) for name, rows in reviews.slices().items()}
-    return Measures(scores, auc(scores), slices)
+    return Measures(scores, auc(scores), slices, reviews.classes)
 
 
 def auc(scores: Scores) -> Auc | None:
@@ -82,13 +84,13 @@ def broken_floors(found: Measures, gate: GateSettings) -> Iterator[str]:
 def _of_classes(found: Measures, gate: GateSettings) -> Iterator[str]:
     scores, area = found.scores, found.auc
     if area is None:
-        only = features.SENTIMENTS[int(scores.labels[0])]
+        only = found.classes[int(scores.labels[0])]
         yield (
             f"all {scores.labels.size} reviews of {scores.reviews} are {only}, so they cannot tell whether a model is "
             "good; reviews of both classes are needed"
         )
         return
-    yield from _majority(scores, gate)
+    yield from _majority(found, gate)
     for name, (count, recall) in found.slices.items():
         if name.startswith(_LABEL) and recall < gate.recall_floor - _EPSILON:
             place = f"the floor of each class, on {scores.reviews} ({count} reviews; gate.recall_floor)"
@@ -99,12 +101,13 @@ def _of_classes(found: Measures, gate: GateSettings) -> Iterator[str]:
         yield f"AUC {area.value:.3f} on {scores.reviews} is not above 0.5 by more than chance (p = {area.p:.2g})"
 
 
-def _majority(scores: Scores, gate: GateSettings) -> Iterator[str]:
+def _majority(found: Measures, gate: GateSettings) -> Iterator[str]:
+    scores = found.scores
     positive = float(np.mean(scores.labels))
     share = max(positive, 1 - positive)
     if gate.beat_majority and scores.accuracy <= share + _EPSILON:
         accuracy, reached = distinct_texts(scores.accuracy, share)
-        always = features.SENTIMENTS[int(positive > 0.5)]
+        always = found.classes[int(positive > 0.5)]
         relation = "<" if scores.accuracy < share - _EPSILON else "="
         yield f"accuracy {accuracy} {relation} {reached} of always answering {always}, on {scores.reviews}"
 

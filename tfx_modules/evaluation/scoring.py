@@ -21,6 +21,7 @@ from tfx_modules.model import export
 from tfx_modules.serving.exceptions import InferenceError, InvalidRequestError, ModelLoadError, ModelUnreadableError
 from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.specs import PredictCall, bytes_array
+from tfx_modules.settings.settings import BINARY_SENTIMENT, TaskSettings
 
 BATCH = 32
 """Reviews that are scored together."""
@@ -97,7 +98,9 @@ def _scores(model: ServedModel, texts: list[str]) -> npt.NDArray[np.float32]:
     return found
 
 
-def read_split(examples: Path, split: str = "eval", *, most: int = 0) -> ReviewSet:
+def read_split(
+    examples: Path, split: str = "eval", *, most: int = 0, task: TaskSettings = BINARY_SENTIMENT
+) -> ReviewSet:
     """Read the labelled reviews of a split.
 
     Args:
@@ -105,6 +108,7 @@ def read_split(examples: Path, split: str = "eval", *, most: int = 0) -> ReviewS
         split: the split's name.
         most: the greatest number of reviews to take; 0: all. The choice depends on the reviews alone, not on how they
             are spread over the split's files.
+        task: the pipeline's, with the labels.
 
     Returns:
         The reviews that have a label. Their order depends on the reviews alone, too.
@@ -121,7 +125,7 @@ def read_split(examples: Path, split: str = "eval", *, most: int = 0) -> ReviewS
     except tf.errors.OpError as error:
         raise ScoringError(f"the split {split} in {examples} cannot be read: {error.message}") from error
     digest = hashlib.sha256(b"".join(rank for rank, _ in chosen)).hexdigest()
-    return review_set(f"the {split} split", [row for _, row in chosen], digest)
+    return review_set(f"the {split} split", [row for _, row in chosen], digest, task)
 
 
 def _labelled(files: list[str]) -> Iterator[tuple[str, bool]]:

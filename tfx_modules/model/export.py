@@ -3,15 +3,17 @@
 Signatures (names and forms after TensorFlow Serving's ``signature_defs``):
 
 ``serving_default``
-    ``text`` string [batch] -> ``score`` float32 [batch], the probability of positive; ``label`` string [batch].
+    ``text`` string [batch] -> ``score`` float32 [batch], the probability of the task's positive label; ``label`` string
+    [batch], one of the task's labels.
 ``serving_examples``
     ``examples`` string [batch], serialised tf.Examples with the feature ``review`` -> the same.
 ``classify``
     ``inputs`` string [batch], the same examples -> ``classes`` string [batch, 2], ``scores`` float32 [batch, 2].
 ``regress``
-    ``inputs`` string [batch], the same examples -> ``outputs`` float32 [batch], the probability of positive.
+    ``inputs`` string [batch], the same examples -> ``outputs`` float32 [batch], the probability of the positive label.
 
-Beside them are requests of each length for the server to warm up with (``warmup.py``).
+Beside them are requests of each length for the server to warm up with (``warmup.py``), and the task, where it is
+another than the default's (``settings/task.py``).
 """
 
 from collections.abc import Sequence
@@ -26,7 +28,8 @@ from tfx_modules.data import features
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.model import warmup_requests
 from tfx_modules.model.inference_graph import BertGraph
-from tfx_modules.settings.settings import EncoderSettings, Precision
+from tfx_modules.settings.settings import BINARY_SENTIMENT, EncoderSettings, Precision, TaskSettings
+from tfx_modules.settings.task import PLACE, to_json
 
 TEXTS = "serving_default"
 EXAMPLES = "serving_examples"
@@ -40,9 +43,14 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
     """Transform graph and classifier as one callable; not for training."""
 
     def __init__(
-        self, classifier: keras.Model, transform: tft.TFTransformOutput, precision: Precision = Precision.FLOAT32
+        self,
+        classifier: keras.Model,
+        transform: tft.TFTransformOutput,
+        precision: Precision = Precision.FLOAT32,
+        task: TaskSettings = BINARY_SENTIMENT,
     ) -> None:
         super().__init__()
+        self._labels = task.classes
         self._graph = BertGraph(classifier, tf.as_dtype(precision.value))
         self._words = self._graph.words  # saved with this module
         self._transform = saved_transform_io_v2.SavedModelLoader(transform.transform_savedmodel_dir)
@@ -62,18 +70,18 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
     def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return every label with its probability, for each serialised tf.Example."""
         score = self.serve_examples(inputs)[SCORE]
-        classes = [tf.fill(tf.shape(score), label) for label in features.SENTIMENTS]
+        classes = [tf.fill(tf.shape(score), label) for label in self._labels]
         return {"classes": tf.stack(classes, axis=1), "scores": tf.stack([1.0 - score, score], axis=1)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
     def regress_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the probability of positive, for each serialised tf.Example."""
+        """Return the probability of the positive label, for each serialised tf.Example."""
         return {"outputs": self.serve_examples(inputs)[SCORE]}
 
     def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         ids = self.token_ids(texts)
         scores = tf.sigmoid(self._graph.logits(tf.cast(ids, tf.int32)))
-        labels = tf.gather(tf.constant(features.SENTIMENTS), tf.cast(scores >= 0.5, tf.int32))
+        labels = tf.gather(tf.constant(self._labels), tf.cast(scores >= 0.5, tf.int32))
         return {SCORE: scores, LABEL: labels}
 
     def token_ids(self, texts: tf.Tensor) -> tf.Tensor:
@@ -94,6 +102,7 @@ def save(
     *,
     lengths: Sequence[int],
     precision: Precision = Precision.FLOAT32,
+    task: TaskSettings = BINARY_SENTIMENT,
 ) -> None:
     """Write the servable.
 
@@ -104,11 +113,12 @@ def save(
         folder: a version folder in TensorFlow Serving's form is written here.
         lengths: texts of these many WordPieces are what a server warms up with.
         precision: what the model computes in, float32 or bfloat16.
+        task: the labels that it answers.
 
     Raises:
         SettingsError: the graph was made with another input length.
     """
-    servable = ServableSentiment(classifier, transform, precision)
+    servable = ServableSentiment(classifier, transform, precision, task)
     tokens = servable.token_ids(tf.constant([""])).shape[1]
     if tokens != encoder.max_tokens:
         msg = (
@@ -125,6 +135,9 @@ def save(
     tf.saved_model.save(servable, folder, signatures=signatures)
     _name_methods(folder)
     warmup_requests.write(folder, signature=TEXTS, argument="text", lengths=lengths, token_ids=servable.token_ids)
+    if not task.is_default:
+        with tf.io.gfile.GFile(tf.io.gfile.join(folder, PLACE), "w") as file:
+            file.write(to_json(task))
 
 
 def _name_methods(folder: str) -> None:

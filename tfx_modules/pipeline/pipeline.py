@@ -20,6 +20,7 @@ from tfx_modules.evaluation import eval_config
 from tfx_modules.model import export
 from tfx_modules.pipeline import runtime_parameters
 from tfx_modules.settings.settings import PipelineSettings, Platform, ServingCheckSettings
+from tfx_modules.settings.task import to_config
 
 SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
 _PREPROCESSING_FN = "tfx_modules.model.preprocessing.preprocessing_fn"
@@ -71,10 +72,11 @@ def _data_components(settings: PipelineSettings) -> _Data:
         span_versions=runtime_parameters.span_versions(),
         holdout=runtime_parameters.holdout(),
         encoder=settings.encoder,
+        task=settings.task,
     )
-    statistics = StatisticsGen(examples=examples.outputs["examples"])
+    statistics = StatisticsGen(examples=examples.outputs["examples"], task=settings.task)
     # Without a fixed shape, Transform gets sparse tensors and can fill what is missing.
-    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
+    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False, task=settings.task)
     served = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
         "ChampionStatistics"
     )
@@ -108,14 +110,14 @@ def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]
     trainer = _trainer(settings, data, tuner.outputs["best_hyperparameters"])
     for costly in (tuner, trainer):
         costly.add_upstream_node(data.validator)
-    baseline = tfx.dsl.Resolver(strategy_class=champion.ChampionStrategy, **champion.model_channels()).with_id(
-        "Resolver"
-    )
+    baseline = tfx.dsl.Resolver(
+        strategy_class=champion.ChampionStrategy, config=to_config(settings.task), **champion.model_channels()
+    ).with_id("Resolver")
     evaluator = tfx.components.Evaluator(
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs[champion.MODEL],
-        eval_config=eval_config.eval_config(settings.gate),
+        eval_config=eval_config.eval_config(settings.gate, settings.task),
     )
     infra_validator = _infra_validator(settings.serving_check, trainer, data)
     infra_validator.add_upstream_node(evaluator)
@@ -129,6 +131,7 @@ def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]
         promotion=runtime_parameters.promotion(),
         holdout=runtime_parameters.holdout(),
         gate=settings.gate,
+        task=settings.task,
     )
     return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, pusher]
 
@@ -161,6 +164,7 @@ def _trainer(settings: PipelineSettings, data: _Data, hyperparameters: types.Bas
             "encoder": asdict(settings.encoder),
             "training": asdict(settings.training),
             "export": asdict(settings.export),
+            **to_config(settings.task),
         },
     )
 

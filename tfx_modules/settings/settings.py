@@ -14,12 +14,66 @@ import tomllib
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
 from tfx_modules.exceptions import SettingsError
+from tfx_modules.settings.labels import problem
 from tfx_modules.settings.reading.declared import SettingsGroup, refused
-from tfx_modules.settings.reading.limits import AtLeast, Between, Matches, StrictlyBetween
+from tfx_modules.settings.reading.limits import AtLeast, Between, Limit, Matches, StrictlyBetween
+from tfx_modules.settings.reading.naming import named
 from tfx_modules.settings.reading.reader import build
 
 OTHER_DAGS = ("_retention", "_rollback")
 """Endings of the ids of the other DAGs that are named after a pipeline."""
+
+
+class TaskKind(StrEnum):
+    """What the model tells of a text."""
+
+    BINARY = "binary"
+    """Which of two labels it has. The score is the probability of ``positive``."""
+
+
+@dataclass(frozen=True)
+class TaskSettings(SettingsGroup):
+    """What the model tells of a text (``docs/how-to/own-labels.md``). The Airflow side reads it too."""
+
+    kind: TaskKind = TaskKind.BINARY
+    """What the model tells."""
+    labels: tuple[str, ...] = ("negative", "positive")
+    """The labels: two different texts of up to 100 characters. What a source calls them is another setting, ``labels``
+    in ``[bert_service]``."""
+    positive: str = "positive"
+    """The label that the served ``score`` is the probability of."""
+
+    def __post_init__(self) -> None:
+        """Check the labels."""
+        super().__post_init__()
+        if wrong := problem(self.labels):
+            raise SettingsError(f"{named('task.labels')} {wrong}. {Limit.advice}.")
+        if len(self.labels) != 2:
+            raise refused("task.labels", list(self.labels), f"two labels, with task.kind {self.kind.value}")
+        if self.positive not in self.labels:
+            raise refused("task.positive", self.positive, f"one of task.labels, {', '.join(self.labels)}")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels by the number that model and examples have for each: ``positive`` is the last one."""
+        return (*(label for label in self.labels if label != self.positive), self.positive)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the task of settings that say nothing of a task."""
+        return self == BINARY_SENTIMENT
+
+    def is_comparable_with(self, other: "TaskSettings") -> bool:
+        """Whether models of both tasks can be compared: they answer the same labels, and mean the same by a score."""
+        return (self.kind, self.classes) == (other.kind, other.classes)
+
+    def describe(self) -> str:
+        """Return the task in words, like ``ham, spam (score of spam)``."""
+        return f"{', '.join(self.classes)} (score of {self.positive})"
+
+
+BINARY_SENTIMENT = TaskSettings()
+"""The task of settings that say nothing of one."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +243,7 @@ class Distances(SettingsGroup):
     """
 
     sentiment: Annotated[float, Between(0, 1)] = 0.05
-    """Of the shares of negative, positive and unlabelled. Half positive is 0.05 from three quarters, 0.31 from all."""
+    """Of the shares of each label and of unlabelled. Half positive is 0.05 from three quarters, 0.31 from all."""
     words: Annotated[float, Between(0, 1)] = 0.1
     """Of the numbers of words in a review, in classes."""
     characters: Annotated[float, Between(0, 1)] = 0.1
@@ -265,6 +319,7 @@ class PipelineSettings(SettingsGroup):
     """The pipeline's name: the DAG's id, the model's name at the model server, and the folder of its versions. It
     may not end in ``_retention`` or ``_rollback``. A new name begins a new pipeline
     (``docs/how-to/rename-the-pipeline.md``). The Airflow side has the same rule."""
+    task: TaskSettings = BINARY_SENTIMENT
     encoder: EncoderSettings = EncoderSettings()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningSettings = TuningSettings()

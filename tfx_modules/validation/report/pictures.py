@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -48,11 +49,12 @@ _MOST_LABELS = 12
 def days(counted: Days) -> str:
     """Draw the reviews of each day, by sentiment."""
     names = sorted(day for day in counted if day)
+    labels = profile.labels_of(counted)
     with _drawing() as (axes, made):
         below = [0] * len(names)
-        for place, (name, style) in enumerate(zip(profile.SENTIMENTS, _BAR_STYLES, strict=True)):
+        for place, (name, style) in enumerate(zip((*map(_shown, labels), "no label"), _BAR_STYLES, strict=True)):
             counts = [counted[day].counts[features.SENTIMENT][place] for day in names]
-            label = f"{name} ({sum(counts):,})" if name != profile.NO_SENTIMENT else f"no label ({sum(counts):,})"
+            label = f"{name} ({sum(counts):,})"
             axes.bar(range(len(names)), counts, bottom=below, label=label, edgecolor=_INK, linewidth=0.5, **style)
             below = [low + count for low, count in zip(below, counts, strict=True)]
         _name_places(axes, names)
@@ -64,12 +66,12 @@ def days(counted: Days) -> str:
 
 
 def balance(counted: Days, champion: Days) -> str:
-    """Draw the share of positive reviews of each day, and that of the champion's data as a level."""
+    """Draw the share of each day's reviews that have the last label, and that of the champion's data as a level."""
     names = sorted(day for day in counted if day)
     with _drawing() as (axes, made):
-        axes.plot([_positive(counted[day]) for day in names], label="each day", markersize=4, **_STYLES[0])
-        if champion:
-            level, style = _positive(profile.add(champion.values())), {**_STYLES[2], "marker": ""}
+        axes.plot([_last(counted[day]) for day in names], label="each day", markersize=4, **_STYLES[0])
+        if champion and profile.labels_of(champion) == profile.labels_of(counted):
+            level, style = _last(profile.add(champion.values())), {**_STYLES[2], "marker": ""}
             axes.axhline(level, label=f"champion's data, {level:.0%}", **style)
         _name_places(axes, names)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -79,8 +81,13 @@ def balance(counted: Days, champion: Days) -> str:
     return made[0]
 
 
-def _positive(item: Profile) -> float:
-    return item.shares(features.SENTIMENT)[profile.SENTIMENTS.index("positive")]
+def _last(item: Profile) -> float:
+    return item.shares(features.SENTIMENT)[len(item.labels) - 1]
+
+
+def _shown(label: str) -> str:
+    """Return a label for a legend; matplotlib leaves out what begins with an underscore."""
+    return f" {label}" if label.startswith("_") else label
 
 
 def distribution(name: str, sets: Sequence[tuple[str, Profile]]) -> str:
@@ -121,7 +128,9 @@ def distances(comparison: DataComparison) -> str:
 def _drawing() -> Iterator[tuple[Axes, list[str]]]:
     """Open axes to draw on; the list gets the SVG at the end of the context."""
     made: list[str] = []
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
+        # Texts stay texts, so that the reader's fonts count, and not those of this machine.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure = Figure(figsize=_INCHES, layout="constrained")
         axes = figure.add_subplot()
         axes.spines[["top", "right"]].set_visible(False)
