@@ -165,8 +165,9 @@ class Settings(SettingsGroup):
         super().__post_init__()
         self.source.require(self.feed.value)
         self.retention.check(self.window_days)
-        # What is in service may have other labels than the sources on disk; the refresh of its runs checks by its own.
-        if set(self.rules.labels.values()) != set(BINARY_SENTIMENT.labels):
+        # Each run's refresh checks by the labels of its own sources. Those of a checkout are known beforehand; an
+        # installed wheel has its DAG files, and with them the pipeline's settings, in a folder of Airflow's.
+        if is_checkout() and set(self.rules.labels.values()) != set(BINARY_SENTIMENT.labels):
             labels_for(pipeline_task(self.root / "dags"), self.rules.labels)
 
     @property
