@@ -4,7 +4,6 @@ The ledger says which version is in service; ML Metadata has the artifacts.
 """
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ from tfx.types import standard_artifacts
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.events import Event as PromotionEvent
-from tfx_modules.settings.task import KEY as TASK
-from tfx_modules.settings.task import from_config, of_model
+from tfx_modules.settings.task import from_parameter, of_model
 
 MODEL = "model"
 PUSHED = "pushed"
@@ -41,12 +39,12 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
     version that is served.
 
     Args:
-        task: the pipeline's, as its configuration has it; None: the default's.
+        task: the pipeline's, as an execution property has it; None: the default's.
     """
 
-    def __init__(self, task: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, task: str | None = None) -> None:
         super().__init__()
-        self._task = from_config({TASK: task} if task else {})
+        self._task = from_parameter(task)
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts | None:
         """Choose of all Models (``model``)."""
@@ -62,7 +60,8 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
 
     def _is_comparable(self, promotion: PromotionEvent) -> bool:
         theirs = of_model(Path(promotion.model_uri))
-        if self._task.is_comparable_with(theirs):
+        # The Evaluator knows classes by their numbers.
+        if self._task.is_comparable_with(theirs) and self._task.classes == theirs.classes:
             return True
         _logger.warning(
             "the model in service, %s, answers %s, and the pipeline's labels are %s; it is no baseline",

@@ -32,9 +32,9 @@ from tfx_modules.data import features, holdout
 from tfx_modules.data.text_statistics import Measurer, Measures
 from tfx_modules.model.encoder.files import vocab_path
 from tfx_modules.settings.reading.reader import build
-from tfx_modules.settings.settings import BINARY_SENTIMENT, EncoderSettings, TaskSettings
+from tfx_modules.settings.settings import EncoderSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_config, to_config
 from tfx_modules.settings.task import KEY as TASK
-from tfx_modules.settings.task import from_config, to_config
 
 HOLDOUT = "holdout"
 """Execution property: JSON, which file the holdout is (see ``holdout.parse``). With its digest, the content is part of

@@ -24,8 +24,8 @@ from tfx_modules.promotion.events import Event, EventKind, Run
 from tfx_modules.promotion.promoter import Candidate, Promoter
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.settings.reading.reader import build
-from tfx_modules.settings.settings import BINARY_SENTIMENT, DamagedChampion, GateSettings, TaskSettings
-from tfx_modules.settings.task import from_parameter, to_parameter
+from tfx_modules.settings.settings import DamagedChampion, GateSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_parameter, to_parameter
 
 EVALUATION = standard_component_specs.EVALUATION_KEY
 PROMOTION = "promotion"

@@ -14,9 +14,8 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts, standa
 from tfx.utils import io_utils, json_utils
 
 from tfx_modules.data import features
-from tfx_modules.settings.settings import BINARY_SENTIMENT, TaskSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_parameter, to_parameter
 from tfx_modules.settings.task import KEY as TASK
-from tfx_modules.settings.task import from_parameter, to_parameter
 
 _REVIEW_PRESENT = 0.99
 """A few missing texts are allowed: Transform fills them."""

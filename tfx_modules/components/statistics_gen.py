@@ -12,9 +12,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
-from tfx_modules.settings.settings import BINARY_SENTIMENT, TaskSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_parameter, to_parameter
 from tfx_modules.settings.task import KEY as TASK
-from tfx_modules.settings.task import from_parameter, to_parameter
 from tfx_modules.validation import counting, profile
 
 

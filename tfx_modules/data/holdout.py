@@ -15,7 +15,7 @@ from pathlib import Path
 from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet, review_set
 from tfx_modules.exceptions import HoldoutError
-from tfx_modules.settings.settings import BINARY_SENTIMENT, TaskSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 _KEY_BYTES = 16
 _FIELDS = ("name", "path", "sha256")
@@ -103,7 +103,7 @@ def _content(holdout: Holdout) -> bytes:
     return content
 
 
-def _rows(holdout: Holdout, content: bytes, task: TaskSettings) -> Iterator[tuple[str, bool]]:
+def _rows(holdout: Holdout, content: bytes, task: TaskSettings) -> Iterator[tuple[str, int]]:
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         columns = lines.fieldnames or ()
@@ -123,11 +123,11 @@ def _rows(holdout: Holdout, content: bytes, task: TaskSettings) -> Iterator[tupl
         raise HoldoutError(f"holdout {holdout.path} is no CSV in UTF-8: {error}. Write it so.") from error
 
 
-def _row(holdout: Holdout, number: int, row: dict[str, str | None], task: TaskSettings) -> tuple[str, bool]:
+def _row(holdout: Holdout, number: int, row: dict[str, str | None], task: TaskSettings) -> tuple[str, int]:
     text, sentiment = row[features.REVIEW], row[features.SENTIMENT]
     if not text or not text.strip() or sentiment not in task.classes:
         raise HoldoutError(
             f"holdout {holdout.path}, row {number}: the text has {len(text or '')} characters and the sentiment is "
             f"{sentiment!r}; allowed: a text, and {' or '.join(task.classes)}. Correct or remove the row."
         )
-    return text, bool(task.classes.index(sentiment))
+    return text, task.classes.index(sentiment)

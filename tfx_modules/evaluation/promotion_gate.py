@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfx_modules.data import holdout
 from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.evaluation import floors, scoring
@@ -17,8 +19,8 @@ from tfx_modules.evaluation.mcnemar import Difference, ModelComparison, Scores, 
 from tfx_modules.exceptions import ScoringError, SettingsError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, GateResult, Judge
-from tfx_modules.settings.settings import BINARY_SENTIMENT, GateSettings, Promote, TaskSettings
-from tfx_modules.settings.task import of_model
+from tfx_modules.settings.settings import GateSettings, Promote
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, of_model
 
 _logger = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class _CandidateGate:
             return GateResult(not low, "; ".join(low) or self._alone(), {"sets": metrics})
         if not self._task.is_comparable_with(other := _champion_task(champion)):
             return self._incomparable(champion, other, low, metrics)
-        theirs = _champion_scores(champion, self._sets)
+        theirs = _champion_scores(champion, self._sets, other)
         made = [compare(ours, other) for ours, other in zip(self._scores, theirs, strict=True)]
         return self._result(champion, made, low, metrics)
 
@@ -107,7 +109,7 @@ class _CandidateGate:
 
     @cached_property
     def _scores(self) -> list[Scores]:
-        return _score(self._model, self._sets, "the candidate")
+        return _score(self._model, self._sets, "the candidate", self._task.classes)
 
     @cached_property
     def _measures(self) -> list[floors.Measures]:
@@ -152,9 +154,27 @@ def _measured(reviews: ReviewSet, found: floors.Measures) -> dict[str, Any]:
         "sha256": reviews.sha256,
         "n": len(reviews.texts),
         "accuracy": found.scores.accuracy,
-        "auc": found.auc.value if found.auc else None,
+        "auc": found.auc,
         "slices": {name: {"n": n, "accuracy": value} for name, (n, value) in found.slices.items()},
+        **(_of_classes(found) if reviews.task.outputs > 1 else {}),
     }
+
+
+def _of_classes(found: floors.Measures) -> dict[str, Any]:
+    """Return what a multiclass task is measured by beside: macro F1, each class, and the confusion matrix."""
+    matrix = found.confusion()
+    right, there, answered = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    f1 = 2 * right / np.maximum(there + answered, 1)
+    classes = {
+        label: {
+            "n": int(there[n]),
+            "recall": float(right[n] / max(there[n], 1)),
+            "precision": float(right[n] / max(answered[n], 1)),
+            "f1": float(f1[n]),
+        }
+        for n, label in enumerate(found.classes)
+    }
+    return {"macro_f1": float(f1.mean()), "classes": classes, "confusion": matrix.tolist()}
 
 
 def _champion_task(champion: Champion) -> TaskSettings:
@@ -166,17 +186,17 @@ def _champion_task(champion: Champion) -> TaskSettings:
         raise ScoringError(f"the task of {champion.version} cannot be read: {error}. Check the disk.") from error
 
 
-def _champion_scores(champion: Champion, sets: Sequence[ReviewSet]) -> list[Scores]:
+def _champion_scores(champion: Champion, sets: Sequence[ReviewSet], task: TaskSettings) -> list[Scores]:
     try:
-        return _score(champion.folder, sets, f"{champion.version}, the champion")
+        return _score(champion.folder, sets, f"{champion.version}, the champion", task.classes)
     except UnusableModelError as error:
         raise ChampionUnusableError(str(error)) from error
 
 
-def _score(folder: Path, sets: Sequence[ReviewSet], who: str) -> list[Scores]:
+def _score(folder: Path, sets: Sequence[ReviewSet], who: str, classes: Sequence[str]) -> list[Scores]:
     start = time.monotonic()
     model = scoring.load(folder)
-    found = [scoring.score(model, reviews) for reviews in sets]
+    found = [scoring.score(model, reviews, classes) for reviews in sets]
     count = sum(len(reviews.texts) for reviews in sets)
     _logger.info("scored %s on %d reviews in %.1f s", who, count, time.monotonic() - start)
     return found

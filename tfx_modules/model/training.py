@@ -17,8 +17,8 @@ from tfx_modules.exceptions import GateError
 from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.settings.reading.reader import build
-from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TaskSettings, TrainingSettings
-from tfx_modules.settings.task import from_config
+from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings
+from tfx_modules.settings.task import TaskSettings, from_config
 
 _logger = logging.getLogger(__name__)
 _BEST = "best.weights.h5"
@@ -57,8 +57,8 @@ def run_fn(fn_args: FnArgs) -> None:
     transform = tft.TFTransformOutput(fn_args.transform_output)
     shape = batch_shape(training, encoder)
     with strategy().scope():
-        classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout)
-        _fit(classifier, fn_args, values, training, shape, transform)
+        classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout, task.outputs)
+        _fit(classifier, fn_args, values, training, shape, transform, task)
     chosen = _precision(classifier, transform, fn_args.custom_config, task)
     export.save(
         classifier,
@@ -78,7 +78,7 @@ def _precision(
 
     def score_in(kind: Precision) -> precision.Score:
         servable = export.ServableSentiment(classifier, transform, kind, task)
-        return lambda texts: servable.serve_texts(texts)[export.SCORE]
+        return lambda texts: servable.serve_texts(texts)[export.probabilities_of(task)]
 
     settings = build(ExportSettings, custom_config["export"])
     return precision.choose(score_in, settings, None if named is None else holdout.read(named, task))
@@ -111,6 +111,7 @@ def _fit(
     training: TrainingSettings,
     shape: batches.BatchShape,
     transform: tft.TFTransformOutput,
+    task: TaskSettings,
 ) -> None:
     examples, found = labelled(fn_args.train_files, transform, "train")
     evaluation, _ = labelled(fn_args.eval_files, transform, "eval")
@@ -124,7 +125,7 @@ def _fit(
     best = Path(fn_args.model_run_dir, _BEST)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     classifier.fit(
-        batches.training_batches(examples, shape),
+        batches.training_batches(examples, shape, training.weights_of(task)),
         steps_per_epoch=per_epoch,
         epochs=epochs,
         validation_data=batches.evaluation_batches(evaluation, shape),

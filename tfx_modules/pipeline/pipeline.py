@@ -20,7 +20,8 @@ from tfx_modules.evaluation import eval_config
 from tfx_modules.model import export
 from tfx_modules.pipeline import runtime_parameters
 from tfx_modules.settings.settings import PipelineSettings, Platform, ServingCheckSettings
-from tfx_modules.settings.task import to_config
+from tfx_modules.settings.task import KEY as TASK
+from tfx_modules.settings.task import to_config, to_parameter
 
 SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
 _PREPROCESSING_FN = "tfx_modules.model.preprocessing.preprocessing_fn"
@@ -111,7 +112,10 @@ def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]
     for costly in (tuner, trainer):
         costly.add_upstream_node(data.validator)
     baseline = tfx.dsl.Resolver(
-        strategy_class=champion.ChampionStrategy, config=to_config(settings.task), **champion.model_channels()
+        strategy_class=champion.ChampionStrategy,
+        # TFX reads a table back otherwise than it was written; a text stays one.
+        config={TASK: task} if (task := to_parameter(settings.task)) else {},
+        **champion.model_channels(),
     ).with_id("Resolver")
     evaluator = tfx.components.Evaluator(
         examples=data.examples.outputs["examples"],
@@ -146,8 +150,9 @@ def _tuner(settings: PipelineSettings, data: _Data, previous: types.BaseChannel)
         custom_config={
             "encoder": asdict(settings.encoder),
             # Trials have steps, no epochs; a setting that changes nothing must not search anew.
-            "training": {name: value for name, value in asdict(settings.training).items() if name != "epochs"},
+            "training": {name: value for name, value in settings.training.to_config().items() if name != "epochs"},
             "tuning": asdict(settings.tuning),
+            **to_config(settings.task),
         },
     )
 
@@ -162,7 +167,7 @@ def _trainer(settings: PipelineSettings, data: _Data, hyperparameters: types.Bas
         holdout=runtime_parameters.holdout(),
         custom_config={
             "encoder": asdict(settings.encoder),
-            "training": asdict(settings.training),
+            "training": settings.training.to_config(),
             "export": asdict(settings.export),
             **to_config(settings.task),
         },

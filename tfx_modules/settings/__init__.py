@@ -3,8 +3,8 @@
 To add a setting, declare a field with its type, default, limits and docstring; the reader finds it.
 Layers, each knowing only those below it::
 
-    task.py       hands the task on: to components, and with a model
     settings.py   the declarations
+    task.py       the declaration of the task, which is handed on to components, and with a model
     labels.py     what labels may be
     reading/      the reader, driven by the declarations
 """

@@ -4,76 +4,24 @@ Every value is documented here, where it is declared. Values that vary from run 
 are not here: they are runtime parameters of the compiled pipeline (see ``parameters.py``).
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tomllib
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
 from tfx_modules.exceptions import SettingsError
-from tfx_modules.settings.labels import problem
 from tfx_modules.settings.reading.declared import SettingsGroup, refused
-from tfx_modules.settings.reading.limits import AtLeast, Between, Limit, Matches, StrictlyBetween
-from tfx_modules.settings.reading.naming import named
+from tfx_modules.settings.reading.limits import AtLeast, Between, Matches, StrictlyBetween
 from tfx_modules.settings.reading.reader import build
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 OTHER_DAGS = ("_retention", "_rollback")
 """Endings of the ids of the other DAGs that are named after a pipeline."""
-
-
-class TaskKind(StrEnum):
-    """What the model tells of a text."""
-
-    BINARY = "binary"
-    """Which of two labels it has. The score is the probability of ``positive``."""
-
-
-@dataclass(frozen=True)
-class TaskSettings(SettingsGroup):
-    """What the model tells of a text (``docs/how-to/own-labels.md``). The Airflow side reads it too."""
-
-    kind: TaskKind = TaskKind.BINARY
-    """What the model tells."""
-    labels: tuple[str, ...] = ("negative", "positive")
-    """The labels: two different texts of up to 100 characters. What a source calls them is another setting, ``labels``
-    in ``[bert_service]``."""
-    positive: str = "positive"
-    """The label that the served ``score`` is the probability of."""
-
-    def __post_init__(self) -> None:
-        """Check the labels."""
-        super().__post_init__()
-        if wrong := problem(self.labels):
-            raise SettingsError(f"{named('task.labels')} {wrong}. {Limit.advice}.")
-        if len(self.labels) != 2:
-            raise refused("task.labels", list(self.labels), f"two labels, with task.kind {self.kind.value}")
-        if self.positive not in self.labels:
-            raise refused("task.positive", self.positive, f"one of task.labels, {', '.join(self.labels)}")
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The labels by the number that model and examples have for each: ``positive`` is the last one."""
-        return (*(label for label in self.labels if label != self.positive), self.positive)
-
-    @property
-    def is_default(self) -> bool:
-        """Whether it is the task of settings that say nothing of a task."""
-        return self == BINARY_SENTIMENT
-
-    def is_comparable_with(self, other: "TaskSettings") -> bool:
-        """Whether models of both tasks can be compared: they answer the same labels, and mean the same by a score."""
-        return (self.kind, self.classes) == (other.kind, other.classes)
-
-    def describe(self) -> str:
-        """Return the task in words, like ``ham, spam (score of spam)``."""
-        return f"{', '.join(self.classes)} (score of {self.positive})"
-
-
-BINARY_SENTIMENT = TaskSettings()
-"""The task of settings that say nothing of one."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +71,23 @@ class TrainingSettings(SettingsGroup):
     """Whether XLA compiles the passes through the encoder."""
     seed: int = 20261105
     """Seed of all draws: initial weights, dropout, order of batches, the choices of the Tuner."""
+    class_weights: Mapping[str, float] = field(default_factory=dict)
+    """How much a review with the label ``NAME`` counts in training, above 0. Default 1."""
+
+    def __post_init__(self) -> None:
+        """Check the limits, and the weights."""
+        super().__post_init__()
+        for label, weight in self.class_weights.items():
+            if not 0 < weight < math.inf:
+                raise refused(f"training.class_weights.{label}", weight, "a number above 0")
+
+    def weights_of(self, task: TaskSettings) -> tuple[float, ...] | None:
+        """Return the weights by the numbers of the task's classes; None where all are 1."""
+        return tuple(self.class_weights.get(label, 1.0) for label in task.classes) if self.class_weights else None
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the fields as components get them; without weights as before there were any."""
+        return {name: value for name, value in asdict(self).items() if name != "class_weights" or value}
 
 
 class Precision(StrEnum):
@@ -336,6 +301,8 @@ class PipelineSettings(SettingsGroup):
         super().__post_init__()
         if self.name.endswith(OTHER_DAGS):
             raise refused("name", self.name, f"a name without the ending {' or '.join(OTHER_DAGS)} of other DAGs' ids")
+        if unknown := sorted(set(self.training.class_weights) - set(self.task.labels)):
+            raise refused("training.class_weights", ", ".join(unknown), f"task.labels, {', '.join(self.task.labels)}")
         buckets, longest = self.training.length_buckets, self.encoder.max_tokens
         if list(buckets) != sorted(set(buckets)) or not all(2 <= length <= longest for length in buckets):
             raise refused("training.length_buckets", list(buckets), f"rising lengths of 2 to {longest}")

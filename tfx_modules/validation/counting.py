@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.arrow import array_util
 
 from tfx_modules.data import features
-from tfx_modules.settings.settings import BINARY_SENTIMENT, TaskSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 from tfx_modules.validation import profile
 
 _Numbers = npt.NDArray[np.int64]

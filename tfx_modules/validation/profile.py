@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfx_modules.data import features
-from tfx_modules.settings.settings import BINARY_SENTIMENT
+from tfx_modules.settings.task import BINARY_SENTIMENT
 
 FORMAT = 1
 FILE = "days.json"

@@ -16,6 +16,8 @@ MOST = 50
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of control characters, halves of pairs, and what breaks lines and paragraphs."""
+_NO_CHARACTERS = "\ufffe\uffff"
+"""Code points that XML, and with it SVG, may not have."""
 
 
 def normal_label(value: object) -> str:
@@ -66,7 +68,7 @@ def _fault(label: object) -> str:
         return "which is empty or has white space around it; allowed: a text without"
     if len(label) > LONGEST:
         return f"which has {len(label)} characters; allowed: up to {LONGEST}"
-    if any(unicodedata.category(character) in _UNSEEN for character in label):
+    if any(unicodedata.category(character) in _UNSEEN or character in _NO_CHARACTERS for character in label):
         return "which has a control character or a line break; allowed: a text of one line"
     return ""
 

@@ -1,6 +1,6 @@
 """Reads the pipeline's task, the table ``[task]`` in ``settings.toml``: which labels its reviews have.
 
-The TFX side declares the table (``tfx_modules/settings/settings.py``) and refuses one that cannot be used when the
+The TFX side declares the table (``tfx_modules/settings/task.py``) and refuses one that cannot be used when the
 pipeline is compiled. This side needs the labels to judge a feed's rows, and has the same rules.
 """
 
@@ -15,7 +15,8 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.pipeline.labels import normal_label, problem
 from airflow_bert_service.pipeline.name import settings_file
 
-KINDS = ("binary",)
+BINARY, MULTICLASS = "binary", "multiclass"
+KINDS = (BINARY, MULTICLASS)
 """What ``kind`` may be."""
 KEYS = ("kind", "labels", "positive")
 
@@ -24,11 +25,11 @@ KEYS = ("kind", "labels", "positive")
 class Task:
     """What a pipeline's model tells of a text. Not what a source calls the labels: that is a setting of this side."""
 
-    kind: str = "binary"
+    kind: str = BINARY
     labels: tuple[str, ...] = ("negative", "positive")
     """In the settings' order."""
     positive: str = "positive"
-    """The label that the served score is the probability of."""
+    """The label that the served score is the probability of; of a binary task."""
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -40,8 +41,12 @@ class Task:
             raise _refused("kind", f"is {self.kind!r}; allowed: {', '.join(KINDS)}")
         if wrong := problem(self.labels):
             raise _refused("labels", wrong)
+        if self.kind == MULTICLASS:
+            if self.positive != Task.positive:
+                raise _refused("positive", f"is {self.positive!r}; allowed: none, with task.kind multiclass")
+            return
         if len(self.labels) != 2:
-            raise _refused("labels", f"is {list(self.labels)!r}; allowed: two labels, with task.kind {self.kind}")
+            raise _refused("labels", f"is {list(self.labels)!r}; allowed: two labels, with task.kind binary")
         if self.positive not in self.labels:
             allowed = f"one of task.labels, {', '.join(self.labels)}"
             raise _refused("positive", f"is {self.positive!r}; allowed: {allowed}")

@@ -16,7 +16,8 @@ from tfx_modules.components import example_gen, schema_gen, tuner
 from tfx_modules.data.text_statistics import Measurer
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.model.encoder.files import vocab_path
-from tfx_modules.settings.settings import EncoderSettings, TaskSettings
+from tfx_modules.settings.settings import EncoderSettings
+from tfx_modules.settings.task import TaskSettings
 
 NOW = 1_790_000_000.5
 ExampleOf = Callable[[example_gen.Row], dict[str, list[Any]]]

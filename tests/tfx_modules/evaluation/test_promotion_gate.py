@@ -14,8 +14,8 @@ from tfx_modules.evaluation import promotion_gate
 from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, Judge
-from tfx_modules.settings.settings import GateSettings, Promote, TaskSettings
-from tfx_modules.settings.task import PLACE, to_json
+from tfx_modules.settings.settings import GateSettings, Promote
+from tfx_modules.settings.task import PLACE, TaskSettings, to_json
 
 VERSION = 2026110301
 HOLDOUT = reviews(200)

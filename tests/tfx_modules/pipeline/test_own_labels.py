@@ -12,8 +12,10 @@ from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.serving.client.model_client import ModelClient
 from tfx_modules.serving.client.specs import Model, Server
 from tfx_modules.serving.process import ModelServerProcess
-from tfx_modules.settings.settings import BINARY_SENTIMENT, TaskSettings
-from tfx_modules.settings.task import of_model
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, of_model
+
+# Whole nodes run here, and with them whole libraries, which warn of their own doings.
+pytestmark = pytest.mark.filterwarnings("default")
 
 WORDS = {'schlecht, "böse"': "bad", "👍 gut": "good"}
 OWN = TaskSettings(labels=("👍 gut", 'schlecht, "böse"'), positive="👍 gut")
@@ -55,7 +57,7 @@ def test_the_report_names_the_labels(promoted: dict[str, Outcome]) -> None:
 
 def test_the_server_answers_in_the_user_s_words(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
     del promoted
-    texts = ["it was so very good", "the shop was bad"]
+    texts = ["it was good and", "the shop bad was"]
     with ModelServerProcess(model_base_path=pipeline.models, model_name="own") as process:
         rest = process.rest_url.removeprefix("http://")
         for server in (Server.rest(rest), Server.grpc(process.grpc_address)):

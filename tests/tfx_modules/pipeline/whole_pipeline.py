@@ -25,10 +25,10 @@ from tfx_modules.settings.settings import (
     GateSettings,
     PipelineSettings,
     Precision,
-    TaskSettings,
     TrainingSettings,
     ValidationSettings,
 )
+from tfx_modules.settings.task import TaskSettings
 
 NODES = (
     "CsvExampleGen",
@@ -64,9 +64,9 @@ def told_by_a_word(words: Mapping[str, str], count: int, start: int = 0) -> Iter
     labels = list(words)
     around = ("film", "shop", "very", "so", "it", "was", "and", "the")
     for n in range(start, start + count):
-        label = labels[n % len(labels)]
-        before, behind = around[n % 8], around[n // 8 % 8]
-        yield f"{before} {around[n // 64 % 8]} {words[label]} {behind} {around[n // 512 % 8]}", label
+        # The same words stand around each label's own, so that nothing else tells it.
+        label, turn = labels[n % len(labels)], n // len(labels)
+        yield f"{around[turn % 8]} {around[turn // 8 % 8]} {words[label]} {around[turn // 64 % 8]}", label
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class WholePipeline:
             task=task,
             encoder=small_encoder(self.folder / "encoder"),
             training=TrainingSettings(
-                batch_size=16, epochs=12, learning_rate=1e-2, length_buckets=(), jit_compile=False
+                batch_size=16, epochs=16, learning_rate=1e-2, length_buckets=(), jit_compile=False
             ),
             export=ExportSettings(precision=Precision.FLOAT32),
             validation=ValidationSettings(minimum_class_rows=5),

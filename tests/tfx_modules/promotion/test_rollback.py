@@ -10,8 +10,7 @@ from tfx_modules.promotion import history
 from tfx_modules.promotion.events import EventKind, Run
 from tfx_modules.promotion.exceptions import ManifestError, ModelRepositoryError, RefusedError
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
-from tfx_modules.settings.settings import TaskSettings
-from tfx_modules.settings.task import PLACE, to_json
+from tfx_modules.settings.task import PLACE, TaskSettings, to_json
 
 
 def promoted(site: Site, *days: int) -> Site:

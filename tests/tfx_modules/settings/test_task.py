@@ -10,7 +10,8 @@ from hypothesis import given
 from tests.support.label_names import labels
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.settings import task as tasks
-from tfx_modules.settings.settings import BINARY_SENTIMENT, PipelineSettings, TaskSettings, load_settings
+from tfx_modules.settings.settings import PipelineSettings, load_settings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskKind, TaskSettings
 
 SPAM = TaskSettings(labels=("ham", "spam"), positive="spam")
 
@@ -40,7 +41,7 @@ def test_labels_of_the_user_s_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind = 'ternary'", r"task\.kind is 'ternary'; allowed: binary"),
+        ("kind = 'ternary'", r"task\.kind is 'ternary'; allowed: binary, multiclass"),
         ("labels = ['one']", r"task\.labels has 1; allowed: 2 to 50 labels"),
         ("labels = ['a', 'b', 'c']", r"task\.labels is \['a', 'b', 'c'\]; allowed: two labels, with task.kind binary"),
         ("labels = ['a', '']", r"task\.labels has '', which is empty or has white space around it; allowed: a text w"),
@@ -57,6 +58,15 @@ def test_labels_of_the_user_s_own(tmp_path: Path) -> None:
         ("labels = 'ab'", r"task\.labels is 'ab'; allowed: a list"),
         ("labels = ['ham', 'spam']", r"task\.positive is 'positive'; allowed: one of task.labels, ham, spam"),
         ("positive = 'Positive'", r"task\.positive is 'Positive'; allowed: one of task.labels, negative, positive"),
+        (
+            "kind = 'multiclass'\npositive = 'negative'",
+            r"task\.positive is 'negative'; allowed: none, with task\.kind multiclass",
+        ),
+        ("kind = 'multiclass'\nlabels = ['a']", r"task\.labels has 1; allowed: 2 to 50 labels"),
+        (
+            f"kind = 'multiclass'\nlabels = {[str(n) for n in range(51)]}",
+            r"task\.labels has 51; allowed: 2 to 50 labels",
+        ),
         ("label = ['a', 'b']", r"unknown key task\.label; known: kind, labels, positive\. Did you mean labels\?"),
     ],
 )
@@ -96,6 +106,32 @@ def test_models_are_comparable_where_they_answer_the_same_and_mean_the_same_scor
     assert not SPAM.is_comparable_with(TaskSettings(labels=("ham", "spam"), positive="ham"))
     assert not SPAM.is_comparable_with(TaskSettings(labels=("ham", "junk"), positive="junk"))
     assert not SPAM.is_comparable_with(BINARY_SENTIMENT)
+
+
+TICKETS = TaskSettings(kind=TaskKind.MULTICLASS, labels=("billing", "fault", "order", "other"))
+
+
+def test_four_classes(tmp_path: Path) -> None:
+    found = read(tmp_path, "[task]\nkind = 'multiclass'\nlabels = ['billing', 'fault', 'order', 'other']\n").task
+    assert found == TICKETS
+    assert (found.classes, found.outputs) == (("billing", "fault", "order", "other"), 4)
+    assert found.describe() == "billing, fault, order, other (multiclass)"
+    assert found.is_comparable_with(TaskSettings(kind=TaskKind.MULTICLASS, labels=found.labels[::-1]))
+    assert not found.is_comparable_with(TaskSettings(kind=TaskKind.MULTICLASS, labels=found.labels[:3]))
+    assert not TaskSettings(kind=TaskKind.MULTICLASS).is_comparable_with(BINARY_SENTIMENT)
+
+
+def test_reviews_of_a_class_may_count_more(tmp_path: Path) -> None:
+    task = "[task]\nkind = 'multiclass'\nlabels = ['a', 'b', 'c']\n"
+    found = read(tmp_path, f"{task}[training.class_weights]\nb = 2.5\n")
+    assert found.training.weights_of(found.task) == (1.0, 2.5, 1.0)
+    plain = read(tmp_path, task)
+    assert plain.training.weights_of(plain.task) is None
+    assert "class_weights" not in plain.training.to_config()
+    with pytest.raises(SettingsError, match=r"training\.class_weights is 'd'; allowed: task\.labels, a, b, c"):
+        read(tmp_path, f"{task}[training.class_weights]\nd = 2.5\n")
+    with pytest.raises(SettingsError, match=r"training\.class_weights\.a is 0\.0; allowed: a number above 0"):
+        read(tmp_path, f"{task}[training.class_weights]\na = 0\n")
 
 
 def test_the_task_goes_as_plain_values() -> None:

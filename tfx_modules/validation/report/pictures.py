@@ -27,6 +27,17 @@ _BAR_STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#0b5394", "hatch": ""},
     {"color": "#ffffff", "hatch": "xxxx"},
 )
+_CLASS_STYLES: tuple[dict[str, Any], ...] = (
+    *_BAR_STYLES[:2],
+    {"color": "#8fc1a9", "hatch": "...."},
+    {"color": "#5b2a86", "hatch": ""},
+    {"color": "#f6d55c", "hatch": "\\\\\\\\"},
+    {"color": "#8c2d19", "hatch": ""},
+    {"color": "#a7c7e7", "hatch": "----"},
+    {"color": "#3f4b54", "hatch": ""},
+)
+_OTHERS: dict[str, Any] = {"color": "#dfe3e6", "hatch": "++++"}
+_MOST_CLASSES = len(_CLASS_STYLES)
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be searched, and is as sharp as the reader's screen
     "svg.hashsalt": "report",  # the same statistics make the same page
@@ -49,11 +60,9 @@ _MOST_LABELS = 12
 def days(counted: Days) -> str:
     """Draw the reviews of each day, by sentiment."""
     names = sorted(day for day in counted if day)
-    labels = profile.labels_of(counted)
     with _drawing() as (axes, made):
         below = [0] * len(names)
-        for place, (name, style) in enumerate(zip((*map(_shown, labels), "no label"), _BAR_STYLES, strict=True)):
-            counts = [counted[day].counts[features.SENTIMENT][place] for day in names]
+        for name, counts, style in _by_label(counted, names):
             label = f"{name} ({sum(counts):,})"
             axes.bar(range(len(names)), counts, bottom=below, label=label, edgecolor=_INK, linewidth=0.5, **style)
             below = [low + count for low, count in zip(below, counts, strict=True)]
@@ -63,6 +72,20 @@ def days(counted: Days) -> str:
         axes.set_ylabel("reviews")
         _legend(axes, columns=3)
     return made[0]
+
+
+def _by_label(counted: Days, names: Sequence[str]) -> Iterator[tuple[str, list[int], dict[str, Any]]]:
+    """Yield name, counts of the days and style of each label, the most frequent ones of many, and of no label."""
+    labels = profile.labels_of(counted)
+    columns = [[counted[day].counts[features.SENTIMENT][place] for day in names] for place in range(len(labels) + 1)]
+    order = sorted(range(len(labels)), key=lambda place: -sum(columns[place]))
+    shown, others = sorted(order[:_MOST_CLASSES]), order[_MOST_CLASSES:]
+    for number, place in enumerate(shown):
+        yield _shown(labels[place]), columns[place], _CLASS_STYLES[number % len(_CLASS_STYLES)]
+    if others:
+        sums = [sum(day) for day in zip(*(columns[place] for place in others), strict=True)]
+        yield f"{len(others)} other labels", sums, _OTHERS
+    yield "no label", columns[-1], _BAR_STYLES[-1]
 
 
 def balance(counted: Days, champion: Days) -> str:
