@@ -33,6 +33,7 @@ from airflow_bert_service.operators.refresh import DataRefreshOperator
 from airflow_bert_service.operators.run_limit import RunLimitCallback
 from airflow_bert_service.pipeline.compiler import compiled_pipeline
 from airflow_bert_service.pipeline.plan import load_plan
+from airflow_bert_service.pipeline.task import pipeline_task
 from airflow_bert_service.promotion.asset import model_asset
 from airflow_bert_service.runs.mode import full_only
 from airflow_bert_service.settings.settings import load_settings
@@ -74,7 +75,11 @@ config = AirflowPipelineConfig(
 
 with AirflowDagRunner(config).run(plan) as dag:
     refresh = DataRefreshOperator(
-        task_id="refresh_data", settings=settings, version=plan.version, execution_timeout=settings.limits.refresh
+        task_id="refresh_data",
+        settings=settings,
+        version=plan.version,
+        task=pipeline_task(Path(__file__).parent),
+        execution_timeout=settings.limits.refresh,
     )
     refresh.set_downstream([dag.get_task(node_id) for node_id in plan.roots])
     promoted = PromotedModelOperator(

@@ -144,11 +144,11 @@ def pipeline_sections(declarations: Path = PIPELINE_SETTINGS, values: Path = PIP
     """Return the tables of the pipeline's settings.
 
     Args:
-        declarations: Module that declares ``PipelineSettings``.
+        declarations: Module that declares ``PipelineSettings``; those beside it declare parts of them.
         values: The TOML file of the project; where it has another value than the declaration, both are shown.
     """
     given = tomllib.loads(values.read_text(encoding="utf-8"))
-    classes = read_classes(declarations)
+    classes = {name: found for file in declarations.parent.glob("*.py") for name, found in read_classes(file).items()}
     yield from _pipeline_sections(classes, "PipelineSettings", [()], Section("", "", ()), given)
 
 

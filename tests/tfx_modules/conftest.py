@@ -41,7 +41,9 @@ def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderS
     return tft.TFTransformOutput(str(folder / "graph"))
 
 
-def small_classifier(dropout: float, encoder_dropout: float = 0.1) -> bert_classifier.SentimentClassifier:
+def small_classifier(
+    dropout: float, encoder_dropout: float = 0.1, outputs: int = 1
+) -> bert_classifier.SentimentClassifier:
     """Make a classifier of one layer, with the same random weights each time."""
     keras.utils.set_random_seed(5)
     backbone = keras_hub.models.BertBackbone(
@@ -53,7 +55,7 @@ def small_classifier(dropout: float, encoder_dropout: float = 0.1) -> bert_class
         max_sequence_length=TOKENS,
         dropout=encoder_dropout,
     )
-    return bert_classifier.build_classifier(backbone, dropout)
+    return bert_classifier.build_classifier(backbone, dropout, outputs)
 
 
 @pytest.fixture(scope="session")

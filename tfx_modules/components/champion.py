@@ -17,6 +17,7 @@ from tfx.types import standard_artifacts
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.events import Event as PromotionEvent
+from tfx_modules.settings.task import from_parameter, of_model
 
 MODEL = "model"
 PUSHED = "pushed"
@@ -33,9 +34,17 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
     """Resolves the Model artifact that the version in service was copied from; none where none is in service.
 
     TFX's LatestBlessedModelStrategy picks the model blessed last, which may never have been pushed, be of older data,
-    or have been rolled back. A model whose files are not those that were promoted is left out, and the log says so:
-    Evaluator then shows no baseline. Pusher decides, by the files of the version that is served.
+    or have been rolled back. A model whose files are not those that were promoted is left out, and so is one that
+    answers other labels; the log says so, and Evaluator then shows no baseline. Pusher decides, by the files of the
+    version that is served.
+
+    Args:
+        task: the pipeline's, as an execution property has it; None: the default's.
     """
+
+    def __init__(self, task: str | None = None) -> None:
+        super().__init__()
+        self._task = from_parameter(task)
 
     def resolve_artifacts(self, store: MetadataStore, input_dict: Artifacts) -> Artifacts | None:
         """Choose of all Models (``model``)."""
@@ -45,9 +54,22 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
         promotion = history.promotion_of(events, live) if live else None
         source = promotion.model_uri if promotion else ""
         found = [item for item in input_dict[MODEL] if source.startswith(f"{item.uri.rstrip('/')}/")]
-        if found and promotion and not _is_as_promoted(promotion):
+        if found and promotion and not (_is_as_promoted(promotion) and self._is_comparable(promotion)):
             return {MODEL: []}
         return {MODEL: found[:1]}
+
+    def _is_comparable(self, promotion: PromotionEvent) -> bool:
+        theirs = of_model(Path(promotion.model_uri))
+        # The Evaluator knows classes by their numbers.
+        if self._task.is_comparable_with(theirs) and self._task.classes == theirs.classes:
+            return True
+        _logger.warning(
+            "the model in service, %s, answers %s, and the pipeline's labels are %s; it is no baseline",
+            promotion.version,
+            theirs.describe(),
+            self._task.describe(),
+        )
+        return False
 
 
 class ChampionStatisticsStrategy(resolver.ResolverStrategy):  # type: ignore[misc]

@@ -33,6 +33,8 @@ from tfx_modules.data.text_statistics import Measurer, Measures
 from tfx_modules.model.encoder.files import vocab_path
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_config, to_config
+from tfx_modules.settings.task import KEY as TASK
 
 HOLDOUT = "holdout"
 """Execution property: JSON, which file the holdout is (see ``holdout.parse``). With its digest, the content is part of
@@ -47,12 +49,15 @@ Row = dict[str, str | None]
 """The columns ``id``, ``date``, ``review`` and ``sentiment``; an empty cell is a missing value."""
 
 
-def to_examples(rows: Iterable[Row], measurer: Measurer) -> Iterator[tf.train.Example]:
+def to_examples(
+    rows: Iterable[Row], measurer: Measurer, task: TaskSettings = BINARY_SENTIMENT
+) -> Iterator[tf.train.Example]:
     """Make examples of the rows of a span, in order.
 
     Args:
         rows: read in batches, never all at once.
         measurer: takes the measures of the texts.
+        task: the pipeline's, with the labels.
 
     Yields:
         The columns as bytes, with label, slices and measures added (see ``features``).
@@ -60,10 +65,11 @@ def to_examples(rows: Iterable[Row], measurer: Measurer) -> Iterator[tf.train.Ex
     source = iter(rows)
     while batch := list(itertools.islice(source, _BATCH)):
         measures = measurer.measure([row.get(features.REVIEW) or "" for row in batch])
-        yield from map(to_example, batch, measures)
+        for row, measured in zip(batch, measures, strict=True):
+            yield to_example(row, measured, task)
 
 
-def to_example(row: Row, measures: Measures) -> tf.train.Example:
+def to_example(row: Row, measures: Measures, task: TaskSettings = BINARY_SENTIMENT) -> tf.train.Example:
     """Make an example of one row and the measures of its review."""
     review, sentiment = row.get(features.REVIEW) or "", row.get(features.SENTIMENT) or ""
     texts = {name: row.get(name) or "" for name in features.CSV_COLUMNS}
@@ -77,7 +83,7 @@ def to_example(row: Row, measures: Measures) -> tf.train.Example:
         if text:
             feature.bytes_list.value.append(text.encode())
     ints = {
-        features.LABEL: [features.SENTIMENTS.index(sentiment)] if sentiment in features.SENTIMENTS else [],
+        features.LABEL: [task.classes.index(sentiment)] if sentiment in task.classes else [],
         features.WORDS: [measures.words],
         features.CHARACTERS: [measures.characters],
         features.TAGS: [measures.tags],
@@ -95,20 +101,23 @@ _VOCABULARY_FIELDS = ("vocab", "vocab_sha256", "lower_case")
 """Other fields do not change the measures, and would needlessly be part of the cache's key."""
 
 
-def write_encoder(encoder: EncoderSettings) -> example_gen_pb2.CustomConfig:
-    """Write the encoder's settings that the measures need as TFX's ``custom_config`` of an ExampleGen."""
+def write_settings(encoder: EncoderSettings, task: TaskSettings) -> example_gen_pb2.CustomConfig:
+    """Write the task, and what the measures need of the encoder, as TFX's ``custom_config`` of an ExampleGen."""
     made = example_gen_pb2.CustomConfig()
-    fields = {name: getattr(encoder, name) for name in _VOCABULARY_FIELDS}
+    fields = {name: getattr(encoder, name) for name in _VOCABULARY_FIELDS} | to_config(task)
     made.custom_config.Pack(wrappers_pb2.StringValue(value=json.dumps(fields, sort_keys=True)))
     return made
 
 
-def read_encoder(custom_config: str) -> EncoderSettings:
-    """Read what ``write_encoder`` wrote, in the JSON that executors get."""
+def read_settings(custom_config: str) -> tuple[EncoderSettings, TaskSettings]:
+    """Read what ``write_settings`` wrote, in the JSON that executors get."""
     message, text = example_gen_pb2.CustomConfig(), wrappers_pb2.StringValue()
     proto_utils.json_to_proto(custom_config, message)
     message.custom_config.Unpack(text)
-    return build(EncoderSettings, json.loads(text.value))
+    fields = json.loads(text.value)
+    task = from_config(fields)
+    fields.pop(TASK, None)
+    return build(EncoderSettings, fields), task
 
 
 class HoldoutFilter:
@@ -131,9 +140,12 @@ class HoldoutFilter:
 class ReadReviews(beam.DoFn):  # type: ignore[misc]
     """Reads a part of a CSV file into examples, and counts the rows that were left out."""
 
-    def __init__(self, encoder: EncoderSettings, held_out: frozenset[bytes]) -> None:
+    def __init__(
+        self, encoder: EncoderSettings, held_out: frozenset[bytes], task: TaskSettings = BINARY_SENTIMENT
+    ) -> None:
         super().__init__()
         self._encoder = encoder
+        self._task = task
         self._held_out = held_out
 
     def setup(self) -> None:
@@ -145,7 +157,7 @@ class ReadReviews(beam.DoFn):  # type: ignore[misc]
     ) -> Iterator[tf.train.Example | beam.pvalue.TaggedOutput[Literal["left_out"], int]]:
         """Read one part."""
         holdout_filter = HoldoutFilter(self._held_out)
-        yield from to_examples(holdout_filter(rows_of(part)), self._measurer)
+        yield from to_examples(holdout_filter(rows_of(part)), self._measurer, self._task)
         yield beam.pvalue.TaggedOutput(_LEFT_OUT, holdout_filter.left_out)
 
 
@@ -164,7 +176,7 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         base = PurePosixPath(exec_properties[INPUT_BASE_KEY])
         self._patterns = [str(base / pattern) for pattern in split_pattern.split(SEPARATOR)]
-        self._encoder = read_encoder(exec_properties[CUSTOM_CONFIG_KEY])
+        self._encoder, self._task = read_settings(exec_properties[CUSTOM_CONFIG_KEY])
         self._holdout = holdout.parse(exec_properties[HOLDOUT])
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
@@ -172,8 +184,10 @@ class WindowToExamples(beam.PTransform):  # type: ignore[misc]
         files = [path for pattern in self._patterns for path in sorted(fileio.glob(pattern))]
         # Workers share parts; without shuffling, each would read the whole files that it has cut.
         parts = pipeline | beam.Create(files) | beam.ParDo(FindParts()) | beam.Reshuffle()
-        held_out = holdout.keys(holdout.read(self._holdout).texts) if self._holdout else frozenset()
-        read = parts | beam.ParDo(ReadReviews(self._encoder, held_out)).with_outputs(_LEFT_OUT, main=_EXAMPLES)
+        held_out = holdout.keys(holdout.read(self._holdout, self._task).texts) if self._holdout else frozenset()
+        read = parts | beam.ParDo(ReadReviews(self._encoder, held_out, self._task)).with_outputs(
+            _LEFT_OUT, main=_EXAMPLES
+        )
         if self._holdout:
             total = read[_LEFT_OUT] | "CountLeftOut" >> beam.CombineGlobally(sum)
             total | "TellLeftOut" >> beam.Map(_tell_left_out, self._holdout.name)
@@ -213,6 +227,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
         span_versions: The version of each span of the range (see ``window.span_versions``).
         holdout: The reviews to leave out (see ``holdout.parse``).
         encoder: Its vocabulary decides which WordPieces are unknown.
+        task: The labels that reviews may have.
     """
 
     SPEC_CLASS = CsvExampleGenSpec
@@ -229,6 +244,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
         span_versions: str | RuntimeParameter,
         holdout: str | RuntimeParameter,
         encoder: EncoderSettings,
+        task: TaskSettings = BINARY_SENTIMENT,
     ) -> None:
         spec = CsvExampleGenSpec(
             input_base=input_base,
@@ -237,7 +253,7 @@ class CsvExampleGen(component.CsvExampleGen):  # type: ignore[misc]
             range_config=range_config,
             span_versions=span_versions,
             holdout=holdout,
-            custom_config=write_encoder(encoder),
+            custom_config=write_settings(encoder, task),
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
             examples=types.Channel(type=standard_artifacts.Examples),

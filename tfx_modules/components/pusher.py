@@ -25,11 +25,13 @@ from tfx_modules.promotion.promoter import Candidate, Promoter
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import DamagedChampion, GateSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_parameter, to_parameter
 
 EVALUATION = standard_component_specs.EVALUATION_KEY
 PROMOTION = "promotion"
 HOLDOUT = "holdout"
 GATE = "gate"
+TASK = "task"
 VERDICT = "verdict"
 REASON = "reason"
 NOT_SERVED = "the exported model could not be served; the log of InfraValidator says at which step"
@@ -87,7 +89,9 @@ class Executor(executor.Executor):  # type: ignore[misc]
             pipeline_version=current_version(),
         )
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
-        sets = promotion_gate.evaluation_sets(exec_properties[HOLDOUT], Path(examples), gate)
+        sets = promotion_gate.evaluation_sets(
+            exec_properties[HOLDOUT], Path(examples), gate, from_parameter(exec_properties.get(TASK))
+        )
         promoter = Promoter(
             current_ledger(), repository, blocks_on_damage=gate.damaged_champion is DamagedChampion.BLOCK
         )
@@ -135,6 +139,7 @@ class PusherSpec(types.ComponentSpec):  # type: ignore[misc]
         PROMOTION: ExecutionParameter(type=str),
         HOLDOUT: ExecutionParameter(type=str),
         GATE: ExecutionParameter(type=str),
+        TASK: ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
         standard_component_specs.MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
@@ -162,6 +167,7 @@ class Pusher(BaseComponent):  # type: ignore[misc]
             being taken from the cache.
         holdout: The reviews that models are never trained on (``holdout.parse``).
         gate: Limits, and how candidate and champion are compared.
+        task: The labels of the reviews.
     """
 
     SPEC_CLASS = PusherSpec
@@ -179,6 +185,7 @@ class Pusher(BaseComponent):  # type: ignore[misc]
         promotion: RuntimeParameter,
         holdout: RuntimeParameter,
         gate: GateSettings,
+        task: TaskSettings = BINARY_SENTIMENT,
     ) -> None:
         super().__init__(
             spec=PusherSpec(
@@ -191,6 +198,7 @@ class Pusher(BaseComponent):  # type: ignore[misc]
                 promotion=promotion,
                 holdout=holdout,
                 gate=json.dumps(asdict(gate), sort_keys=True),
+                task=to_parameter(task),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

@@ -4,17 +4,17 @@ ID = "id"
 DATE = "date"
 REVIEW = "review"
 SENTIMENT = "sentiment"
+"""The review's label in words, one of the task's: the column has this name whatever the labels are."""
 CSV_COLUMNS = (ID, DATE, REVIEW, SENTIMENT)
 
 LABEL = "label"
-"""int64, 1 for positive and 0 for negative; absent where the sentiment is neither."""
+"""int64, the number of the review's label among the task's classes: of binary sentiment, 1 for positive and 0 for
+negative; absent where the sentiment is none of them."""
 LENGTH = "length"
 """One of LENGTHS, by the review's number of words: a slice of the evaluation."""
 QUESTION = "question"
 """``yes`` where the review has a question mark: a slice of the evaluation."""
 
-SENTIMENTS = ("negative", "positive")
-"""By label."""
 LENGTHS = (("short", 20), ("medium", 80), ("long", None))
 """Name and greatest number of words of each class of review length."""
 

@@ -1,6 +1,6 @@
 """The holdout: reviews that no model is ever trained on, and every candidate is compared with the champion on.
 
-It is a CSV file with the columns ``review`` and ``sentiment`` (``negative`` or ``positive``); a run names it with its
+It is a CSV file with the columns ``review`` and ``sentiment`` (one of the task's labels); a run names it with its
 digest, so that all nodes of the run read the same one.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet, review_set
 from tfx_modules.exceptions import HoldoutError
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 _KEY_BYTES = 16
 _FIELDS = ("name", "path", "sha256")
@@ -59,8 +60,8 @@ def parse(text: str) -> Holdout | None:
     return Holdout(**fields)
 
 
-def read(holdout: Holdout) -> ReviewSet:
-    """Read a holdout.
+def read(holdout: Holdout, task: TaskSettings = BINARY_SENTIMENT) -> ReviewSet:
+    """Read a holdout, whose labels are the task's.
 
     Returns:
         Its reviews, in the file's order.
@@ -69,10 +70,10 @@ def read(holdout: Holdout) -> ReviewSet:
         HoldoutError: the file is not there, is another one, or has something else than labelled reviews.
     """
     content = _content(holdout)
-    rows = list(_rows(holdout, content))
+    rows = list(_rows(holdout, content, task))
     if not rows:
         raise HoldoutError(f"holdout {holdout.path} has no reviews; one is needed at least. Put some below its header.")
-    return review_set(holdout.name, rows, holdout.sha256)
+    return review_set(holdout.name, rows, holdout.sha256, task)
 
 
 def key(text: str) -> bytes:
@@ -102,7 +103,7 @@ def _content(holdout: Holdout) -> bytes:
     return content
 
 
-def _rows(holdout: Holdout, content: bytes) -> Iterator[tuple[str, bool]]:
+def _rows(holdout: Holdout, content: bytes, task: TaskSettings) -> Iterator[tuple[str, int]]:
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         columns = lines.fieldnames or ()
@@ -117,16 +118,16 @@ def _rows(holdout: Holdout, content: bytes) -> Iterator[tuple[str, bool]]:
                 f"{features.REVIEW}, {features.SENTIMENT}. Correct its first line."
             )
         for number, row in enumerate(lines, start=1):
-            yield _row(holdout, number, row)
+            yield _row(holdout, number, row, task)
     except (UnicodeDecodeError, csv.Error) as error:
         raise HoldoutError(f"holdout {holdout.path} is no CSV in UTF-8: {error}. Write it so.") from error
 
 
-def _row(holdout: Holdout, number: int, row: dict[str, str | None]) -> tuple[str, bool]:
+def _row(holdout: Holdout, number: int, row: dict[str, str | None], task: TaskSettings) -> tuple[str, int]:
     text, sentiment = row[features.REVIEW], row[features.SENTIMENT]
-    if not text or not text.strip() or sentiment not in features.SENTIMENTS:
+    if not text or not text.strip() or sentiment not in task.classes:
         raise HoldoutError(
             f"holdout {holdout.path}, row {number}: the text has {len(text or '')} characters and the sentiment is "
-            f"{sentiment!r}; allowed: a text, and {' or '.join(features.SENTIMENTS)}. Correct or remove the row."
+            f"{sentiment!r}; allowed: a text, and {' or '.join(task.classes)}. Correct or remove the row."
         )
-    return text, sentiment == features.SENTIMENTS[1]
+    return text, task.classes.index(sentiment)

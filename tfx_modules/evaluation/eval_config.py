@@ -1,9 +1,11 @@
 """Makes TFMA's EvalConfig: which metrics on which slices, and when the Evaluator blesses.
 
-It blesses a model whose accuracy reaches the floor and whose AUC is above 0.5. It measures the champion beside the
-candidate for people to see. Whether the candidate may replace the champion is decided by the promotion gate
-(``promotion_gate.py``): TFMA has no significance test.
+It blesses a model whose accuracy reaches the floor and, of a binary task, whose AUC is above 0.5. It measures the
+champion beside the candidate for people to see. Whether the candidate may replace the champion is decided by the
+promotion gate (``promotion_gate.py``): TFMA has no significance test.
 """
+
+import json
 
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2
@@ -11,6 +13,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx_modules.data import features
 from tfx_modules.model import export
 from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 ACCURACY = "BinaryAccuracy"
 _EPSILON = 1e-9
@@ -19,32 +22,67 @@ AUC = "AUC"
 _CHANCE = 0.5
 """AUC of scores that say nothing; TFMA gives 0 where all examples have the same label."""
 _METRICS = ("Precision", "Recall", "F1Score", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount")
-_SLICES = ((), (features.LABEL,), (features.LENGTH,), (features.QUESTION,))
+_OVERALL = ("MultiClassConfusionMatrixAtThresholds", "ExampleCount")
+_OF_EACH_CLASS = ("Precision", "Recall", "F1Score")
 
 
-def eval_config(gate: GateSettings) -> config_pb2.EvalConfig:
+def eval_config(gate: GateSettings, task: TaskSettings = BINARY_SENTIMENT) -> config_pb2.EvalConfig:
     """Describe the evaluation of a candidate against the baseline.
 
     Args:
         gate: the floor of the accuracy on all examples.
+        task: the pipeline's, with the labels.
 
     Returns:
         TFMA's config, for raw examples and the signature ``serving_examples``.
     """
-    spec = {"signature_name": export.EXAMPLES, "label_key": features.LABEL, "prediction_key": export.SCORE}
+    spec = {
+        "signature_name": export.EXAMPLES,
+        "label_key": features.LABEL,
+        "prediction_key": export.probabilities_of(task),
+    }
     return config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(**spec)],
-        slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in _SLICES],
-        metrics_specs=[
-            config_pb2.MetricsSpec(
-                metrics=[
-                    _gated(ACCURACY, gate.accuracy_floor - _EPSILON),
-                    _gated(AUC, _CHANCE),
-                    *(config_pb2.MetricConfig(class_name=name) for name in _METRICS),
-                ]
-            )
-        ],
+        slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in _slices(task)],
+        metrics_specs=_binary(gate) if task.outputs == 1 else _multiclass(gate, task),
     )
+
+
+def _binary(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
+    metrics = [
+        _gated(ACCURACY, gate.accuracy_floor - _EPSILON),
+        _gated(AUC, _CHANCE),
+        *(config_pb2.MetricConfig(class_name=name) for name in _METRICS),
+    ]
+    return [config_pb2.MetricsSpec(metrics=metrics)]
+
+
+def _multiclass(gate: GateSettings, task: TaskSettings) -> list[config_pb2.MetricsSpec]:
+    """Return accuracy and confusion of the most probable labels; each class against all others; and their means.
+
+    The precision of the one most probable label, over all classes, is the accuracy. Precision, recall and F1 of a class
+    are those of probabilities above 0.5.
+    """
+    numbers = range(len(task.classes))
+    accuracy = _gated("Precision", gate.accuracy_floor - _EPSILON)
+    accuracy.config = json.dumps({"name": "accuracy"})
+    overall = [config_pb2.MetricConfig(class_name=name) for name in _OVERALL]
+    each = [config_pb2.MetricConfig(class_name=name) for name in _OF_EACH_CLASS]
+    return [
+        config_pb2.MetricsSpec(metrics=[accuracy], binarize=config_pb2.BinarizationOptions(top_k_list={"values": [1]})),
+        config_pb2.MetricsSpec(metrics=overall),
+        config_pb2.MetricsSpec(
+            metrics=each,
+            binarize=config_pb2.BinarizationOptions(class_ids={"values": numbers}),
+            aggregate=config_pb2.AggregationOptions(macro_average=True, class_weights=dict.fromkeys(numbers, 1.0)),
+        ),
+    ]
+
+
+def _slices(task: TaskSettings) -> tuple[tuple[str, ...], ...]:
+    """Return the features to slice by; a label of the user's own is shown in words, not by its number."""
+    label = features.LABEL if task.is_default else features.SENTIMENT
+    return (), (label,), (features.LENGTH,), (features.QUESTION,)
 
 
 def _gated(metric: str, bound: float) -> config_pb2.MetricConfig:

@@ -3,19 +3,23 @@
 A model that always answers the same class reaches a high accuracy where that class is frequent, and says nothing. Three
 rules find it: the accuracy has to be above the share of the most frequent class, each class needs a recall, and the AUC
 has to be above 0.5 by more than chance explains (one-sided Mann-Whitney U test: Mann and Whitney, 1947, "On a test of
-whether one of two random variables is stochastically larger than the other", Annals of Mathematical Statistics 18).
+whether one of two random variables is stochastically larger than the other", Annals of Mathematical Statistics 18). Of
+a multiclass task that is asked of each class against all others, each at the level divided by the number of classes
+(Bonferroni's correction), and each set needs a review of each class.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import mannwhitneyu
 
 from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet
-from tfx_modules.evaluation.mcnemar import Scores, distinct_texts
+from tfx_modules.evaluation.mcnemar import Bools, Floats, Scores, distinct_texts
 from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 _EPSILON = 1e-9
 """A number equal to its floor is good enough."""
@@ -37,24 +41,47 @@ class Measures:
     """What the floors, and the ledger, look at of a model on one set of reviews."""
 
     scores: Scores
-    auc: Auc | None
-    """None where all reviews have the same label."""
+    aucs: Mapping[str, Auc]
+    """Of a binary task the AUC, by its positive label; else that of each class against all others. A class that no
+    review has, or all have, is not there."""
     slices: Mapping[str, tuple[int, float]]
     """Number of reviews and accuracy of each slice; of a class, the accuracy is its recall."""
+    classes: tuple[str, ...] = BINARY_SENTIMENT.classes
+    """The labels in words, by their numbers."""
+
+    @property
+    def auc(self) -> float | None:
+        """The AUC, of a multiclass task the mean of those of its classes; None where there is none."""
+        found = [one.value for one in self.aucs.values()]
+        return sum(found) / len(found) if found else None
+
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Return [classes, classes], how many reviews of a class (row) the model gives which class (column)."""
+        made = np.zeros((len(self.classes), len(self.classes)), np.int64)
+        np.add.at(made, (self.scores.labels.astype(np.int64), self.scores.answers), 1)
+        return made
 
 
 def measure(reviews: ReviewSet, scores: Scores) -> Measures:
     """Measure a model on a set, by its scores."""
     slices = {name: (int(np.sum(rows)), float(np.mean(scores.right[rows]))) for name, rows in reviews.slices().items()}
-    return Measures(scores, auc(scores), slices)
+    return Measures(scores, _aucs(scores, reviews.task), slices, reviews.task.classes)
 
 
-def auc(scores: Scores) -> Auc | None:
-    """Measure the AUC; None where all reviews have the same label."""
-    positive, negative = scores.scores[scores.labels], scores.scores[~scores.labels]
+def _aucs(scores: Scores, task: TaskSettings) -> dict[str, Auc]:
+    if task.outputs == 1:
+        found = {task.positive: auc(scores.scores, scores.labels.astype(bool))}
+    else:
+        found = {label: auc(scores.scores[:, n], scores.labels == n) for n, label in enumerate(task.classes)}
+    return {label: one for label, one in found.items() if one}
+
+
+def auc(scores: Floats, labels: Bools) -> Auc | None:
+    """Measure the AUC of scores [reviews], for whether each review has the label; None where all or none have it."""
+    positive, negative = scores[labels], scores[~labels]
     if not positive.size or not negative.size:
         return None
-    if np.ptp(scores.scores) == 0:
+    if np.ptp(scores) == 0:
         return Auc(0.5, 1.0)
     found = mannwhitneyu(positive.astype(np.float64), negative.astype(np.float64), alternative="greater")
     return Auc(float(found.statistic) / (positive.size * negative.size), float(found.pvalue))
@@ -80,31 +107,41 @@ def broken_floors(found: Measures, gate: GateSettings) -> Iterator[str]:
 
 
 def _of_classes(found: Measures, gate: GateSettings) -> Iterator[str]:
-    scores, area = found.scores, found.auc
-    if area is None:
-        only = features.SENTIMENTS[int(scores.labels[0])]
+    scores = found.scores
+    if missing := [label for label, row in zip(found.classes, found.confusion(), strict=True) if not row.sum()]:
+        if len(found.classes) > 2:
+            yield (
+                f"no review of {scores.reviews} is {' or '.join(missing)}, so it cannot tell whether a model is good; "
+                "reviews of all classes are needed"
+            )
+            return
+        only = found.classes[int(scores.labels[0])]
         yield (
             f"all {scores.labels.size} reviews of {scores.reviews} are {only}, so they cannot tell whether a model is "
             "good; reviews of both classes are needed"
         )
         return
-    yield from _majority(scores, gate)
+    yield from _majority(found, gate)
     for name, (count, recall) in found.slices.items():
         if name.startswith(_LABEL) and recall < gate.recall_floor - _EPSILON:
             place = f"the floor of each class, on {scores.reviews} ({count} reviews; gate.recall_floor)"
             yield "recall of {} {} < {}, {}".format(
                 name.removeprefix(_LABEL), *distinct_texts(recall, gate.recall_floor), place
             )
-    if area.value <= 0.5 or area.p >= gate.level:
-        yield f"AUC {area.value:.3f} on {scores.reviews} is not above 0.5 by more than chance (p = {area.p:.2g})"
+    for label, area in found.aucs.items():
+        if area.value <= 0.5 or area.p >= gate.level / len(found.aucs):
+            of = f" of {label}" if len(found.aucs) > 1 else ""
+            chance = f"is not above 0.5 by more than chance (p = {area.p:.2g})"
+            yield f"AUC{of} {area.value:.3f} on {scores.reviews} {chance}"
 
 
-def _majority(scores: Scores, gate: GateSettings) -> Iterator[str]:
-    positive = float(np.mean(scores.labels))
-    share = max(positive, 1 - positive)
+def _majority(found: Measures, gate: GateSettings) -> Iterator[str]:
+    scores = found.scores
+    counts = found.confusion().sum(axis=1)
+    share = float(counts.max() / counts.sum())
     if gate.beat_majority and scores.accuracy <= share + _EPSILON:
         accuracy, reached = distinct_texts(scores.accuracy, share)
-        always = features.SENTIMENTS[int(positive > 0.5)]
+        always = found.classes[int(counts.argmax())]
         relation = "<" if scores.accuracy < share - _EPSILON else "="
         yield f"accuracy {accuracy} {relation} {reached} of always answering {always}, on {scores.reviews}"
 

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-THRESHOLD = 0.5
-"""From this score on a review counts as positive, as the model's own label does."""
+from tfx_modules.data.review_set import answers
+
 _DIGITS = 3
 _MOST_DIGITS = 10
 _SMALLEST_P = 0.001
 
 Bools = npt.NDArray[np.bool_]
+Classes = npt.NDArray[np.bool_] | npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -42,17 +43,19 @@ class Scores:
 
     Args:
         reviews: the set's name, for people: ``sample-v1``.
-        labels: [reviews], whether each is positive.
-        scores: [reviews], the model's probability that it is, 0 to 1.
+        labels: [reviews], whether each is positive; of a multiclass task, the number of its class.
+        scores: [reviews], the model's probability that it is, 0 to 1; of a multiclass task [reviews, classes], that of
+            each class.
     """
 
     reviews: str
-    labels: Bools
+    labels: Classes
     scores: Floats
 
     def __post_init__(self) -> None:
         """Check the forms; they come from code, not from users."""
-        if self.labels.ndim != 1 or self.labels.shape != self.scores.shape or not self.labels.size:
+        same = self.labels.shape == self.scores.shape[:1] and self.scores.ndim in (1, 2)
+        if self.labels.ndim != 1 or not same or not self.labels.size:
             raise ValueError(
                 f"labels are {self.labels.shape} and scores {self.scores.shape}; allowed: one dimension, as many of "
                 "each, one at least. Score the reviews that the labels are of."
@@ -61,7 +64,12 @@ class Scores:
     @property
     def right(self) -> Bools:
         """[reviews], whether the model is right."""
-        return np.equal(self.scores >= THRESHOLD, self.labels)
+        return np.equal(self.answers, self.labels)
+
+    @property
+    def answers(self) -> npt.NDArray[np.int64]:
+        """[reviews], the number of the class that the model answers."""
+        return answers(self.scores)
 
     @property
     def accuracy(self) -> float:

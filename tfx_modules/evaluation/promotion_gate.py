@@ -10,25 +10,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfx_modules.data import holdout
 from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.evaluation import floors, scoring
 from tfx_modules.evaluation.mcnemar import Difference, ModelComparison, Scores, compare, distinct_texts
-from tfx_modules.exceptions import ScoringError, UnusableModelError
+from tfx_modules.exceptions import ScoringError, SettingsError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, GateResult, Judge
 from tfx_modules.settings.settings import GateSettings, Promote
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, of_model
 
 _logger = logging.getLogger(__name__)
 
 
-def evaluation_sets(named: str, examples: Path, gate: GateSettings) -> tuple[ReviewSet, ...]:
+def evaluation_sets(
+    named: str, examples: Path, gate: GateSettings, task: TaskSettings = BINARY_SENTIMENT
+) -> tuple[ReviewSet, ...]:
     """Read the review sets that candidates are evaluated on.
 
     Args:
         named: the runtime parameter ``holdout``.
         examples: folder of the run's Examples artifact.
         gate: ``max_compared`` limits how many reviews of the eval split are read.
+        task: the pipeline's, with the labels.
 
     Returns:
         The holdout, where the run has one, and the eval split.
@@ -38,8 +44,8 @@ def evaluation_sets(named: str, examples: Path, gate: GateSettings) -> tuple[Rev
         ScoringError: the eval split cannot be read.
     """
     found = holdout.parse(named)
-    split = scoring.read_split(examples, most=gate.max_compared)
-    return (holdout.read(found), split) if found else (split,)
+    split = scoring.read_split(examples, most=gate.max_compared, task=task)
+    return (holdout.read(found, task), split) if found else (split,)
 
 
 def broken_limits(model: Path, gate: GateSettings, seconds: float | None) -> tuple[str, ...]:
@@ -91,13 +97,19 @@ class _CandidateGate:
         metrics = [_measured(reviews, found) for reviews, found in zip(self._sets, self._measures, strict=True)]
         if champion is None:
             return GateResult(not low, "; ".join(low) or self._alone(), {"sets": metrics})
-        theirs = _champion_scores(champion, self._sets)
+        if not self._task.is_comparable_with(other := _champion_task(champion)):
+            return self._incomparable(champion, other, low, metrics)
+        theirs = _champion_scores(champion, self._sets, other)
         made = [compare(ours, other) for ours, other in zip(self._scores, theirs, strict=True)]
         return self._result(champion, made, low, metrics)
 
     @cached_property
+    def _task(self) -> TaskSettings:
+        return of_model(self._model)
+
+    @cached_property
     def _scores(self) -> list[Scores]:
-        return _score(self._model, self._sets, "the candidate")
+        return _score(self._model, self._sets, "the candidate", self._task.classes)
 
     @cached_property
     def _measures(self) -> list[floors.Measures]:
@@ -116,6 +128,17 @@ class _CandidateGate:
         measured = {"champion": champion.version, "level": level, "promote": self._gate.promote.value, "sets": compared}
         return GateResult(not failed, "; ".join(failed or described), measured)
 
+    def _incomparable(
+        self, champion: Champion, theirs: TaskSettings, low: list[str], metrics: list[dict[str, Any]]
+    ) -> GateResult:
+        """A champion that answers other labels is right or wrong by other rules: the floors decide alone."""
+        reason = (
+            f"not comparable with {champion.version}, which answers {theirs.describe()}: this model answers "
+            f"{self._task.describe()}"
+        )
+        measured = {"labels": list(self._task.classes), "champion_labels": list(theirs.classes), "sets": metrics}
+        return GateResult(not low, "; ".join([*(low or [self._alone()]), reason]), measured)
+
     def _asks_for_better(self, made: Sequence[ModelComparison]) -> bool:
         is_better = any(one.difference(self._gate.level) is Difference.BETTER for one in made)
         return self._gate.promote is Promote.BETTER and not is_better
@@ -131,22 +154,49 @@ def _measured(reviews: ReviewSet, found: floors.Measures) -> dict[str, Any]:
         "sha256": reviews.sha256,
         "n": len(reviews.texts),
         "accuracy": found.scores.accuracy,
-        "auc": found.auc.value if found.auc else None,
+        "auc": found.auc,
         "slices": {name: {"n": n, "accuracy": value} for name, (n, value) in found.slices.items()},
+        **(_of_classes(found) if reviews.task.outputs > 1 else {}),
     }
 
 
-def _champion_scores(champion: Champion, sets: Sequence[ReviewSet]) -> list[Scores]:
+def _of_classes(found: floors.Measures) -> dict[str, Any]:
+    """Return what a multiclass task is measured by beside: macro F1, each class, and the confusion matrix."""
+    matrix = found.confusion()
+    right, there, answered = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    f1 = 2 * right / np.maximum(there + answered, 1)
+    classes = {
+        label: {
+            "n": int(there[n]),
+            "recall": float(right[n] / max(there[n], 1)),
+            "precision": float(right[n] / max(answered[n], 1)),
+            "f1": float(f1[n]),
+        }
+        for n, label in enumerate(found.classes)
+    }
+    return {"macro_f1": float(f1.mean()), "classes": classes, "confusion": matrix.tolist()}
+
+
+def _champion_task(champion: Champion) -> TaskSettings:
     try:
-        return _score(champion.folder, sets, f"{champion.version}, the champion")
+        return of_model(champion.folder)
+    except SettingsError as error:
+        raise ChampionUnusableError(str(error)) from error
+    except OSError as error:
+        raise ScoringError(f"the task of {champion.version} cannot be read: {error}. Check the disk.") from error
+
+
+def _champion_scores(champion: Champion, sets: Sequence[ReviewSet], task: TaskSettings) -> list[Scores]:
+    try:
+        return _score(champion.folder, sets, f"{champion.version}, the champion", task.classes)
     except UnusableModelError as error:
         raise ChampionUnusableError(str(error)) from error
 
 
-def _score(folder: Path, sets: Sequence[ReviewSet], who: str) -> list[Scores]:
+def _score(folder: Path, sets: Sequence[ReviewSet], who: str, classes: Sequence[str]) -> list[Scores]:
     start = time.monotonic()
     model = scoring.load(folder)
-    found = [scoring.score(model, reviews) for reviews in sets]
+    found = [scoring.score(model, reviews, classes) for reviews in sets]
     count = sum(len(reviews.texts) for reviews in sets)
     _logger.info("scored %s on %d reviews in %.1f s", who, count, time.monotonic() - start)
     return found

@@ -6,7 +6,7 @@ number of reviews.
 
 import hashlib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from tfx_modules.model import export
 from tfx_modules.serving.exceptions import InferenceError, InvalidRequestError, ModelLoadError, ModelUnreadableError
 from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.specs import PredictCall, bytes_array
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 BATCH = 32
 """Reviews that are scored together."""
@@ -52,7 +53,7 @@ def load(folder: Path) -> ServedModel:
     return model
 
 
-def score(model: ServedModel, reviews: ReviewSet) -> Scores:
+def score(model: ServedModel, reviews: ReviewSet, classes: Sequence[str] = ()) -> Scores:
     """Score a model on reviews.
 
     Texts of like length share a batch, since a batch is as slow as its longest one.
@@ -60,6 +61,7 @@ def score(model: ServedModel, reviews: ReviewSet) -> Scores:
     Args:
         model: from ``load``.
         reviews: one at least.
+        classes: the classes of the model's own task, in its order; empty: those of the reviews'.
 
     Returns:
         The scores, in the set's order.
@@ -73,31 +75,39 @@ def score(model: ServedModel, reviews: ReviewSet) -> Scores:
             f"there are no labelled reviews in {reviews.name}; one is needed at least. Widen the window."
         )
     order = sorted(range(len(reviews.texts)), key=lambda n: len(reviews.texts[n]))
-    scores = np.empty(len(order), np.float32)
+    task = reviews.task
+    # The model may have the same classes in another order.
+    columns = [(classes or task.classes).index(label) for label in task.classes] if task.outputs > 1 else []
+    scores = np.empty((len(order), len(columns)) if columns else len(order), np.float32)
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
-        scores[batch] = _scores(model, [reviews.texts[n] for n in batch])
+        found = _scores(model, [reviews.texts[n] for n in batch], task)
+        scores[batch] = found[:, columns] if columns else found
     return Scores(reviews.name, reviews.labels, scores)
 
 
-def _scores(model: ServedModel, texts: list[str]) -> npt.NDArray[np.float32]:
+def _scores(model: ServedModel, texts: list[str], task: TaskSettings) -> npt.NDArray[np.float32]:
+    name = export.probabilities_of(task)
     values = bytes_array([text.encode() for text in texts], (len(texts),))
-    call = PredictCall(export.TEXTS, {_INPUT: values}, (export.SCORE,))
+    call = PredictCall(export.TEXTS, {_INPUT: values}, (name,))
     try:
-        found = model.predict(call)[export.SCORE]
+        found = model.predict(call)[name]
     except InvalidRequestError as error:
         raise UnusableModelError(f"the model cannot be scored: {error}") from error
     except InferenceError as error:
         raise ScoringError(f"the model was not scored: {error}. Run again; is memory short?") from error
-    if found.shape != (len(texts),) or not np.isfinite(found).all():
+    form = (len(texts),) if task.outputs == 1 else (len(texts), task.outputs)
+    if found.shape != form or not np.isfinite(found).all():
         raise UnusableModelError(
-            f"the model cannot be scored: for {len(texts)} texts it gives {export.SCORE} of the form {found.shape}; "
+            f"the model cannot be scored: for {len(texts)} texts it gives {name} of the form {found.shape}; "
             "allowed: a finite number for each. Train it anew."
         )
     return found
 
 
-def read_split(examples: Path, split: str = "eval", *, most: int = 0) -> ReviewSet:
+def read_split(
+    examples: Path, split: str = "eval", *, most: int = 0, task: TaskSettings = BINARY_SENTIMENT
+) -> ReviewSet:
     """Read the labelled reviews of a split.
 
     Args:
@@ -105,6 +115,7 @@ def read_split(examples: Path, split: str = "eval", *, most: int = 0) -> ReviewS
         split: the split's name.
         most: the greatest number of reviews to take; 0: all. The choice depends on the reviews alone, not on how they
             are spread over the split's files.
+        task: the pipeline's, with the labels.
 
     Returns:
         The reviews that have a label. Their order depends on the reviews alone, too.
@@ -121,10 +132,10 @@ def read_split(examples: Path, split: str = "eval", *, most: int = 0) -> ReviewS
     except tf.errors.OpError as error:
         raise ScoringError(f"the split {split} in {examples} cannot be read: {error.message}") from error
     digest = hashlib.sha256(b"".join(rank for rank, _ in chosen)).hexdigest()
-    return review_set(f"the {split} split", [row for _, row in chosen], digest)
+    return review_set(f"the {split} split", [row for _, row in chosen], digest, task)
 
 
-def _labelled(files: list[str]) -> Iterator[tuple[str, bool]]:
+def _labelled(files: list[str]) -> Iterator[tuple[str, int]]:
     spec = {
         features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value=""),
         features.LABEL: tf.io.FixedLenFeature([], tf.int64, default_value=-1),
@@ -133,9 +144,9 @@ def _labelled(files: list[str]) -> Iterator[tuple[str, bool]]:
     for batch in batches.map(lambda records: tf.io.parse_example(records, spec)).as_numpy_iterator():
         for text, label in zip(batch[features.REVIEW], batch[features.LABEL], strict=True):
             if label >= 0:
-                yield text.decode(), bool(label)
+                yield text.decode(), int(label)
 
 
-def _rank(row: tuple[str, bool]) -> bytes:
+def _rank(row: tuple[str, int]) -> bytes:
     text, label = row
     return hashlib.sha256(f"{int(label)}{text}".encode()).digest()

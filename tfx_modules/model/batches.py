@@ -5,6 +5,7 @@ not padded to the longest.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -61,14 +62,26 @@ def steps_per_epoch(examples: int, shape: BatchShape) -> int:
     return math.ceil(examples / shape.batch_size)
 
 
-def training_batches(examples: tf.data.Dataset, shape: BatchShape) -> tf.data.Dataset:
+def training_batches(
+    examples: tf.data.Dataset, shape: BatchShape, class_weights: Sequence[float] | None = None
+) -> tf.data.Dataset:
     """Repeat the examples in a new order each time, in full batches.
 
+    Args:
+        examples: from ``read_examples``.
+        shape: of the batches.
+        class_weights: how much an example of each class counts; None: all the same.
+
     Returns:
-        Endless pairs of ids (int32 [batch_size, one of the lengths]) and labels (float32 [batch_size]).
+        Endless pairs of ids (int32 [batch_size, one of the lengths]) and labels (float32 [batch_size]); with class
+        weights, triples of these and weights (float32 [batch_size]).
     """
     endless = examples.shuffle(10_000, seed=shape.seed).repeat()
-    return _bucket(endless, shape, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    batches = _bucket(endless, shape, drop_remainder=True)
+    if class_weights is not None:
+        by_class = tf.constant(class_weights, tf.float32)
+        batches = batches.map(lambda ids, labels: (ids, labels, tf.gather(by_class, tf.cast(labels, tf.int32))))
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(examples: tf.data.Dataset, shape: BatchShape) -> tf.data.Dataset:

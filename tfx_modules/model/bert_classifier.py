@@ -1,4 +1,4 @@
-"""Builds the sentiment classifier: pretrained encoder, CLS output, dropout, one logit."""
+"""Builds the classifier: pretrained encoder, CLS output, dropout, and one logit, or one for each class."""
 
 import math
 import os
@@ -143,15 +143,17 @@ def default_hyperparameters(settings: TrainingSettings) -> Hyperparameters:
     return Hyperparameters(settings.learning_rate, settings.dropout, settings.warmup_fraction)
 
 
-def build_classifier(backbone: keras_hub.models.BertBackbone, dropout: float) -> SentimentClassifier:
+def build_classifier(backbone: keras_hub.models.BertBackbone, dropout: float, outputs: int = 1) -> SentimentClassifier:
     """Build the classifier on the encoder's last layer.
 
     Args:
         backbone: the encoder; it is trained too.
         dropout: share of the CLS output dropped while training.
+        outputs: 1, or the number of classes.
 
     Returns:
-        A model from ``input_ids`` (int [batch, tokens], 0 is padding) to the logit of positive (float32 [batch, 1]).
+        A model from ``input_ids`` (int [batch, tokens], 0 is padding) to the logit of positive (float32 [batch, 1]), or
+        to one of each class (float32 [batch, classes]).
     """
     backbone.get_layer("pooled_dense").trainable = False  # its output is not used
     ids = keras.Input(shape=(None,), dtype="int32", name="input_ids")
@@ -159,7 +161,7 @@ def build_classifier(backbone: keras_hub.models.BertBackbone, dropout: float) ->
     encoded = backbone({"token_ids": ids, "segment_ids": keras.ops.zeros_like(ids), "padding_mask": mask})
     start = keras.layers.Dropout(dropout, name="dropout")(encoded["sequence_output"][:, 0, :])
     initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-    logit = keras.layers.Dense(1, kernel_initializer=initializer, dtype="float32", name="logit")(start)
+    logit = keras.layers.Dense(outputs, kernel_initializer=initializer, dtype="float32", name="logit")(start)
     return SentimentClassifier(ids, logit, name="sentiment")
 
 
@@ -179,9 +181,15 @@ def compile_classifier(
     optimizer.exclude_from_weight_decay(var_names=list(_UNDECAYED))
     # Left to the first step, the optimizer's variables are made while it is traced, which takes ten times as long.
     optimizer.build(model.trainable_variables)
+    is_binary = model.output_shape[-1] == 1
+    if is_binary:
+        loss, accuracy = keras.losses.BinaryCrossentropy, keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
+        loss=loss(from_logits=True),
+        weighted_metrics=[accuracy],
         jit_compile=settings.jit_compile,
     )

@@ -39,7 +39,7 @@ class BertGraph:
         """Copy the weights.
 
         Args:
-            classifier: from ids to logit.
+            classifier: from ids to one logit, or to one for each class.
             dtype: what the matrices are computed in, float32 or bfloat16; the logit is float32 in both.
         """
         (backbone,) = (layer for layer in classifier.layers if isinstance(layer, keras_hub.models.BertBackbone))
@@ -49,6 +49,8 @@ class BertGraph:
         self._layers: int = backbone.num_layers
         self._epsilon: float = backbone.get_layer("embeddings_layer_norm").epsilon
         self._weights: dict[str, Array] = {variable.path: variable.numpy() for variable in classifier.weights}
+        outputs = self._weights["logit/bias"].size
+        self._classes = [] if outputs == 1 else [outputs]
         self.words = tf.Variable(tf.cast(self._weights.pop(_WORDS), dtype), trainable=False, name="words")
         # A separate function, traced once, so that all signatures share one copy of the weights. Inside the body of a
         # loop, TensorFlow would neither see that they are constant nor fuse the operations on them.
@@ -57,7 +59,7 @@ class BertGraph:
         )
 
     def logits(self, ids: tf.Tensor) -> tf.Tensor:
-        """Compute the logits of positive.
+        """Compute the logits of positive, or of each class.
 
         Rows go through the encoder in passes of like length, longest first: a pass ends where its padding would cost
         more than another pass.
@@ -66,7 +68,7 @@ class BertGraph:
             ids: int32 [rows, tokens], 0 is padding, at the end of a row.
 
         Returns:
-            float32 [rows]
+            float32 [rows], or [rows, classes]
         """
         lengths = tf.math.count_nonzero(ids, axis=1, dtype=tf.int32)
         order = tf.argsort(lengths, direction="DESCENDING")
@@ -78,10 +80,10 @@ class BertGraph:
             longest = tf.minimum(_rounded(lengths[begin]), tf.shape(ids)[1])
             return end, tf.concat([logits, self._pass(ids[begin:end, :longest])], axis=0)
 
-        state = (tf.constant(0), tf.zeros([0]))
-        shapes = (tf.TensorShape([]), tf.TensorShape([None]))
+        state = (tf.constant(0), tf.zeros([0, *self._classes]))
+        shapes = (tf.TensorShape([]), tf.TensorShape([None, *self._classes]))
         _, logits = tf.while_loop(lambda begin, _: begin < rows, one_pass, state, shapes, parallel_iterations=1)
-        return tf.scatter_nd(order[:, tf.newaxis], logits, [rows])
+        return tf.scatter_nd(order[:, tf.newaxis], logits, [rows, *self._classes])
 
     def _logits(self, ids: tf.Tensor) -> tf.Tensor:
         rows, tokens = tf.unstack(tf.shape(ids))
@@ -96,7 +98,8 @@ class BertGraph:
             hidden = self._layer(hidden, mask, rows, tokens, f"transformer_layer_{number}")
         start = tf.cast(tf.reshape(hidden, [rows, tokens, self._width])[:, 0], tf.float32)
         kernel, bias = (tf.constant(self._weights[f"logit/{part}"]) for part in ("kernel", "bias"))
-        return tf.squeeze(tf.matmul(start, kernel) + bias, axis=1)
+        logits = tf.matmul(start, kernel) + bias
+        return logits if self._classes else tf.squeeze(logits, axis=1)
 
     def _layer(self, hidden: tf.Tensor, mask: tf.Tensor, rows: tf.Tensor, tokens: tf.Tensor, name: str) -> tf.Tensor:
         """A layer of the encoder, from [rows * tokens, width] to the same."""

@@ -12,11 +12,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfx_modules.data.review_set import ReviewSet
+from tfx_modules.data.review_set import ReviewSet, answers
 from tfx_modules.settings.settings import ExportSettings, Precision
 
 Score = Callable[[tf.Tensor], tf.Tensor]
-"""From texts, string [batch], to the probabilities of positive, float32 [batch]."""
+"""From texts, string [batch], to the probabilities of positive, float32 [batch], or of all classes [batch, classes]."""
 
 MIN_SPEEDUP = 1.2
 """Less is not worth an export that other processors are slower with."""
@@ -83,4 +83,4 @@ def _timed(score: Score, texts: tf.Tensor) -> float:
 def _accuracy(score: Score, holdout: ReviewSet) -> float:
     texts = [text.encode() for text in holdout.texts]
     batches = [score(tf.constant(texts[start : start + BATCH])).numpy() for start in range(0, len(texts), BATCH)]
-    return float(np.mean((np.concatenate(batches) >= 0.5) == holdout.labels))
+    return float(np.mean(answers(np.concatenate(batches)) == holdout.labels))

@@ -19,6 +19,7 @@ from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.progress import Progress
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings
+from tfx_modules.settings.task import TaskSettings, from_config
 
 _logger = logging.getLogger(__name__)
 _BEST = "best.weights.h5"
@@ -42,8 +43,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
         fn_args: ``train_steps`` is the number of batches, 0 for the settings' epochs; ``custom_config`` has
-            ``encoder``, ``training`` and ``export``, and the run's ``holdout``; ``hyperparameters`` is what the Tuner
-            put out.
+            ``encoder``, ``training``, ``export`` and the run's ``holdout``, and ``task`` where it is another than the
+            default's; ``hyperparameters`` is what the Tuner put out.
 
     Raises:
         GateError: a split has no labelled example.
@@ -51,26 +52,37 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     encoder = build(EncoderSettings, fn_args.custom_config["encoder"])
     training = build(TrainingSettings, fn_args.custom_config["training"])
+    task = from_config(fn_args.custom_config)
     values = _hyperparameters(fn_args.hyperparameters, training)
     keras.utils.set_random_seed(training.seed)
     transform = tft.TFTransformOutput(fn_args.transform_output)
     shape = batch_shape(training, encoder)
     with strategy().scope():
-        classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout)
-        _fit(classifier, fn_args, values, training, shape, transform)
-    chosen = _precision(classifier, transform, fn_args.custom_config)
-    export.save(classifier, transform, encoder, fn_args.serving_model_dir, lengths=shape.lengths, precision=chosen)
+        classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout, task.outputs)
+        _fit(classifier, fn_args, values, training, shape, transform, task)
+    chosen = _precision(classifier, transform, fn_args.custom_config, task)
+    export.save(
+        classifier,
+        transform,
+        encoder,
+        fn_args.serving_model_dir,
+        lengths=shape.lengths,
+        precision=chosen,
+        task=task,
+    )
 
 
-def _precision(classifier: keras.Model, transform: tft.TFTransformOutput, custom_config: dict[str, Any]) -> Precision:
+def _precision(
+    classifier: keras.Model, transform: tft.TFTransformOutput, custom_config: dict[str, Any], task: TaskSettings
+) -> Precision:
     named = holdout.parse(custom_config["holdout"])
 
     def score_in(kind: Precision) -> precision.Score:
-        servable = export.ServableSentiment(classifier, transform, kind)
-        return lambda texts: servable.serve_texts(texts)[export.SCORE]
+        servable = export.ServableSentiment(classifier, transform, kind, task)
+        return lambda texts: servable.serve_texts(texts)[export.probabilities_of(task)]
 
     settings = build(ExportSettings, custom_config["export"])
-    return precision.choose(score_in, settings, None if named is None else holdout.read(named))
+    return precision.choose(score_in, settings, None if named is None else holdout.read(named, task))
 
 
 def _hyperparameters(tuned: dict[str, Any] | None, training: TrainingSettings) -> bert_classifier.Hyperparameters:
@@ -100,6 +112,7 @@ def _fit(
     training: TrainingSettings,
     shape: batches.BatchShape,
     transform: tft.TFTransformOutput,
+    task: TaskSettings,
 ) -> None:
     examples, found = labelled(fn_args.train_files, transform, "train")
     evaluation, _ = labelled(fn_args.eval_files, transform, "eval")
@@ -113,7 +126,7 @@ def _fit(
     best = Path(fn_args.model_run_dir, _BEST)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     classifier.fit(
-        batches.training_batches(examples, shape),
+        batches.training_batches(examples, shape, training.weights_of(task)),
         steps_per_epoch=per_epoch,
         epochs=epochs,
         validation_data=batches.evaluation_batches(evaluation, shape),

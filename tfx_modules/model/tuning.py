@@ -11,14 +11,17 @@ from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.progress import Progress
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, TrainingSettings, TuningSettings
+from tfx_modules.settings.task import TaskSettings, from_config
 
 
 class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
     """The classifier as a function of what is searched."""
 
-    def __init__(self, encoder: EncoderSettings, training: TrainingSettings, tuning: TuningSettings) -> None:
+    def __init__(
+        self, encoder: EncoderSettings, training: TrainingSettings, tuning: TuningSettings, task: TaskSettings
+    ) -> None:
         super().__init__(name="sentiment", tunable=True)
-        self._encoder, self._training, self._tuning = encoder, training, tuning
+        self._encoder, self._training, self._tuning, self._task = encoder, training, tuning, task
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Make the compiled model of one trial."""
@@ -27,7 +30,7 @@ class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
             dropout=hp.Choice("dropout", list(self._tuning.dropouts)),
             warmup_fraction=hp.Choice("warmup_fraction", list(self._tuning.warmup_fractions)),
         )
-        classifier = bert_classifier.build_classifier(load_backbone(self._encoder), values.dropout)
+        classifier = bert_classifier.build_classifier(load_backbone(self._encoder), values.dropout, self._task.outputs)
         bert_classifier.compile_classifier(classifier, values, self._training, self._tuning.steps_per_trial)
         shape = training.batch_shape(self._training, self._encoder)
         classifier.prepare(shape.batch_size, shape.lengths)
@@ -38,7 +41,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Prepare a random search, as TFX's Tuner asks.
 
     Args:
-        fn_args: ``custom_config`` has ``encoder``, ``training`` and ``tuning``; the files are Transform's examples.
+        fn_args: ``custom_config`` has ``encoder``, ``training`` and ``tuning``, and ``task`` where it is another than
+            the default's; the files are Transform's examples.
 
     Returns:
         The tuner, and what its ``search`` is called with.
@@ -46,6 +50,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     encoder = build(EncoderSettings, fn_args.custom_config["encoder"])
     settings = build(TrainingSettings, fn_args.custom_config["training"])
     tuning = build(TuningSettings, fn_args.custom_config["tuning"])
+    task = from_config(fn_args.custom_config)
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     shape = training.batch_shape(settings, encoder)
     examples, _ = training.labelled(fn_args.train_files, transform, "train")
@@ -53,7 +58,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     # The whole search runs in the precision that training will have.
     training.strategy()
     tuner = keras_tuner.RandomSearch(
-        SentimentHyperModel(encoder, settings, tuning),
+        SentimentHyperModel(encoder, settings, tuning, task),
         objective=keras_tuner.Objective("val_loss", "min"),
         max_trials=tuning.trials,
         seed=settings.seed,
@@ -62,7 +67,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         overwrite=True,
     )
     fit = {
-        "x": batches.training_batches(examples, shape),
+        "x": batches.training_batches(examples, shape, settings.weights_of(task)),
         "steps_per_epoch": tuning.steps_per_trial,
         "epochs": 1,
         "validation_data": batches.evaluation_batches(evaluation, shape).take(tuning.eval_batches),

@@ -20,6 +20,8 @@ from tfx_modules.evaluation import eval_config
 from tfx_modules.model import export
 from tfx_modules.pipeline import runtime_parameters
 from tfx_modules.settings.settings import PipelineSettings, Platform, ServingCheckSettings
+from tfx_modules.settings.task import KEY as TASK
+from tfx_modules.settings.task import to_config, to_parameter
 
 SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
 _PREPROCESSING_FN = "tfx_modules.model.preprocessing.preprocessing_fn"
@@ -71,10 +73,11 @@ def _data_components(settings: PipelineSettings) -> _Data:
         span_versions=runtime_parameters.span_versions(),
         holdout=runtime_parameters.holdout(),
         encoder=settings.encoder,
+        task=settings.task,
     )
-    statistics = StatisticsGen(examples=examples.outputs["examples"])
+    statistics = StatisticsGen(examples=examples.outputs["examples"], task=settings.task)
     # Without a fixed shape, Transform gets sparse tensors and can fill what is missing.
-    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
+    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False, task=settings.task)
     served = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
         "ChampionStatistics"
     )
@@ -108,14 +111,17 @@ def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]
     trainer = _trainer(settings, data, tuner.outputs["best_hyperparameters"])
     for costly in (tuner, trainer):
         costly.add_upstream_node(data.validator)
-    baseline = tfx.dsl.Resolver(strategy_class=champion.ChampionStrategy, **champion.model_channels()).with_id(
-        "Resolver"
-    )
+    baseline = tfx.dsl.Resolver(
+        strategy_class=champion.ChampionStrategy,
+        # TFX reads a table back otherwise than it was written; a text stays one.
+        config={TASK: task} if (task := to_parameter(settings.task)) else {},
+        **champion.model_channels(),
+    ).with_id("Resolver")
     evaluator = tfx.components.Evaluator(
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs[champion.MODEL],
-        eval_config=eval_config.eval_config(settings.gate),
+        eval_config=eval_config.eval_config(settings.gate, settings.task),
     )
     infra_validator = _infra_validator(settings.serving_check, trainer, data)
     infra_validator.add_upstream_node(evaluator)
@@ -129,6 +135,7 @@ def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]
         promotion=runtime_parameters.promotion(),
         holdout=runtime_parameters.holdout(),
         gate=settings.gate,
+        task=settings.task,
     )
     return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, pusher]
 
@@ -143,8 +150,9 @@ def _tuner(settings: PipelineSettings, data: _Data, previous: types.BaseChannel)
         custom_config={
             "encoder": asdict(settings.encoder),
             # Trials have steps, no epochs; a setting that changes nothing must not search anew.
-            "training": {name: value for name, value in asdict(settings.training).items() if name != "epochs"},
+            "training": {name: value for name, value in settings.training.to_config().items() if name != "epochs"},
             "tuning": asdict(settings.tuning),
+            **to_config(settings.task),
         },
     )
 
@@ -159,8 +167,9 @@ def _trainer(settings: PipelineSettings, data: _Data, hyperparameters: types.Bas
         holdout=runtime_parameters.holdout(),
         custom_config={
             "encoder": asdict(settings.encoder),
-            "training": asdict(settings.training),
+            "training": settings.training.to_config(),
             "export": asdict(settings.export),
+            **to_config(settings.task),
         },
     )
 

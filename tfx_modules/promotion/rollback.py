@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tfx_modules.exceptions import SettingsError
 from tfx_modules.promotion import agreement, history, manifest
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
-from tfx_modules.promotion.exceptions import RefusedError
+from tfx_modules.promotion.exceptions import ModelRepositoryError, RefusedError
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger
 from tfx_modules.promotion.moves import moving
 from tfx_modules.promotion.promoter import settle
 from tfx_modules.promotion.repository import ModelRepository
+from tfx_modules.settings.task import of_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +67,25 @@ def _draft(events: Sequence[Event], repository: ModelRepository, request: Rollba
     manifest.check(repository.folder(version), service.digest_of(version))
     return Draft(
         kind=EventKind.ROLLED_BACK,
-        reason=f"from {service.live} to {version}: {request.reason}",
+        reason=f"from {service.live} to {version}: {request.reason}{_change_of_labels(repository, service, version)}",
         actor=request.actor,
         run=_run(events, version, request),
         version=version,
         champion=service.live,
         final=request.asker is not None,
     )
+
+
+def _change_of_labels(repository: ModelRepository, service: Service, version: int) -> str:
+    """Return what the event's reason says where the version answers other labels than the one in service."""
+    target = of_model(repository.folder(version))
+    try:
+        live = of_model(repository.folder(service.live)) if service.live is not None else target
+    except (ModelRepositoryError, SettingsError, OSError):
+        return ""  # a version may be rolled back because its files are damaged or gone
+    if target.is_comparable_with(live):
+        return ""
+    return f"; clients get other labels: {target.describe()} instead of {live.describe()}"
 
 
 def _run(events: Sequence[Event], version: int, request: RollbackRequest) -> Run | None:

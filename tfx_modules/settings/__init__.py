@@ -4,5 +4,7 @@ To add a setting, declare a field with its type, default, limits and docstring; 
 Layers, each knowing only those below it::
 
     settings.py   the declarations
+    task.py       the declaration of the task, which is handed on to components, and with a model
+    labels.py     what labels may be
     reading/      the reader, driven by the declarations
 """

@@ -4,12 +4,13 @@ Every value is documented here, where it is declared. Values that vary from run 
 are not here: they are runtime parameters of the compiled pipeline (see ``parameters.py``).
 """
 
+import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
@@ -17,6 +18,7 @@ from tfx_modules.exceptions import SettingsError
 from tfx_modules.settings.reading.declared import SettingsGroup, refused
 from tfx_modules.settings.reading.limits import AtLeast, Between, Matches, StrictlyBetween
 from tfx_modules.settings.reading.reader import build
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 OTHER_DAGS = ("_retention", "_rollback")
 """Endings of the ids of the other DAGs that are named after a pipeline."""
@@ -69,6 +71,23 @@ class TrainingSettings(SettingsGroup):
     """Whether XLA compiles the passes through the encoder."""
     seed: int = 20261105
     """Seed of all draws: initial weights, dropout, order of batches, the choices of the Tuner."""
+    class_weights: Mapping[str, float] = field(default_factory=dict)
+    """How much a review with the label ``NAME`` counts in training, above 0. Default 1."""
+
+    def __post_init__(self) -> None:
+        """Check the limits, and the weights."""
+        super().__post_init__()
+        for label, weight in self.class_weights.items():
+            if not 0 < weight < math.inf:
+                raise refused(f"training.class_weights.{label}", weight, "a number above 0")
+
+    def weights_of(self, task: TaskSettings) -> tuple[float, ...] | None:
+        """Return the weights by the numbers of the task's classes; None where all are 1."""
+        return tuple(self.class_weights.get(label, 1.0) for label in task.classes) if self.class_weights else None
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the fields as components get them; without weights as before there were any."""
+        return {name: value for name, value in asdict(self).items() if name != "class_weights" or value}
 
 
 class Precision(StrEnum):
@@ -189,7 +208,7 @@ class Distances(SettingsGroup):
     """
 
     sentiment: Annotated[float, Between(0, 1)] = 0.05
-    """Of the shares of negative, positive and unlabelled. Half positive is 0.05 from three quarters, 0.31 from all."""
+    """Of the shares of each label and of unlabelled. Half positive is 0.05 from three quarters, 0.31 from all."""
     words: Annotated[float, Between(0, 1)] = 0.1
     """Of the numbers of words in a review, in classes."""
     characters: Annotated[float, Between(0, 1)] = 0.1
@@ -265,6 +284,7 @@ class PipelineSettings(SettingsGroup):
     """The pipeline's name: the DAG's id, the model's name at the model server, and the folder of its versions. It
     may not end in ``_retention`` or ``_rollback``. A new name begins a new pipeline
     (``docs/how-to/rename-the-pipeline.md``). The Airflow side has the same rule."""
+    task: TaskSettings = BINARY_SENTIMENT
     encoder: EncoderSettings = EncoderSettings()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningSettings = TuningSettings()
@@ -281,6 +301,8 @@ class PipelineSettings(SettingsGroup):
         super().__post_init__()
         if self.name.endswith(OTHER_DAGS):
             raise refused("name", self.name, f"a name without the ending {' or '.join(OTHER_DAGS)} of other DAGs' ids")
+        if unknown := sorted(set(self.training.class_weights) - set(self.task.labels)):
+            raise refused("training.class_weights", ", ".join(unknown), f"task.labels, {', '.join(self.task.labels)}")
         buckets, longest = self.training.length_buckets, self.encoder.max_tokens
         if list(buckets) != sorted(set(buckets)) or not all(2 <= length <= longest for length in buckets):
             raise refused("training.length_buckets", list(buckets), f"rising lengths of 2 to {longest}")

@@ -51,7 +51,9 @@ class DataComparison:
             return ""
         new, old = self.newer.profile.shares(name), self.older.profile.shares(name)
         place = max(range(len(new)), key=lambda n: abs(new[n] - old[n]))
-        return f"; {profile.class_name(name, place)}: {new[place]:.0%} against {old[place]:.0%}"
+        return (
+            f"; {profile.class_name(name, place, self.newer.profile.labels)}: {new[place]:.0%} against {old[place]:.0%}"
+        )
 
 
 def _apart(item: Distance) -> str:

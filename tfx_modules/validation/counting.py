@@ -1,7 +1,7 @@
 """Counts the reviews of each day, in Beam, batch by batch."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.arrow import array_util
 
 from tfx_modules.data import features
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 from tfx_modules.validation import profile
 
 _Numbers = npt.NDArray[np.int64]
@@ -38,24 +39,30 @@ Table = dict[str, _Numbers]
 """By day: the number of rows, then the counts of all classes of all features, int64 [1 + classes]."""
 
 
-def count(batch: pa.RecordBatch) -> Table:
+def count(batch: pa.RecordBatch, labels: Sequence[str] = BINARY_SENTIMENT.classes) -> Table:
     """Count a batch of examples.
 
     Args:
         batch: columns of lists, as TFX reads examples; those of ``schema``.
+        labels: the task's classes.
     """
     days, day_of_row = _days(batch)
     rows = np.bincount(day_of_row, minlength=len(days))[:, np.newaxis]
-    columns = [_count(batch, name, day_of_row, len(days)) for name in profile.SIZES]
+    columns = [
+        _sentiments(batch, labels, day_of_row, len(days))
+        if name == features.SENTIMENT
+        else _count(batch, name, day_of_row, len(days))
+        for name in profile.SIZES
+    ]
     table = np.concatenate([rows, *columns], axis=1)
     return {day: table[n] for n, day in enumerate(days)}
 
 
-def _profile(numbers: _Numbers) -> profile.Profile:
-    ends = np.cumsum([1, *profile.SIZES.values()])
+def _profile(numbers: _Numbers, labels: tuple[str, ...]) -> profile.Profile:
+    ends = np.cumsum([1, *profile.sizes(labels).values()])
     rows, *counts = np.split(numbers, ends[:-1])
     return profile.Profile(
-        int(rows[0]), {name: tuple(map(int, found)) for name, found in zip(profile.SIZES, counts, strict=True)}
+        int(rows[0]), {name: tuple(map(int, found)) for name, found in zip(profile.SIZES, counts, strict=True)}, labels
     )
 
 
@@ -80,25 +87,25 @@ def _day(value: bytes) -> str:
 
 def _count(batch: pa.RecordBatch, name: str, day_of_row: _Numbers, days: int) -> _Numbers:
     """Return int64 [days, classes]."""
-    size = profile.SIZES[name]
-    if name == features.SENTIMENT:
-        day, classes = day_of_row, _sentiments(batch)
-    else:
-        rows, values = _column(batch, name)
-        day, classes = day_of_row[rows], _classes(name, values.to_numpy(zero_copy_only=False))
-    return np.bincount(day * size + classes, minlength=days * size).reshape(days, size)
+    rows, values = _column(batch, name)
+    classes = _classes(name, values.to_numpy(zero_copy_only=False))
+    return _by_day(day_of_row[rows], classes, days, profile.SIZES[name])
 
 
-def _sentiments(batch: pa.RecordBatch) -> _Numbers:
-    """Return the class of each row; one without a known sentiment counts too."""
+def _sentiments(batch: pa.RecordBatch, labels: Sequence[str], day_of_row: _Numbers, days: int) -> _Numbers:
+    """Return int64 [days, classes]; a row without a known sentiment counts too."""
     rows, values = _column(batch, features.SENTIMENT)
     coded = values.dictionary_encode()
-    known = {value.encode(): place for place, value in enumerate(features.SENTIMENTS)}
-    none = profile.SENTIMENTS.index(profile.NO_SENTIMENT)
+    known = {value.encode(): place for place, value in enumerate(labels)}
+    none = len(labels)
     places = np.array([*(known.get(value, none) for value in coded.dictionary.to_pylist()), none])
     made = np.full(batch.num_rows, none)
     made[rows] = places[coded.indices.to_numpy(zero_copy_only=False)]
-    return made
+    return _by_day(day_of_row, made, days, none + 1)
+
+
+def _by_day(day: _Numbers, classes: _Numbers, days: int, size: int) -> _Numbers:
+    return np.bincount(day * size + classes, minlength=days * size).reshape(days, size)
 
 
 def _classes(name: str, values: _Numbers) -> _Numbers:
@@ -114,7 +121,15 @@ def _column(batch: pa.RecordBatch, name: str) -> tuple[_Numbers, pa.Array]:
 
 
 class CountDays(beam.CombineFn):  # type: ignore[misc]
-    """Counts the reviews of each day in record batches."""
+    """Counts the reviews of each day in record batches.
+
+    Args:
+        task: the pipeline's, with the labels.
+    """
+
+    def __init__(self, task: TaskSettings = BINARY_SENTIMENT) -> None:
+        super().__init__()
+        self._labels = task.classes
 
     def create_accumulator(self) -> Table:
         """Begin with no day."""
@@ -122,7 +137,7 @@ class CountDays(beam.CombineFn):  # type: ignore[misc]
 
     def add_input(self, accumulator: Table, batch: pa.RecordBatch, *_: Any) -> Table:
         """Add a batch."""
-        return self.merge_accumulators([accumulator, count(batch)])
+        return self.merge_accumulators([accumulator, count(batch, self._labels)])
 
     def merge_accumulators(self, accumulators: Iterable[Table], *_: Any) -> Table:
         """Merge accumulators."""
@@ -134,5 +149,5 @@ class CountDays(beam.CombineFn):  # type: ignore[misc]
 
     def extract_output(self, accumulator: Table, *_: Any) -> profile.Days:
         """Return the days in order, those without reviews left out."""
-        days = {day: _profile(numbers) for day, numbers in sorted(accumulator.items())}
+        days = {day: _profile(numbers, self._labels) for day, numbers in sorted(accumulator.items())}
         return {day: item for day, item in days.items() if item.rows}

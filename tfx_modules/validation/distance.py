@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from tfx_modules.data import features
 from tfx_modules.settings.settings import Distances
 from tfx_modules.validation.profile import EDGES, SIZES, Profile
 
@@ -107,6 +108,8 @@ def _chi_square(freedom: float) -> float:
 
 def _measure(newer: Profile, older: Profile) -> Iterator[tuple[str, float]]:
     names = [name for name in SIZES if newer.count(name) and older.count(name)]
+    if newer.labels != older.labels:
+        names.remove(features.SENTIMENT)  # shares of other labels say nothing of these
     schema = schema_pb2.Schema()
     for name in names:
         feature = schema.feature.add(name=name, type=schema_pb2.INT if name in EDGES else schema_pb2.BYTES)

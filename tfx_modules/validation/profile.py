@@ -5,12 +5,14 @@ makes another histogram of a day. Here the classes are fixed, and grow with the 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from tfx_modules.data import features
+from tfx_modules.settings.task import BINARY_SENTIMENT
 
 FORMAT = 1
 FILE = "days.json"
@@ -26,19 +28,36 @@ EDGES: Mapping[str, tuple[float, ...]] = {
 """Least value of each class of a measure; the last class has no end."""
 
 NO_SENTIMENT = "none"
-SENTIMENTS = (*features.SENTIMENTS, NO_SENTIMENT)
-SIZES: Mapping[str, int] = {
-    features.SENTIMENT: len(SENTIMENTS),
-    **{name: len(edges) for name, edges in EDGES.items()},
-    features.VOCABULARY: features.VOCABULARY_BUCKETS,
-}
-"""Number of classes of each compared feature."""
+"""The class of reviews without a known label; it comes after those of the labels."""
 
 
-def class_name(name: str, place: int) -> str:
-    """Describe the values of a class in words."""
+def sizes(labels: Sequence[str]) -> Mapping[str, int]:
+    """Return the number of classes of each compared feature.
+
+    Args:
+        labels: the task's classes.
+    """
+    return {
+        features.SENTIMENT: len(labels) + 1,
+        **{name: len(edges) for name, edges in EDGES.items()},
+        features.VOCABULARY: features.VOCABULARY_BUCKETS,
+    }
+
+
+SIZES = sizes(BINARY_SENTIMENT.classes)
+"""The same for binary sentiment; the names are the same for every task."""
+
+
+def class_name(name: str, place: int, labels: Sequence[str] = BINARY_SENTIMENT.classes) -> str:
+    """Describe the values of a class in words.
+
+    Args:
+        name: the feature.
+        place: the class.
+        labels: the task's classes.
+    """
     if name not in EDGES:
-        return SENTIMENTS[place] if name == features.SENTIMENT else f"bucket {place}"
+        return (*labels, NO_SENTIMENT)[place] if name == features.SENTIMENT else f"bucket {place}"
     edges = EDGES[name]
     low, high = edges[place], edges[place + 1] if place + 1 < len(edges) else None
     if name == features.UNKNOWN_SHARE:
@@ -55,6 +74,8 @@ class Profile:
     rows: int
     counts: Mapping[str, tuple[int, ...]]
     """By feature, how many values are in each class. A review has one value of each, but many of the vocabulary."""
+    labels: tuple[str, ...] = BINARY_SENTIMENT.classes
+    """The task's classes, which the classes of the sentiment are, and one more for reviews without."""
 
     def count(self, name: str) -> int:
         """Return the number of values of a feature."""
@@ -66,28 +87,53 @@ class Profile:
         return [count / total if total else 0.0 for count in self.counts[name]]
 
 
-EMPTY = Profile(0, {name: (0,) * size for name, size in SIZES.items()})
+def empty(labels: tuple[str, ...]) -> Profile:
+    """Return the profile of no review."""
+    return Profile(0, {name: (0,) * size for name, size in sizes(labels).items()}, labels)
+
+
+EMPTY = empty(BINARY_SENTIMENT.classes)
+"""The same for binary sentiment."""
 Days = Mapping[str, Profile]
 """By day, like ``2026-11-05``; by ``""`` what has no date."""
 
 
+def labels_of(days: Days) -> tuple[str, ...]:
+    """Return the task's classes that days were counted by; without days, those of binary sentiment."""
+    return next((item.labels for item in days.values()), BINARY_SENTIMENT.classes)
+
+
 def add(profiles: Iterable[Profile]) -> Profile:
-    """Merge the profiles of several sets of reviews."""
-    all_of_them = [EMPTY, *profiles]
+    """Merge the profiles of several sets of reviews, which have the same labels; of none, those of binary sentiment."""
+    all_of_them = list(profiles) or [EMPTY]
     counts = {name: np.sum([item.counts[name] for item in all_of_them], axis=0) for name in SIZES}
     return Profile(
-        sum(item.rows for item in all_of_them), {name: tuple(map(int, found)) for name, found in counts.items()}
+        sum(item.rows for item in all_of_them),
+        {name: tuple(map(int, found)) for name, found in counts.items()},
+        all_of_them[0].labels,
     )
 
 
 def to_json(days: Days) -> str:
     """Write days for ``from_json``."""
-    return json.dumps({"format": FORMAT, "days": {day: asdict(item) for day, item in days.items()}})
+    return json.dumps({"format": FORMAT, "days": {day: _fields(item) for day, item in days.items()}})
+
+
+def _fields(item: Profile) -> dict[str, Any]:
+    """Return a profile's fields; binary sentiment's labels are left out, as all files did before there were others."""
+    fields = asdict(item)
+    if item.labels == BINARY_SENTIMENT.classes:
+        del fields["labels"]
+    return fields
 
 
 def from_json(text: str) -> Days:
     """Read what ``to_json`` wrote."""
     return {
-        day: Profile(item["rows"], {name: tuple(counts) for name, counts in item["counts"].items()})
+        day: Profile(
+            item["rows"],
+            {name: tuple(counts) for name, counts in item["counts"].items()},
+            tuple(item.get("labels", BINARY_SENTIMENT.classes)),
+        )
         for day, item in json.loads(text)["days"].items()
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tfx_modules.data import features
 from tfx_modules.settings.settings import RARE_CLASS, Severity, ValidationSettings
 from tfx_modules.validation.comparison import DataComparison
-from tfx_modules.validation.profile import SENTIMENTS, Profile
+from tfx_modules.validation.profile import Profile
 
 NO_DATA = "NO_DATA_IN_SPAN"
 _LONGEST = 300
@@ -75,11 +75,11 @@ def rare_classes(window: Profile, settings: ValidationSettings) -> Iterator[Anom
         window: the counts of all days together.
         settings: with the limit.
     """
-    counts = dict(zip(SENTIMENTS, window.counts[features.SENTIMENT], strict=True))
-    for name in features.SENTIMENTS:
-        if counts[name] < settings.minimum_class_rows:
+    *counts, _ = window.counts[features.SENTIMENT]
+    for name, count in zip(window.labels, counts, strict=True):
+        if count < settings.minimum_class_rows:
             allowed = f"{settings.minimum_class_rows} or more are needed (validation.minimum_class_rows)"
-            text = f"{counts[name]} of {window.rows:,} reviews in the window are {name}; {allowed}"
+            text = f"{count} of {window.rows:,} reviews in the window are {name}; {allowed}"
             yield Anomaly(RARE_CLASS, features.SENTIMENT, text)
 
 

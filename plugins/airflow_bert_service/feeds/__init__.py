@@ -18,7 +18,7 @@ from typing import TypedDict
 
 from airflow_bert_service.exceptions import FeedError
 from airflow_bert_service.feeds.base import Feed
-from airflow_bert_service.feeds.readers.reviews import Review, Sentiment
+from airflow_bert_service.feeds.readers.reviews import Review
 from airflow_bert_service.feeds.readers.row_files import Columns
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
 from airflow_bert_service.feeds.readers.screening import Rejected, screen
@@ -32,7 +32,6 @@ __all__ = [
     "Reason",
     "Rejected",
     "Review",
-    "Sentiment",
     "make_feed",
     "screen",
 ]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from airflow_bert_service.exceptions import HoldoutError
 from airflow_bert_service.feeds.imdb import rank
-from airflow_bert_service.feeds.readers.reviews import Review, Sentiment
+from airflow_bert_service.feeds.readers.reviews import Review
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
 from airflow_bert_service.feeds.readers.screening import screen
 from airflow_bert_service.feeds.readers.tar_members import LARGEST_MEMBER, members
@@ -31,7 +31,7 @@ OF_EACH_SENTIMENT = 200
 REVIEWS, MANIFEST = "reviews.csv", "manifest.json"
 _MEMBER = re.compile(r"(?:\./)?aclImdb/(?P<id>test/(?P<folder>pos|neg)/[^/]+)\.txt")
 _WAY_OUT = "Put it back, or delete the folder to have it written anew."
-_LABELS = {"pos": Sentiment.POSITIVE.value, "neg": Sentiment.NEGATIVE.value}
+_LABELS = {"neg": "negative", "pos": "positive"}
 
 _logger = logging.getLogger(__name__)
 
@@ -88,14 +88,14 @@ def freeze(folder: Path, archive: Path) -> Path:
 
 def chosen(archive: Path) -> list[Review]:
     """Choose the holdout's reviews; negative ones first, each sentiment by rising rank."""
-    heaps: dict[Sentiment, list[tuple[int, Review]]] = {sentiment: [] for sentiment in Sentiment}
+    heaps: dict[str, list[tuple[int, Review]]] = {sentiment: [] for sentiment in _LABELS.values()}
     for row in screen(_rows(archive), day=dt.date.min, labels=_LABELS):
         if isinstance(row, Review):
             # A heap has its smallest item on top, and here that must be the one of the highest rank.
             heap, item = heaps[row.sentiment], (-rank(row.id), row)
             add = heapq.heappush if len(heap) < OF_EACH_SENTIMENT else heapq.heappushpop
             add(heap, item)
-    if missing := [sentiment.value for sentiment, heap in heaps.items() if not heap]:
+    if missing := [sentiment for sentiment, heap in heaps.items() if not heap]:
         raise HoldoutError(
             f"archive {archive} has no {' and no '.join(missing)} reviews in aclImdb/test, which the holdout is made "
             "of. Get the whole archive, or set [bert_service] holdout to a CSV file of your own."
@@ -112,7 +112,7 @@ def _rows(archive: Path) -> Iterator[RawRow]:
 
 
 def _write(folder: Path, reviews: Iterable[Review], archive: Path) -> None:
-    rows = [(review.text, review.sentiment.value) for review in reviews]
+    rows = [(review.text, review.sentiment) for review in reviews]
     with (folder / REVIEWS).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("review", "sentiment"))

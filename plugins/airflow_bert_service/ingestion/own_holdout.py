@@ -1,7 +1,7 @@
 """Reads a holdout of the user's own, whose columns and labels are those of the feed, and keeps it in the nodes' form.
 
-The nodes read a CSV file with the columns ``review`` and ``sentiment`` (``negative``, ``positive``). A holdout may be
-one already, or have the names and the labels that the settings give for the feed.
+The nodes read a CSV file with the columns ``review`` and ``sentiment``, which has the pipeline's labels. A holdout may
+be one already, or have the names and the labels that the settings give for the feed.
 """
 
 import csv
@@ -12,35 +12,38 @@ from io import BytesIO
 from pathlib import Path
 
 from airflow_bert_service.exceptions import FeedError, HoldoutError
-from airflow_bert_service.feeds import Sentiment
 from airflow_bert_service.feeds.readers.row_files import require_columns, table
 from airflow_bert_service.feeds.readers.rows import Reason
 from airflow_bert_service.feeds.readers.screening import is_encodable
 from airflow_bert_service.files import make_folder, publishing
-from airflow_bert_service.settings.row_rules import normal_label
+from airflow_bert_service.pipeline.labels import normal_label
+from airflow_bert_service.pipeline.task import Task
+from airflow_bert_service.settings.row_rules import labels_for
 from airflow_bert_service.settings.settings import Settings
 
 COLUMNS = ("review", "sentiment")
 """The columns of the nodes' form."""
 
 
-def normalised(file: Path, settings: Settings) -> Path:
+def normalised(file: Path, settings: Settings, task: Task) -> Path:
     """Write a holdout in the nodes' form, unless that exists already.
 
     Args:
         file: The user's CSV file, in UTF-8.
-        settings: With the names of the feed's columns, and its labels.
+        settings: With the names of the feed's columns, and what it calls the labels.
+        task: The pipeline's, with the labels.
 
     Returns:
         The file in the nodes' form. Its folder has the digest of its content in its name, so it never changes.
 
     Raises:
         HoldoutError: The file is not there, may not be read, or has a row that is no labelled review.
+        SettingsError: The setting ``labels`` does not fit the task.
         OSError: The disk fails.
     """
     with explaining_missing(file):
         content = file.read_bytes()
-    lines = list(_rows(file, content, settings))
+    lines = list(_rows(file, content, settings, task))
     if not lines:
         raise HoldoutError(f"holdout {file} has no reviews; allowed: one or more. Put some below its header.")
     folder = settings.own_holdouts
@@ -73,7 +76,7 @@ def explaining_missing(file: Path) -> Iterator[None]:
         ) from error
 
 
-def _rows(file: Path, content: bytes, settings: Settings) -> Iterator[tuple[str, str]]:
+def _rows(file: Path, content: bytes, settings: Settings, task: Task) -> Iterator[tuple[str, str]]:
     own = (settings.source.text_column, settings.source.sentiment_column)
     where = f"holdout {file}"
     try:
@@ -84,7 +87,7 @@ def _rows(file: Path, content: bytes, settings: Settings) -> Iterator[tuple[str,
         require_columns(header, wanted, where=where)
     except FeedError as error:
         raise HoldoutError(str(error)) from error
-    labels = {**{sentiment.value: sentiment.value for sentiment in Sentiment}, **settings.rules.labels}
+    labels = {**{normal_label(label): label for label in task.labels}, **labels_for(task, settings.rules.labels)}
     places = [header.index(name) for name in wanted]
     for number, record in enumerate(records.records(), start=1):
         if isinstance(record, Reason) or len(record) != len(header):

@@ -10,8 +10,8 @@ quoted; every value is. It reads a file line by line, and Python's csv module be
 NULs inside a value therefore become spaces, and a review is one line.
 
 Two checks need the whole day, and are made here. A row with the id of an earlier row goes into quarantine. So do all
-rows of a text that has both labels, because the labels contradict each other. The checks keep neither texts nor rows in
-memory, only 16 bytes of each text and of each longer id; that is some 200 bytes of memory a row. After the last row,
+rows of a text that has several labels, because the labels contradict each other. The checks keep neither texts nor rows
+in memory, only 16 bytes of each text and of each longer id; that is some 200 bytes of memory a row. After the last row,
 the CSV is read again to remove the rows with contradicting labels.
 """
 
@@ -24,10 +24,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import TextIOWrapper
-from itertools import compress, islice
+from itertools import combinations, compress, islice
 from pathlib import Path
 
-from airflow_bert_service.feeds.readers.reviews import Review, Sentiment
+from airflow_bert_service.feeds.readers.reviews import Review
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
 from airflow_bert_service.feeds.readers.screening import Rejected, rejected
 from airflow_bert_service.files import sha256, sync
@@ -173,7 +173,7 @@ class _Writer:
         self._reviews, self._scratch = reviews, scratch
         self._quarantine = quarantine
         self._ids: set[str | bytes] = set()
-        self._texts: dict[Sentiment, set[bytes]] = {sentiment: set() for sentiment in Sentiment}
+        self._texts: dict[str, set[bytes]] = {}
 
     def __enter__(self) -> "_Writer":
         with ExitStack() as stack:
@@ -197,21 +197,22 @@ class _Writer:
             self._quarantine.add(row)
 
     def contradicted(self) -> frozenset[bytes]:
-        """Return the digests of the texts that have both labels."""
-        return frozenset(set.intersection(*self._texts.values()))
+        """Return the digests of the texts that have more than one label."""
+        return frozenset(key for one, other in combinations(self._texts.values(), 2) for key in one & other)
 
     def _add(self, reviews: list[Review]) -> list[Rejected]:
         raw_ids, days, raw_texts, sentiments, numbers, raw_places = zip(*reviews, strict=True)
         ids, texts, places = _one_line(raw_ids), _one_line(raw_texts), _one_line(raw_places)
         # Also of rows that have another's id: a review that comes twice with other labels is not to be believed.
         keys = [_digest(text) for text in texts]
-        for sentiment, noted in self._texts.items():
-            noted.update([key for key, found in zip(keys, sentiments, strict=True) if found is sentiment])
+        for sentiment in set(sentiments):
+            noted = self._texts.setdefault(sentiment, set())
+            noted.update([key for key, found in zip(keys, sentiments, strict=True) if found == sentiment])
         is_new = [self._is_new(id_) for id_ in ids]
         dates = {day: day.isoformat() for day in set(days)}
-        columns = (_quotable(ids), [dates[day] for day in days], _quotable(texts), sentiments)
+        columns = (_quotable(ids), [dates[day] for day in days], _quotable(texts), _quotable(sentiments))
         if lines := list(compress(map('","'.join, zip(*columns, strict=True)), is_new)):
-            # What csv.writer makes with QUOTE_ALL, in a tenth of the time. A sentiment is joined as the str that it is.
+            # What csv.writer makes with QUOTE_ALL, in a tenth of the time.
             self._csv.writelines(('"', '"\n"'.join(lines), '"\n'))
         self._keys.writelines(compress(keys, is_new))
         self._places.writelines(compress(map("{} {}\n".format, numbers, places), is_new))

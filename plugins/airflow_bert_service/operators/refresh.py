@@ -9,15 +9,17 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_bert_service.exceptions import BadInputError, DataDateError, HoldoutError, MissingDayError
+from airflow_bert_service.exceptions import BadInputError, DataDateError, HoldoutError, MissingDayError, SettingsError
 from airflow_bert_service.feeds import Feed, make_feed, screen
 from airflow_bert_service.ingestion.holdout import Holdout, find_holdout, to_json
 from airflow_bert_service.ingestion.span_store import Span, SpanStore
+from airflow_bert_service.pipeline.task import BINARY_SENTIMENT, Task
 from airflow_bert_service.pipeline.version import PipelineVersion
 from airflow_bert_service.runs.conf import check_conf_of
 from airflow_bert_service.runs.data_date import Window, data_date, facts_from
 from airflow_bert_service.runs.sources import other_sources
 from airflow_bert_service.runs.xcom import recording_failure
+from airflow_bert_service.settings.row_rules import labels_for
 from airflow_bert_service.settings.settings import Settings
 
 
@@ -32,16 +34,25 @@ class DataRefreshOperator(BaseOperator):
     Args:
         settings: The Airflow side's settings: feed, window, where spans are.
         version: The version of the run's compiled pipeline, for the log; None: it is not known.
+        task: The pipeline's task, which has the labels of its reviews.
     """
 
     always_returns = True
     template_fields: Sequence[str] = ()
     ui_color = "#d4e4f0"
 
-    def __init__(self, *, settings: Settings, version: PipelineVersion | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        version: PipelineVersion | None = None,
+        task: Task = BINARY_SENTIMENT,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.settings = settings
         self.version = version
+        self.task = task
 
     def execute(self, context: Context) -> dict[str, object]:
         """Write the window's spans.
@@ -56,7 +67,8 @@ class DataRefreshOperator(BaseOperator):
 
         Raises:
             AirflowFailException: The run's conf has a key that is no parameter, its data date is not a date, too many
-                of a day's rows cannot be used, or the holdout is missing or has changed; trying again cannot help.
+                of a day's rows cannot be used, the setting ``labels`` does not fit the pipeline's labels, or the
+                holdout is missing or has changed; trying again cannot help.
             MissingDayError: The feed lacks a day of the window.
             FeedError: The feed cannot be read.
             OSError: A span could not be written, or the disk fails otherwise.
@@ -66,7 +78,7 @@ class DataRefreshOperator(BaseOperator):
             check_conf_of(context)
             try:
                 return self._refresh(data_date(facts_from(context)))
-            except (DataDateError, BadInputError, HoldoutError) as error:
+            except (DataDateError, BadInputError, HoldoutError, SettingsError) as error:
                 raise AirflowFailException(str(error)) from error
 
     def _refresh(self, day: dt.date) -> dict[str, object]:
@@ -74,7 +86,7 @@ class DataRefreshOperator(BaseOperator):
         window = self._window(Window.ending(day, days=self.settings.window_days), feed)
         spans = self._write(window, feed)
         written = [span for span in spans.values() if span]
-        holdout = find_holdout(self.settings)
+        holdout = find_holdout(self.settings, self.task)
         self._log_holdout(holdout)
         return {
             "data_date": day.isoformat(),
@@ -123,7 +135,7 @@ class DataRefreshOperator(BaseOperator):
         return {day: self._write_day(store, day, feed, may_be_missing=day in gaps) for day in window}
 
     def _write_day(self, store: SpanStore, day: dt.date, feed: Feed, *, may_be_missing: bool) -> Span | None:
-        rows = screen(feed.delivered(day), day=day, labels=self.settings.rules.labels)
+        rows = screen(feed.delivered(day), day=day, labels=labels_for(self.task, self.settings.rules.labels))
         try:
             span = store.write(day, rows, source=feed.name)
         except MissingDayError as missing:

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import airflow_home, command, is_checkout, project_root
+from airflow_bert_service.pipeline.task import BINARY_SENTIMENT, pipeline_task
 from airflow_bert_service.settings.channels import Channel, read_channels
 from airflow_bert_service.settings.containers import ContainerSettings
 from airflow_bert_service.settings.databases import DatabaseAddress, check_databases
@@ -33,7 +34,7 @@ from airflow_bert_service.settings.reading.reader import (
 )
 from airflow_bert_service.settings.reading.texts import Place, path
 from airflow_bert_service.settings.retention import RetentionSettings
-from airflow_bert_service.settings.row_rules import RowRules
+from airflow_bert_service.settings.row_rules import RowRules, labels_for
 from airflow_bert_service.settings.time_limits import TimeLimitSettings
 
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -164,6 +165,10 @@ class Settings(SettingsGroup):
         super().__post_init__()
         self.source.require(self.feed.value)
         self.retention.check(self.window_days)
+        # Each run's refresh checks by the labels of its own sources. Those of a checkout are known beforehand; an
+        # installed wheel has its DAG files, and with them the pipeline's settings, in a folder of Airflow's.
+        if is_checkout() and set(self.rules.labels.values()) != set(BINARY_SENTIMENT.labels):
+            labels_for(pipeline_task(self.root / "dags"), self.rules.labels)
 
     @property
     def imdb_digest(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 from airflow_bert_service.exceptions import (
     BadInputError,
 )
-from airflow_bert_service.feeds import Review, Sentiment
+from airflow_bert_service.feeds import Review
 from airflow_bert_service.feeds.readers.rows import Reason
 from airflow_bert_service.feeds.readers.screening import Rejected
 from airflow_bert_service.ingestion.span_store import Change, SpanStore
@@ -23,9 +23,9 @@ from tests.support.contracts import (
 
 DAYS = [dt.date(2026, 11, day) for day in (3, 4, 5)]
 REVIEWS = [
-    Review("r1", DAYS[1], "A fine film.", Sentiment.POSITIVE),
-    Review("r2", DAYS[1], 'They call it "fun".', Sentiment.NEGATIVE),
-    Review("r3", DAYS[2], "Größer, länger, öder.", Sentiment.NEGATIVE),
+    Review("r1", DAYS[1], "A fine film.", "positive"),
+    Review("r2", DAYS[1], 'They call it "fun".', "negative"),
+    Review("r3", DAYS[2], "Größer, länger, öder.", "negative"),
 ]
 
 

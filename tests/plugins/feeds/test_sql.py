@@ -224,7 +224,7 @@ def test_texts_of_sqlite_that_are_no_utf_8_reject_their_rows_alone(sqlite_review
     assert isinstance(bad, Rejected)
     assert (bad.id, bad.reason, bad.excerpt) == ("1", Reason.BAD_ENCODING, "can?t")
     assert isinstance(good, Review)
-    assert (good.id, good.text, good.sentiment.value) == ("2", "Warm.", "positive"), "a BLOB is read as UTF-8"
+    assert (good.id, good.text, good.sentiment) == ("2", "Warm.", "positive"), "a BLOB is read as UTF-8"
 
 
 def test_texts_of_a_database_without_encoding_reject_their_rows_alone(

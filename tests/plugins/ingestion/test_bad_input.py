@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from airflow_bert_service.exceptions import BadInputError, FeedError
-from airflow_bert_service.feeds import Columns, RawRow, Reason, Rejected, Review, Sentiment, make_feed, screen
+from airflow_bert_service.feeds import Columns, RawRow, Reason, Rejected, Review, make_feed, screen
 from airflow_bert_service.feeds.readers.row_files import read_csv_rows, read_json_rows
 from airflow_bert_service.ingestion.span_store import SpanStore
 from airflow_bert_service.ingestion.span_writer import write_day
@@ -297,10 +297,10 @@ def usable(rows: list[Review | Rejected]) -> dict[int, tuple[str, str, str, str]
     reviews = [row for row in rows if isinstance(row, Review)]
     labels: dict[str, set[str]] = {}
     for row in reviews:
-        labels.setdefault(written(row.text), set()).add(row.sentiment.value)
+        labels.setdefault(written(row.text), set()).add(row.sentiment)
     first = {written(row.id): row.number for row in reversed(reviews)}
     return {
-        row.number: (written(row.id), str(DAY), written(row.text), row.sentiment.value)
+        row.number: (written(row.id), str(DAY), written(row.text), row.sentiment)
         for row in reviews
         if first[written(row.id)] == row.number and len(labels[written(row.text)]) == 1
     }
@@ -370,7 +370,7 @@ def test_a_label_is_the_same_however_it_is_written(label: object) -> None:
     labels = settings_from({"labels": "positive: 1.0, true; negative: 0"}).rules.labels
     (found,) = screen([RawRow(1, "1", "Warm.", label, "f")], day=DAY, labels=labels)
     assert isinstance(found, Review)
-    assert found.sentiment is Sentiment.POSITIVE
+    assert found.sentiment == "positive"
 
 
 def test_the_message_shows_which_labels_are_not_known(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from airflow_bert_service.feeds import imdb_holdout
 from airflow_bert_service.feeds.imdb import rank
 from airflow_bert_service.files import sha256
 from airflow_bert_service.ingestion.holdout import Holdout, find_holdout, to_json
+from airflow_bert_service.pipeline.task import Task
 from airflow_bert_service.settings.settings import Settings, settings_from
 
 ROOT = Path(__file__).parents[3]
@@ -73,6 +74,16 @@ def test_a_holdout_may_have_the_columns_and_labels_of_the_feed(tmp_path: Path, c
     found = find_holdout(own)
     assert reviews(found) == [("Warm, funny.", "positive"), ("Dull.", "negative")]
     assert find_holdout(own) == found, "the same content is the same holdout"
+
+
+def test_a_holdout_has_the_pipeline_s_labels(tmp_path: Path) -> None:
+    (tmp_path / "own-v1.csv").write_text("review,sentiment\nBuy now!,SPAM\nSee you at nine.,0\n")
+    task = Task(labels=("ham", "Spam"), positive="Spam")
+    rules = {"labels": "spam: 1; ham: 0"}
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "settings.toml").write_text('[task]\nlabels = ["ham", "Spam"]\npositive = "Spam"\n')
+    found = find_holdout(settings_from({"root": str(tmp_path), "holdout": "own-v1.csv", **rules}), task)
+    assert reviews(found) == [("Buy now!", "Spam"), ("See you at nine.", "ham")]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 from airflow_bert_service.exceptions import FeedError
-from airflow_bert_service.feeds import Review, Sentiment
+from airflow_bert_service.feeds import Review
 from airflow_bert_service.ingestion.span_store import Change, SpanStore
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.label_names import labels
 
 DAY = dt.date(2026, 11, 5)
 # A plain child: it must not share this process's locks, and is killed on purpose.
@@ -26,7 +28,7 @@ PROCESSES = multiprocessing.get_context("spawn")
 
 
 def reviews(count: int = 3, word: str = "good") -> list[Review]:
-    return [Review(f"r{number}", DAY, f"{word} film {number}", Sentiment.POSITIVE) for number in range(count)]
+    return [Review(f"r{number}", DAY, f"{word} film {number}", "positive") for number in range(count)]
 
 
 def write(folder: Path, of: list[Review]) -> Change:
@@ -74,13 +76,26 @@ def test_tfx_can_take_the_header_apart_at_commas(tmp_path: Path) -> None:
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 def test_any_text_becomes_one_line_that_reads_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("spans")
-    write(folder, [Review("r", DAY, text, Sentiment.NEGATIVE)])
+    write(folder, [Review("r", DAY, text, "negative")])
     content = (folder / str(DAY) / "v1" / "reviews.csv").read_bytes()
     lines = content.split(b"\n")
     assert len(lines) == 3
     assert lines[-1] == b""
     (record,) = csv.reader(io.StringIO(lines[1].decode(), newline=""))
     assert record[2] == text.replace("\r", " ").replace("\n", " ").replace("\0", " ")
+
+
+@given(labels(3))
+def test_any_labels_are_written_as_they_are_and_contradict_each_other(
+    tmp_path_factory: pytest.TempPathFactory, names: tuple[str, ...]
+) -> None:
+    folder = tmp_path_factory.mktemp("spans")
+    told = [Review(str(n), DAY, f"text {n}", name) for n, name in enumerate(names)]
+    twice = [Review("x", DAY, "twice", names[0]), Review("y", DAY, "twice", names[2])]
+    SpanStore(folder, max_bad_share=0.5).write(DAY, [*told, *twice], source="sample")
+    assert [row["sentiment"] for row in rows(folder)] == list(names)
+    quarantine = (folder / str(DAY) / "v1" / "quarantine.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["reason"] for line in quarantine] == ["contradicting_labels"] * 2
 
 
 def state(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -225,7 +240,7 @@ def test_concurrent_refreshes_of_a_day_leave_every_version_whole(tmp_path: Path)
 
 def test_reviews_are_not_all_held_in_memory(tmp_path: Path) -> None:
     long = "a long review " * 700  # about 10 kB
-    many = (Review(f"r{number}", DAY, f"{long}{number}", Sentiment.POSITIVE) for number in range(2_000))
+    many = (Review(f"r{number}", DAY, f"{long}{number}", "positive") for number in range(2_000))
     tracemalloc.start()
     try:
         assert SpanStore(tmp_path).write(DAY, many, source="sample").manifest.rows == 2_000

@@ -17,6 +17,7 @@ from airflow.utils.types import DagRunType
 from airflow_bert_service.dag.parameters import run_parameters
 from airflow_bert_service.exceptions import MissingDayError
 from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.pipeline.task import BINARY_SENTIMENT, Task
 from airflow_bert_service.pipeline.version import PipelineVersion
 from airflow_bert_service.runs.xcom import FAILURE
 from airflow_bert_service.settings.row_rules import RowRules, read_labels
@@ -70,8 +71,8 @@ def context(
     }
 
 
-def refresh(settings: Settings, given: Any) -> dict[str, Any]:
-    return DataRefreshOperator(task_id="refresh_data", settings=settings).execute(given)
+def refresh(settings: Settings, given: Any, task: Task = BINARY_SENTIMENT) -> dict[str, Any]:
+    return DataRefreshOperator(task_id="refresh_data", settings=settings, task=task).execute(given)
 
 
 def days_on_disk(settings: Settings) -> list[str]:
@@ -239,6 +240,37 @@ def test_labels_are_what_the_setting_says(settings: Settings) -> None:
     assert (returned["rows"], returned["rejected"]) == (28, {})
     with pytest.raises(AirflowFailException, match="unknown_label 2"):
         refresh(settings, context(day="2026-11-05"))
+
+
+GOOD_BAD = Task(labels=("bad", "good"), positive="good")
+
+
+def with_labels(settings: Settings, text: str, task: Task) -> Settings:
+    """Settings with a text for `labels`, of a project whose sources on disk have the task."""
+    (settings.root / "dags").mkdir()
+    table = f"[task]\nlabels = {json.dumps(task.labels)}\npositive = {json.dumps(task.positive)}\n"
+    (settings.root / "dags" / "settings.toml").write_text(table)
+    return replace(settings, rules=RowRules(labels=read_labels(text)))
+
+
+def test_labels_of_the_user_s_own_reach_spans_and_holdout(settings: Settings) -> None:
+    own = with_labels(settings, "good: positive; bad: negative", GOOD_BAD)
+    returned = refresh(own, context(day="2026-11-05"), GOOD_BAD)
+    assert (returned["rows"], returned["rejected"]) == (28, {})
+    span = (settings.spans / "2026-11-05" / "v1" / "reviews.csv").read_text()
+    assert ',"Film 0.","bad"\n' in span
+    assert ',"Film 1.","good"\n' in span
+    holdout = json.loads(returned["holdout"])
+    assert holdout["name"] == "sample-v1"
+    assert Path(holdout["path"]).read_text() == "review,sentiment\nHeld out.,good\n"
+
+
+def test_labels_that_do_not_fit_the_pipeline_s_fail_the_task_at_once(settings: Settings) -> None:
+    own = with_labels(settings, "spam: positive; ham: negative", Task(labels=("ham", "spam"), positive="spam"))
+    with pytest.raises(AirflowFailException, match=r"labels has the part 'spam: positive'; .*the label \(bad, good\)"):
+        refresh(own, context(day="2026-11-05"), GOOD_BAD)
+    with pytest.raises(AirflowFailException, match="unknown_label 2"):
+        refresh(settings, context(day="2026-11-05"), GOOD_BAD)
 
 
 def test_a_correction_in_the_feed_reaches_the_spans(settings: Settings) -> None:

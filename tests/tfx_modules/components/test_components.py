@@ -17,6 +17,7 @@ from tfx_modules.data.text_statistics import Measurer
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.model.encoder.files import vocab_path
 from tfx_modules.settings.settings import EncoderSettings
+from tfx_modules.settings.task import TaskSettings
 
 NOW = 1_790_000_000.5
 ExampleOf = Callable[[example_gen.Row], dict[str, list[Any]]]
@@ -93,10 +94,12 @@ def test_reviews_are_classed_by_their_number_of_words(count: int, name: bytes, e
     assert example_of(row("so " * count))["length"] == [name]
 
 
-def test_the_vocabularys_settings_reach_the_workers() -> None:
+def test_the_vocabularys_settings_and_the_labels_reach_the_workers() -> None:
     encoder = EncoderSettings(vocab="some.txt", vocab_sha256="", lower_case=False, max_tokens=99)
-    sent = proto_utils.proto_to_json(example_gen.write_encoder(encoder))
-    assert example_gen.read_encoder(sent) == EncoderSettings(vocab="some.txt", vocab_sha256="", lower_case=False)
+    task = TaskSettings(labels=("ham", "spam"), positive="spam")
+    sent = proto_utils.proto_to_json(example_gen.write_settings(encoder, task))
+    read = EncoderSettings(vocab="some.txt", vocab_sha256="", lower_case=False)
+    assert example_gen.read_settings(sent) == (read, task)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, Judge
 from tfx_modules.settings.settings import GateSettings, Promote
+from tfx_modules.settings.task import PLACE, TaskSettings, to_json
 
 VERSION = 2026110301
 HOLDOUT = reviews(200)
@@ -97,6 +98,38 @@ def test_better_on_one_does_not_make_up_for_worse_on_the_other(model: MakeModel)
     found = judge(model((1000, 1030)))(champion(model((0, 30))))
     assert not found.passed
     assert [one["verdict"] for one in found.metrics["sets"]] == ["better", "worse"]
+
+
+@pytest.mark.parametrize("promote", Promote)
+def test_a_champion_of_other_labels_is_not_comparable_and_the_floors_decide(
+    model: MakeModel, tmp_path: Path, promote: Promote
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(model((0, 0)), other)
+    (other / "assets.extra").mkdir()
+    (other / PLACE).write_text(to_json(TaskSettings(labels=("ham", "spam"), positive="spam")))
+    reason = (
+        "not comparable with 2026110301, which answers ham, spam (score of spam): this model answers negative, "
+        "positive (score of positive)"
+    )
+    good = judge(model((0, 20)), replace(GATE, promote=promote))(champion(other))
+    assert good.passed
+    assert good.reason == (
+        f"accuracy 0.900 on sample-v1, 1.000 on the eval split, judged by the floors alone; {reason}"
+    )
+    assert good.metrics["champion_labels"] == ["ham", "spam"]
+    low = judge(model((0, 80)))(champion(other))
+    assert not low.passed
+    assert low.reason == f"accuracy 0.600 < 0.700, the floor, on sample-v1; {reason}"
+
+
+def test_a_champion_whose_task_is_damaged_cannot_be_compared(model: MakeModel, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(model((0, 0)), other)
+    (other / "assets.extra").mkdir()
+    (other / PLACE).write_text("{}{")
+    with pytest.raises(ChampionUnusableError, match=r"task\.json is no task of a model"):
+        judge(model((0, 0)))(champion(other))
 
 
 def test_the_level_decides_what_counts(model: MakeModel) -> None:

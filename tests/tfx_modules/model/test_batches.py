@@ -59,6 +59,12 @@ def test_training_batches_are_full_endless_and_of_fixed_shapes() -> None:
     assert {int(n) for ids, _ in taken for n in ids[:, 0]} == set(range(1, 16))
 
 
+def test_examples_of_a_class_may_count_more() -> None:
+    taken = batches.training_batches(dataset([3] * 8), SHAPE, class_weights=(1.0, 2.5)).take(10).as_numpy_iterator()
+    for _, labels, weights in taken:
+        assert weights.tolist() == [2.5 if label else 1.0 for label in labels]
+
+
 def test_steps_per_epoch_hold_all_examples() -> None:
     assert [batches.steps_per_epoch(n, SHAPE) for n in (1, 4, 5, 8)] == [1, 1, 2, 2]
 

@@ -17,6 +17,7 @@ from tensorflow.core.example import example_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from tests.tfx_modules.conftest import small_classifier
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.model import export, warmup_requests
 from tfx_modules.model.bert_classifier import Hyperparameters, compile_classifier
@@ -26,6 +27,7 @@ from tfx_modules.serving.inference.classify_regress import CLASSIFY, REGRESS, Cl
 from tfx_modules.serving.models.model import load_model
 from tfx_modules.serving.specs import PredictCall, bytes_array
 from tfx_modules.settings.settings import EncoderSettings, Precision, TrainingSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, PLACE, TaskKind, TaskSettings, of_model
 
 # Ops of TensorFlow Text that the exported graph may have. Before another is added, look whether TF Serving links it.
 ALLOWED_TEXT_OPS = {"FastWordpieceTokenizeWithOffsets", "NormalizeUTF8", "RegexSplitWithOffsets"}
@@ -114,6 +116,41 @@ def test_the_signatures(answers: dict[str, Any]) -> None:
         ],
         "regress": [{"inputs": ["string", [None]]}, {"outputs": ["float32", [None]]}],
     }
+
+
+def test_a_model_of_the_default_s_labels_is_saved_as_ever(exported: Path) -> None:
+    assert not (exported / PLACE).exists()
+    assert of_model(exported) == BINARY_SENTIMENT
+
+
+TICKETS = TaskSettings(kind=TaskKind.MULTICLASS, labels=("billing", "fault", "שונות", 'say "so"'))
+
+
+def test_a_model_of_four_classes_gives_the_label_and_all_probabilities(
+    tmp_path: Path, transform: tft.TFTransformOutput, encoder_config: EncoderSettings
+) -> None:
+    folder = tmp_path / "1"
+    four = small_classifier(dropout=0.1, outputs=4)
+    export.save(four, transform, encoder_config, str(folder), lengths=LENGTHS, task=TICKETS)
+    served = load_model(folder)
+    assert set(served.signatures) == {"serving_default", "serving_examples", "classify"}
+    assert of_model(folder) == TICKETS
+    texts = bytes_array([text.encode() for text in TEXTS], (len(TEXTS),))
+    found = served.predict(PredictCall("serving_default", {"text": texts}))
+    assert found["scores"].shape == found["labels"].shape == (len(TEXTS), 4)
+    np.testing.assert_allclose(found["scores"].sum(axis=1), 1, atol=1e-6)
+    names = [label.encode() for label in TICKETS.labels]
+    assert found["labels"].tolist() == [names] * len(TEXTS)
+    assert found["label"].tolist() == [names[place] for place in found["scores"].argmax(axis=1)]
+    np.testing.assert_allclose(found["score"], found["scores"].max(axis=1))
+    task, examples = Task(CLASSIFY, "classify"), [example(text) for text in TEXTS]
+    result = conclude(task, served.predict(prepare(task, served.signatures, examples)), len(examples))
+    assert isinstance(result, Classifications)
+    assert result.labels.tolist() == [names] * len(TEXTS)
+    np.testing.assert_allclose(result.scores, found["scores"], atol=1e-5)
+    used = ops(folder)
+    assert not used & UNSERVABLE_OPS
+    assert used - core_ops() == ALLOWED_TEXT_OPS
 
 
 def test_every_text_of_a_batch_is_judged(answers: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tfx_modules.conftest import small_classifier
 from tfx_modules.model.inference_graph import LENGTH_STEP, MOST_TOKENS, PASS_TOKENS, BertGraph, rows_of_pass
 
 TOKENS = 32
@@ -37,6 +38,15 @@ def test_it_computes_what_keras_does(
     expected = classifier(ids(*lengths), training=False).numpy()[:, 0]
     assert np.ptp(expected) > 0.01 or len(lengths) == 1
     np.testing.assert_allclose(graph.logits(ids(*lengths)), expected, atol=CLOSE[dtype])
+
+
+def test_it_computes_a_logit_of_each_class(dtype: tf.DType) -> None:
+    four = small_classifier(dropout=0.5, outputs=4)
+    lengths = (3, 17, 32, 31, 2)
+    found = BertGraph(four, dtype).logits(ids(*lengths))
+    assert found.shape == (5, 4)
+    np.testing.assert_allclose(found, four(ids(*lengths), training=False), atol=CLOSE[dtype])
+    assert BertGraph(four, dtype).logits(ids()).shape == (0, 4)
 
 
 def test_rows_keep_their_order_whatever_their_lengths(graph: BertGraph, dtype: tf.DType) -> None:

@@ -10,6 +10,7 @@ from tfx_modules.promotion import history
 from tfx_modules.promotion.events import EventKind, Run
 from tfx_modules.promotion.exceptions import ManifestError, ModelRepositoryError, RefusedError
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
+from tfx_modules.settings.task import PLACE, TaskSettings, to_json
 
 
 def promoted(site: Site, *days: int) -> Site:
@@ -24,6 +25,19 @@ def test_the_version_before_is_back_in_service(site: Site) -> None:
     assert (event.kind, event.version, event.champion) == (EventKind.ROLLED_BACK, 2026110401, 2026110501)
     assert (event.reason, event.actor) == ("from 2026110501 to 2026110401: it is rude", "somebody")
     assert site.repository.served_versions() == {2026110301, 2026110401}
+
+
+def test_the_reason_says_where_clients_get_other_labels(site: Site) -> None:
+    promoted(site, 3)
+    own = site.candidate(4)
+    (own.model / "assets.extra").mkdir()
+    (own.model / PLACE).write_text(to_json(TaskSettings(labels=("ham", "spam"), positive="spam")))
+    site.promote(own)
+
+    assert site.roll_back().reason == (
+        "from 2026110401 to 2026110301: it is rude; clients get other labels: negative, positive (score of positive) "
+        "instead of ham, spam (score of spam)"
+    )
 
 
 def test_a_version_can_be_named(site: Site) -> None:

@@ -2,10 +2,13 @@
 
 import re
 from dataclasses import replace
+from html import escape
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given, settings
 
+from tests.support.label_names import labels
 from tfx_modules.settings.settings import Severity, ValidationSettings
 from tfx_modules.validation import comparison, profile
 from tfx_modules.validation.profile import EMPTY, Days, Profile
@@ -28,8 +31,8 @@ NONE = ChampionData({}, "none yet; skew was not checked")
 def report(
     severity: Severity | None = None, champion: ChampionData = NONE, days: Days = DAYS, text: str = "x"
 ) -> Report:
-    settings = ValidationSettings()
-    made = [comparison.drift(days, max(days), settings), comparison.skew(days, champion.days, settings)]
+    rules = ValidationSettings()
+    made = [comparison.drift(days, max(days), rules), comparison.skew(days, champion.days, rules)]
     findings = [Finding(Anomaly("FEATURE_TYPE_NOT_PRESENT", text, text), severity)] if severity else []
     return Report(max(days), days, champion, [item for item in made if item], Verdict(findings))
 
@@ -101,3 +104,45 @@ def test_the_hidden_heads_of_tables_make_a_narrow_screen_no_wider() -> None:
 
 def test_a_page_is_small() -> None:
     assert len(render(report(champion=ChampionData(DAYS)))) < 400_000
+
+
+def labelled(names: tuple[str, ...], rows: int = 40) -> Days:
+    """Two days that have reviews of all labels, fewer of each next one."""
+    nothing = profile.empty(names)
+    counts = {name: (rows, *found[1:]) for name, found in nothing.counts.items()}
+    counts["sentiment"] = (*(rows + 2 * (len(names) - n) for n in range(len(names))), 3)
+    made = replace(nothing, rows=sum(counts["sentiment"]), counts=counts)
+    return {"2026-11-04": made, "2026-11-05": made}
+
+
+@given(labels(2))
+@settings(max_examples=6, deadline=None)
+def test_labels_of_any_script_are_shown_as_they_are(names: tuple[str, ...]) -> None:
+    page = render(report(days=labelled(names)))
+    assert f"Share of {escape(names[1])} reviews of each day" in page
+    drawn = {
+        "".join(found.itertext()).strip()
+        for picture in re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+        for found in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own
+    }
+    assert {f"{name} (88)" if name == names[0] else f"{name} (84)" for name in names} <= drawn
+
+
+def test_many_labels_are_the_most_frequent_ones_and_the_others() -> None:
+    page = render(report(days=labelled(tuple(f"label {n}" for n in range(12)))))
+    assert "Reviews of each day, by label" in page
+    assert "label 7 (" in page
+    assert "label 8 (" not in page
+    assert "4 other labels (" in page
+    assert "no label (6)" in page
+    assert "Share of" not in page.replace("Share of WordPieces", "")
+
+
+def test_shares_of_other_labels_are_not_compared_and_the_page_says_so() -> None:
+    champion = ChampionData(labelled(("ham", "spam")))
+    made = report(days=labelled(("no", "yes")), champion=champion)
+    page = render(made)
+    assert "ham, spam; their shares were not compared" in page
+    (skew,) = (item for item in made.comparisons if item.kind == "SKEW")
+    assert "sentiment" not in {item.feature for item in skew.distances}
+    assert "words" in {item.feature for item in skew.distances}

@@ -137,12 +137,22 @@ class Prediction:
 
     @property
     def score(self) -> float:
-        """The probability of positive, 0 to 1.
+        """The probability of positive, or of the label that the task names, 0 to 1; of a multiclass task, of ``label``.
 
         Raises:
             ClientError: the signature has no such output.
         """
         return float(self._output("score"))
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The probability of each label, 0 to 1; of a multiclass task.
+
+        Raises:
+            ClientError: the signature has no such outputs.
+        """
+        labels = map(str, self._output("labels"))
+        return dict(zip(labels, map(float, self._output("scores")), strict=True))
 
     def _output(self, name: str) -> Any:
         if name not in self.outputs:

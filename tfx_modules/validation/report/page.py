@@ -7,7 +7,9 @@ from importlib import resources
 
 from tfx_modules.data import features
 from tfx_modules.settings.settings import SKEW, Severity
+from tfx_modules.settings.task import BINARY_SENTIMENT
 from tfx_modules.validation import comparison as comparing
+from tfx_modules.validation import profile as profiles
 from tfx_modules.validation.comparison import DataComparison
 from tfx_modules.validation.profile import EDGES, Days, Profile
 from tfx_modules.validation.report import pictures
@@ -70,9 +72,13 @@ def _body(report: Report, title: str) -> Iterator[str]:
     yield f"<main><section><h2>Data</h2>{_facts(report)}</section>"
     yield f"<section><h2>Anomalies</h2>{_findings(report.verdict.findings)}</section>"
     yield f"<section><h2>Distances</h2>{_distances(report.comparisons)}</section>"
-    days = _figure("Reviews of each day, by sentiment", pictures.days(report.days))
-    balance = _figure("Share of positive reviews of each day", pictures.balance(report.days, report.champion.days))
-    yield f"<section><h2>Reviews by day</h2>{_pictures([days, balance])}</section>"
+    labels = profiles.labels_of(report.days)
+    what = "sentiment" if labels == BINARY_SENTIMENT.classes else "label"
+    figures = [_figure(f"Reviews of each day, by {what}", pictures.days(report.days))]
+    if len(labels) == 2:
+        balance = pictures.balance(report.days, report.champion.days)
+        figures.append(_figure(f"Share of {labels[-1]} reviews of each day", balance))
+    yield f"<section><h2>Reviews by day</h2>{_pictures(figures)}</section>"
     yield f"<section><h2>Texts</h2>{_distributions(report)}</section></main>"
 
 
@@ -91,6 +97,8 @@ def _facts(report: Report) -> str:
     rows.append(("Newest day", _rows(report.days.get(report.data_date))))
     rows += [(_title(item), f"{item.newer.name} against {item.older.name}") for item in report.comparisons]
     rows.append(("Model in service", report.champion.note or f"trained on {_dated(report.champion.days)}"))
+    if report.champion.days and (labels := profiles.labels_of(report.champion.days)) != profiles.labels_of(report.days):
+        rows.append(("Its labels", f"{', '.join(labels)}; their shares were not compared"))
     if not any(item.kind != SKEW for item in report.comparisons):
         rows.append(("Day before", "not in the window; drift was not checked"))
     cells = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)

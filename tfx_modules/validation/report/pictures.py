@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,6 +27,17 @@ _BAR_STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#0b5394", "hatch": ""},
     {"color": "#ffffff", "hatch": "xxxx"},
 )
+_CLASS_STYLES: tuple[dict[str, Any], ...] = (
+    *_BAR_STYLES[:2],
+    {"color": "#8fc1a9", "hatch": "...."},
+    {"color": "#5b2a86", "hatch": ""},
+    {"color": "#f6d55c", "hatch": "\\\\\\\\"},
+    {"color": "#8c2d19", "hatch": ""},
+    {"color": "#a7c7e7", "hatch": "----"},
+    {"color": "#3f4b54", "hatch": ""},
+)
+_OTHERS: dict[str, Any] = {"color": "#dfe3e6", "hatch": "++++"}
+_MOST_CLASSES = len(_CLASS_STYLES)
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be searched, and is as sharp as the reader's screen
     "svg.hashsalt": "report",  # the same statistics make the same page
@@ -50,9 +62,8 @@ def days(counted: Days) -> str:
     names = sorted(day for day in counted if day)
     with _drawing() as (axes, made):
         below = [0] * len(names)
-        for place, (name, style) in enumerate(zip(profile.SENTIMENTS, _BAR_STYLES, strict=True)):
-            counts = [counted[day].counts[features.SENTIMENT][place] for day in names]
-            label = f"{name} ({sum(counts):,})" if name != profile.NO_SENTIMENT else f"no label ({sum(counts):,})"
+        for name, counts, style in _by_label(counted, names):
+            label = f"{name} ({sum(counts):,})"
             axes.bar(range(len(names)), counts, bottom=below, label=label, edgecolor=_INK, linewidth=0.5, **style)
             below = [low + count for low, count in zip(below, counts, strict=True)]
         _name_places(axes, names)
@@ -63,13 +74,27 @@ def days(counted: Days) -> str:
     return made[0]
 
 
+def _by_label(counted: Days, names: Sequence[str]) -> Iterator[tuple[str, list[int], dict[str, Any]]]:
+    """Yield name, counts of the days and style of each label, the most frequent ones of many, and of no label."""
+    labels = profile.labels_of(counted)
+    columns = [[counted[day].counts[features.SENTIMENT][place] for day in names] for place in range(len(labels) + 1)]
+    order = sorted(range(len(labels)), key=lambda place: -sum(columns[place]))
+    shown, others = sorted(order[:_MOST_CLASSES]), order[_MOST_CLASSES:]
+    for number, place in enumerate(shown):
+        yield _shown(labels[place]), columns[place], _CLASS_STYLES[number % len(_CLASS_STYLES)]
+    if others:
+        sums = [sum(day) for day in zip(*(columns[place] for place in others), strict=True)]
+        yield f"{len(others)} other labels", sums, _OTHERS
+    yield "no label", columns[-1], _BAR_STYLES[-1]
+
+
 def balance(counted: Days, champion: Days) -> str:
-    """Draw the share of positive reviews of each day, and that of the champion's data as a level."""
+    """Draw the share of each day's reviews that have the last label, and that of the champion's data as a level."""
     names = sorted(day for day in counted if day)
     with _drawing() as (axes, made):
-        axes.plot([_positive(counted[day]) for day in names], label="each day", markersize=4, **_STYLES[0])
-        if champion:
-            level, style = _positive(profile.add(champion.values())), {**_STYLES[2], "marker": ""}
+        axes.plot([_last(counted[day]) for day in names], label="each day", markersize=4, **_STYLES[0])
+        if champion and profile.labels_of(champion) == profile.labels_of(counted):
+            level, style = _last(profile.add(champion.values())), {**_STYLES[2], "marker": ""}
             axes.axhline(level, label=f"champion's data, {level:.0%}", **style)
         _name_places(axes, names)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -79,8 +104,13 @@ def balance(counted: Days, champion: Days) -> str:
     return made[0]
 
 
-def _positive(item: Profile) -> float:
-    return item.shares(features.SENTIMENT)[profile.SENTIMENTS.index("positive")]
+def _last(item: Profile) -> float:
+    return item.shares(features.SENTIMENT)[len(item.labels) - 1]
+
+
+def _shown(label: str) -> str:
+    """Return a label for a legend; matplotlib leaves out what begins with an underscore."""
+    return f" {label}" if label.startswith("_") else label
 
 
 def distribution(name: str, sets: Sequence[tuple[str, Profile]]) -> str:
@@ -121,7 +151,9 @@ def distances(comparison: DataComparison) -> str:
 def _drawing() -> Iterator[tuple[Axes, list[str]]]:
     """Open axes to draw on; the list gets the SVG at the end of the context."""
     made: list[str] = []
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
+        # Texts stay texts, so that the reader's fonts count, and not those of this machine.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure = Figure(figsize=_INCHES, layout="constrained")
         axes = figure.add_subplot()
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,22 +1,12 @@
 """Defines a review: a row that can be used."""
 
 import datetime as dt
-from enum import Enum
 from typing import NamedTuple
 
 LONGEST_REVIEW = 100_000
 """Characters. The csv module, which TFX reads spans with, refuses fields from 131,072 on."""
 LONGEST_ID = 1_000
 """Characters."""
-
-
-class Sentiment(str, Enum):
-    """The label of a review."""
-
-    NEGATIVE = "negative"
-    """The review advises against the film."""
-    POSITIVE = "positive"
-    """The review recommends the film."""
 
 
 class Review(NamedTuple):
@@ -28,7 +18,8 @@ class Review(NamedTuple):
     day: dt.date
     """The UTC day that it came in on."""
     text: str
-    sentiment: Sentiment
+    sentiment: str
+    """Its label, one of the pipeline's: ``positive`` or ``negative`` where its settings name no others."""
     number: int = 0
     """Number of its row within the delivery."""
     where: str = ""

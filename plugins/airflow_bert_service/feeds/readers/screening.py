@@ -8,9 +8,9 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from airflow_bert_service.feeds.readers.reviews import LONGEST_ID, LONGEST_REVIEW, Review, Sentiment
+from airflow_bert_service.feeds.readers.reviews import LONGEST_ID, LONGEST_REVIEW, Review
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
-from airflow_bert_service.settings.row_rules import normal_label
+from airflow_bert_service.pipeline.labels import normal_label
 
 EXCERPT = 200
 """Characters of a bad row's text, and of its id, that are kept."""
@@ -38,19 +38,16 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
     Args:
         rows: The rows.
         day: Their day.
-        labels: ``positive`` or ``negative`` by label, as ``normal_label`` writes it.
+        labels: The pipeline's label by what the feed calls it, as ``normal_label`` writes it.
 
     Yields:
         For every row, in order, a review, or the rejected row.
     """
-    sentiments: dict[str, Sentiment] = {label: Sentiment(value) for label, value in labels.items()}
     for row in rows:
         number, id_, text, label, where, reason = row
         if reason is None:
             # Most labels are written as the setting has them.
-            sentiment = (sentiments.get(label) if isinstance(label, str) else None) or sentiments.get(
-                normal_label(label)
-            )
+            sentiment = (labels.get(label) if isinstance(label, str) else None) or labels.get(normal_label(label))
             reason = _fault(id_, text) or (Reason.UNKNOWN_LABEL if sentiment is None else None)
             if reason is None and isinstance(text, str) and sentiment is not None:
                 yield Review(id_, day, text, sentiment, number, where)

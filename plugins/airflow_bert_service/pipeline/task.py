@@ -1,0 +1,112 @@
+"""Reads the pipeline's task, the table ``[task]`` in ``settings.toml``: which labels its reviews have.
+
+The TFX side declares the table (``tfx_modules/settings/task.py``) and refuses one that cannot be used when the
+pipeline is compiled. This side needs the labels to judge a feed's rows, and has the same rules.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.pipeline.labels import normal_label, problem
+from airflow_bert_service.pipeline.name import settings_file
+
+BINARY, MULTICLASS = "binary", "multiclass"
+KINDS = (BINARY, MULTICLASS)
+"""What ``kind`` may be."""
+KEYS = ("kind", "labels", "positive")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a pipeline's model tells of a text. Not what a source calls the labels: that is a setting of this side."""
+
+    kind: str = BINARY
+    labels: tuple[str, ...] = ("negative", "positive")
+    """In the settings' order."""
+    positive: str = "positive"
+    """The label that the served score is the probability of; of a binary task."""
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            SettingsError: One is not allowed.
+        """
+        if self.kind not in KINDS:
+            raise _refused("kind", f"is {self.kind!r}; allowed: {', '.join(KINDS)}")
+        if wrong := problem(self.labels):
+            raise _refused("labels", wrong)
+        if self.kind == MULTICLASS:
+            if self.positive != Task.positive:
+                raise _refused("positive", f"is {self.positive!r}; allowed: none, with task.kind multiclass")
+            return
+        if len(self.labels) != 2:
+            raise _refused("labels", f"is {list(self.labels)!r}; allowed: two labels, with task.kind binary")
+        if self.positive not in self.labels:
+            allowed = f"one of task.labels, {', '.join(self.labels)}"
+            raise _refused("positive", f"is {self.positive!r}; allowed: {allowed}")
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the task of settings that say nothing of a task."""
+        return self == BINARY_SENTIMENT
+
+    def label_of(self, name: str) -> str | None:
+        """Return the label that a name means, however it is written; None: it means none."""
+        wanted = normal_label(name)
+        return next((label for label in self.labels if normal_label(label) == wanted), None)
+
+
+BINARY_SENTIMENT = Task()
+"""The task of settings that say nothing of one."""
+
+
+def pipeline_task(dags: Path) -> Task:
+    """Read the pipeline's task.
+
+    Args:
+        dags: The folder of the DAG files.
+
+    Returns:
+        The table ``[task]``; without it, or without a file, binary sentiment.
+
+    Raises:
+        SettingsError: The file cannot be read, or is not TOML, or a value is not allowed.
+    """
+    path = settings_file(dags)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("task", {})
+    except FileNotFoundError:
+        return BINARY_SENTIMENT
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"settings file {path} cannot be read ({error}); allowed: a TOML file. Correct the file."
+        ) from error
+    try:
+        return _task(table)
+    except SettingsError as error:
+        raise SettingsError(f"{error} The file is {path}.") from error
+
+
+def _task(table: object) -> Task:
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"setting task is {table!r}; allowed: a table. Write [task].")
+    if unknown := sorted(set(table) - set(KEYS)):
+        raise SettingsError(
+            f"setting task has the unknown key {', '.join(unknown)}; known: {', '.join(KEYS)}. Rename or remove it."
+        )
+    values: dict[str, Any] = dict(table)
+    if "labels" in values:
+        if not isinstance(values["labels"], list):
+            raise _refused("labels", f"is {values['labels']!r}; allowed: a list")
+        values["labels"] = tuple(values["labels"])
+    return Task(**values)
+
+
+def _refused(key: str, wrong: str) -> SettingsError:
+    return SettingsError(f"setting task.{key} {wrong}. Correct it, or leave it out.")

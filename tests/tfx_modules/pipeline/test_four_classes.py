@@ -1,0 +1,116 @@
+"""From tickets of four classes to served answers, no code changed."""
+
+import json
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow_model_analysis as tfma
+
+from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, told_by_a_word
+from tfx_modules.node.outcome import NodeState, Outcome
+from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.serving.client.model_client import ModelClient
+from tfx_modules.serving.client.specs import Model, Server
+from tfx_modules.serving.process import ModelServerProcess
+from tfx_modules.settings.task import TaskKind, TaskSettings, of_model
+
+# Whole nodes run here, and with them whole libraries, which warn of their own doings.
+pytestmark = pytest.mark.filterwarnings("default")
+
+WORDS = {"Rechnung": "bad", "Störung": "broken", "Bestellung": "late", "שונות": "good"}
+TICKETS = TaskSettings(kind=TaskKind.MULTICLASS, labels=tuple(WORDS))
+HELD_OUT = tuple(told_by_a_word(WORDS, 80, start=800))
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> WholePipeline:
+    return WholePipeline(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def promoted(pipeline: WholePipeline) -> dict[str, Outcome]:
+    days = {"2026-11-05": tuple(told_by_a_word(WORDS, 400))}
+    return pipeline.run(TICKETS, days, HELD_OUT, "first")
+
+
+def last_event(pipeline: WholePipeline) -> Any:
+    return open_ledger(f"sqlite:///{pipeline.folder}/ledger.db", "bert_sentiment").events()[-1]
+
+
+def test_a_model_of_four_classes_passes_all_gates(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+    assert promoted["Pusher"].state is NodeState.COMPLETE, promoted["Pusher"].reason
+    holdout, split = last_event(pipeline).metrics["sets"]
+    assert holdout["accuracy"] > 0.9
+    assert holdout["macro_f1"] > 0.9
+    assert set(holdout["classes"]) == set(WORDS)
+    assert sum(map(sum, split["confusion"])) == split["n"]
+
+
+def test_the_evaluator_measures_each_class_and_their_means(promoted: dict[str, Outcome]) -> None:
+    (evaluation,) = promoted["Evaluator"].outputs["evaluation"]
+    found = [
+        (item.key.name, item.key.sub_key.class_id.value if item.key.sub_key.HasField("class_id") else None)
+        for one in tfma.load_metrics(evaluation.uri)
+        if not one.slice_key.single_slice_keys
+        for item in one.metric_keys_and_values
+    ]
+    assert ("accuracy", None) in found
+    assert {("precision", n) for n in range(4)} | {("recall", n) for n in range(4)} <= set(found)
+    assert ("f1_score", None) in found, "the mean of the classes"
+    assert any(name.startswith("multi_class_confusion_matrix") for name, _ in found)
+
+
+def test_the_report_shows_the_classes(promoted: dict[str, Outcome]) -> None:
+    (anomalies,) = promoted["ExampleValidator"].outputs["anomalies"]
+    page = Path(anomalies.uri, "report.html").read_text(encoding="utf-8")
+    assert "Reviews of each day, by label" in page
+    assert all(f"{label} (" in page for label in WORDS)
+
+
+def test_the_server_answers_with_the_label_and_all_probabilities(
+    pipeline: WholePipeline, promoted: dict[str, Outcome]
+) -> None:
+    del promoted
+    texts = [f"it was {word} and" for word in WORDS.values()]
+    with ModelServerProcess(model_base_path=pipeline.models, model_name="own") as process:
+        rest = process.rest_url.removeprefix("http://")
+        for server in (Server.rest(rest), Server.grpc(process.grpc_address)):
+            with ModelClient(server, Model("own")) as client:
+                found = client.predict(texts)
+                signatures = client.metadata()
+            assert [one.label for one in found] == list(WORDS)
+            for one in found:
+                assert one.score == pytest.approx(max(one.scores.values()))
+                assert one.scores[one.label] == pytest.approx(one.score)
+                assert sum(one.scores.values()) == pytest.approx(1, abs=1e-5)
+            assert set(signatures) >= {"serving_default", "serving_examples", "classify"}
+            assert "regress" not in signatures
+        connection = HTTPConnection(rest, timeout=30)
+        body = {"signature_name": "classify", "examples": [{"review": texts[0]}]}
+        connection.request("POST", "/v1/models/own:classify", json.dumps(body))
+        (classes,) = json.loads(connection.getresponse().read())["results"]
+        connection.close()
+    assert [name for name, _ in classes] == list(WORDS)
+    assert dict(classes) == pytest.approx(found[0].scores, abs=1e-5)
+
+
+def test_a_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+    del promoted
+    (version,) = (folder for folder in pipeline.models.iterdir() if folder.name.isdigit())
+    assert of_model(version) == TICKETS
+
+
+def test_a_worse_candidate_is_blocked_also_with_the_labels_in_another_order(
+    pipeline: WholePipeline, promoted: dict[str, Outcome]
+) -> None:
+    del promoted
+    wrong = {**WORDS, "Rechnung": WORDS["Störung"], "Störung": WORDS["Rechnung"]}
+    days = {"2026-11-06": tuple(told_by_a_word(wrong, 400))}
+    other_order = TaskSettings(kind=TaskKind.MULTICLASS, labels=tuple(WORDS)[::-1])
+    pushed = pipeline.run(other_order, days, HELD_OUT, "second")["Pusher"]
+    assert pushed.state is NodeState.SKIPPED
+    assert "recall of Rechnung 0.0" in pushed.reason
+    assert "of 2026110501 on own-v" in pushed.reason, "compared with the champion, whose classes are numbered otherwise"
+    assert last_event(pipeline).metrics["sets"][0]["champion_accuracy"] > 0.9

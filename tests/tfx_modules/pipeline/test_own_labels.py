@@ -1,0 +1,103 @@
+"""From reviews with labels of the user's own to served answers, no code changed."""
+
+import json
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, told_by_a_word
+from tfx_modules.node.outcome import NodeState, Outcome
+from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.serving.client.model_client import ModelClient
+from tfx_modules.serving.client.specs import Model, Server
+from tfx_modules.serving.process import ModelServerProcess
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, of_model
+
+# Whole nodes run here, and with them whole libraries, which warn of their own doings.
+pytestmark = pytest.mark.filterwarnings("default")
+
+WORDS = {'schlecht, "böse"': "bad", "👍 gut": "good"}
+OWN = TaskSettings(labels=("👍 gut", 'schlecht, "böse"'), positive="👍 gut")
+DAYS = {
+    "2026-11-04": tuple(told_by_a_word(WORDS, 120)),
+    "2026-11-05": tuple(told_by_a_word(WORDS, 120, start=120)),
+}
+HELD_OUT = tuple(told_by_a_word(WORDS, 60, start=400))
+OLD = {"negative": "bad", "positive": "good"}
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> WholePipeline:
+    return WholePipeline(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def promoted(pipeline: WholePipeline) -> dict[str, Outcome]:
+    return pipeline.run(OWN, DAYS, HELD_OUT, "first")
+
+
+def test_a_model_of_own_labels_passes_all_gates(promoted: dict[str, Outcome]) -> None:
+    assert promoted["Pusher"].state is NodeState.COMPLETE, promoted["Pusher"].reason
+    assert "judged by the floors alone" in promoted["Pusher"].reason
+
+
+def test_the_schema_has_the_labels_as_domain(promoted: dict[str, Outcome]) -> None:
+    (schema,) = promoted["SchemaGen"].outputs["schema"]
+    text = Path(schema.uri, "schema.pbtxt").read_text(encoding="utf-8")
+    assert "\\360\\237\\221\\215 gut" in text or "👍 gut" in text
+
+
+def test_the_report_names_the_labels(promoted: dict[str, Outcome]) -> None:
+    (anomalies,) = promoted["ExampleValidator"].outputs["anomalies"]
+    page = Path(anomalies.uri, "report.html").read_text(encoding="utf-8")
+    assert "Share of 👍 gut reviews of each day" in page
+    assert "negative" not in page
+
+
+def test_the_server_answers_in_the_user_s_words(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+    del promoted
+    texts = ["it was good and", "the shop bad was"]
+    with ModelServerProcess(model_base_path=pipeline.models, model_name="own") as process:
+        rest = process.rest_url.removeprefix("http://")
+        for server in (Server.rest(rest), Server.grpc(process.grpc_address)):
+            with ModelClient(server, Model("own")) as client:
+                good, bad = client.predict(texts)
+            assert (good.label, bad.label) == ("👍 gut", 'schlecht, "böse"')
+            assert good.score > 0.5 > bad.score
+        (classes,) = classify(rest, texts[:1])
+    assert [name for name, _ in classes] == ['schlecht, "böse"', "👍 gut"]
+    assert dict(classes)["👍 gut"] == pytest.approx(good.score, abs=1e-5)
+
+
+def classify(address: str, texts: list[str]) -> list[list[tuple[str, float]]]:
+    body = {"signature_name": "classify", "examples": [{"review": text} for text in texts]}
+    connection = HTTPConnection(address, timeout=30)
+    connection.request("POST", "/v1/models/own:classify", json.dumps(body))
+    found: list[list[tuple[str, float]]] = json.loads(connection.getresponse().read())["results"]
+    connection.close()
+    return found
+
+
+def test_a_served_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+    del promoted
+    (version,) = (folder for folder in pipeline.models.iterdir() if folder.name.isdigit())
+    assert of_model(version) == OWN
+
+
+def test_other_labels_are_not_comparable_and_the_verdict_says_so(
+    pipeline: WholePipeline, promoted: dict[str, Outcome]
+) -> None:
+    del promoted
+    days = {"2026-11-06": tuple(told_by_a_word(OLD, 160))}
+    outcomes = pipeline.run(BINARY_SENTIMENT, days, tuple(told_by_a_word(OLD, 60, start=400)), "second")
+    outcome = outcomes["Pusher"]
+    assert not outcomes["Resolver"].outputs.get("model"), "the Evaluator has no baseline of other labels"
+    assert outcome.state is NodeState.COMPLETE, outcome.reason
+    assert outcome.reason.endswith(
+        "judged by the floors alone; not comparable with 2026110501, which answers "
+        'schlecht, "böse", 👍 gut (score of 👍 gut): this model answers negative, positive (score of positive)'
+    )
+    event = open_ledger(f"sqlite:///{pipeline.folder}/ledger.db", "bert_sentiment").events()[-1]
+    assert event.metrics["labels"] == ["negative", "positive"]
+    assert event.metrics["champion_labels"] == ['schlecht, "böse"', "👍 gut"]

@@ -1,0 +1,162 @@
+"""Runs all nodes of the pipeline, as the node command does, with an encoder so small that training takes seconds."""
+
+import csv
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfx.dsl.compiler.compiler import Compiler
+
+from tests.tfx_modules.model.test_encoder_checkpoint import CONFIG, tensors, write
+from tfx_modules.node.outcome import NodeState, Outcome
+from tfx_modules.node.request import GpuUse, NodeRequest
+from tfx_modules.node.run import run_node
+from tfx_modules.pipeline.code_versions import with_code_versions
+from tfx_modules.pipeline.compile import to_json
+from tfx_modules.pipeline.pipeline import create_pipeline
+from tfx_modules.pipeline.sources import Sources
+from tfx_modules.settings.settings import (
+    EncoderSettings,
+    ExportSettings,
+    GateSettings,
+    PipelineSettings,
+    Precision,
+    TrainingSettings,
+    ValidationSettings,
+)
+from tfx_modules.settings.task import TaskSettings
+
+NODES = (
+    "CsvExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ChampionStatistics",
+    "ExampleValidator",
+    "Transform",
+    "LatestTuned",
+    "Tuner",
+    "Trainer",
+    "Resolver",
+    "Evaluator",
+    "InfraValidator",
+    "Pusher",
+)
+EPOCH = dt.date(1970, 1, 1)
+WORDS = ("good", "bad", "late", "broken", "film", "shop", "very", "so", "it", "was", "and", "the")
+COLUMNS = ("id", "date", "review", "sentiment")
+Labelled = Sequence[tuple[str, str]]
+"""Texts and their labels."""
+
+
+def small_encoder(folder: Path) -> EncoderSettings:
+    """One layer of random weights, and a vocabulary of a few words."""
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS]
+    config = {**CONFIG, "num_hidden_layers": 1, "vocab_size": len(vocabulary), "hidden_size": 16}
+    return write(folder, tensors(config), config, vocabulary)
+
+
+def told_by_a_word(words: Mapping[str, str], count: int, start: int = 0) -> Iterator[tuple[str, str]]:
+    """Make texts whose label is told by one word of theirs, of each label as many."""
+    labels = list(words)
+    around = ("film", "shop", "very", "so", "it", "was", "and", "the")
+    for n in range(start, start + count):
+        # The same words stand around each label's own, so that nothing else tells it.
+        label, turn = labels[n % len(labels)], n // len(labels)
+        yield f"{around[turn % 8]} {around[turn // 8 % 8]} {words[label]} {around[turn // 64 % 8]}", label
+
+
+@dataclass(frozen=True)
+class WholePipeline:
+    """A state folder with a metadata store, a ledger and served models of its own."""
+
+    folder: Path
+
+    @property
+    def models(self) -> Path:
+        """The folder that servers watch."""
+        return self.folder / "models" / "bert_sentiment"
+
+    def run(
+        self, task: TaskSettings, days: Mapping[str, Labelled], held_out: Labelled, run_id: str, **gate: Any
+    ) -> dict[str, Outcome]:
+        """Run all nodes on a window of days, up to the first that is blocked; return their outcomes."""
+        pipeline = self._compile(task, GateSettings(**gate))
+        first, last = ((dt.date.fromisoformat(day) - EPOCH).days for day in (min(days), max(days)))
+        window = {"static_range": {"start_span_number": first, "end_span_number": last}}
+        holdout = self._holdout(held_out)
+        promotion = {"dag_id": "bert_sentiment", "run_id": run_id, "actor": "a test", "older": "no"}
+        parameters: dict[str, dict[str, str]] = {
+            "CsvExampleGen": {
+                "input_base": str(self._spans(run_id, days)),
+                "range_config": json.dumps(window),
+                "span_versions": json.dumps(dict.fromkeys(days, 1)),
+                "holdout": holdout,
+            },
+            "Tuner": {"tune": "no"},
+            "Trainer": {"train_args": json.dumps({"splits": ["train"], "num_steps": 0}), "holdout": holdout},
+            "Pusher": {
+                "promotion": json.dumps({**promotion, "data_date": max(days), "first_day": min(days)}),
+                "push_destination": json.dumps({"filesystem": {"base_directory": str(self.models)}}),
+                "holdout": holdout,
+            },
+        }
+        outcomes = {}
+        for node in NODES:
+            outcome = run_node(self._request(pipeline, node, run_id, parameters.get(node, {})))
+            assert outcome.state is not NodeState.FAILED, f"{node}: {outcome.reason}"
+            outcomes[node] = outcome
+            if outcome.state is NodeState.BLOCKED:
+                break
+        return outcomes
+
+    def _request(self, pipeline: Path, node: str, run_id: str, parameters: Mapping[str, Any]) -> NodeRequest:
+        return NodeRequest(
+            pipeline=pipeline,
+            node=node,
+            run_id=run_id,
+            pipeline_root=self.folder / "pipeline",
+            metadata=f"sqlite:///{self.folder}/mlmd.db",
+            metadata_wait_seconds=120,
+            ledger=f"sqlite:///{self.folder}/ledger.db",
+            parameters=parameters,
+            use_cache=True,
+            gpu=GpuUse.NONE,
+            outcome=self.folder / "outcome.json",
+        )
+
+    def _compile(self, task: TaskSettings, gate: GateSettings) -> Path:
+        path = self.folder / "pipeline.json"
+        settings = PipelineSettings(
+            task=task,
+            encoder=small_encoder(self.folder / "encoder"),
+            training=TrainingSettings(
+                batch_size=16, epochs=16, learning_rate=1e-2, length_buckets=(), jit_compile=False
+            ),
+            export=ExportSettings(precision=Precision.FLOAT32),
+            validation=ValidationSettings(minimum_class_rows=5),
+            gate=gate,
+        )
+        ir = Compiler().compile(create_pipeline(settings))
+        path.write_text(to_json(with_code_versions(ir, Sources())), encoding="utf-8")
+        return path
+
+    def _spans(self, run_id: str, days: Mapping[str, Labelled]) -> Path:
+        spans = self.folder / "spans" / run_id
+        for day, rows in days.items():
+            (spans / day / "v1").mkdir(parents=True)
+            with (spans / day / "v1" / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
+                file.write(",".join(COLUMNS) + "\n")
+                lines = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+                lines.writerows((f"{day}-{n}", day, text, label) for n, (text, label) in enumerate(rows))
+        return spans
+
+    def _holdout(self, rows: Labelled) -> str:
+        path = self.folder / f"own-v{len(list(self.folder.glob('own-v*')))}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([("review", "sentiment"), *rows])
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return json.dumps({"name": path.stem, "path": str(path), "sha256": digest})
