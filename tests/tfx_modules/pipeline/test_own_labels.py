@@ -19,10 +19,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 WORDS = {'schlecht, "böse"': "bad", "👍 gut": "good"}
 OWN = TaskSettings(labels=("👍 gut", 'schlecht, "böse"'), positive="👍 gut")
-DAYS = {
-    "2026-11-04": tuple(told_by_a_word(WORDS, 120)),
-    "2026-11-05": tuple(told_by_a_word(WORDS, 120, start=120)),
-}
+DAYS = {"2026-11-05": tuple(told_by_a_word(WORDS, 240))}
 HELD_OUT = tuple(told_by_a_word(WORDS, 60, start=400))
 OLD = {"negative": "bad", "positive": "good"}
 
@@ -89,7 +86,7 @@ def test_other_labels_are_not_comparable_and_the_verdict_says_so(
     pipeline: WholePipeline, promoted: dict[str, Outcome]
 ) -> None:
     del promoted
-    days = {"2026-11-06": tuple(told_by_a_word(OLD, 160))}
+    days = {"2026-11-06": tuple(told_by_a_word(OLD, 240))}
     outcomes = pipeline.run(BINARY_SENTIMENT, days, tuple(told_by_a_word(OLD, 60, start=400)), "second")
     outcome = outcomes["Pusher"]
     assert not outcomes["Resolver"].outputs.get("model"), "the Evaluator has no baseline of other labels"
