@@ -62,6 +62,20 @@ def multiply(state: SeededState, times: int) -> int:
     return int(count * times)
 
 
+def odd_event(state: SeededState, **values: str) -> None:
+    """Add a copy of the newest verdict to a ledger of SQLite, with other values in some columns."""
+    with closing(sqlite3.connect(state.file)) as database, database:
+        columns = [name for _, name, *_ in database.execute("PRAGMA table_info(events)")]
+        moved = {
+            "position": "(SELECT max(position) + 1 FROM events)",
+            "run_id": "run_id || '-odd'",
+            "version": "version + 1",
+        }
+        given = ", ".join(f":{name}" if name in values else moved.get(name, name) for name in columns)
+        newest = "FROM events WHERE final ORDER BY position DESC LIMIT 1"
+        database.execute(f"INSERT INTO events ({', '.join(columns)}) SELECT {given} {newest}", values)
+
+
 def hostile_event(state: SeededState, text: str) -> None:
     """Add an event all of whose texts are a given one, as a hostile review or a user's name may get into the ledger."""
     with closing(sqlite3.connect(state.file)) as database, database:

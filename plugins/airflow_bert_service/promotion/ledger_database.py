@@ -56,15 +56,15 @@ class LedgerDatabase:
             The connection; None: there is no ledger yet, since no run has come to a verdict.
 
         Raises:
-            LedgerReadError: It cannot be read, or its tables are of an earlier release.
+            LedgerReadError: It cannot be read, or its tables are of an earlier release, or a row is of another form.
         """
-        if self._file is not None and not self._file.exists():
-            yield None
-            return
         try:
+            if self._file is not None and not self._file.exists():
+                yield None
+                return
             with self._engine.connect() as connection:
                 yield connection if self._has_events(connection) else None
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, OSError, ValueError) as error:  # ValueError: a row is of another form
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise LedgerReadError(
                 f"{self.name} cannot be read: {reason}. Look at the database, and at [bert_service] ledger."

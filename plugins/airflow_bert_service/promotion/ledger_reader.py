@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_bert_service.exceptions import LedgerReadError
 from airflow_bert_service.promotion.events import IN_SERVICE, JUDGED, EventKind, PromotionEvent
 from airflow_bert_service.promotion.ledger_database import LedgerDatabase
 
@@ -136,7 +137,7 @@ class OpenLedger:
             return HistoryPage()
         found = sa.and_(self._of_pipeline, _contains(query.text)) if query.text else self._of_pipeline
         counted = sa.select(_EVENTS.c.kind, sa.func.count()).where(found).group_by(_EVENTS.c.kind)
-        counts = {EventKind(kind): count for kind, count in self._connection.execute(counted)}
+        counts = {_kind(kind): count for kind, count in self._connection.execute(counted)}
         total = sum(counts.values()) if query.kind is None else counts.get(query.kind, 0)
         pages = max(1, -(-total // PAGE_SIZE))
         page = min(query.page, pages)
@@ -202,7 +203,7 @@ class OpenLedger:
         newest = self._events(sa.select(_EVENTS).where(judged).order_by(*_ORDERS[Order.DATE]).limit(1))
         if not newest or newest[0].data_date is None:
             return ()
-        since = newest[0].data_date - dt.timedelta(days=days - 1)
+        since = dt.date.fromordinal(max(1, newest[0].data_date.toordinal() - days + 1))
         wanted = sa.select(_EVENTS).where(judged, _EVENTS.c.data_date >= since)
         return self._events(wanted.order_by(*_ORDERS[Order.DATE]).limit(MOST_JUDGED))
 
@@ -258,4 +259,15 @@ def _event(row: Mapping[Any, Any]) -> PromotionEvent:
     values = {name: value for name, value in row.items() if name != "pipeline"}
     at: dt.datetime = values["at"]
     utc = at.astimezone(dt.timezone.utc) if at.tzinfo else at.replace(tzinfo=dt.timezone.utc)
-    return PromotionEvent(**{**values, "kind": EventKind(values["kind"]), "at": utc})
+    metrics = values["metrics"] if isinstance(values["metrics"], Mapping) else {}
+    return PromotionEvent(**{**values, "kind": _kind(values["kind"]), "at": utc, "metrics": metrics})
+
+
+def _kind(text: str) -> EventKind:
+    try:
+        return EventKind(text)
+    except ValueError:
+        raise LedgerReadError(
+            f"the ledger has an event of the kind {text!r}; allowed: {', '.join(kind.value for kind in EventKind)}. "
+            "Install the release that has written it, or a later one, on the Airflow side, too."
+        ) from None

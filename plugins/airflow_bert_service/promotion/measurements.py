@@ -1,8 +1,11 @@
 """Reads the measurements that an event of the ledger has of candidate and champion. Pure."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+_TOO_LARGE = 2**63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +50,15 @@ def measured_sets(metrics: Mapping[str, Any]) -> tuple[MeasuredSet, ...]:
 
 
 def whole(value: Any) -> int | None:
-    """Return a JSON value that is a whole number; None: it is another."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """Return a JSON value that is a whole number below 2^63; None: it is another."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE else None
 
 
 def number(value: Any) -> float | None:
-    """Return a JSON value that is a number; None: it is another."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """Return a JSON value that is a finite number; None: it is another."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return None if whole(value) is None else float(value)
 
 
 def _set(item: Mapping[str, Any]) -> MeasuredSet:

@@ -1,6 +1,8 @@
 """Reads which files a version has, from the manifest that the promotion command leaves in its folder."""
 
+import errno
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -8,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST = "assets.extra/manifest.json"
+MOST_BYTES = 4 << 20
+"""The largest manifest that is read; a real one has a line for each of some dozen files."""
 _FORMAT = 1
 
 
@@ -62,18 +66,39 @@ def folder_of(served: Path, version: int) -> tuple[Whereabouts, Path] | None:
     """Return where a version's folder is; None: it has none."""
     places = {Whereabouts.SERVED: served, Whereabouts.WITHDRAWN: served.with_name(f"{served.name}.withdrawn")}
     found = ((where, place / str(version)) for where, place in places.items())
-    return next(((where, folder) for where, folder in found if folder.is_dir()), None)
+    return next(((where, folder) for where, folder in found if _is_folder(folder)), None)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # it may be there, and cannot be seen from here
+        return False
 
 
 def _described(where: Whereabouts, folder: Path) -> VersionFiles:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads(_content(folder / MANIFEST))
         files = tuple(_file(name, item) for name, item in sorted(manifest["files"].items()))
         if manifest["format"] != _FORMAT:
             return VersionFiles(where=where, folder=folder, problem=f"{MANIFEST} has another format than {_FORMAT}")
         return VersionFiles(where=where, folder=folder, digest=str(manifest["digest"]), files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return VersionFiles(where=where, folder=folder, problem=f"{MANIFEST} cannot be read ({error!r})")
+    except OSError as error:
+        problem = f"{MANIFEST} cannot be read ({error.strerror})"
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        # Without the error's text, which may have all of the file in it.
+        problem = f"{MANIFEST} cannot be read: it is no list of files in JSON"
+    return VersionFiles(where=where, folder=folder, problem=problem)
+
+
+def _content(path: Path) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, until somebody writes to it
+        raise OSError(errno.EINVAL, "it is not a file")
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it has over {MOST_BYTES} bytes")
+    return content
 
 
 def _file(name: str, item: Mapping[str, Any]) -> ModelFile:

@@ -12,7 +12,7 @@ from airflow_bert_service.promotion.events import EventKind
 from airflow_bert_service.promotion.ledger_reader import PAGE_SIZE, HistoryPage, HistoryQuery, LedgerReader, Order
 from airflow_bert_service.promotion.measurements import measured_sets
 
-from tests.plugins.ledgers import PIPELINE, SeededState, seeded
+from tests.plugins.ledgers import PIPELINE, SeededState, odd_event, seeded
 from tests.support.postgres import running_postgres
 
 YEAR = 365
@@ -133,6 +133,38 @@ def test_a_damaged_ledger_and_one_of_an_earlier_release_are_told(tmp_path: Path)
         pass
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"kind": "moved"}, "an event of the kind 'moved'; allowed: promoted, blocked,"),
+        ({"metrics": "{"}, "cannot be read: "),
+        ({"data_date": "yesterday"}, "cannot be read: "),
+    ],
+    ids=str,
+)
+def test_an_event_of_another_form_is_told(tmp_path: Path, values: dict[str, str], told: str) -> None:
+    state = seeded(tmp_path, days=3)
+    odd_event(state, **values)
+    with pytest.raises(LedgerReadError, match=told):
+        page(LedgerReader(state.ledger, PIPELINE), HistoryQuery())
+
+
+def test_a_verdict_may_be_without_measurements(tmp_path: Path) -> None:
+    state = seeded(tmp_path, days=3)
+    odd_event(state, metrics="null", data_date="2030-01-01")
+    with LedgerReader(state.ledger, PIPELINE).open() as ledger:
+        assert [event.metrics for event in ledger.judged(1)] == [{}]
+    odd_event(state, pipeline="film", data_date="0001-01-02")  # no day is 3,660 days before it
+    with LedgerReader(state.ledger, "film").open() as ledger:
+        assert len(ledger.judged(3660)) == 1
+
+
+def test_a_file_that_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
+    reader = LedgerReader(f"sqlite:///{tmp_path}/{'x' * 300}/ledger.db", PIPELINE)
+    with pytest.raises(LedgerReadError, match=r"cannot be read: .*File name too long"), reader.open():
+        pass
+
+
 @pytest.mark.parametrize("address", ["mysql://root:secret@db/ledger", "postgresql://bert:secret@db:port/ledger"])
 def test_an_address_of_something_else_is_refused_without_its_password(address: str) -> None:
     with pytest.raises(LedgerReadError, match="allowed: sqlite:////absolute/path and postgresql://") as caught:
@@ -148,6 +180,17 @@ def test_a_database_server_that_does_not_answer_is_told_without_its_password() -
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("sets", [None, "text", 7, [None, 7, {}], [{"slices": [1], "accuracy": True, "n": 1.5}]])
+@pytest.mark.parametrize(
+    "sets",
+    [
+        None,
+        "text",
+        7,
+        [None, 7, {}],
+        [{"slices": [1], "accuracy": True, "n": 1.5}],
+        [{"accuracy": 10**400, "n": 10**400}],
+        [{"accuracy": float("nan")}],
+    ],
+)
 def test_measurements_of_another_form_are_left_out(sets: object) -> None:
     assert all((one.accuracy, one.n, one.slices) == (None, None, ()) for one in measured_sets({"sets": sets}))

@@ -21,6 +21,8 @@ from airflow_bert_service.webui.report_app import LOGIN_HINT
 
 LONGEST_SEARCH = 250
 """Characters of a text that is searched for: as many as a run's id may have."""
+NO_NULL = r"^[^\x00]*$"
+"""PostgreSQL has no texts with null characters, and takes none to search for."""
 LAST_PAGE = 1_000_000
 MOST_DAYS = 3660
 
@@ -43,7 +45,7 @@ def models_app(settings: Settings, changes: ModelChanges) -> FastAPI:
     def models(
         may_change: MayChange,
         kind: EventKind | None = None,
-        q: Annotated[str, Query(max_length=LONGEST_SEARCH)] = "",
+        q: Annotated[str, Query(max_length=LONGEST_SEARCH, pattern=NO_NULL)] = "",
         by: Order = Order.TIME,
         page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1,
         dag: str = "",

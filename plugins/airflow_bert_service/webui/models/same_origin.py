@@ -29,5 +29,14 @@ def _is_ours(request: Request) -> bool:
     if site is not None:
         return site == "same-origin"
     if origin is not None:
-        return urlsplit(origin).netloc == request.headers.get("host")
-    return "authorization" in request.headers
+        return bool(_host_of(origin)) and _host_of(origin) == request.headers.get("host")
+    # Browsers send by themselves what a proxy has asked a password for ("Basic"); a token they do not know.
+    return request.headers.get("authorization", "").lower().startswith("bearer ")
+
+
+def _host_of(origin: str) -> str:
+    """Return host and port of an origin; empty: it has none, like ``null``."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

@@ -45,7 +45,7 @@ def test_the_history_is_filtered_searched_and_ordered(client: TestClient) -> Non
     assert len(dates) == PAGE_SIZE
 
 
-@pytest.mark.parametrize("path", ["?kind=nonsense", "?by=size", "?page=0", "?page=x", f"?q={'x' * 251}"])
+@pytest.mark.parametrize("path", ["?kind=nonsense", "?by=size", "?page=0", "?page=x", f"?q={'x' * 251}", "?q=a%00b"])
 def test_an_address_that_means_nothing_is_refused_with_what_is_allowed(client: TestClient, path: str) -> None:
     answer = client.get(PAGE + path, headers=login("viewer"))
     assert answer.status_code == 422
