@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
+from starlette.exceptions import HTTPException as AnyHTTPException
 
 from airflow_bert_service.exceptions import BertServiceError
 from airflow_bert_service.promotion.events import EventKind
@@ -34,7 +35,8 @@ def models_app(settings: Settings, changes: ModelChanges) -> FastAPI:
         settings: The Airflow side's settings: ledger, model servers, served folder.
         changes: Carries out what users want to be changed.
     """
-    app = FastAPI(title="Models", openapi_url=None)  # without pages of documentation
+    # Without pages of documentation, and without redirects that would name the host that a proxy asks for.
+    app = FastAPI(title="Models", openapi_url=None, redirect_slashes=False)
     renderer, contents = Renderer(), ModelContents(settings)
     access = Access(contents.pipeline)
     _answer_errors(app, renderer)
@@ -80,8 +82,8 @@ def _answer_errors(app: FastAPI, renderer: Renderer) -> None:
         response.headers.update(renderer.headers)
         return response
 
-    @app.exception_handler(HTTPException)
-    async def refuse(_request: Request, error: HTTPException) -> Response:
+    @app.exception_handler(AnyHTTPException)  # also those of addresses and methods that there are not
+    async def refuse(_request: Request, error: AnyHTTPException) -> Response:
         hint = LOGIN_HINT if error.status_code == status.HTTP_401_UNAUTHORIZED else ""
         return PlainTextResponse(f"{error.detail}\n{hint}", error.status_code, error.headers)
 

@@ -1,5 +1,6 @@
 """The routes that change what is in service or kept: for users who may edit the DAG, from pages of this server."""
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
@@ -61,6 +62,7 @@ class _Answers:
         self._contents = contents
         self._changes = changes
         self._renderer = renderer
+        self._turn = threading.Lock()
 
     def rollback_page(
         self, version: int | None, reason: str = "", problem: str = "", code: int = status.HTTP_200_OK
@@ -76,13 +78,10 @@ class _Answers:
             HTTPException: 422; a field is missing or wrong.
         """
         wanted = Change(version=number_in(fields, "version"), reason=reason_in(fields), actor=actor)
+        opened_with = number_in(fields, "live")
         if fields.get("confirm") != "yes":
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "confirm is missing; tick the box on the page.")
-        live = self._contents.live()
-        if fields.get("live") != str(live):  # a form that is sent twice, too
-            trouble = f"nothing was changed: {live} went into service since you opened this page. Look again"
-        else:
-            trouble = _trouble(lambda: self._changes.roll_back(self._contents.pipeline(), wanted))
+        trouble = self._trouble(lambda: self._roll_back(opened_with, wanted))
         if trouble:
             return self.rollback_page(wanted.version, wanted.reason, trouble, status.HTTP_409_CONFLICT)
         return RedirectResponse(links.version_link(links.HERE, wanted.version), status.HTTP_303_SEE_OTHER)
@@ -94,15 +93,30 @@ class _Answers:
             HTTPException: 422; the reason is missing or wrong. 409; the promotion command refused or failed.
         """
         wanted = Change(version=version, reason=reason_in(fields), actor=actor)
-        if trouble := _trouble(lambda: self._changes.pin(self._contents.pipeline(), wanted, pinned=pinned)):
+        if trouble := self._trouble(lambda: self._changes.pin(self._contents.pipeline(), wanted, pinned=pinned)):
             raise HTTPException(status.HTTP_409_CONFLICT, trouble)
         return RedirectResponse(f"../{version}", status.HTTP_303_SEE_OTHER)
 
+    def _roll_back(self, opened_with: int, wanted: Change) -> None:
+        live = self._contents.live()
+        if opened_with != live:  # a form that is sent twice, too
+            raise PromotionCommandError(
+                f"nothing was changed: {live} went into service since you opened this page. Look again"
+            )
+        try:
+            self._changes.roll_back(self._contents.pipeline(), wanted)
+        except NotificationError as error:
+            raise NotificationError(f"{wanted.version} is in service, but {error}") from error
 
-def _trouble(carry_out: Callable[[], None]) -> str:
-    """Carry out a change; return what went wrong, for the user; empty: nothing."""
-    try:
-        carry_out()
-    except (PromotionCommandError, SettingsError, NotificationError) as error:
-        return str(error)
-    return ""
+    def _trouble(self, carry_out: Callable[[], None]) -> str:
+        """Carry out a change; return what went wrong, for the user; empty: nothing."""
+        # Whoever waits keeps one of the threads that answer all of Airflow's requests, for minutes.
+        if not self._turn.acquire(blocking=False):
+            return "nothing was changed: another change is being carried out, which may take minutes. Look again then"
+        try:
+            carry_out()
+        except (PromotionCommandError, SettingsError, NotificationError) as error:
+            return str(error)
+        finally:
+            self._turn.release()
+        return ""

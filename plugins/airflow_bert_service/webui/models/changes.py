@@ -1,9 +1,11 @@
 """Changes what is in service or kept, by the promotion command: the code behind ``bert-service models``."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from airflow_bert_service.clients.ledger import LedgerClient, Pin, PromotionEnvironment, Rollback
+from airflow_bert_service.exceptions import BertServiceError
 from airflow_bert_service.settings.settings import Settings
 
 
@@ -49,9 +51,17 @@ class ModelChanges:
         client = self._client(pipeline)
         try:
             client.roll_back(Rollback(version=change.version, reason=change.reason, actor=change.actor))
-        finally:
-            if self._settings.notifications:
-                self._announce(client)
+        except BertServiceError:
+            # It may be in service all the same, when a model server does not follow. Why is told, and not why a channel
+            # was not notified, which the log has.
+            with suppress(BertServiceError):
+                self._notify(client)
+            raise
+        self._notify(client)
+
+    def _notify(self, client: LedgerClient) -> None:
+        if self._settings.notifications:
+            self._announce(client)
 
     def pin(self, pipeline: str, change: Change, *, pinned: bool) -> None:
         """Have retention keep a version, or no longer."""

@@ -2,8 +2,11 @@
 
 import json
 import shutil
+import sqlite3
 import sys
 from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +104,33 @@ def test_a_form_that_is_sent_twice_rolls_back_once(pages: TestClient, state: See
     assert newest(state).position == position
 
 
+def test_of_two_who_roll_back_at_the_same_moment_one_is_told_to_look_again(
+    pages: TestClient, state: SeededState
+) -> None:
+    """Whoever waits keeps one of the few threads that answer all of Airflow's requests."""
+    forms = [{**FORM, "version": version} for version in ("2026110401", "2026110301")]
+    with ThreadPoolExecutor(2) as threads, closing(sqlite3.connect(state.file, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")  # as a promotion that is under way
+        sent = [threads.submit(send, pages, form=form) for form in forms]
+        (refused,), _ = wait(sent, 30, return_when=FIRST_COMPLETED)
+        assert "nothing was changed: another change is being carried out" in text_of(refused.result().text)
+        writer.execute("ROLLBACK")
+    assert sorted(answer.result().status_code for answer in sent) == [303, 409]
+
+
+def test_a_channel_that_was_not_notified_is_told_when_the_version_is_in_service(
+    state: SeededState,
+) -> None:
+    channel = {"notifier": {"class": "tests.plugins.own_notifier.Missing", "kwargs": {}}}
+    pages = pages_of(state, tfx_python=sys.executable, notifications=json.dumps([channel]))
+    answer = send(pages)
+    assert answer.status_code == 409
+    assert "2026110401 is in service, but these channels were not notified" in text_of(answer.text)
+    # What is refused is told, although the first message still cannot be sent.
+    again = send(pages, form={**FORM, "live": "2026110401"})
+    assert "version 2026110401 is in service already" in text_of(again.text)
+
+
 def test_a_version_is_pinned_and_unpinned(pages: TestClient, state: SeededState) -> None:
     page = "versions/2026110301"
     assert send(pages, f"{page}/pin", {"reason": "the team looks at it"}).headers["location"] == "../2026110301"
@@ -172,6 +202,7 @@ def test_a_program_with_a_token_needs_no_origin(pages: TestClient) -> None:
         ({"reason": "a\0b"}, "that can be printed"),
         ({"version": "--to=1"}, "version is '--to=1'; allowed: a whole number"),
         ({"version": ""}, "version is ''; allowed"),
+        ({"live": ""}, "live is ''; allowed"),
         ({"confirm": ""}, "confirm is missing; tick the box"),
     ],
     ids=str,

@@ -52,6 +52,22 @@ def test_an_address_that_means_nothing_is_refused_with_what_is_allowed(client: T
     assert answer.text.startswith("query.")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "code", "text"),
+    [
+        ("GET", "nothing", 404, "Not Found\n"),
+        ("GET", "curves/", 404, "Not Found\n"),  # no redirect: it would name the host that a proxy asks for
+        ("PUT", "", 405, "Method Not Allowed\n"),
+        ("GET", "versions/2026110501/pin", 405, "Method Not Allowed\n"),
+    ],
+)
+def test_an_address_or_a_method_that_there_is_not_is_refused(
+    client: TestClient, method: str, path: str, code: int, text: str
+) -> None:
+    answer = client.request(method, PAGE + path, headers=login("admin"), follow_redirects=False)
+    assert (answer.status_code, answer.text) == (code, text)
+
+
 def test_a_run_is_linked_below_whatever_base_path_airflow_has(client: TestClient) -> None:
     link = "../../dags/bert_sentiment/runs/scheduled__2026-11-06T00%3A00%3A00%2B00%3A00"
     assert f'<a data-airflow href="{link}">' in see(client)
