@@ -24,6 +24,8 @@ class RollbackRequest:
     """Why; one line."""
     to: int | None = None
     """The version to put in service; None: the previous one."""
+    leaving: int | None = None
+    """The version that has to be in service, or else nothing is done; None: any."""
     asker: tuple[str, str] | None = None
     """DAG id and run id of the asking run; it rolls back once, however often its task is tried."""
 
@@ -40,7 +42,8 @@ def roll_back(ledger: Ledger, repository: ModelRepository, request: RollbackRequ
         The event; the version is in the served folder.
 
     Raises:
-        RefusedError: there is no such version, or it is in service, or none ever was.
+        RefusedError: there is no such version, or it is in service, or none ever was, or another version is in service
+            than the request leaves.
         ModelRepositoryError: the version's folder is gone, or the disk refuses.
         ManifestError: its files are not those that were promoted.
         EnvironmentMismatchError: ledger and folder are not of one environment.
@@ -63,6 +66,11 @@ def _earlier(events: Sequence[Event], request: RollbackRequest) -> Event | None:
 
 def _draft(events: Sequence[Event], repository: ModelRepository, request: RollbackRequest) -> Draft:
     service = history.service(events)
+    if request.leaving not in (None, service.live):
+        raise RefusedError(
+            f"{service.live} is in service and not {request.leaving}, which the rollback was to leave; nothing was "
+            "changed. Look at what is in service now, then repeat."
+        )
     version = _target(service, request.to)
     manifest.check(repository.folder(version), service.digest_of(version))
     return Draft(

@@ -72,6 +72,8 @@ class Rollback:
     """The run that requests it, which rolls back only once; empty: no run does."""
     version: int | None = None
     """Which version; None: the one before."""
+    leaving: int | None = None
+    """The version that has to be in service, or else nothing is done; None: any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +169,8 @@ class LedgerClient:
         """
         to = [] if wanted.version is None else [f"--to={wanted.version}"]
         run = [f"--dag-id={wanted.dag_id}", f"--run-id={wanted.run_id}"] if wanted.run_id else []
-        arguments = [*to, *run, f"--reason={wanted.reason}", f"--actor={wanted.actor}"]
+        leaving = [] if wanted.leaving is None else [f"--from={wanted.leaving}"]
+        arguments = [*to, *leaving, *run, f"--reason={wanted.reason}", f"--actor={wanted.actor}"]
         return event_from(self._ask("roll-back", *arguments, timeout=ROLLBACK_TIMEOUT))
 
     def pin(self, wanted: Pin) -> PromotionEvent:

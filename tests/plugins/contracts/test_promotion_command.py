@@ -75,8 +75,10 @@ def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_pa
     )
 
     def back(number: int, version: int | None = None) -> Rollback:
-        run = {"dag_id": "bert_rollback", "run_id": f"manual__{number}"}
-        return Rollback(reason="answers are slow", actor="berta", **run, version=version)
+        run_id = f"manual__{number}"
+        return Rollback(
+            reason="answers are slow", actor="berta", dag_id="bert_rollback", run_id=run_id, version=version
+        )
 
     ask: dict[str, Callable[[], object]] = {
         "verdict": lambda: ledger.verdict(**RUN),
@@ -88,7 +90,7 @@ def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_pa
         "roll_back": lambda: ledger.roll_back(back(1)),
         "roll_back_to": lambda: ledger.roll_back(back(2, 2026110501)),
         "roll_back_by_user": lambda: ledger.roll_back(
-            Rollback(reason="answers are slow", actor="berta", version=2026110401)
+            Rollback(reason="answers are slow", actor="berta", version=2026110401, leaving=2026110501)
         ),
         "pin": lambda: ledger.pin(PIN),
         "unpin": lambda: ledger.unpin(PIN),

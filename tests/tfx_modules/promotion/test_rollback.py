@@ -54,6 +54,20 @@ def test_one_rollback_after_the_other_goes_further_back(site: Site) -> None:
         site.roll_back()
 
 
+def test_a_rollback_that_leaves_another_version_than_is_in_service_changes_nothing(site: Site) -> None:
+    promoted(site, 3, 4, 5)
+    leaving = RollbackRequest(actor="anna", reason="it is rude", to=2026110301, leaving=2026110501)
+    roll_back(site.ledger, site.repository, leaving)
+
+    for to in (2026110301, 2026110401):
+        again = RollbackRequest(actor="berta", reason="so it is", to=to, leaving=2026110501)
+        with pytest.raises(RefusedError, match=r"2026110301 is in service and not 2026110501, which the rollback was"):
+            roll_back(site.ledger, site.repository, again)
+
+    assert site.repository.served_versions() == {2026110301}
+    assert site.ledger.service().live == 2026110301
+
+
 def test_a_run_rolls_back_once_however_often_its_task_is_tried(site: Site) -> None:
     promoted(site, 3, 4, 5)
     request = RollbackRequest(actor="somebody", reason="it is rude", asker=("bert_rollback", "manual__1"))

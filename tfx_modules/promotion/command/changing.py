@@ -22,6 +22,14 @@ def add_commands(commands: Any) -> None:
         "--to", type=int, default=None, metavar="VERSION", help="version to put in service (default: the previous one)"
     )
     parser.add_argument(
+        "--from",
+        dest="leaving",
+        type=int,
+        default=None,
+        metavar="VERSION",
+        help="roll back only if this version is still in service (default: whichever is)",
+    )
+    parser.add_argument(
         "--server",
         action="append",
         metavar="URL",
@@ -55,7 +63,9 @@ def _say_who_and_why(parser: argparse.ArgumentParser) -> None:
 def roll_back(context: CommandContext, flags: argparse.Namespace) -> Answer:
     """Roll back, and wait until the servers answer with the version."""
     asker = (flags.dag_id, flags.run_id) if flags.dag_id and flags.run_id else None
-    request = rollback.RollbackRequest(actor=_actor(flags), reason=flags.reason, to=flags.to, asker=asker)
+    request = rollback.RollbackRequest(
+        actor=_actor(flags), reason=flags.reason, to=flags.to, leaving=flags.leaving, asker=asker
+    )
     event = rollback.roll_back(context.ledger, context.repository, request)
     servers = flags.server or os.environ.get(SERVERS, "").split()
     waited = [wait_until_served(url, int(event.version or 0), flags.timeout) for url in servers]

@@ -104,7 +104,7 @@ class _Answers:
                 f"nothing was changed: {live} went into service since you opened this page. Look again"
             )
         try:
-            self._changes.roll_back(self._contents.pipeline(), wanted)
+            self._changes.roll_back(self._contents.pipeline(), wanted, leaving=opened_with)
         except NotificationError as error:
             raise NotificationError(f"{wanted.version} is in service, but {error}") from error
 

@@ -42,7 +42,7 @@ class ModelChanges:
         """Whether this server has what changes need: the API server of the container stack has no TFX environment."""
         return self._settings.tfx_python.exists()
 
-    def roll_back(self, pipeline: str, change: Change) -> None:
+    def roll_back(self, pipeline: str, change: Change, *, leaving: int) -> None:
         """Put a version in service, wait until the model servers serve it, and notify the channels.
 
         Raises:
@@ -50,7 +50,9 @@ class ModelChanges:
         """
         client = self._client(pipeline)
         try:
-            client.roll_back(Rollback(version=change.version, reason=change.reason, actor=change.actor))
+            client.roll_back(
+                Rollback(version=change.version, leaving=leaving, reason=change.reason, actor=change.actor)
+            )
         except BertServiceError:
             # It may be in service all the same, when a model server does not follow. Why is told, and not why a channel
             # was not notified, which the log has.
