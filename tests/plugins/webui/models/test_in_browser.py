@@ -46,7 +46,10 @@ class Browser:
 
     def wait_for_frame(self, condition: str) -> None:
         """Wait until an expression is true of `d`, the page inside of Airflow's."""
-        self.page.wait_for(f"(d => d && d.readyState === 'complete' && {condition})({FRAME})")
+        try:
+            self.page.wait_for(f"(d => d && d.readyState === 'complete' && {condition})({FRAME})")
+        except StackError as error:
+            raise AssertionError(f"{error}\nThe frame shows:\n{self.in_frame('d && d.body?.innerText')}") from error
 
     def in_frame(self, script: str) -> object:
         return self.page.value_of(f"(d => {script})({FRAME})")
@@ -84,6 +87,7 @@ def airflow(state: SeededState, folder: Path) -> Iterator[str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "anna:user",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / PASSWORDS),
         "AIRFLOW__BERT_SERVICE__STATE": str(state.folder),
+        "AIRFLOW__BERT_SERVICE__MODEL_SERVERS": "",  # other tests' servers never serve what this one rolls back to
         "AIRFLOW__BERT_SERVICE__TFX_PYTHON": sys.executable,
     }
     command = [sys.executable, "-m", "airflow", "api-server", "--host", LOOPBACK, "--port", str(port)]
