@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -132,10 +132,13 @@ class DataRefreshOperator(BaseOperator):
     def _write(self, window: Window, feed: Feed) -> dict[dt.date, Span | None]:
         store = SpanStore(self.settings.spans, self.settings.rules.max_bad_share)
         gaps = self.settings.allowed_gaps - {window.last_day}
-        return {day: self._write_day(store, day, feed, may_be_missing=day in gaps) for day in window}
+        labels = labels_for(self.task, self.settings.rules.labels)
+        return {day: self._write_day(store, day, feed, labels, may_be_missing=day in gaps) for day in window}
 
-    def _write_day(self, store: SpanStore, day: dt.date, feed: Feed, *, may_be_missing: bool) -> Span | None:
-        rows = screen(feed.delivered(day), day=day, labels=labels_for(self.task, self.settings.rules.labels))
+    def _write_day(
+        self, store: SpanStore, day: dt.date, feed: Feed, labels: Mapping[str, str], *, may_be_missing: bool
+    ) -> Span | None:
+        rows = screen(feed.delivered(day), day=day, labels=labels)
         try:
             span = store.write(day, rows, source=feed.name)
         except MissingDayError as missing:

@@ -43,7 +43,8 @@ class ModelContents:
         Args:
             query: Which page of the history.
         """
-        pipeline, reader = self.pipeline(), self._reader()
+        pipeline = self.pipeline()
+        reader = self._reader(pipeline)
         with reader.open() as ledger:
             live, history = ledger.in_service(), ledger.history(query)
         other = _other_than_compared(live)
@@ -63,7 +64,7 @@ class ModelContents:
     def version(self, version: int) -> dict[str, Any] | None:
         """Return what a version's page shows; None: it never was in service."""
         pipeline = self.pipeline()
-        with self._reader().open() as ledger:
+        with self._reader(pipeline).open() as ledger:
             found = ledger.version(version)
             if found is None:
                 return None
@@ -87,21 +88,22 @@ class ModelContents:
         Args:
             days: How many data dates.
         """
-        with self._reader().open() as ledger:
+        pipeline = self.pipeline()
+        with self._reader(pipeline).open() as ledger:
             events = ledger.judged(days)
         drawn = {"curves": curves_of(events), "width": WIDTH, "height": HEIGHT, "kinds": JUDGED}
-        return {"pipeline": self.pipeline(), "days": days, **drawn}
+        return {"pipeline": pipeline, "days": days, **drawn}
 
     def live(self) -> int | None:
         """Return the version in service; None: none ever was."""
-        with self._reader().open() as ledger:
+        with self._reader(self.pipeline()).open() as ledger:
             found = ledger.in_service()
         return found.event.version if found else None
 
     def roll_back(self) -> dict[str, Any]:
         """Return what the page of rollbacks shows."""
         pipeline = self.pipeline()
-        with self._reader().open() as ledger:
+        with self._reader(pipeline).open() as ledger:
             live, past = ledger.in_service(), ledger.past_versions()
         served = self._settings.models_of(pipeline)
         candidates = [
@@ -116,8 +118,8 @@ class ModelContents:
         rollback_dag = dag_ids(pipeline)[-1]
         return {"pipeline": pipeline, "live": live, "candidates": candidates, "rollback_dag": rollback_dag}
 
-    def _reader(self) -> LedgerReader:
-        return LedgerReader(database_url(self._settings.ledger), self.pipeline())
+    def _reader(self, pipeline: str) -> LedgerReader:
+        return LedgerReader(database_url(self._settings.ledger), pipeline)
 
     def _servers(self, pipeline: str) -> Sequence[ServerStatus]:
         return ask_servers([status_address(server, pipeline) for server in self._settings.model_servers])
