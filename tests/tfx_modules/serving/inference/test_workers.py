@@ -41,6 +41,13 @@ async def begun(work: Work) -> None:
         await asyncio.sleep(0.005)
 
 
+async def occupied(workers: Workers, work: Work) -> "asyncio.Task[str]":
+    """Have a thread begin work that goes on until it is let end."""
+    task = asyncio.create_task(workers.run(work))
+    await begun(work)
+    return task
+
+
 def test_work_is_done_beside_threads_that_are_stuck(long: list[Work]) -> None:
     async def scenario() -> None:
         workers = Workers(2, spare=2)
@@ -116,8 +123,7 @@ def test_errors_reach_whoever_asked_and_the_threads_go_on() -> None:
 def test_what_waits_at_the_end_is_cancelled(long: list[Work]) -> None:
     async def scenario() -> None:
         workers = Workers(1, spare=0)
-        first = asyncio.create_task(workers.run(long[0]))
-        await begun(long[0])
+        first = await occupied(workers, long[0])
         waiting = asyncio.create_task(workers.run(long[1]))
         await asyncio.sleep(0.05)
         workers.close()
@@ -133,8 +139,7 @@ def test_what_waits_at_the_end_is_cancelled(long: list[Work]) -> None:
 def test_without_spare_threads_work_waits_for_its_turn(long: list[Work]) -> None:
     async def scenario() -> None:
         workers = Workers(1, spare=0)
-        first = asyncio.create_task(workers.run(long[0]))
-        await begun(long[0])
+        first = await occupied(workers, long[0])
         second = asyncio.create_task(workers.run(long[1]))
         await asyncio.sleep(0.3)
         assert not long[1].begun.is_set()
@@ -149,8 +154,7 @@ def test_without_spare_threads_work_waits_for_its_turn(long: list[Work]) -> None
 def test_work_that_nobody_awaits_any_more_is_not_begun(long: list[Work]) -> None:
     async def scenario() -> None:
         workers = Workers(1, spare=0)
-        first = asyncio.create_task(workers.run(long[0]))
-        await begun(long[0])
+        first = await occupied(workers, long[0])
         second = asyncio.create_task(workers.run(long[1]))
         await asyncio.sleep(0.05)
         second.cancel()
@@ -169,8 +173,7 @@ def test_work_that_nobody_awaits_any_more_is_not_begun(long: list[Work]) -> None
 def test_a_thread_counts_as_free_only_when_its_work_has_ended(long: list[Work]) -> None:
     async def scenario() -> None:
         workers = Workers(1, spare=0)
-        left = asyncio.create_task(workers.run(long[0]))
-        await begun(long[0])
+        left = await occupied(workers, long[0])
         left.cancel()  # its client has gone, and TensorFlow goes on
         with pytest.raises(asyncio.CancelledError):
             await left
