@@ -7,6 +7,7 @@ from typing import Any
 from airflow.dag_processing.bundles.base import BaseDagBundle, BundleVersion
 
 from airflow_bert_service.bundle.publisher import Publisher
+from airflow_bert_service.bundle.reading_interval import keep_reading_interval
 from airflow_bert_service.bundle.snapshots import SnapshotStore, Version, sources_on_disk
 from airflow_bert_service.bundle.wrong_settings import WrongSettings
 from airflow_bert_service.exceptions import CompiledPipelineError, SettingsError
@@ -97,6 +98,7 @@ class PipelineDagBundle(BaseDagBundle):
                 f"DAG bundle {self.name!r} is pinned to version {self.version}, which does not change; only a bundle "
                 "without a version can be refreshed. Make one without version."
             )
+        keep_reading_interval()
         if self._has_settings():
             self._shown = self._publisher.step(compiling=True)
             # Airflow looks after a compiler at each of its checks, so that its result shows within seconds.

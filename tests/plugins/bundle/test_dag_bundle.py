@@ -22,6 +22,7 @@ from airflow_bert_service.pipeline.compiler import compile_pipeline, ir_file
 
 from tests.plugins.toy_project import TFX_PYTHON, ToyProject, publish, wait_until
 from tests.support.airflow_home import PROJECT_ROOT
+from tests.support.migrated_database import put_migrated_database
 from tests.support.survivors import marked_after, new_mark
 
 
@@ -248,10 +249,10 @@ def environment(project: ToyProject, tmp_path: Path) -> dict[str, str]:
 
 @contextmanager
 def dag_processor(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    airflow = [sys.executable, "-m", "airflow"]
-    subprocess.run([*airflow, "db", "migrate"], env=environment, check=True, capture_output=True, timeout=180)
+    put_migrated_database(Path(environment["AIRFLOW_HOME"]))
+    command = [sys.executable, "-m", "airflow", "dag-processor"]
     with log.open("wb") as output:
-        process = subprocess.Popen([*airflow, "dag-processor"], env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         try:
             yield process
         finally:
@@ -267,6 +268,10 @@ class Database:
 
     def dags(self) -> list[tuple[object, ...]]:
         return self._query("SELECT dag_id, bundle_version FROM dag WHERE NOT is_stale")
+
+    def readings(self) -> list[tuple[object, ...]]:
+        """When each DAG was last read."""
+        return self._query("SELECT dag_id, last_parsed_time FROM dag ORDER BY dag_id")
 
     def errors(self) -> str:
         return "".join(str(row[0]) for row in self._query("SELECT stacktrace FROM import_error"))
@@ -317,3 +322,35 @@ def test_airflows_dag_processor_serves_the_bundle(
         project.write_pipeline("never finished", waiting=True)
         wait_until(lambda: project.compiler_runs == 4)
     assert marked_after(environment, seconds=10) == {}
+
+
+REQUEST_CALLBACK = """
+import sys
+from airflow.callbacks.callback_requests import DagCallbackRequest
+from airflow.models.callback import DagProcessorCallback
+from airflow.utils.session import create_session
+
+of = {"dag_id": "toy", "run_id": "failed", "filepath": "toy.py", "bundle_name": "toy", "bundle_version": sys.argv[1]}
+with create_session() as session:
+    session.add(DagProcessorCallback(priority_weight=1, callback=DagCallbackRequest(**of, msg="task_failure")))
+"""
+CALLED = "Callback requested, but dag didn't have any"
+
+
+@pytest.mark.slow
+def test_after_a_callback_airflow_reads_the_file_at_its_interval_as_before(
+    project: ToyProject, environment: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    with dag_processor(environment, tmp_path / "log"):
+        version = sources_version(project.root)
+        wait_until(lambda: database.dags() == [("toy", version)], seconds=60)
+        command = [sys.executable, "-c", REQUEST_CALLBACK, version]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+        logs = tmp_path / "home" / "logs"
+        wait_until(lambda: any(CALLED in file.read_text() for file in logs.rglob("toy.py.log")), seconds=60)
+        seen = set()
+        for _ in range(16):
+            time.sleep(0.5)
+            seen.add(str(database.readings()))
+    # Every 30 s, and once more where a reading had begun before: not in each of the eight seconds.
+    assert len(seen) <= 3
