@@ -25,6 +25,7 @@ from airflow_bert_service.settings.settings import Settings, settings_from
 
 from tests.plugins.conftest import MODULE_ROOT
 from tests.support.airflow_home import AIRFLOW_HOME, PROJECT_ROOT
+from tests.support.migrated_database import put_migrated_database
 
 TFX_PYTHON = PROJECT_ROOT / ".venv" / "tfx" / "bin" / "python"
 with_tfx = pytest.mark.skipif(not TFX_PYTHON.exists(), reason="the TFX environment is not built; `make setup` does it")
@@ -358,7 +359,7 @@ def test_airflow_runs_it(snapshot: Path, tmp_path: Path) -> None:
         "AIRFLOW__CORE__DAGS_FOLDER": str(snapshot / "dags"),
         "AIRFLOW__BERT_SERVICE__STATE": str(tmp_path / "state"),
     }
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=environment, capture_output=True, check=True)
+    put_migrated_database(AIRFLOW_HOME)
     done = subprocess.run(
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False, timeout=300
     )
