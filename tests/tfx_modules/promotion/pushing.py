@@ -1,7 +1,6 @@
-"""Pushes or rolls back in a process of its own, which may be killed before a step: `pushing.py FOLDER WHAT KILL_AT`."""
+"""Pushes or rolls back in a process of its own, which may be killed before a step."""
 
 import datetime as dt
-import sys
 import tempfile
 from pathlib import Path
 
@@ -55,6 +54,7 @@ def rehearse() -> None:
         act(folder, "roll-back")
 
 
-if __name__ == "__main__":
-    kill_before(int(sys.argv[3]))
-    act(*sys.argv[1:3])
+def act_until(folder: str, what: str, kill_at: str) -> None:
+    """Do the same, and be killed before a step; this process ends with it."""
+    kill_before(int(kill_at))
+    act(folder, what)

@@ -1,28 +1,36 @@
 """A push, and a rollback, killed by SIGKILL before each of its steps, and then done again: exactly one outcome."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
+import pytest
+
+from tests.support.forked_program import forked_program
 from tests.tfx_modules.promotion import pushing
 from tests.tfx_modules.promotion.steps import begun_anew
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.events import Event, EventKind
 from tfx_modules.promotion.promoter import settle
 
-ROOT = Path(__file__).parents[3]
 MOST_STEPS = 100
 NEVER = 10_000
 
 
-def run(folder: Path, what: str, kill_at: int = NEVER) -> int:
-    command = [sys.executable, pushing.__file__, str(folder), what, str(kill_at)]
-    return subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False).returncode
+class Act(Protocol):
+    """Pushes or rolls back in a process of its own; returns its exit code."""
+
+    def __call__(self, folder: Path, what: str, kill_at: int = NEVER) -> int: ...
 
 
-def steps(folder: Path) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def run() -> Iterator[Act]:
+    with forked_program(pushing.__name__) as program:
+        yield lambda folder, what, kill_at=NEVER: program.call("act_until", str(folder), what, str(kill_at))
+
+
+def steps(folder: Path, run: Act) -> Iterator[int]:
     """Return the steps to be killed before; each finds the folder as it was at first.
 
     Two versions are in service, the later one of them of an older date; and there is a model of the 5th to push.
@@ -45,9 +53,9 @@ def served(folder: Path) -> int:
     return version
 
 
-def test_a_push_that_was_killed_anywhere_and_tried_again(tmp_path: Path) -> None:
+def test_a_push_that_was_killed_anywhere_and_tried_again(run: Act, tmp_path: Path) -> None:
     folder = tmp_path / "site"
-    for kill_at in steps(folder):
+    for kill_at in steps(folder, run):
         code = run(folder, "5", kill_at)
         assert served(folder) // 100 in (20261103, 20261105)
         assert run(folder, "5") == 0
@@ -63,9 +71,9 @@ def test_a_push_that_was_killed_anywhere_and_tried_again(tmp_path: Path) -> None
     assert kill_at > 10
 
 
-def test_a_rollback_that_was_killed_anywhere_and_settled(tmp_path: Path) -> None:
+def test_a_rollback_that_was_killed_anywhere_and_settled(run: Act, tmp_path: Path) -> None:
     folder = tmp_path / "site"
-    for kill_at in steps(folder):
+    for kill_at in steps(folder, run):
         code = run(folder, "roll-back", kill_at)
         assert served(folder) in (2026110301, 2026110401)
         rolled_back = len(events(folder)) == 3

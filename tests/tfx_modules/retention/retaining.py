@@ -1,6 +1,5 @@
-"""Retention in a process of its own, which is killed before a step: `retaining.py FOLDER KILL_AT`."""
+"""Retention in a process of its own, which is killed before a step."""
 
-import sys
 from pathlib import Path
 
 from tests.tfx_modules.promotion.steps import kill_before
@@ -13,10 +12,7 @@ def retain_all(folder: Path) -> list[Item]:
     return remove_all_but(places(folder), keep_versions=1, keep_span_days=90, keep_artifact_days=30, keep_log_days=30)
 
 
-def main(folder: Path, kill_at: int) -> None:
-    kill_before(kill_at)
-    retain_all(folder)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+def retain_until(folder: str, kill_at: str) -> None:
+    """Do the same, and be killed before a step; this process ends with it."""
+    kill_before(int(kill_at))
+    retain_all(Path(folder))

@@ -2,12 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2 as proto
 
+from tests.support.forked_program import forked_program
 from tests.tfx_modules.promotion.conftest import Site
 from tests.tfx_modules.promotion.steps import begun_anew
 from tests.tfx_modules.retention import retaining
@@ -15,15 +14,7 @@ from tests.tfx_modules.retention.records import DAY, NOW, Records, tree
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.repository import ModelRepository
 
-ROOT = Path(__file__).parents[3]
 MOST_STEPS = 120
-
-
-def run(folder: Path, kill_at: int) -> int:
-    command = [sys.executable, retaining.__file__, str(folder), str(kill_at)]
-    done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode
 
 
 def fill(folder: Path) -> None:
@@ -56,19 +47,21 @@ def handed_out_but_missing(records: Records) -> list[int]:
 def test_killed_anywhere_it_hands_out_nothing_that_is_missing_and_the_next_one_finishes(tmp_path: Path) -> None:
     folder = tmp_path / "site"
     fill(folder)
-    for kill_at in begun_anew(folder, MOST_STEPS):
-        code = run(folder, kill_at)
-        records = Records(f"sqlite:///{folder}/mlmd.db", folder / "pipeline")
-        assert handed_out_but_missing(records) == []
+    with forked_program(retaining.__name__) as program:
+        for kill_at in begun_anew(folder, MOST_STEPS):
+            code = program.call("retain_until", str(folder), str(kill_at))
+            assert code in (0, -signal.SIGKILL)
+            records = Records(f"sqlite:///{folder}/mlmd.db", folder / "pipeline")
+            assert handed_out_but_missing(records) == []
 
-        retaining.retain_all(folder)
+            retaining.retain_all(folder)
 
-        assert handed_out_but_missing(records) == []
-        assert retaining.retain_all(folder) == []
-        assert ModelRepository(folder / "models" / "bert").versions() == {2026110201, 2026110301, 2026110401}
-        assert len(records.executions()) == len(records.states()) == 6
-        assert len([path for path in tree(folder / "pipeline") if path.endswith("/file")]) == 6
-        if code == 0:
-            break
+            assert handed_out_but_missing(records) == []
+            assert retaining.retain_all(folder) == []
+            assert ModelRepository(folder / "models" / "bert").versions() == {2026110201, 2026110301, 2026110401}
+            assert len(records.executions()) == len(records.states()) == 6
+            assert len([path for path in tree(folder / "pipeline") if path.endswith("/file")]) == 6
+            if code == 0:
+                break
     assert code == 0
     assert kill_at > 10
