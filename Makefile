@@ -20,7 +20,7 @@ TFX_TESTS := tests/tfx_modules
 TFX_NODE_TESTS := $(TFX_TESTS)/node $(TFX_TESTS)/serving
 E2E_TESTS := tests/e2e
 # Those with a pipeline that trains in no time; the others start the stack as a user does.
-E2E_RUN_TESTS := $(addprefix $(E2E_TESTS)/,test_celery.py test_promotions.py test_gate.py test_refused_runs.py)
+E2E_RUN_TESTS := $(addprefix $(E2E_TESTS)/,test_celery.py test_promotions.py test_refused_runs.py)
 
 help:  ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16

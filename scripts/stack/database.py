@@ -9,6 +9,9 @@ from scripts.stack.paths import StackPaths
 from scripts.stack.plugins import make_plugins_importable
 from scripts.stack.tail import last_lines
 
+MIGRATED = "migrated"
+"""The file beside the database that names the version of Airflow that it was migrated for."""
+
 
 def ensure_database(paths: StackPaths, environment: Mapping[str, str]) -> None:
     """Migrate the database unless it was migrated for the installed Airflow already.
@@ -26,7 +29,7 @@ def ensure_database(paths: StackPaths, environment: Mapping[str, str]) -> None:
 
 
 def _migrate(paths: StackPaths, environment: Mapping[str, str]) -> None:
-    stamp = paths.airflow_home / "migrated"
+    stamp = paths.airflow_home / MIGRATED
     wanted = version("apache-airflow-core")
     if stamp.exists() and stamp.read_text() == wanted and (paths.airflow_home / "airflow.db").exists():
         return

@@ -8,14 +8,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from scripts.stack.api import AirflowApi
 from scripts.stack.credentials import USER, ensure_credentials
+from scripts.stack.database import MIGRATED
 from scripts.stack.paths import STATE_VARIABLE, StackPaths, find_paths
 from scripts.stack.ports import LOOPBACK, Ports, free_port
+from tests.support.migrated_database import put_migrated_database
 from tests.support.survivors import marked_after, new_mark
 
 ROOT = Path(__file__).parents[2]
@@ -68,8 +71,12 @@ class RunningStack:
 
 
 @contextmanager
-def new_site() -> Iterator[Site]:
-    """Make a state folder; afterwards check that no process of the test is left."""
+def new_site(*, used: bool = False) -> Iterator[Site]:
+    """Make a state folder; afterwards check that no process of the test is left.
+
+    Args:
+        used: The state has Airflow's database, as a stack that ran before leaves it; else it is empty.
+    """
     # Not below tests' usual folder: the path of the state must not matter, and is long there.
     with tempfile.TemporaryDirectory(prefix="bert-service-", ignore_cleanup_errors=True) as folder:
         ports = Ports(ui=free_port(), rest=free_port(), grpc=free_port())
@@ -78,7 +85,11 @@ def new_site() -> Iterator[Site]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         variables = {name: str(port) for name, port in ports.by_variable().items()}
         environ |= {STATE_VARIABLE: folder, **variables, **mark}
-        yield Site(find_paths(environ), ports, environ, mark)
+        paths = find_paths(environ)
+        if used:
+            put_migrated_database(paths.airflow_home)
+            (paths.airflow_home / MIGRATED).write_text(version("apache-airflow-core"))
+        yield Site(paths, ports, environ, mark)
         assert marked_after(mark, seconds=5) == {}
 
 

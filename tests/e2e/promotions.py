@@ -101,32 +101,35 @@ def pipeline_settings(root: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_airflow(site: Site, settings: Mapping[str, str]) -> Iterator[Running]:
+def running_airflow(site: Site, settings: Mapping[str, str], *, nodes: bool = True) -> Iterator[Running]:
     """Run Airflow and the node server until the block ends; the DAG is switched on.
 
     Args:
         site: Where.
         settings: Airflow's settings, as environment variables, and others that its processes need.
+        nodes: Whether there is a node server; the nodes of stand-ins need none.
     """
     paths = site.paths
     socket = socket_path(paths, site.environ)
     make_private_folder(socket.parent)
-    choices = Choices(ports=site.ports, node_socket=str(socket), settings=settings)
+    choices = Choices(ports=site.ports, node_socket=str(socket) if nodes else "", settings=settings)
     credentials = ensure_credentials(paths.secrets)
     environment = airflow_environment(paths, credentials, choices.environment(), site.environ)
     url = choices.environment()["AIRFLOW__API__BASE_URL"]
     processes = Processes()
     with only_stack(paths):
-        processes.start(node_server(paths, socket, plain_environment(site.environ)))  # takes longest
+        if nodes:  # it takes longest
+            processes.start(node_server(paths, socket, plain_environment(site.environ)))
         try:
             ensure_database(paths, environment)
             write_session(paths, choices)
             for service in airflow_services(paths, environment):
-                processes.start(service)
+                if service.name != "triggerer":  # no task is deferred
+                    processes.start(service)
             with AirflowApi(url, user=USER, password=credentials.password) as api:
                 wait_for_scheduler(api, processes, **WAIT)
                 wait_until(lambda: "" if api.is_paused(DAG) is not None else str(api.import_errors()), **WAIT)
-                wait_until(lambda: "" if socket.exists() else "the node server", **WAIT)
+                wait_until(lambda: "" if socket.exists() or not nodes else "the node server", **WAIT)
                 api.set_paused(DAG, paused=False)
                 yield Running(site, api, processes, environment)
         finally:

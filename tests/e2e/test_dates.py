@@ -65,7 +65,7 @@ def stack(delivery: Delivery, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "FIRST_DAY": str(FIRST),
         "WINDOW_DAYS": "3",
     }
-    with new_site() as made:
+    with new_site(used=True) as made:
         environ = {**made.environ, **{f"AIRFLOW__BERT_SERVICE__{key}": value for key, value in settings.items()}}
         with running(replace(made, environ=environ), tmp_path_factory.mktemp("stack") / "up.log") as stack:
             yield stack

@@ -54,7 +54,7 @@ def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": request.param,
         "AIRFLOW__BERT_SERVICE__WINDOW_DAYS": "1",
     }
-    with new_site() as site, light_airflow(site, settings) as api:
+    with new_site(used=True) as site, light_airflow(site, settings) as api:
         wait_until(lambda: "" if api.is_paused(DAG) is not None else str(api.import_errors()), **WAIT)
         api.set_paused(DAG, paused=False)
         yield Airflow(site, api, ZoneInfo(request.param))

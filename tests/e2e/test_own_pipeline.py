@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.migrated_database import put_migrated_database
+
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "how-to" / "own-tfx-pipeline.md"
 FILE = re.compile(r"^```python title=\"(?P<name>[^\"]+)\"\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -105,7 +107,7 @@ def home() -> Iterator[Home]:
         }
         made = Home(folder, environ)
         with node_server(made, socket):
-            made.run("airflow db migrate")
+            put_migrated_database(folder)
             yield made
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     settings = pipeline_settings(tmp_path_factory.mktemp("snapshot"))
     # The schedule makes a run for the day before the last one, which is a promotion like others.
-    with new_site() as site, running_airflow(site, settings) as started:
+    with new_site(used=True) as site, running_airflow(site, settings) as started:
         yield started
 
 

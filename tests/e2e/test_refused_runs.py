@@ -1,4 +1,4 @@
-"""Runs that Airflow or their first task refuses, and runs that are stopped, in a real Airflow: whoever asks hears why.
+"""Runs that Airflow or a task refuses, and runs that are stopped, in a real Airflow: whoever asks hears why.
 
 The nodes are stand-ins, which take no time; the ledger, the channel and all of Airflow are the real ones.
 """
@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from scripts.errors import StackError
+from scripts.stack.credentials import USER, ensure_credentials
 from scripts.stack.waiting import wait_until
 from tests.e2e.conftest import DAG, ROOT, new_site
 from tests.e2e.promotions import ENDED, WAIT, Running, running_airflow
@@ -25,7 +27,7 @@ DAYS = ("--from-date", "2026-11-03", "--to-date", "2026-11-03")
 
 @dataclass(frozen=True)
 class Site:
-    """Airflow with the DAGs of tests/support/dags/refused_dag.py, and the channel that it tells."""
+    """Airflow with the DAGs of tests/support/dags/refused_dag.py and gate_dag.py, and the channel that it tells."""
 
     running: Running
     inbox: Inbox
@@ -62,9 +64,10 @@ class Site:
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     files = tmp_path_factory.mktemp("dags")
-    shutil.copy(ROOT / "tests" / "support" / "dags" / "refused_dag.py", files)
+    for name in ("refused_dag.py", "gate_dag.py"):
+        shutil.copy(ROOT / "tests" / "support" / "dags" / name, files)
     bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
-    with listening() as inbox, new_site() as site:
+    with listening() as inbox, new_site(used=True) as site:
         settings = {
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
                 [{"name": "refused", "classpath": bundle, "kwargs": {"path": str(files)}}]
@@ -76,9 +79,10 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 {"conn_type": "http", "host": "127.0.0.1", "port": inbox.port, "password": "sesame"}
             ),
         }
-        with running_airflow(site, settings) as running:
-            wait_until(lambda: "" if running.api.is_paused("hanging") is not None else "hanging", **WAIT)
-            running.api.set_paused("hanging", paused=False)
+        with running_airflow(site, settings, nodes=False) as running:
+            for dag_id in ("hanging", "gate"):
+                wait_until(lambda: "" if running.api.is_paused(dag_id) is not None else dag_id, **WAIT)  # noqa: B023
+                running.api.set_paused(dag_id, paused=False)
             yield Site(running, inbox)
 
 
@@ -152,3 +156,23 @@ def test_a_run_that_somebody_marks_as_failed_says_so(airflow: Site) -> None:
     assert len(reason) > len("task Trainer failed: ")
     assert f"notify_promotion: failed: {reason}"[:900] in run["note"]
     assert airflow.told("by_hand")["reason"] == reason
+
+
+def test_a_run_that_the_gate_blocks_says_why_on_its_note_and_its_task_leads_to_the_report(airflow: Site) -> None:
+    api, site = airflow.running.api, airflow.running.site
+    api.trigger("gate", "spoilt", {"state": "blocked"})
+    run = airflow.run("gate", "spoilt")
+    assert (run["state"], run["note"]) == (
+        "failed",
+        "ExampleValidator: blocked: split train: review has 3 missing values",
+    )
+    # Kept after the run has ended.
+    wait_until(lambda: "" if api.links("gate", "spoilt", "ExampleValidator")["Validation report"] else "link", **WAIT)
+    path = api.links("gate", "spoilt", "ExampleValidator")["Validation report"]
+    assert path == "/bert_service/reports/gate/spoilt/ExampleValidator"
+    url = f"http://127.0.0.1:{site.ports.ui}"
+    login = {"username": USER, "password": ensure_credentials(site.paths.secrets).password}
+    with httpx.Client(base_url=url, trust_env=False) as browser:
+        assert browser.get(path).status_code == httpx.codes.UNAUTHORIZED
+        browser.cookies.set("_token", browser.post("/auth/token", json=login).json()["access_token"])
+        assert "<title>Anomalies</title>" in browser.get(path).text

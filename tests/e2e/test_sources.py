@@ -91,7 +91,7 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
         else:
             shutil.copy(ROOT / name, root / name)
     (root / ".venv").symlink_to((ROOT / ".venv").resolve())
-    with new_site() as made:
+    with new_site(used=True) as made:
         # A last day in the past: the schedule makes no run, and the test's own are the only ones.
         environ = {**made.environ, "AIRFLOW__BERT_SERVICE__LAST_DAY": "2026-11-08"}
         yield Copy(replace(made, paths=find_paths(environ, root), environ=environ))
