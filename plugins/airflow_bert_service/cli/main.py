@@ -24,6 +24,9 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "setup-tfx": SubCommand("setup_tfx", "build the TFX environment from the lock file with hashes"),
     "init": SubCommand("init", "write the DAG files and the pipeline's settings into a DAGs folder"),
     "compile": SubCommand("compile", "compile the pipeline for the DAG files of a DAGs folder"),
+    "run-local": SubCommand(
+        "local.run_local", "run the pipeline once in one process, without Airflow's processes, for debugging"
+    ),
     "models": SubCommand("models", "show which model version is in service and why; roll back to another version"),
     "retention": SubCommand("retention", "remove old versions, artifacts, reviews and logs"),
     "backup": SubCommand(
