@@ -40,7 +40,7 @@ max_tokens = 32
 head_tokens = 32
 [training]
 batch_size = 16
-epochs = 16
+epochs = 4
 learning_rate = 1e-2
 length_buckets = []
 jit_compile = false

@@ -24,9 +24,6 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "setup-tfx": SubCommand("setup_tfx", "build the TFX environment from the lock file with hashes"),
     "init": SubCommand("init", "write the DAG files and the pipeline's settings into a DAGs folder"),
     "compile": SubCommand("compile", "compile the pipeline for the DAG files of a DAGs folder"),
-    "run-local": SubCommand(
-        "local.run_local", "run the pipeline once in one process, without Airflow's processes, for debugging"
-    ),
     "models": SubCommand("models", "show which model version is in service and why; roll back to another version"),
     "retention": SubCommand("retention", "remove old versions, artifacts, reviews and logs"),
     "backup": SubCommand(
@@ -35,6 +32,9 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "restore": SubCommand("backups.restore", "restore a backup into empty databases and an empty state folder"),
     "serve": SubCommand("serve", "start the model server, which answers over REST and gRPC"),
     "client": SubCommand("client", "ask a model server about texts; --model_name is this pipeline's by default"),
+    "run-local": SubCommand(
+        "local.run_local", "run the pipeline once in one process, without Airflow's processes, for debugging"
+    ),
     "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
     "doctor": SubCommand("doctor", "check the installation; the exit code is 1 when a check fails"),
 }

@@ -48,11 +48,12 @@ def checked(declared: Mapping[str, Param], conf: Mapping[str, Any]) -> dict[str,
     """
     check_conf(conf, declared.keys())
     found = ParamsDict(dict(declared))
-    found.update(dict(conf))
     try:
+        found.update(dict(conf))
         values: dict[str, Any] = dict(found.validate())
     except ParamValidationError as error:
-        raise RunConfError(f"--conf cannot be used: {str(error).strip()}") from error
+        # Airflow's message has the schema on lines of its own, with what is allowed.
+        raise RunConfError(f"--conf cannot be used: {' '.join(str(error).split())}") from error
     if values.get(MODE, Mode.FULL.value) != Mode.FULL.value:
         raise RunConfError(
             f"--conf has {MODE} {values[MODE]}; allowed: {Mode.FULL.value}. For a run that trains nothing, use "

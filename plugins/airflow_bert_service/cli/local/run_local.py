@@ -94,7 +94,7 @@ def _own_run(flags: argparse.Namespace, settings: Settings, local: Settings) -> 
     dags = Path(flags.what or dags_folder(settings)).absolute()
     conf = parameters.read_conf(flags.conf)
     if flags.date is not None:
-        conf = {**conf, PARAMETER: flags.date}
+        conf = {**conf, PARAMETER: _day(flags.date)}
     values = parameters.checked(run_parameters(make_feed(local).days_in_words), conf)
     now = dt.datetime.now(dt.timezone.utc)
     day = data_date(RunFacts(run_type="manual", run_after=now, data_date=values[PARAMETER]))
@@ -119,6 +119,13 @@ def _own_run(flags: argparse.Namespace, settings: Settings, local: Settings) -> 
         use_cache=made["use_cache"] == str(True),
         refreshed=refreshed,
     )
+
+
+def _day(text: str) -> str:
+    try:
+        return dt.date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise SettingsError(f"--date is {text!r}; allowed: a day like 2026-11-05. Correct it.") from error
 
 
 def _users_run(flags: argparse.Namespace, local: Settings) -> LocalRun:
