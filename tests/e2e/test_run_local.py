@@ -105,7 +105,7 @@ class State:
 
     def _node_of(self, execution: int) -> str:
         names = [name for name, kind in self._contexts_of(execution) if kind == "node"]
-        return names[0].partition(".")[2]
+        return str(names[0]).partition(".")[2]
 
     def _contexts_of(self, execution: int) -> list[tuple[Any, ...]]:
         return self.rows(
