@@ -13,6 +13,7 @@
     ├── PipelineFunctionError   a user's function makes no pipeline that can be compiled
     ├── UnsupportedPipelineError   the runner cannot run what a pipeline has
     ├── NodeError            a node of the compiled pipeline cannot be run
+    ├── InterruptedNodeError   Ctrl-C ended a node of a local run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
     ├── BeamServerError      Beam would need a server that is not private, or got a request that is not allowed
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
@@ -63,6 +64,10 @@ class UnsupportedPipelineError(PipelineError):
 
 class NodeError(PipelineError):
     """The node command was asked for something that the compiled pipeline cannot do."""
+
+
+class InterruptedNodeError(PipelineError):
+    """Ctrl-C ended a node that runs in the terminal's own process."""
 
 
 class BeamWorkerError(PipelineError):

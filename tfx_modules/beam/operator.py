@@ -40,7 +40,8 @@ class BeamOperator(BeamExecutorOperator):  # type: ignore[misc]
         Args:
             executor_spec: TFX's BeamExecutableSpec.
             platform_config: not used.
-            forker: gives workers where there are no arguments; None where there are.
+            forker: gives workers where there are no arguments; None where there are, or where Beam shall run in this
+                process.
         """
         super().__init__(executor_spec, platform_config)
         # TFX would pass the attribute's value on to the executor.
@@ -66,7 +67,7 @@ class BeamOperator(BeamExecutorOperator):  # type: ignore[misc]
                 str(placeholder_utils.resolve_placeholder_expression(expression, context))
                 for expression in self._expressions
             ]
-            _logger.info("Beam runs with %s", " ".join(arguments))
+            _logger.info("Beam runs with %s", " ".join(arguments) or "one worker in this process")
             return functools.partial(runner.pipeline_of, arguments)
         size = 0 if _has_model(execution_info) else input_size(execution_info)
         workers = runner.worth(size)

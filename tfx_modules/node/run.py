@@ -58,11 +58,13 @@ class NoExecutionWatcher:
         """Do nothing."""
 
 
-def run_node(request: NodeRequest) -> Outcome:
+def run_node(request: NodeRequest, *, forks_workers: bool = True) -> Outcome:
     """Run a node, unless its run has a successful execution of it already.
 
     Args:
         request: what to run.
+        forks_workers: whether Beam may run in forks of this process. Not where threads of TensorFlow are left of a
+            node before, or where breakpoints shall work: Beam then runs in this process.
 
     Returns:
         How it ended. Whatever was raised is in the outcome as a line, and in the log with its traceback.
@@ -70,7 +72,7 @@ def run_node(request: NodeRequest) -> Outcome:
     # TFX hands the rest of the command line to executors, as flags; here it is a request's path or a server's socket.
     del sys.argv[1:]
     try:
-        return _run(request)
+        return _run(request, forks_workers=forks_workers)
     except (NodeError, EnvironmentMismatchError) as error:
         return Outcome(request.node, NodeState.FAILED, reason=one_line(error))
     # The outermost level of the node command: only a crash of the process may leave it without an outcome.
@@ -79,11 +81,11 @@ def run_node(request: NodeRequest) -> Outcome:
         return Outcome(request.node, NodeState.FAILED, reason=one_line(error))
 
 
-def _run(request: NodeRequest) -> Outcome:
+def _run(request: NodeRequest, *, forks_workers: bool) -> Outcome:
     use_code_of(request.pipeline)
     bound = ir.bind(request)
     with current.using(request.ledger, bound.pipeline_info.id, ir.version_of(request.pipeline)):
-        if not bound.chooses_beam_workers:
+        if not (forks_workers and bound.chooses_beam_workers):
             return _run_bound(request, bound, None)
         # Before TFX starts its first thread.
         with Forker() as forker:

@@ -2,6 +2,7 @@
 
 Layers, each knowing only those below it::
 
+    refresh.py      updates the spans of a run's window from the feed
     holdout.py      finds the holdout: reviews that are never trained on
     own_holdout.py  brings a holdout of the user's own into the nodes' form
     span_store.py   the spans and their versions

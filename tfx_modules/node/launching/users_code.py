@@ -17,6 +17,8 @@ def use_code_of(pipeline: Path) -> None:
     code = pipeline.with_name(CODE)
     if not code.is_dir():
         return
+    if str(code) in sys.path:
+        return  # of a node before, in a process that runs several
     # Before installed packages, as for a script in that folder.
     sys.path.insert(0, str(code))
     others = os.environ.get("PYTHONPATH")
