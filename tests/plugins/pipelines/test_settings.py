@@ -3,6 +3,7 @@
 import datetime as dt
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow_bert_service.clients.ledger import PromotionEnvironment
@@ -124,7 +125,7 @@ def test_two_pipelines_never_share_a_folder_a_dag_an_asset_or_the_ledgers_events
     texts = [{"state": "/state", "folder": f"/dags/bert_pipelines/{name}"} for name in pair]
     settings = [default, *(settings_as(FurtherSettings, text) for text in texts)]
     everything = list(zip(settings, ["bert_sentiment", *pair], strict=True))
-    places = []
+    places: list[tuple[set[Any], ...]] = []
     for one, name in everything:
         request = RetentionRequest.of(one, name, ())
         where = PromotionEnvironment.of(Path("/root"), one, name)
