@@ -78,7 +78,7 @@ def _config(settings: Settings, plan: PipelinePlan) -> AirflowPipelineConfig:
         {
             "description": "Fine-tunes BERT on dated reviews, and publishes the model when it passes the gates",
             "doc_md": DOC.format(pipeline=plan.id),
-            "schedule": DailyUntilTimetable(feed.last_day),
+            "schedule": DailyUntilTimetable(feed.last_day, [day.number for day in settings.schedule_weekdays]),
             "start_date": dt.datetime.combine(feed.first_day, dt.time.min, dt.timezone.utc),
             "catchup": False,
             "max_active_runs": 1,

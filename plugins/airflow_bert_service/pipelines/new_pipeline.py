@@ -26,6 +26,7 @@ name = "{name}"  # the name of this folder, of the DAG, and of the model at the 
 {data}
 # holdout = "/data/{name}/holdout.csv"  # labelled texts that are never trained on; candidates are judged by them
 # window_days = 14   # days that a run trains on
+# schedule_weekdays = ["monday"]  # a run for each Monday; without it, for every day
 # keep_versions = 5  # versions of the model that retention keeps; the other keys keep_* may stand here, too
 
 # [encoder]

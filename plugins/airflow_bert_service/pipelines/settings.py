@@ -34,7 +34,7 @@ def _keys(*groups: type[SettingsGroup]) -> frozenset[str]:
 _IMDB = frozenset(setting.name for setting in every_setting(Settings) if setting.name.startswith("imdb_"))
 DATA = frozenset({"feed", "holdout", "allowed_gaps"}) | _IMDB | _keys(SourceSettings, RowRules)
 """What says which data a pipeline has."""
-RULES = frozenset({"window_days"}) | _keys(RetentionSettings, TimeLimitSettings)
+RULES = frozenset({"window_days", "schedule_weekdays"}) | _keys(RetentionSettings, TimeLimitSettings)
 """What a pipeline may have otherwise than the others."""
 
 

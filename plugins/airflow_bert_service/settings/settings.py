@@ -58,6 +58,23 @@ class FeedName(str, Enum):
     """Pages of JSON from a web service."""
 
 
+class Weekday(str, Enum):
+    """A day of the week, in UTC."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+    @property
+    def number(self) -> int:
+        """Its number as Python counts: Monday is 0."""
+        return list(Weekday).index(self)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WriteSettings(SettingsGroup):
     """How Airflow's API server takes requests that write, where Airflow's database is SQLite.
@@ -140,6 +157,9 @@ class Settings(SettingsGroup):
     ``docs/how-to/node-containers.md`` tells when to use which."""
     window_days: Annotated[int, AtLeast(1)] = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
+    schedule_weekdays: tuple[Weekday, ...] = ()
+    """Weekdays that the DAG's own runs and backfills are for, like ``monday, thursday``; empty: every day. A run for a
+    day begins when that day is over (UTC)."""
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack: ``2026-11-07, 2026-12-24..2026-12-26``. Any other day without reviews fails the run,
     and so does a data date without."""

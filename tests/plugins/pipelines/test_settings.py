@@ -13,7 +13,14 @@ from airflow_bert_service.pipeline.name import ALLOWED, RETENTION, ROLLBACK, dag
 from airflow_bert_service.pipelines.settings import DATA, RULES, FurtherSettings, pipeline_settings
 from airflow_bert_service.promotion.asset import model_asset
 from airflow_bert_service.settings.reading.declared import every_setting
-from airflow_bert_service.settings.settings import FeedName, Settings, load_settings, settings_as, settings_from
+from airflow_bert_service.settings.settings import (
+    FeedName,
+    Settings,
+    Weekday,
+    load_settings,
+    settings_as,
+    settings_from,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -58,6 +65,7 @@ files_pattern = "/data/{{date}}.csv"
 first_day = 2026-11-01
 allowed_gaps = ["2026-11-07", 2026-11-09]
 window_days = 3
+schedule_weekdays = ["monday", "thursday"]
 max_bad_share = 0.1
 labels = {{ billing = ["Bill", 1], fault = ["Fault"], other = ["Other"] }}
 """
@@ -66,6 +74,7 @@ labels = {{ billing = ["Bill", 1], fault = ["Fault"], other = ["Other"] }}
     assert made.source.first_day == dt.date(2026, 11, 1)
     assert made.allowed_gaps == {dt.date(2026, 11, 7), dt.date(2026, 11, 9)}
     assert (made.window_days, made.rules.max_bad_share) == (3, 0.1)
+    assert made.schedule_weekdays == (Weekday.MONDAY, Weekday.THURSDAY)
     assert dict(made.rules.labels) == {"bill": "billing", "1": "billing", "fault": "fault", "other": "other"}
     assert made.retention.keep_versions == 9, "as in airflow.cfg"
     shared = load_settings()
