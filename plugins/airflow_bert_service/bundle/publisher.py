@@ -185,7 +185,9 @@ class Publisher:
             message = self._in_users_words(build.copy, error)
             error_file_of(folder).parent.mkdir(parents=True, exist_ok=True)
             error_file_of(folder).write_text(
-                f"{message}\n\nUntil this is corrected, this pipeline has no new runs.", encoding="utf-8"
+                f"{message}\n\nUntil this is corrected, this pipeline has no new runs. Where its settings are right, change a line "
+                "of them, such as a comment: it is then compiled again.",
+                encoding="utf-8",
             )
             _logger.error("version %s of the sources lacks a pipeline: %s", build.version, message)
         self._publish(build.copy, build.version)

@@ -60,7 +60,13 @@ def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", 
     def seen_others(request: Request, user: GetUserDep) -> list[tuple[str, str]]:
         return [(name, way) for name, way in others().items() if Access(lambda: name).may_see(request, user)]  # noqa: B023
 
-    @app.get("/", dependencies=[Depends(access.to_see)])
+    def to_see(request: Request, user: GetUserDep, dag: str = "") -> None:
+        if way := others().get(dag):  # the tab of another pipeline's DAG; its own list asks for the permission
+            location = {"Location": f"{way}?{request.url.query}"}
+            raise HTTPException(status.HTTP_307_TEMPORARY_REDIRECT, "The models of this DAG are elsewhere.", location)
+        access.to_see(request, user)
+
+    @app.get("/", dependencies=[Depends(to_see)])
     def models(
         seen: Annotated[list[tuple[str, str]], Depends(seen_others)],
         may_change: MayChange,

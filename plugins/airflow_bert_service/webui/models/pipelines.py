@@ -36,7 +36,7 @@ def pipelines_app(settings: Settings, changes: ModelChanges) -> Starlette:
         routes=[
             Route(f"/{links.FURTHER}/{{pipeline}}", _to_folder),
             Mount(f"/{links.FURTHER}/{{pipeline}}", _Further(pipelines, changes)),
-            Mount("/", _ByDag(own, pipelines)),
+            Mount("/", own),
         ]
     )
 
@@ -91,28 +91,6 @@ class _Further:
                 others=lambda: self._pipelines.from_further(name),
             )
         await self._apps[name](scope, receive, send)
-
-
-class _ByDag:
-    """Leads from the list that Airflow's tab asks for to that of the DAG's own pipeline; leaves all else to an app.
-
-    Args:
-        app: The app of the DAGs folder's own pipeline.
-        pipelines: The pipelines there are.
-    """
-
-    def __init__(self, app: ASGIApp, pipelines: _Pipelines) -> None:
-        self._app = app
-        self._pipelines = pipelines
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].endswith("/"):
-            request = Request(scope)
-            way = self._pipelines.from_own().get(request.query_params.get("dag", ""))
-            if way:
-                await RedirectResponse(f"{way}?{request.url.query}", 307)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 def _to_folder(request: Request) -> Response:

@@ -58,6 +58,7 @@ def test_the_list_names_the_other_pipelines(pages: TestClient) -> None:
 def test_the_tab_of_a_dag_leads_to_its_own_list(pages: TestClient) -> None:
     answer = pages.get(f"{PAGE}?dag=tickets&q=some+run", headers=login("viewer"), follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (307, "of/tickets/?dag=tickets&q=some+run")
+    assert pages.get(f"{PAGE}?dag=tickets").status_code == 401, "who is not logged in learns nothing"
     assert "Models of tickets" in see(pages, "?dag=tickets&q=some+run")
     assert "Models of bert_sentiment" in see(pages, "?dag=bert_sentiment")
     assert "The DAG other has no models" in text_of(see(pages, "?dag=other"))
