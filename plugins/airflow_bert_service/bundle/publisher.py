@@ -14,6 +14,10 @@ from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_d
 from airflow_bert_service.pipeline.version import compiled_at, write_version
 
 _logger = logging.getLogger(__name__)
+_LACKS_A_PIPELINE = (
+    "Until this is corrected, this pipeline has no new runs. Where its settings are right, change a line of them, such as "
+    "a comment: it is then compiled again."
+)
 
 
 @dataclass
@@ -184,11 +188,7 @@ class Publisher:
         for folder, error in build.errors.items():
             message = self._in_users_words(build.copy, error)
             error_file_of(folder).parent.mkdir(parents=True, exist_ok=True)
-            error_file_of(folder).write_text(
-                f"{message}\n\nUntil this is corrected, this pipeline has no new runs. Where its settings are right, change a line "
-                "of them, such as a comment: it is then compiled again.",
-                encoding="utf-8",
-            )
+            error_file_of(folder).write_text(f"{message}\n\n{_LACKS_A_PIPELINE}", encoding="utf-8")
             _logger.error("version %s of the sources lacks a pipeline: %s", build.version, message)
         self._publish(build.copy, build.version)
 
