@@ -15,8 +15,8 @@ from airflow_bert_service.pipeline.version import compiled_at, write_version
 
 _logger = logging.getLogger(__name__)
 _LACKS_A_PIPELINE = (
-    "Until this is corrected, this pipeline has no new runs. Where its settings are right, change a line of them, such as "
-    "a comment: it is then compiled again."
+    "Until this is corrected, this pipeline has no new runs. Where its settings are right, change a line of them, such "
+    "as a comment: it is then compiled again."
 )
 
 
