@@ -1,63 +1,10 @@
-"""### Puts an earlier model version back in service, in seconds.
+"""Puts an earlier model version back in service, in seconds.
 
-*Trigger* puts the previous champion back in service, or the version that you name. Nothing is trained: the version's
-folder is moved into the folder that the model servers watch, and the task waits until they serve it. The version that
-was rolled back is no longer compared with candidates, and does not return to service by itself. `bert-service models
-history` (in a checkout of the project: `scripts/bert models history`) lists the versions.
-
-`roll_back` fails when there is no such version, when its files have changed, or when a model server does not load it;
-its log has the reason. `notify_promotion` notifies the channels of the setting `notifications`.
+The pipeline's settings are in ``settings.toml`` beside this file where there is one, else in ``tfx_modules``.
 """
 
-import datetime as dt
 from pathlib import Path
 
-from airflow.sdk import DAG
-from airflow_bert_service.operators.asset import PromotedModelOperator
-from airflow_bert_service.operators.promotion import PromotionNotifyOperator
-from airflow_bert_service.operators.rollback import RollbackOperator, rollback_parameters
-from airflow_bert_service.pipeline.compiler import compiled_pipeline
-from airflow_bert_service.pipeline.name import dag_ids
-from airflow_bert_service.pipeline.plan import load_plan
-from airflow_bert_service.promotion.asset import model_asset
-from airflow_bert_service.settings.settings import load_settings
+from airflow_bert_service.dag.rollback_dag import rollback_dag
 
-settings = load_settings()
-plan = load_plan(compiled_pipeline(Path(__file__).parent))
-_, _, rollback_id = dag_ids(plan.id)
-
-with DAG(
-    rollback_id,
-    description="Puts an earlier version of the model back in service",
-    doc_md=__doc__,
-    schedule=None,
-    max_active_runs=1,
-    dagrun_timeout=settings.limits.run,
-    default_args={
-        "retries": 1,
-        "retry_delay": dt.timedelta(seconds=10),
-        "execution_timeout": settings.limits.node,
-    },
-    is_paused_upon_creation=False,  # it has no schedule, and an emergency is no time to look for the toggle
-    params=rollback_parameters(),
-    tags=["bert"],
-) as dag:
-    roll_back = RollbackOperator(
-        task_id="roll_back",
-        settings=settings,
-        pipeline=plan.id,
-        module_root=plan.module_root,
-        version="{{ params.version }}",
-        reason="{{ params.reason }}",
-    )
-    promoted = PromotedModelOperator(
-        task_id="promoted_model",
-        settings=settings,
-        pipeline=plan.id,
-        module_root=plan.module_root,
-        asset=model_asset(plan.id),
-    )
-    notify = PromotionNotifyOperator(
-        task_id="notify_promotion", settings=settings, pipeline=plan.id, module_root=plan.module_root
-    )
-    roll_back.set_downstream([promoted, notify])
+dag = rollback_dag(Path(__file__).parent)

@@ -14,6 +14,8 @@ PACKAGE = Path(__file__).parent
 PACKAGED = PACKAGE / "packaged"
 """The project's files in an installed wheel; a checkout has no such folder."""
 MODULES = "tfx_modules"
+PIPELINES = "bert_pipelines"
+"""Name of the folder, beside the DAG files, that has a folder for each further pipeline."""
 PROGRAM = "bert-service"
 """The wheel's command."""
 CHECKOUT_PROGRAM = "scripts/bert"
@@ -49,13 +51,19 @@ def dags_folder(root: Path) -> Path:
     return Path(conf.get("core", "dags_folder")).expanduser().absolute()
 
 
+def is_further(folder: Path) -> bool:
+    """Whether a folder of DAG files is that of a further pipeline, ``<DAGs folder>/bert_pipelines/<name>``."""
+    return folder.absolute().parent.name == PIPELINES
+
+
 def module_root_of(dags: Path) -> Path:
     """Return the folder that holds the ``tfx_modules`` of some DAG files.
 
     Args:
-        dags: The folder of the DAG files. A ``tfx_modules`` beside it takes precedence over the installed wheel's.
+        dags: The folder of the DAG files, or that of a further pipeline in it. A ``tfx_modules`` beside the folder of
+            the DAG files takes precedence over the installed wheel's.
     """
-    beside = dags.absolute().parent
+    beside = (dags.absolute().parents[1] if is_further(dags) else dags.absolute()).parent
     return beside if is_checkout() or (beside / MODULES).is_dir() else PACKAGED
 
 

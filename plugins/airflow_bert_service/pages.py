@@ -7,8 +7,8 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 
 from airflow_bert_service.settings.settings import load_settings
-from airflow_bert_service.webui.models.app import models_app
 from airflow_bert_service.webui.models.changes import ModelChanges
+from airflow_bert_service.webui.models.pipelines import pipelines_app
 from airflow_bert_service.webui.report_app import reports_app
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def pages_app() -> Starlette:
 
         announce_newest_rollback(client, settings.notifications)
 
-    models = models_app(settings, ModelChanges(settings, announce))
+    models = pipelines_app(settings, ModelChanges(settings, announce))
     return Starlette(
         routes=[
             Route("/models", lambda _request: RedirectResponse("models/")),  # relative: it holds behind any proxy

@@ -28,6 +28,26 @@ def pipeline_name(dags: Path) -> str:
         raise StackError(str(error)) from error
 
 
+def served_config(dags: Path, state: Path) -> Path | None:
+    """Write which models the model server has, where there are several pipelines.
+
+    Args:
+        dags: The folder of the DAG files.
+        state: The stack's state folder.
+
+    Returns:
+        The file; None where the DAG files are of one pipeline.
+    """
+    make_plugins_importable()
+    from airflow_bert_service.pipeline.folders import further_folders, usable_pipelines
+    from airflow_bert_service.pipelines.served import write_served
+    from airflow_bert_service.settings.settings import settings_from
+
+    if not further_folders(dags):
+        return None
+    return write_served(settings_from({"state": str(state)}), usable_pipelines(dags))
+
+
 @functools.cache
 def checkout_pipeline() -> str:
     """Return the name of this checkout's pipeline, as it was at the first call.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scripts.stack.credentials import MODEL_SERVER_KEY_FILE
 from scripts.stack.paths import StackPaths
+from scripts.stack.pipeline import served_config
 from scripts.stack.ports import LOOPBACK, Ports
 from scripts.stack.processes import Service
 
@@ -44,7 +45,7 @@ def server_address(ports: Ports) -> str:
 
 
 def model_server(paths: StackPaths, ports: Ports, environment: Mapping[str, str]) -> Service:
-    """Return the server that answers queries with the newest pushed model.
+    """Return the server that answers queries with the newest pushed model; of several pipelines, that of each.
 
     Queries need the stack's key. The status needs none: a rollback waits for it, and it tells nothing but versions.
     """
@@ -57,6 +58,8 @@ def model_server(paths: StackPaths, ports: Ports, environment: Mapping[str, str]
         "--api_key_file": str(paths.secrets / MODEL_SERVER_KEY_FILE),
         "--max_rows_per_run": ROWS_PER_RUN,
     }
+    if config := served_config(paths.root / "dags", paths.state):
+        flags["--model_config_file"] = str(config)
     arguments = [*(word for flag in flags.items() for word in flag), "--status_without_api_key"]
     return _service(
         "model-server", (str(paths.tfx_python), "-m", "tfx_modules.serving", *arguments), paths, environment

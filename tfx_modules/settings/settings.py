@@ -311,8 +311,13 @@ class PipelineSettings(SettingsGroup):
             raise refused("gate.max_latency_ms", self.gate.max_latency_ms, allowed)
 
 
+AIRFLOW_TABLE = "bert_service"
+"""The table of a further pipeline's settings file that the Airflow side reads and checks
+(``docs/how-to/several-pipelines.md``)."""
+
+
 def load_settings(path: Path) -> PipelineSettings:
-    """Read a settings file; what it leaves out keeps its default.
+    """Read a settings file; what it leaves out keeps its default. The Airflow side's table is left to that side.
 
     Raises:
         SettingsError: the file is missing, no TOML, or has an unknown or a wrongly typed setting.
@@ -327,4 +332,4 @@ def load_settings(path: Path) -> PipelineSettings:
         raise SettingsError(f"settings file {path} is not UTF-8: {error}. Save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"settings file {path} is no TOML: {error}. Mend that line.") from error
-    return build(PipelineSettings, document)
+    return build(PipelineSettings, {key: value for key, value in document.items() if key != AIRFLOW_TABLE})

@@ -1,33 +1,82 @@
 """Compiles changed sources in the background, and publishes the result as a snapshot of the DAG bundle."""
 
-import datetime as dt
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_bert_service.bundle.snapshots import SnapshotStore, Version, copy_compiled, sources_version
+from airflow_bert_service.bundle.snapshots import DAGS, SnapshotStore, Version, copy_compiled, sources_version
 from airflow_bert_service.exceptions import BertServiceError, CompileError, SettingsError
 from airflow_bert_service.files import free_lock, try_lock
 from airflow_bert_service.installation import MODULES, command
-from airflow_bert_service.pipeline.compiler import Compilation, ir_file, is_fresh, write_digest
+from airflow_bert_service.pipeline.compiler import Compilation, compiled_pipeline, is_fresh, write_digest
+from airflow_bert_service.pipeline.folders import error_file_of, pipeline_folders
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 from airflow_bert_service.pipeline.version import compiled_at, write_version
 
 _logger = logging.getLogger(__name__)
+_LACKS_A_PIPELINE = (
+    "Until this is corrected, this pipeline has no new runs. Where its settings are right, change a line of them, such "
+    "as a comment: it is then compiled again."
+)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Build:
-    """A copy of the sources that is being compiled."""
+    """A copy of the sources whose pipelines are being compiled, one after another."""
 
     copy: Path
     version: str
-    compilation: Compilation
+    tfx_python: Path
+    waiting: list[Path]
+    """The folders of the pipelines that are still to be compiled."""
+    errors: dict[Path, BertServiceError] = field(default_factory=dict)
+    """Why a pipeline could not be compiled, by its folder."""
+    _folder: Path | None = None
+    _compilation: Compilation | None = None
+
+    def start_next(self) -> bool:
+        """Start the compiler of the next pipeline; return whether there was one that could be started."""
+        while self.waiting:
+            folder = self._folder = self.waiting.pop(0)
+            try:
+                ir = compiled_pipeline(folder)
+                self._compilation = Compilation(
+                    root=self.copy, ir=ir, tfx_python=self.tfx_python, settings=own_settings(ir)
+                )
+                self._compilation.start()
+            except (CompileError, SettingsError) as error:
+                self._compilation = None
+                self.errors[folder] = error
+            else:
+                return True
+        return False
+
+    def has_compiled_one(self) -> bool:
+        """Whether the compiler has ended; its result is taken."""
+        folder, compilation = self._folder, self._compilation
+        if folder is None or compilation is None or not compilation.has_ended():
+            return False
+        self._compilation = None
+        try:
+            compilation.result()
+        except CompileError as error:
+            self.errors[folder] = error
+        else:
+            write_digest(compilation.ir, pipeline_digest(self.copy / MODULES, own_settings(compilation.ir)))
+        return True
+
+    def stop(self) -> None:
+        """Stop the compiler, if one runs."""
+        if self._compilation is not None:
+            self._compilation.stop()
 
 
 @dataclass
 class Publisher:
     """Publishes the sources below a root as snapshots of a store.
+
+    A source root may have several pipelines. Those that do not compile have an import error; where none does, the
+    version before stays in service.
 
     Of several processes, one at a time publishes: the one that holds the store's lock. A process that compiles holds
     it until it has published; if it dies, its compiler dies too, the lock is free, and another begins anew.
@@ -97,65 +146,75 @@ class Publisher:
         self._new = None
 
     def _take_over(self) -> bool:
-        """Publish the compiled pipeline that stands beside the DAG files, if it is one of today's sources."""
-        try:
-            ir = ir_file(self.root)
-        except SettingsError:
-            return False  # the compilation that comes next tells of it
-        if not is_fresh(ir, self.root / MODULES):
+        """Publish the compiled pipelines that stand beside the DAG files, if all are of today's sources."""
+        if not self._are_fresh(self.root):
             return False
         copy = self.store.copy_sources(self.root)
         copy_compiled(self.root, copy)
-        if not is_fresh(ir_file(copy), copy / MODULES):
+        if not self._are_fresh(copy):
             return False  # something changed meanwhile; the next step sees it settled
-        self._publish(copy, sources_version(copy), compiled_at(ir))
+        self._publish(copy, sources_version(copy))
         return True
+
+    @staticmethod
+    def _are_fresh(root: Path) -> bool:
+        try:
+            irs = [compiled_pipeline(folder) for folder in pipeline_folders(root / DAGS)]
+        except SettingsError:
+            return False  # the compilation that comes next tells of it
+        return all(is_fresh(ir, root / MODULES) for ir in irs)
 
     def _start(self) -> None:
         self.store.discard_copies()
         copy = self.store.copy_sources(self.root)
-        version = sources_version(copy)
-        try:
-            ir = ir_file(copy)
-            compilation = Compilation(root=copy, ir=ir, tfx_python=self.tfx_python, settings=own_settings(ir))
-            compilation.start()
-        except (CompileError, SettingsError) as error:
-            self._fail(copy, version, error)
+        build = _Build(copy, sources_version(copy), self.tfx_python, list(pipeline_folders(copy / DAGS)))
+        self._build = build
+        if build.start_next():
+            _logger.info("the sources are new: version %s is being compiled", build.version)
         else:
-            self._build = _Build(copy, version, compilation)
-            _logger.info("the sources are new: version %s is being compiled", version)
+            self._end(build)
 
     def _finish(self, build: _Build) -> None:
-        if not build.compilation.has_ended():
-            return
-        self._build = None
-        try:
-            build.compilation.result()
-        except CompileError as error:
-            self._fail(build.copy, build.version, error)
-        else:
-            ir = ir_file(build.copy)
-            write_digest(ir, pipeline_digest(build.copy / MODULES, own_settings(ir)))
-            self._publish(build.copy, build.version, compiled_at(ir))
+        if build.has_compiled_one() and not build.start_next():
+            self._end(build)
 
-    def _publish(self, copy: Path, version: str, compiled: dt.datetime) -> None:
-        write_version(ir_file(copy), version, compiled)
+    def _end(self, build: _Build) -> None:
+        """Publish what was compiled; where several pipelines were to be, those that were not show why."""
+        self._build = None
+        if len(build.errors) == len(pipeline_folders(build.copy / DAGS)):
+            message = "\n\n".join(self._in_users_words(build.copy, error) for error in build.errors.values())
+            self._fail(build.version, message)
+            return
+        for folder, error in build.errors.items():
+            message = self._in_users_words(build.copy, error)
+            error_file_of(folder).parent.mkdir(parents=True, exist_ok=True)
+            error_file_of(folder).write_text(f"{message}\n\n{_LACKS_A_PIPELINE}", encoding="utf-8")
+            _logger.error("version %s of the sources lacks a pipeline: %s", build.version, message)
+        self._publish(build.copy, build.version)
+
+    def _publish(self, copy: Path, version: str) -> None:
+        for folder in pipeline_folders(copy / DAGS):
+            if not error_file_of(folder).is_file():
+                ir = compiled_pipeline(folder)
+                write_version(ir, version, compiled_at(ir))
         self._new = Version(version)
         self.store.publish(copy, self._new)
         _logger.info("version %s of the sources is published; runs use it once Airflow has read its DAG files", version)
 
-    def _fail(self, copy: Path, version: str, error: BertServiceError) -> None:
+    def _in_users_words(self, copy: Path, error: BertServiceError) -> str:
+        """Return an error's message; the user knows the sources, not our copy of them."""
+        return str(error).replace(str(copy), str(self.root))
+
+    def _fail(self, version: str, message: str) -> None:
         current = self.store.current()
         kept = f"version {current.served} stays in service" if current and current.served else "nothing is in service"
-        # The user knows the sources, not our copy of them.
-        message = str(error).replace(str(copy), str(self.root))
         remedy = f"Correct the sources; or run `{command('compile')}`, which compiles the same sources again."
         self.store.publish_failure(version, f"{message}\n\nUntil this is corrected, {kept}. {remedy}")
         _logger.error("version %s of the sources does not compile, and %s: %s", version, kept, message)
 
     def _drop_build(self) -> None:
         if self._build is not None:
-            self._build.compilation.stop()
+            self._build.stop()
             self._build = None
 
     def _has_lock(self) -> bool:

@@ -3,7 +3,7 @@
 ::
 
     <folder>/
-    ├── versions/<version>/    dags/, dags/compiled/, tfx_modules/: appears by one rename, complete
+    ├── versions/<version>/    dags/ with compiled pipelines, tfx_modules/: appears by one rename, complete
     ├── current                the version in service; replaced by rename
     ├── building/              unfinished versions; no other process reads them
     ├── nothing/               an empty folder, shown while there is no version
@@ -22,14 +22,16 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_bert_service.bundle.error_file import error_file, message_of
-from airflow_bert_service.exceptions import CompileError
+from airflow_bert_service.exceptions import CompileError, SettingsError
 from airflow_bert_service.files import publishing, sync
 from airflow_bert_service.installation import MODULES
-from airflow_bert_service.pipeline.compiler import COMPILED, digest_file, ir_file
+from airflow_bert_service.pipeline.compiler import compiled_pipeline, digest_file
+from airflow_bert_service.pipeline.folders import COMPILED, compiled_folders, error_file_of, pipeline_folders
 from airflow_bert_service.pipeline.source_digest import source_files, sources_digest
 from airflow_bert_service.pipeline.version import DIGITS, version_file
 
@@ -65,7 +67,7 @@ class Version:
 
 def sources_version(root: Path) -> str:
     """Return the digest, 16 hex digits, of all the sources below a root: DAG files and TFX modules."""
-    parts = (sources_digest(root / DAGS, without={COMPILED}), sources_digest(root / MODULES))
+    parts = (sources_digest(root / DAGS, without=compiled_folders(root / DAGS)), sources_digest(root / MODULES))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:DIGITS]
 
 
@@ -134,11 +136,11 @@ class SnapshotStore:
         return nothing
 
     def copy_sources(self, root: Path) -> Path:
-        """Copy the sources below a root, without the compiled pipeline; return the folder of the copy."""
+        """Copy the sources below a root, without the compiled pipelines; return the folder of the copy."""
         self._building.mkdir(parents=True, exist_ok=True)
         copy = Path(tempfile.mkdtemp(dir=self._building))
         copy.chmod(0o755)  # tasks may run as other users
-        _copy(root / DAGS, copy / DAGS, without=COMPILED)
+        _copy(root / DAGS, copy / DAGS, without=compiled_folders(root / DAGS))
         _copy(root / MODULES, copy / MODULES)
         return copy
 
@@ -192,17 +194,27 @@ class SnapshotStore:
 
 
 def copy_compiled(root: Path, copy: Path) -> None:
-    """Copy the compiled pipeline of a source root, if there is one, into a copy of the sources."""
-    source, target = ir_file(root), ir_file(copy)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The digest first: it is written last, so the IR that is copied after it is as new, or makes the copy stale.
-    for name in (digest_file, version_file, Path):
-        if name(source).is_file():
-            shutil.copyfile(name(source), name(target))
+    """Copy the compiled pipelines of a source root, as far as there are some, into a copy of the sources."""
+    for folder in pipeline_folders(root / DAGS):
+        target = copy / DAGS / folder.relative_to(root / DAGS)
+        (target / COMPILED).mkdir(parents=True, exist_ok=True)
+        _copy_file(error_file_of(folder), error_file_of(target))
+        try:
+            ir = compiled_pipeline(folder)
+        except SettingsError:
+            continue  # it was never compiled
+        # The digest first: it is written last, so the IR that is copied after it is as new, or makes the copy stale.
+        for name in (digest_file, version_file, Path):
+            _copy_file(name(ir), target / COMPILED / name(ir).name)
 
 
-def _copy(source: Path, target: Path, *, without: str = "") -> None:
-    for path in source_files(source, without={without}):
+def _copy_file(source: Path, target: Path) -> None:
+    if source.is_file():
+        shutil.copyfile(source, target)
+
+
+def _copy(source: Path, target: Path, *, without: Collection[str] = ()) -> None:
+    for path in source_files(source, without=without):
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)

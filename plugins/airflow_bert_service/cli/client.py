@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from airflow_bert_service.cli.places import become, dags_folder, explain_where_asked, tfx_environment
-from airflow_bert_service.pipeline.name import pipeline_name
-from airflow_bert_service.settings.settings import load_settings
+from airflow_bert_service.cli.places import ChosenPipeline, become, explain_where_asked, split_pipeline, tfx_environment
 
 MODEL_NAME = "MODEL_NAME"
 """Variable with the model that the client asks for where no flag names one."""
@@ -21,6 +19,7 @@ def main(arguments: Sequence[str]) -> int:
         SettingsError: There is no TFX environment, or the pipeline's name is not allowed.
     """
     explain_where_asked(_MODULE, arguments, "client")
-    settings = load_settings()
-    environment = tfx_environment("client", {MODEL_NAME: pipeline_name(dags_folder(settings))})
-    become(settings, _MODULE, arguments, environment, stay=True)
+    name, arguments = split_pipeline(arguments)
+    pipeline = ChosenPipeline.find(name)
+    environment = tfx_environment("client", {MODEL_NAME: pipeline.name})
+    become(pipeline.settings, _MODULE, arguments, environment, stay=True)

@@ -5,14 +5,17 @@ A stack with the DAG bundle takes the result over too, which saves its own first
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_bert_service.cli.places import dags_folder
-from airflow_bert_service.exceptions import CompileError, SettingsError
+from airflow_bert_service.exceptions import BertServiceError, CompileError, SettingsError
 from airflow_bert_service.installation import MODULES, command, module_root_of, program
-from airflow_bert_service.pipeline.compiler import COMPILED, compile_pipeline, compiled_pipeline, is_fresh
+from airflow_bert_service.pipeline.compiler import compile_pipeline, compiled_pipeline, is_fresh
+from airflow_bert_service.pipeline.folders import COMPILED, further_folders, pipeline_folders
 from airflow_bert_service.pipeline.users_compiler import compile_users_pipeline
+from airflow_bert_service.pipelines.settings import pipeline_settings
 from airflow_bert_service.settings.settings import Settings, load_settings
 
 
@@ -24,9 +27,10 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog=f"{program()} compile",
-        description="Compile the pipeline into the folder `compiled` beside the DAG files. The pipeline's settings are "
-        "read from `settings.toml` beside them, where there is one. With --output, compile a TFX pipeline of your own, "
-        "which a function of a Python file returns.",
+        description="Compile the pipeline into the folder `compiled` beside the DAG files, and so each pipeline in the "
+        "folder `bert_pipelines` beside them. A pipeline's settings are read from `settings.toml` beside its DAG file, "
+        "where there is one. With --output, compile a TFX pipeline of your own, which a function of a Python file "
+        "returns.",
     )
     parser.add_argument(
         "what",
@@ -54,12 +58,29 @@ def main(arguments: Sequence[str]) -> int:
     _check_own(flags.what, flags.code)
     dags = Path(flags.what or dags_folder(settings)).absolute()
     _check_folder(dags)
-    ir, root = compiled_pipeline(dags), module_root_of(dags)
-    if not flags.force and is_fresh(ir, root / MODULES):
-        print(f"The compiled pipeline {ir} is up to date.")
+    if not further_folders(dags):
+        _compile(dags, settings, force=flags.force)
         return 0
+    return max(_compile_one_of_several(folder, settings, force=flags.force) for folder in pipeline_folders(dags))
+
+
+def _compile(folder: Path, settings: Settings, *, force: bool) -> None:
+    pipeline_settings(folder)  # compiling reads none of them, and who has made a mistake there should hear of it
+    ir, root = compiled_pipeline(folder), module_root_of(folder)
+    if not force and is_fresh(ir, root / MODULES):
+        print(f"The compiled pipeline {ir} is up to date.")
+        return
     compile_pipeline(root, ir, settings.tfx_python)
     print(f"Compiled the pipeline into {ir}.")
+
+
+def _compile_one_of_several(folder: Path, settings: Settings, *, force: bool) -> int:
+    """Compile a pipeline; return the exit code: what is wrong with one must not keep the others from being compiled."""
+    try:
+        _compile(folder, settings, force=force)
+    except BertServiceError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -9,6 +9,7 @@ from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import program
+from airflow_bert_service.pipeline.folders import further_folders
 from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.settings.settings import Settings, load_settings
 
@@ -51,6 +52,8 @@ def _of_settings(settings: Settings, dags: Path, name: str) -> Iterator[Finding]
     yield airflow_side.plugin()
     yield airflow_side.airflow_database()
     yield from airflow_side.dag_files(dags)
+    for folder in further_folders(dags):
+        yield airflow_side.further_pipeline(folder)
     yield from places.folders(settings, name)
     yield from places.node_socket(settings)
     yield from places.feed(settings)

@@ -1,4 +1,4 @@
-"""``init``: writes the DAG files and the pipeline's settings into a DAGs folder."""
+"""``init``: writes the DAG files and the settings of the pipeline, or of a further pipeline, into a DAGs folder."""
 
 import argparse
 import sys
@@ -7,9 +7,13 @@ from pathlib import Path
 
 from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import MODULES, command, project_root
+from airflow_bert_service.installation import MODULES, PIPELINES, command, program, project_root
 from airflow_bert_service.pipeline.source_digest import SETTINGS
-from airflow_bert_service.settings.settings import load_settings
+from airflow_bert_service.pipeline.task import BINARY, KINDS, MULTICLASS, Task
+from airflow_bert_service.pipelines.new_pipeline import NewPipeline
+from airflow_bert_service.pipelines.settings import DATA, RULES
+from airflow_bert_service.settings.reading.declared import check_keys
+from airflow_bert_service.settings.settings import FeedName, load_settings
 
 _DECLARATIONS = "tfx_modules/settings/settings.py"
 _HEAD = (
@@ -21,18 +25,93 @@ def main(arguments: Sequence[str]) -> int:
     """Write the files; return the exit code, 1 when one of them exists already.
 
     Raises:
-        SettingsError: A file cannot be written.
+        SettingsError: A file cannot be written; or the name or a value of a new pipeline is not allowed.
     """
+    flags = _parser().parse_args(arguments)
+    if flags.what is None or _is_folder(flags.what):
+        _refuse_flags_of_pipelines(flags)
+        return _write_project(None if flags.what is None else Path(flags.what))
+    return _write_pipeline(flags)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command("init"),
-        description=f"Write the DAG files and the pipeline's settings, `{SETTINGS}`, into a DAGs folder. An existing "
-        "file is never overwritten.",
+        description=f"Write the DAG files and the pipeline's settings, `{SETTINGS}`, into a DAGs folder; with NAME, "
+        f"those of a further pipeline of that name into the folder `{PIPELINES}` in it. An existing file is never "
+        "overwritten.",
     )
     parser.add_argument(
-        "dags_folder", nargs="?", type=Path, help="folder to write to (default: Airflow's [core] dags_folder)"
+        "what",
+        nargs="?",
+        metavar="DAGS_FOLDER | NAME",
+        help="folder to write to (default: Airflow's [core] dags_folder); a word without a slash that is no folder is "
+        "the name of a further pipeline",
     )
-    flags = parser.parse_args(arguments)
-    folder = (flags.dags_folder or dags_folder(load_settings())).absolute()
+    further = parser.add_argument_group("a further pipeline")
+    further.add_argument("--dags-folder", type=Path, metavar="FOLDER", help="its DAGs folder (default: Airflow's)")
+    further.add_argument("--kind", choices=KINDS, help=f"of its task (default: {MULTICLASS} with three labels or more)")
+    further.add_argument(
+        "--labels", type=_labels, metavar="LABEL,LABEL", help="its labels (default: negative,positive)"
+    )
+    further.add_argument("--positive", metavar="LABEL", help="of two labels, the one that the score is about")
+    further.add_argument("--feed", choices=[feed.value for feed in FeedName], help="where its texts come from")
+    further.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="KEY=VALUE",
+        help="a key of [bert_service] that this pipeline has for itself; may be repeated",
+    )
+    return parser
+
+
+def _is_folder(word: str) -> bool:
+    return "/" in word or word in (".", "..") or Path(word).is_dir()
+
+
+def _refuse_flags_of_pipelines(flags: argparse.Namespace) -> None:
+    given = ("dags_folder", "kind", "labels", "positive", "feed", "set")
+    if found := [f"--{name.replace('_', '-')}" for name in given if getattr(flags, name)]:
+        raise SettingsError(
+            f"{', '.join(found)} comes without the name of a pipeline; allowed: with a NAME. Name the new pipeline."
+        )
+
+
+def _write_pipeline(flags: argparse.Namespace) -> int:
+    dags = (flags.dags_folder or dags_folder(load_settings())).absolute()
+    data = {**({"feed": flags.feed} if flags.feed else {}), **dict(flags.set)}
+    check_keys(data, sorted(DATA | RULES))
+    new = NewPipeline(name=flags.what, task=_task(flags), data=data)
+    for path in new.write(dags, compile_command=_compile(flags.dags_folder)):
+        print(f"Wrote {path}.")
+    print(f"Next: edit the settings where you need to, then run `{_compile(flags.dags_folder)}`.")
+    return 0
+
+
+def _task(flags: argparse.Namespace) -> Task:
+    labels = flags.labels or Task.labels
+    kind = flags.kind or (MULTICLASS if len(labels) > 2 else BINARY)
+    if flags.positive:
+        return Task(kind=kind, labels=labels, positive=flags.positive)
+    positive = labels[-1] if kind == BINARY and flags.labels else Task.positive
+    return Task(kind=kind, labels=labels, positive=positive)
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    return tuple(label.strip() for label in text.split(","))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is no setting; allowed: KEY=VALUE, like files_pattern=/data/*.csv")
+    return key.strip(), value.strip()
+
+
+def _write_project(chosen: Path | None) -> int:
+    folder = (chosen or dags_folder(load_settings())).absolute()
     files = _files(folder)
     if there := [str(path) for path in files if path.exists()]:
         print(
@@ -48,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
             f"{error.filename} cannot be written ({error.strerror}); allowed: a DAGs folder that this user can write "
             "to. Name another folder, or run the command as a user who can."
         ) from error
-    print(f"Next: edit {folder / SETTINGS} where you need to, then run `{_compile(flags.dags_folder)}`.")
+    print(f"Next: edit {folder / SETTINGS} where you need to, then run `{_compile(chosen)}`.")
     return 0
 
 
@@ -68,4 +147,4 @@ def _files(folder: Path) -> Mapping[Path, str]:
 
 
 def _compile(folder: Path | None) -> str:
-    return command("compile") if folder is None else f"{command('compile')} {folder}"
+    return command("compile") if folder is None else f"{program()} compile {folder}"

@@ -8,12 +8,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from airflow_bert_service.cli.places import become, dags_folder, explain_where_asked, tfx_environment
+from airflow_bert_service.cli.places import ChosenPipeline, become, explain_where_asked, split_pipeline, tfx_environment
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment, promotion_environment
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import require_tfx_python
-from airflow_bert_service.pipeline.name import pipeline_name
-from airflow_bert_service.settings.settings import load_settings
 
 ANNOUNCED = "roll-back"
 """The command of whose event the channels of the setting ``notifications`` are notified."""
@@ -27,8 +25,10 @@ def main(arguments: Sequence[str]) -> int:
         BertServiceError: A setting is wrong, or a channel was not notified.
     """
     explain_where_asked(_MODULE, arguments, "models")
-    settings = load_settings()
-    where = PromotionEnvironment.of(settings.root, settings, pipeline_name(dags_folder(settings)))
+    name, arguments = split_pipeline(arguments)
+    pipeline = ChosenPipeline.find(name)
+    settings = pipeline.settings
+    where = PromotionEnvironment.of(settings.root, settings, pipeline.name)
     environment = tfx_environment("models", promotion_environment(where))
     if ANNOUNCED not in arguments or not settings.notifications:
         become(settings, _MODULE, arguments, environment)

@@ -1,17 +1,22 @@
-"""Finds the DAGs folder, and executes commands of the TFX environment; for several sub-commands."""
+"""Finds the DAGs folder and a pipeline, and executes commands of the TFX environment; for several sub-commands."""
 
+import argparse
 import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from airflow_bert_service import installation
 from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import command, project_root, require_tfx_python
-from airflow_bert_service.settings.settings import Settings
+from airflow_bert_service.installation import command, is_further, project_root, require_tfx_python
+from airflow_bert_service.pipeline.folders import folder_of_pipeline
+from airflow_bert_service.pipeline.name import pipeline_name
+from airflow_bert_service.pipelines.settings import pipeline_settings
+from airflow_bert_service.settings.settings import Settings, load_settings
 
 PROGRAM_VARIABLE = "BERT_SERVICE_PROGRAM"
 """Variable with the command that the user typed, for the messages of a command of the TFX environment."""
@@ -20,6 +25,45 @@ PROGRAM_VARIABLE = "BERT_SERVICE_PROGRAM"
 def dags_folder(settings: Settings) -> Path:
     """Return the DAGs folder: ``dags`` in the project's folder; with an installed wheel, Airflow's own."""
     return installation.dags_folder(settings.root)
+
+
+@dataclass(frozen=True)
+class ChosenPipeline:
+    """The pipeline that a command is about."""
+
+    name: str
+    settings: Settings
+    is_named: bool
+    """Whether the command line names it."""
+
+    @classmethod
+    def find(cls, name: str | None, *, restoring: bool = False) -> "ChosenPipeline":
+        """Find a pipeline and its settings.
+
+        Args:
+            name: What the flag ``--pipeline`` names; None: the pipeline of the DAGs folder.
+            restoring: As for :func:`airflow_bert_service.settings.settings.load_settings`.
+
+        Raises:
+            SettingsError: There is no pipeline of this name, or a setting is wrong.
+        """
+        settings = load_settings(restoring=restoring)
+        folder = folder_of_pipeline(dags_folder(settings), name)
+        own = pipeline_settings(folder, restoring=restoring) if is_further(folder) else settings
+        return cls(pipeline_name(folder), own, name is not None)
+
+
+def split_pipeline(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take ``--pipeline NAME`` out of the arguments of a command that the TFX environment reads.
+
+    Returns:
+        The name, None for none; and the other arguments. Those behind ``--`` are no flags.
+    """
+    flags = list(itertools.takewhile(lambda word: word != "--", arguments))
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--pipeline", metavar="NAME")
+    found, others = parser.parse_known_args(flags)
+    return found.pipeline, [*others, *arguments[len(flags) :]]
 
 
 def tfx_environment(name: str, variables: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -46,6 +90,7 @@ def explain_where_asked(module: str, arguments: Sequence[str], name: str) -> Non
     flags = itertools.takewhile(lambda word: word != "--", arguments)
     if not any(word in ("-h", "--help") for word in flags):
         return
+    print(f"`{command(name)} --pipeline NAME ...` is about another pipeline than that of the DAGs folder.\n")
     sys.stdout.flush()
     os.chdir(project_root())
     words = [sys.executable, "-m", module, *arguments]

@@ -3,13 +3,11 @@
 import argparse
 from collections.abc import Sequence
 
-from airflow_bert_service.cli.places import dags_folder
+from airflow_bert_service.cli.places import ChosenPipeline
 from airflow_bert_service.clients.retention import RetentionClient, RetentionFlags, RetentionRequest
 from airflow_bert_service.installation import command
-from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.settings.log_folders import log_folders
 from airflow_bert_service.settings.reading.limits import PositiveUpTo
-from airflow_bert_service.settings.settings import load_settings
 
 ADOPT = "adopt"
 SETTLE = "settle"
@@ -33,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         help="remove nothing; adopt: give the ledger's environment id to metadata store and folders, after a move; "
         "settle: move aside what the databases do not know, after a restore, while nothing runs",
     )
+    parser.add_argument("--pipeline", metavar="NAME", help="the pipeline (default: that of the DAGs folder)")
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and change nothing")
     parser.add_argument(
         "--max-removed-share",
@@ -46,9 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         help="go on although the machine's clock does not fit the newest events, executions and reviews",
     )
     flags = parser.parse_args(arguments)
-    settings = load_settings(restoring=flags.action == SETTLE)
+    pipeline = ChosenPipeline.find(flags.pipeline, restoring=flags.action == SETTLE)
+    settings, name = pipeline.settings, pipeline.name
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
-    name = pipeline_name(dags_folder(settings))
     request = RetentionRequest.of(settings, name, log_folders(settings, name))
     if flags.action == ADOPT:
         print(client.adopt(request, dry_run=flags.dry_run), end="")

@@ -12,12 +12,10 @@ from pathlib import Path
 from airflow_bert_service.exceptions import CompileError
 from airflow_bert_service.installation import MODULES, require_tfx_python
 from airflow_bert_service.pipeline import parent_death
+from airflow_bert_service.pipeline.folders import COMPILED
 from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 from airflow_bert_service.pipeline.version import DIGITS, compiled_at, version_file, write_version
-
-COMPILED = "compiled"
-"""Name of the folder, beside the DAG files, that the compiled pipeline is in."""
 
 TIMEOUT_SECONDS = 600.0
 _LAST_LINES = 15
@@ -28,7 +26,7 @@ def compiled_pipeline(dags: Path) -> Path:
     """Return the path of the compiled pipeline of some DAG files; it has the pipeline's name.
 
     Args:
-        dags: The folder of the DAG files.
+        dags: The folder of the DAG files, or that of a further pipeline.
 
     Raises:
         SettingsError: The pipeline's settings cannot be read, or its name is not allowed.
@@ -37,7 +35,7 @@ def compiled_pipeline(dags: Path) -> Path:
 
 
 def ir_file(root: Path) -> Path:
-    """Return the path of the compiled pipeline of a source root.
+    """Return the path of the compiled pipeline of a source root; of several, that of the DAG files beside each other.
 
     Raises:
         SettingsError: As for :func:`compiled_pipeline`.

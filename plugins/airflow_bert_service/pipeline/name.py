@@ -2,7 +2,8 @@
 
 The file beside the DAG files goes before the one in ``tfx_modules``, as when the pipeline is compiled. So the name is
 known before there is a compiled pipeline, and it is the compiled pipeline's id: the IR has the name in its file name,
-and :func:`airflow_bert_service.pipeline.plan.load_plan` refuses an IR that is older than ``settings.toml``.
+and :func:`airflow_bert_service.pipeline.plan.load_plan` refuses an IR that is older than ``settings.toml``. A further
+pipeline (:mod:`airflow_bert_service.pipeline.folders`) has a folder and a settings file of its own.
 
 The name is the DAG's id, the model's name at the model server and its folder below ``models``, the key of the
 pipeline's events in the ledger, and part of the asset's name and of the folders of task logs. Two more DAGs are named
@@ -11,11 +12,12 @@ after it (:func:`dag_ids`).
 
 import re
 from pathlib import Path
+from typing import Any
 
 import tomllib
 
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import MODULES, module_root_of
+from airflow_bert_service.installation import MODULES, command, is_further, module_root_of
 from airflow_bert_service.pipeline.source_digest import SETTINGS
 
 DEFAULT = "bert_sentiment"
@@ -29,43 +31,81 @@ def settings_file(dags: Path) -> Path:
     """Return the pipeline's settings file: the one beside the DAG files where there is one, else ``tfx_modules``'s.
 
     Args:
-        dags: The folder of the DAG files.
+        dags: The folder of the DAG files, or that of a further pipeline, which has a file of its own.
     """
     own = dags / SETTINGS
-    return own if own.is_file() else module_root_of(dags) / MODULES / SETTINGS
+    return own if own.is_file() or is_further(dags) else module_root_of(dags) / MODULES / SETTINGS
+
+
+def settings_document(path: Path) -> dict[str, Any]:
+    """Read a settings file; a missing one is empty.
+
+    Raises:
+        SettingsError: It cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"settings file {path} cannot be read ({error}); allowed: a TOML file. Correct the file."
+        ) from error
 
 
 def pipeline_name(dags: Path) -> str:
     """Read the pipeline's name.
 
     Args:
-        dags: The folder of the DAG files.
+        dags: The folder of the DAG files, or that of a further pipeline.
 
     Returns:
-        The setting ``name``; without the setting, or without a file, its default.
+        The setting ``name``; without the setting, or without a file, its default. A further pipeline has the name of
+        its folder.
 
     Raises:
-        SettingsError: The file cannot be read, or is not TOML, or the name is not allowed.
+        SettingsError: The file cannot be read, or is not TOML, or the name is not allowed; or a further pipeline has
+            another name than its folder, or that of the pipeline of the folder above.
     """
     path = settings_file(dags)
-    try:
-        name = tomllib.loads(path.read_text(encoding="utf-8")).get("name", DEFAULT)
-    except FileNotFoundError:
-        return DEFAULT
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"settings file {path} cannot be read ({error}); allowed: a TOML file. Correct the file."
-        ) from error
+    document = settings_document(path)
+    if is_further(dags):
+        _check_further(dags, document, path)
+    name = document.get("name", DEFAULT)
     check_name(name, str(path))
     return str(name)
 
 
-def check_name(name: object, where: str) -> None:
+def _check_further(folder: Path, document: dict[str, Any], path: Path) -> None:
+    if not path.is_file():
+        raise SettingsError(
+            f"the pipeline {folder.name} has no settings file {path}; allowed: a TOML file with its name. Remove the "
+            f"folder, and write both anew with `{command('init')} {folder.name}`."
+        )
+    if document.get("name") != folder.name:
+        raise SettingsError(
+            f"setting name is {document.get('name')!r} in {path}; allowed: {folder.name!r}, the name of the folder, so "
+            "that no two pipelines have the same name. Change the setting, or rename the folder."
+        )
+    dags = folder.absolute().parents[1]
+    try:
+        taken = pipeline_name(dags) == folder.name
+    except SettingsError:
+        return  # the other pipeline's DAG files say so
+    if taken:
+        raise SettingsError(
+            f"setting name is {folder.name!r} in {path}; allowed: another name than that in {settings_file(dags)}, "
+            "whose models, events and logs it would share. Rename one of them."
+        )
+
+
+def check_name(name: object, where: str, remedy: str = "Change it in that file.") -> None:
     """Check that a DAG, a folder and a served model can have a pipeline's name.
 
     Args:
         name: The name.
         where: The file that has it, for the message.
+        remedy: What to do about a name that is not allowed.
 
     Raises:
         SettingsError: They cannot.
@@ -74,7 +114,7 @@ def check_name(name: object, where: str) -> None:
     if not good:
         raise SettingsError(
             f"setting name is {name!r} in {where}; allowed: 1 to 64 letters, digits, _ and -, beginning with a letter "
-            f"and not ending in {RETENTION} or {ROLLBACK}, which other DAGs' ids end in. Change it in that file."
+            f"and not ending in {RETENTION} or {ROLLBACK}, which other DAGs' ids end in. {remedy}"
         )
 
 

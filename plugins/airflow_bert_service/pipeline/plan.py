@@ -14,6 +14,7 @@ from typing import Any
 from airflow_bert_service.exceptions import CompiledPipelineError
 from airflow_bert_service.installation import MODULES, command, module_root_of
 from airflow_bert_service.pipeline.execution_options import ExecutionOptions, read_execution_options
+from airflow_bert_service.pipeline.folders import error_file_of
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 from airflow_bert_service.pipeline.version import PipelineVersion, read_version
 
@@ -105,14 +106,18 @@ def load_plan(path: Path) -> PipelinePlan:
     Args:
         path: The IR, ``<root>/dags/compiled/<pipeline>.json``; the digest of what it was compiled from is
             ``<pipeline>.sha256`` beside it. Its sources are ``<root>/tfx_modules`` (where there are none, the ones
-            that an installed wheel carries) and, where there is one, ``<root>/dags/settings.toml``.
+            that an installed wheel carries) and, where there is one, ``<root>/dags/settings.toml``. A further
+            pipeline has its folder, ``<root>/dags/bert_pipelines/<pipeline>``, in place of ``<root>/dags``.
 
     Returns:
         The plan.
 
     Raises:
-        CompiledPipelineError: The IR or its digest is missing, is older than the sources, or has another form.
+        CompiledPipelineError: The IR or its digest is missing, is older than the sources, or has another form; or the
+            sources do not compile.
     """
+    if (failed := error_file_of(path.parents[1])).is_file():
+        raise CompiledPipelineError(_read(failed))
     compiled_from = _read(path.with_suffix(".sha256")).strip()
     module_root = module_root_of(path.parents[1])
     present = pipeline_digest(module_root / MODULES, own_settings(path))

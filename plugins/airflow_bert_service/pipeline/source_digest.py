@@ -17,7 +17,7 @@ def source_files(folder: Path, *, without: Collection[str] = ()) -> Iterator[Pat
 
     Args:
         folder: The folder; a missing one has no files.
-        without: Names of entries right in the folder that do not belong to the sources.
+        without: Entries that do not belong to the sources, by their paths in the folder, like ``compiled``.
     """
     return (folder / name for name in _names(folder, without))
 
@@ -39,16 +39,16 @@ def sources_digest(folder: Path, *, without: Collection[str] = ()) -> str:
 
 def _names(folder: Path, without: Collection[str]) -> list[str]:
     # Texts: each parse of a DAG file computes a digest, and comparing a Path for each entry took a third of the parse.
-    return sorted(_walk(folder, "", _SKIPPED_FOLDERS.union(without))) if folder.is_dir() else []
+    return sorted(_walk(folder, "", frozenset(without))) if folder.is_dir() else []
 
 
 def _walk(folder: Path | str, prefix: str, left_out: Collection[str]) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name in left_out:
+            if entry.name in _SKIPPED_FOLDERS or f"{prefix}{entry.name}" in left_out:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", _SKIPPED_FOLDERS)
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", left_out)
             elif entry.is_file() and not entry.name.endswith(_SKIPPED_SUFFIXES):
                 yield f"{prefix}{entry.name}"
 
@@ -57,7 +57,8 @@ def own_settings(ir: Path) -> Path | None:
     """Return the settings file that stands beside the DAG files of a compiled pipeline; None: there is none.
 
     Args:
-        ir: The compiled pipeline, ``<DAG files>/compiled/<pipeline>.json``.
+        ir: The compiled pipeline, ``<DAG files>/compiled/<pipeline>.json``; of a further pipeline,
+            ``<DAG files>/bert_pipelines/<pipeline>/compiled/<pipeline>.json``.
     """
     settings = ir.parents[1] / SETTINGS
     return settings if settings.is_file() else None

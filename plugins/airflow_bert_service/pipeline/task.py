@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.pipeline.labels import normal_label, problem
-from airflow_bert_service.pipeline.name import settings_file
+from airflow_bert_service.pipeline.name import settings_document, settings_file
 
 BINARY, MULTICLASS = "binary", "multiclass"
 KINDS = (BINARY, MULTICLASS)
@@ -70,7 +68,7 @@ def pipeline_task(dags: Path) -> Task:
     """Read the pipeline's task.
 
     Args:
-        dags: The folder of the DAG files.
+        dags: The folder of the DAG files, or that of a further pipeline.
 
     Returns:
         The table ``[task]``; without it, or without a file, binary sentiment.
@@ -79,14 +77,7 @@ def pipeline_task(dags: Path) -> Task:
         SettingsError: The file cannot be read, or is not TOML, or a value is not allowed.
     """
     path = settings_file(dags)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("task", {})
-    except FileNotFoundError:
-        return BINARY_SENTIMENT
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"settings file {path} cannot be read ({error}); allowed: a TOML file. Correct the file."
-        ) from error
+    table = settings_document(path).get("task", {})
     try:
         return _task(table)
     except SettingsError as error:

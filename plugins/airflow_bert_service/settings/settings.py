@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import airflow_home, command, is_checkout, project_root
@@ -56,6 +56,23 @@ class FeedName(str, Enum):
     """A query of a database."""
     HTTP = "http"
     """Pages of JSON from a web service."""
+
+
+class Weekday(str, Enum):
+    """A day of the week, in UTC."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+    @property
+    def number(self) -> int:
+        """Its number as Python counts: Monday is 0."""
+        return list(Weekday).index(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +157,9 @@ class Settings(SettingsGroup):
     ``docs/how-to/node-containers.md`` tells when to use which."""
     window_days: Annotated[int, AtLeast(1)] = 14
     """Length of the window of days that a run trains on; it ends at the run's data date."""
+    schedule_weekdays: tuple[Weekday, ...] = ()
+    """Weekdays that the DAG's own runs and backfills are for, like ``monday, thursday``; empty: every day. A run for a
+    day begins when that day is over (UTC)."""
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack: ``2026-11-07, 2026-12-24..2026-12-26``. Any other day without reviews fails the run,
     and so does a data date without."""
@@ -165,6 +185,9 @@ class Settings(SettingsGroup):
         super().__post_init__()
         self.source.require(self.feed.value)
         self.retention.check(self.window_days)
+        self._check_labels()
+
+    def _check_labels(self) -> None:
         # Each run's refresh checks by the labels of its own sources. Those of a checkout are known beforehand; an
         # installed wheel has its DAG files, and with them the pipeline's settings, in a folder of Airflow's.
         if is_checkout() and set(self.rules.labels.values()) != set(BINARY_SENTIMENT.labels):
@@ -252,16 +275,21 @@ def load_settings(*, restoring: bool = False) -> Settings:
         SettingsError: A value is not allowed, the section has a key that is none of the settings, a database does
             not fit Airflow's executor, or ``state`` has a part of a backup only.
     """
+    return usable(settings_from(texts_of_section()), restoring=restoring)
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def usable(settings: Kind, *, restoring: bool = False) -> Kind:
+    """Check settings against the Airflow that they are for; return them.
+
+    Raises:
+        SettingsError: As for :func:`load_settings`.
+    """
     # Imported here: a module that only takes Settings needs no Airflow.
     from airflow.configuration import conf
 
-    hidden = {setting.name for setting in settings_of(Settings) if not setting.is_shown}
-    # Airflow itself looks up a hidden value by a command or in a secrets backend: metadata_cmd, ledger_secret ...
-    # An installed wheel's provider metadata tells it which settings are hidden; for a checkout they are told here.
-    conf.sensitive_config_values.update((SECTION, key) for key in hidden)
-    elsewhere = {f"{key}{way}": key for key in hidden for way in ("_cmd", "_secret")}
-    keys = {elsewhere.get(key, key) for key in set(conf.getsection(SECTION) or {}) | _keys_in_environment()}
-    settings = settings_from({key: str(conf.get(SECTION, key)) for key in keys})
     databases = {
         f"[{SECTION}] metadata": settings.metadata,
         f"[{SECTION}] ledger": settings.ledger,
@@ -277,6 +305,19 @@ def load_settings(*, restoring: bool = False) -> Settings:
     return settings
 
 
+def texts_of_section() -> dict[str, str]:
+    """Return the texts of ``[bert_service]`` by key, with the environment's overrides."""
+    from airflow.configuration import conf
+
+    hidden = {setting.name for setting in settings_of(Settings) if not setting.is_shown}
+    # Airflow itself looks up a hidden value by a command or in a secrets backend: metadata_cmd, ledger_secret ...
+    # An installed wheel's provider metadata tells it which settings are hidden; for a checkout they are told here.
+    conf.sensitive_config_values.update((SECTION, key) for key in hidden)
+    elsewhere = {f"{key}{way}": key for key in hidden for way in ("_cmd", "_secret")}
+    keys = {elsewhere.get(key, key) for key in set(conf.getsection(SECTION) or {}) | _keys_in_environment()}
+    return {key: str(conf.get(SECTION, key)) for key in keys}
+
+
 def settings_from(values: Mapping[str, str]) -> Settings:
     """Make settings of texts, as ``airflow.cfg`` has them.
 
@@ -289,11 +330,27 @@ def settings_from(values: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: As for :func:`load_settings`.
     """
+    return settings_as(Settings, values)
+
+
+def settings_as(kind: type[Kind], values: Mapping[str, str]) -> Kind:
+    """Make settings of a class that may have more than :class:`Settings`.
+
+    Args:
+        kind: The class.
+        values: As for :func:`settings_from`.
+
+    Returns:
+        The settings, paths absolute.
+
+    Raises:
+        SettingsError: As for :func:`load_settings`.
+    """
     given = values.get("root", "").strip()
     root = path(given, Place("root", project_root())) if given else project_root()
     # Nobody writes relative paths that count from the folder of an installed package.
     base = root if is_checkout() or given else airflow_home()
-    return read_settings(Settings, {**values, "root": str(root)}, base)
+    return read_settings(kind, {**values, "root": str(root)}, base)
 
 
 def write_settings_from(text: Callable[[str], str]) -> WriteSettings:

@@ -54,6 +54,17 @@ def test_dag_files_that_are_missing_or_not_compiled(tmp_path: Path) -> None:
     assert "bert_sentiment.json does not exist. Do: run `make compile`" in found["compiled pipeline"]
 
 
+def test_a_further_pipeline_whose_settings_are_wrong_or_that_is_not_compiled(tmp_path: Path) -> None:
+    (tmp_path / "tfx_modules").mkdir()
+    folder = tmp_path / "dags" / "bert_pipelines" / "tickets"
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text('name = "tickets"\n')
+    assert "tickets.json does not exist. Do: run `make compile`" in str(airflow_side.further_pipeline(folder))
+    (folder / "settings.toml").write_text('name = "tickets"\n[bert_service]\nwindow_days = 0\n')
+    assert "window_days is 0; allowed: 1 or more" in str(airflow_side.further_pipeline(folder))
+    assert f"Do: correct {folder / 'settings.toml'}" in str(airflow_side.further_pipeline(folder))
+
+
 def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     found = wrong(*places.folders(settings(tmp_path / "state"), NAME))

@@ -55,6 +55,24 @@ def test_a_feed_that_goes_on_gets_a_run_for_every_day_that_is_over() -> None:
     assert DailyUntilTimetable.deserialize({"last_day": None}).last_day is None
 
 
+@pytest.mark.parametrize("weekdays", [{0}, {0, 3}, {5, 6}, set(range(7))])
+def test_only_days_of_the_weekdays_get_a_run(weekdays: set[int]) -> None:
+    last = dt.date(2026, 11, 30)
+    every = days(DailyUntilTimetable(last), first=1)
+    some = days(DailyUntilTimetable(last, weekdays), first=1)
+    assert some == [day for day in every if day[0].weekday() in weekdays]
+    kept = DailyUntilTimetable.deserialize(DailyUntilTimetable(last, weekdays).serialize())
+    assert days(kept, first=1) == some
+
+
+def test_a_backfill_has_no_run_behind_its_last_day() -> None:
+    timetable = DailyUntilTimetable(None, {0})
+    last = DataInterval(midnight(12), midnight(13))
+    bounds = TimeRestriction(earliest=midnight(1), latest=midnight(18), catchup=True)
+    assert timetable.next_dagrun_info(last_automated_data_interval=last, restriction=bounds) is None
+    assert timetable.description == "At midnight UTC, for the data of Monday"
+
+
 @pytest.mark.parametrize("before", [None, DataInterval(midnight(17), midnight(18))], ids=["new", "was paused"])
 def test_without_catchup_switching_on_gives_one_run_for_the_last_day_that_is_over(before: DataInterval | None) -> None:
     now = pendulum.now("UTC")

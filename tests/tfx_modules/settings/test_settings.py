@@ -48,6 +48,10 @@ def test_what_is_left_out_keeps_its_default(load: Load) -> None:
     assert load("[training]\nepochs = 7").training == replace(TrainingSettings(), epochs=7)
 
 
+def test_the_table_of_the_airflow_side_changes_nothing(load: Load) -> None:
+    assert load('name = "tickets"\n[bert_service]\nwindow_days = 3') == load('name = "tickets"')
+
+
 def test_a_whole_number_may_stand_for_a_fraction(load: Load) -> None:
     floor = load("[gate]\naccuracy_floor = 1").gate.accuracy_floor
     assert type(floor) is float

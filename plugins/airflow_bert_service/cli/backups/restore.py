@@ -7,10 +7,10 @@ from pathlib import Path
 from airflow_bert_service.backup.contents import databases_of
 from airflow_bert_service.backup.databases import database
 from airflow_bert_service.backup.restoring import restore
-from airflow_bert_service.cli.places import dags_folder
+from airflow_bert_service.cli.places import ChosenPipeline, dags_folder
 from airflow_bert_service.clients.retention import RetentionClient, RetentionRequest
 from airflow_bert_service.installation import command
-from airflow_bert_service.pipeline.name import pipeline_name
+from airflow_bert_service.pipeline.folders import usable_pipelines
 from airflow_bert_service.settings.settings import load_settings
 
 
@@ -29,9 +29,12 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     settings = load_settings(restoring=True)
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
-    request = RetentionRequest.of(settings, pipeline_name(dags_folder(settings)), [])
+    pipelines = [ChosenPipeline.find(name, restoring=True) for name in usable_pipelines(dags_folder(settings))]
+    requests = [RetentionRequest.of(pipeline.settings, pipeline.name, []) for pipeline in pipelines]
     found = {name: database(name, address) for name, address in databases_of(settings).items()}
-    print(
-        restore(options.folder.expanduser().absolute(), found, settings.state, lambda: client.settle(request)), end=""
-    )
+
+    def settle() -> str:
+        return "".join(map(client.settle, requests))
+
+    print(restore(options.folder.expanduser().absolute(), found, settings.state, settle), end="")
     return 0

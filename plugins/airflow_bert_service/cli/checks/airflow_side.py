@@ -6,8 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from airflow_bert_service.cli.checks.finding import Finding
+from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import MODULES, command, module_root_of
 from airflow_bert_service.pipeline.compiler import compiled_pipeline, is_fresh
+from airflow_bert_service.pipeline.source_digest import SETTINGS
+from airflow_bert_service.pipelines.settings import pipeline_settings
 
 DAG_FILE = "bert_sentiment.py"
 """The file of the pipeline's DAG, whatever the pipeline's name is."""
@@ -72,17 +75,35 @@ def dag_files(dags: Path) -> Iterator[Finding]:
     Args:
         dags: The folder of the DAG files.
     """
-    from airflow.configuration import conf
-
-    dag_file, ir = dags / DAG_FILE, compiled_pipeline(dags)
+    dag_file = dags / DAG_FILE
     if not dag_file.is_file():
         yield Finding("DAG file", f"{dag_file} does not exist", f"run `{command('init')}`, or name the DAGs folder")
         return
     yield Finding("DAG file", str(dag_file))
-    if is_fresh(ir, module_root_of(dags) / MODULES):
-        yield Finding("compiled pipeline", str(ir))
-    elif _BUNDLE in conf.get("dag_processor", "dag_bundle_config_list", fallback=""):
-        yield Finding("compiled pipeline", "made by the DAG bundle")
-    else:
-        state = "is older than its sources or settings" if ir.is_file() else "does not exist"
-        yield Finding("compiled pipeline", f"{ir} {state}", f"run `{command('compile')}`")
+    yield _compiled("compiled pipeline", dags)
+
+
+def further_pipeline(folder: Path) -> Finding:
+    """Check the settings of a further pipeline, and that it is compiled.
+
+    Args:
+        folder: The pipeline's folder.
+    """
+    what = f"pipeline {folder.name}"
+    try:
+        pipeline_settings(folder)
+    except SettingsError as error:
+        return Finding(what, str(error), f"correct {folder / SETTINGS}")
+    return _compiled(what, folder)
+
+
+def _compiled(what: str, folder: Path) -> Finding:
+    from airflow.configuration import conf
+
+    ir = compiled_pipeline(folder)
+    if is_fresh(ir, module_root_of(folder) / MODULES):
+        return Finding(what, str(ir))
+    if _BUNDLE in conf.get("dag_processor", "dag_bundle_config_list", fallback=""):
+        return Finding(what, "made by the DAG bundle")
+    state = "is older than its sources or settings" if ir.is_file() else "does not exist"
+    return Finding(what, f"{ir} {state}", f"run `{command('compile')}`")

@@ -2,6 +2,7 @@
 
 Layers, each knowing only those below it::
 
+    pipelines.py      an app for each of several pipelines
     app.py            the routes
     change_routes.py  those that change what is in service or kept
     access.py         who may see and change

@@ -24,6 +24,14 @@ class Access:
         """
         requires_access_dag("GET", param_dag_id=self._pipeline())(request, user)
 
+    def may_see(self, request: Request, user: GetUserDep) -> bool:
+        """Return whether a user may read the DAG."""
+        try:
+            self.to_see(request, user)
+        except HTTPException:
+            return False
+        return True
+
     def to_change(self, request: Request, user: GetUserDep) -> None:
         """Let a request pass whose user may edit the DAG (a dependency of FastAPI).
 

@@ -1,8 +1,9 @@
 """Makes the app of the page *Models*; Airflow's server mounts it, and frames it in its UI."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
@@ -28,23 +29,46 @@ LAST_PAGE = 1_000_000
 MOST_DAYS = 3660
 
 
-def models_app(settings: Settings, changes: ModelChanges) -> FastAPI:
-    """Make the app.
+Others = Callable[[], Mapping[str, str]]
+"""Returns the addresses of other pipelines' lists, from this one's folder, by their names."""
+
+
+def no_others() -> Mapping[str, str]:
+    """Return no other pipelines."""
+    return {}
+
+
+def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", others: Others = no_others) -> FastAPI:
+    """Make the app of a pipeline.
 
     Args:
         settings: The Airflow side's settings: ledger, model servers, served folder.
         changes: Carries out what users want to be changed.
+        further: The name of a further pipeline, whose app is in a folder of that name in the folder ``of`` in the
+            list's; empty: the pipeline of the DAGs folder.
+        others: The other pipelines.
     """
     # Without pages of documentation, and without redirects that would name the host that a proxy asks for.
     app = FastAPI(title="Models", openapi_url=None, redirect_slashes=False)
-    renderer, contents = Renderer(), ModelContents(settings)
+    renderer = Renderer(f"../../{links.FROM_LIST}" if further else links.FROM_LIST)
+    contents = ModelContents(settings, further)
     access = Access(contents.pipeline)
     _answer_errors(app, renderer)
     add_change_routes(app, access, contents, changes, renderer)
     MayChange = Annotated[bool, Depends(access.may_change)]  # noqa: N806 (a type)
 
-    @app.get("/", dependencies=[Depends(access.to_see)])
+    def seen_others(request: Request, user: GetUserDep) -> list[tuple[str, str]]:
+        return [(name, way) for name, way in others().items() if Access(lambda: name).may_see(request, user)]  # noqa: B023
+
+    def to_see(request: Request, user: GetUserDep, dag: str = "") -> None:
+        if way := others().get(dag):  # the tab of another pipeline's DAG; its own list asks for the permission
+            location = {"Location": f"{way}?{request.url.query}"}
+            raise HTTPException(status.HTTP_307_TEMPORARY_REDIRECT, "The models of this DAG are elsewhere.", location)
+        access.to_see(request, user)
+
+    @app.get("/", dependencies=[Depends(to_see)])
     def models(
+        seen: Annotated[list[tuple[str, str]], Depends(seen_others)],
         may_change: MayChange,
         kind: EventKind | None = None,
         q: Annotated[str, Query(max_length=LONGEST_SEARCH, pattern=NO_NULL)] = "",
@@ -55,7 +79,7 @@ def models_app(settings: Settings, changes: ModelChanges) -> FastAPI:
         if dag and dag != contents.pipeline():
             return renderer.page("other_dag", way=links.HERE, pipeline=contents.pipeline(), dag=dag)
         query = HistoryQuery(kind=kind, text=q.strip(), order=by, page=page)
-        return renderer.page("models", way=links.HERE, may_change=may_change, **contents.models(query))
+        return renderer.page("models", way=links.HERE, may_change=may_change, others=seen, **contents.models(query))
 
     @app.get("/curves", dependencies=[Depends(access.to_see)])
     def curves(days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 90) -> HTMLResponse:

@@ -27,15 +27,18 @@ class ModelContents:
     - SettingsError: the ledger is a connection that Airflow does not have, or the pipeline has no allowed name.
 
     Args:
-        settings: The Airflow side's settings: ledger, model servers, served folder.
+        settings: The Airflow side's settings: ledger, model servers, served folder. They are the same for all
+            pipelines.
+        further: The name of a further pipeline; empty: that of the DAGs folder.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, further: str = "") -> None:
         self._settings = settings
+        self._further = further
 
     def pipeline(self) -> str:
         """Return the pipeline's name; it is read each time, since ``settings.toml`` may change."""
-        return pipeline_name(dags_folder(self._settings.root))
+        return self._further or pipeline_name(dags_folder(self._settings.root))
 
     def models(self, query: HistoryQuery) -> dict[str, Any]:
         """Return what the list shows.

@@ -12,19 +12,33 @@ HERE = ""
 """The way from the list to the list's folder."""
 ABOVE = "../"
 """The way from a version's page to the list's folder."""
-_AIRFLOW = "../../"
-"""The way from the list's folder to Airflow's own."""
+FROM_LIST = "../../"
+"""The way from the folder of the list to Airflow's own."""
+FURTHER = "of"
+"""The folder, in that of the list, that has one for each further pipeline."""
 
 
-def run_link(way: str, dag_id: str, run_id: str) -> str:
-    """Return the address of a run's page in Airflow.
+def dag_link(way: str, airflow: str, dag_id: str) -> str:
+    """Return the address of a DAG's page in Airflow.
 
     Args:
         way: From the page that has the link to the list's folder.
+        airflow: From the list's folder to Airflow's own.
+        dag_id: The DAG.
+    """
+    return f"{way}{airflow}dags/{quote(dag_id, safe='')}"
+
+
+def run_link(way: str, airflow: str, dag_id: str, run_id: str) -> str:
+    """Return the address of a run's page in Airflow.
+
+    Args:
+        way: As for :func:`dag_link`.
+        airflow: Likewise.
         dag_id: The DAG.
         run_id: The run.
     """
-    return f"{way}{_AIRFLOW}dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    return f"{dag_link(way, airflow, dag_id)}/runs/{quote(run_id, safe='')}"
 
 
 def version_link(way: str, version: int) -> str:

@@ -17,9 +17,13 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 
 class Renderer:
-    """Makes pages. Knows nothing of what they show."""
+    """Makes pages. Knows nothing of what they show.
 
-    def __init__(self) -> None:
+    Args:
+        airflow: The way from the list's folder to Airflow's own.
+    """
+
+    def __init__(self, airflow: str = links.FROM_LIST) -> None:
         self._templates = Environment(
             loader=FileSystemLoader(_TEMPLATES),
             autoescape=True,
@@ -31,7 +35,8 @@ class Renderer:
         self._templates.globals.update(
             style=Markup(style),  # noqa: S704 (files of this package)
             script=Markup(script),  # noqa: S704
-            run_link=links.run_link,
+            dag_link=lambda way, dag_id: links.dag_link(way, airflow, dag_id),
+            run_link=lambda way, dag_id, run_id: links.run_link(way, airflow, dag_id, run_id),
             version_link=links.version_link,
             history_link=links.history_link,
         )

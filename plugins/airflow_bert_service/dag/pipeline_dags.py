@@ -1,0 +1,23 @@
+"""Makes all DAGs of a pipeline, for the DAG file of a further one."""
+
+from pathlib import Path
+
+from airflow.sdk import DAG
+
+from airflow_bert_service.dag.retention_dag import retention_dag
+from airflow_bert_service.dag.rollback_dag import rollback_dag
+from airflow_bert_service.dag.training_dag import training_dag
+
+
+def pipeline_dags(folder: Path) -> tuple[DAG, DAG, DAG]:
+    """Make the DAG of a pipeline, and those of its retention and rollback. Airflow shows an error for its file alone.
+
+    Args:
+        folder: The pipeline's folder (:mod:`airflow_bert_service.pipeline.folders`).
+
+    Raises:
+        CompiledPipelineError: The pipeline is not compiled, or was compiled from other sources.
+        SettingsError: A setting is wrong.
+        FeedError: The feed cannot be made.
+    """
+    return training_dag(folder), retention_dag(folder), rollback_dag(folder)
