@@ -20,6 +20,8 @@ from tfx_modules.exceptions import EngineFileError
 PLACE = "assets.extra/engines/openvino"
 DESCRIPTION = "engine.json"
 ENDS = "ends"
+IDS = "ids"
+OUTPUTS = "outputs"
 FORMAT = 1
 PRECISIONS = ("int8", "float32")
 """What the encoder may be computed in, the fastest first."""

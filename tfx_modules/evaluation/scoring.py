@@ -17,7 +17,7 @@ from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet, review_set
 from tfx_modules.evaluation.mcnemar import Scores
 from tfx_modules.exceptions import ScoringError, UnusableModelError
-from tfx_modules.model import export
+from tfx_modules.model import ends, export
 from tfx_modules.serving.exceptions import InferenceError, InvalidRequestError, ModelLoadError, ModelUnreadableError
 from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.specs import PredictCall, bytes_array
@@ -44,11 +44,11 @@ def load(folder: Path) -> ServedModel:
         raise ScoringError(f"the model was not scored: {error}. Check the disk, and run again.") from error
     except ModelLoadError as error:
         raise UnusableModelError(f"the model cannot be scored: {error}") from error
-    signature = model.signatures.get(export.TEXTS)
-    if not signature or set(signature.inputs) != {_INPUT} or export.SCORE not in signature.outputs:
+    signature = model.signatures.get(ends.TEXTS)
+    if not signature or set(signature.inputs) != {_INPUT} or ends.SCORE not in signature.outputs:
         raise UnusableModelError(
             f"the model in {folder} cannot be scored: it has the signatures {', '.join(sorted(model.signatures))}; "
-            f"needed: {export.TEXTS}, from {_INPUT} to {export.SCORE}. Train it anew with this code."
+            f"needed: {ends.TEXTS}, from {_INPUT} to {ends.SCORE}. Train it anew with this code."
         )
     return model
 
@@ -89,7 +89,7 @@ def score(model: ServedModel, reviews: ReviewSet, classes: Sequence[str] = ()) -
 def _scores(model: ServedModel, texts: list[str], task: TaskSettings) -> npt.NDArray[np.float32]:
     name = export.probabilities_of(task)
     values = bytes_array([text.encode() for text in texts], (len(texts),))
-    call = PredictCall(export.TEXTS, {_INPUT: values}, (name,))
+    call = PredictCall(ends.TEXTS, {_INPUT: values}, (name,))
     try:
         found = model.predict(call)[name]
     except InvalidRequestError as error:
