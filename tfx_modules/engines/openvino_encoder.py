@@ -56,7 +56,9 @@ class OpenVinoEncoder:
             self._beside = self._alone if cores == 1 else _Compiled(core, model, threads=cores, streams=cores)
             tried = [compiled.run(_TRIED) for compiled in (self._alone, self._beside)]
         except RuntimeError as error:  # of OpenVINO there are no others
-            raise EngineFileError(f"OpenVINO cannot use {file}: {_first_line(error)}. Export the model anew.") from error
+            raise EngineFileError(
+                f"OpenVINO cannot use {file}: {_first_line(error)}. Export the model anew."
+            ) from error
         shape = (len(_TRIED), *([self.classes] if self.classes else []))
         if any(logits.shape != shape or not np.isfinite(logits).all() for logits in tried):
             raise EngineFileError(f"{file} computes no finite logits of the shape {shape}. Export the model anew.")
@@ -119,8 +121,8 @@ def _classes(model: Any, file: Path) -> int:
     ranks = [form.rank.get_length() if form.rank.is_static else 0 for form in forms]
     if len(model.inputs) != 1 or len(model.outputs) != 1 or ranks[0] != 2 or ranks[1] not in (1, 2):
         raise EngineFileError(
-            f"{file} has inputs and outputs of the shapes {', '.join(map(str, forms))}; allowed: one input [rows, tokens] "
-            "and one output [rows] or [rows, classes]. Export the model anew."
+            f"{file} has inputs and outputs of the shapes {', '.join(map(str, forms))}; allowed: one input [rows, "
+            "tokens] and one output [rows] or [rows, classes]. Export the model anew."
         )
     return int(forms[1][1].get_length()) if ranks[1] == 2 else 0
 
