@@ -24,6 +24,7 @@ RUNS = 3
 _logger = logging.getLogger(__name__)
 
 WarmUp = Callable[[ServedModel, Path], int]
+Measure = Callable[[ServedModel, Sequence[PredictCall]], float]
 
 
 class Loader:
@@ -36,6 +37,7 @@ class Loader:
         *,
         allow_side_effect_ops: bool = False,
         warm_up: WarmUp | None = None,
+        measure: Measure | None = None,
     ) -> None:
         """Prepare.
 
@@ -44,6 +46,7 @@ class Loader:
             threads: TensorFlow's.
             allow_side_effect_ops: see ``VersionFiles``.
             warm_up: replays a version's warm-up requests; None = they are neither replayed nor timed.
+            measure: returns the milliseconds that a model takes for calls; None = by the clock.
         """
         self._load = {
             EngineChoice.AUTO: self._with_fastest,
@@ -53,6 +56,7 @@ class Loader:
         self._threads = threads
         self._allow = allow_side_effect_ops
         self._warm_up = warm_up
+        self._measure = measure or milliseconds_of
         self._remembered: dict[Hashable, Engine] = {}
 
     def load(self, folder: Path) -> ServedModel:
@@ -118,8 +122,8 @@ class Loader:
                 files, models[0].engine, "there are no warm-up requests to measure with; it is the fastest it carries"
             )
             return models[0]
-        took = {model.engine: _milliseconds(model, calls) for model in models}
-        took[TENSORFLOW] = _milliseconds(files.with_tensorflow(), calls)
+        took = {model.engine: self._measure(model, calls) for model in models}
+        took[TENSORFLOW] = self._measure(files.with_tensorflow(), calls)
         engine = min(took, key=lambda each: took[each])
         listed = ", ".join(f"{each} {milliseconds:.1f} ms" for each, milliseconds in took.items())
         _tell(files, engine, f"a short and a long warm-up request, alone and on all cores at once, took {listed}")
@@ -159,7 +163,7 @@ def _bytes(call: PredictCall) -> int:
     return sum(size_of(array) for array in call.inputs.values())
 
 
-def _milliseconds(model: ServedModel, calls: Sequence[PredictCall]) -> float:
+def milliseconds_of(model: ServedModel, calls: Sequence[PredictCall]) -> float:
     """Return how long calls take, each alone and, on average, each with one for each core at once.
 
     Raises:
