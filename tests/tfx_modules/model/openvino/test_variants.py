@@ -37,9 +37,7 @@ def right(classifier: keras.Model) -> Measured:
 
 
 def written(classifier: keras.Model, ends: Ends, version: Path, measured: Measured, loss: float) -> Description:
-    return variants.write(
-        classifier, ends, version, calibration=iter(IDS), measured=measured, max_accuracy_loss=loss
-    )
+    return variants.write(classifier, ends, version, calibration=iter(IDS), measured=measured, max_accuracy_loss=loss)
 
 
 def test_int8_that_is_as_right_is_written(
@@ -101,7 +99,9 @@ def test_the_ends_of_every_signature_join_to_what_it_answers(
     written(classifier, ends, tmp_path, right, 1.0)
     loaded = tf.saved_model.load(tmp_path / description.PLACE / description.ENDS)
     assert set(loaded.signatures) == {
-        f"{name}/{end}" for name in ("serving_default", "serving_examples", "classify", "regress") for end in ("ids", "outputs")
+        f"{name}/{end}"
+        for name in ("serving_default", "serving_examples", "classify", "regress")
+        for end in ("ids", "outputs")
     }
     ids = loaded.signatures["serving_default/ids"](text=tf.constant(["A fine film.", ""]))["ids"]
     assert ids.shape == (2, 32)

@@ -1,4 +1,4 @@
-"""A version in OpenVINO answers as in TensorFlow, and one whose files for it cannot be used is refused with a reason."""
+"""A version in OpenVINO answers as in TensorFlow; one whose files for it cannot be used is refused with a reason."""
 
 import shutil
 import time
@@ -90,7 +90,7 @@ def test_the_model_says_which_engine_it_has(engines: dict[str, tuple[ServedModel
 @pytest.mark.parametrize(
     "texts",
     [*([text] for text in ODD_TEXTS), list(ODD_TEXTS), [], [b"word " * (n % 40) for n in range(1000)]],
-    ids=[*("fine empty letters not-utf8 long control".split()), "together", "no-rows", "1000-rows"],
+    ids=["fine", "empty", "letters", "not-utf8", "long", "control", "together", "no-rows", "1000-rows"],
 )
 def test_each_signature_answers_as_tensorflow_does(
     engines: dict[str, tuple[ServedModel, ServedModel]], task: str, signature: str, texts: list[bytes]
@@ -129,9 +129,7 @@ def test_a_deadline_that_is_over_begins_nothing(engines: dict[str, tuple[ServedM
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.2])
-def test_a_deadline_ends_a_long_request(
-    engines: dict[str, tuple[ServedModel, ServedModel]], seconds: float
-) -> None:
+def test_a_deadline_ends_a_long_request(engines: dict[str, tuple[ServedModel, ServedModel]], seconds: float) -> None:
     many = call_of("serving_default", [b"word " * 30] * 50_000)
     began = time.monotonic()
     with pytest.raises(DeadlineError, match="signature 'serving_default' was ended after"):
