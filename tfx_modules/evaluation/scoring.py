@@ -1,5 +1,7 @@
 """Scores exported models on reviews through the signature that takes texts, as the server does.
 
+A model that carries something for OpenVINO is scored with OpenVINO, as the server computes its answers.
+
 Scoring a review takes some milliseconds, and there are two models to score. ``gate.max_compared`` therefore limits the
 number of reviews.
 """
@@ -19,6 +21,7 @@ from tfx_modules.evaluation.mcnemar import Scores
 from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.model import ends, export
 from tfx_modules.serving.exceptions import InferenceError, InvalidRequestError, ModelLoadError, ModelUnreadableError
+from tfx_modules.serving.flags.engine_flag import EngineChoice
 from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.specs import PredictCall, bytes_array
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
@@ -39,7 +42,7 @@ def load(folder: Path) -> ServedModel:
         ScoringError: the disk does not give its files, which may pass.
     """
     try:
-        model = load_model(folder)
+        model = load_model(folder, engine=EngineChoice.AUTO)
     except ModelUnreadableError as error:
         raise ScoringError(f"the model was not scored: {error}. Check the disk, and run again.") from error
     except ModelLoadError as error:

@@ -119,7 +119,8 @@ class ExportSettings(SettingsGroup):
     """How much lower than float32's the accuracy on the holdout may be with ``auto``, and with INT8: 0.003 is 0.3
     points."""
     engines: tuple[Engine, ...] = (Engine.OPENVINO,)
-    """What the model is exported for beside TensorFlow: ``openvino``, or none (``[]``)."""
+    """What the model is exported for beside TensorFlow: ``openvino``, or nothing (``[]``). Default
+    ``["openvino"]``."""
 
 
 @dataclass(frozen=True)

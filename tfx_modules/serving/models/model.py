@@ -1,5 +1,6 @@
 """Loads a version and runs its signatures, on arrays. Knows no protocol and no other version."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from tfx_modules.serving.models.engines.saved_model import (
 )
 from tfx_modules.serving.models.engines.tensorflow_runs import TensorFlowRuns
 from tfx_modules.serving.specs import NO_LIMIT, Array, PredictCall, Signature, TensorInfo, TimeLimit, bytes_array
+
+_logger = logging.getLogger(__name__)
 
 
 class ServedModel:
@@ -176,7 +179,7 @@ def load_model(
         threads: how many there are to compute with, where this is the process' first model.
         allow_side_effect_ops: load it also where its graph could read and write files, or run code.
         engine: what computes. AUTO, without a server that measures: the fastest variant that the version carries, or
-            TensorFlow where it carries none.
+            TensorFlow where it carries none that can be used here.
 
     Raises:
         ForbiddenOpError: the graph has such ops, and they are not allowed. Nothing of it has run.
@@ -188,11 +191,13 @@ def load_model(
     if engine is EngineChoice.TENSORFLOW:
         return files.with_tensorflow()
     try:
-        if engine is EngineChoice.AUTO and not files.variants():
-            return files.with_tensorflow()
-        return files.with_openvino(files.fastest_variant())
+        if engine is EngineChoice.OPENVINO or files.variants():
+            return files.with_openvino(files.fastest_variant())
     except EngineFileError as error:
-        raise ModelLoadError(f"cannot load {folder} with OpenVINO: {error}") from error
+        if engine is EngineChoice.OPENVINO:
+            raise ModelLoadError(f"cannot load {folder} with OpenVINO: {error}") from error
+        _logger.warning("%s is computed with TensorFlow: %s", folder, error)
+    return files.with_tensorflow()
 
 
 def _signature(name: str, definition: meta_graph_pb2.SignatureDef) -> Signature:
