@@ -142,12 +142,17 @@ def in_a_new_process(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_openvino_is_imported_without_its_telemetry() -> None:
-    code = (
-        "from tfx_modules.engines.openvino_library import openvino; openvino().Core(); import sys;"
-        "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
-    )
-    assert in_a_new_process(code) == "[]"
+@pytest.mark.parametrize(
+    "use",
+    [
+        "from tfx_modules.engines.openvino_library import openvino; openvino().Core()",
+        "import tfx_modules.model.openvino.quantization",
+    ],
+    ids=["server", "trainer"],
+)
+def test_openvino_is_imported_without_its_telemetry(use: str) -> None:
+    sent = "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
+    assert in_a_new_process(f"{use}\nimport sys; {sent}") == "[]"
 
 
 def test_without_openvino_the_reason_is_told() -> None:
