@@ -21,6 +21,8 @@ from tfx_modules.serving.warmup import calls_of
 RUNS = 3
 """How often a request is timed; the fastest counts, for others use the processor, too."""
 
+_ASKED = "--engine asks for it"
+
 _logger = logging.getLogger(__name__)
 
 WarmUp = Callable[[ServedModel, Path], int]
@@ -69,6 +71,10 @@ class Loader:
         return self._load(files)
 
     def _with_tensorflow(self, files: VersionFiles) -> ServedModel:
+        _tell(files, TENSORFLOW, _ASKED)
+        return self._in_tensorflow(files)
+
+    def _in_tensorflow(self, files: VersionFiles) -> ServedModel:
         model = files.with_tensorflow()
         self._warm(model, files)
         return model
@@ -79,7 +85,7 @@ class Loader:
         except EngineFileError as error:
             raise ModelLoadError(f"cannot load {files.folder} with OpenVINO, as --engine asks: {error}") from error
         self._warm(model, files)
-        _tell(files, model.engine, "--engine asks for it")
+        _tell(files, model.engine, _ASKED)
         return model
 
     def _with_fastest(self, files: VersionFiles) -> ServedModel:
@@ -89,8 +95,8 @@ class Loader:
             _logger.warning(
                 "%s carries files for OpenVINO that cannot be used, so TensorFlow serves it: %s", files.folder, error
             )
-            return self._with_tensorflow(files)
-        return model or self._with_tensorflow(files)
+            return self._in_tensorflow(files)
+        return model or self._in_tensorflow(files)
 
     def _fastest(self, files: VersionFiles) -> ServedModel | None:
         """Return the version in OpenVINO, warmed up; None where TensorFlow is faster, or there is nothing else.
@@ -101,6 +107,7 @@ class Loader:
         """
         variants = files.variants()
         if not variants:
+            _tell(files, TENSORFLOW, "it carries nothing for another engine")
             return None
         key = _key(files.folder, variants)
         if key not in self._remembered:

@@ -107,8 +107,9 @@ def test_a_version_that_carries_nothing_is_served_by_tensorflow(
     tmp_path: Path, exported: Exported, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = exported.publish(tmp_path, 1, openvino=False)
-    assert loader_of(EngineChoice.AUTO, Clock(20.0, 5.0)).load(folder).engine == TENSORFLOW
-    assert caplog.messages == []
+    with caplog.at_level(logging.INFO):
+        assert loader_of(EngineChoice.AUTO, Clock(20.0, 5.0)).load(folder).engine == TENSORFLOW
+    assert "is served by TensorFlow (as exported): it carries nothing for another engine" in caplog.text
     with pytest.raises(ModelLoadError, match=r"as --engine asks: .* carries nothing for OpenVINO"):
         loader_of(EngineChoice.OPENVINO, Clock(20.0, 5.0)).load(folder)
 
@@ -140,5 +141,7 @@ def test_tensorflow_looks_at_no_files_of_another_engine(
 ) -> None:
     folder = exported.publish(tmp_path, 1)
     (folder / description.PLACE / description.DESCRIPTION).write_text("{")
-    assert loader_of(EngineChoice.TENSORFLOW, Clock(20.0, 5.0)).load(folder).engine == TENSORFLOW
-    assert caplog.messages == []
+    with caplog.at_level(logging.INFO):
+        assert loader_of(EngineChoice.TENSORFLOW, Clock(20.0, 5.0)).load(folder).engine == TENSORFLOW
+    assert "is served by TensorFlow (as exported): --engine asks for it" in caplog.text
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
