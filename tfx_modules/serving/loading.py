@@ -99,7 +99,7 @@ class Loader:
         return model or self._in_tensorflow(files)
 
     def _fastest(self, files: VersionFiles) -> ServedModel | None:
-        """Return the version in OpenVINO, warmed up; None where TensorFlow is faster, or there is nothing else.
+        """Return the version, warmed up; None where it is known that TensorFlow is faster, or there is nothing else.
 
         Raises:
             EngineFileError: what it carries for OpenVINO cannot be used.
@@ -113,15 +113,15 @@ class Loader:
         if key not in self._remembered:
             return self._measured(files, variants, key)
         engine = self._remembered[key]
+        model = None
+        if engine != TENSORFLOW:
+            (variant,) = (variant for variant in variants if variant.precision == engine.precision)
+            model = files.with_openvino(variant)
+            self._warm(model, files)
         _tell(files, engine, "an earlier version of this base path was measured, which carries the same")
-        if engine == TENSORFLOW:
-            return None
-        (variant,) = (variant for variant in variants if variant.precision == engine.precision)
-        model = files.with_openvino(variant)
-        self._warm(model, files)
         return model
 
-    def _measured(self, files: VersionFiles, variants: Sequence[Variant], key: Hashable) -> ServedModel | None:
+    def _measured(self, files: VersionFiles, variants: Sequence[Variant], key: Hashable) -> ServedModel:
         models = [files.with_openvino(variant) for variant in variants]
         calls = [] if self._warm_up is None else _shortest_and_longest(models[0], files.folder)
         if not calls:
@@ -129,17 +129,15 @@ class Loader:
                 files, models[0].engine, "there are no warm-up requests to measure with; it is the fastest it carries"
             )
             return models[0]
+        models.append(files.with_tensorflow())
         took = {model.engine: self._measure(model, calls) for model in models}
-        took[TENSORFLOW] = self._measure(files.with_tensorflow(), calls)
-        engine = min(took, key=lambda each: took[each])
+        fastest = min(models, key=lambda model: took[model.engine])
         listed = ", ".join(f"{each} {milliseconds:.1f} ms" for each, milliseconds in took.items())
-        _tell(files, engine, f"a short and a long warm-up request, alone and on all cores at once, took {listed}")
-        self._remembered[key] = engine
-        if engine == TENSORFLOW:
-            return None
-        (model,) = (model for model in models if model.engine == engine)
-        self._warm(model, files)
-        return model
+        why = f"a short and a long warm-up request, alone and on all cores at once, took {listed}"
+        _tell(files, fastest.engine, why)
+        self._remembered[key] = fastest.engine
+        self._warm(fastest, files)
+        return fastest
 
     def _warm(self, model: ServedModel, files: VersionFiles) -> None:
         if self._warm_up is not None:
