@@ -1,5 +1,6 @@
 """A version in OpenVINO answers as in TensorFlow; one whose files for it cannot be used is refused with a reason."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -198,7 +199,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_files_that_cannot_be_used_are_refused_with_the_reason(
-    exported: dict[str, Exported], tmp_path: Path, damage: str
+    exported: dict[str, Exported], tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = exported[BINARY].publish(tmp_path, 1)
     spoil: Callable[[Path], None]
@@ -207,6 +208,10 @@ def test_files_that_cannot_be_used_are_refused_with_the_reason(
     with pytest.raises(ModelLoadError, match=reason):
         load_model(folder, engine=EngineChoice.OPENVINO)
     assert load_model(folder).engine == TENSORFLOW
+    assert caplog.messages == []
+    assert load_model(folder, engine=EngineChoice.AUTO).engine == TENSORFLOW
+    (warning,) = caplog.messages
+    assert re.search(reason, warning)
 
 
 @pytest.mark.parametrize("engine", [EngineChoice.OPENVINO, EngineChoice.AUTO])
