@@ -109,7 +109,10 @@ class _Compiled:
         with self._lock:
             request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
         try:
-            return np.array(request.infer([ids], share_inputs=True, share_outputs=True)[0])
+            # Not infer(), which binds each thread that calls it to one of the streams, be that idle or not.
+            request.start_async([ids], share_inputs=True)
+            request.wait()
+            return np.array(request.get_output_tensor(0).data)
         finally:
             with self._lock:
                 self._idle.append(request)

@@ -1,4 +1,10 @@
-"""Imports OpenVINO: when it is needed, and without its telemetry."""
+"""Imports OpenVINO: when it is needed, and without its telemetry.
+
+``import openvino`` imports its converter, which sends an event to its makers unless the user has declined, or the
+package ``openvino_telemetry`` cannot be imported: then OpenVINO and NNCF use a stand-in of theirs, which does nothing.
+Importing this module makes that import fail; there is no environment variable or option that does the same. So this
+module comes before ``import openvino`` and ``import nncf``.
+"""
 
 import importlib
 import sys
@@ -6,20 +12,15 @@ from typing import Any
 
 from tfx_modules.exceptions import EngineFileError
 
-_TELEMETRY = "openvino_telemetry"
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def openvino() -> Any:
     """Import OpenVINO.
 
-    ``import openvino`` imports its converter, which sends an event to Intel unless the user has declined, or the
-    package ``openvino_telemetry`` cannot be imported: then OpenVINO, and NNCF, use a stand-in that does nothing. The
-    entry below makes its import fail. No environment variable or option does the same.
-
     Raises:
         EngineFileError: it is not installed, or does not run here.
     """
-    sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type]
     try:
         return importlib.import_module("openvino")
     except (ImportError, OSError) as error:

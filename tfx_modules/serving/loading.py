@@ -21,9 +21,12 @@ from tfx_modules.serving.warmup import calls_of
 RUNS = 3
 """How often a request is timed; the fastest counts, for others use the processor, too."""
 
+_ASKED = "--engine asks for it"
+
 _logger = logging.getLogger(__name__)
 
 WarmUp = Callable[[ServedModel, Path], int]
+Measure = Callable[[ServedModel, Sequence[PredictCall]], float]
 
 
 class Loader:
@@ -36,6 +39,7 @@ class Loader:
         *,
         allow_side_effect_ops: bool = False,
         warm_up: WarmUp | None = None,
+        measure: Measure | None = None,
     ) -> None:
         """Prepare.
 
@@ -44,6 +48,7 @@ class Loader:
             threads: TensorFlow's.
             allow_side_effect_ops: see ``VersionFiles``.
             warm_up: replays a version's warm-up requests; None = they are neither replayed nor timed.
+            measure: returns the milliseconds that a model takes for calls; None = by the clock.
         """
         self._load = {
             EngineChoice.AUTO: self._with_fastest,
@@ -53,6 +58,7 @@ class Loader:
         self._threads = threads
         self._allow = allow_side_effect_ops
         self._warm_up = warm_up
+        self._measure = measure or milliseconds_of
         self._remembered: dict[Hashable, Engine] = {}
 
     def load(self, folder: Path) -> ServedModel:
@@ -65,6 +71,10 @@ class Loader:
         return self._load(files)
 
     def _with_tensorflow(self, files: VersionFiles) -> ServedModel:
+        _tell(files, TENSORFLOW, _ASKED)
+        return self._in_tensorflow(files)
+
+    def _in_tensorflow(self, files: VersionFiles) -> ServedModel:
         model = files.with_tensorflow()
         self._warm(model, files)
         return model
@@ -75,7 +85,7 @@ class Loader:
         except EngineFileError as error:
             raise ModelLoadError(f"cannot load {files.folder} with OpenVINO, as --engine asks: {error}") from error
         self._warm(model, files)
-        _tell(files, model.engine, "--engine asks for it")
+        _tell(files, model.engine, _ASKED)
         return model
 
     def _with_fastest(self, files: VersionFiles) -> ServedModel:
@@ -85,11 +95,11 @@ class Loader:
             _logger.warning(
                 "%s carries files for OpenVINO that cannot be used, so TensorFlow serves it: %s", files.folder, error
             )
-            return self._with_tensorflow(files)
-        return model or self._with_tensorflow(files)
+            return self._in_tensorflow(files)
+        return model or self._in_tensorflow(files)
 
     def _fastest(self, files: VersionFiles) -> ServedModel | None:
-        """Return the version in OpenVINO, warmed up; None where TensorFlow is faster, or there is nothing else.
+        """Return the version, warmed up; None where it is known that TensorFlow is faster, or there is nothing else.
 
         Raises:
             EngineFileError: what it carries for OpenVINO cannot be used.
@@ -97,20 +107,21 @@ class Loader:
         """
         variants = files.variants()
         if not variants:
+            _tell(files, TENSORFLOW, "it carries nothing for another engine")
             return None
         key = _key(files.folder, variants)
         if key not in self._remembered:
             return self._measured(files, variants, key)
         engine = self._remembered[key]
+        model = None
+        if engine != TENSORFLOW:
+            (variant,) = (variant for variant in variants if variant.precision == engine.precision)
+            model = files.with_openvino(variant)
+            self._warm(model, files)
         _tell(files, engine, "an earlier version of this base path was measured, which carries the same")
-        if engine == TENSORFLOW:
-            return None
-        (variant,) = (variant for variant in variants if variant.precision == engine.precision)
-        model = files.with_openvino(variant)
-        self._warm(model, files)
         return model
 
-    def _measured(self, files: VersionFiles, variants: Sequence[Variant], key: Hashable) -> ServedModel | None:
+    def _measured(self, files: VersionFiles, variants: Sequence[Variant], key: Hashable) -> ServedModel:
         models = [files.with_openvino(variant) for variant in variants]
         calls = [] if self._warm_up is None else _shortest_and_longest(models[0], files.folder)
         if not calls:
@@ -118,17 +129,15 @@ class Loader:
                 files, models[0].engine, "there are no warm-up requests to measure with; it is the fastest it carries"
             )
             return models[0]
-        took = {model.engine: _milliseconds(model, calls) for model in models}
-        took[TENSORFLOW] = _milliseconds(files.with_tensorflow(), calls)
-        engine = min(took, key=lambda each: took[each])
+        models.append(files.with_tensorflow())
+        took = {model.engine: self._measure(model, calls) for model in models}
+        fastest = min(models, key=lambda model: took[model.engine])
         listed = ", ".join(f"{each} {milliseconds:.1f} ms" for each, milliseconds in took.items())
-        _tell(files, engine, f"a short and a long warm-up request, alone and on all cores at once, took {listed}")
-        self._remembered[key] = engine
-        if engine == TENSORFLOW:
-            return None
-        (model,) = (model for model in models if model.engine == engine)
-        self._warm(model, files)
-        return model
+        why = f"a short and a long warm-up request, alone and on all cores at once, took {listed}"
+        _tell(files, fastest.engine, why)
+        self._remembered[key] = fastest.engine
+        self._warm(fastest, files)
+        return fastest
 
     def _warm(self, model: ServedModel, files: VersionFiles) -> None:
         if self._warm_up is not None:
@@ -159,7 +168,7 @@ def _bytes(call: PredictCall) -> int:
     return sum(size_of(array) for array in call.inputs.values())
 
 
-def _milliseconds(model: ServedModel, calls: Sequence[PredictCall]) -> float:
+def milliseconds_of(model: ServedModel, calls: Sequence[PredictCall]) -> float:
     """Return how long calls take, each alone and, on average, each with one for each core at once.
 
     Raises:

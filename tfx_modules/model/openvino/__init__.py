@@ -7,3 +7,5 @@
     variants.py          measures each precision, and keeps those that lose little accuracy
     ends.py              what comes before and after the encoder, as a SavedModel
 """
+
+from tfx_modules.engines import openvino_library  # noqa: F401 - before OpenVINO, without its telemetry

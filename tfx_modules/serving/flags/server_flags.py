@@ -143,7 +143,7 @@ SERVER_FLAGS: dict[str, dict[str, Any]] = {
     "--batching_parameters_file": {"type": Path, "help": "file with a BatchingParameters as text"},
     "--engine": {
         "type": _engine,
-        "default": EngineChoice.AUTO,
+        "default": EngineChoice.AUTO.value,  # as the help shows it; it is read like what is given
         "metavar": "ENGINE",
         "help": "what computes: auto (what the version carries and this processor runs fastest), tensorflow, openvino",
     },
