@@ -18,6 +18,7 @@
     ├── BeamServerError      Beam would need a server that is not private, or got a request that is not allowed
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
     ├── GateError            data or model stopped the run; the message says why, with numbers
+    ├── EngineFileError      what a version carries for an engine beside TensorFlow is damaged or of another version
     └── ServingError         the model server cannot start, load or answer
 """
 
@@ -80,6 +81,10 @@ class BeamServerError(PipelineError):
 
 class GateError(PipelineError):
     """A gate stopped the run."""
+
+
+class EngineFileError(PipelineError):
+    """What a version carries for an engine beside TensorFlow cannot be used; the message says why."""
 
 
 class ServingError(PipelineError):

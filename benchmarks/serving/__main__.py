@@ -1,4 +1,4 @@
-"""Compare the model server with FastAPI and PyTorch, and FastAPI and ONNX Runtime.
+"""Compare the model server with FastAPI in front of PyTorch, ONNX Runtime and OpenVINO.
 
     python3.11 -m venv /tmp/peers && /tmp/peers/bin/pip install -r benchmarks/serving/requirements.txt
     .venv/tfx/bin/python -m benchmarks.serving --peers /tmp/peers/bin/python --reviews imdb_test_2k.csv.gz
@@ -29,8 +29,11 @@ from tfx_modules.settings.settings import Precision
 
 LENGTHS = (128, 256, 512)
 MIX = 512
-PEERS = ("onnx", "torch", "onnx-int8", "torch-bfloat16")
-SERVERS = (*PEERS, Precision.BFLOAT16.value, Precision.FLOAT32.value)
+OPENVINO_PEERS = tuple(f"openvino{kind}-{hint}" for kind in ("", "-int8") for hint in ("latency", "throughput"))
+PEERS = ("onnx", "torch", "onnx-int8", "torch-bfloat16", *OPENVINO_PEERS)
+OPENVINO = "openvino"
+"""This server with OpenVINO; with TensorFlow it has the precision that the graph is exported in."""
+SERVERS = (*PEERS, Precision.BFLOAT16.value, Precision.FLOAT32.value, OPENVINO)
 PEER = Path(__file__).with_name("peer.py")
 BATCHING = "max_batch_size { value: 32 } num_batch_threads { value: 2 }"
 
@@ -44,6 +47,8 @@ class Workload:
     """The texts, by the number of WordPieces that they are cut at."""
     clients: int
     seconds: float
+    reviews: Path
+    """The file that the texts are from."""
     threads: int
     """Threads that an operation computes with; 0: one for each core."""
 
@@ -57,16 +62,17 @@ def texts_by_length(reviews: Sequence[str]) -> dict[int, list[str]]:
     return {**chosen, MIX: list(reviews)}
 
 
-def ours(workload: Workload, precision: Precision, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
+def ours(workload: Workload, kind: str, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
     """Measure this server over both protocols."""
-    flags = [f"--model_config_file={workload.folder / precision.value / models.CONFIG}"]
+    engine = OPENVINO if kind == OPENVINO else "tensorflow"
+    flags = [f"--model_config_file={workload.folder / kind / models.CONFIG}", f"--engine={engine}"]
     if batching:
         parameters = workload.folder / "batching.config"
         parameters.write_text(BATCHING)
         flags += ["--enable_batching", f"--batching_parameters_file={parameters}"]
     if workload.threads:
         flags.append(f"--tensorflow_intra_op_parallelism={workload.threads}")
-    name = f"this server, {precision.value}, {'batching' if batching else 'no batching'}"
+    name = f"this server, {kind}, {'batching' if batching else 'no batching'}"
     with ModelServerProcess(model_base_path=workload.folder, model_name="unused", flags=flags) as server:
         rest = server.rest_url.removeprefix("http://")
         for tokens, texts in workload.texts.items():
@@ -96,6 +102,7 @@ def _peer_process(workload: Workload, python: str, kind: str, *, batching: bool)
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [python, str(PEER), kind, str(port), str(models.encoder_folder()), str(workload.folder / "head.npz")]
+    command.append(str(workload.reviews))
     flags = [*(["--batch"] if batching else []), *([f"--threads={workload.threads}"] if workload.threads else [])]
     process = subprocess.Popen([*command, *flags])
     try:
@@ -131,11 +138,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models.write_head(folder / "head.npz")
-        for precision in (Precision(name) for name in flags.only if name not in PEERS):
-            (folder / precision.value).mkdir()
-            models.write(folder / precision.value, LENGTHS, precision)
-        texts = texts_by_length(models.read_reviews(flags.reviews))
-        workload = Workload(folder, texts, flags.clients, flags.seconds, flags.threads)
+        reviews = models.read_reviews(flags.reviews)
+        for kind in (name for name in flags.only if name not in PEERS):
+            (folder / kind).mkdir()
+            precision = Precision.FLOAT32 if kind == OPENVINO else Precision(kind)
+            models.write(folder / kind, LENGTHS, precision, reviews if kind == OPENVINO else ())
+        texts = texts_by_length(reviews)
+        workload = Workload(folder, texts, flags.clients, flags.seconds, flags.reviews, flags.threads)
         print("server | tokens | p50 ms | p95 | p99 | texts/s | p99 ms at saturation | first scores", flush=True)
         for name, tokens, measured in _all(workload, flags.peers, flags.only):
             times = " | ".join(f"{value:.1f}" for value in measured.percentiles)
@@ -153,7 +162,7 @@ def _all(workload: Workload, python: str, only: Sequence[str]) -> Iterator[tuple
             if server in PEERS:
                 yield from peer(workload, python, server, batching=batching)
             else:
-                yield from ours(workload, Precision(server), batching=batching)
+                yield from ours(workload, server, batching=batching)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,13 @@ from tensorflow_transform import beam as tft_beam
 
 from tfx_modules.beam.runner import pipeline_of
 from tfx_modules.data import features
+from tfx_modules.data.review_set import review_set
 from tfx_modules.model import bert_classifier, export
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.encoder.files import resolve
+from tfx_modules.model.ends import Ends
+from tfx_modules.model.openvino import variants
+from tfx_modules.model.openvino.quantization import CALIBRATION_EXAMPLES
 from tfx_modules.model.preprocessing import preprocessing_fn
 from tfx_modules.settings.settings import EncoderSettings, Precision
 
@@ -36,8 +40,14 @@ def encoder_folder() -> Path:
     return resolve(EncoderSettings().source)
 
 
-def write(folder: Path, lengths: Sequence[int], precision: Precision) -> Path:
+def write(folder: Path, lengths: Sequence[int], precision: Precision, reviews: Sequence[str] = ()) -> Path:
     """Export a model for each input length, as the Trainer does.
+
+    Args:
+        folder: where to.
+        lengths: the greatest numbers of WordPieces.
+        precision: of TensorFlow's graph.
+        reviews: what INT8 is calibrated with, for OpenVINO; with none, the models carry nothing for it.
 
     Returns:
         A config file with which a server serves all of them, ``tokens128`` and so on.
@@ -45,19 +55,22 @@ def write(folder: Path, lengths: Sequence[int], precision: Precision) -> Path:
     entries = ""
     for tokens in lengths:
         base = folder / f"tokens{tokens}"
-        classifier = _classifier(tokens)
-        export.save(
-            classifier,
-            _transform(folder, tokens),
-            encoder(tokens),
-            str(base / "1"),
-            lengths=[32, tokens],
-            precision=precision,
-        )
+        classifier, transform = _classifier(tokens), _transform(folder, tokens)
+        export.save(classifier, transform, encoder(tokens), str(base / "1"), lengths=[32, tokens], precision=precision)
+        if reviews:
+            _write_for_openvino(classifier, Ends(transform), base / "1", reviews)
         entries += f"config {{ name: '{base.name}' base_path: '{base}' model_platform: 'tensorflow' }}\n"
     config = folder / CONFIG
     config.write_text(f"model_config_list {{\n{entries}}}\n")
     return config
+
+
+def _write_for_openvino(
+    classifier: bert_classifier.SentimentClassifier, ends: Ends, version: Path, reviews: Sequence[str]
+) -> None:
+    """Write INT8: the head is random, so that its accuracy says nothing."""
+    some = variants.of_reviews(review_set("reviews", [(text, 1) for text in reviews[:CALIBRATION_EXAMPLES]], ""), ends)
+    variants.write(classifier, ends, version, calibration=iter(some.ids), measured=some, max_accuracy_loss=1.0)
 
 
 def write_head(file: Path) -> None:

@@ -1,15 +1,21 @@
-"""Serves the encoder with FastAPI and PyTorch or ONNX Runtime, for comparison; imports nothing of this project.
+"""Serves the encoder with FastAPI and PyTorch, ONNX Runtime or OpenVINO, for comparison; imports nothing of ours.
 
-    python benchmarks/serving/peer.py KIND PORT ENCODER_FOLDER HEAD.npz [--batch] [--threads N]
+    python benchmarks/serving/peer.py KIND PORT ENCODER_FOLDER HEAD.npz REVIEWS.csv.gz [--batch] [--threads N]
 
-KIND is ``torch``, ``torch-bfloat16``, ``onnx`` or ``onnx-int8``. ``POST /TOKENS`` with ``{"instances": [text, ...]}``
+KIND is one of ``ENCODERS``; OpenVINO's are for latency or for throughput, by its own hints. REVIEWS are what INT8 is
+calibrated with. ``POST /TOKENS`` with ``{"instances": [text, ...]}``
 answers ``{"predictions": [score, ...]}``; texts are cut at TOKENS WordPieces. Texts of one request are padded to their
 longest. With ``--batch``, requests that arrive while the model computes are computed together, up to 32.
 """
 
 import argparse
 import asyncio
+import csv
+import functools
+import gzip
+import itertools
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +65,37 @@ def onnx_encoder(folder: str, *, int8: bool) -> Encode:
     return encode
 
 
+def openvino_encoder(folder: str, reviews: str, *, int8: bool, hint: str) -> Encode:
+    """The same model in OpenVINO, read from ONNX; in INT8 after NNCF's quantisation with 100 reviews."""
+    import openvino
+
+    core = openvino.Core()
+    with tempfile.TemporaryDirectory() as work:
+        model = core.read_model(_exported(folder, Path(work)))
+    if int8:
+        model = _quantised(model, folder, reviews)
+    options: dict[str, Any] = {"PERFORMANCE_HINT": hint, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    compiled = core.compile_model(model, "CPU", options)
+    mine = threading.local()
+
+    def encode(inputs: dict[str, Any]) -> Any:
+        if not hasattr(mine, "request"):
+            mine.request = compiled.create_infer_request()
+        return mine.request.infer(inputs)["hidden"][:, 0]
+
+    return encode
+
+
+def _quantised(model: Any, folder: str, reviews: str) -> Any:
+    import nncf
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    with gzip.open(reviews, "rt", encoding="utf-8", newline="") as lines:
+        texts = [row["review"] for row in itertools.islice(csv.DictReader(lines), 100)]
+    rows = [dict(tokenizer([text], truncation=True, max_length=512, return_tensors="np")) for text in texts]
+    return nncf.quantize(model, nncf.Dataset(rows), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(rows))
+
+
 def _exported(folder: str, work: Path) -> Path:
     model = transformers.BertModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="eager").eval()
     names = ["input_ids", "attention_mask", "token_type_ids"]
@@ -82,19 +119,24 @@ class _Hidden(torch.nn.Module):  # type: ignore[misc]
         return found.last_hidden_state
 
 
-ENCODERS: dict[str, Callable[[str], Encode]] = {
-    "torch": lambda folder: torch_encoder(folder, bfloat16=False),
-    "torch-bfloat16": lambda folder: torch_encoder(folder, bfloat16=True),
-    "onnx": lambda folder: onnx_encoder(folder, int8=False),
-    "onnx-int8": lambda folder: onnx_encoder(folder, int8=True),
+ENCODERS: dict[str, Callable[[str, str], Encode]] = {
+    "torch": lambda folder, _: torch_encoder(folder, bfloat16=False),
+    "torch-bfloat16": lambda folder, _: torch_encoder(folder, bfloat16=True),
+    "onnx": lambda folder, _: onnx_encoder(folder, int8=False),
+    "onnx-int8": lambda folder, _: onnx_encoder(folder, int8=True),
+    "openvino-latency": functools.partial(openvino_encoder, int8=False, hint="LATENCY"),
+    "openvino-throughput": functools.partial(openvino_encoder, int8=False, hint="THROUGHPUT"),
+    "openvino-int8-latency": functools.partial(openvino_encoder, int8=True, hint="LATENCY"),
+    "openvino-int8-throughput": functools.partial(openvino_encoder, int8=True, hint="THROUGHPUT"),
 }
+"""By kind; from the encoder's folder and the reviews."""
 
 
 class Scorer:
     """Scores texts with tokenizer, encoder and head."""
 
-    def __init__(self, kind: str, folder: str, head: str) -> None:
-        self._encode = ENCODERS[kind](folder)
+    def __init__(self, kind: str, folder: str, head: str, reviews: str) -> None:
+        self._encode = ENCODERS[kind](folder, reviews)
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         weights = np.load(head)
         self._kernel, self._bias = weights["kernel"][:, 0], weights["bias"][0]
@@ -160,11 +202,12 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("encoder")
     parser.add_argument("head")
+    parser.add_argument("reviews")
     parser.add_argument("--batch", action="store_true")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="that an operation computes with")
     flags = parser.parse_args()
     torch.set_num_threads(flags.threads)
-    scorer = Scorer(flags.kind, flags.encoder, flags.head)
+    scorer = Scorer(flags.kind, flags.encoder, flags.head, flags.reviews)
     scorer.score(["warm up"], 128)
     app = make_app(scorer, batch=flags.batch)
     uvicorn.run(app, host="127.0.0.1", port=flags.port, log_level="warning", access_log=False)

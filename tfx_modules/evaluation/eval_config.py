@@ -11,7 +11,7 @@ from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_modules.data import features
-from tfx_modules.model import export
+from tfx_modules.model import ends, export
 from tfx_modules.settings.settings import GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
@@ -37,7 +37,7 @@ def eval_config(gate: GateSettings, task: TaskSettings = BINARY_SENTIMENT) -> co
         TFMA's config, for raw examples and the signature ``serving_examples``.
     """
     spec = {
-        "signature_name": export.EXAMPLES,
+        "signature_name": ends.EXAMPLES,
         "label_key": features.LABEL,
         "prediction_key": export.probabilities_of(task),
     }

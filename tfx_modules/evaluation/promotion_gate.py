@@ -6,6 +6,7 @@ The rules, and the reasons for them, are in ``docs/explanation/promotion.md``.
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from tfx_modules.evaluation.mcnemar import Difference, ModelComparison, Scores, 
 from tfx_modules.exceptions import ScoringError, SettingsError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, GateResult, Judge
+from tfx_modules.serving.flags.engine_flag import EngineChoice
+from tfx_modules.serving.models.engines.engine import Engine
 from tfx_modules.settings.settings import GateSettings, Promote
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, of_model
 
@@ -96,7 +99,7 @@ class _CandidateGate:
         low = [line for found in self._measures for line in floors.broken_floors(found, self._gate)]
         metrics = [_measured(reviews, found) for reviews, found in zip(self._sets, self._measures, strict=True)]
         if champion is None:
-            return GateResult(not low, "; ".join(low) or self._alone(), {"sets": metrics})
+            return self._concluded(low, [self._alone()], {"sets": metrics})
         if not self._task.is_comparable_with(other := _champion_task(champion)):
             return self._incomparable(champion, other, low, metrics)
         theirs = _champion_scores(champion, self._sets, other)
@@ -108,8 +111,21 @@ class _CandidateGate:
         return of_model(self._model)
 
     @cached_property
-    def _scores(self) -> list[Scores]:
+    def _scored(self) -> tuple[Engine, list[Scores]]:
         return _score(self._model, self._sets, "the candidate", self._task.classes)
+
+    @property
+    def _scores(self) -> list[Scores]:
+        return self._scored[1]
+
+    def _concluded(self, failed: Sequence[str], described: Sequence[str], metrics: dict[str, Any]) -> GateResult:
+        """Return the result; it says what computed the candidate's answers where that was another engine."""
+        engine = self._scored[0]
+        reason = "; ".join(failed or described)
+        if engine.choice is EngineChoice.OPENVINO:
+            reason += f"; the candidate was scored as it is served, with {engine}"
+        measured = {"engine": engine.choice.value, "precision": engine.precision, **metrics}
+        return GateResult(not failed, reason, measured)
 
     @cached_property
     def _measures(self) -> list[floors.Measures]:
@@ -126,7 +142,7 @@ class _CandidateGate:
             failed = [*described, f"gate.promote is {self._gate.promote.value}"]
         compared = [{**found, **_numbers(one, level)} for found, one in zip(metrics, made, strict=True)]
         measured = {"champion": champion.version, "level": level, "promote": self._gate.promote.value, "sets": compared}
-        return GateResult(not failed, "; ".join(failed or described), measured)
+        return self._concluded(failed, described, measured)
 
     def _incomparable(
         self, champion: Champion, theirs: TaskSettings, low: list[str], metrics: list[dict[str, Any]]
@@ -137,7 +153,8 @@ class _CandidateGate:
             f"{self._task.describe()}"
         )
         measured = {"labels": list(self._task.classes), "champion_labels": list(theirs.classes), "sets": metrics}
-        return GateResult(not low, "; ".join([*(low or [self._alone()]), reason]), measured)
+        made = self._concluded(low, [self._alone()], measured)
+        return replace(made, reason=f"{made.reason}; {reason}")
 
     def _asks_for_better(self, made: Sequence[ModelComparison]) -> bool:
         is_better = any(one.difference(self._gate.level) is Difference.BETTER for one in made)
@@ -188,18 +205,18 @@ def _champion_task(champion: Champion) -> TaskSettings:
 
 def _champion_scores(champion: Champion, sets: Sequence[ReviewSet], task: TaskSettings) -> list[Scores]:
     try:
-        return _score(champion.folder, sets, f"{champion.version}, the champion", task.classes)
+        return _score(champion.folder, sets, f"{champion.version}, the champion", task.classes)[1]
     except UnusableModelError as error:
         raise ChampionUnusableError(str(error)) from error
 
 
-def _score(folder: Path, sets: Sequence[ReviewSet], who: str, classes: Sequence[str]) -> list[Scores]:
+def _score(folder: Path, sets: Sequence[ReviewSet], who: str, classes: Sequence[str]) -> tuple[Engine, list[Scores]]:
     start = time.monotonic()
     model = scoring.load(folder)
     found = [scoring.score(model, reviews, classes) for reviews in sets]
     count = sum(len(reviews.texts) for reviews in sets)
-    _logger.info("scored %s on %d reviews in %.1f s", who, count, time.monotonic() - start)
-    return found
+    _logger.info("scored %s on %d reviews in %.1f s, with %s", who, count, time.monotonic() - start, model.engine)
+    return model.engine, found
 
 
 def _numbers(made: ModelComparison, level: float) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Scores exported models on reviews through the signature that takes texts, as the server does.
 
+A model that carries something for OpenVINO is scored with OpenVINO, as the server computes its answers.
+
 Scoring a review takes some milliseconds, and there are two models to score. ``gate.max_compared`` therefore limits the
 number of reviews.
 """
@@ -17,8 +19,9 @@ from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet, review_set
 from tfx_modules.evaluation.mcnemar import Scores
 from tfx_modules.exceptions import ScoringError, UnusableModelError
-from tfx_modules.model import export
+from tfx_modules.model import ends, export
 from tfx_modules.serving.exceptions import InferenceError, InvalidRequestError, ModelLoadError, ModelUnreadableError
+from tfx_modules.serving.flags.engine_flag import EngineChoice
 from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.specs import PredictCall, bytes_array
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
@@ -39,16 +42,16 @@ def load(folder: Path) -> ServedModel:
         ScoringError: the disk does not give its files, which may pass.
     """
     try:
-        model = load_model(folder)
+        model = load_model(folder, engine=EngineChoice.AUTO)
     except ModelUnreadableError as error:
         raise ScoringError(f"the model was not scored: {error}. Check the disk, and run again.") from error
     except ModelLoadError as error:
         raise UnusableModelError(f"the model cannot be scored: {error}") from error
-    signature = model.signatures.get(export.TEXTS)
-    if not signature or set(signature.inputs) != {_INPUT} or export.SCORE not in signature.outputs:
+    signature = model.signatures.get(ends.TEXTS)
+    if not signature or set(signature.inputs) != {_INPUT} or ends.SCORE not in signature.outputs:
         raise UnusableModelError(
             f"the model in {folder} cannot be scored: it has the signatures {', '.join(sorted(model.signatures))}; "
-            f"needed: {export.TEXTS}, from {_INPUT} to {export.SCORE}. Train it anew with this code."
+            f"needed: {ends.TEXTS}, from {_INPUT} to {ends.SCORE}. Train it anew with this code."
         )
     return model
 
@@ -89,7 +92,7 @@ def score(model: ServedModel, reviews: ReviewSet, classes: Sequence[str] = ()) -
 def _scores(model: ServedModel, texts: list[str], task: TaskSettings) -> npt.NDArray[np.float32]:
     name = export.probabilities_of(task)
     values = bytes_array([text.encode() for text in texts], (len(texts),))
-    call = PredictCall(export.TEXTS, {_INPUT: values}, (name,))
+    call = PredictCall(ends.TEXTS, {_INPUT: values}, (name,))
     try:
         found = model.predict(call)[name]
     except InvalidRequestError as error:

@@ -25,28 +25,30 @@ another than the default's (``settings/task.py``).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
-from tensorflow_transform.saved import saved_transform_io_v2
 
-from tfx_modules.data import features
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.model import warmup_requests
+from tfx_modules.model.ends import (
+    CLASSIFY,
+    EXAMPLES,
+    LABEL,
+    LABELS,
+    REGRESS,
+    SCORE,
+    SCORES,
+    TEXTS,
+    Ends,
+    Outputs,
+)
 from tfx_modules.model.inference_graph import BertGraph
 from tfx_modules.settings.settings import EncoderSettings, Precision
 from tfx_modules.settings.task import BINARY_SENTIMENT, PLACE, TaskSettings, to_json
 
-TEXTS = "serving_default"
-EXAMPLES = "serving_examples"
-CLASSIFY = "classify"
-REGRESS = "regress"
-SCORE = "score"
-LABEL = "label"
-SCORES = "scores"
-LABELS = "labels"
+__all__ = ["CLASSIFY", "EXAMPLES", "LABEL", "LABELS", "REGRESS", "SCORE", "SCORES", "TEXTS"]
 
 
 def probabilities_of(task: TaskSettings) -> str:
@@ -55,7 +57,11 @@ def probabilities_of(task: TaskSettings) -> str:
 
 
 class ServableSentiment(tf.Module):  # type: ignore[misc]
-    """Transform graph and classifier as one callable; not for training."""
+    """Transform graph and classifier as one callable; not for training.
+
+    Attributes:
+        ends: what comes before and after the encoder.
+    """
 
     def __init__(
         self,
@@ -65,65 +71,33 @@ class ServableSentiment(tf.Module):  # type: ignore[misc]
         task: TaskSettings = BINARY_SENTIMENT,
     ) -> None:
         super().__init__()
-        self._labels = task.classes
-        self._is_binary = task.outputs == 1
+        self.ends = Ends(transform, task)
         self._graph = BertGraph(classifier, tf.as_dtype(precision.value))
         self._words = self._graph.words  # saved with this module
-        self._transform = saved_transform_io_v2.SavedModelLoader(transform.transform_savedmodel_dir)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[untyped-decorator]
-    def serve_texts(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serve_texts(self, text: tf.Tensor) -> Outputs:
         """Score reviews given as strings."""
-        return self._judge(text)
+        return self._answer(TEXTS, text)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])  # type: ignore[untyped-decorator]
-    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serve_examples(self, examples: tf.Tensor) -> Outputs:
         """Score reviews given as serialised tf.Examples; a missing review counts as empty."""
-        spec = {features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value="")}
-        return self._judge(tf.io.parse_example(examples, spec)[features.REVIEW])
+        return self._answer(EXAMPLES, examples)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
-    def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def classify_examples(self, inputs: tf.Tensor) -> Outputs:
         """Return every label with its probability, for each serialised tf.Example."""
-        found = self.serve_examples(inputs)
-        if not self._is_binary:
-            return {"classes": found[LABELS], "scores": found[SCORES]}
-        score = found[SCORE]
-        classes = [tf.fill(tf.shape(score), label) for label in self._labels]
-        return {"classes": tf.stack(classes, axis=1), "scores": tf.stack([1.0 - score, score], axis=1)}
+        return self._answer(CLASSIFY, inputs)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
-    def regress_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def regress_examples(self, inputs: tf.Tensor) -> Outputs:
         """Return the probability of the positive label, for each serialised tf.Example."""
-        return {"outputs": self.serve_examples(inputs)[SCORE]}
+        return self._answer(REGRESS, inputs)
 
-    def _judge(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        ids = self.token_ids(texts)
-        logits = self._graph.logits(tf.cast(ids, tf.int32))
-        if not self._is_binary:
-            return self._choose(tf.nn.softmax(logits))
-        scores = tf.sigmoid(logits)
-        labels = tf.gather(tf.constant(self._labels), tf.cast(scores >= 0.5, tf.int32))
-        return {SCORE: scores, LABEL: labels}
-
-    def _choose(self, scores: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the most probable label, and all: from float32 [batch, classes]."""
-        labels = tf.constant(self._labels)
-        return {
-            LABEL: tf.gather(labels, tf.argmax(scores, axis=1)),
-            SCORE: tf.reduce_max(scores, axis=1),
-            LABELS: tf.tile(labels[tf.newaxis], [tf.shape(scores)[0], 1]),
-            SCORES: scores,
-        }
-
-    def token_ids(self, texts: tf.Tensor) -> tf.Tensor:
-        """Tokenise with the Transform graph: string [batch] to int64 [batch, max_tokens]."""
-        rows = tf.shape(texts, out_type=tf.int64)[0]
-        where = tf.stack([tf.range(rows), tf.zeros([rows], tf.int64)], axis=1)
-        raw: dict[str, Any] = {
-            features.REVIEW: tf.SparseTensor(where, texts, tf.stack([rows, tf.constant(1, tf.int64)]))
-        }
-        return self._transform.apply_transform_model(raw)[features.INPUT_IDS]
+    def _answer(self, signature: str, given: tf.Tensor) -> Outputs:
+        ids = self.ends.token_ids(self.ends.texts(signature, given))
+        return self.ends.outputs(signature, self._graph.logits(tf.cast(ids, tf.int32)))
 
 
 def save(
@@ -151,7 +125,7 @@ def save(
         SettingsError: the graph was made with another input length.
     """
     servable = ServableSentiment(classifier, transform, precision, task)
-    tokens = servable.token_ids(tf.constant([""])).shape[1]
+    tokens = servable.ends.token_ids(tf.constant([""])).shape[1]
     if tokens != encoder.max_tokens:
         msg = (
             f"Transform's graph gives {tokens} tokens; allowed: encoder.max_tokens of the settings, "
@@ -169,7 +143,7 @@ def save(
         methods[REGRESS] = tf.saved_model.REGRESS_METHOD_NAME
     tf.saved_model.save(servable, folder, signatures=signatures)
     _name_methods(folder, methods)
-    warmup_requests.write(folder, signature=TEXTS, argument="text", lengths=lengths, token_ids=servable.token_ids)
+    warmup_requests.write(folder, signature=TEXTS, argument="text", lengths=lengths, token_ids=servable.ends.token_ids)
     if not task.is_default:
         with tf.io.gfile.GFile(tf.io.gfile.join(folder, PLACE), "w") as file:
             file.write(to_json(task))

@@ -6,16 +6,10 @@ TensorFlow fuses its operations: product, bias and GELU or sum; product, scale a
 operations only, so every TensorFlow Serving runs it. A test compares it with Keras' graph.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import keras
-import keras_hub
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
-Array = npt.NDArray[Any]
+from tfx_modules.model.bert_weights import Array, BertWeights
 
 # The fixed cost of a pass, in tokens: measured 4 to 6 ms a pass, 0.03 to 0.1 ms a token.
 PASS_TOKENS = 128
@@ -24,7 +18,6 @@ MOST_TOKENS = 4096
 # Lengths are rounded up: the processor's matrix units take 16 rows at a time, and TensorFlow prepares for each shape.
 LENGTH_STEP = 16
 _MASKED = -1e9
-_WORDS = "token_embedding/embeddings"
 
 
 class BertGraph:
@@ -42,16 +35,10 @@ class BertGraph:
             classifier: from ids to one logit, or to one for each class.
             dtype: what the matrices are computed in, float32 or bfloat16; the logit is float32 in both.
         """
-        (backbone,) = (layer for layer in classifier.layers if isinstance(layer, keras_hub.models.BertBackbone))
         self._dtype = dtype
-        self._heads: int = backbone.num_heads
-        self._width: int = backbone.hidden_dim
-        self._layers: int = backbone.num_layers
-        self._epsilon: float = backbone.get_layer("embeddings_layer_norm").epsilon
-        self._weights: dict[str, Array] = {variable.path: variable.numpy() for variable in classifier.weights}
-        outputs = self._weights["logit/bias"].size
-        self._classes = [] if outputs == 1 else [outputs]
-        self.words = tf.Variable(tf.cast(self._weights.pop(_WORDS), dtype), trainable=False, name="words")
+        self._weights = BertWeights(classifier)
+        self._classes = self._weights.classes
+        self.words = tf.Variable(tf.cast(self._weights.words, dtype), trainable=False, name="words")
         # A separate function, traced once, so that all signatures share one copy of the weights. Inside the body of a
         # loop, TensorFlow would neither see that they are constant nor fuse the operations on them.
         self._pass = tf.function(self._logits, experimental_attributes={"_noinline": True}).get_concrete_function(
@@ -92,11 +79,11 @@ class BertGraph:
         places, segments = (
             self._constant(self._weights[f"{kind}_embedding/embeddings"]) for kind in ("position", "segment")
         )
-        hidden = tf.reshape(tf.gather(self.words, ids) + places[:tokens] + segments[0], [-1, self._width])
+        hidden = tf.reshape(tf.gather(self.words, ids) + places[:tokens] + segments[0], [-1, self._weights.width])
         hidden = self._norm(hidden, "embeddings_layer_norm")
-        for number in range(self._layers):
+        for number in range(self._weights.layers):
             hidden = self._layer(hidden, mask, rows, tokens, f"transformer_layer_{number}")
-        start = tf.cast(tf.reshape(hidden, [rows, tokens, self._width])[:, 0], tf.float32)
+        start = tf.cast(tf.reshape(hidden, [rows, tokens, self._weights.width])[:, 0], tf.float32)
         kernel, bias = (tf.constant(self._weights[f"logit/{part}"]) for part in ("kernel", "bias"))
         logits = tf.matmul(start, kernel) + bias
         return logits if self._classes else tf.squeeze(logits, axis=1)
@@ -112,34 +99,25 @@ class BertGraph:
     def _attention(
         self, hidden: tf.Tensor, mask: tf.Tensor, rows: tf.Tensor, tokens: tf.Tensor, name: str
     ) -> tf.Tensor:
-        size = self._width // self._heads
-        joined = self._together([f"{name}/{part}" for part in ("query", "key", "value")])
-        parts = tf.reshape(_affine(hidden, *joined), [rows, tokens, 3, self._heads, size])
+        size = self._weights.width // self._weights.heads
+        kernel, bias = self._weights.together([f"{name}/{part}" for part in ("query", "key", "value")])
+        joined = _affine(hidden, self._constant(kernel), self._constant(bias))
+        parts = tf.reshape(joined, [rows, tokens, 3, self._weights.heads, size])
         query, key, value = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]))
         # Scaled here and not in the weights: product, scale and mask are one operation then.
         likeness = tf.matmul(query, key, transpose_b=True) * tf.constant(size**-0.5, self._dtype) + mask
         mixed = tf.transpose(tf.matmul(tf.nn.softmax(likeness), value), [0, 2, 1, 3])
-        return self._dense(tf.reshape(mixed, [-1, self._width]), f"{name}/attention_output")
-
-    def _together(self, names: Sequence[str]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return one matrix and one bias for several layers with the same input."""
-        kernels, biases = zip(*(self._matrix(name) for name in names), strict=True)
-        return self._constant(np.concatenate(kernels, axis=1)), self._constant(np.concatenate(biases))
-
-    def _matrix(self, name: str) -> tuple[Array, Array]:
-        """Return a layer's kernel as [inputs, outputs] and its bias as [outputs]; attention's have the heads apart."""
-        bias = self._weights[f"{name}/bias"].reshape(-1)
-        return self._weights[f"{name}/kernel"].reshape(-1, bias.size), bias
+        return self._dense(tf.reshape(mixed, [-1, self._weights.width]), f"{name}/attention_output")
 
     def _dense(self, values: tf.Tensor, name: str) -> tf.Tensor:
-        return _affine(values, *(self._constant(part) for part in self._matrix(name)))
+        return _affine(values, *(self._constant(part) for part in self._weights.matrix(name)))
 
     def _norm(self, values: tf.Tensor, name: str) -> tf.Tensor:
         """Normalise rows, [rows, width]: as the batch norm of one image, which is fused to one operation."""
         rows = tf.shape(values)[:1]
-        image = tf.reshape(values, [1, -1, self._width, 1])
+        image = tf.reshape(values, [1, -1, self._weights.width, 1])
         normal, _, _ = tf.compat.v1.nn.fused_batch_norm(
-            image, tf.ones(rows), tf.zeros(rows), epsilon=self._epsilon, data_format="NCHW"
+            image, tf.ones(rows), tf.zeros(rows), epsilon=self._weights.epsilon, data_format="NCHW"
         )
         gamma, beta = (self._constant(self._weights[f"{name}/{part}"]) for part in ("gamma", "beta"))
         return tf.reshape(normal, tf.shape(values)) * gamma + beta

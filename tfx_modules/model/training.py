@@ -13,12 +13,14 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tfx_modules.data import holdout
+from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.exceptions import GateError
 from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder.backbone import load_backbone
+from tfx_modules.model.ends import Ends
 from tfx_modules.model.progress import Progress
 from tfx_modules.settings.reading.reader import build
-from tfx_modules.settings.settings import EncoderSettings, ExportSettings, Precision, TrainingSettings
+from tfx_modules.settings.settings import EncoderSettings, Engine, ExportSettings, Precision, TrainingSettings
 from tfx_modules.settings.task import TaskSettings, from_config
 
 _logger = logging.getLogger(__name__)
@@ -60,29 +62,59 @@ def run_fn(fn_args: FnArgs) -> None:
     with strategy().scope():
         classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout, task.outputs)
         _fit(classifier, fn_args, values, training, shape, transform, task)
-    chosen = _precision(classifier, transform, fn_args.custom_config, task)
+    settings = build(ExportSettings, fn_args.custom_config["export"])
+    named = holdout.parse(fn_args.custom_config["holdout"])
+    reviews = None if named is None else holdout.read(named, task)
     export.save(
         classifier,
         transform,
         encoder,
         fn_args.serving_model_dir,
         lengths=shape.lengths,
-        precision=chosen,
+        precision=_precision(classifier, transform, settings, reviews, task),
         task=task,
+    )
+    if Engine.OPENVINO in settings.engines:
+        _export_for_openvino(classifier, Ends(transform, task), fn_args, settings, reviews, transform)
+
+
+def _export_for_openvino(
+    classifier: keras.Model,
+    ends: Ends,
+    fn_args: FnArgs,
+    settings: ExportSettings,
+    reviews: ReviewSet | None,
+    transform: tft.TFTransformOutput,
+) -> None:
+    from tfx_modules.model.openvino import variants  # OpenVINO and NNCF take seconds to import
+
+    if reviews is None:
+        measured = variants.of_split("the eval split", batches.read_examples(fn_args.eval_files, transform))
+    else:
+        measured = variants.of_reviews(reviews, ends)
+    training = batches.read_examples(fn_args.train_files, transform)
+    variants.write(
+        classifier,
+        ends,
+        Path(fn_args.serving_model_dir),
+        calibration=(ids for ids, _ in training.as_numpy_iterator()),
+        measured=measured,
+        max_accuracy_loss=settings.max_accuracy_loss,
     )
 
 
 def _precision(
-    classifier: keras.Model, transform: tft.TFTransformOutput, custom_config: dict[str, Any], task: TaskSettings
+    classifier: keras.Model,
+    transform: tft.TFTransformOutput,
+    settings: ExportSettings,
+    reviews: ReviewSet | None,
+    task: TaskSettings,
 ) -> Precision:
-    named = holdout.parse(custom_config["holdout"])
-
     def score_in(kind: Precision) -> precision.Score:
         servable = export.ServableSentiment(classifier, transform, kind, task)
         return lambda texts: servable.serve_texts(texts)[export.probabilities_of(task)]
 
-    settings = build(ExportSettings, custom_config["export"])
-    return precision.choose(score_in, settings, None if named is None else holdout.read(named, task))
+    return precision.choose(score_in, settings, reviews)
 
 
 def _hyperparameters(tuned: dict[str, Any] | None, training: TrainingSettings) -> bert_classifier.Hyperparameters:

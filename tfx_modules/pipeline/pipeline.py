@@ -17,7 +17,7 @@ from tfx_modules.components.statistics_gen import StatisticsGen
 from tfx_modules.components.trainer import Trainer
 from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
 from tfx_modules.evaluation import eval_config
-from tfx_modules.model import export
+from tfx_modules.model import ends
 from tfx_modules.pipeline import runtime_parameters
 from tfx_modules.settings.settings import PipelineSettings, Platform, ServingCheckSettings
 from tfx_modules.settings.task import KEY as TASK
@@ -189,7 +189,7 @@ def _infra_validator(check: ServingCheckSettings, trainer: Trainer, data: _Data)
             max_loading_time_seconds=check.timeout_seconds, num_tries=_CHECK_TRIES
         ),
         request_spec=infra_validator_pb2.RequestSpec(
-            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(signature_names=[export.EXAMPLES]),
+            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(signature_names=[ends.EXAMPLES]),
             num_examples=check.requests,
             split_name="eval",
         ),

@@ -18,13 +18,16 @@ from tfx_modules.serving.flags.batching_flags import cores
 from tfx_modules.serving.flags.server_flags import ServerFlags
 from tfx_modules.serving.frontends import Frontends
 from tfx_modules.serving.inference.dataplane import DataPlane
+from tfx_modules.serving.loading import Loader
 from tfx_modules.serving.memory import release_memory
 from tfx_modules.serving.models.config_file import ConfigFile
+from tfx_modules.serving.models.engines.saved_model import Threads
 from tfx_modules.serving.models.manager import ModelManager
-from tfx_modules.serving.models.model import ServedModel, Threads, load_model
+from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.models.model_config import ModelConfig, ServerConfig
-from tfx_modules.serving.models.registry import Registry
+from tfx_modules.serving.models.registry import ENGINE_LABELS, Registry
 from tfx_modules.serving.models.trouble import Troubles
+from tfx_modules.serving.observability.metrics import Info
 from tfx_modules.serving.observability.observation import Observation
 from tfx_modules.serving.ports import BoundPort
 from tfx_modules.serving.warmup import warm_up
@@ -43,6 +46,15 @@ class ModelServer:
         self._flags = flags
         self._observation = Observation(flags.operations.prediction_log)
         self._registry = Registry()
+        self._version_loader = Loader(
+            flags.engine,
+            threads_of(flags, cores()),
+            allow_side_effect_ops=flags.operations.security.allow_side_effect_ops,
+            warm_up=self._observation.warming(warm_up) if flags.enable_model_warmup else None,
+        )
+        self._observation.metrics.show(
+            Info(":bert_service:serving:version_engine", ENGINE_LABELS, self._registry.engines)
+        )
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._manager = ModelManager(
             registry=self._registry,
@@ -72,10 +84,7 @@ class ModelServer:
         self._stop_requested = asyncio.Event()
 
     def _load(self, folder: Path) -> ServedModel:
-        allow = self._flags.operations.security.allow_side_effect_ops
-        model = load_model(folder, threads_of(self._flags, cores()), allow_side_effect_ops=allow)
-        if self._flags.enable_model_warmup:
-            self._observation.warming(warm_up)(model, folder)
+        model = self._version_loader.load(folder)
         release_memory()
         return model
 

@@ -26,6 +26,28 @@ MAX_RECORDS = 1000
 _logger = logging.getLogger(__name__)
 
 
+def calls_of(model: ServedModel, folder: Path) -> Iterator[list[PredictCall]]:
+    """Yield the calls of each request of a version's folder; nothing where there is no file.
+
+    Raises:
+        WarmupError: the file is damaged or has too many records, or one does not fit the model.
+        ModelUnreadableError: the file cannot be read now.
+    """
+    path = folder / PLACE
+    try:
+        if not path.is_file():
+            return
+    except OSError as error:
+        raise ModelUnreadableError(f"the warm-up file {path} cannot be read: {error}") from error
+    for count, log in enumerate(_read(path), 1):
+        if count > MAX_RECORDS:
+            raise WarmupError(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}; keep fewer")
+        try:
+            yield _calls(model, log)
+        except RequestError as error:
+            raise _failed(count, path, error) from error
+
+
 def warm_up(model: ServedModel, folder: Path) -> int:
     """Replay the requests of a version's folder.
 
@@ -36,22 +58,20 @@ def warm_up(model: ServedModel, folder: Path) -> int:
         WarmupError: the file is damaged or has too many records, or the model fails on one of them.
         ModelUnreadableError: the file cannot be read now.
     """
-    path = folder / PLACE
-    try:
-        if not path.is_file():
-            return 0
-    except OSError as error:
-        raise ModelUnreadableError(f"the warm-up file {path} cannot be read: {error}") from error
     start, count = time.monotonic(), 0
-    for count, log in enumerate(_read(path), 1):
-        if count > MAX_RECORDS:
-            raise WarmupError(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}; keep fewer")
+    for count, calls in enumerate(calls_of(model, folder), 1):
         try:
-            _replay(model, log)
+            for call in calls:
+                model.predict(call)
         except RequestError as error:
-            raise WarmupError(f"the model fails on warm-up record {count} of {path}: {error}") from error
-    _logger.info("%d warm-up requests of %s took %.2f s", count, folder, time.monotonic() - start)
+            raise _failed(count, folder / PLACE, error) from error
+    if count:
+        _logger.info("%d warm-up requests of %s took %.2f s", count, folder, time.monotonic() - start)
     return count
+
+
+def _failed(record: int, path: Path, error: RequestError) -> WarmupError:
+    return WarmupError(f"the model fails on warm-up record {record} of {path}: {error}")
 
 
 def _read(path: Path) -> Iterator[prediction_log_pb2.PredictionLog]:
@@ -66,41 +86,39 @@ def _read(path: Path) -> Iterator[prediction_log_pb2.PredictionLog]:
         raise WarmupError(f"Failed to parse warmup record: {path} holds one that is not a PredictionLog") from error
 
 
-def _replay(model: ServedModel, log: prediction_log_pb2.PredictionLog) -> None:
+def _calls(model: ServedModel, log: prediction_log_pb2.PredictionLog) -> list[PredictCall]:
     kind = log.WhichOneof("log_type")
-    if kind in _REPLAYS:
-        _REPLAYS[kind](model, getattr(log, kind).request)
-    elif kind == "session_run_log":
-        raise InvalidRequestError(f"Unsupported log_type for warmup: {kind}; allowed: {', '.join(_REPLAYS)}")
-    else:  # TensorFlow Serving skips these, too
-        _logger.warning("skipping a warm-up record with %s", kind or "no request")
+    if kind in _CALLS:
+        return _CALLS[kind](model, getattr(log, kind).request)
+    if kind == "session_run_log":
+        raise InvalidRequestError(f"Unsupported log_type for warmup: {kind}; allowed: {', '.join(_CALLS)}")
+    _logger.warning("skipping a warm-up record with %s", kind or "no request")  # TensorFlow Serving skips these, too
+    return []
 
 
-def _predict(model: ServedModel, request: predict_pb2.PredictRequest) -> None:
+def _predict(model: ServedModel, request: predict_pb2.PredictRequest) -> list[PredictCall]:
     signature = model.signature(request.model_spec.signature_name or DEFAULT_SIGNATURE)
-    call = PredictCall(signature.name, read_tensors(request.inputs, signature), tuple(request.output_filter))
-    model.predict(call)
+    return [PredictCall(signature.name, read_tensors(request.inputs, signature), tuple(request.output_filter))]
 
 
-def _examples(model: ServedModel, request: Any) -> None:
+def _examples(model: ServedModel, request: Any) -> list[PredictCall]:
     """Classify and Regress: a signature with one input, for serialised examples."""
-    _ask_examples(model, request.model_spec.signature_name, request.input)
+    return [_call_of_examples(model, request.model_spec.signature_name, request.input)]
 
 
-def _multi_inference(model: ServedModel, request: Any) -> None:
-    for task in request.tasks:
-        _ask_examples(model, task.model_spec.signature_name, request.input)
+def _multi_inference(model: ServedModel, request: Any) -> list[PredictCall]:
+    return [_call_of_examples(model, task.model_spec.signature_name, request.input) for task in request.tasks]
 
 
-def _ask_examples(model: ServedModel, signature_name: str, given: input_pb2.Input) -> None:
+def _call_of_examples(model: ServedModel, signature_name: str, given: input_pb2.Input) -> PredictCall:
     signature = model.signature(signature_name or DEFAULT_SIGNATURE)
     if len(signature.inputs) != 1:
         raise InvalidRequestError(f"signature {signature.name!r} has {len(signature.inputs)} inputs; examples need 1")
     examples = read_examples(given)
-    model.predict(PredictCall(signature.name, {next(iter(signature.inputs)): bytes_array(examples, (len(examples),))}))
+    return PredictCall(signature.name, {next(iter(signature.inputs)): bytes_array(examples, (len(examples),))})
 
 
-_REPLAYS: dict[str, Callable[[ServedModel, Any], None]] = {
+_CALLS: dict[str, Callable[[ServedModel, Any], list[PredictCall]]] = {
     "predict_log": _predict,
     "classify_log": _examples,
     "regress_log": _examples,

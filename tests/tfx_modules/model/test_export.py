@@ -270,7 +270,7 @@ def test_it_brings_along_a_request_of_each_length_to_warm_up_with(
     assert {request.model_spec.signature_name for request in requests(exported)} == {"serving_default"}
     texts = [tf.make_ndarray(request.inputs["text"]) for request in requests(exported)]
     assert [text.shape for text in texts] == [(1,)] * len(LENGTHS)
-    ids = export.ServableSentiment(classifier, transform).token_ids(tf.constant([text[0] for text in texts]))
+    ids = export.ServableSentiment(classifier, transform).ends.token_ids(tf.constant([text[0] for text in texts]))
     assert tf.math.count_nonzero(ids, axis=1).numpy().tolist() == list(LENGTHS)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tfx_modules.serving.flags.server_flags import ServerFlags
-from tfx_modules.serving.models.model import Threads
+from tfx_modules.serving.models.engines.saved_model import Threads
 from tfx_modules.serving.server import threads_of
 
 

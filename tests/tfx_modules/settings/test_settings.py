@@ -12,6 +12,7 @@ from tfx_modules.pipeline.compile import SETTINGS
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import (
     EncoderSettings,
+    Engine,
     GateSettings,
     PipelineSettings,
     Severity,
@@ -63,6 +64,11 @@ def test_lists_become_tuples(load: Load) -> None:
     assert load("[training]\nlength_buckets = []").training.length_buckets == ()
 
 
+def test_a_model_is_exported_for_openvino_unless_the_settings_name_no_engine(load: Load) -> None:
+    assert load("").export.engines == (Engine.OPENVINO,)
+    assert load("[export]\nengines = []").export.engines == ()
+
+
 def test_a_configuration_survives_the_way_through_custom_config() -> None:
     encoder = EncoderSettings(max_tokens=99, source="preset:some")
     assert build(EncoderSettings, asdict(encoder)) == encoder
@@ -81,6 +87,8 @@ def test_a_configuration_survives_the_way_through_custom_config() -> None:
         ("[training]\nepochs = true", r"training\.epochs is True; allowed: a whole number"),
         ("[training]\nlearning_rate = '1e-4'", r"training\.learning_rate is '1e-4'; allowed: a number like 0\.05"),
         ("[training]\njit_compile = 1", r"training\.jit_compile is 1; allowed: true, false"),
+        ('[export]\nengines = ["onnx"]', r"export\.engines is 'onnx'; allowed: openvino"),
+        ('[export]\nengines = "openvino"', r"export\.engines is 'openvino'; allowed: a list"),
         ("[training]\nlength_buckets = 64", r"training\.length_buckets is 64; allowed: a list"),
         ("[training]\nlength_buckets = ['a']", r"training\.length_buckets is 'a'; allowed: a whole number"),
         ("training = 3", r"setting training is 3; allowed: a table\. Write \[training\]"),

@@ -10,6 +10,7 @@ from typing import Any
 from tfx_modules.common.program import program
 from tfx_modules.serving.exceptions import FlagError
 from tfx_modules.serving.flags.batching_flags import BatchingFlags
+from tfx_modules.serving.flags.engine_flag import EngineChoice
 from tfx_modules.serving.flags.foreign_flags import check_unknown
 from tfx_modules.serving.flags.operations_flags import OPERATIONS_FLAGS, SWITCH, OperationsFlags, take_operations
 from tfx_modules.serving.flags.parser import FlagParser
@@ -37,6 +38,7 @@ class ServerFlags:
             another process never outlives it.
         drain_seconds: how long requests in progress may take once the server was asked to stop.
         enable_model_warmup: replay a version's warm-up requests before it becomes available.
+        engine: what computes a version's answers.
         tensorflow_intra_op_parallelism: threads for one operation; 0 = a thread per core, or 1 on two cores or fewer.
         tensorflow_inter_op_parallelism: operations at the same time; 0 = as many as cores.
         batching: whether requests are computed together.
@@ -55,6 +57,7 @@ class ServerFlags:
     model_config_file_poll_wait_seconds: float = 0.0
     allow_version_labels_for_unavailable_models: bool = False
     enable_model_warmup: bool = True
+    engine: EngineChoice = EngineChoice.AUTO
     tensorflow_intra_op_parallelism: int = 0
     tensorflow_inter_op_parallelism: int = 0
     batching: BatchingFlags = field(default_factory=BatchingFlags)
@@ -95,6 +98,14 @@ class ServerFlags:
             raise FlagError(f"--model_name={self.model_name!r} cannot be part of a URL; leave out '/' and ':'")
 
 
+def _engine(text: str) -> EngineChoice:
+    try:
+        return EngineChoice(text)
+    except ValueError:
+        allowed = ", ".join(choice.value for choice in EngineChoice)
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {allowed}") from None
+
+
 SERVER_FLAGS: dict[str, dict[str, Any]] = {
     "--port": {"type": int, "default": 8500, "help": "gRPC port, 0 = any free one"},
     "--rest_api_port": {"type": int, "default": 8501, "help": "REST port, 0 = any free one"},
@@ -130,6 +141,12 @@ SERVER_FLAGS: dict[str, dict[str, Any]] = {
         "help": "compute requests of several clients together",
     },
     "--batching_parameters_file": {"type": Path, "help": "file with a BatchingParameters as text"},
+    "--engine": {
+        "type": _engine,
+        "default": EngineChoice.AUTO.value,  # as the help shows it; it is read like what is given
+        "metavar": "ENGINE",
+        "help": "what computes: auto (what the version carries and this processor runs fastest), tensorflow, openvino",
+    },
     "--tensorflow_intra_op_parallelism": {
         "type": int,
         "default": 0,

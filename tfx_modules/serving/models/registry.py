@@ -13,6 +13,8 @@ from tfx_modules.serving.exceptions import NotServedError, UnknownLabelError
 from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.specs import ModelSpec, VersionState, VersionStatus
 
+ENGINE_LABELS = ("model_name", "model_version", "engine", "precision")
+
 
 @dataclass
 class _Entry:
@@ -78,6 +80,15 @@ class Registry:
         if not entries:
             raise NotServedError(f"Could not find any versions of model {spec.name}")
         return [entries[version].status for version in sorted(entries, reverse=True)]
+
+    def engines(self) -> list[tuple[str, str, str, str]]:
+        """Return model, version, engine and precision of each version that answers requests (``ENGINE_LABELS``)."""
+        return [
+            (name, str(version), entry.model.engine.choice.value, entry.model.engine.precision)
+            for name, entries in list(self._models.items())
+            for version, entry in list(entries.items())
+            if entry.model is not None and _is(entry, VersionState.AVAILABLE)
+        ]
 
     @contextmanager
     def servable_handle(self, spec: ModelSpec) -> Iterator[ServableHandle]:

@@ -7,7 +7,7 @@ server's own.
 
 import bisect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 
 LabelValues = tuple[str, ...]
@@ -57,6 +57,28 @@ class Reading:
         yield f"{self.name} {self._read()}"
 
 
+class Info:
+    """A Prometheus gauge that is 1 for label values which describe something; read when the page is requested.
+
+    Args:
+        name: Prometheus' name of it.
+        labels: the labels' names.
+        read: returns the values of each line; called from the thread of the metrics page.
+    """
+
+    kind = "gauge"
+
+    def __init__(self, name: str, labels: LabelValues, read: Callable[[], Iterable[LabelValues]]) -> None:
+        self.name = name
+        self._labels = labels
+        self._read = read
+
+    def lines(self) -> Iterator[str]:
+        """Yield the samples."""
+        for values in sorted(self._read()):
+            yield f"{self.name}{{{_pairs(self._labels, values)}}} 1"
+
+
 class Histogram:
     """A Prometheus histogram of durations or sizes, by label values."""
 
@@ -95,7 +117,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._readings: list[Reading] = []
+        self._readings: list[Reading | Info] = []
         self._requests = Counter(":tensorflow:serving:request_count", "model_name", "status")
         self._latency = Histogram(":tensorflow:serving:request_latency", "model_name", "API", "entrypoint")
         self._runtime = Histogram(":tensorflow:serving:runtime_latency", "model_name", "API", "runtime")
@@ -159,7 +181,7 @@ class Metrics:
         with self._lock:
             self._batches.count(rows)
 
-    def show(self, *readings: Reading) -> None:
+    def show(self, *readings: Reading | Info) -> None:
         """Add further metrics to the page."""
         self._readings += readings
 
@@ -169,7 +191,7 @@ class Metrics:
             lines: list[str] = []
             counted = (self._requests, self._latency, self._runtime, self._versions, self._loads, self._warm_ups)
             others = (self._batches, self._disk_errors, self._connections_closed)
-            metrics: list[Counter | Histogram | Reading] = [*counted, *others, *self._readings]
+            metrics: list[Counter | Histogram | Reading | Info] = [*counted, *others, *self._readings]
             for metric in metrics:
                 lines += [f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
         return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.engine_flag import EngineChoice
 from tfx_modules.serving.flags.foreign_flags import FOREIGN_FLAGS
 from tfx_modules.serving.flags.server_flags import SERVER_FLAGS, ServerFlags, parse_flags
 
@@ -115,8 +116,18 @@ def test_cors_has_tensorflow_servings_name_too() -> None:
         (["--model_base_path=/m", "--file_system_poll_wait_seconds=-1"], "is negative; give seconds"),
         (["--model_base_path=/m", "--model_name=a/b"], "cannot be part of a URL"),
         (["--model_base_path=/m", "--stop_when_stdin_closes=maybe"], "neither true nor false"),
+        (["--model_base_path=/m", "--engine=onnx"], "'onnx' is not one of auto, tensorflow, openvino"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_reason(arguments: list[str], message: str) -> None:
     with pytest.raises(FlagError, match=message):
         parse_flags(arguments)
+
+
+@pytest.mark.parametrize("engine", EngineChoice)
+def test_the_engine_is_chosen_by_its_name(engine: EngineChoice) -> None:
+    assert parse_flags([*MODEL, f"--engine={engine.value}"]).engine is engine
+
+
+def test_without_the_flag_the_engine_is_the_one_that_is_faster() -> None:
+    assert parse_flags(MODEL).engine is EngineChoice.AUTO

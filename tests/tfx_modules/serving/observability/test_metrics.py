@@ -13,7 +13,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.tfx_modules.serving.exported_models import MODEL, Publish
 from tfx_modules.serving.client import ClientError, Model, ModelClient, RetryPolicy, Server
-from tfx_modules.serving.observability.metrics import LIMITS, Metrics, Reading
+from tfx_modules.serving.observability.metrics import LIMITS, Info, Metrics, Reading
 from tfx_modules.serving.process import ModelServerProcess
 from tfx_modules.serving.warmup import PLACE
 
@@ -134,3 +134,16 @@ def test_what_is_written_is_what_prometheus_reads(times: list[float], model: str
 def test_the_limits_are_tensorflow_servings() -> None:
     written = [f"{limit:g}" for limit in LIMITS]
     assert (len(written), written[:4], written[19]) == (33, ["10", "18", "32.4", "58.32"], "708235")
+
+
+def test_a_description_is_a_line_for_each_of_its_values() -> None:
+    metrics, versions = Metrics(), [("b", "1"), ("a", 'with "quotes"')]
+    metrics.show(Info(":bert_service:serving:shown", ("model_name", "said"), lambda: versions))
+    families = {family.name: family for family in text_string_to_metric_families(metrics.page())}
+    samples = families[":bert_service:serving:shown"].samples
+    assert [(sample.labels["model_name"], sample.labels["said"], sample.value) for sample in samples] == [
+        ("a", 'with "quotes"', 1),
+        ("b", "1", 1),
+    ]
+    versions.clear()
+    assert 'said="1"' not in metrics.page()

@@ -1,0 +1,171 @@
+"""An encoder in OpenVINO: logits of rows of all lengths, from several threads, and reasons where it cannot be used."""
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+import openvino
+import pytest
+import tensorflow as tf
+
+from tests.tfx_modules.conftest import TOKENS, small_classifier
+from tfx_modules.engines import openvino_library
+from tfx_modules.engines.openvino_encoder import Array, OpenVinoEncoder
+from tfx_modules.exceptions import EngineFileError
+from tfx_modules.model.inference_graph import BertGraph
+from tfx_modules.model.openvino import graph
+
+
+def rows(*lengths: int) -> Array:
+    made = np.random.default_rng(1).integers(1000, 30000, (len(lengths), TOKENS)).astype(np.int32)
+    for row, length in zip(made, lengths, strict=True):
+        row[length:] = 0
+    return made
+
+
+MIXED = rows(*(2 + number % (TOKENS - 1) for number in range(100)))
+
+
+def saved(classifier: keras.Model, folder: Path) -> Path:
+    openvino.save_model(graph.build(classifier), folder / "float32.xml", compress_to_fp16=False)
+    return folder / "float32.xml"
+
+
+@pytest.fixture(scope="module")
+def file(classifier: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return saved(classifier, tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def encoder(file: Path) -> OpenVinoEncoder:
+    return OpenVinoEncoder(file)
+
+
+def test_logits_are_tensorflow_s(encoder: OpenVinoEncoder, classifier: keras.Model) -> None:
+    exact = BertGraph(classifier, tf.float32).logits(tf.constant(MIXED)).numpy()
+    np.testing.assert_allclose(encoder.logits(MIXED), exact, atol=1e-5)
+
+
+def test_a_logit_for_each_class(tmp_path: Path) -> None:
+    four = small_classifier(dropout=0.1, outputs=4)
+    encoder = OpenVinoEncoder(saved(four, tmp_path))
+    exact = BertGraph(four, tf.float32).logits(tf.constant(MIXED)).numpy()
+    np.testing.assert_allclose(encoder.logits(MIXED), exact, atol=1e-5)
+    assert encoder.logits(MIXED[:0]).shape == (0, 4)
+
+
+def test_a_row_gets_the_same_logit_alone_and_in_company(encoder: OpenVinoEncoder) -> None:
+    alone = [encoder.logits(MIXED[n : n + 1])[0] for n in range(len(MIXED))]
+    np.testing.assert_allclose(encoder.logits(MIXED), alone, atol=1e-5)
+
+
+def test_no_rows_have_no_logits(encoder: OpenVinoEncoder) -> None:
+    assert encoder.logits(MIXED[:0]).shape == (0,)
+
+
+def test_many_threads_get_their_own_rows_logits(encoder: OpenVinoEncoder) -> None:
+    expected = encoder.logits(MIXED)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda n: encoder.logits(MIXED[n : n + 5]), range(90)))
+    for n, logits in enumerate(found):
+        np.testing.assert_allclose(logits, expected[n : n + 5], atol=1e-5)
+
+
+def test_one_core_is_enough(file: Path, encoder: OpenVinoEncoder) -> None:
+    np.testing.assert_allclose(OpenVinoEncoder(file, cores=1).logits(MIXED), encoder.logits(MIXED), atol=1e-5)
+
+
+def test_the_clock_is_looked_at_before_each_pass(encoder: OpenVinoEncoder) -> None:
+    many = np.repeat(rows(TOKENS), 200, axis=0)
+    looks: list[int] = []
+
+    def stop_at_the_third() -> None:
+        looks.append(threading.get_ident())
+        if len(looks) == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        encoder.logits(many, stop_at_the_third)
+    assert len(looks) == 3
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineFileError, match=r"OpenVINO cannot use .*gone\.xml: .*Export the model anew"):
+        OpenVinoEncoder(tmp_path / "gone.xml")
+
+
+@pytest.mark.parametrize("content", ["", "<net", "<?xml version='1.0'?><net name='x' version='99'></net>"])
+def test_a_damaged_file_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "float32.xml").write_text(content)
+    (tmp_path / "float32.bin").write_bytes(b"")
+    with pytest.raises(EngineFileError, match="OpenVINO cannot use"):
+        OpenVinoEncoder(tmp_path / "float32.xml")
+
+
+def test_weights_that_were_cut_off_are_refused(classifier: keras.Model, tmp_path: Path) -> None:
+    file = saved(classifier, tmp_path)
+    weights = file.with_suffix(".bin")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(EngineFileError, match="OpenVINO cannot use"):
+        OpenVinoEncoder(file)
+
+
+def test_weights_that_are_no_numbers_are_refused(classifier: keras.Model, tmp_path: Path) -> None:
+    file = saved(classifier, tmp_path)
+    weights = file.with_suffix(".bin")
+    weights.write_bytes(b"\xff" * weights.stat().st_size)
+    with pytest.raises(EngineFileError):
+        OpenVinoEncoder(file)
+
+
+def test_a_model_of_another_form_is_refused(tmp_path: Path) -> None:
+    given = openvino.opset13.parameter([-1], np.float32)
+    model = openvino.Model([openvino.opset13.result(openvino.opset13.relu(given))], [given], "other")
+    openvino.save_model(model, tmp_path / "float32.xml")
+    with pytest.raises(EngineFileError, match=r"allowed: one input \[rows, tokens\]"):
+        OpenVinoEncoder(tmp_path / "float32.xml")
+
+
+def test_another_release_s_files_are_refused() -> None:
+    installed = openvino_library.installed_version()
+    openvino_library.check_version(f"{installed.rpartition('.')[0]}.99")
+    with pytest.raises(EngineFileError, match=rf"of OpenVINO 2019\.1\.0, and OpenVINO {installed} is installed"):
+        openvino_library.check_version("2019.1.0")
+
+
+def in_a_new_process(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "from tfx_modules.engines.openvino_library import openvino; openvino().Core()",
+        "import tfx_modules.model.openvino.quantization",
+    ],
+    ids=["server", "trainer"],
+)
+def test_openvino_is_imported_without_its_telemetry(use: str) -> None:
+    sent = "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
+    assert in_a_new_process(f"{use}\nimport sys; {sent}") == "[]"
+
+
+def test_without_openvino_the_reason_is_told() -> None:
+    code = (
+        "import sys; sys.modules['openvino'] = None\n"
+        "from tfx_modules.engines.openvino_library import openvino\n"
+        "from tfx_modules.exceptions import EngineFileError\n"
+        "try: openvino()\n"
+        "except EngineFileError as error: print(error)"
+    )
+    assert "Install the package openvino, or serve with --engine=tensorflow" in in_a_new_process(code)
+
+
+def test_openvino_is_imported_when_it_is_needed() -> None:
+    code = "import tfx_modules.engines.openvino_encoder, sys; print('openvino' in sys.modules)"
+    assert in_a_new_process(code) == "False"

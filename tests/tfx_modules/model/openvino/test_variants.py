@@ -1,0 +1,109 @@
+"""INT8 is written where it is as right as float32, and float32 otherwise; what is written says so."""
+
+import logging
+from pathlib import Path
+
+import keras
+import numpy as np
+import openvino
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from tfx_modules.data.review_set import review_set
+from tfx_modules.engines import description
+from tfx_modules.engines.description import Description
+from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
+from tfx_modules.model.ends import Ends
+from tfx_modules.model.openvino import variants
+from tfx_modules.model.openvino.variants import Measured
+
+ROWS = 64
+RANDOM = np.random.default_rng(7)
+IDS = tuple(RANDOM.integers(1000, 30000, RANDOM.integers(2, 32)).astype(np.int32) for _ in range(ROWS))
+
+
+@pytest.fixture(scope="module")
+def ends(transform: tft.TFTransformOutput) -> Ends:
+    return Ends(transform)
+
+
+@pytest.fixture(scope="module")
+def right(classifier: keras.Model) -> Measured:
+    """Rows that float32 answers as their labels say, but for those nearest to the border between the two labels."""
+    rows = tf.keras.utils.pad_sequences(IDS, 32, padding="post")
+    logits = classifier(rows, training=False).numpy()[:, 0]
+    return Measured("some-v1", IDS, (logits >= 0).astype(np.int64))
+
+
+def written(classifier: keras.Model, ends: Ends, version: Path, measured: Measured, loss: float) -> Description:
+    return variants.write(classifier, ends, version, calibration=iter(IDS), measured=measured, max_accuracy_loss=loss)
+
+
+def test_int8_that_is_as_right_is_written(
+    classifier: keras.Model, ends: Ends, right: Measured, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        made = written(classifier, ends, tmp_path, right, 1.0)
+    (variant,) = made.variants
+    assert variant.precision == "int8"
+    assert variant.accuracy == pytest.approx(1 - variant.accuracy_loss)
+    assert made.measured_on == "some-v1"
+    assert openvino.get_version().startswith(made.openvino)
+    assert description.read(tmp_path) == made
+    folder = tmp_path / description.PLACE
+    assert {path.name for path in folder.iterdir()} == {"engine.json", "ends", "int8.xml", "int8.bin"}
+    assert "exported in int8: accuracy on 64 of some-v1" in caplog.text
+
+
+def test_where_int8_loses_more_than_is_allowed_float32_is_written(
+    classifier: keras.Model, ends: Ends, right: Measured, tmp_path: Path
+) -> None:
+    made = written(classifier, ends, tmp_path, right, -1.0)
+    assert [variant.precision for variant in made.variants] == ["float32"]
+    assert made.variants[0].accuracy_loss == 0.0
+    encoder = OpenVinoEncoder(tmp_path / description.PLACE / "float32.xml")
+    assert {path.name for path in (tmp_path / description.PLACE).iterdir()} == {
+        "engine.json",
+        "ends",
+        "float32.xml",
+        "float32.bin",
+    }
+    rows = tf.keras.utils.pad_sequences(IDS, 32, padding="post")
+    np.testing.assert_allclose(encoder.logits(rows), classifier(rows, training=False)[:, 0], atol=1e-5)
+
+
+def test_reviews_are_measured_by_their_own_tokens(ends: Ends) -> None:
+    found = variants.of_reviews(review_set("two", [("A fine film.", 1), ("", 0)], "0" * 64), ends)
+    assert found.name == "two"
+    assert list(found.labels) == [1, 0]
+    assert [len(ids) for ids in found.ids] == [6, 2]
+    expected = ends.token_ids(tf.constant(["A fine film."])).numpy()[0]
+    assert list(found.ids[0]) == [number for number in expected if number]
+
+
+def test_without_a_holdout_the_eval_split_is_measured() -> None:
+    examples = tf.data.Dataset.from_generator(
+        lambda: zip(IDS, [0.0, 1.0] * (ROWS // 2), strict=True),
+        output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)),
+    )
+    found = variants.of_split("the eval split", examples)
+    assert found.name == "the eval split"
+    assert len(found.ids) == ROWS
+    assert list(found.labels[:2]) == [0, 1]
+
+
+def test_the_ends_of_every_signature_join_to_what_it_answers(
+    classifier: keras.Model, ends: Ends, right: Measured, tmp_path: Path
+) -> None:
+    written(classifier, ends, tmp_path, right, 1.0)
+    loaded = tf.saved_model.load(tmp_path / description.PLACE / description.ENDS)
+    assert set(loaded.signatures) == {
+        f"{name}/{end}"
+        for name in ("serving_default", "serving_examples", "classify", "regress")
+        for end in ("ids", "outputs")
+    }
+    ids = loaded.signatures["serving_default/ids"](text=tf.constant(["A fine film.", ""]))["ids"]
+    assert ids.shape == (2, 32)
+    outputs = loaded.signatures["serving_default/outputs"](logits=tf.constant([3.0, -3.0]))
+    assert list(outputs["label"].numpy()) == [b"positive", b"negative"]

@@ -1,0 +1,135 @@
+"""Computes an encoder's logits with OpenVINO, on the processor."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfx_modules.engines.openvino_library import openvino
+from tfx_modules.engines.passes import passes
+from tfx_modules.exceptions import EngineFileError
+
+Array = npt.NDArray[Any]
+
+_DEVICE = "CPU"
+_TRIED = np.array([[1, 2, 0], [1, 0, 0]], np.int32)
+
+
+def _go_on() -> None:
+    """The check of callers without a time limit."""
+
+
+class OpenVinoEncoder:
+    """An encoder in memory. Safe to call from several threads at once; OpenVINO releases the GIL while it computes.
+
+    It is compiled twice. A pass that begins while no other one runs gets all cores, which is fastest for one client;
+    one that begins beside others gets one core, so that none waits for another and no core waits for its neighbours.
+
+    Attributes:
+        classes: of a task with several, their number; 0 where there is one logit for a row.
+    """
+
+    def __init__(self, file: Path, *, cores: int = 0) -> None:
+        """Load and try it.
+
+        Args:
+            file: OpenVINO's intermediate representation, from ids int32 [rows, tokens] to logits float32 [rows] or
+                [rows, classes]; its weights are in the .bin file beside it.
+            cores: that this process may use; 0: look.
+
+        Raises:
+            EngineFileError: OpenVINO is not installed, or cannot read, compile or run it.
+        """
+        cores = cores or len(os.sched_getaffinity(0))
+        core = openvino().Core()
+        self._lock = threading.Lock()
+        self._running = 0
+        try:
+            model = core.read_model(file)
+            self.classes = _classes(model, file)
+            self._alone = _Compiled(core, model, threads=cores, streams=1)
+            self._beside = self._alone if cores == 1 else _Compiled(core, model, threads=cores, streams=cores)
+            tried = [compiled.run(_TRIED) for compiled in (self._alone, self._beside)]
+        except RuntimeError as error:  # of OpenVINO there are no others
+            raise EngineFileError(
+                f"OpenVINO cannot use {file}: {_first_line(error)}. Export the model anew."
+            ) from error
+        shape = (len(_TRIED), *([self.classes] if self.classes else []))
+        if any(logits.shape != shape or not np.isfinite(logits).all() for logits in tried):
+            raise EngineFileError(f"{file} computes no finite logits of the shape {shape}. Export the model anew.")
+
+    def logits(self, ids: Array, go_on: Callable[[], None] = _go_on) -> Array:
+        """Compute logits.
+
+        Args:
+            ids: int32 [rows, tokens], 0 is padding, at the end of a row.
+            go_on: called before each pass; what it raises ends the computation.
+
+        Returns:
+            float32 [rows], or [rows, classes].
+
+        Raises:
+            RuntimeError: OpenVINO failed, as where memory is short.
+        """
+        made = np.empty((len(ids), *([self.classes] if self.classes else [])), np.float32)
+        for each in passes(ids):
+            go_on()
+            given = np.ascontiguousarray(ids[each.rows, : each.tokens], np.int32)
+            with self._least_waiting() as compiled:
+                made[each.rows] = compiled.run(given)
+        return made
+
+    @contextmanager
+    def _least_waiting(self) -> Iterator["_Compiled"]:
+        with self._lock:
+            is_alone = not self._running
+            self._running += 1
+        try:
+            yield self._alone if is_alone else self._beside
+        finally:
+            with self._lock:
+                self._running -= 1
+
+
+class _Compiled:
+    """A compiled model with its requests: OpenVINO's, each of which computes for one caller at a time."""
+
+    def __init__(self, core: Any, model: Any, *, threads: int, streams: int) -> None:
+        options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
+        self._compiled = core.compile_model(model, _DEVICE, options)
+        self._lock = threading.Lock()
+        self._idle: list[Any] = []
+
+    def run(self, ids: Array) -> Array:
+        with self._lock:
+            request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
+        try:
+            # Not infer(), which binds each thread that calls it to one of the streams, be that idle or not.
+            request.start_async([ids], share_inputs=True)
+            request.wait()
+            return np.array(request.get_output_tensor(0).data)
+        finally:
+            with self._lock:
+                self._idle.append(request)
+
+
+def _classes(model: Any, file: Path) -> int:
+    """Return the number of classes; check that it is a model from ids to logits."""
+    forms = [port.partial_shape for port in (*model.inputs, *model.outputs)]
+    ranks = [form.rank.get_length() if form.rank.is_static else 0 for form in forms]
+    if len(model.inputs) != 1 or len(model.outputs) != 1 or ranks[0] != 2 or ranks[1] not in (1, 2):
+        raise EngineFileError(
+            f"{file} has inputs and outputs of the shapes {', '.join(map(str, forms))}; allowed: one input [rows, "
+            "tokens] and one output [rows] or [rows, classes]. Export the model anew."
+        )
+    return int(forms[1][1].get_length()) if ranks[1] == 2 else 0
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else repr(error)
