@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _TOO_LARGE = 2**63
+_ENGINES = {"openvino": "OpenVINO", "tensorflow": "TensorFlow"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,18 @@ def measured_sets(metrics: Mapping[str, Any]) -> tuple[MeasuredSet, ...]:
     """
     found = metrics.get("sets")
     return tuple(_set(item) for item in found if isinstance(item, Mapping)) if isinstance(found, list) else ()
+
+
+def engine(metrics: Mapping[str, Any]) -> str:
+    """Return what computed the candidate's answers, as ``OpenVINO (int8)``; empty: the ledger does not have it.
+
+    Args:
+        metrics: An event's, as JSON values.
+    """
+    name, precision = metrics.get("engine"), metrics.get("precision")
+    if not isinstance(name, str) or not isinstance(precision, str) or name not in _ENGINES:
+        return ""
+    return f"{_ENGINES[name]} ({precision})"
 
 
 def whole(value: Any) -> int | None:

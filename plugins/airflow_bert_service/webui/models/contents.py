@@ -9,7 +9,7 @@ from airflow_bert_service.installation import dags_folder
 from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.promotion.events import JUDGED, EventKind, PromotionEvent
 from airflow_bert_service.promotion.ledger_reader import HistoryQuery, InService, LedgerReader
-from airflow_bert_service.promotion.measurements import MeasuredSet, measured_sets, number
+from airflow_bert_service.promotion.measurements import MeasuredSet, engine, measured_sets, number
 from airflow_bert_service.promotion.version_files import folder_of, version_files
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
@@ -55,6 +55,7 @@ class ModelContents:
             "pipeline": pipeline,
             "ledger": reader.name,
             "live": live,
+            "engine": engine(live.promotion.metrics) if live and live.promotion else "",
             "measured": _measured(live.promotion if live else None),
             "before": {one.name: one.accuracy for one in _measured(other)},
             "before_version": other.version if other else None,
@@ -82,6 +83,7 @@ class ModelContents:
             "discordant": [one for one in measured if one.only_candidate is not None and one.only_champion is not None],
             "size": number(event.metrics.get("bytes")),
             "latency": number(event.metrics.get("latency_ms")),
+            "engine": engine(event.metrics),
             "files": version_files(self._settings.models_of(pipeline), version),
         }
 

@@ -26,6 +26,10 @@ def test_it_has_the_measurements_beside_the_champions_and_by_slice(client: TestC
     assert "Slices of sample-v1 Slice Count Accuracy short 133 0.930 long 267 0.930" in text
 
 
+def test_it_names_the_engine_and_the_precision_that_the_version_was_scored_with(client: TestClient) -> None:
+    assert "Scored with OpenVINO (int8)" in text_of(see(client, "versions/2026110501"))
+
+
 def test_it_lists_what_was_decided_about_it(client: TestClient) -> None:
     text = text_of(see(client, "versions/2026110401"))
     assert "Version 2026110401 Not in service" in text
