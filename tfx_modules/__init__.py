@@ -8,7 +8,11 @@ Layers, each knowing only those below it::
     model/  validation/  serving/    the classifier; the checks of the data; the model server
     promotion/  data/  beam/         which model is in service; reviews and tokens; Beam's workers
     settings/                the settings of the pipeline
-    common/  exceptions.py   parent-death signal, database addresses; every error that this side raises
+    common/  exceptions.py   parent-death signal, addresses, deferred imports; every error that this side raises
 
 Runs in the TFX environment only and never imports ``airflow`` or ``airflow_bert_service``.
 """
+
+from tfx_modules.common.deferred_imports import defer
+
+defer()

@@ -137,6 +137,11 @@ class AirflowApi:
         found = self._ask("POST", "/backfills/dry_run", json=json).json()["backfills"]
         return [str(run["logical_date"]) for run in found]
 
+    def has_open_backfill(self, dag_id: str) -> bool:
+        """Whether Airflow has yet to close a backfill of the DAG; it refuses another until then."""
+        found = self._ask("GET", "/backfills", params={"dag_id": dag_id}).json()["backfills"]
+        return any(backfill["completed_at"] is None for backfill in found)
+
     def runs(self, dag_id: str, *states: str) -> list[dict[str, Any]]:
         """Return the DAG's runs that are in one of the states, all where none is given; oldest first."""
         query = {"state": list(states), "limit": 100, "order_by": "run_after"}

@@ -23,8 +23,6 @@ from tests.support.survivors import marked_after, new_mark
 
 ROOT = Path(__file__).parents[2]
 DAG = "bert_sentiment"
-BACKFILL_RUNS = "Another backfill is running"
-"""What Airflow says to a backfill that it refuses until it has closed the one before."""
 READY_SECONDS = 300.0
 STOP_SECONDS = 30.0
 
@@ -48,14 +46,10 @@ class RunningStack:
 
     def airflow(self, *arguments: str) -> str:
         """Run the project's `airflow` command as a user does; return what it prints."""
-        done = self.run_airflow(*arguments)
+        command = [str(ROOT / "scripts" / "airflow"), *arguments]
+        done = subprocess.run(command, env=dict(self.site.environ), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
-
-    def run_airflow(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the project's `airflow` command, whatever comes of it."""
-        command = [str(ROOT / "scripts" / "airflow"), *arguments]
-        return subprocess.run(command, env=dict(self.site.environ), capture_output=True, text=True, check=False)
 
     def wait_for_runs(self, run_type: str, count: int, seconds: float) -> list[str]:
         """Wait until that many runs of the type have ended; return the ids of those that ended well."""

@@ -28,7 +28,7 @@ from tests.e2e.conftest import DAG, ROOT, Site
 from tests.e2e.light_airflow import wait_for_scheduler
 
 PIPELINE = ROOT / "tests" / "tfx_modules" / "promotion"
-WAIT: Any = {"seconds": 300.0, "progress": ProgressReporter(print)}
+WAIT: Any = {"seconds": 300.0, "progress": ProgressReporter(print), "every": 0.5}
 ENDED = ("success", "failed")
 
 

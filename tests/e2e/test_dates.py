@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scripts.stack.waiting import ProgressReporter, wait_until
-from tests.e2e.conftest import BACKFILL_RUNS, DAG, ROOT, RunningStack, new_site, running
+from tests.e2e.conftest import DAG, ROOT, RunningStack, new_site, running
 
 pytestmark = pytest.mark.slow
 
@@ -100,14 +100,8 @@ def table(rows: list[tuple[str, str, str]]) -> str:
 
 def create_backfill(stack: RunningStack, command: tuple[str, ...]) -> None:
     """Create a backfill; Airflow refuses it until it has closed the one before."""
-
-    def created() -> bool:
-        done = stack.run_airflow(*command)
-        printed = f"{done.stdout}{done.stderr}"
-        assert done.returncode == 0 or BACKFILL_RUNS in printed, printed
-        return done.returncode == 0
-
-    eventually(created, "a backfill to be created")
+    eventually(lambda: not stack.api.has_open_backfill(DAG), "the backfill before to be closed")
+    stack.airflow(*command)
 
 
 def backfilled(stack: RunningStack, before: set[str], count: int) -> dict[str, str]:

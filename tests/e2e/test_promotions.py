@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scripts.stack.waiting import wait_until
-from tests.e2e.conftest import BACKFILL_RUNS, DAG, new_site
+from tests.e2e.conftest import DAG, new_site
 from tests.e2e.promotions import ENDED, WAIT, Running, pipeline_settings, running_airflow
 
 pytestmark = pytest.mark.slow
@@ -47,17 +47,9 @@ def backfill(running: Running, first: str, last: str, *options: str) -> dict[str
     days = ("--from-date", first, "--to-date", last, "--max-active-runs", "3")
     command = ("scripts/bert", "airflow", "backfill", "create", "--dag-id", DAG, *days, *options)
 
-    def refused() -> str:
-        try:
-            running.command(*command)
-        except AssertionError as error:
-            # Airflow closes the backfill before at its leisure, and refuses another until then.
-            if BACKFILL_RUNS not in str(error):
-                raise
-            return str(error)
-        return ""
-
-    wait_until(refused, **WAIT)
+    # Airflow closes the backfill before at its leisure, and refuses another until then.
+    wait_until(lambda: "the backfill before" if running.api.has_open_backfill(DAG) else "", **WAIT)
+    running.command(*command)
     ended = running.wait(len(before) + 3)
     runs = set(ended) - before
     assert {ended[run] for run in runs} == {"success"}, running.errors()
