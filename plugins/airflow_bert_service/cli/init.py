@@ -21,6 +21,10 @@ _HEAD = (
 )
 
 
+_OF_PIPELINES = ("dags_folder", "kind", "labels", "positive", "feed", "set")
+"""Flags that are about a further pipeline."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the files; return the exit code, 1 when one of them exists already.
 
@@ -28,8 +32,13 @@ def main(arguments: Sequence[str]) -> int:
         SettingsError: A file cannot be written; or the name or a value of a new pipeline is not allowed.
     """
     flags = _parser().parse_args(arguments)
-    if flags.what is None or _is_folder(flags.what):
-        _refuse_flags_of_pipelines(flags)
+    of_pipelines = [f"--{name.replace('_', '-')}" for name in _OF_PIPELINES if getattr(flags, name)]
+    if flags.what is None or _is_folder(flags.what, may_be_name=bool(of_pipelines)):
+        if of_pipelines:
+            raise SettingsError(
+                f"{', '.join(of_pipelines)} comes without the name of a pipeline; allowed: with a NAME. Name the new "
+                "pipeline."
+            )
         return _write_project(None if flags.what is None else Path(flags.what))
     return _write_pipeline(flags)
 
@@ -67,16 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _is_folder(word: str) -> bool:
-    return "/" in word or word in (".", "..") or Path(word).is_dir()
-
-
-def _refuse_flags_of_pipelines(flags: argparse.Namespace) -> None:
-    given = ("dags_folder", "kind", "labels", "positive", "feed", "set")
-    if found := [f"--{name.replace('_', '-')}" for name in given if getattr(flags, name)]:
-        raise SettingsError(
-            f"{', '.join(found)} comes without the name of a pipeline; allowed: with a NAME. Name the new pipeline."
-        )
+def _is_folder(word: str, *, may_be_name: bool) -> bool:
+    return "/" in word or word in (".", "..") or (Path(word).is_dir() and not may_be_name)
 
 
 def _write_pipeline(flags: argparse.Namespace) -> int:

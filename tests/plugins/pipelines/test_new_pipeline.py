@@ -94,6 +94,15 @@ def test_what_is_not_allowed_writes_nothing(
     assert not (dags / "bert_pipelines").exists()
 
 
+def test_with_its_flags_a_word_is_a_name_where_a_folder_is_called_so_too(
+    dags: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(dags.parent)
+    (dags.parent / "films").mkdir()
+    assert init(dags, "films") == 0
+    assert pipeline_name(dags / "bert_pipelines" / "films") == "films"
+
+
 def test_flags_of_a_pipeline_want_its_name(dags: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", str(dags), "--labels", "a,b"]) == 1
     assert "--labels comes without the name of a pipeline; allowed: with a NAME" in capsys.readouterr().err
