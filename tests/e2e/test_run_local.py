@@ -95,8 +95,11 @@ class State:
         root = self.folder / "pipeline"
         for path in root.glob("*/*/*"):
             if path.parent.name != ".system" and path.is_dir():
-                names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
-                found[str(path.parent.relative_to(root))] = names
+                names = (str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+                # TensorBoard's files are named after the time and the process.
+                found[str(path.parent.relative_to(root))] = sorted(
+                    re.sub(r"tfevents\..*", "tfevents", n) for n in names
+                )
         return found
 
     def content(self, pattern: str) -> bytes:
