@@ -50,6 +50,8 @@ precision = "float32"
 minimum_class_rows = 5
 default_severity = "warn"
 """
+CHANGING = {"current_model_id", "input_fingerprint", "median_seconds"}
+"""Properties of artifacts with ids, times of files or measured times."""
 PROPERTIES = {
     "Artifact": "SELECT name, int_value, double_value, string_value FROM ArtifactProperty WHERE artifact_id = ?",
     "Execution": "SELECT name, int_value, double_value, string_value FROM ExecutionProperty WHERE execution_id = ?",
@@ -72,7 +74,8 @@ class State:
         if not isinstance(value, str):
             return value
         text = value.replace(str(self.folder), "STATE").replace(self.run_id, "RUN")
-        return re.sub(r"(STATE/pipeline/\w+/\w+)/\d+", r"\1/N", text)
+        text = re.sub(r"(STATE/pipeline/\w+/\w+)/\d+", r"\1/N", text)
+        return re.sub(r'"actor": "\w+"', '"actor": "WHO"', text)  # Airflow's run type, or the user
 
     def records(self) -> dict[str, Any]:
         """Return what ML Metadata knows of each node: type, state, properties, and what it read and wrote."""
@@ -118,7 +121,9 @@ class State:
         )
 
     def _contexts(self, execution: int) -> list[Any]:
-        return sorted((kind, self.plain(name)) for name, kind in self._contexts_of(execution))
+        found = self._contexts_of(execution)
+        # The key of the cache is a digest of ids and paths.
+        return sorted((kind, "KEY" if kind == "execution_cache" else self.plain(name)) for name, kind in found)
 
     def _properties(self, what: str, number: int) -> dict[str, Any]:
         rows = self.rows(PROPERTIES[what], number)
@@ -132,8 +137,11 @@ class State:
                 "SELECT step_index, step_key FROM EventPath WHERE event_id = ? ORDER BY is_index_step", event
             )
             ((type_id, uri, state),) = self.rows("SELECT type_id, uri, state FROM Artifact WHERE id = ?", artifact)
-            properties = self._properties("Artifact", artifact)
-            found.append((kind, path, types[type_id], self.plain(uri), state, sorted(properties)))
+            properties = {
+                name: "CHANGES" if name in CHANGING else value
+                for name, value in sorted(self._properties("Artifact", artifact).items())
+            }
+            found.append((kind, path, types[type_id], self.plain(uri), state, properties))
         return sorted(found, key=repr)
 
 
@@ -210,8 +218,8 @@ def told(count: int, start: int) -> list[tuple[str, str]]:
 def history(home: Home, state: Path) -> list[dict[str, Any]]:
     """Return the ledger's events, as `bert-service models history` shows them."""
     command = f"AIRFLOW__BERT_SERVICE__STATE={state} bert-service models history --limit 0 --json"
-    lines = home.run(command).splitlines()
-    found: list[dict[str, Any]] = json.loads("\n".join(lines[lines.index("[") :] if "[" in lines else lines[-1:]))
+    (line,) = (line for line in home.run(command).splitlines() if line.startswith("["))
+    found: list[dict[str, Any]] = json.loads(line)
     return found
 
 
