@@ -42,8 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     for handler in logging.getLogger().handlers:
         handler.addFilter(without_traceback)
     try:
-        with Interrupts() as interrupts:
-            return _run([read_request(path) for path in flags.requests], interrupts, verbose=flags.verbose)
+        return _run([read_request(path) for path in flags.requests], verbose=flags.verbose)
     except NodeError as error:
         print(error, file=sys.stderr)
         return 1
@@ -51,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         return INTERRUPTED
 
 
-def _run(requests: Sequence[NodeRequest], interrupts: Interrupts, *, verbose: bool) -> int:
+def _run(requests: Sequence[NodeRequest], *, verbose: bool) -> int:
     for request in requests:
         # An outcome of an earlier run of the same request must not be taken for this one's.
         request.outcome.unlink(missing_ok=True)
@@ -65,7 +64,9 @@ def _run(requests: Sequence[NodeRequest], interrupts: Interrupts, *, verbose: bo
         head = f"[{number}/{len(requests)}] {request.node}"
         print(f"{head} ...", flush=True)
         began = time.monotonic()
-        outcome = run_node(request, forks_workers=False)
+        # For each node anew: from a breakpoint on, Ctrl-C is the debugger's, to the end of its node.
+        with Interrupts() as interrupts:
+            outcome = run_node(request, forks_workers=False)
         outcome.write(request.outcome)
         print(f"{head}: {_described(outcome)} ({time.monotonic() - began:.1f} s)", flush=True)
         if interrupts.happened:

@@ -12,7 +12,7 @@ class Interrupts:
     """Raises :class:`InterruptedNodeError` in the main thread at the first Ctrl-C, KeyboardInterrupt at the next.
 
     A context manager. TFX's Launcher cleans up after an ``Exception``, and KeyboardInterrupt is none. A library may
-    swallow the error: ``happened`` tells all the same.
+    swallow the error: ``happened`` tells all the same. A debugger replaces the handler.
     """
 
     def __init__(self) -> None:
