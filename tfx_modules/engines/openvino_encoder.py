@@ -102,6 +102,7 @@ class _Compiled:
     def __init__(self, core: Any, model: Any, *, threads: int, streams: int) -> None:
         options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
         self._compiled = core.compile_model(model, _DEVICE, options)
+        self._streams = streams
         self._lock = threading.Lock()
         self._idle: list[Any] = []
 
@@ -109,7 +110,9 @@ class _Compiled:
         with self._lock:
             request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
         try:
-            # Not infer(), which binds each thread that calls it to one of the streams, be that idle or not.
+            if self._streams == 1:  # computes in this thread, which saves two changes of threads
+                return np.array(request.infer([ids], share_inputs=True, share_outputs=True)[0])
+            # infer() would bind this thread to one of the streams, be that idle or not.
             request.start_async([ids], share_inputs=True)
             request.wait()
             return np.array(request.get_output_tensor(0).data)
