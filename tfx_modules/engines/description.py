@@ -11,6 +11,7 @@ The folder ``assets.extra/engines/openvino`` of a version; stock TensorFlow Serv
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ OUTPUTS = "outputs"
 FORMAT = 1
 PRECISIONS = ("int8", "float32")
 """What the encoder may be computed in, the fastest first."""
+MAX_BYTES = 2**16
+"""Of the description; one has some hundred."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ def read(version: Path) -> Description | None:
     if not file.is_file():
         return None
     try:
-        description = _parsed(json.loads(file.read_bytes()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        description = _parsed(json.loads(_bytes(file)))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise EngineFileError(
             f"{file} is no description of an engine's files: {error}. Export the model anew."
         ) from error
@@ -96,6 +99,14 @@ def read(version: Path) -> Description | None:
     return description
 
 
+def _bytes(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        found = opened.read(MAX_BYTES + 1)
+    if len(found) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES} bytes")
+    return found
+
+
 def _parsed(made: Any) -> Description:
     if made["format"] != FORMAT:
         raise ValueError(f"format {made['format']!r}; allowed: {FORMAT}")
@@ -103,7 +114,11 @@ def _parsed(made: Any) -> Description:
         Variant(str(each["precision"]), float(each["accuracy"]), float(each["accuracy_loss"]))
         for each in made["variants"]
     )
-    wrong = [each.precision for each in variants if each.precision not in PRECISIONS]
-    if wrong or not variants:
-        raise ValueError(f"precisions {wrong}; allowed: one or more of {', '.join(PRECISIONS)}")
+    listed = [each.precision for each in variants]
+    if not listed or listed != [precision for precision in PRECISIONS if precision in listed]:
+        raise ValueError(
+            f"precisions {listed}; allowed: one or more of {', '.join(PRECISIONS)}, each once, in this order"
+        )
+    if not all(math.isfinite(each.accuracy) and math.isfinite(each.accuracy_loss) for each in variants):
+        raise ValueError("an accuracy that is no finite number")
     return Description(str(made["openvino"]), str(made["measured_on"]), variants)

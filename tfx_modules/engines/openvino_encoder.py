@@ -47,6 +47,8 @@ class OpenVinoEncoder:
         """
         cores = cores or len(os.sched_getaffinity(0))
         core = openvino().Core()
+        # A file that is mapped into memory, and that someone cuts off later, would end the process.
+        core.set_property({"ENABLE_MMAP": False})
         self._lock = threading.Lock()
         self._running = 0
         try:
@@ -55,12 +57,16 @@ class OpenVinoEncoder:
             self._alone = _Compiled(core, model, threads=cores, streams=1)
             self._beside = self._alone if cores == 1 else _Compiled(core, model, threads=cores, streams=cores)
             tried = [compiled.run(_TRIED) for compiled in (self._alone, self._beside)]
-        except RuntimeError as error:  # of OpenVINO there are no others
+            shape = (len(_TRIED), *([self.classes] if self.classes else []))
+            is_good = all(logits.shape == shape and np.isfinite(logits).all() for logits in tried)
+        except EngineFileError:
+            raise
+        # Not RuntimeErrors alone: memory, value and type errors come, too, and no page of OpenVINO's lists them.
+        except Exception as error:
             raise EngineFileError(
                 f"OpenVINO cannot use {file}: {_first_line(error)}. Export the model anew."
             ) from error
-        shape = (len(_TRIED), *([self.classes] if self.classes else []))
-        if any(logits.shape != shape or not np.isfinite(logits).all() for logits in tried):
+        if not is_good:
             raise EngineFileError(f"{file} computes no finite logits of the shape {shape}. Export the model anew.")
 
     def logits(self, ids: Array, go_on: Callable[[], None] = _go_on) -> Array:
@@ -74,14 +80,20 @@ class OpenVinoEncoder:
             float32 [rows], or [rows, classes].
 
         Raises:
-            RuntimeError: OpenVINO failed, as where memory is short.
+            RuntimeError: these are no rows of ids, or OpenVINO failed, or gave logits for another number of rows.
+            MemoryError: there is too little.
         """
+        if ids.ndim != 2:
+            raise RuntimeError(f"the encoder needs ids [rows, tokens], and got {list(ids.shape)}")
         made = np.empty((len(ids), *([self.classes] if self.classes else [])), np.float32)
         for each in passes(ids):
             go_on()
             given = np.ascontiguousarray(ids[each.rows, : each.tokens], np.int32)
             with self._least_waiting() as compiled:
-                made[each.rows] = compiled.run(given)
+                found = compiled.run(given)
+            if found.shape != (len(given), *made.shape[1:]):
+                raise RuntimeError(f"the encoder gave logits {list(found.shape)} for ids {list(given.shape)}")
+            made[each.rows] = found
         return made
 
     @contextmanager
@@ -100,7 +112,9 @@ class _Compiled:
     """A compiled model with its requests: OpenVINO's, each of which computes for one caller at a time."""
 
     def __init__(self, core: Any, model: Any, *, threads: int, streams: int) -> None:
-        options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams}
+        # On processors with bfloat16 or float16, OpenVINO would compute in these what the model has in float32, and so
+        # answer otherwise than where its accuracy was measured.
+        options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": "f32"}
         self._compiled = core.compile_model(model, _DEVICE, options)
         self._streams = streams
         self._lock = threading.Lock()

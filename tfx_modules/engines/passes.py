@@ -54,7 +54,7 @@ def passes(ids: Array) -> Iterator[Pass]:
 
 def rows_of_pass(lengths: Array) -> int:
     """Return the number of rows, of these falling lengths, that the next pass through the encoder takes; 1 or more."""
-    most = lengths[: max(1, MOST_TOKENS // max(1, int(lengths[0])))]
+    most = lengths[: max(1, MOST_TOKENS // _rounded(int(lengths[0])))]
     tokens = np.arange(1, len(most) + 1) * max(1, int(most[0]))
     padding = tokens - np.cumsum(most)
     return max(1, int(np.count_nonzero(padding <= PASS_TOKENS)))

@@ -11,6 +11,7 @@ import numpy as np
 import openvino
 import pytest
 import tensorflow as tf
+from openvino import opset13 as op
 
 from tests.tfx_modules.conftest import TOKENS, small_classifier
 from tfx_modules.engines import openvino_library
@@ -120,6 +121,53 @@ def test_weights_that_are_no_numbers_are_refused(classifier: keras.Model, tmp_pa
     weights.write_bytes(b"\xff" * weights.stat().st_size)
     with pytest.raises(EngineFileError):
         OpenVinoEncoder(file)
+
+
+def test_weights_that_are_cut_off_later_do_no_harm(classifier: keras.Model, tmp_path: Path) -> None:
+    file = saved(classifier, tmp_path)
+    encoder = OpenVinoEncoder(file)
+    before = encoder.logits(MIXED)
+    file.with_suffix(".bin").write_bytes(b"")
+    np.testing.assert_array_equal(encoder.logits(MIXED), before)
+
+
+def test_float32_stays_float32_where_openvino_would_compute_in_bfloat16(
+    file: Path, encoder: OpenVinoEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OfBfloat16(openvino.Core):  # type: ignore[misc]
+        """Computes by default as on a processor with AMX."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.set_property("CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+
+    expected = encoder.logits(MIXED)
+    monkeypatch.setattr(openvino, "Core", OfBfloat16)
+    np.testing.assert_allclose(OpenVinoEncoder(file).logits(MIXED), expected, atol=1e-5)
+
+
+def test_ids_of_another_form_are_an_error(encoder: OpenVinoEncoder) -> None:
+    with pytest.raises(RuntimeError, match=r"needs ids \[rows, tokens\], and got \[32\]"):
+        encoder.logits(MIXED[0])
+
+
+def test_logits_of_another_number_of_rows_are_an_error(tmp_path: Path) -> None:
+    given = op.parameter([-1, -1], np.int32)
+    none = op.multiply(op.reduce_sum(given, op.constant([0, 1]), keep_dims=False), op.constant(np.int32(0)))
+    logits = op.add(op.convert(none, np.float32), op.constant(np.zeros(2, np.float32)))
+    openvino.save_model(openvino.Model([op.result(logits)], [given], "two"), tmp_path / "float32.xml")
+    encoder = OpenVinoEncoder(tmp_path / "float32.xml")
+    with pytest.raises(RuntimeError, match=r"gave logits \[2\] for ids \[3, 32\]"):
+        encoder.logits(np.ones((3, 32), np.int32))
+
+
+def test_more_memory_than_there_is_is_refused(tmp_path: Path) -> None:
+    given = op.parameter([-1, -1], np.int32)
+    many = op.broadcast(op.gather(given, op.constant(0), op.constant(0)), op.constant([2**40, 3]))
+    logits = op.convert(op.reduce_sum(many, op.constant([0]), keep_dims=True), np.float32)
+    openvino.save_model(openvino.Model([op.result(logits)], [given], "huge"), tmp_path / "float32.xml")
+    with pytest.raises(EngineFileError):
+        OpenVinoEncoder(tmp_path / "float32.xml")
 
 
 def test_a_model_of_another_form_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_pass_has_no_more_padding_than_another_pass_would_cost(lengths: list[i
         counted = [max(lengths[row], 0) for row in each.rows]
         longest = max(1, *counted) if len(counted) > 1 else max(1, counted[0])
         assert len(counted) == 1 or longest * len(counted) - sum(counted) <= PASS_TOKENS
-        assert len(counted) == 1 or longest * len(counted) <= MOST_TOKENS
+        assert len(counted) == 1 or each.tokens * len(counted) <= MOST_TOKENS
 
 
 @given(LENGTHS)
@@ -59,4 +59,10 @@ def test_a_pass_ends_before_the_first_row_that_does_not_fit(lengths: list[int]) 
     if taken < len(lengths):
         longest = max(1, lengths[0])
         padding = longest * (taken + 1) - sum(lengths[: taken + 1])
-        assert padding > PASS_TOKENS or longest * (taken + 1) > MOST_TOKENS
+        rounded = -(-longest // LENGTH_STEP) * LENGTH_STEP
+        assert padding > PASS_TOKENS or rounded * (taken + 1) > MOST_TOKENS
+
+
+def test_many_empty_rows_are_no_longer_pass_than_others() -> None:
+    cut = list(passes(ids_of([2] * 1000)))
+    assert max(len(each.rows) * each.tokens for each in cut) == MOST_TOKENS

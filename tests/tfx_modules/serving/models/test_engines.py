@@ -224,3 +224,12 @@ def test_an_op_with_side_effects_hidden_in_the_ends_is_refused(
     Hidden("/etc/hostname").save(ends)
     with pytest.raises(ForbiddenOpError, match="has the op ReadFile"):
         load_model(folder, engine=engine)
+
+
+def test_an_encoder_that_does_not_fit_the_ends_is_refused(exported: dict[str, Exported], tmp_path: Path) -> None:
+    folder = exported[BINARY].publish(tmp_path, 1)
+    for name in ("float32.xml", "float32.bin"):
+        shutil.copyfile(exported[MULTICLASS].folder / description.PLACE / name, folder / description.PLACE / name)
+    with pytest.raises(ModelLoadError, match=r"the ends and the encoder in .* do not fit each other"):
+        load_model(folder, engine=EngineChoice.OPENVINO)
+    assert load_model(folder, engine=EngineChoice.AUTO).engine == TENSORFLOW

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
@@ -13,15 +14,22 @@ from tfx_modules.engines.description import Description, Variant
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
 from tfx_modules.engines.openvino_library import check_version
 from tfx_modules.exceptions import EngineFileError
-from tfx_modules.serving.exceptions import ForbiddenOpError, InferenceError, ModelLoadError, ModelUnreadableError
+from tfx_modules.serving.exceptions import (
+    ForbiddenOpError,
+    InferenceError,
+    ModelLoadError,
+    ModelUnreadableError,
+    RequestError,
+)
 from tfx_modules.serving.flags.engine_flag import EngineChoice
 from tfx_modules.serving.models.engines.engine import Engine
 from tfx_modules.serving.models.engines.failures import failures, first_line
 from tfx_modules.serving.models.engines.saved_model import SavedModel, SignatureDefs, Threads, callable_of
 from tfx_modules.serving.models.engines.tensorflow_runs import TensorFlowRuns, ended, left
-from tfx_modules.serving.specs import Array, TimeLimit
+from tfx_modules.serving.specs import NO_LIMIT, Array, TimeLimit
 
 _LOGITS = "logits"
+_TRIED_ROWS = 3
 
 
 class OpenVinoRuns:
@@ -45,7 +53,7 @@ class OpenVinoRuns:
         ids = self._ends.run_part(f"{signature}/{description.IDS}", given, whole, of=signature)[0]
         try:
             logits = self._encoder.logits(np.asarray(ids), go_on)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise InferenceError(f"signature {signature!r} failed: {first_line(error)}") from error
         go_on()
         return self._ends.run_part(f"{signature}/{description.OUTPUTS}", [logits], whole, of=signature)
@@ -97,6 +105,7 @@ def load_openvino(
     except ModelLoadError as error:
         raise EngineFileError(str(error)) from error
     encoder = OpenVinoEncoder(place / variant.file)
+    _try_outputs(signatures, runs, encoder, place)
     return OpenVinoRuns(runs, encoder, Engine(EngineChoice.OPENVINO, variant.precision))
 
 
@@ -119,6 +128,26 @@ def _check_ends(signatures: SignatureDefs, parts: SignatureDefs, folder: Path) -
             raise ModelLoadError(
                 f"{folder} has ends of signature {name!r} with other inputs or outputs. Export the model anew."
             )
+
+
+def _try_outputs(signatures: SignatureDefs, ends: TensorFlowRuns, encoder: OpenVinoEncoder, place: Path) -> None:
+    """Check that the ends make outputs of the signatures' shapes from logits as the encoder gives them."""
+    logits = np.zeros((_TRIED_ROWS, encoder.classes) if encoder.classes else _TRIED_ROWS, np.float32)
+    for name, signature in signatures.items():
+        try:
+            found = ends.run_part(f"{name}/{description.OUTPUTS}", [logits], NO_LIMIT, of=name)
+        except (RequestError, ValueError) as error:
+            raise EngineFileError(
+                f"the ends and the encoder in {place} do not fit each other: {first_line(error)}. "
+                "Export the model anew."
+            ) from error
+        for output, value in zip(sorted(signature.outputs), found, strict=True):
+            shape, expected = np.shape(value), tf.TensorShape(signature.outputs[output].tensor_shape)
+            if not expected.is_compatible_with(shape):
+                raise EngineFileError(
+                    f"the ends and the encoder in {place} do not fit each other: output {output!r} of signature "
+                    f"{name!r} has the shape {list(shape)}; allowed: {expected}. Export the model anew."
+                )
 
 
 def _types(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, int]:
