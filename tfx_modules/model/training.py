@@ -1,5 +1,6 @@
 """Fine-tunes the classifier, keeps the best weights and exports the model: the Trainer's ``run_fn``."""
 
+import importlib.util
 import json
 import logging
 import math
@@ -14,7 +15,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from tfx_modules.data import holdout
 from tfx_modules.data.review_set import ReviewSet
-from tfx_modules.exceptions import GateError
+from tfx_modules.exceptions import GateError, SettingsError
 from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.ends import Ends
@@ -25,6 +26,7 @@ from tfx_modules.settings.task import TaskSettings, from_config
 
 _logger = logging.getLogger(__name__)
 _BEST = "best.weights.h5"
+_OPENVINO_PACKAGES = ("openvino", "nncf")
 
 
 def strategy() -> tf.distribute.Strategy:
@@ -51,7 +53,10 @@ def run_fn(fn_args: FnArgs) -> None:
     Raises:
         GateError: a split has no labelled example.
         HoldoutError: the holdout is not the file that the run names.
+        SettingsError: the model is to be exported for an engine whose packages are not installed.
     """
+    settings = build(ExportSettings, fn_args.custom_config["export"])
+    _check_engines(settings)  # now, not after hours of training
     encoder = build(EncoderSettings, fn_args.custom_config["encoder"])
     training = build(TrainingSettings, fn_args.custom_config["training"])
     task = from_config(fn_args.custom_config)
@@ -62,7 +67,6 @@ def run_fn(fn_args: FnArgs) -> None:
     with strategy().scope():
         classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout, task.outputs)
         _fit(classifier, fn_args, values, training, shape, transform, task)
-    settings = build(ExportSettings, fn_args.custom_config["export"])
     named = holdout.parse(fn_args.custom_config["holdout"])
     reviews = None if named is None else holdout.read(named, task)
     export.save(
@@ -76,6 +80,15 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     if Engine.OPENVINO in settings.engines:
         _export_for_openvino(classifier, Ends(transform, task), fn_args, settings, reviews, transform)
+
+
+def _check_engines(settings: ExportSettings) -> None:
+    missing = [name for name in _OPENVINO_PACKAGES if importlib.util.find_spec(name) is None]
+    if Engine.OPENVINO in settings.engines and missing:
+        raise SettingsError(
+            f"export.engines has openvino, for which {' and '.join(missing)} must be installed. Run `make setup`, or "
+            "set export.engines = []."
+        )
 
 
 def _export_for_openvino(
