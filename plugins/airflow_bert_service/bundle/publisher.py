@@ -123,6 +123,9 @@ class Publisher:
         if self._has_lock():
             try:
                 self._advance(sources_version(self.root), compiling=compiling)
+            except BaseException:
+                self._drop_build()  # it may wait for a compiler that was not started; the next step begins anew
+                raise
             finally:
                 if self._build is None:
                     self._free_lock()

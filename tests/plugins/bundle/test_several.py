@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from airflow.exceptions import AirflowConfigException
 from airflow_bert_service.bundle.snapshots import ERROR_FILE, Version, sources_version
 from airflow_bert_service.exceptions import CompiledPipelineError
 from airflow_bert_service.pipeline.compiler import compile_pipeline, compiled_pipeline
@@ -129,6 +130,18 @@ def test_what_compiled_before_is_not_kept_beside_other_code(project: ToyProject)
     assert ids_of(project, version, "tickets") == ["tickets"]
     with pytest.raises(CompiledPipelineError, match="this pipeline has no new runs, and those under way wait"):
         ids_of(project, version, "stars")
+
+
+def test_settings_that_cannot_be_read_for_a_while_are_read_again(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = project.publisher()
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__LEDGER_CMD", "false")  # like a store of secrets that does not answer
+    with pytest.raises(AirflowConfigException):
+        publish(publisher)
+    assert not publisher.is_compiling
+    monkeypatch.delenv("AIRFLOW__BERT_SERVICE__LEDGER_CMD")
+    assert ids_of(project, publish(publisher), "tickets", "stars") == ["tickets", "stars"]
 
 
 def test_where_none_compiles_the_version_before_stays_in_service(project: ToyProject) -> None:
