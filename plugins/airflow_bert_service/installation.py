@@ -52,8 +52,12 @@ def dags_folder(root: Path) -> Path:
 
 
 def is_further(folder: Path) -> bool:
-    """Whether a folder of DAG files is that of a further pipeline, ``<DAGs folder>/bert_pipelines/<name>``."""
-    return folder.absolute().parent.name == PIPELINES
+    """Whether a folder of DAG files is that of a further pipeline, ``<DAGs folder>/bert_pipelines/<name>``.
+
+    The DAGs folder of a project, or of an Airflow, whose own folder happens to have that name is none.
+    """
+    above = folder.absolute().parent
+    return above.name == PIPELINES and not any((above / name).exists() for name in (MODULES, "airflow.cfg"))
 
 
 def module_root_of(dags: Path) -> Path:

@@ -9,6 +9,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
+import threading
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -22,14 +23,29 @@ DEFERRED = frozenset(
 """The modules of TFX that import what takes long, and that other modules import as modules."""
 
 
+_one_at_a_time = threading.RLock()
+
+
 class DeferredModule(ModuleType):
     """A module that is imported when it is asked for a name that it does not have."""
 
     def __getattr__(self, name: str) -> Any:
         # Libraries look at all modules for names with underscores, and do not mean this one.
-        if name.startswith("__") or not isinstance(self.__dict__["__loader__"], _Loader):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        return getattr(importlib.reload(self), name)
+        if not name.startswith("__"):
+            with _one_at_a_time:  # other threads wait until all of the module is there
+                if isinstance(self.__dict__["__loader__"], _Loader):
+                    self._import()
+                if name in self.__dict__:
+                    return self.__dict__[name]
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def _import(self) -> None:
+        deferring = self.__dict__["__loader__"]
+        try:
+            importlib.reload(self)
+        except BaseException:
+            self.__loader__ = deferring  # the next use says again why it cannot be imported
+            raise
 
 
 class _Loader(importlib.abc.Loader):

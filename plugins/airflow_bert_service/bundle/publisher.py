@@ -4,20 +4,29 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_bert_service.bundle.snapshots import DAGS, SnapshotStore, Version, copy_compiled, sources_version
+from airflow_bert_service.bundle.error_file import error_file
+from airflow_bert_service.bundle.snapshots import (
+    DAGS,
+    ERROR_FILE,
+    SnapshotStore,
+    Version,
+    copy_compiled,
+    keep_compiled,
+    sources_version,
+)
 from airflow_bert_service.exceptions import BertServiceError, CompileError, SettingsError
 from airflow_bert_service.files import free_lock, try_lock
-from airflow_bert_service.installation import MODULES, command
+from airflow_bert_service.installation import MODULES, command, is_further
 from airflow_bert_service.pipeline.compiler import Compilation, compiled_pipeline, is_fresh, write_digest
 from airflow_bert_service.pipeline.folders import error_file_of, pipeline_folders
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 from airflow_bert_service.pipeline.version import compiled_at, write_version
+from airflow_bert_service.pipelines.settings import pipeline_settings
 
 _logger = logging.getLogger(__name__)
-_LACKS_A_PIPELINE = (
-    "Until this is corrected, this pipeline has no new runs. Where its settings are right, change a line of them, such "
-    "as a comment: it is then compiled again."
-)
+_AGAIN = "Where its settings are right, change a line of them, such as a comment: it is then compiled again."
+_LACKS_A_PIPELINE = f"Until this is corrected, this pipeline has no new runs, and those under way wait. {_AGAIN}"
+_KEEPS_A_PIPELINE = f"Until this is corrected, this pipeline runs with the settings that compiled before. {_AGAIN}"
 
 
 @dataclass
@@ -39,6 +48,8 @@ class _Build:
         while self.waiting:
             folder = self._folder = self.waiting.pop(0)
             try:
+                if is_further(folder):  # its settings of the Airflow side, which compiling reads none of
+                    pipeline_settings(folder, restoring=True)
                 ir = compiled_pipeline(folder)
                 self._compilation = Compilation(
                     root=self.copy, ir=ir, tfx_python=self.tfx_python, settings=own_settings(ir)
@@ -75,8 +86,8 @@ class _Build:
 class Publisher:
     """Publishes the sources below a root as snapshots of a store.
 
-    A source root may have several pipelines. Those that do not compile have an import error; where none does, the
-    version before stays in service.
+    A source root may have several pipelines. Those that do not compile have an import error, beside what compiled
+    before where its ``tfx_modules`` are the same; where none does, the version before stays in service.
 
     Of several processes, one at a time publishes: the one that holds the store's lock. A process that compiles holds
     it until it has published; if it dies, its compiler dies too, the lock is free, and another begins anew.
@@ -112,6 +123,9 @@ class Publisher:
         if self._has_lock():
             try:
                 self._advance(sources_version(self.root), compiling=compiling)
+            except BaseException:
+                self._drop_build()  # it may wait for a compiler that was not started; the next step begins anew
+                raise
             finally:
                 if self._build is None:
                     self._free_lock()
@@ -187,14 +201,39 @@ class Publisher:
             return
         for folder, error in build.errors.items():
             message = self._in_users_words(build.copy, error)
-            error_file_of(folder).parent.mkdir(parents=True, exist_ok=True)
-            error_file_of(folder).write_text(f"{message}\n\n{_LACKS_A_PIPELINE}", encoding="utf-8")
-            _logger.error("version %s of the sources lacks a pipeline: %s", build.version, message)
+            self._show(build.copy, folder, message)
+            _logger.error("a pipeline of version %s of the sources does not compile: %s", build.version, message)
         self._publish(build.copy, build.version)
+
+    def _show(self, copy: Path, folder: Path, message: str) -> None:
+        """Have a pipeline show why it does not compile.
+
+        Without its DAG, Airflow would start no more tasks of its runs under way, and nobody could roll back by a DAG.
+        """
+        if before := self._compiled_before(copy, folder):
+            keep_compiled(before, folder)
+            text = error_file(
+                CompileError, f"{message}\n\n{_KEEPS_A_PIPELINE}", what="newer settings are not in service"
+            )
+            (folder / ERROR_FILE).write_text(text, encoding="utf-8")
+            return
+        error_file_of(folder).parent.mkdir(parents=True, exist_ok=True)
+        error_file_of(folder).write_text(f"{message}\n\n{_LACKS_A_PIPELINE}", encoding="utf-8")
+
+    def _compiled_before(self, copy: Path, folder: Path) -> Path | None:
+        """Return the pipeline's folder in the version in service, if what it compiled is of the new ``tfx_modules``."""
+        current = self.store.current()
+        if current is None:
+            return None
+        before = self.store.dags_of(current) / folder.relative_to(copy / DAGS)
+        try:
+            return before if is_fresh(compiled_pipeline(before), copy / MODULES) else None
+        except SettingsError:
+            return None  # it was never compiled
 
     def _publish(self, copy: Path, version: str) -> None:
         for folder in pipeline_folders(copy / DAGS):
-            if not error_file_of(folder).is_file():
+            if not (error_file_of(folder).is_file() or (folder / ERROR_FILE).is_file()):
                 ir = compiled_pipeline(folder)
                 write_version(ir, version, compiled_at(ir))
         self._new = Version(version)

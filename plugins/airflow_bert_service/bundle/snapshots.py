@@ -32,12 +32,13 @@ from airflow_bert_service.files import publishing, sync
 from airflow_bert_service.installation import MODULES
 from airflow_bert_service.pipeline.compiler import compiled_pipeline, digest_file
 from airflow_bert_service.pipeline.folders import COMPILED, compiled_folders, error_file_of, pipeline_folders
-from airflow_bert_service.pipeline.source_digest import source_files, sources_digest
+from airflow_bert_service.pipeline.source_digest import SETTINGS, source_files, sources_digest
 from airflow_bert_service.pipeline.version import DIGITS, version_file
 
 DAGS = "dags"
 ERROR_FILE = "pipeline_does_not_compile.py"
-"""The DAG file that stands in a version for newer sources that cannot be compiled."""
+"""The DAG file that stands in a version for newer sources that cannot be compiled, or in the folder of a further
+pipeline for its newer settings."""
 
 _NOTHING = "nothing"
 _FAILED = "-failed-"
@@ -206,6 +207,19 @@ def copy_compiled(root: Path, copy: Path) -> None:
         # The digest first: it is written last, so the IR that is copied after it is as new, or makes the copy stale.
         for name in (digest_file, version_file, Path):
             _copy_file(name(ir), target / COMPILED / name(ir).name)
+
+
+def keep_compiled(before: Path, folder: Path) -> None:
+    """Give a pipeline the settings and the compiled pipeline of an earlier version.
+
+    Args:
+        before: The pipeline's folder in that version.
+        folder: Its folder in a copy of the sources.
+    """
+    (folder / SETTINGS).unlink(missing_ok=True)
+    _copy_file(before / SETTINGS, folder / SETTINGS)
+    shutil.rmtree(folder / COMPILED, ignore_errors=True)
+    shutil.copytree(before / COMPILED, folder / COMPILED)
 
 
 def _copy_file(source: Path, target: Path) -> None:

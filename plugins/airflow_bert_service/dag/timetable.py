@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.interval import CronDataIntervalTimetable
+from pendulum import DateTime
 
 from airflow_bert_service.dag.backfill_days import in_utc_days
 
@@ -37,14 +38,36 @@ class DailyUntilTimetable(CronDataIntervalTimetable):
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Return the next run after an automatic one; None after the last day."""
+        """Return the next run after an automatic one; None after the last day.
+
+        Without catchup, days that were missed have no run but the last of them, of the weekdays.
+        """
         bounds = in_utc_days(restriction)
         info = super().next_dagrun_info(last_automated_data_interval=last_automated_data_interval, restriction=bounds)
+        if info and info.data_interval and not restriction.catchup:
+            missed = self._missed(info.data_interval, last_automated_data_interval, bounds.earliest)
+            info = DagRunInfo.interval(missed.start, missed.end) if missed else info
         while info and info.data_interval and not self._has_weekday(info.data_interval):
             info = super().next_dagrun_info(last_automated_data_interval=info.data_interval, restriction=bounds)
         interval = info.data_interval if info else None
         is_over = interval and self.last_day and interval.start.date() > self.last_day
         return None if is_over else info
+
+    def _missed(
+        self, latest: DataInterval, before: DataInterval | None, earliest: DateTime | None
+    ) -> DataInterval | None:
+        """Return the last day of the weekdays that has no run, at most a week before the latest day; None: none.
+
+        Airflow skips to the latest day that is over, whatever its weekday: the run of a Monday would be lost with
+        everything that does not run on the Tuesday.
+        """
+        for days in range(7):
+            day = DataInterval(latest.start.subtract(days=days), latest.end.subtract(days=days))
+            if (before and day.start < before.end) or (earliest and day.start < earliest):
+                return None
+            if self._has_weekday(day):
+                return day
+        return None
 
     def _has_weekday(self, interval: DataInterval) -> bool:
         return not self.weekdays or interval.start.weekday() in self.weekdays

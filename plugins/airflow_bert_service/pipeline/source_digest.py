@@ -5,6 +5,8 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from airflow_bert_service.installation import PIPELINES
+
 _SKIPPED_FOLDERS = frozenset({"__pycache__"})
 SETTINGS = "settings.toml"
 """The pipeline's settings, where a file of this name stands beside the DAG files; else those of ``tfx_modules``."""
@@ -47,7 +49,8 @@ def _walk(folder: Path | str, prefix: str, left_out: Collection[str]) -> Iterato
         for entry in entries:
             if entry.name in _SKIPPED_FOLDERS or f"{prefix}{entry.name}" in left_out:
                 continue
-            if entry.is_dir(follow_symlinks=False):
+            # The folder of a further pipeline may be a link, as Airflow has it. Deeper ones could lead in circles.
+            if entry.is_dir(follow_symlinks=prefix == f"{PIPELINES}/" or f"{prefix}{entry.name}" == PIPELINES):
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", left_out)
             elif entry.is_file() and not entry.name.endswith(_SKIPPED_SUFFIXES):
                 yield f"{prefix}{entry.name}"

@@ -16,11 +16,16 @@ def served_config(settings: Settings, pipelines: Iterable[str]) -> str:
         pipelines: The pipelines' names.
     """
     models = "".join(
-        f"  config {{\n    name: {json.dumps(name)}\n    base_path: {json.dumps(str(settings.models_of(name)))}\n"
+        f"  config {{\n    name: {_text(name)}\n    base_path: {_text(str(settings.models_of(name)))}\n"
         '    model_platform: "tensorflow"\n  }\n'
         for name in pipelines
     )
     return f"model_config_list {{\n{models}}}\n"
+
+
+def _text(value: str) -> str:
+    # As it is: protobuf's text form does not have JSON's pairs of escapes for characters behind U+FFFF.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def write_served(settings: Settings, pipelines: Iterable[str]) -> Path:

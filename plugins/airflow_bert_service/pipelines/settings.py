@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import is_further
 from airflow_bert_service.pipeline.name import pipeline_name, settings_document, settings_file
@@ -47,6 +49,17 @@ class FurtherSettings(Settings):
 
     folder: Path
     """The pipeline's folder, in ``bert_pipelines``; its name is the pipeline's."""
+
+    def __post_init__(self) -> None:
+        """Check what depends on another setting."""
+        super().__post_init__()
+        for server in self.model_servers:
+            if urlsplit(server).path.strip("/"):
+                raise SettingsError(
+                    f"[{SECTION}] model_servers has {without_credentials(server)}, the address of one model's state, "
+                    f"which a rollback of {self.folder.name} would take for its own model's; allowed, with several "
+                    "pipelines: addresses without a path, like http://127.0.0.1:8501. Leave the path out."
+                )
 
     @property
     def own_state(self) -> Path:

@@ -1,9 +1,11 @@
 """Several pipelines in one DAG bundle: compiled one after another, and published together."""
 
+import re
 from pathlib import Path
 
 import pytest
-from airflow_bert_service.bundle.snapshots import Version, sources_version
+from airflow.exceptions import AirflowConfigException
+from airflow_bert_service.bundle.snapshots import ERROR_FILE, Version, sources_version
 from airflow_bert_service.exceptions import CompiledPipelineError
 from airflow_bert_service.pipeline.compiler import compile_pipeline, compiled_pipeline
 from airflow_bert_service.pipeline.plan import load_plan
@@ -64,9 +66,20 @@ def test_what_is_compiled_beside_the_dag_files_is_taken_over(project: ToyProject
     assert ids_of(project, taken, "tickets", "stars") == ["tickets", "stars"]
 
 
+def version_of(project: ToyProject, version: Version, name: str) -> str:
+    """The version of a pipeline in a snapshot, as its runs name it."""
+    found = load_plan(compiled_pipeline(folder_in(project.store.root_of(version), name))).version
+    assert found is not None
+    return found.name
+
+
+def errors_of(project: ToyProject, version: Version, name: str) -> str:
+    """What Airflow shows as the import error of a pipeline's folder."""
+    return (folder_in(project.store.root_of(version), name) / ERROR_FILE).read_text()
+
+
 def test_a_mistake_in_one_is_the_error_of_that_one_until_it_is_corrected(project: ToyProject) -> None:
     publisher = project.publisher()
-    publish(publisher)
     write(project, "stars", '"high"')
     version = publish(publisher)
     assert version == Version(sources_version(project.root)), "the others' sources are in service"
@@ -74,6 +87,60 @@ def test_a_mistake_in_one_is_the_error_of_that_one_until_it_is_corrected(project
     with pytest.raises(CompiledPipelineError, match=r"ValueError: .*high(.|\n)*this pipeline has no new runs"):
         ids_of(project, version, "stars")
     write(project, "stars", "2")
+    assert ids_of(project, publish(publisher), "tickets", "stars") == ["tickets", "stars"]
+
+
+@pytest.mark.parametrize("mistake", ['"high"', '1\n[bert_service]\nkeep_version = "2"'])
+def test_a_pipeline_runs_with_the_settings_before_while_the_newer_ones_have_a_mistake(
+    project: ToyProject, mistake: str
+) -> None:
+    publisher = project.publisher()
+    before = publish(publisher)
+    write(project, "stars", mistake)
+    write(project, "tickets", "3")
+    version = publish(publisher)
+    assert version_of(project, version, "stars") == before.served, "its runs name the sources that they are from"
+    assert version_of(project, version, "tickets") == version.served
+    assert re.search(r"high|unknown key keep_version", errors_of(project, version, "stars"))
+    assert "runs with the settings that compiled before" in errors_of(project, version, "stars")
+    write(project, "stars", "2")
+    corrected = publish(publisher)
+    assert ids_of(project, corrected, "tickets", "stars") == ["tickets", "stars"]
+    assert not (folder_in(project.store.root_of(corrected), "stars") / ERROR_FILE).exists()
+
+
+def test_the_pipeline_of_the_dags_folder_runs_with_the_settings_before_as_well(project: ToyProject) -> None:
+    settings = project.root / "dags" / "settings.toml"
+    settings.write_text('name = "bert_sentiment"\nlevel = 1\n')
+    publisher = project.publisher()
+    publish(publisher)
+    settings.write_text('name = "bert_sentiment"\nlevel = "high"\n')
+    dags = project.store.dags_of(publish(publisher))
+    assert load_plan(compiled_pipeline(dags)).id == "bert_sentiment"
+    assert "level = 1" in (dags / "settings.toml").read_text()
+    assert "high" in (dags / ERROR_FILE).read_text()
+
+
+def test_what_compiled_before_is_not_kept_beside_other_code(project: ToyProject) -> None:
+    publisher = project.publisher()
+    publish(publisher)
+    write(project, "stars", '"high"')
+    (project.root / "tfx_modules" / "pipeline" / "pipeline.py").write_text(f"{_BY_SETTINGS}# other code\n")
+    version = publish(publisher)
+    assert ids_of(project, version, "tickets") == ["tickets"]
+    with pytest.raises(CompiledPipelineError, match="this pipeline has no new runs, and those under way wait"):
+        ids_of(project, version, "stars")
+
+
+def test_settings_that_cannot_be_read_for_a_while_are_read_again(
+    project: ToyProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = project.publisher()
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__LEDGER_CMD", "false")  # like a store of secrets that does not answer
+    with pytest.raises(AirflowConfigException):
+        publish(publisher)
+    assert not publisher.is_compiling
+    monkeypatch.delenv("AIRFLOW__BERT_SERVICE__LEDGER_CMD")
     assert ids_of(project, publish(publisher), "tickets", "stars") == ["tickets", "stars"]
 
 

@@ -8,7 +8,7 @@ from airflow_bert_service.cli.main import main
 from airflow_bert_service.cli.places import ChosenPipeline, split_pipeline
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.pipelines.served import write_served
-from airflow_bert_service.settings.settings import load_settings
+from airflow_bert_service.settings.settings import load_settings, settings_from
 
 
 @pytest.fixture
@@ -93,3 +93,10 @@ def test_the_config_that_is_served_is_replaced_as_a_whole(root: Path) -> None:
     settings = load_settings()
     assert write_served(settings, ["a"]) == write_served(settings, ["a", "b"])
     assert [path.name for path in (root / "state" / "pipelines").iterdir()] == ["models.config"]
+
+
+@pytest.mark.parametrize("folder", ["jos\u00e9", "\U0001f4e6"])
+def test_the_config_that_is_served_has_every_path_as_it_is(folder: str, tmp_path: Path) -> None:
+    settings = settings_from({"state": str(tmp_path / folder)})
+    text = write_served(settings, ["tickets"]).read_text(encoding="utf-8")
+    assert f'base_path: "{tmp_path / folder / "models" / "tickets"}"' in text

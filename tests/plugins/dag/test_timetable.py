@@ -89,6 +89,32 @@ def test_without_catchup_switching_on_gives_one_run_for_the_last_day_that_is_ove
     assert second.run_after > now
 
 
+@pytest.mark.parametrize("missed", range(1, 15))
+def test_without_catchup_a_weekday_that_was_missed_gets_its_run_once(missed: int) -> None:
+    yesterday = pendulum.now("UTC").start_of("day").subtract(days=1)
+    wanted = yesterday.subtract(days=(missed - 1) % 7)  # the last day of its weekday that is over
+    timetable = DailyUntilTimetable(None, {wanted.weekday()})
+    begin = yesterday.subtract(days=missed)
+    restriction = TimeRestriction(earliest=begin, latest=None, catchup=False)
+    for before in (None, DataInterval(begin, begin.add(days=1))):
+        first = timetable.next_dagrun_info(last_automated_data_interval=before, restriction=restriction)
+        assert first is not None
+        assert first.data_interval == DataInterval(wanted, wanted.add(days=1))
+    second = timetable.next_dagrun_info(last_automated_data_interval=first.data_interval, restriction=restriction)
+    assert second is not None
+    assert second.data_interval is not None
+    assert second.data_interval.start == wanted.add(days=7)
+
+
+def test_without_catchup_no_day_before_the_feeds_first_has_a_run() -> None:
+    yesterday = pendulum.now("UTC").start_of("day").subtract(days=1)
+    restriction = TimeRestriction(earliest=yesterday, latest=None, catchup=False)
+    before_it = DailyUntilTimetable(None, {yesterday.subtract(days=1).weekday()})
+    info = before_it.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    assert info is not None
+    assert info.run_after > pendulum.now("UTC")
+
+
 def test_airflow_keeps_it_as_data() -> None:
     timetable = DailyUntilTimetable(dt.date(2026, 10, 19))
     assert timetable.serialize() == {"last_day": "2026-10-19"}

@@ -44,6 +44,14 @@ def test_each_pipeline_has_its_own_files(dags: Path) -> None:
     assert module_root_of(tickets) == module_root_of(dags) == dags.parent
 
 
+@pytest.mark.parametrize("beside", ["tfx_modules", "airflow.cfg"])
+def test_a_project_or_an_airflow_may_be_in_a_folder_of_the_same_name(tmp_path: Path, beside: str) -> None:
+    home = tmp_path / "bert_pipelines"
+    (home / beside).mkdir(parents=True)
+    tickets = write(home / "dags", "tickets", 'name = "tickets"\n')
+    assert usable_pipelines(home / "dags") == {"bert_sentiment": home / "dags", "tickets": tickets}
+
+
 def test_a_pipeline_is_found_by_its_name(dags: Path) -> None:
     assert folder_of_pipeline(dags, None) == dags
     assert folder_of_pipeline(dags, "bert_sentiment") == dags

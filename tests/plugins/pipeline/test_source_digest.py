@@ -56,6 +56,17 @@ def test_entries_can_be_left_out_but_only_right_in_the_folder(tmp_path: Path) ->
     assert names == ["a.py", "sub/compiled/y.json"]
 
 
+@pytest.mark.parametrize("linked", ["bert_pipelines", "bert_pipelines/tickets"])
+def test_a_further_pipelines_folder_may_be_a_link_and_no_deeper_one_is_followed(tmp_path: Path, linked: str) -> None:
+    dags = write(tmp_path / "dags", {"bert_sentiment.py": b"1"})
+    elsewhere = write(tmp_path / "elsewhere", {"bert_pipelines/tickets/settings.toml": b"2"})
+    (elsewhere / "bert_pipelines" / "tickets" / "up").symlink_to(dags)
+    (dags / linked).parent.mkdir(exist_ok=True)
+    (dags / linked).symlink_to(elsewhere / linked)
+    names = [path.relative_to(dags).as_posix() for path in source_files(dags)]
+    assert names == ["bert_pipelines/tickets/settings.toml", "bert_sentiment.py"]
+
+
 def test_a_missing_folder_has_the_digest_of_an_empty_one(tmp_path: Path) -> None:
     assert sources_digest(tmp_path / "missing") == sources_digest(tmp_path)
 

@@ -145,3 +145,13 @@ def test_two_pipelines_never_share_a_folder_a_dag_an_asset_or_the_ledgers_events
         assert all(left.isdisjoint(right) for left, right in zip(one_places, others, strict=True))
         below = (a in b.parents or b in a.parents for a in one_places[0] for b in others[0])
         assert not any(below), "a folder of one is below a folder of another"
+
+
+def test_an_address_of_one_models_state_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__MODEL_SERVERS", "http://one:8501/ http://two:8501/v1/models/stars")
+    folder = written(tmp_path, TASK)
+    with pytest.raises(SettingsError, match=r"model_servers has http://two:8501/v1/models/stars, .* without a path"):
+        pipeline_settings(folder)
+    assert load_settings().model_servers, "the pipeline of the DAGs folder may be alone"
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__MODEL_SERVERS", "http://one:8501/")
+    assert pipeline_settings(folder).model_servers == ("http://one:8501/",)

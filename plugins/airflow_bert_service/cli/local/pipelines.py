@@ -4,15 +4,28 @@ import shutil
 from pathlib import Path
 
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import MODULES, command, module_root_of
+from airflow_bert_service.installation import MODULES, command, is_further, module_root_of
 from airflow_bert_service.pipeline.compiler import compile_pipeline, compiled_pipeline, digest_file, is_fresh
 from airflow_bert_service.pipeline.plan import PipelinePlan, parse_ir
 from airflow_bert_service.pipeline.source_digest import SETTINGS
 from airflow_bert_service.pipeline.users_compiler import compile_users_pipeline
 from airflow_bert_service.pipeline.version import read_version, version_file
-from airflow_bert_service.settings.settings import Settings
+from airflow_bert_service.pipelines.settings import pipeline_settings
+from airflow_bert_service.settings.settings import Settings, load_settings
 
 _FOLDER = "compiled_pipelines"
+
+
+def settings_of(folder: Path | None) -> Settings:
+    """Read the Airflow side's settings of the pipeline of a folder: a further one has data and rules of its own.
+
+    Args:
+        folder: The folder of the DAG files, or that of a further pipeline; None: the former.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    return pipeline_settings(folder.absolute()) if folder is not None and is_further(folder) else load_settings()
 
 
 def own_pipeline(dags: Path, local: Settings) -> PipelinePlan:

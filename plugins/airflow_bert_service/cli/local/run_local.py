@@ -21,7 +21,7 @@ from airflow_bert_service.ingestion.refresh import WindowRefresh
 from airflow_bert_service.installation import command, require_tfx_python
 from airflow_bert_service.pipeline.task import pipeline_task
 from airflow_bert_service.runs.data_date import PARAMETER, RunFacts, data_date
-from airflow_bert_service.settings.settings import Settings, load_settings
+from airflow_bert_service.settings.settings import Settings
 
 _REFRESH = "refresh_data"
 _logger = logging.getLogger(__name__)
@@ -35,11 +35,11 @@ def main(arguments: Sequence[str]) -> int:
     """
     flags = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO if flags.verbose else logging.WARNING, format="%(message)s", force=True)
-    settings = load_settings()
+    is_users = flags.what is not None and ":" in flags.what and not Path(flags.what).is_dir()
+    settings = pipelines.settings_of(None if is_users or flags.what is None else Path(flags.what))
     require_tfx_python(settings.tfx_python, SettingsError)
     local = local_settings(settings, flags.root)
     print(f"Everything of this run is kept in {local.state}; what is in service stays as it is.", flush=True)
-    is_users = flags.what is not None and ":" in flags.what and not Path(flags.what).is_dir()
     run = _users_run(flags, local) if is_users else _own_run(flags, settings, local)
     print(f"Run {run.run_id}: {len(run.nodes)} nodes of {run.plan.id}, in one process", flush=True)
     code = run_nodes(local.tfx_python, run.plan.module_root, run.write_requests(), verbose=flags.verbose)
@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         metavar="DAGS_FOLDER | FILE:FUNCTION",
-        help="folder of the DAG files, with the pipeline's settings (default: Airflow's); or the file and the function "
+        help="folder of the DAG files, with the pipeline's settings (default: Airflow's), or that of a further "
+        "pipeline, like dags/bert_pipelines/tickets; or the file and the function "
         "of a TFX pipeline of your own, like my_pipeline.py:create_pipeline",
     )
     parser.add_argument("--date", metavar="DAY", help="the run's data date, like 2026-11-05 (default: yesterday, UTC)")

@@ -48,8 +48,19 @@ class _Pipelines:
         self.settings = settings
 
     def further(self) -> list[str]:
-        """Return the names of the further pipelines; their settings may be wrong, and their models are there."""
-        return [folder.name for folder in further_folders(dags_folder(self.settings.root))]
+        """Return the names of the further pipelines; their settings may be wrong, and their models are there.
+
+        One that has the name of the DAGs folder's own is left out: there is a list of that name already, and each of
+        the two would send the DAG's tab to the other.
+        """
+        own = self._own()
+        return [name for folder in further_folders(dags_folder(self.settings.root)) if (name := folder.name) != own]
+
+    def _own(self) -> str:
+        try:
+            return pipeline_name(dags_folder(self.settings.root))
+        except SettingsError:
+            return ""  # its own pages say why
 
     def from_own(self) -> Mapping[str, str]:
         """Return the addresses of the further pipelines' lists, from the list of the DAGs folder's own."""
@@ -57,10 +68,7 @@ class _Pipelines:
 
     def from_further(self, name: str) -> Mapping[str, str]:
         """Return the addresses of the others' lists, from the list of a further pipeline."""
-        try:
-            own = {pipeline_name(dags_folder(self.settings.root)): "../../"}
-        except SettingsError:
-            own = {}  # its own pages say why
+        own = {found: "../../"} if (found := self._own()) else {}
         return {**own, **{other: f"../{quote(other)}/" for other in self.further() if other != name}}
 
 

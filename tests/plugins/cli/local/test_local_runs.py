@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Param
-from airflow_bert_service.cli.local import parameters
+from airflow_bert_service.cli.local import parameters, pipelines
 from airflow_bert_service.cli.local.folder import local_settings
 from airflow_bert_service.cli.local.steps import LocalRun, nodes_up_to
 from airflow_bert_service.cli.main import main
 from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
 from airflow_bert_service.exceptions import RunConfError, SettingsError
 from airflow_bert_service.pipeline.plan import NodePlan, ParameterPlan, ParameterType, PipelinePlan
-from airflow_bert_service.settings.settings import Settings, settings_from
+from airflow_bert_service.settings.settings import FeedName, Settings, settings_from
 
 TEXT = ParameterType.STRING
 NODES = (
@@ -53,6 +53,24 @@ def test_a_local_run_has_metadata_ledger_and_models_of_its_own_and_the_feed_of_t
     assert (local.pipeline_root, local.spans) == (folder / "pipeline", folder / "spans")
     assert (local.node_socket, local.model_servers, local.notifications) == (None, (), ())
     assert (local.source, local.feed, local.window_days) == (settings.source, settings.feed, settings.window_days)
+
+
+def test_a_local_run_of_a_further_pipeline_has_the_data_of_that_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path / "state"))
+    folder = tmp_path / "dags" / "bert_pipelines" / "tickets"
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text(
+        'name = "tickets"\n[bert_service]\nfeed = "files"\nfiles_pattern = "/data/{date}.csv"\nfirst_day = 2026-11-01\n'
+    )
+
+    local = local_settings(pipelines.settings_of(folder), None)
+
+    assert (local.feed, local.source.files_pattern) == (FeedName.FILES, "/data/{date}.csv")
+    assert local.spans == tmp_path / "state" / "local" / "pipelines" / "tickets" / "spans"
+    for other in (None, tmp_path / "dags"):
+        assert pipelines.settings_of(other).feed is FeedName.SAMPLE
 
 
 def test_the_next_run_takes_the_folder_of_the_one_before(settings: Settings) -> None:

@@ -64,6 +64,14 @@ def test_the_tab_of_a_dag_leads_to_its_own_list(pages: TestClient) -> None:
     assert "The DAG other has no models" in text_of(see(pages, "?dag=other"))
 
 
+def test_a_folder_of_the_own_pipelines_name_leads_nobody_away_from_its_list(pages: TestClient, tmp_path: Path) -> None:
+    folder = tmp_path / "dags" / "bert_pipelines" / "bert_sentiment"
+    folder.mkdir()
+    (folder / "settings.toml").write_text('name = "bert_sentiment"\n')
+    assert "Models of bert_sentiment Other pipelines: stars , tickets" in text_of(see(pages, "?dag=bert_sentiment"))
+    assert pages.get(f"{PAGE}of/bert_sentiment/", headers=login("viewer")).status_code == 404
+
+
 def test_links_to_airflow_hold_in_the_deeper_folder(pages: TestClient) -> None:
     assert 'href="../../dags/bert_sentiment/runs/' in see(pages)
     assert 'href="../../../../dags/stars/runs/' in see(pages, "of/stars/")
