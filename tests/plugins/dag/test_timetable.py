@@ -100,7 +100,9 @@ def test_without_catchup_a_weekday_that_was_missed_gets_its_run_once(missed: int
         first = timetable.next_dagrun_info(last_automated_data_interval=before, restriction=restriction)
         assert first is not None
         assert first.data_interval == DataInterval(wanted, wanted.add(days=1))
-    second = timetable.next_dagrun_info(last_automated_data_interval=first.data_interval, restriction=restriction)
+    second = timetable.next_dagrun_info(
+        last_automated_data_interval=DataInterval(wanted, wanted.add(days=1)), restriction=restriction
+    )
     assert second is not None
     assert second.data_interval is not None
     assert second.data_interval.start == wanted.add(days=7)
