@@ -37,10 +37,11 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO if flags.verbose else logging.WARNING, format="%(message)s", force=True)
     settings = load_settings()
     require_tfx_python(settings.tfx_python, SettingsError)
-    local = local_settings(settings, flags.root)
-    print(f"Everything of this run is kept in {local.state}; what is in service stays as it is.", flush=True)
     is_users = flags.what is not None and ":" in flags.what and not Path(flags.what).is_dir()
-    run = _users_run(flags, local) if is_users else _own_run(flags, settings, local)
+    dags = None if is_users else Path(flags.what or dags_folder(settings)).absolute()
+    local = local_settings(settings if dags is None else pipelines.own_settings(dags), flags.root)
+    print(f"Everything of this run is kept in {local.state}; what is in service stays as it is.", flush=True)
+    run = _users_run(flags, local) if dags is None else _own_run(flags, dags, local)
     print(f"Run {run.run_id}: {len(run.nodes)} nodes of {run.plan.id}, in one process", flush=True)
     code = run_nodes(local.tfx_python, run.plan.module_root, run.write_requests(), verbose=flags.verbose)
     return _end(run, code)
@@ -85,13 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _own_run(flags: argparse.Namespace, settings: Settings, local: Settings) -> LocalRun:
+def _own_run(flags: argparse.Namespace, dags: Path, local: Settings) -> LocalRun:
     if flags.code is not None:
         raise SettingsError(
             f"--code is {flags.code}, and there is no FILE:FUNCTION; allowed: both, for a pipeline of your own. Name "
             "the function, or leave --code out."
         )
-    dags = Path(flags.what or dags_folder(settings)).absolute()
     conf = parameters.read_conf(flags.conf)
     if flags.date is not None:
         conf = {**conf, PARAMETER: _day(flags.date)}

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Param
-from airflow_bert_service.cli.local import parameters
+from airflow_bert_service.cli.local import parameters, pipelines
 from airflow_bert_service.cli.local.folder import local_settings
 from airflow_bert_service.cli.local.steps import LocalRun, nodes_up_to
 from airflow_bert_service.cli.main import main
 from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
 from airflow_bert_service.exceptions import RunConfError, SettingsError
 from airflow_bert_service.pipeline.plan import NodePlan, ParameterPlan, ParameterType, PipelinePlan
-from airflow_bert_service.settings.settings import Settings, settings_from
+from airflow_bert_service.settings.settings import FeedName, Settings, settings_from
 
 TEXT = ParameterType.STRING
 NODES = (
@@ -141,6 +141,18 @@ def test_each_node_gets_a_request_of_the_node_command(settings: Settings) -> Non
     assert {request["run_id"] for request in (first, second)} == {"local__1"}
     assert first["pipeline_root"] == str(local.pipeline_root)
     assert run.outcome(NODES[0]) is None
+
+
+def test_a_further_pipeline_has_the_feed_and_the_rules_of_its_own_settings(tmp_path: Path) -> None:
+    folder = tmp_path / "dags" / "bert_pipelines" / "tickets"
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text(
+        'name = "tickets"\n[bert_service]\nfeed = "files"\nfiles_pattern = "/data/{date}.csv"\n'
+        "first_day = 2026-11-01\nwindow_days = 3\n"
+    )
+    local = local_settings(pipelines.own_settings(folder), tmp_path / "runs")
+    assert (local.feed, local.window_days) == (FeedName.FILES, 3)
+    assert local.spans == tmp_path / "runs" / "pipelines" / "tickets" / "spans"
 
 
 @pytest.mark.parametrize(
