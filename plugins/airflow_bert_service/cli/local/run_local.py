@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_bert_service.cli.local import ending, parameters, pipelines
-from airflow_bert_service.cli.local.folder import DEFAULT, local_settings, new_run_id
+from airflow_bert_service.cli.local.folder import DEFAULT, local_settings, new_run_id, used_alone
+from airflow_bert_service.cli.local.parameters import RUN_TYPE
 from airflow_bert_service.cli.local.steps import COMMAND, INTERRUPTED, LocalRun, nodes_up_to, run_nodes
 from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
@@ -41,10 +42,11 @@ def main(arguments: Sequence[str]) -> int:
     dags = None if is_users else Path(flags.what or dags_folder(settings)).absolute()
     local = local_settings(settings if dags is None else pipelines.own_settings(dags), flags.root)
     print(f"Everything of this run is kept in {local.state}; what is in service stays as it is.", flush=True)
-    run = _users_run(flags, local) if dags is None else _own_run(flags, dags, local)
-    print(f"Run {run.run_id}: {len(run.nodes)} nodes of {run.plan.id}, in one process", flush=True)
-    code = run_nodes(local.tfx_python, run.plan.module_root, run.write_requests(), verbose=flags.verbose)
-    return _end(run, code)
+    with used_alone(local.state):
+        run = _users_run(flags, local) if dags is None else _own_run(flags, dags, local)
+        print(f"Run {run.run_id}: {len(run.nodes)} nodes of {run.plan.id}, in one process", flush=True)
+        code = run_nodes(local.tfx_python, run.plan.module_root, run.write_requests(), verbose=flags.verbose)
+        return _end(run, code)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,7 +109,7 @@ def _own_run(flags: argparse.Namespace, dags: Path, local: Settings) -> LocalRun
         f"({time.monotonic() - began:.1f} s)",
         flush=True,
     )
-    run_id, user = new_run_id(now), getpass.getuser()
+    run_id, user = new_run_id(now), _user()
     templates = {**node_parameters(local, plan.id, refresh_task_id=_REFRESH), "use_cache": USE_CACHE}
     made = parameters.rendered(templates, plan, run_id=run_id, parameters=values, refreshed=refreshed, user=user)
     return LocalRun(
@@ -119,6 +121,13 @@ def _own_run(flags: argparse.Namespace, dags: Path, local: Settings) -> LocalRun
         use_cache=made["use_cache"] == str(True),
         refreshed=refreshed,
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return RUN_TYPE  # a container's user may have a number alone
 
 
 def _day(text: str) -> str:
@@ -153,7 +162,7 @@ def _end(run: LocalRun, code: int) -> int:
         return code
     if code != 0:
         ending.tell_failure(run, code)
-    event = ending.recorded(run, getpass.getuser(), code) if run.refreshed else None
+    event = ending.recorded(run, _user(), code) if run.refreshed else None
     if event is not None:
         print(f"In the ledger: {event.line}")
     ending.tell_places(run)

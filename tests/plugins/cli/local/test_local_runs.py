@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from airflow.sdk import Param
 from airflow_bert_service.cli.local import parameters, pipelines
-from airflow_bert_service.cli.local.folder import local_settings
-from airflow_bert_service.cli.local.steps import LocalRun, nodes_up_to
+from airflow_bert_service.cli.local.folder import local_settings, used_alone
+from airflow_bert_service.cli.local.steps import INTERRUPTED, LocalRun, nodes_up_to, run_nodes
 from airflow_bert_service.cli.main import main
 from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
 from airflow_bert_service.exceptions import RunConfError, SettingsError
@@ -65,6 +65,35 @@ def test_a_folder_with_other_files_is_refused_such_as_the_one_that_is_in_service
     with pytest.raises(SettingsError, match=r"has files that no local run has made; allowed: a new or empty folder"):
         local_settings(settings, settings.state)
     assert [path.name for path in settings.state.iterdir()] == ["models"]
+
+
+def test_the_state_folder_is_refused_also_where_it_is_empty_or_has_been_one_of_local_runs(tmp_path: Path) -> None:
+    state = tmp_path / "home" / "state"
+    settings = settings_from({"root": str(tmp_path), "state": str(state)})
+    (tmp_path / "link").symlink_to(state)
+    for root in (state, tmp_path / "home", tmp_path / "link", state / "models" / "films"):
+        with pytest.raises(SettingsError, match=r"which is in service: the setting state is .*state; allowed: another"):
+            local_settings(settings, root)
+    assert not state.exists()
+    local_settings(settings_from({"root": str(tmp_path), "state": str(tmp_path / "other")}), state)
+    with pytest.raises(SettingsError, match="which is in service"):
+        local_settings(settings, state)
+
+
+def test_one_run_at_a_time_uses_a_folder(settings: Settings) -> None:
+    folder = local_settings(settings, None).state
+    message = "in which another local run is under way; allowed: one run at a time"
+    with used_alone(folder), pytest.raises(SettingsError, match=message), used_alone(folder):
+        pass
+    with used_alone(folder):
+        pass
+
+
+def test_ctrl_c_before_the_nodes_process_has_handlers_ends_the_run_like_any_other(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -INT $$\n")
+    python.chmod(0o755)
+    assert run_nodes(python, tmp_path, [], verbose=False) == INTERRUPTED
 
 
 def test_a_folder_that_cannot_be_made_is_named(settings: Settings) -> None:
