@@ -25,6 +25,11 @@ from airflow_bert_service.runs.data_date import PARAMETER, RunFacts, data_date
 from airflow_bert_service.settings.settings import Settings, load_settings
 
 _REFRESH = "refresh_data"
+_KEPT = "Everything of this run is kept in {folder}; what is in service stays as it is."
+_KEPT_OF_OTHERS = (
+    "Metadata and artifacts of this run are kept in {folder}. What the components write elsewhere, as a Pusher of TFX "
+    "does, they write there."
+)
 _logger = logging.getLogger(__name__)
 
 
@@ -41,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     is_users = flags.what is not None and ":" in flags.what and not Path(flags.what).is_dir()
     dags = None if is_users else Path(flags.what or dags_folder(settings)).absolute()
     local = local_settings(settings if dags is None else pipelines.own_settings(dags), flags.root)
-    print(f"Everything of this run is kept in {local.state}; what is in service stays as it is.", flush=True)
+    print((_KEPT_OF_OTHERS if dags is None else _KEPT).format(folder=local.state), flush=True)
     with used_alone(local.state):
         run = _users_run(flags, local) if dags is None else _own_run(flags, dags, local)
         print(f"Run {run.run_id}: {len(run.nodes)} nodes of {run.plan.id}, in one process", flush=True)

@@ -203,3 +203,13 @@ def test_arguments_that_do_not_fit_are_refused(
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/bin/sh")
     assert main(["run-local", "--root", str(tmp_path / "runs"), *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_what_a_pipeline_of_the_users_own_pushes_is_not_promised_to_stay_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/bin/sh")
+    assert main(["run-local", "--root", str(tmp_path / "runs"), "own.py:create", "--conf", "[]"]) == 1
+    told = capsys.readouterr().out
+    assert "What the components write elsewhere, as a Pusher of TFX does, they write there." in told
+    assert "in service" not in told
