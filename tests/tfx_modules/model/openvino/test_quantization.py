@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -37,7 +38,7 @@ def model_with_large_sums() -> openvino.Model:
     return openvino.Model([op.result(op.squeeze(logits, op.constant(np.array([1]))))], [ids], "sums")
 
 
-def _constant(values: object) -> object:
+def _constant(values: Any) -> Any:
     return op.constant(np.asarray(values, np.float32))
 
 
