@@ -116,8 +116,8 @@ class ExportSettings(SettingsGroup):
     """What the exported model is served in (``docs/explanation/serving-speed.md``). With
     ``auto``, train on a processor like the servers'."""
     max_accuracy_loss: Annotated[float, Between(0, 1)] = 0.003
-    """How much lower than float32's the accuracy on the holdout may be with ``auto``, and with INT8: 0.003 is 0.3
-    points."""
+    """How much lower than float32's the accuracy on the holdout may be with ``auto``, and with INT8 (on the eval split
+    where there is no holdout): 0.003 is 0.3 points."""
     engines: tuple[Engine, ...] = (Engine.OPENVINO,)
     """What the model is exported for beside TensorFlow: ``openvino``, or nothing (``[]``). Default
     ``["openvino"]``."""
@@ -183,7 +183,7 @@ class GateSettings(SettingsGroup):
     max_compared: Annotated[int, AtLeast(0)] = 2000
     """Most reviews of the eval split that both models score for the comparison, always the same ones. 0: all."""
     max_bytes: Annotated[int, AtLeast(0)] = 0
-    """Largest size of the exported model, all files together. 0: no limit."""
+    """Largest size of the exported model, all files together, with those for OpenVINO. 0: no limit."""
     max_latency_ms: Annotated[float, AtLeast(0)] = 0.0
     """Longest median time, in milliseconds, that the server may take for one review, as InfraValidator measures it. 0:
     no limit."""

@@ -1,6 +1,7 @@
 """From reviews with labels of the user's own to served answers, no code changed."""
 
 import json
+import re
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -91,10 +92,12 @@ def test_other_labels_are_not_comparable_and_the_verdict_says_so(
     outcome = outcomes["Pusher"]
     assert not outcomes["Resolver"].outputs.get("model"), "the Evaluator has no baseline of other labels"
     assert outcome.state is NodeState.COMPLETE, outcome.reason
-    assert outcome.reason.endswith(
-        "judged by the floors alone; not comparable with 2026110501, which answers "
-        'schlecht, "böse", 👍 gut (score of 👍 gut): this model answers negative, positive (score of positive)'
-    )
+    assert re.search(
+        r"judged by the floors alone; the candidate was scored as it is served, with OpenVINO \((int8|float32)\); "
+        r"not comparable with 2026110501, which answers "
+        r'schlecht, "böse", 👍 gut \(score of 👍 gut\): this model answers negative, positive \(score of positive\)$',
+        outcome.reason,
+    ), outcome.reason
     event = open_ledger(f"sqlite:///{pipeline.folder}/ledger.db", "bert_sentiment").events()[-1]
     assert event.metrics["labels"] == ["negative", "positive"]
     assert event.metrics["champion_labels"] == ['schlecht, "böse"', "👍 gut"]

@@ -4,49 +4,50 @@ import shutil
 from pathlib import Path
 
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import MODULES, command, is_further, module_root_of
+from airflow_bert_service.installation import MODULES, command, module_root_of
 from airflow_bert_service.pipeline.compiler import compile_pipeline, compiled_pipeline, digest_file, is_fresh
+from airflow_bert_service.pipeline.name import pipeline_name
 from airflow_bert_service.pipeline.plan import PipelinePlan, parse_ir
 from airflow_bert_service.pipeline.source_digest import SETTINGS
 from airflow_bert_service.pipeline.users_compiler import compile_users_pipeline
 from airflow_bert_service.pipeline.version import read_version, version_file
 from airflow_bert_service.pipelines.settings import pipeline_settings
-from airflow_bert_service.settings.settings import Settings, load_settings
+from airflow_bert_service.settings.settings import Settings
 
 _FOLDER = "compiled_pipelines"
 
 
-def settings_of(folder: Path | None) -> Settings:
-    """Read the Airflow side's settings of the pipeline of a folder: a further one has data and rules of its own.
+def own_settings(dags: Path) -> Settings:
+    """Return the Airflow side's settings of the pipeline of some DAG files, as its DAG has them.
 
     Args:
-        folder: The folder of the DAG files, or that of a further pipeline; None: the former.
+        dags: The folder of the DAG files, or that of a further pipeline, which has a feed and rules of its own.
 
     Raises:
-        SettingsError: A setting is wrong.
-    """
-    return pipeline_settings(folder.absolute()) if folder is not None and is_further(folder) else load_settings()
-
-
-def own_pipeline(dags: Path, local: Settings) -> PipelinePlan:
-    """Compile this project's pipeline, unless it is fresh.
-
-    Args:
-        dags: The folder of the DAG files; a ``settings.toml`` there goes before the one in ``tfx_modules``.
-        local: The local run's settings.
-
-    Raises:
-        SettingsError: There is no such folder, or the pipeline's settings cannot be read.
-        CompileError: The pipeline cannot be compiled.
+        SettingsError: There is no such folder, or a setting is not allowed.
     """
     if not dags.is_dir():
         raise SettingsError(
             f"the DAGs folder {dags} does not exist; allowed: a folder with DAG files of this project, or "
             f"FILE:FUNCTION for a pipeline of your own. Name it, or run `{command('init')}`, which makes it."
         )
+    return pipeline_settings(dags)
+
+
+def own_pipeline(dags: Path, local: Settings) -> PipelinePlan:
+    """Compile this project's pipeline, unless it is fresh.
+
+    Args:
+        dags: As for :func:`own_settings`; a ``settings.toml`` there goes before the one in ``tfx_modules``.
+        local: The local run's settings.
+
+    Raises:
+        SettingsError: The pipeline's settings cannot be read.
+        CompileError: The pipeline cannot be compiled.
+    """
     root = module_root_of(dags)
-    # The compiler takes the settings that stand above the compiled pipeline.
-    sources = local.state / _FOLDER / "sources"
+    # The compiler takes the settings that stand above the compiled pipeline; each pipeline of a DAGs folder has others.
+    sources = local.state / _FOLDER / "sources" / pipeline_name(dags)
     sources.mkdir(parents=True, exist_ok=True)
     copied = sources / SETTINGS
     if (dags / SETTINGS).is_file():
@@ -67,6 +68,7 @@ def _take_over(compiled: Path, ir: Path, modules: Path) -> None:
     if is_fresh(ir, modules) or not is_fresh(compiled, modules):
         return
     ir.parent.mkdir(parents=True, exist_ok=True)
+    digest_file(ir).unlink(missing_ok=True)  # it is the last to be written, for a run may be killed meanwhile
     for path in (compiled, version_file(compiled), digest_file(compiled)):
         shutil.copyfile(path, ir.with_name(path.name))
 

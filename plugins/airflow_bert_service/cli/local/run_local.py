@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airflow_bert_service.cli.local import ending, parameters, pipelines
-from airflow_bert_service.cli.local.folder import DEFAULT, local_settings, new_run_id
+from airflow_bert_service.cli.local.folder import DEFAULT, local_settings, new_run_id, used_alone
+from airflow_bert_service.cli.local.parameters import RUN_TYPE
 from airflow_bert_service.cli.local.steps import COMMAND, INTERRUPTED, LocalRun, nodes_up_to, run_nodes
 from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
@@ -21,9 +22,14 @@ from airflow_bert_service.ingestion.refresh import WindowRefresh
 from airflow_bert_service.installation import command, require_tfx_python
 from airflow_bert_service.pipeline.task import pipeline_task
 from airflow_bert_service.runs.data_date import PARAMETER, RunFacts, data_date
-from airflow_bert_service.settings.settings import Settings
+from airflow_bert_service.settings.settings import Settings, load_settings
 
 _REFRESH = "refresh_data"
+_KEPT = "Everything of this run is kept in {folder}; what is in service stays as it is."
+_KEPT_OF_OTHERS = (
+    "Metadata and artifacts of this run are kept in {folder}. What the components write elsewhere, as a Pusher of TFX "
+    "does, they write there."
+)
 _logger = logging.getLogger(__name__)
 
 
@@ -35,15 +41,17 @@ def main(arguments: Sequence[str]) -> int:
     """
     flags = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO if flags.verbose else logging.WARNING, format="%(message)s", force=True)
-    is_users = flags.what is not None and ":" in flags.what and not Path(flags.what).is_dir()
-    settings = pipelines.settings_of(None if is_users or flags.what is None else Path(flags.what))
+    settings = load_settings()
     require_tfx_python(settings.tfx_python, SettingsError)
-    local = local_settings(settings, flags.root)
-    print(f"Everything of this run is kept in {local.state}; what is in service stays as it is.", flush=True)
-    run = _users_run(flags, local) if is_users else _own_run(flags, settings, local)
-    print(f"Run {run.run_id}: {len(run.nodes)} nodes of {run.plan.id}, in one process", flush=True)
-    code = run_nodes(local.tfx_python, run.plan.module_root, run.write_requests(), verbose=flags.verbose)
-    return _end(run, code)
+    is_users = flags.what is not None and ":" in flags.what and not Path(flags.what).is_dir()
+    dags = None if is_users else Path(flags.what or dags_folder(settings)).absolute()
+    local = local_settings(settings if dags is None else pipelines.own_settings(dags), flags.root)
+    print((_KEPT_OF_OTHERS if dags is None else _KEPT).format(folder=local.state), flush=True)
+    with used_alone(local.state):
+        run = _users_run(flags, local) if dags is None else _own_run(flags, dags, local)
+        print(f"Run {run.run_id}: {len(run.nodes)} nodes of {run.plan.id}, in one process", flush=True)
+        code = run_nodes(local.tfx_python, run.plan.module_root, run.write_requests(), verbose=flags.verbose)
+        return _end(run, code)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,8 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         metavar="DAGS_FOLDER | FILE:FUNCTION",
-        help="folder of the DAG files, with the pipeline's settings (default: Airflow's), or that of a further "
-        "pipeline, like dags/bert_pipelines/tickets; or the file and the function "
+        help="folder of the DAG files, with the pipeline's settings (default: Airflow's); or the file and the function "
         "of a TFX pipeline of your own, like my_pipeline.py:create_pipeline",
     )
     parser.add_argument("--date", metavar="DAY", help="the run's data date, like 2026-11-05 (default: yesterday, UTC)")
@@ -86,13 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _own_run(flags: argparse.Namespace, settings: Settings, local: Settings) -> LocalRun:
+def _own_run(flags: argparse.Namespace, dags: Path, local: Settings) -> LocalRun:
     if flags.code is not None:
         raise SettingsError(
             f"--code is {flags.code}, and there is no FILE:FUNCTION; allowed: both, for a pipeline of your own. Name "
             "the function, or leave --code out."
         )
-    dags = Path(flags.what or dags_folder(settings)).absolute()
     conf = parameters.read_conf(flags.conf)
     if flags.date is not None:
         conf = {**conf, PARAMETER: _day(flags.date)}
@@ -108,7 +114,7 @@ def _own_run(flags: argparse.Namespace, settings: Settings, local: Settings) -> 
         f"({time.monotonic() - began:.1f} s)",
         flush=True,
     )
-    run_id, user = new_run_id(now), getpass.getuser()
+    run_id, user = new_run_id(now), _user()
     templates = {**node_parameters(local, plan.id, refresh_task_id=_REFRESH), "use_cache": USE_CACHE}
     made = parameters.rendered(templates, plan, run_id=run_id, parameters=values, refreshed=refreshed, user=user)
     return LocalRun(
@@ -120,6 +126,13 @@ def _own_run(flags: argparse.Namespace, settings: Settings, local: Settings) -> 
         use_cache=made["use_cache"] == str(True),
         refreshed=refreshed,
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return RUN_TYPE  # a container's user may have a number alone
 
 
 def _day(text: str) -> str:
@@ -154,7 +167,7 @@ def _end(run: LocalRun, code: int) -> int:
         return code
     if code != 0:
         ending.tell_failure(run, code)
-    event = ending.recorded(run, getpass.getuser(), code) if run.refreshed else None
+    event = ending.recorded(run, _user(), code) if run.refreshed else None
     if event is not None:
         print(f"In the ledger: {event.line}")
     ending.tell_places(run)

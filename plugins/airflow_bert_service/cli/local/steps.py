@@ -114,7 +114,7 @@ def run_nodes(python: Path, module_root: Path, requests: Sequence[Path], *, verb
         verbose: Whether the libraries' logs are shown.
 
     Returns:
-        The exit code; negative: the signal that ended the process.
+        The exit code, 130 after Ctrl-C; negative: the signal that ended the process otherwise.
     """
     kept = {_BREAKPOINT: os.environ[_BREAKPOINT]} if _BREAKPOINT in os.environ else {}
     words = [str(python), "-m", _MODULE, *(["--verbose"] if verbose else []), *map(str, requests)]
@@ -123,6 +123,8 @@ def run_nodes(python: Path, module_root: Path, requests: Sequence[Path], *, verb
     # place of ignoring the signal, which the process would inherit.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return subprocess.run(words, cwd=module_root, env=tfx_environment(COMMAND, kept), check=False).returncode
+        code = subprocess.run(words, cwd=module_root, env=tfx_environment(COMMAND, kept), check=False).returncode
+        # Before it has handlers of its own, Python ends by the signal itself.
+        return INTERRUPTED if code == -signal.SIGINT else code
     finally:
         signal.signal(signal.SIGINT, before)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from airflow.sdk import Param
 from airflow_bert_service.cli.local import parameters, pipelines
-from airflow_bert_service.cli.local.folder import local_settings
-from airflow_bert_service.cli.local.steps import LocalRun, nodes_up_to
+from airflow_bert_service.cli.local.folder import local_settings, used_alone
+from airflow_bert_service.cli.local.steps import INTERRUPTED, LocalRun, nodes_up_to, run_nodes
 from airflow_bert_service.cli.main import main
 from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
 from airflow_bert_service.exceptions import RunConfError, SettingsError
@@ -55,24 +55,6 @@ def test_a_local_run_has_metadata_ledger_and_models_of_its_own_and_the_feed_of_t
     assert (local.source, local.feed, local.window_days) == (settings.source, settings.feed, settings.window_days)
 
 
-def test_a_local_run_of_a_further_pipeline_has_the_data_of_that_pipeline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path / "state"))
-    folder = tmp_path / "dags" / "bert_pipelines" / "tickets"
-    folder.mkdir(parents=True)
-    (folder / "settings.toml").write_text(
-        'name = "tickets"\n[bert_service]\nfeed = "files"\nfiles_pattern = "/data/{date}.csv"\nfirst_day = 2026-11-01\n'
-    )
-
-    local = local_settings(pipelines.settings_of(folder), None)
-
-    assert (local.feed, local.source.files_pattern) == (FeedName.FILES, "/data/{date}.csv")
-    assert local.spans == tmp_path / "state" / "local" / "pipelines" / "tickets" / "spans"
-    for other in (None, tmp_path / "dags"):
-        assert pipelines.settings_of(other).feed is FeedName.SAMPLE
-
-
 def test_the_next_run_takes_the_folder_of_the_one_before(settings: Settings) -> None:
     first = local_settings(settings, None)
     (first.state / "ledger").mkdir()
@@ -83,6 +65,35 @@ def test_a_folder_with_other_files_is_refused_such_as_the_one_that_is_in_service
     with pytest.raises(SettingsError, match=r"has files that no local run has made; allowed: a new or empty folder"):
         local_settings(settings, settings.state)
     assert [path.name for path in settings.state.iterdir()] == ["models"]
+
+
+def test_the_state_folder_is_refused_also_where_it_is_empty_or_has_been_one_of_local_runs(tmp_path: Path) -> None:
+    state = tmp_path / "home" / "state"
+    settings = settings_from({"root": str(tmp_path), "state": str(state)})
+    (tmp_path / "link").symlink_to(state)
+    for root in (state, tmp_path / "home", tmp_path / "link", state / "models" / "films"):
+        with pytest.raises(SettingsError, match=r"which is in service: the setting state is .*state; allowed: another"):
+            local_settings(settings, root)
+    assert not state.exists()
+    local_settings(settings_from({"root": str(tmp_path), "state": str(tmp_path / "other")}), state)
+    with pytest.raises(SettingsError, match="which is in service"):
+        local_settings(settings, state)
+
+
+def test_one_run_at_a_time_uses_a_folder(settings: Settings) -> None:
+    folder = local_settings(settings, None).state
+    message = "in which another local run is under way; allowed: one run at a time"
+    with used_alone(folder), pytest.raises(SettingsError, match=message), used_alone(folder):
+        pass
+    with used_alone(folder):
+        pass
+
+
+def test_ctrl_c_before_the_nodes_process_has_handlers_ends_the_run_like_any_other(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -INT $$\n")
+    python.chmod(0o755)
+    assert run_nodes(python, tmp_path, [], verbose=False) == INTERRUPTED
 
 
 def test_a_folder_that_cannot_be_made_is_named(settings: Settings) -> None:
@@ -161,6 +172,18 @@ def test_each_node_gets_a_request_of_the_node_command(settings: Settings) -> Non
     assert run.outcome(NODES[0]) is None
 
 
+def test_a_further_pipeline_has_the_feed_and_the_rules_of_its_own_settings(tmp_path: Path) -> None:
+    folder = tmp_path / "dags" / "bert_pipelines" / "tickets"
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text(
+        'name = "tickets"\n[bert_service]\nfeed = "files"\nfiles_pattern = "/data/{date}.csv"\n'
+        "first_day = 2026-11-01\nwindow_days = 3\n"
+    )
+    local = local_settings(pipelines.own_settings(folder), tmp_path / "runs")
+    assert (local.feed, local.window_days) == (FeedName.FILES, 3)
+    assert local.spans == tmp_path / "runs" / "pipelines" / "tickets" / "spans"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -180,3 +203,13 @@ def test_arguments_that_do_not_fit_are_refused(
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/bin/sh")
     assert main(["run-local", "--root", str(tmp_path / "runs"), *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_what_a_pipeline_of_the_users_own_pushes_is_not_promised_to_stay_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__TFX_PYTHON", "/bin/sh")
+    assert main(["run-local", "--root", str(tmp_path / "runs"), "own.py:create", "--conf", "[]"]) == 1
+    told = capsys.readouterr().out
+    assert "What the components write elsewhere, as a Pusher of TFX does, they write there." in told
+    assert "in service" not in told
