@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def tfx_environment(name: str, variables: Mapping[str, str] | None = None) -> di
 
 
 def explain_where_asked(module: str, arguments: Sequence[str], name: str) -> None:
-    """Replace this process with a command of the TFX environment that prints its help, where that is asked for.
+    """End this process with the help of a command of the TFX environment, where that is asked for.
 
     The environment need not be there: what declares the commands' arguments imports nothing that Airflow's environment
     lacks, so that this Python runs it. No setting is read.
@@ -90,11 +91,11 @@ def explain_where_asked(module: str, arguments: Sequence[str], name: str) -> Non
     flags = itertools.takewhile(lambda word: word != "--", arguments)
     if not any(word in ("-h", "--help") for word in flags):
         return
-    print(f"`{command(name)} --pipeline NAME ...` is about another pipeline than that of the DAGs folder.\n")
-    sys.stdout.flush()
-    os.chdir(project_root())
     words = [sys.executable, "-m", module, *arguments]
-    os.execve(words[0], words, tfx_environment(name))  # noqa: S606 (no shell on purpose)
+    done = subprocess.run(words, cwd=project_root(), env=tfx_environment(name), check=False)  # noqa: S603 (no shell)
+    if done.returncode == 0:
+        print(f"\n`{command(name)} --pipeline NAME ...` is about another pipeline than that of the DAGs folder.")
+    sys.exit(done.returncode)
 
 
 def become(
