@@ -92,7 +92,7 @@ def explain_where_asked(module: str, arguments: Sequence[str], name: str) -> Non
     if not any(word in ("-h", "--help") for word in flags):
         return
     words = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(words, cwd=project_root(), env=tfx_environment(name), check=False)  # noqa: S603 (no shell)
+    done = subprocess.run(words, cwd=project_root(), env=tfx_environment(name), check=False)
     if done.returncode == 0:
         print(f"\n`{command(name)} --pipeline NAME ...` is about another pipeline than that of the DAGs folder.")
     sys.exit(done.returncode)
