@@ -46,17 +46,17 @@ def test_without_arguments_it_tells_its_usage_and_fails(capsys: pytest.CaptureFi
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "own.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(60)\n")
+    (tmp_path / "own.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(300)\n")
     environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT / "plugins")}
     command = [sys.executable, "-m", "airflow_bert_service.cli", "compile", "own.py:create_pipeline", "-o", "made"]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
-            wait_until((tmp_path / "begun").exists, 60)
+            wait_until((tmp_path / "begun").exists, 120)
         finally:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the compiler below it gets it too
-        told = process.communicate(timeout=30)[1]
+        told = process.communicate(timeout=100)[1]
     assert process.returncode == 130
     assert told == "scripts/bert compile was interrupted.\n"
     assert not (tmp_path / "made").exists()
