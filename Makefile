@@ -112,5 +112,5 @@ image-digests: setup  ## Look up the digests of the images' tags, and write them
 	@exec $(AIRFLOW)/python -m scripts.image_digests
 
 clean:  ## Remove environments, state and caches
-	rm -rf .venv var site dist dags/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv var site dist dags/compiled dags/bert_pipelines/*/compiled .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

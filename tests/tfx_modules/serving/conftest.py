@@ -4,11 +4,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import pytest
+import tensorflow_transform as tft
 
+from tests.tfx_modules.serving.engine_versions import Exported, export_version
 from tests.tfx_modules.serving.exported_models import MODEL, Publish, export
 from tfx_modules.serving.models.model import ServedModel, load_model
 from tfx_modules.serving.process import ModelServerProcess
+from tfx_modules.settings.settings import EncoderSettings
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +34,17 @@ def publish(exported: dict[int, Path]) -> Publish:
         return aside.rename(base_path / str(version))
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def with_openvino(
+    tmp_path_factory: pytest.TempPathFactory,
+    classifier: keras.Model,
+    transform: tft.TFTransformOutput,
+    encoder_config: EncoderSettings,
+) -> Exported:
+    """A version of the project's own model, which carries what OpenVINO needs."""
+    return export_version(tmp_path_factory.mktemp("with-openvino") / "model", classifier, transform, encoder_config)
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,8 @@ from typing import Any
 
 import grpc
 import httpx
-import keras
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -19,25 +17,14 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tests.tfx_modules.serving.engine_versions import Exported, export_version, written_by
+from tests.tfx_modules.serving.engine_versions import Exported, written_by
 from tests.tfx_modules.serving.exported_models import MODEL
 from tests.tfx_modules.serving.load import Clients, status, until
 from tfx_modules.serving.process import ModelServerProcess
-from tfx_modules.settings.settings import EncoderSettings
 
 TEXTS = ["A fine film.", "", "été 电影 😀", "word " * 10_000]
 METRICS = "/monitoring/prometheus/metrics"
 ENGINES = ("tensorflow", "openvino")
-
-
-@pytest.fixture(scope="module")
-def exported(
-    tmp_path_factory: pytest.TempPathFactory,
-    classifier: keras.Model,
-    transform: tft.TFTransformOutput,
-    encoder_config: EncoderSettings,
-) -> Exported:
-    return export_version(tmp_path_factory.mktemp("with-openvino") / "model", classifier, transform, encoder_config)
 
 
 def process_of(base_path: Path, *flags: str) -> ModelServerProcess:
@@ -48,10 +35,12 @@ def process_of(base_path: Path, *flags: str) -> ModelServerProcess:
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory, exported: Exported) -> Iterator[dict[str, ModelServerProcess]]:
+def servers(
+    tmp_path_factory: pytest.TempPathFactory, with_openvino: Exported
+) -> Iterator[dict[str, ModelServerProcess]]:
     """The same version in each engine; that in OpenVINO computes batches."""
     base_path = tmp_path_factory.mktemp("served") / "models"
-    exported.publish(base_path, 1)
+    with_openvino.publish(base_path, 1)
     tensorflow = process_of(base_path, "--engine=tensorflow")
     with tensorflow, process_of(base_path, "--engine=openvino", "--enable_batching") as openvino:
         yield {"tensorflow": tensorflow, "openvino": openvino}
@@ -150,12 +139,12 @@ def test_the_metrics_and_the_log_say_which_engine_serves(servers: dict[str, Mode
 
 
 def test_openvino_alone_refuses_what_it_cannot_compute_and_keeps_the_former_version(
-    tmp_path: Path, exported: Exported
+    tmp_path: Path, with_openvino: Exported
 ) -> None:
     base_path = tmp_path / "models"
-    exported.publish(base_path, 1)
+    with_openvino.publish(base_path, 1)
     with process_of(base_path, "--engine=openvino") as server:
-        exported.publish(base_path, 2, openvino=False)
+        with_openvino.publish(base_path, 2, openvino=False)
         until(lambda: status(server).get("2") == "END")
         url = f"{server.rest_url}/v1/models/{MODEL}/versions/2"
         error = httpx.get(url, trust_env=False).json()["model_version_status"][0]["status"]
@@ -183,13 +172,13 @@ class Asking(Clients):
 
 
 def test_versions_with_and_without_files_for_openvino_change_while_requests_run(
-    tmp_path: Path, exported: Exported
+    tmp_path: Path, with_openvino: Exported
 ) -> None:
     base_path = tmp_path / "models"
-    exported.publish(base_path, 1)
+    with_openvino.publish(base_path, 1)
     with process_of(base_path, "--engine=auto") as server, Asking(server, 4) as asking:
         for version in range(2, 8):
-            copied = exported.publish(tmp_path / "aside", version, openvino=version % 3 != 0)
+            copied = with_openvino.publish(tmp_path / "aside", version, openvino=version % 3 != 0)
             if version % 3 == 1:
                 written_by(copied, "2019.1.0")
             shutil.move(copied, base_path / str(version))

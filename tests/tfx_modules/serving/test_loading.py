@@ -5,11 +5,9 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import keras
 import pytest
-import tensorflow_transform as tft
 
-from tests.tfx_modules.serving.engine_versions import Exported, export_version, written_by
+from tests.tfx_modules.serving.engine_versions import Exported, written_by
 from tfx_modules.engines import description
 from tfx_modules.serving.exceptions import ModelLoadError
 from tfx_modules.serving.flags.engine_flag import EngineChoice
@@ -19,7 +17,6 @@ from tfx_modules.serving.models.engines.saved_model import DEFAULT_THREADS
 from tfx_modules.serving.models.model import ServedModel
 from tfx_modules.serving.specs import PredictCall
 from tfx_modules.serving.warmup import PLACE, warm_up
-from tfx_modules.settings.settings import EncoderSettings
 
 OPENVINO = Engine(EngineChoice.OPENVINO, "float32")
 
@@ -38,16 +35,6 @@ class Clock:
         return self._says[model.engine]
 
 
-@pytest.fixture(scope="module")
-def exported(
-    tmp_path_factory: pytest.TempPathFactory,
-    classifier: keras.Model,
-    transform: tft.TFTransformOutput,
-    encoder_config: EncoderSettings,
-) -> Exported:
-    return export_version(tmp_path_factory.mktemp("with-openvino") / "model", classifier, transform, encoder_config)
-
-
 def loader_of(choice: EngineChoice, clock: Callable[[ServedModel, Sequence[PredictCall]], float]) -> Loader:
     return Loader(choice, DEFAULT_THREADS, warm_up=warm_up, measure=clock)
 
@@ -56,12 +43,12 @@ def loader_of(choice: EngineChoice, clock: Callable[[ServedModel, Sequence[Predi
     ("clock", "engine"), [(Clock(20.0, 5.0), OPENVINO), (Clock(5.0, 20.0), TENSORFLOW)], ids=["openvino", "tensorflow"]
 )
 def test_auto_takes_the_fastest_and_remembers_it(
-    tmp_path: Path, exported: Exported, clock: Clock, engine: Engine, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, with_openvino: Exported, clock: Clock, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     loader = loader_of(EngineChoice.AUTO, clock)
     with caplog.at_level(logging.INFO):
-        assert loader.load(exported.publish(tmp_path, 1)).engine == engine
-        assert loader.load(exported.publish(tmp_path, 2)).engine == engine
+        assert loader.load(with_openvino.publish(tmp_path, 1)).engine == engine
+        assert loader.load(with_openvino.publish(tmp_path, 2)).engine == engine
     assert sorted(map(str, clock.measured)) == ["OpenVINO (float32)", "TensorFlow (as exported)"]
     times = r"OpenVINO \(float32\) \d+\.0 ms, TensorFlow \(as exported\) \d+\.0 ms"
     first, second = [message for message in caplog.messages if "is served by" in message]
@@ -70,31 +57,31 @@ def test_auto_takes_the_fastest_and_remembers_it(
     assert f"is served by {engine}: an earlier version of this base path was measured" in second
 
 
-def test_models_of_another_base_path_are_measured_anew(tmp_path: Path, exported: Exported) -> None:
+def test_models_of_another_base_path_are_measured_anew(tmp_path: Path, with_openvino: Exported) -> None:
     clock = Clock(20.0, 5.0)
     loader = loader_of(EngineChoice.AUTO, clock)
-    loader.load(exported.publish(tmp_path / "a", 1))
-    loader.load(exported.publish(tmp_path / "b", 1))
+    loader.load(with_openvino.publish(tmp_path / "a", 1))
+    loader.load(with_openvino.publish(tmp_path / "b", 1))
     assert len(clock.measured) == 4
 
 
-def test_a_short_and_a_long_request_are_measured(tmp_path: Path, exported: Exported) -> None:
+def test_a_short_and_a_long_request_are_measured(tmp_path: Path, with_openvino: Exported) -> None:
     clock = Clock(20.0, 5.0)
-    loader_of(EngineChoice.AUTO, clock).load(exported.publish(tmp_path, 1))
+    loader_of(EngineChoice.AUTO, clock).load(with_openvino.publish(tmp_path, 1))
     shortest, longest = clock.sizes
     assert shortest < longest
 
 
-def test_the_clock_measures_real_engines(tmp_path: Path, exported: Exported) -> None:
-    model = loader_of(EngineChoice.OPENVINO, milliseconds_of).load(exported.publish(tmp_path, 1))
+def test_the_clock_measures_real_engines(tmp_path: Path, with_openvino: Exported) -> None:
+    model = loader_of(EngineChoice.OPENVINO, milliseconds_of).load(with_openvino.publish(tmp_path, 1))
     assert loader_of(EngineChoice.AUTO, milliseconds_of).load(tmp_path / "1").engine in (TENSORFLOW, OPENVINO)
     assert model.engine == OPENVINO
 
 
 def test_without_warm_up_requests_auto_takes_what_the_pipeline_found_fastest(
-    tmp_path: Path, exported: Exported, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, with_openvino: Exported, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = exported.publish(tmp_path, 1)
+    folder = with_openvino.publish(tmp_path, 1)
     (folder / PLACE).unlink()
     clock = Clock(5.0, 20.0)
     with caplog.at_level(logging.INFO):
@@ -104,9 +91,9 @@ def test_without_warm_up_requests_auto_takes_what_the_pipeline_found_fastest(
 
 
 def test_a_version_that_carries_nothing_is_served_by_tensorflow(
-    tmp_path: Path, exported: Exported, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, with_openvino: Exported, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = exported.publish(tmp_path, 1, openvino=False)
+    folder = with_openvino.publish(tmp_path, 1, openvino=False)
     with caplog.at_level(logging.INFO):
         assert loader_of(EngineChoice.AUTO, Clock(20.0, 5.0)).load(folder).engine == TENSORFLOW
     assert "is served by TensorFlow (as exported): it carries nothing for another engine" in caplog.text
@@ -116,12 +103,12 @@ def test_a_version_that_carries_nothing_is_served_by_tensorflow(
 
 @pytest.mark.parametrize("is_remembered", [False, True])
 def test_unusable_files_mean_tensorflow_and_a_warning_that_says_why(
-    tmp_path: Path, exported: Exported, caplog: pytest.LogCaptureFixture, *, is_remembered: bool
+    tmp_path: Path, with_openvino: Exported, caplog: pytest.LogCaptureFixture, *, is_remembered: bool
 ) -> None:
     loader = loader_of(EngineChoice.AUTO, Clock(20.0, 5.0))
     if is_remembered:
-        assert loader.load(exported.publish(tmp_path, 1)).engine == OPENVINO
-    damaged, foreign, last = (exported.publish(tmp_path, version) for version in (2, 3, 4))
+        assert loader.load(with_openvino.publish(tmp_path, 1)).engine == OPENVINO
+    damaged, foreign, last = (with_openvino.publish(tmp_path, version) for version in (2, 3, 4))
     (damaged / description.PLACE / "float32.xml").write_text("<net")
     written_by(foreign, "2019.1.0")
     assert loader.load(damaged).engine == TENSORFLOW
@@ -137,9 +124,9 @@ def test_unusable_files_mean_tensorflow_and_a_warning_that_says_why(
 
 
 def test_tensorflow_looks_at_no_files_of_another_engine(
-    tmp_path: Path, exported: Exported, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, with_openvino: Exported, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = exported.publish(tmp_path, 1)
+    folder = with_openvino.publish(tmp_path, 1)
     (folder / description.PLACE / description.DESCRIPTION).write_text("{")
     with caplog.at_level(logging.INFO):
         assert loader_of(EngineChoice.TENSORFLOW, Clock(20.0, 5.0)).load(folder).engine == TENSORFLOW
