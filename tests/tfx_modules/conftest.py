@@ -14,10 +14,12 @@ from tensorflow_transform import beam as tft_beam
 
 from tfx_modules.beam.runner import pipeline_of
 from tfx_modules.data import features
-from tfx_modules.engines import openvino_library  # noqa: F401 - before a test imports OpenVINO, without its telemetry
+from tfx_modules.engines.openvino_library import openvino
 from tfx_modules.model import bert_classifier
 from tfx_modules.model.preprocessing import preprocessing_fn
 from tfx_modules.settings.settings import EncoderSettings
+
+openvino()  # before a test imports it: without its telemetry, and without AMX
 
 TOKENS = 32
 

@@ -1,32 +1,69 @@
-"""Imports OpenVINO: when it is needed, and without its telemetry.
+"""Imports OpenVINO: when it is needed, without its telemetry, and without AMX.
 
 ``import openvino`` imports its converter, which sends an event to its makers unless the user has declined, or the
 package ``openvino_telemetry`` cannot be imported: then OpenVINO and NNCF use a stand-in of theirs, which does nothing.
 Importing this module makes that import fail; there is no environment variable or option that does the same. So this
 module comes before ``import openvino`` and ``import nncf``.
+
+On processors with AMX, OpenVINO 2026.1 to 2026.4 can end the process with a segmentation fault when a model in INT8
+has inputs of changing shapes (openvino#37577), as an encoder has. With the instructions of AVX-512 alone it does not.
+OpenVINO has no option for that, but oneDNN, which has its kernels, reads the environment variable
+``ONEDNN_MAX_CPU_ISA`` once. TensorFlow has a oneDNN of its own, which reads the same variable and should use AMX. So
+the variable is set only until OpenVINO has read it.
 """
 
+import functools
 import importlib
+import os
 import sys
 from typing import Any
+
+import numpy as np
 
 from tfx_modules.exceptions import EngineFileError
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
+MOST_INSTRUCTIONS = "ONEDNN_MAX_CPU_ISA"
+"""oneDNN's environment variable. Where a user has set it, it stays as it is."""
 
+_ALL_BUT_AMX = "AVX512_CORE_FP16"
+
+
+@functools.cache
 def openvino() -> Any:
-    """Import OpenVINO.
+    """Import OpenVINO, and keep it from using AMX. In a process, this comes before any use of OpenVINO and NNCF.
+
+    It sets an environment variable for a moment; a server calls it before it has other threads.
 
     Raises:
         EngineFileError: it is not installed, or does not run here.
     """
     try:
-        return importlib.import_module("openvino")
+        library = importlib.import_module("openvino")
     except (ImportError, OSError) as error:
         raise EngineFileError(
             f"OpenVINO cannot be imported: {error}. Install the package openvino, or serve with --engine=tensorflow."
         ) from error
+    if MOST_INSTRUCTIONS in os.environ:
+        return library
+    os.environ[MOST_INSTRUCTIONS] = _ALL_BUT_AMX
+    try:
+        _compute_something(library)
+    except RuntimeError as error:
+        raise EngineFileError(f"OpenVINO does not run here: {error}. Serve with --engine=tensorflow.") from error
+    finally:
+        del os.environ[MOST_INSTRUCTIONS]
+    return library
+
+
+def _compute_something(library: Any) -> None:
+    """Multiply matrices, so that oneDNN has read its environment variables."""
+    operations = importlib.import_module("openvino.opset13")
+    given = operations.parameter([-1, 16], np.float32)
+    product = operations.matmul(given, np.ones((16, 16), np.float32), transpose_a=False, transpose_b=False)
+    model = library.Model([operations.result(product)], [given], "first")
+    library.Core().compile_model(model, "CPU")([np.ones((1, 16), np.float32)])
 
 
 def installed_version() -> str:

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from tfx_modules.exceptions import ServingError
+from tfx_modules.engines.openvino_library import openvino
+from tfx_modules.exceptions import EngineFileError, ServingError
 from tfx_modules.serving.descriptors import allow_connections
 from tfx_modules.serving.exceptions import FlagError
+from tfx_modules.serving.flags.engine_flag import EngineChoice
 from tfx_modules.serving.flags.server_flags import parse_flags
 from tfx_modules.serving.memory import bound_arenas
 from tfx_modules.serving.observability.log_rate import LogRate
@@ -43,6 +45,10 @@ def _run(arguments: Sequence[str]) -> NoReturn:
     # Of a Google library, once this Python is past its end. Nothing here depends on it.
     warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: TensorFlow greets with pages about CUDA
+
+    if flags.engine is not EngineChoice.TENSORFLOW:
+        with contextlib.suppress(EngineFileError):  # told for each version that needs it
+            openvino()
 
     from tfx_modules.serving.server import serve
 

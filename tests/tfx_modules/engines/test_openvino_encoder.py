@@ -217,3 +217,28 @@ def test_without_openvino_the_reason_is_told() -> None:
 def test_openvino_is_imported_when_it_is_needed() -> None:
     code = "import tfx_modules.engines.openvino_encoder, sys; print('openvino' in sys.modules)"
     assert in_a_new_process(code) == "False"
+
+
+PRODUCT = """
+import sys
+from pathlib import Path
+import os
+import nncf, numpy, openvino
+given = openvino.opset13.parameter([-1, -1, 384], numpy.float32)
+weights = numpy.random.default_rng(1).normal(size=(384, 384)).astype(numpy.float32)
+product = openvino.opset13.matmul(given, weights, False, False)
+model = openvino.Model([openvino.opset13.result(product)], [given], "product")
+some = [numpy.ones((1, 64, 384), numpy.float32)]
+core = openvino.Core()
+compiled = core.compile_model(nncf.quantize(model, nncf.Dataset(some)), "CPU")
+compiled(some[0])
+kinds = [node.get_rt_info()["primitiveType"].astype(str) for node in compiled.get_runtime_model().get_ops()]
+print(" ".join(kind for kind in kinds if "I8" in kind or "brgemm" in kind), os.environ.get("ONEDNN_MAX_CPU_ISA"))
+"""
+
+
+@pytest.mark.skipif("amx_int8" not in Path("/proc/cpuinfo").read_text(), reason="this processor has no AMX")
+def test_int8_is_computed_without_amx_where_it_would_crash() -> None:
+    limited = "from tfx_modules.engines.openvino_library import openvino as library; library()\n"
+    assert "amx" in in_a_new_process(PRODUCT)
+    assert "amx" not in in_a_new_process(limited + PRODUCT)

@@ -8,4 +8,6 @@
     ends.py              what comes before and after the encoder, as a SavedModel
 """
 
-from tfx_modules.engines import openvino_library  # noqa: F401 - before OpenVINO, without its telemetry
+from tfx_modules.engines.openvino_library import openvino
+
+openvino()  # before its modules: without its telemetry, and without AMX
