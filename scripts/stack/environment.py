@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scripts.stack.credentials import Credentials, ensure_credentials
+from scripts.stack.credentials import MODEL_SERVER_KEY_FILE, Credentials, ensure_credentials
 from scripts.stack.lock import is_running
 from scripts.stack.paths import StackPaths
 from scripts.stack.ports import LOOPBACK, Ports
@@ -70,6 +70,7 @@ def airflow_environment(
         "BERT_SERVICE_STATE": str(paths.state),
         "AIRFLOW_HOME": str(paths.airflow_home),
         "AIRFLOW_CONFIG": str(paths.root / "airflow.cfg"),
+        "AIRFLOW__BERT_SERVICE__MODEL_SERVER_KEY_FILE": str(paths.secrets / MODEL_SERVER_KEY_FILE),
         # Tasks talk to the API server on loopback, and must not look for it behind a proxy.
         "NO_PROXY": _without_proxy(environ),
         "no_proxy": _without_proxy(environ),

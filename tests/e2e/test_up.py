@@ -4,11 +4,13 @@ import stat
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from airflow_bert_service.bundle.snapshots import sources_version
 
-from scripts.stack.credentials import LOGIN_FILE
+from scripts.stack.credentials import LOGIN_FILE, USER, ensure_credentials
 from scripts.stack.descendants import descendants
+from scripts.stack.ports import LOOPBACK
 from tests.e2e.conftest import DAG, ROOT, RunningStack, start_make
 from tests.support.listening import listening, open_to_others, process_tree
 from tests.support.survivors import marked
@@ -38,6 +40,26 @@ def test_only_the_owner_can_read_the_login(stack: RunningStack) -> None:
     login = stack.site.paths.secrets / LOGIN_FILE
 
     assert stat.S_IMODE(login.stat().st_mode) == 0o600
+
+
+def test_the_page_of_the_models_shows_the_model_server_its_key(stack: RunningStack) -> None:
+    base = f"http://{LOOPBACK}:{stack.site.ports.ui}"
+    credentials = ensure_credentials(stack.site.paths.secrets)
+    login = {"username": USER, "password": credentials.password}
+    token = httpx.post(f"{base}/auth/token", json=login, trust_env=False).json()["access_token"]
+
+    answer = httpx.post(
+        f"{base}/bert_service/models/try",
+        files={"text": (None, "A fine film.")},
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+        timeout=30,
+    )
+
+    # No model is in service yet; without the key, the server would not even say that.
+    assert answer.status_code == 502
+    assert "the model server did not answer: it does not serve the model now" in answer.text
+    assert credentials.model_server_key not in answer.text
 
 
 def test_a_second_stack_on_the_same_state_is_refused(stack: RunningStack, tmp_path: Path) -> None:

@@ -33,6 +33,15 @@ def test_airflow_is_pointed_to_the_projects_configuration_and_state(paths: Stack
     assert (made["BERT_SERVICE_ROOT"], made["BERT_SERVICE_STATE"]) == (str(paths.root), str(paths.state))
 
 
+def test_the_page_of_the_models_finds_the_model_servers_key(paths: StackPaths) -> None:
+    credentials = ensure_credentials(paths.secrets)
+
+    made = airflow_environment(paths, credentials, {}, {})
+
+    file = Path(made["AIRFLOW__BERT_SERVICE__MODEL_SERVER_KEY_FILE"])
+    assert file.read_text() == f"{credentials.model_server_key}\n"
+
+
 def test_all_addresses_are_on_loopback() -> None:
     chosen = Choices(ports=Ports(ui=8081)).environment()
 

@@ -8,6 +8,8 @@ Layers, each knowing only those below it::
     process.py       transport: a fresh process
     ledger.py        the promotion command
     retention.py     the retention command
+    classify.py      asks a model server about texts
     model_status.py  asks model servers what they serve
+    rest.py          what both of these ask by, within a time
     tfx_command.py   error messages of commands that cannot be started, or fail
 """

@@ -2,16 +2,14 @@
 
 import http.client
 import json
-import socket
 import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_bert_service.addresses import without_credentials
+from airflow_bert_service.clients.rest import Connections, ask_within, trouble_of
 
 SECONDS = 1.5
 """How long servers have to answer; they are asked at the same time."""
@@ -46,70 +44,15 @@ def ask_servers(addresses: Sequence[str], seconds: float = SECONDS) -> tuple[Ser
     Returns:
         What each of them says, in the order of the addresses.
     """
-    if not addresses:
-        return ()
-    threads, connections = ThreadPoolExecutor(len(addresses)), _Connections()
-    asked = [threads.submit(_ask, address, seconds, connections) for address in addresses]
-    wait(asked, seconds)
-    found = tuple(_answer(address, future, seconds) for address, future in zip(addresses, asked, strict=True))
-    # A server that sends a byte a second would keep its thread for days, and the process from ending.
-    connections.shut_down()
-    threads.shutdown(wait=False, cancel_futures=True)
-    return found
+    found = ask_within(seconds, [partial(_ask, address, seconds) for address in addresses])
+    late = f"no answer within {seconds:g} s"
+    return tuple(
+        answer or ServerStatus(address=without_credentials(address), problem=late)
+        for address, answer in zip(addresses, found, strict=True)
+    )
 
 
-def _answer(address: str, future: "Future[ServerStatus]", seconds: float) -> ServerStatus:
-    if future.done():
-        return future.result()
-    return ServerStatus(address=without_credentials(address), problem=f"no answer within {seconds:g} s")
-
-
-class _Connections:
-    """The connections to servers, so that all of them can be ended when the time is over."""
-
-    def __init__(self) -> None:
-        self._sockets: list[socket.socket] = []
-        self._is_over = False
-
-    def add(self, connected: socket.socket) -> None:
-        """Take a connection; it ends at once where the time is over."""
-        self._sockets.append(connected)
-        if self._is_over:
-            self.shut_down()
-
-    def shut_down(self) -> None:
-        """End all connections, and those that come later: what waits for one of them goes on."""
-        self._is_over = True
-        for connected in list(self._sockets):
-            with suppress(OSError):  # closed already
-                connected.shutdown(socket.SHUT_RDWR)
-
-    def opener(self) -> urllib.request.OpenerDirector:
-        """Return what opens addresses by such connections; it knows no proxies."""
-        add = self.add
-
-        class Http(http.client.HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                add(self.sock)
-
-        class Https(http.client.HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                add(self.sock)
-
-        class HttpHandler(urllib.request.HTTPHandler):
-            def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-                return self.do_open(Http, req)
-
-        class HttpsHandler(urllib.request.HTTPSHandler):
-            def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-                return self.do_open(Https, req)
-
-        return urllib.request.build_opener(urllib.request.ProxyHandler({}), HttpHandler, HttpsHandler)
-
-
-def _ask(address: str, seconds: float, connections: _Connections) -> ServerStatus:
+def _ask(address: str, seconds: float, connections: Connections) -> ServerStatus:
     shown = without_credentials(address)
     opener = connections.opener()
     try:
@@ -121,11 +64,8 @@ def _ask(address: str, seconds: float, connections: _Connections) -> ServerStatu
         problem = f"no answer within {seconds:g} s"
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         problem = "the answer is not the state of a model"
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        problem = f"no answer ({getattr(reason, 'strerror', None) or reason})"
-    except http.client.HTTPException:
-        problem = "it does not answer in HTTP; is it the port for REST, and not the one for gRPC?"
+    except (OSError, http.client.HTTPException) as error:
+        problem = trouble_of(error)
     return ServerStatus(address=shown, problem=without_credentials(problem, of=address))
 
 

@@ -173,6 +173,9 @@ class Settings(SettingsGroup):
     """Addresses of the model servers' REST APIs (``http://HOST:8501``), with spaces between them; a rollback waits
     until all of them serve the version under the pipeline's name. An address with a path is that of the model's
     status (``http://HOST:8501/v1/models/NAME``). Empty: it does not wait. The stack sets it."""
+    model_server_key_file: Path | None = None
+    """File with the API key that *Try it*, on the page *Models*, sends to the model servers; the API server reads it
+    each time. Empty: no key is sent. The stack sets it."""
     notifications: Annotated[tuple[Channel, ...], ReadBy(read_channels)] = field(
         default=(),
         repr=False,  # may hold a notifier's secrets

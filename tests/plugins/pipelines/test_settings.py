@@ -32,6 +32,7 @@ SHARED = {
     "ledger",
     "node_socket",
     "model_servers",
+    "model_server_key_file",
     "notifications",
     "serialize_writes",
     "write_lock_timeout",

@@ -5,6 +5,7 @@ Layers, each knowing only those below it::
     pipelines.py      an app for each of several pipelines
     app.py            the routes
     change_routes.py  those that change what is in service or kept
+    trying/           asks served models about texts
     access.py         who may see and change
     same_origin.py    refuses what pages of other sites send
     forms.py          reads forms

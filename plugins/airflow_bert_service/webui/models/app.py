@@ -19,6 +19,8 @@ from airflow_bert_service.webui.models.change_routes import Version, add_change_
 from airflow_bert_service.webui.models.changes import ModelChanges
 from airflow_bert_service.webui.models.contents import ModelContents
 from airflow_bert_service.webui.models.rendering import Renderer
+from airflow_bert_service.webui.models.trying.asking import ModelAsker
+from airflow_bert_service.webui.models.trying.routes import add_try_routes
 from airflow_bert_service.webui.report_app import LOGIN_HINT
 
 LONGEST_SEARCH = 250
@@ -55,6 +57,7 @@ def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", 
     access = Access(contents.pipeline)
     _answer_errors(app, renderer)
     add_change_routes(app, access, contents, changes, renderer)
+    add_try_routes(app, access, contents, ModelAsker(settings, contents.pipeline), renderer)
     MayChange = Annotated[bool, Depends(access.may_change)]  # noqa: N806 (a type)
 
     def seen_others(request: Request, user: GetUserDep) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from scripts.screenshots.chromium import Page, find_chromium, open_page
 from scripts.stack.ports import LOOPBACK, free_port
 from tests.plugins.gate_run import migrate
 from tests.plugins.ledgers import PIPELINE, SeededState, seeded
+from tests.plugins.model_server import LIVE, OLDER, RunningModelServer
 
 pytestmark = pytest.mark.slow
 
@@ -61,13 +62,15 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> SeededState:
 
 
 @pytest.fixture(scope="module")
-def browser(state: SeededState, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(
+    state: SeededState, real_server: RunningModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
     try:
         find_chromium()
     except StackError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("browser")
-    with airflow(state, folder) as base, open_page(folder, os.environ) as page:
+    with airflow(state, real_server, folder) as base, open_page(folder, os.environ) as page:
         login = {"username": "anna", "password": "a password"}
         token = httpx.post(f"{base}/auth/token", json=login, trust_env=False).json()["access_token"]
         page.set_cookie("_token", token, base)
@@ -75,7 +78,7 @@ def browser(state: SeededState, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @contextmanager
-def airflow(state: SeededState, folder: Path) -> Iterator[str]:
+def airflow(state: SeededState, server: RunningModelServer, folder: Path) -> Iterator[str]:
     """Run Airflow's API server; yield its address. Anna may edit DAGs."""
     migrate()
     port = free_port()
@@ -87,7 +90,8 @@ def airflow(state: SeededState, folder: Path) -> Iterator[str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "anna:user",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / PASSWORDS),
         "AIRFLOW__BERT_SERVICE__STATE": str(state.folder),
-        "AIRFLOW__BERT_SERVICE__MODEL_SERVERS": "",  # other tests' servers never serve what this one rolls back to
+        "AIRFLOW__BERT_SERVICE__MODEL_SERVERS": server.address,  # it serves what is rolled back to here
+        "AIRFLOW__BERT_SERVICE__MODEL_SERVER_KEY_FILE": str(server.key_file),
         "AIRFLOW__BERT_SERVICE__TFX_PYTHON": sys.executable,
     }
     command = [sys.executable, "-m", "airflow", "api-server", "--host", LOOPBACK, "--port", str(port)]
@@ -164,8 +168,65 @@ def test_a_version_is_rolled_back_to_with_a_reason_and_a_tick(browser: Browser) 
     assert "anna" in told
 
 
-@pytest.mark.parametrize("path", ["", "curves?days=365", "versions/2026110501", "roll-back?version=2026110301"])
+def ask(browser: Browser, script: str, button: str = "ask") -> None:
+    """Fill in the form of *Try it*, and press a button."""
+    browser.in_frame(f"(d.body.id = 'before', {script}, d.querySelector('form.change [value={button}]').click())")
+    browser.wait_for_frame("d.body.id !== 'before' && d.querySelector('#answer')")
+
+
+def test_a_model_is_tried_with_a_text_a_file_and_beside_another_version(browser: Browser) -> None:
+    browser.open(NAVIGATION)
+    browser.wait_for_frame("d.querySelector('a[href=\"try\"]')")
+    browser.in_frame("d.querySelector('a[href=\"try\"]').click()")
+    browser.wait_for_frame("d.querySelector('textarea')")
+    ask(browser, "d.querySelector('textarea').value = '\\nA good <b>film</b>, but an awful end'", "words")
+    said = str(browser.in_frame("d.body.innerText"))
+    assert f"the live version, {LIVE}" in said
+    assert "A good <b>film</b>, but an awful end" in said
+    marked = "[...d.querySelectorAll('mark')].map(one => [one.className, one.innerText])"
+    assert browser.in_frame(marked) == [["against-1", "good"], ["for-4", "awful"]]
+    assert browser.in_frame("d.defaultView.getComputedStyle(d.querySelector('.for-4')).backgroundColor") != (
+        "rgba(0, 0, 0, 0)"
+    )
+    assert browser.in_frame("d.querySelector('textarea').value") == "\nA good <b>film</b>, but an awful end"
+
+    browser.in_frame("d.querySelector('[data-copy]').click()")
+    browser.wait_for_frame("d.querySelector('[data-copy]').innerText !== 'Copy'")
+    assert browser.in_frame("d.getSelection().toString().startsWith('curl --globoff')")
+
+    choose = (
+        "(t => (t.items.add(new d.defaultView.File(['text\\ngood\\nawful\\n'], 'a.csv')), "
+        "d.querySelector('[type=file]').files = t.files))(new d.defaultView.DataTransfer())"
+    )
+    ask(browser, f"{choose}, d.querySelector('[name=beside]').value = '{OLDER}'")
+    said = str(browser.in_frame("d.body.innerText"))
+    assert "The two versions differ in the label of 1 of 2 texts." in said
+
+
+def test_a_file_that_is_too_large_is_told(browser: Browser) -> None:
+    browser.open("/bert_service/models/try")
+    browser.page.wait_for("document.querySelector('textarea')")
+    browser.page.value_of(
+        "(document.querySelector('textarea').value = 'x'.repeat(3e6), document.querySelector('[value=ask]').click())"
+    )
+    browser.page.wait_for("document.body.innerText.includes('bytes; allowed: 196,608. Go back')")
+
+
+@pytest.mark.parametrize(
+    "path", ["", "curves?days=365", "versions/2026110501", "roll-back?version=2026110301", "try?version=2026110301"]
+)
 def test_nothing_is_cut_off_on_a_phone(browser: Browser, path: str) -> None:
     browser.open(f"/bert_service/models/{path}", width=NARROW)
     browser.page.wait_for("document.readyState === 'complete' && document.querySelector('h1')")
+    assert browser.page.value_of("document.documentElement.scrollWidth") == NARROW
+
+
+def test_an_answer_is_not_cut_off_on_a_phone(browser: Browser) -> None:
+    browser.open("/bert_service/models/try", width=NARROW)
+    browser.page.wait_for("document.querySelector('textarea')")
+    browser.page.value_of(
+        "(document.querySelector('textarea').value = 'good ' + 'x'.repeat(300), "
+        "document.querySelector('[name=beside]').value = 'stable', document.querySelector('[value=words]').click())"
+    )
+    browser.page.wait_for("document.readyState === 'complete' && document.querySelector('mark')")
     assert browser.page.value_of("document.documentElement.scrollWidth") == NARROW

@@ -26,3 +26,21 @@
     theirs.remove();
   });
 })();
+
+// Buttons that copy the text below them. Without scripts, a click into the text selects all of it.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const text = button.closest("details").querySelector("pre");
+      getSelection().selectAllChildren(text);
+      try {
+        await navigator.clipboard.writeText(text.textContent);
+        button.textContent = "Copied";
+      } catch {
+        // No permission, or a page that came by plain HTTP from another machine.
+        button.textContent = document.execCommand("copy") ? "Copied" : "Selected: copy it with the keyboard";
+      }
+    });
+  }
+});
