@@ -1,4 +1,4 @@
-"""Removes old model versions, artifacts, reviews and logs.
+"""Removes old model versions, artifacts, reviews, scores and logs.
 
 The pipeline's settings are in ``settings.toml`` beside this file where there is one, else in ``tfx_modules``.
 """

@@ -17,6 +17,7 @@
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
     ├── BeamServerError      Beam would need a server that is not private, or got a request that is not allowed
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
+    ├── BatchScoringError    a day's texts were not scored: the request, the texts or the model
     ├── GateError            data or model stopped the run; the message says why, with numbers
     ├── EngineFileError      what a version carries for an engine beside TensorFlow is damaged or of another version
     └── ServingError         the model server cannot start, load or answer
@@ -77,6 +78,10 @@ class BeamWorkerError(PipelineError):
 
 class BeamServerError(PipelineError):
     """Beam would need a server that others reach, or a job service asks for what is not the pipeline's."""
+
+
+class BatchScoringError(PipelineError):
+    """A day's texts were not scored; the message says what is wrong with the request, the texts or the model."""
 
 
 class GateError(PipelineError):

@@ -21,6 +21,8 @@
     │   └── NotificationRefusedError    trying again cannot help
     ├── BackupError              a backup cannot be made or restored, or its restore has not ended
     ├── RetentionError           the retention command failed or was cancelled, or its output cannot be read
+    ├── ScoringError             the scoring command failed or was cancelled, or its output cannot be read
+    │   └── ScoringRefusedError      there is no such version; trying again cannot help
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
         ├── BadInputError        too many of a day's rows cannot be used
@@ -118,6 +120,14 @@ class NotificationRefusedError(NotificationError):
 
 class RetentionError(BertServiceError):
     """The retention command failed, was cancelled, or printed something else than an answer."""
+
+
+class ScoringError(BertServiceError):
+    """The scoring command failed, was cancelled, or printed something else than a report. The day is as it was."""
+
+
+class ScoringRefusedError(ScoringError):
+    """The scoring command found no version to score with; trying again cannot help."""
 
 
 class BackupError(BertServiceError):

@@ -99,4 +99,5 @@ def test_a_mistake_in_the_settings_of_the_dags_folder_leaves_the_further_pipelin
         "bert_sentiment.py",
         "bert_sentiment_retention.py",
         "bert_sentiment_rollback.py",
+        "bert_sentiment_scoring.py",
     }

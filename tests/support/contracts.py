@@ -17,6 +17,9 @@ NAMES = (
     "promotion_record",
     "retention_report",
     "retention_request",
+    "scoring_report",
+    "scoring_request",
+    "scoring_text",
     "span_layout",
 )
 

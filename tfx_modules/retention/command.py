@@ -62,7 +62,7 @@ def _run(flags: argparse.Namespace) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program("bert-service retention"),
-        description="Remove the versions, artifacts, spans and logs that the retention rules do not keep.",
+        description="Remove the versions, artifacts, spans, scores and logs that the retention rules do not keep.",
     )
     parser.add_argument(
         "action",

@@ -71,7 +71,8 @@ def clock_objection(newest: Newest, rules: RetentionRules, now: dt.datetime) -> 
     for moment, name, ahead in found:
         if moment > now + ahead:
             return _wrong_clock(f"the newest {name} was written at {_text(moment)}, which is still to come", now)
-    longest = dt.timedelta(days=max(rules.keep_artifact_days, rules.keep_span_days, rules.keep_log_days))
+    ages = (rules.keep_artifact_days, rules.keep_span_days, rules.keep_score_days, rules.keep_log_days)
+    longest = dt.timedelta(days=max(ages))
     if found and longest:
         moment, name, _ = max(found)
         if moment < now - longest:

@@ -27,6 +27,8 @@ class ItemKind(enum.StrEnum):
     """A day of reviews, or a version of one."""
     REFUSED = "refused"
     """The list of rows of a day that was refused."""
+    SCORES = "scores"
+    """The scores of a day."""
     LOG = "log"
     """Log files of one folder."""
 

@@ -8,8 +8,8 @@ from typing import Any
 from tfx_modules.common.program import program
 from tfx_modules.retention.exceptions import RetentionError
 
-FORMAT = 2
-_PATHS = ("models", "pipeline", "spans")
+FORMAT = 3
+_PATHS = ("models", "pipeline", "spans", "scores")
 _ADDRESSES = ("ledger", "metadata")
 _NAME = "name"
 _LOGS = "logs"
@@ -28,6 +28,8 @@ class RetentionRules:
     """Versions of each day's reviews; the newest stay."""
     keep_artifact_days: int
     """Days that a run's artifacts and rows are kept after its last change."""
+    keep_score_days: int
+    """Days that the scores of a day are kept after they were written."""
     keep_log_days: int
     """Days that a log file is kept after its last line."""
     keep_max_removed_share: float
@@ -50,6 +52,8 @@ class Places:
     """Where TFX keeps artifacts."""
     spans: Path
     """Where reviews are kept, a folder a day."""
+    scores: Path
+    """Where scores are kept, a folder a day."""
     logs: tuple[Path, ...]
     """Folders of logs that are removed by age; not those of running processes."""
 
@@ -58,8 +62,9 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     """Read the request.
 
     Args:
-        text: a JSON object with ``format`` (2), ``rules`` (an object of whole numbers and a share), ``ledger``,
-            ``metadata``, ``name``, ``models``, ``pipeline``, ``spans`` (texts) and ``logs`` (a list of texts).
+        text: a JSON object with ``format`` (3), ``rules`` (an object of whole numbers and a share), ``ledger``,
+            ``metadata``, ``name``, ``models``, ``pipeline``, ``spans``, ``scores`` (texts) and ``logs`` (a list of
+            texts).
 
     Raises:
         RetentionError: it is something else. The message repeats no value, since one may hold a password.
@@ -102,6 +107,7 @@ def _places(values: dict[str, Any]) -> Places:
         models=Path(values["models"]),
         pipeline=Path(values["pipeline"]),
         spans=Path(values["spans"]),
+        scores=Path(values["scores"]),
         logs=tuple(map(Path, values[_LOGS])),
     )
 

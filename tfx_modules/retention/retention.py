@@ -13,6 +13,7 @@ from tfx_modules.retention.logs import Logs
 from tfx_modules.retention.plan import Item
 from tfx_modules.retention.request import Places, RetentionRules
 from tfx_modules.retention.restored.settling import Settled, settle_restored
+from tfx_modules.retention.results.scores import Scores
 from tfx_modules.retention.spans import Spans
 from tfx_modules.retention.store.graph import Survey
 from tfx_modules.retention.versions import Versions
@@ -47,6 +48,7 @@ class Retention:
         self._versions = Versions(ledger, repository, rules.keep_versions, now)
         self._artifacts = Artifacts(places.metadata, places.name, places.pipeline, rules.keep_artifact_days, now)
         self._spans = Spans(places.spans, rules.keep_span_days, rules.keep_span_versions, now)
+        self._scores = Scores(places.scores, rules.keep_score_days, now)
         self._logs = Logs(places.logs, rules.keep_log_days, now)
         self._environment = Environment(ledger, repository, self._artifacts, places.spans)
 
@@ -56,8 +58,8 @@ class Retention:
         survey = self._environment.check()
         of_versions, sources = self._versions.plan()
         of_artifacts, read = self._artifacts.plan(sources)
-        of_spans, of_logs = self._spans.plan(read), self._logs.plan()
-        items = [*of_versions, *of_artifacts, *of_spans, *of_logs]
+        of_spans, of_scores, of_logs = self._spans.plan(read), self._scores.plan(), self._logs.plan()
+        items = [*of_versions, *of_artifacts, *of_spans, *of_scores, *of_logs]
         objections = self._objections(items, survey, trust_clock=trust_clock)
         if dry_run:
             return Retained(items, objections)
@@ -69,6 +71,7 @@ class Retention:
                 *self._versions.carry_out(of_versions),
                 *self._artifacts.carry_out(of_artifacts, sources),
                 *self._spans.carry_out(of_spans),
+                *self._scores.carry_out(of_scores),
                 *self._logs.carry_out(of_logs),
             ]
         )
@@ -88,6 +91,7 @@ class Retention:
             **self._versions.totals(),
             **self._artifacts.totals(survey),
             **self._spans.totals(),
+            **self._scores.totals(),
             **self._logs.totals(),
         }
         newest = Newest(event=self._versions.newest(), execution=survey.newest, span=self._spans.newest())

@@ -20,7 +20,7 @@ from tfx_modules.settings.reading.limits import AtLeast, Between, Matches, Stric
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
-OTHER_DAGS = ("_retention", "_rollback")
+OTHER_DAGS = ("_retention", "_rollback", "_scoring")
 """Endings of the ids of the other DAGs that are named after a pipeline."""
 
 
@@ -293,7 +293,7 @@ class PipelineSettings(SettingsGroup):
         str, Matches(r"[A-Za-z][A-Za-z0-9_-]{0,63}", "1 to 64 letters, digits, _ and -, beginning with a letter")
     ] = "bert_sentiment"
     """The pipeline's name: the DAG's id, the model's name at the model server, and the folder of its versions. It
-    may not end in ``_retention`` or ``_rollback``. A new name begins a new pipeline
+    may not end in ``_retention``, ``_rollback`` or ``_scoring``. A new name begins a new pipeline
     (``docs/how-to/rename-the-pipeline.md``). The Airflow side has the same rule."""
     task: TaskSettings = BINARY_SENTIMENT
     encoder: EncoderSettings = EncoderSettings()

@@ -7,6 +7,7 @@
     compile                  the pipeline, for a plain DAGs folder
     local                    runs the pipeline once in one process, for debugging
     models  retention        the ledger and the served folder; the removal of old versions, artifacts and logs
+    scoring                  scores a day's texts
     backups                  saves databases and files, and restores them
     serve  client            the model server, and what asks it
     node_server              the server that runs nodes

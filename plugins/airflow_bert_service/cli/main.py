@@ -25,7 +25,8 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "init": SubCommand("init", "write the DAG files and the pipeline's settings into a DAGs folder"),
     "compile": SubCommand("compile", "compile the pipeline for the DAG files of a DAGs folder"),
     "models": SubCommand("models", "show which model version is in service and why; roll back to another version"),
-    "retention": SubCommand("retention", "remove old versions, artifacts, reviews and logs"),
+    "score": SubCommand("scoring.score", "score the texts of a day with a version of the model"),
+    "retention": SubCommand("retention", "remove old versions, artifacts, reviews, scores and logs"),
     "backup": SubCommand(
         "backups.backup", "save the databases and the files of the state folder, while everything runs"
     ),

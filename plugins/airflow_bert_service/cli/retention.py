@@ -1,4 +1,4 @@
-"""``retention``: removes old model versions, artifacts with their metadata, reviews and logs."""
+"""``retention``: removes old model versions, artifacts with their metadata, reviews, scores and logs."""
 
 import argparse
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog=command("retention"),
-        description="Remove old versions of the model, artifacts with their metadata, reviews and logs. The settings "
-        "keep_* say how long each is kept.",
+        description="Remove old versions of the model, artifacts with their metadata, reviews, scores and logs. The "
+        "settings keep_* say how long each is kept.",
     )
     parser.add_argument(
         "action",

@@ -16,7 +16,7 @@ from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 """Version of the request's format; the retention command refuses others."""
 
 
@@ -31,6 +31,7 @@ class RetentionRequest:
     models: Path
     pipeline: Path
     spans: Path
+    scores: Path
     logs: tuple[Path, ...]
 
     @classmethod
@@ -53,12 +54,14 @@ class RetentionRequest:
             models=settings.models_of(name),
             pipeline=settings.pipeline_root,
             spans=settings.spans,
+            scores=settings.scores_of(name),
             logs=tuple(logs),
         )
 
     def to_json(self) -> str:
         """Return the request as JSON."""
-        texts = {key: str(getattr(self, key)) for key in ("ledger", "metadata", "name", "models", "pipeline", "spans")}
+        keys = ("ledger", "metadata", "name", "models", "pipeline", "spans", "scores")
+        texts = {key: str(getattr(self, key)) for key in keys}
         return json.dumps({"format": FORMAT, "rules": asdict(self.rules), **texts, "logs": list(map(str, self.logs))})
 
 

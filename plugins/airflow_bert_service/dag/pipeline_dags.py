@@ -6,11 +6,14 @@ from airflow.sdk import DAG
 
 from airflow_bert_service.dag.retention_dag import retention_dag
 from airflow_bert_service.dag.rollback_dag import rollback_dag
+from airflow_bert_service.dag.scoring.scoring_dag import scoring_dag
 from airflow_bert_service.dag.training_dag import training_dag
 
 
-def pipeline_dags(folder: Path) -> tuple[DAG, DAG, DAG]:
-    """Make the DAG of a pipeline, and those of its retention and rollback. Airflow shows an error for its file alone.
+def pipeline_dags(folder: Path) -> tuple[DAG, DAG, DAG, DAG]:
+    """Make the DAG of a pipeline, and those of its retention, rollback and scoring.
+
+    Airflow shows an error for its file alone.
 
     Args:
         folder: The pipeline's folder (:mod:`airflow_bert_service.pipeline.folders`).
@@ -20,4 +23,4 @@ def pipeline_dags(folder: Path) -> tuple[DAG, DAG, DAG]:
         SettingsError: A setting is wrong.
         FeedError: The feed cannot be made.
     """
-    return training_dag(folder), retention_dag(folder), rollback_dag(folder)
+    return training_dag(folder), retention_dag(folder), rollback_dag(folder), scoring_dag(folder)

@@ -11,11 +11,11 @@ from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.pipelines.settings import pipeline_settings
 
 DOC = """\
-### Removes old model versions, artifacts, reviews and logs.
+### Removes old model versions, artifacts, reviews, scores and logs.
 
-Once a day, the DAG removes old versions of the model, artifacts and metadata of old runs, old reviews and old logs. The
-settings `keep_*` say how long each is kept. The champion, the version that was in service before it and pinned versions
-are never removed, nor are the artifacts and reviews that they were made from.
+Once a day, the DAG removes old versions of the model, artifacts and metadata of old runs, old reviews, scores and
+logs. The settings `keep_*` say how long each is kept. The champion, the version that was in service before it and
+pinned versions are never removed, nor are the artifacts and reviews that they were made from.
 
 The task's log has a line for each item that was removed, with the reason. Its XCom `return_value` has the totals.
 
@@ -40,10 +40,9 @@ def retention_dag(folder: Path) -> DAG:
     """
     settings = pipeline_settings(folder)
     name = pipeline_name(folder)
-    _, retention_id, _ = dag_ids(name)
     with DAG(
-        retention_id,
-        description="Removes old versions, artifacts, reviews and logs",
+        dag_ids(name).retention,
+        description="Removes old versions, artifacts, reviews, scores and logs",
         doc_md=DOC,
         # Not at midnight, when the pipeline's run begins.
         schedule="30 12 * * *",

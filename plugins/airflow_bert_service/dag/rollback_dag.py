@@ -40,9 +40,8 @@ def rollback_dag(folder: Path) -> DAG:
     """
     settings = pipeline_settings(folder)
     plan = load_plan(compiled_pipeline(folder))
-    _, _, rollback_id = dag_ids(plan.id)
     with DAG(
-        rollback_id,
+        dag_ids(plan.id).rollback,
         description="Puts an earlier version of the model back in service",
         doc_md=DOC,
         schedule=None,

@@ -14,6 +14,7 @@ Layers, each knowing only those below it::
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypedDict
 
 from airflow_bert_service.exceptions import FeedError
@@ -34,6 +35,7 @@ __all__ = [
     "Review",
     "make_feed",
     "screen",
+    "without_labels",
 ]
 
 
@@ -141,3 +143,11 @@ def make_feed(settings: Settings) -> Feed:
             f"feed {settings.feed!r} is unknown; known feeds: {known}. Set [bert_service] feed to one of these."
         ) from None
     return make(settings)
+
+
+def without_labels(feed: Feed) -> Feed:
+    """Return the feed for rows that need no label: the label's column is not looked at, and need not be there."""
+    from airflow_bert_service.feeds.own_feed import DatedFeed
+
+    # The other feeds have a known content, with labels.
+    return replace(feed, columns=replace(feed.columns, labelled=False)) if isinstance(feed, DatedFeed) else feed

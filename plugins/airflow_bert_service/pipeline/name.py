@@ -6,13 +6,13 @@ and :func:`airflow_bert_service.pipeline.plan.load_plan` refuses an IR that is o
 pipeline (:mod:`airflow_bert_service.pipeline.folders`) has a folder and a settings file of its own.
 
 The name is the DAG's id, the model's name at the model server and its folder below ``models``, the key of the
-pipeline's events in the ledger, and part of the asset's name and of the folders of task logs. Two more DAGs are named
-after it (:func:`dag_ids`).
+pipeline's events in the ledger, and part of the assets' names and of the folders of task logs. Three more DAGs are
+named after it (:func:`dag_ids`).
 """
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomllib
 
@@ -23,8 +23,8 @@ from airflow_bert_service.pipeline.source_digest import SETTINGS
 DEFAULT = "bert_sentiment"
 """The name of a pipeline whose settings have none."""
 ALLOWED = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-RETENTION, ROLLBACK = "_retention", "_rollback"
-"""Endings of the ids of the other two DAGs."""
+RETENTION, ROLLBACK, SCORING = "_retention", "_rollback", "_scoring"
+"""Endings of the ids of the other DAGs."""
 
 
 def settings_file(dags: Path) -> Path:
@@ -110,14 +110,24 @@ def check_name(name: object, where: str, remedy: str = "Change it in that file."
     Raises:
         SettingsError: They cannot.
     """
-    good = isinstance(name, str) and ALLOWED.fullmatch(name) and not name.endswith((RETENTION, ROLLBACK))
+    good = isinstance(name, str) and ALLOWED.fullmatch(name) and not name.endswith((RETENTION, ROLLBACK, SCORING))
     if not good:
         raise SettingsError(
             f"setting name is {name!r} in {where}; allowed: 1 to 64 letters, digits, _ and -, beginning with a letter "
-            f"and not ending in {RETENTION} or {ROLLBACK}, which other DAGs' ids end in. {remedy}"
+            f"and not ending in {RETENTION}, {ROLLBACK} or {SCORING}, which other DAGs' ids end in. {remedy}"
         )
 
 
-def dag_ids(name: str) -> tuple[str, str, str]:
-    """Return the ids of the DAGs that a pipeline has: its own, and those of retention and rollback."""
-    return name, f"{name}{RETENTION}", f"{name}{ROLLBACK}"
+class DagIds(NamedTuple):
+    """The ids of the DAGs that a pipeline has."""
+
+    training: str
+    """The pipeline's own: its name."""
+    retention: str
+    rollback: str
+    scoring: str
+
+
+def dag_ids(name: str) -> DagIds:
+    """Return the ids of the DAGs that a pipeline has."""
+    return DagIds(name, f"{name}{RETENTION}", f"{name}{ROLLBACK}", f"{name}{SCORING}")

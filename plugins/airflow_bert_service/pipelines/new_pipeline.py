@@ -43,13 +43,13 @@ name = "{name}"  # the name of this folder, of the DAG, and of the model at the 
 # promote = "not_worse"  # or "better"
 """
 _DAG_FILE = '''\
-"""The DAGs {name}, {name}_retention and {name}_rollback, by the settings in settings.toml beside this file."""
+"""The DAGs {name}, {name}_retention, {name}_rollback and {name}_scoring, by the settings.toml beside this file."""
 
 from pathlib import Path
 
 from airflow_bert_service.dag.pipeline_dags import pipeline_dags
 
-dag, retention, rollback = pipeline_dags(Path(__file__).parent)
+dag, retention, rollback, scoring = pipeline_dags(Path(__file__).parent)
 '''
 
 

@@ -9,7 +9,7 @@ All else is the same for all pipelines: the state folder, databases, environment
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import is_further
 from airflow_bert_service.pipeline.name import pipeline_name, settings_document, settings_file
 from airflow_bert_service.pipeline.task import pipeline_task
-from airflow_bert_service.settings.feeds import SourceSettings
+from airflow_bert_service.settings.feeds import SourceSettings, read_scoring_feed
 from airflow_bert_service.settings.reading.declared import SettingsGroup, check_keys, every_setting
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.row_rules import RowRules, labels_for
-from airflow_bert_service.settings.settings import Settings, load_settings, settings_as, texts_of_section, usable
+from airflow_bert_service.settings.settings import Settings, settings_as, settings_from, texts_of_section, usable
 from airflow_bert_service.settings.time_limits import TimeLimitSettings
 
 
@@ -34,9 +34,12 @@ def _keys(*groups: type[SettingsGroup]) -> frozenset[str]:
 
 
 _IMDB = frozenset(setting.name for setting in every_setting(Settings) if setting.name.startswith("imdb_"))
-DATA = frozenset({"feed", "holdout", "allowed_gaps"}) | _IMDB | _keys(SourceSettings, RowRules)
+SCORING_FEED = "scoring_feed"
+FEED = (frozenset({"feed"}) | _IMDB | _keys(SourceSettings)) - {SCORING_FEED}
+"""What says where texts come from."""
+DATA = FEED | frozenset({SCORING_FEED, "holdout", "allowed_gaps"}) | _keys(RowRules)
 """What says which data a pipeline has."""
-RULES = frozenset({"window_days", "schedule_weekdays"}) | _keys(RetentionSettings, TimeLimitSettings)
+RULES = frozenset({"window_days", "schedule_weekdays", "scores_format"}) | _keys(RetentionSettings, TimeLimitSettings)
 """What a pipeline may have otherwise than the others."""
 
 
@@ -99,6 +102,31 @@ def pipeline_settings(folder: Path, *, restoring: bool = False) -> Settings:
         SettingsError: A value is not allowed; or a key is none that a pipeline may have for itself, or the pipeline
             of the DAGs folder has such a table.
     """
+    return _settings_of(folder, restoring=restoring, change=dict)
+
+
+def scoring_settings(folder: Path) -> Settings:
+    """Read the settings by which a pipeline scores texts: its own, with the feed of ``scoring_feed`` if there is one.
+
+    Args:
+        folder: The pipeline's folder.
+
+    Raises:
+        SettingsError: As for :func:`pipeline_settings`; or a key of ``scoring_feed`` is none of a feed, or has a value
+            that is not allowed.
+    """
+    return _settings_of(folder, restoring=False, change=_with_scoring_feed)
+
+
+def _with_scoring_feed(texts: Mapping[str, str]) -> dict[str, str]:
+    feed = read_scoring_feed(texts.get(SCORING_FEED, "").strip())
+    if not feed:
+        return dict(texts)
+    check_keys(feed, sorted(FEED), prefix=f"{SCORING_FEED}.")
+    return {**{key: text for key, text in texts.items() if key not in FEED}, **feed}
+
+
+def _settings_of(folder: Path, *, restoring: bool, change: Callable[[Mapping[str, str]], dict[str, str]]) -> Settings:
     file = settings_file(folder)
     table = settings_document(file).get(SECTION, {})
     if not is_further(folder):
@@ -107,12 +135,12 @@ def pipeline_settings(folder: Path, *, restoring: bool = False) -> Settings:
                 f"{file} has a table [{SECTION}]; allowed: none, since the settings of this pipeline are in "
                 f"[{SECTION}] of airflow.cfg. Move its keys there."
             )
-        return load_settings(restoring=restoring)
+        return usable(settings_from(change(texts_of_section())), restoring=restoring)
     pipeline_name(folder)  # its name must be that of its folder
     inherited = {key: text for key, text in texts_of_section().items() if key not in DATA}
     try:
-        own = _own_texts(table)
-        made = settings_as(FurtherSettings, {**inherited, **own, "folder": str(folder.absolute())})
+        texts = change({**inherited, **_own_texts(table)})
+        made = settings_as(FurtherSettings, {**texts, "folder": str(folder.absolute())})
     except SettingsError as error:
         raise SettingsError(f"{error} The file is {file}.") from error
     return usable(made, restoring=restoring)

@@ -1,4 +1,4 @@
-"""Defines the Airflow asset that stands for the champion: other DAGs can be scheduled on it."""
+"""Defines the Airflow assets that stand for the champion and for scores: other DAGs can be scheduled on them."""
 
 from airflow.sdk import Asset, AssetAlias
 
@@ -22,3 +22,14 @@ def promotions_of(asset: Asset) -> AssetAlias:
     task adds.
     """
     return AssetAlias(name=f"{asset.name}_promotions")
+
+
+def scores_asset(pipeline: str) -> Asset:
+    """Return the asset of the scores of a pipeline's model: ``bert_sentiment_scores`` for ``bert_sentiment``.
+
+    It changes each time that a day is scored.
+
+    Args:
+        pipeline: The pipeline's id.
+    """
+    return Asset(name=f"{pipeline}_scores", uri=f"x-bert-service://scores/{pipeline}")

@@ -4,8 +4,9 @@ They are keys of ``[bert_service]`` beside the others. ``docs/how-to/feeds.md`` 
 """
 
 import datetime as dt
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from string import Formatter
 from typing import Annotated
@@ -14,7 +15,7 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.settings.reading.declared import SettingsGroup
 from airflow_bert_service.settings.reading.limits import AtLeast, Limit
 from airflow_bert_service.settings.reading.naming import SECTION
-from airflow_bert_service.settings.reading.reader import PathOrAddress
+from airflow_bert_service.settings.reading.reader import PathOrAddress, ReadBy
 from airflow_bert_service.settings.sql_query import DayQuery
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -57,6 +58,30 @@ class Dated(Limit):
         except (LookupError, ValueError, AttributeError):
             return False
         return "date" in names and names <= set(self.known)
+
+
+def read_scoring_feed(text: str) -> Mapping[str, str]:
+    """Read the setting ``scoring_feed``: a JSON object of texts, numbers and truth values.
+
+    Returns:
+        Texts by key, as airflow.cfg would have them; none for an empty text.
+
+    Raises:
+        SettingsError: It is something else.
+    """
+    allowed = 'allowed: a JSON object of keys, like {"feed": "files", "files_pattern": "/data/{date}.csv", ...}'
+    try:
+        keys = json.loads(text or "{}")
+    except ValueError as error:
+        raise SettingsError(f"[{SECTION}] scoring_feed is no JSON ({error}); {allowed}. Write it so.") from error
+    if not isinstance(keys, dict):
+        raise SettingsError(f"[{SECTION}] scoring_feed is no JSON object; {allowed}. Write it so.")
+    for key, value in keys.items():
+        if not isinstance(value, (str, int, float)):
+            raise SettingsError(
+                f"[{SECTION}] scoring_feed has {key}: {value!r}; allowed: a text or a number. Correct it."
+            )
+    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in keys.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +129,11 @@ class SourceSettings(SettingsGroup):
     """Seconds that the web service has to accept a connection, and for each next piece of an answer."""
     http_tries: Annotated[int, AtLeast(1)] = 5
     """How often a page is asked for before the feed gives up."""
+    scoring_feed: Annotated[Mapping[str, str], ReadBy(read_scoring_feed)] = field(default_factory=dict)
+    """Where the texts come from that the DAG ``<pipeline>_scoring`` scores, if not from the pipeline's feed: a JSON
+    object of ``feed`` and that feed's keys, like ``{"feed": "files", "first_day": "2026-11-01", "files_pattern":
+    "/data/texts/{date}.jsonl"}``. It takes none of the pipeline's own. ``docs/how-to/batch-scoring.md`` has an
+    example."""
 
     def __post_init__(self) -> None:
         """Check the limits, and that the last day is not before the first one."""

@@ -21,6 +21,8 @@ class RetentionSettings(SettingsGroup):
     """Versions of each day of reviews; the newest stay, and what a run has read whose artifacts stay."""
     keep_artifact_days: Annotated[int, AtLeast(0)] = 30
     """Days that the artifacts and metadata of a run stay after its last change; those of versions that stay, always."""
+    keep_score_days: Annotated[int, AtLeast(0)] = 0
+    """Days that the scores of a day stay after they were written; not by their date, so that old days can be scored."""
     keep_log_days: Annotated[int, AtLeast(0)] = 30
     """Days that a task's log stays after its last line."""
     keep_max_removed_share: Annotated[float, PositiveUpTo(1)] = 0.5

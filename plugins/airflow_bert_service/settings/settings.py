@@ -58,6 +58,15 @@ class FeedName(str, Enum):
     """Pages of JSON from a web service."""
 
 
+class ScoresFormat(str, Enum):
+    """The format of the files of scores."""
+
+    JSONL = "jsonl"
+    """JSON Lines: a JSON object a line, in UTF-8."""
+    PARQUET = "parquet"
+    """Parquet, which takes less space, and has types."""
+
+
 class Weekday(str, Enum):
     """A day of the week, in UTC."""
 
@@ -163,6 +172,9 @@ class Settings(SettingsGroup):
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack: ``2026-11-07, 2026-12-24..2026-12-26``. Any other day without reviews fails the run,
     and so does a data date without."""
+    scores_format: ScoresFormat = ScoresFormat.JSONL
+    """The format in which the DAG ``<pipeline>_scoring`` writes a day's scores
+    (``docs/how-to/batch-scoring.md``)."""
     writes: WriteSettings = field(default_factory=WriteSettings)
     """How Airflow's API server takes requests that write, where Airflow's database is SQLite; keys of
     ``[bert_service]`` like the rest. With another database they change nothing."""
@@ -219,6 +231,14 @@ class Settings(SettingsGroup):
             pipeline: The pipeline's name.
         """
         return self.state / "models" / pipeline
+
+    def scores_of(self, pipeline: str) -> Path:
+        """Return the folder of the scores of a pipeline's model, a folder a day.
+
+        Args:
+            pipeline: The pipeline's name.
+        """
+        return self.state / "scores" / pipeline
 
     @property
     def bundles(self) -> Path:

@@ -70,6 +70,7 @@ def test_init_writes_dag_files_and_settings_once(tmp_path: Path, capsys: pytest.
         "bert_sentiment.py",
         "bert_sentiment_retention.py",
         "bert_sentiment_rollback.py",
+        "bert_sentiment_scoring.py",
         "settings.toml",
     ]
     assert "[gate]" in there["settings.toml"]

@@ -27,6 +27,7 @@ def test_a_retention_request_is_written() -> None:
         models=Path(RETENTION["models"]),
         pipeline=Path(RETENTION["pipeline"]),
         spans=Path(RETENTION["spans"]),
+        scores=Path(RETENTION["scores"]),
         logs=tuple(map(Path, RETENTION["logs"])),
     )
     assert json.loads(request.to_json()) == RETENTION

@@ -227,12 +227,13 @@ def test_the_request_goes_to_standard_input_and_shows_no_password(tmp_path: Path
 
     assert "secret" not in repr(request)
     assert json.loads(request.to_json()) == {
-        "format": 2,
+        "format": 3,
         "rules": {
             "keep_versions": 5,
             "keep_span_days": 0,
             "keep_span_versions": 0,
             "keep_artifact_days": 30,
+            "keep_score_days": 0,
             "keep_log_days": 30,
             "keep_max_removed_share": 0.5,
         },
@@ -242,6 +243,7 @@ def test_the_request_goes_to_standard_input_and_shows_no_password(tmp_path: Path
         "models": f"{tmp_path}/echo/models/bert_sentiment",
         "pipeline": f"{tmp_path}/echo/pipeline",
         "spans": f"{tmp_path}/echo/spans",
+        "scores": f"{tmp_path}/echo/scores/bert_sentiment",
         "logs": ["/logs"],
     }
 

@@ -57,6 +57,7 @@ def test_names_that_are_allowed(dags: Path, name: str) -> None:
         f'"{"x" * 65}"',
         '"films_retention"',
         '"films_rollback"',
+        '"films_scoring"',
         "7",
     ],
 )
@@ -75,7 +76,7 @@ def test_a_settings_file_that_is_no_toml_is_named(dags: Path) -> None:
 def test_both_sides_allow_the_same_names() -> None:
     allowed = schema("compiled_pipeline")["properties"]["pipeline_info"]["properties"]["id"]
     assert allowed["pattern"] == f"^{ALLOWED.pattern}$"
-    assert allowed["not"]["pattern"] == "_(retention|rollback)$"
+    assert allowed["not"]["pattern"] == "_(retention|rollback|scoring)$"
 
 
 def test_models_ledger_servers_and_logs_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +98,7 @@ def test_models_ledger_servers_and_logs_follow(tmp_path: Path, monkeypatch: pyte
         "dag_id=film_sentiment",
         "dag_id=film_sentiment_retention",
         "dag_id=film_sentiment_rollback",
+        "dag_id=film_sentiment_scoring",
     ]
 
 

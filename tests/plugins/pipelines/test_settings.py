@@ -9,7 +9,7 @@ import pytest
 from airflow_bert_service.clients.ledger import PromotionEnvironment
 from airflow_bert_service.clients.retention import RetentionRequest
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.pipeline.name import ALLOWED, RETENTION, ROLLBACK, dag_ids
+from airflow_bert_service.pipeline.name import ALLOWED, RETENTION, ROLLBACK, SCORING, dag_ids
 from airflow_bert_service.pipelines.settings import DATA, RULES, FurtherSettings, pipeline_settings
 from airflow_bert_service.promotion.asset import model_asset
 from airflow_bert_service.settings.reading.declared import every_setting
@@ -39,7 +39,7 @@ SHARED = {
     "write_body_timeout",
     "write_body_bytes",
 }
-names = st.from_regex(ALLOWED, fullmatch=True).filter(lambda name: not name.endswith((RETENTION, ROLLBACK)))
+names = st.from_regex(ALLOWED, fullmatch=True).filter(lambda name: not name.endswith((RETENTION, ROLLBACK, SCORING)))
 TASK = 'name = "tickets"\n[task]\nkind = "multiclass"\nlabels = ["billing", "fault", "other"]\n'
 
 

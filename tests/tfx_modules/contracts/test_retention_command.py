@@ -26,7 +26,7 @@ from tfx_modules.retention.retention import Retained
 
 def test_the_golden_retention_request_is_read() -> None:
     rules, places = read_retention_request(golden_text("retention_request"))
-    read = {"format": 2, "rules": asdict(rules), **asdict(places)}
+    read = {"format": 3, "rules": asdict(rules), **asdict(places)}
     assert json.loads(json.dumps(read, default=str)) == golden("retention_request")
 
 
@@ -47,7 +47,7 @@ def test_retention_rules_with_other_fields_are_refused(name: str) -> None:
 
 def _refused_by_retention(document: dict[str, Any]) -> None:
     assert faults("retention_request", document)
-    with pytest.raises(RetentionError, match="standard input is not a request of format 2"):
+    with pytest.raises(RetentionError, match="standard input is not a request of format 3"):
         read_retention_request(json.dumps(document))
 
 

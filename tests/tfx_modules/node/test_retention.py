@@ -27,6 +27,7 @@ def _retain(nodes: Nodes, now: dt.datetime = LATER, **rules: int) -> list[Item]:
         models=nodes.state / "served",
         pipeline=nodes.state / "pipeline",
         spans=nodes.state / "spans",
+        scores=nodes.state / "scores",
         logs=(),
     )
     return retain(replace(RULES, **rules), where, dry_run=False, now=now, trust_clock=True).items

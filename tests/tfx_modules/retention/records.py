@@ -22,6 +22,7 @@ KEEP_ALL = RetentionRules(
     keep_span_days=0,
     keep_span_versions=0,
     keep_artifact_days=0,
+    keep_score_days=0,
     keep_log_days=0,
     keep_max_removed_share=1.0,
 )
@@ -136,6 +137,7 @@ def places(folder: Path, metadata: str = "") -> Places:
         models=folder / "models" / "bert",
         pipeline=folder / "pipeline",
         spans=folder / "spans",
+        scores=folder / "scores" / "bert",
         logs=(folder / "logs" / "dag_id=bert",),
     )
 

@@ -14,7 +14,14 @@ from tfx_modules.retention.exceptions import RetentionError
 from tfx_modules.retention.request import read_request
 
 ROOT = Path(__file__).parents[3]
-NAMES = ("keep_versions", "keep_span_days", "keep_span_versions", "keep_artifact_days", "keep_log_days")
+NAMES = (
+    "keep_versions",
+    "keep_span_days",
+    "keep_span_versions",
+    "keep_artifact_days",
+    "keep_score_days",
+    "keep_log_days",
+)
 
 
 def rules(value: int, share: object = 0.5) -> dict[str, object]:
@@ -23,7 +30,7 @@ def rules(value: int, share: object = 0.5) -> dict[str, object]:
 
 def request(folder: Path, **changes: Any) -> str:
     fields = {
-        "format": 2,
+        "format": 3,
         "rules": rules(30),
         "ledger": f"sqlite:///{folder}/ledger.db",
         "metadata": f"sqlite:///{folder}/mlmd.db",
@@ -31,6 +38,7 @@ def request(folder: Path, **changes: Any) -> str:
         "models": f"{folder}/models/bert",
         "pipeline": f"{folder}/pipeline",
         "spans": f"{folder}/spans",
+        "scores": f"{folder}/scores/bert",
         "logs": [f"{folder}/logs"],
     }
     return json.dumps({**fields, **changes})
@@ -102,7 +110,7 @@ def test_what_cannot_be_used_is_told_in_a_line_without_its_password(tmp_path: Pa
     ],
 )
 def test_a_request_of_another_form_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(RetentionError, match=r"is not a request of format 2; allowed: a JSON object of format, rules"):
+    with pytest.raises(RetentionError, match=r"is not a request of format 3; allowed: a JSON object of format, rules"):
         read_request(request(tmp_path, **changes))
 
 

@@ -117,6 +117,7 @@ DAYS = RetentionRules(
     keep_span_days=0,
     keep_span_versions=0,
     keep_artifact_days=30,
+    keep_score_days=0,
     keep_log_days=40,
     keep_max_removed_share=0.5,
 )

@@ -25,11 +25,13 @@ class Columns:
     id: str = "id"
     text: str = "review"
     sentiment: str = "sentiment"
+    labelled: bool = True
+    """Whether a row has to have a label. Otherwise the label's column is not looked at, and need not be there."""
 
     @property
-    def names(self) -> tuple[str, str, str]:
-        """All three."""
-        return self.id, self.text, self.sentiment
+    def names(self) -> tuple[str, ...]:
+        """Those that are needed: id and text, and the label where rows have to have one."""
+        return (self.id, self.text, self.sentiment) if self.labelled else (self.id, self.text)
 
 
 def row_from(values: Mapping[str, object], columns: Columns, *, number: int, where: str) -> RawRow:
@@ -41,12 +43,9 @@ def row_from(values: Mapping[str, object], columns: Columns, *, number: int, whe
         number: The row's number within the delivery.
         where: Where the row stands, for people.
     """
-    problem = None
-    try:
-        id_, text, sentiment = (values[name] for name in columns.names)
-    except KeyError:
-        id_, text, sentiment = (values.get(name) for name in columns.names)
-        problem = Reason.WRONG_COLUMNS
+    problem = None if all(name in values for name in columns.names) else Reason.WRONG_COLUMNS
+    id_, text = values.get(columns.id), values.get(columns.text)
+    sentiment = values.get(columns.sentiment) if columns.labelled else None
     if twice := sorted(repeated_keys(values).intersection(columns.names)):
         problem, where = Reason.REPEATED_COLUMN, f"{where}, {', '.join(twice)} twice"
     return RawRow(number, _id(id_), _decoded(text), _decoded(sentiment), where, problem)
@@ -141,8 +140,8 @@ def read_csv_rows(handle: Readable, columns: Columns, *, where: str, start: int 
     for number, record in enumerate(records.records(), start=start):
         place = f"{where}, row {number - before}"
         if isinstance(record, list) and len(record) == width:
-            id_, text, sentiment = wanted(record)
-            yield RawRow(number, id_, text, sentiment, place)
+            values = wanted(record)
+            yield RawRow(number, values[0], values[1], values[2] if columns.labelled else None, place)
         else:
             yield bad_row(record, header, columns, number=number, where=place)
 

@@ -55,6 +55,11 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
         yield rejected(row, reason or Reason.WRONG_COLUMNS)
 
 
+def fault_of_text(row: RawRow) -> Reason | None:
+    """Return why a row's text cannot be scored; None: it can. It needs no label, and an id only if it has one."""
+    return row.problem or _fault(row.id if row.id.strip() else str(row.number), row.text)
+
+
 def rejected(row: RawRow | Review, reason: Reason) -> Rejected:
     """Return what the quarantine keeps of a row or a review that is rejected."""
     label = ""

@@ -120,7 +120,7 @@ class ModelContents:
             }
             for one in past
         ]
-        rollback_dag = dag_ids(pipeline)[-1]
+        rollback_dag = dag_ids(pipeline).rollback
         return {"pipeline": pipeline, "live": live, "candidates": candidates, "rollback_dag": rollback_dag}
 
     def _reader(self, pipeline: str) -> LedgerReader:

@@ -1,0 +1,1 @@
+"""The DAG that scores a day's texts."""

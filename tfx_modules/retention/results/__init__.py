@@ -1,0 +1,1 @@
+"""What runs have left for others, which retention removes by age alone: scores."""

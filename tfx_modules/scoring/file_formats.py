@@ -1,0 +1,106 @@
+"""Writes scored rows into a file: JSON Lines, or Parquet."""
+
+import enum
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Protocol
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from tfx_modules.scoring.rows import Provenance, ScoredRow
+
+COLUMNS = ("row", "id", "label", "score", "scores", "error", "version", "digest", "engine")
+"""The fields of a row, in this order, in both formats."""
+
+
+class FileFormat(enum.Enum):
+    """The format of a day's file; the value is its ending, too."""
+
+    JSONL = "jsonl"
+    """JSON Lines: a JSON object a line, in UTF-8."""
+    PARQUET = "parquet"
+
+
+class RowsFile(Protocol):
+    """A file that rows are written into."""
+
+    def write(self, rows: Sequence[ScoredRow]) -> None:
+        """Write some rows."""
+
+    def finish(self) -> None:
+        """Write what comes after the last row."""
+
+
+@contextmanager
+def rows_file(file: BinaryIO, file_format: FileFormat, provenance: Provenance) -> Iterator[RowsFile]:
+    """Write a file, which is complete when the block ends without an error.
+
+    Args:
+        file: opened for writing; it stays open.
+        file_format: its format.
+        provenance: what each row has.
+    """
+    written = _FORMATS[file_format](file, provenance)
+    try:
+        yield written
+    except BaseException:
+        with suppress(OSError):
+            written.finish()  # or pyarrow would do so later, when the file is closed
+        raise
+    written.finish()
+
+
+class _JsonLines:
+    def __init__(self, file: BinaryIO, provenance: Provenance) -> None:
+        self._file = file
+        self._provenance = provenance
+
+    def write(self, rows: Sequence[ScoredRow]) -> None:
+        lines = (json.dumps(_values(row, self._provenance), ensure_ascii=False) for row in rows)
+        self._file.write("".join(f"{line}\n" for line in lines).encode())
+
+    def finish(self) -> None:
+        """Do nothing: a line ends each row."""
+
+
+class _Parquet:
+    SCHEMA = pa.schema(
+        [
+            pa.field("row", pa.int64(), nullable=False),
+            pa.field("id", pa.string()),
+            pa.field("label", pa.string()),
+            pa.field("score", pa.float64()),
+            pa.field("scores", pa.map_(pa.string(), pa.float64())),
+            pa.field("error", pa.string()),
+            pa.field("version", pa.int64(), nullable=False),
+            pa.field("digest", pa.string(), nullable=False),
+            pa.field("engine", pa.string(), nullable=False),
+        ]
+    )
+
+    def __init__(self, file: BinaryIO, provenance: Provenance) -> None:
+        self._writer = parquet.ParquetWriter(file, self.SCHEMA)
+        self._provenance = provenance
+
+    def write(self, rows: Sequence[ScoredRow]) -> None:
+        values = [_values(row, self._provenance) for row in rows]
+        for each in values:
+            each["scores"] = each["scores"] and list(each["scores"].items())
+        self._writer.write_table(pa.Table.from_pylist(values, self.SCHEMA))
+
+    def finish(self) -> None:
+        self._writer.close()
+
+
+def _values(row: ScoredRow, provenance: Provenance) -> dict[str, Any]:
+    text, score = row
+    found = (text.row, text.id, score.label, score.score, score.scores, score.error, *provenance)
+    return dict(zip(COLUMNS, found, strict=True))
+
+
+_FORMATS: Mapping[FileFormat, Callable[[BinaryIO, Provenance], RowsFile]] = {
+    FileFormat.JSONL: _JsonLines,
+    FileFormat.PARQUET: _Parquet,
+}
