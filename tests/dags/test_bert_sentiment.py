@@ -43,7 +43,13 @@ PARAMETERS = {
 HEAVY = ("tensorflow", "tfx", "keras", "apache_beam", "tfx_modules")
 
 
-TYPES = {"ExampleValidator": "tfx_modules.components.example_validator.ExampleValidator"}
+TYPES = {
+    "ExampleValidator": "tfx_modules.components.example_validator.ExampleValidator",
+    "Tuner": "tfx_modules.components.tuner.Tuner",
+    "Trainer": "tfx_modules.components.trainer.Trainer",
+    "Evaluator": "tfx.components.evaluator.component.Evaluator",
+    "Pusher": "tfx_modules.components.pusher.Pusher",
+}
 
 
 def ir() -> dict[str, Any]:
@@ -160,10 +166,16 @@ def test_a_run_for_the_data_only_skips_whatever_makes_a_model(project: Path) -> 
     assert {task.task_id for task in dag.tasks} - stops - below == data
 
 
-def test_the_validator_alone_has_a_link_to_its_report(project: Path) -> None:
+def test_nodes_that_leave_a_report_have_a_link_to_it(project: Path) -> None:
     kept = DagSerialization.from_dict(DagSerialization.to_dict(loaded(project)))
     links = {task.task_id: task.extra_links for task in kept.tasks if task.extra_links}
-    assert links == {"ExampleValidator": ["Validation report"]}
+    assert links == {
+        "ExampleValidator": ["Validation report"],
+        "Tuner": ["Tuning report"],
+        "Trainer": ["Training report"],
+        "Evaluator": ["Evaluation report"],
+        "Pusher": ["Promotion report"],
+    }
 
 
 def test_days_of_the_sample_feed(project: Path) -> None:

@@ -1,16 +1,20 @@
 """Makes TFMA's EvalConfig: which metrics on which slices, and when the Evaluator blesses.
 
+Confusion matrices and calibration are for the report (``tfx_modules.reports.evaluator``).
+
 It blesses a model whose accuracy reaches the floor and, of a binary task, whose AUC is above 0.5. It measures the
 champion beside the candidate for people to see. Whether the candidate may replace the champion is decided by the
 promotion gate (``promotion_gate.py``): TFMA has no significance test.
 """
 
 import json
+from typing import Any
 
 from google.protobuf import wrappers_pb2
 from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_modules.data import features
+from tfx_modules.data.review_set import THRESHOLD
 from tfx_modules.model import ends, export
 from tfx_modules.settings.settings import GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
@@ -22,7 +26,10 @@ AUC = "AUC"
 _CHANCE = 0.5
 """AUC of scores that say nothing; TFMA gives 0 where all examples have the same label."""
 _METRICS = ("Precision", "Recall", "F1Score", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount")
-_OVERALL = ("MultiClassConfusionMatrixAtThresholds", "ExampleCount")
+_CONFUSION = "ConfusionMatrixAtThresholds"
+_CONFUSION_OF_CLASSES = "MultiClassConfusionMatrixAtThresholds"
+_CALIBRATION = "CalibrationPlot"
+_BUCKETS = 10
 _OF_EACH_CLASS = ("Precision", "Recall", "F1Score")
 
 
@@ -53,6 +60,8 @@ def _binary(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
         _gated(ACCURACY, gate.accuracy_floor - _EPSILON),
         _gated(AUC, _CHANCE),
         *(config_pb2.MetricConfig(class_name=name) for name in _METRICS),
+        _configured(_CONFUSION, thresholds=[THRESHOLD]),
+        _calibration(),
     ]
     return [config_pb2.MetricsSpec(metrics=metrics)]
 
@@ -66,7 +75,8 @@ def _multiclass(gate: GateSettings, task: TaskSettings) -> list[config_pb2.Metri
     numbers = range(len(task.classes))
     accuracy = _gated("Precision", gate.accuracy_floor - _EPSILON)
     accuracy.config = json.dumps({"name": "accuracy"})
-    overall = [config_pb2.MetricConfig(class_name=name) for name in _OVERALL]
+    # Above 0 is always one of the probabilities: the matrix has the label that the model answers.
+    overall = [_configured(_CONFUSION_OF_CLASSES, thresholds=[0.0]), config_pb2.MetricConfig(class_name="ExampleCount")]
     each = [config_pb2.MetricConfig(class_name=name) for name in _OF_EACH_CLASS]
     return [
         config_pb2.MetricsSpec(metrics=[accuracy], binarize=config_pb2.BinarizationOptions(top_k_list={"values": [1]})),
@@ -76,7 +86,19 @@ def _multiclass(gate: GateSettings, task: TaskSettings) -> list[config_pb2.Metri
             binarize=config_pb2.BinarizationOptions(class_ids={"values": numbers}),
             aggregate=config_pb2.AggregationOptions(macro_average=True, class_weights=dict.fromkeys(numbers, 1.0)),
         ),
+        config_pb2.MetricsSpec(
+            metrics=[_calibration()], binarize=config_pb2.BinarizationOptions(class_ids={"values": numbers})
+        ),
     ]
+
+
+def _calibration() -> config_pb2.MetricConfig:
+    """Return the plot of how often a label holds where its probability is in one of ten ranges."""
+    return _configured(_CALIBRATION, num_buckets=_BUCKETS, left=0.0, right=1.0)
+
+
+def _configured(metric: str, **arguments: Any) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(class_name=metric, config=json.dumps(arguments))
 
 
 def _slices(task: TaskSettings) -> tuple[tuple[str, ...], ...]:

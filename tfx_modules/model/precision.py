@@ -7,7 +7,8 @@ several times as fast with it; others emulate it, and are slower. So it is measu
 import logging
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +29,18 @@ _EPSILON = 1e-9
 _logger = logging.getLogger(__name__)
 
 
-def choose(make: Callable[[Precision], Score], settings: ExportSettings, holdout: ReviewSet | None) -> Precision:
+@dataclass(frozen=True)
+class PrecisionChoice:
+    """The chosen precision, and what decided."""
+
+    precision: Precision
+    reason: str
+    """In words."""
+    accuracies: Mapping[Precision, float] = field(default_factory=dict)
+    """On the holdout, of the precisions whose accuracy was measured."""
+
+
+def choose(make: Callable[[Precision], Score], settings: ExportSettings, holdout: ReviewSet | None) -> PrecisionChoice:
     """Choose by the settings; for ``auto``, by this machine and the holdout.
 
     Args:
@@ -41,30 +53,32 @@ def choose(make: Callable[[Precision], Score], settings: ExportSettings, holdout
         float32. The log says why.
     """
     if settings.precision is not Precision.AUTO:
-        return settings.precision
-    chosen, reason = _tried(make, settings, holdout)
-    _logger.info("the model is exported in %s: %s", chosen.value, reason)
+        return PrecisionChoice(settings.precision, "export.precision in the settings")
+    chosen = _tried(make, settings, holdout)
+    _logger.info("the model is exported in %s: %s", chosen.precision.value, chosen.reason)
     return chosen
 
 
-def _tried(
-    make: Callable[[Precision], Score], settings: ExportSettings, holdout: ReviewSet | None
-) -> tuple[Precision, str]:
+def _tried(make: Callable[[Precision], Score], settings: ExportSettings, holdout: ReviewSet | None) -> PrecisionChoice:
     if tf.config.list_logical_devices("GPU"):
-        return Precision.FLOAT32, "this machine has a GPU, so that the speed of a CPU cannot be measured here"
+        reason = "this machine has a GPU, so that the speed of a CPU cannot be measured here"
+        return PrecisionChoice(Precision.FLOAT32, reason)
     if holdout is None:
-        return Precision.FLOAT32, "the run has no holdout to compare precisions on"
+        return PrecisionChoice(Precision.FLOAT32, "the run has no holdout to compare precisions on")
     exact, quick = make(Precision.FLOAT32), make(Precision.BFLOAT16)
     speedup = _seconds(exact, holdout) / _seconds(quick, holdout)
     if speedup < MIN_SPEEDUP:
-        return Precision.FLOAT32, f"bfloat16 is {speedup:.1f} times as fast here; {MIN_SPEEDUP} would be worth it"
+        reason = f"bfloat16 is {speedup:.1f} times as fast here; {MIN_SPEEDUP} would be worth it"
+        return PrecisionChoice(Precision.FLOAT32, reason)
     right, nearly = _accuracy(exact, holdout), _accuracy(quick, holdout)
+    accuracies = {Precision.FLOAT32: right, Precision.BFLOAT16: nearly}
     comparison = (
         f"bfloat16 is {speedup:.1f} times as fast here, accuracy on {holdout.name} {nearly:.4f}, float32 {right:.4f}"
     )
     if right - nearly > settings.max_accuracy_loss + _EPSILON:
-        return Precision.FLOAT32, f"{comparison}; it may lose {settings.max_accuracy_loss}"
-    return Precision.BFLOAT16, comparison
+        reason = f"{comparison}; it may lose {settings.max_accuracy_loss}"
+        return PrecisionChoice(Precision.FLOAT32, reason, accuracies)
+    return PrecisionChoice(Precision.BFLOAT16, comparison, accuracies)
 
 
 def _seconds(score: Score, holdout: ReviewSet) -> float:

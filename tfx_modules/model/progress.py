@@ -34,6 +34,11 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         self._step = self._told_step = 0  # of the whole training
         self._spent, self._counted = 0.0, 0  # seconds of steps other than the first of all, and their number
 
+    @property
+    def examples_per_second(self) -> float | None:
+        """Over all steps but the first; None where there was no other."""
+        return self._counted * self._batch_size / self._spent if self._spent else None
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin to count."""
         del logs

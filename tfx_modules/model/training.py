@@ -4,7 +4,9 @@ import importlib.util
 import json
 import logging
 import math
+import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.ends import Ends
 from tfx_modules.model.progress import Progress
+from tfx_modules.model.record import training_record
+from tfx_modules.model.record.training_record import EngineChoice, Fit, TrainingRecord
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, Engine, ExportSettings, Precision, TrainingSettings
 from tfx_modules.settings.task import TaskSettings, from_config
@@ -32,9 +36,14 @@ _OPENVINO_PACKAGES = ("openvino", "nncf")
 def strategy() -> tf.distribute.Strategy:
     """Use all GPUs, in mixed precision, where there are any; else the CPU in float32."""
     gpus = tf.config.list_logical_devices("GPU")
-    _logger.info("training runs on %s", f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32")
+    _logger.info("training runs on %s", _device())
     keras.mixed_precision.set_dtype_policy("mixed_float16" if gpus else "float32")
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
+def _device() -> str:
+    gpus = tf.config.list_logical_devices("GPU")
+    return f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32"
 
 
 def batch_shape(training: TrainingSettings, encoder: EncoderSettings) -> batches.BatchShape:
@@ -66,20 +75,31 @@ def run_fn(fn_args: FnArgs) -> None:
     shape = batch_shape(training, encoder)
     with strategy().scope():
         classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout, task.outputs)
-        _fit(classifier, fn_args, values, training, shape, transform, task)
+        fit = _fit(classifier, fn_args, values, training, shape, transform, task)
     named = holdout.parse(fn_args.custom_config["holdout"])
     reviews = None if named is None else holdout.read(named, task)
+    chosen = _precision(classifier, transform, settings, reviews, task)
     export.save(
         classifier,
         transform,
         encoder,
         fn_args.serving_model_dir,
         lengths=shape.lengths,
-        precision=_precision(classifier, transform, settings, reviews, task),
+        precision=chosen.precision,
         task=task,
     )
+    engines = [_of_tensorflow(chosen, reviews)]
     if Engine.OPENVINO in settings.engines:
-        _export_for_openvino(classifier, Ends(transform, task), fn_args, settings, reviews, transform)
+        engines.append(_export_for_openvino(classifier, Ends(transform, task), fn_args, settings, reviews, transform))
+    tuned = bool((fn_args.hyperparameters or {}).get("values"))
+    record = TrainingRecord(asdict(values), tuned, fit, tuple(engines))
+    training_record.write(record, Path(fn_args.model_run_dir))
+
+
+def _of_tensorflow(chosen: precision.PrecisionChoice, reviews: ReviewSet | None) -> EngineChoice:
+    accuracies = {kind.value: accuracy for kind, accuracy in chosen.accuracies.items()}
+    measured_on = reviews.name if reviews and accuracies else ""
+    return EngineChoice("TensorFlow", chosen.precision.value, chosen.reason, measured_on, accuracies)
 
 
 def _check_engines(settings: ExportSettings) -> None:
@@ -98,7 +118,7 @@ def _export_for_openvino(
     settings: ExportSettings,
     reviews: ReviewSet | None,
     transform: tft.TFTransformOutput,
-) -> None:
+) -> EngineChoice:
     from tfx_modules.model.openvino import variants  # OpenVINO and NNCF take seconds to import
 
     if reviews is None:
@@ -106,7 +126,7 @@ def _export_for_openvino(
     else:
         measured = variants.of_reviews(reviews, ends)
     training = batches.read_examples(fn_args.train_files, transform)
-    variants.write(
+    made = variants.write(
         classifier,
         ends,
         Path(fn_args.serving_model_dir),
@@ -114,6 +134,8 @@ def _export_for_openvino(
         measured=measured,
         max_accuracy_loss=settings.max_accuracy_loss,
     )
+    (variant,) = made.description.variants
+    return EngineChoice("OpenVINO", variant.precision, made.reason, made.description.measured_on, made.accuracies)
 
 
 def _precision(
@@ -122,7 +144,7 @@ def _precision(
     settings: ExportSettings,
     reviews: ReviewSet | None,
     task: TaskSettings,
-) -> Precision:
+) -> precision.PrecisionChoice:
     def score_in(kind: Precision) -> precision.Score:
         servable = export.ServableSentiment(classifier, transform, kind, task)
         return lambda texts: servable.serve_texts(texts)[export.probabilities_of(task)]
@@ -158,9 +180,9 @@ def _fit(
     shape: batches.BatchShape,
     transform: tft.TFTransformOutput,
     task: TaskSettings,
-) -> None:
+) -> Fit:
     examples, found = labelled(fn_args.train_files, transform, "train")
-    evaluation, _ = labelled(fn_args.eval_files, transform, "eval")
+    evaluation, evaluated = labelled(fn_args.eval_files, transform, "eval")
     per_epoch = batches.steps_per_epoch(found, shape)
     steps = fn_args.train_steps or per_epoch * training.epochs
     epochs = math.ceil(steps / per_epoch)
@@ -170,17 +192,21 @@ def _fit(
     classifier.prepare(shape.batch_size, shape.lengths)
     best = Path(fn_args.model_run_dir, _BEST)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
+    progress, began = Progress(shape.batch_size), time.monotonic()
     classifier.fit(
         batches.training_batches(examples, shape, training.weights_of(task)),
         steps_per_epoch=per_epoch,
         epochs=epochs,
         validation_data=batches.evaluation_batches(evaluation, shape),
-        callbacks=[*_callbacks(fn_args.model_run_dir, best), Progress(shape.batch_size)],
+        callbacks=[*_callbacks(fn_args.model_run_dir, best), progress],
         shuffle=False,  # the batches are
         verbose=2,
     )
+    seconds = time.monotonic() - began
     classifier.load_weights(best)
     best.unlink()
+    rate = progress.examples_per_second
+    return Fit(_device(), found, evaluated, shape.batch_size, steps, epochs, round(seconds, 3), rate)
 
 
 def _callbacks(run_dir: str, best: Path) -> Iterator[keras.callbacks.Callback]:

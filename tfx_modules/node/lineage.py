@@ -17,6 +17,7 @@ from tfx_modules.node.outcome import Artifact
 
 _OUTPUT_EVENTS = frozenset({Event.OUTPUT, Event.INTERNAL_OUTPUT})
 _INPUT_EVENTS = frozenset({Event.INPUT, Event.INTERNAL_INPUT})
+_RUN_CONTEXT = "pipeline_run"
 _RESULT_PROPERTY = "__execution_result__"  # where TFX's execution_lib puts it
 
 Artifacts = Mapping[str, tuple[Artifact, ...]]
@@ -33,6 +34,8 @@ class ExecutionRecord:
     """What TFX recorded of a failure without an exception, with its traceback; else empty."""
     inputs: Artifacts
     outputs: Artifacts
+    texts: Mapping[str, str]
+    """The execution properties that are texts, as JSON documents are."""
 
     @property
     def succeeded(self) -> bool:
@@ -61,6 +64,20 @@ class Lineage:
             best = max(executions, key=lambda item: (execution_lib.is_execution_successful(item), item.id))
             return _record(handle.store, best)
 
+    def nodes_of_run(self, node: pipeline_pb2.PipelineNode) -> dict[str, ExecutionRecord]:
+        """Return the executions of the node's run that succeeded, by the type of the node, of each type the newest."""
+        names = [
+            item.name.field_value.string_value for item in node.contexts.contexts if item.type.name == _RUN_CONTEXT
+        ]
+        with self._metadata as handle:
+            store = handle.store
+            found = [store.get_context_by_type_and_name(_RUN_CONTEXT, name) for name in names]
+            executions = [item for run in found if run for item in store.get_executions_by_context(run.id)]
+            good = sorted(filter(execution_lib.is_execution_successful, executions), key=lambda item: item.id)
+            types = store.get_execution_types_by_id(sorted({item.type_id for item in good})) if good else []
+            kinds = {item.id: item.name for item in types}
+            return {kinds[item.type_id]: _record(store, item) for item in good}
+
 
 def _record(store: MetadataStore, execution: Execution) -> ExecutionRecord:
     events = store.get_events_by_execution_ids([execution.id])
@@ -71,7 +88,14 @@ def _record(store: MetadataStore, execution: Execution) -> ExecutionRecord:
         error=_error(execution),
         inputs=_by_key([event for event in events if event.type in _INPUT_EVENTS], artifacts),
         outputs=_by_key([event for event in events if event.type in _OUTPUT_EVENTS], artifacts),
+        texts=_texts(execution),
     )
+
+
+def _texts(execution: Execution) -> dict[str, str]:
+    values = {**execution.properties, **execution.custom_properties}
+    found = {name: value.string_value for name, value in values.items() if value.WhichOneof("value") == "string_value"}
+    return {name: text for name, text in sorted(found.items()) if not name.startswith("__")}
 
 
 def _artifacts(store: MetadataStore, ids: Sequence[int]) -> dict[int, Artifact]:

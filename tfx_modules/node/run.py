@@ -31,6 +31,8 @@ from tfx_modules.node.request import NodeRequest
 from tfx_modules.node.store import metadata_of
 from tfx_modules.promotion import current
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError
+from tfx_modules.reports import writer
+from tfx_modules.reports.node_record import NodeRecord
 
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 
@@ -101,7 +103,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         # artifacts that this very run has made.
         reused = "node %s has already succeeded in run %s; it reuses the outputs of execution %d"
         _logger.info(reused, request.node, request.run_id, earlier.id)
-        return _judged(bound, NodeState.REUSED, earlier)
+        return _judged(bound, metadata, NodeState.REUSED, earlier)
     preflight(request.node, request.gpu)
     if PUSHER in bound.class_paths:
         check_environment(request, metadata)
@@ -173,11 +175,12 @@ def _launched(bound: ir.BoundNode, metadata: Metadata, failure: str) -> Outcome:
         recorded = missing_inputs(bound.node, execution.error) or last_line(execution.error)
         reason = failure or recorded or "TFX recorded a failure without saying why"
         return Outcome(node, NodeState.FAILED, execution.id, reason=reason)
-    return _judged(bound, NodeState.CACHED if execution.cached else NodeState.COMPLETE, execution)
+    return _judged(bound, metadata, NodeState.CACHED if execution.cached else NodeState.COMPLETE, execution)
 
 
-def _judged(bound: ir.BoundNode, state: NodeState, execution: ExecutionRecord) -> Outcome:
+def _judged(bound: ir.BoundNode, metadata: Metadata, state: NodeState, execution: ExecutionRecord) -> Outcome:
     verdict = gates.judge(bound.class_paths, execution)
+    _leave_reports(bound, metadata, execution)
     return Outcome(
         node=bound.node.node_info.id,
         state=verdict.state or state,
@@ -185,3 +188,12 @@ def _judged(bound: ir.BoundNode, state: NodeState, execution: ExecutionRecord) -
         outputs=execution.outputs,
         reason=verdict.reason,
     )
+
+
+def _leave_reports(bound: ir.BoundNode, metadata: Metadata, execution: ExecutionRecord) -> None:
+    """Write what people read of a node that has succeeded; an error is logged, and nothing depends on it."""
+    writer.write(bound.class_paths, NodeRecord(execution.inputs, execution.outputs, execution.texts))
+    if PUSHER in bound.class_paths:
+        nodes = Lineage(metadata).nodes_of_run(bound.node)
+        run = {kind: NodeRecord(found.inputs, found.outputs, found.texts) for kind, found in nodes.items()}
+        writer.write_card(run)

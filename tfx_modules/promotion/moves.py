@@ -98,6 +98,7 @@ class Moves:
         self._move(version, self._repository.folder(version), staged)
         shutil.rmtree(staged, ignore_errors=True)
         manifest.forget_digest(self._repository.served, version)
+        self._repository.card_of(version).unlink(missing_ok=True)
 
     def _move(self, version: int, source: Path, target: Path) -> None:
         passing, withdrawn = self._own / str(version), self._repository.withdrawn / str(version)

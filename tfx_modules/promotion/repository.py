@@ -125,6 +125,10 @@ class ModelRepository:
         """Return whether a version is the largest that a server sees, and nobody has left a move unfinished."""
         return max(self.served_versions(), default=None) == live and not self.moving()
 
+    def card_of(self, version: int) -> Path:
+        """Return where the model card of a version belongs; there may be none."""
+        return self.served.with_name(f"{self.served.name}.cards") / f"{version}.html"
+
     def staging_place(self, key: str) -> Path:
         """Return a path for something that is staged under a key; nothing is there yet."""
         return self.withdrawn / f"{_staging(key)}{uuid.uuid4().hex}"

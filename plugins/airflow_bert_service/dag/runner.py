@@ -35,8 +35,16 @@ NODE_DOCS = {
 }
 """What a node does, by its type; shown on its task's page. Components of other people may have the same last names."""
 
-REPORTS = {f"{_OURS}.example_validator.ExampleValidator": "anomalies"}
-"""By a node's type: the output in whose folder the node leaves a report."""
+REPORTS = {
+    f"{_OURS}.example_validator.ExampleValidator": ("anomalies", "Validation report"),
+    f"{_OURS}.tuner.Tuner": ("tuner_results", "Tuning report"),
+    f"{_OURS}.trainer.Trainer": ("model_run", "Training report"),
+    "tfx.components.evaluator.component.Evaluator": ("evaluation", "Evaluation report"),
+    f"{_OURS}.pusher.Pusher": ("pushed_model", "Promotion report"),
+}
+"""By a node's type: the output in whose folder the node command leaves a report, and the text of the button that opens
+it."""
+_NO_REPORT = ("", "")
 
 FAILED_NODES = "failed_nodes"
 """Id of the task that fails the run, in a DAG where a node runs after failed ones."""
@@ -81,13 +89,15 @@ class AirflowDagRunner:
     def _task(
         self, node: NodePlan, plan: PipelinePlan, environment: NodeEnvironment, templates: Mapping[str, str]
     ) -> BaseOperator:
+        report_output, report_name = REPORTS.get(node.type, _NO_REPORT)
         arguments: dict[str, Any] = {
             "task_id": node.id,
             "tfx_node": node.id,
             "parameters": {p.name: templates[p.name] for p in node.parameters if p.name in templates},
             "use_cache": self._config.use_cache,
             "gpu": self._config.settings.gpu.use_of(node),
-            "report_output": REPORTS.get(node.type, ""),
+            "report_output": report_output,
+            "report_name": report_name,
             "doc_md": NODE_DOCS.get(node.type, f"Runs the TFX node `{node.id}` of type `{node.type}`."),
             **execution_arguments(node, plan),
             **self._config.node_settings(node).task_arguments(),

@@ -37,6 +37,7 @@ outcome and its reason on the run's note, and sends it to the channels of the se
 | only ingest the data | the same with `mode` = `data_only`: only refresh, statistics and validation run |
 | search hyperparameters | *Trigger* with `tune`; later runs use the hyperparameters that it found |
 | run another DAG after each promotion | schedule it on the asset `{pipeline}_model` |
+| see how a model was trained and judged | *Details* of `Trainer`, `Evaluator` and `Pusher` lead to reports |
 | see the outputs of a node | its *XCom* `return_value` lists the output artifacts with their URIs |
 
 A skipped `Pusher` is not an error: the model was not good enough, and the run's note has the reason. A failed

@@ -50,6 +50,7 @@ class NodeTask(BaseOperator):
         gpu: Whether the node may, or must, use a GPU.
         report_output: Key of the output whose artifact has a report for people in its folder
             (:mod:`airflow_bert_service.webui.report_files`); the task gets a link to it. Empty: the node makes none.
+        report_name: The text of that link's button.
     """
 
     always_returns = True
@@ -65,6 +66,7 @@ class NodeTask(BaseOperator):
         use_cache: str = "True",
         gpu: GpuUse = GpuUse.NONE,
         report_output: str = "",
+        report_name: str = "Report",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,7 +75,8 @@ class NodeTask(BaseOperator):
         self.use_cache = use_cache
         self.gpu = gpu
         self.report_output = report_output
-        self.operator_extra_links = (ReportLink(),) if report_output else ()
+        self.report_name = report_name
+        self.operator_extra_links = (ReportLink(report_name),) if report_output else ()
         self._node_client: NodeClient | None = None
 
     def render_template_fields(self, context: Context, jinja_env: "Environment | None" = None) -> None:

@@ -62,6 +62,17 @@ def version_files(served: Path, version: int) -> VersionFiles:
     return VersionFiles(where=Whereabouts.REMOVED, problem=f"it has no folder in {served} or beside it")
 
 
+def card_of(served: Path, version: int) -> Path | None:
+    """Return the model card of a version, one HTML page beside the versions' folders; None: it has none.
+
+    Args:
+        served: The folder that model servers watch.
+        version: The version.
+    """
+    card = served.with_name(f"{served.name}.cards") / f"{version}.html"
+    return card if card.is_file() else None
+
+
 def folder_of(served: Path, version: int) -> tuple[Whereabouts, Path] | None:
     """Return where a version's folder is; None: it has none."""
     places = {Whereabouts.SERVED: served, Whereabouts.WITHDRAWN: served.with_name(f"{served.name}.withdrawn")}

@@ -8,12 +8,19 @@ from airflow_bert_service.webui.report_files import report_page
 
 
 class ReportLink(BaseOperatorLink):
-    """Links to the report that the task's last try wrote. A task without a report has no such button."""
+    """Links to the report that the task's last try wrote. A task without a report has no such button.
+
+    Args:
+        name: The button's text.
+    """
+
+    def __init__(self, name: str = "Report") -> None:
+        self._name = name
 
     @property
     def name(self) -> str:
         """The button's text."""
-        return "Validation report"
+        return self._name
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 (Airflow's signature)
         """Return the path of the report's page; empty where there is no report.

@@ -15,7 +15,7 @@ MODELS = f"{URL_PREFIX.removeprefix('/')}/models/"
 
 
 def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:
-    """Return URLs by label: of the run, of the task that announces the event, and of the validation report.
+    """Return URLs by label: of the run, of the task that announces the event, and of the run's reports.
 
     Args:
         event: The event.
@@ -35,7 +35,7 @@ def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:
     if event.dag_id and event.run_id:
         links = {"Run": _page(base, event.dag_id, event.run_id), **links}
     if (event.dag_id, event.run_id) == (task.dag_id, task.run_id):
-        links.update(_report(base, context))
+        links.update(_reports(base, context))
     return links
 
 
@@ -44,15 +44,16 @@ def _page(base: str, dag_id: str, run_id: str, task_id: str = "") -> str:
     return f"{run}/tasks/{quote(task_id, safe='')}" if task_id else run
 
 
-def _report(base: str, context: "Context") -> Mapping[str, str]:
+def _reports(base: str, context: "Context") -> Mapping[str, str]:
+    """Return the URLs of the reports that tasks of the run have left, by the texts of their buttons."""
     from airflow_bert_service.runs.xcom import REPORT
     from airflow_bert_service.webui.report_link import ReportLink
 
-    task = context["ti"]
+    task, host = context["ti"], urlsplit(base)
+    found = {}
     for other in context["dag"].tasks:
-        makes_one = any(isinstance(link, ReportLink) for link in other.operator_extra_links)
-        if makes_one and task.xcom_pull(task_ids=other.task_id, key=REPORT):
+        names = [link.name for link in other.operator_extra_links if isinstance(link, ReportLink)]
+        if names and task.xcom_pull(task_ids=other.task_id, key=REPORT):
             page = report_page(base, dag_id=task.dag_id, run_id=task.run_id, task_id=other.task_id)
-            host = urlsplit(base)
-            return {"Validation report": f"{host.scheme}://{host.netloc}{page}"}
-    return {}
+            found[names[0]] = f"{host.scheme}://{host.netloc}{page}"
+    return found

@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow_bert_service.dag.config import AirflowPipelineConfig, NodeSettings
-from airflow_bert_service.dag.runner import NODE_DOCS, AirflowDagRunner
+from airflow_bert_service.dag.runner import NODE_DOCS, REPORTS, AirflowDagRunner
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.pipeline.plan import PipelinePlan, load_plan
@@ -19,6 +19,7 @@ from airflow_bert_service.settings.settings import Settings, settings_from
 
 from tests.plugins.compiled import SMALL_IR, compile_small
 
+GOLDEN = Path(__file__).parents[2] / "tfx_modules" / "golden" / "bert_sentiment.json"
 TEMPLATES = {
     "input_base": "{{ params.base }}",
     "range_config": "{{ params.range }}",
@@ -102,6 +103,12 @@ def test_components_of_tfx_with_the_names_of_ours_are_not_described_as_ours(tmp_
     assert isinstance(task, TfxNodeOperator)
     assert "of type `tfx.components.x.component.ExampleValidator`" in str(task.doc_md)
     assert task.report_output == ""  # it makes no report
+
+
+def test_reports_are_looked_for_in_outputs_that_the_pipeline_s_nodes_have() -> None:
+    nodes = [item["pipeline_node"] for item in json.loads(GOLDEN.read_text(encoding="utf-8"))["nodes"]]
+    outputs = {node["node_info"]["type"]["name"]: set(node.get("outputs", {}).get("outputs", ())) for node in nodes}
+    assert {kind: output for kind, (output, _) in REPORTS.items() if output not in outputs.get(kind, ())} == {}
 
 
 def test_airflow_can_keep_the_dag_and_no_password_is_in_it(plan: PipelinePlan, settings: Settings) -> None:

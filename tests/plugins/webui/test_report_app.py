@@ -91,6 +91,18 @@ def test_the_link_of_the_task_leads_to_the_page(server: Server) -> None:
     assert server.client.get(path.format("Trainer"), headers=login("viewer")).json()["extra_links"] == {}
 
 
+def test_each_task_s_report_has_a_button_of_its_own_and_is_behind_the_same_login(server: Server) -> None:
+    path = f"/api/v2/dags/gate/dagRuns/{server.run_id}/taskInstances/Evaluator/links"
+    links = server.client.get(path, headers=login("viewer")).json()["extra_links"]
+    assert list(links) == ["Evaluation report"]
+    page = links["Evaluation report"]
+    answer = server.client.get(page, headers=login("viewer"))
+    assert (answer.status_code, answer.text) == (200, "<!doctype html><title>Evaluation</title>")
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert server.client.get(page).status_code == 401
+    assert server.client.get(page, headers=login(None)).status_code == 403
+
+
 def test_a_run_that_somebody_ends_by_hand_gets_its_note_below_theirs(server: Server) -> None:
     path = f"/api/v2/dags/gate/dagRuns/{server.run_id}"
     answer = server.client.patch(path, headers=login("admin"), json={"state": "failed", "note": "Known."})

@@ -1,5 +1,7 @@
 """A DAG file: a node of the stand-in `tfx_modules` that leaves a report, and ends as the parameter `state` says.
 
+A second one, which leaves another report, always completes.
+
 As a script it runs once in this process: `python gate_dag.py STATE`.
 """
 
@@ -13,6 +15,7 @@ from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.settings.settings import load_settings
 
 PAGE = "<!doctype html><title>Anomalies</title><p>größer ✓"
+EVALUATION = "<!doctype html><title>Evaluation</title>"
 
 settings = load_settings()
 environment = NodeEnvironment(
@@ -34,9 +37,18 @@ with DAG("gate", schedule=None, params={"state": "blocked"}) as dag:
         environment=environment,
         parameters={"act": "report", "state": "{{ params.state }}", "page": PAGE},
         report_output="anomalies",
+        report_name="Validation report",
     )
     trainer = TfxNodeOperator(
         task_id="Trainer", tfx_node="Trainer", environment=environment, parameters={"act": "complete"}
+    )
+    evaluator = TfxNodeOperator(
+        task_id="Evaluator",
+        tfx_node="Evaluator",
+        environment=environment,
+        parameters={"act": "report", "state": "complete", "page": EVALUATION},
+        report_output="anomalies",
+        report_name="Evaluation report",
     )
     validator.set_downstream(trainer)
 

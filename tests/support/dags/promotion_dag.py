@@ -78,6 +78,7 @@ def node(task_id: str, act: str) -> TfxNodeOperator:
         environment=environment,
         parameters={"act": act, "state": "{{ params.validator }}", "page": "<p>Anomalies"},
         report_output="anomalies" if act == "report" else "",
+        report_name="Validation report",
         pre_execute=full_only if task_id == "Trainer" else None,
     )
 

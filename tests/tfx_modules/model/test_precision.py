@@ -48,27 +48,30 @@ def models(quick_seconds: float = 0.001, quick_wrong: int = 0, exact_wrong: int 
 
 def test_what_is_faster_and_as_right_is_taken(holdout: ReviewSet, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert precision.choose(models().make, AUTO, holdout) is Precision.BFLOAT16
+        made = precision.choose(models().make, AUTO, holdout)
+    assert made.precision is Precision.BFLOAT16
+    assert made.accuracies == {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 1.0}
+    assert made.reason in caplog.text
     assert "times as fast here, accuracy on some-v1 1.0000, float32 1.0000" in caplog.text
 
 
 @pytest.mark.parametrize(("wrong", "taken"), [(3, Precision.BFLOAT16), (4, Precision.FLOAT32)])
 def test_three_tenths_of_a_point_may_be_lost_and_no_more(holdout: ReviewSet, wrong: int, taken: Precision) -> None:
-    assert precision.choose(models(quick_wrong=wrong).make, AUTO, holdout) is taken
+    assert precision.choose(models(quick_wrong=wrong).make, AUTO, holdout).precision is taken
 
 
 def test_what_is_more_right_than_float32_loses_nothing(holdout: ReviewSet) -> None:
-    assert precision.choose(models(exact_wrong=50).make, AUTO, holdout) is Precision.BFLOAT16
+    assert precision.choose(models(exact_wrong=50).make, AUTO, holdout).precision is Precision.BFLOAT16
 
 
 def test_the_loss_that_is_borne_is_a_setting(holdout: ReviewSet) -> None:
     settings = ExportSettings(max_accuracy_loss=0.02)
-    assert precision.choose(models(quick_wrong=20).make, settings, holdout) is Precision.BFLOAT16
+    assert precision.choose(models(quick_wrong=20).make, settings, holdout).precision is Precision.BFLOAT16
 
 
 def test_what_is_not_faster_is_not_taken(holdout: ReviewSet, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert precision.choose(models(quick_seconds=0.02).make, AUTO, holdout) is Precision.FLOAT32
+        assert precision.choose(models(quick_seconds=0.02).make, AUTO, holdout).precision is Precision.FLOAT32
     assert "float32: bfloat16 is 0." in caplog.text
     assert "1.2 would be worth it" in caplog.text
 
@@ -76,7 +79,7 @@ def test_what_is_not_faster_is_not_taken(holdout: ReviewSet, caplog: pytest.LogC
 def test_without_a_holdout_nothing_is_tried(caplog: pytest.LogCaptureFixture) -> None:
     untouched = models()
     with caplog.at_level(logging.INFO):
-        assert precision.choose(untouched.make, AUTO, None) is Precision.FLOAT32
+        assert precision.choose(untouched.make, AUTO, None).precision is Precision.FLOAT32
     assert not untouched.made
     assert "no holdout" in caplog.text
 
@@ -84,5 +87,5 @@ def test_without_a_holdout_nothing_is_tried(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize("kind", [Precision.FLOAT32, Precision.BFLOAT16])
 def test_a_precision_that_is_asked_for_is_taken_untried(holdout: ReviewSet, kind: Precision) -> None:
     untouched = models(quick_seconds=0.02, quick_wrong=500)
-    assert precision.choose(untouched.make, ExportSettings(precision=kind), holdout) is kind
+    assert precision.choose(untouched.make, ExportSettings(precision=kind), holdout).precision is kind
     assert not untouched.made

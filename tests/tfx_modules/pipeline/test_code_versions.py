@@ -123,7 +123,9 @@ def test_a_change_of_any_file_changes_the_nodes_that_depend_on_it_and_no_others(
         ("data/tokenizer.py", {"CsvExampleGen", "Transform"}),
         ("components/window.py", {"CsvExampleGen", "ExampleValidator"}),
         ("components/trainer.py", {"Trainer"}),
-        ("validation/report/style.css", {"ExampleValidator"}),
+        ("report_page/style.css", {"ExampleValidator"}),
+        ("reports/trainer.py", set()),
+        ("reports/writer.py", set()),
         ("evaluation/promotion_gate.py", {"Pusher"}),
         ("promotion/ledger/migrations/versions/0001_events_and_deliveries.py", {"Pusher"}),
         ("beam/workers.py", BEAM_NODES),
@@ -138,7 +140,7 @@ def test_whose_version_a_change_makes_new(ir: pipeline_pb2.Pipeline, copy: Path,
 
 
 def test_nothing_of_serving_promoting_or_removing_makes_data_or_models_anew(code: dict[str, frozenset[str]]) -> None:
-    folders = ("serving/", "promotion/", "retention/", "node/", "evaluation/", "pipeline/", "doctor.py")
+    folders = ("serving/", "promotion/", "retention/", "node/", "evaluation/", "reports/", "pipeline/", "doctor.py")
     others = tuple(f"{PACKAGE}/{folder}" for folder in folders)
 
     for node in DATA_NODES | TRAINING_NODES:

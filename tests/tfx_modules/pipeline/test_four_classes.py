@@ -1,6 +1,7 @@
 """From tickets of four classes to served answers, no code changed."""
 
 import json
+import re
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import tensorflow_model_analysis as tfma
 
-from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, told_by_a_word
+from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, page_of, told_by_a_word
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.serving.client.model_client import ModelClient
@@ -69,6 +70,31 @@ def test_the_report_shows_the_classes(promoted: dict[str, Outcome]) -> None:
     assert all(f"{label} (" in page for label in WORDS)
 
 
+def test_the_report_of_the_evaluation_has_every_label(promoted: dict[str, Outcome]) -> None:
+    page = page_of(promoted["Evaluator"], "evaluation")
+    for label in WORDS:
+        assert f"Calibration of {label}" in page
+        assert f'<th scope="row">{label}</th>' in page
+        assert f"<div>sentiment = {label}</div>" in page
+    rows = re.findall(r'<tr><th scope="row">.*?</tr>', page)
+    counts = [[int(n.replace(",", "")) for n in re.findall(r"<span>([\d,]+)</span>", row)] for row in rows]
+    assert [len(row) for row in counts] == [4] * 4, "each text gets an answer"
+    assert sum(map(sum, counts)) == last_count(page)
+
+
+def last_count(page: str) -> int:
+    """The number of evaluated examples that the page names."""
+    found = re.search(r"the eval split, ([\d,]+) labelled examples", page)
+    assert found
+    return int(found[1].replace(",", ""))
+
+
+def test_the_report_of_the_verdict_has_every_label(promoted: dict[str, Outcome]) -> None:
+    page = page_of(promoted["Pusher"], "pushed_model")
+    assert "&#10004; Promoted" in page
+    assert page.count("<h3>Confusion</h3>") == 2, "of the holdout and of the eval split"
+
+
 def test_the_server_answers_with_the_label_and_all_probabilities(
     pipeline: WholePipeline, promoted: dict[str, Outcome]
 ) -> None:
@@ -114,3 +140,7 @@ def test_a_worse_candidate_is_blocked_also_with_the_labels_in_another_order(
     assert "recall of Rechnung 0.0" in pushed.reason
     assert "of 2026110501 on own-v" in pushed.reason, "compared with the champion, whose classes are numbered otherwise"
     assert last_event(pipeline).metrics["sets"][0]["champion_accuracy"] > 0.8
+    told = page_of(pushed, "pushed_model")
+    assert "&#10006; Blocked" in told
+    assert "Against 2026110501" in told
+    assert "<div>worse</div>" in told

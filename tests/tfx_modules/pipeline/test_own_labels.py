@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, told_by_a_word
+from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, page_of, told_by_a_word
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.serving.client.model_client import ModelClient
@@ -51,6 +51,48 @@ def test_the_report_names_the_labels(promoted: dict[str, Outcome]) -> None:
     page = Path(anomalies.uri, "report.html").read_text(encoding="utf-8")
     assert "Share of 👍 gut reviews of each day" in page
     assert "negative" not in page
+
+
+def test_each_costly_node_leaves_a_report_of_its_own(promoted: dict[str, Outcome]) -> None:
+    trained = page_of(promoted["Trainer"], "model_run")
+    assert re.search(r"The weights of epoch \d+ of 16 are kept: accuracy [01]\.\d{3} on the eval split\.", trained)
+    assert re.search(r"[\d,.]+ examples/s", trained)
+    assert "Loss by step" in trained
+    assert "<div>OpenVINO</div>" in trained
+    assert re.search(r"<div>(int8|float32), exported</div></td>.*<div>own-v0</div>", trained)
+    assert "no search found others" in trained
+
+    assert "none did before it" in page_of(promoted["Tuner"], "tuner_results")
+
+    evaluated = page_of(promoted["Evaluator"], "evaluation")
+    assert "no model of these labels was in service" in evaluated
+    assert "Calibration of 👍 gut" in evaluated
+    assert '<th scope="row">schlecht, &quot;böse&quot;</th>' in evaluated
+    assert "<div>length = short</div>" in evaluated
+
+    pushed = page_of(promoted["Pusher"], "pushed_model")
+    assert "&#10004; Promoted" in pushed
+    assert "<dd>2026110501</dd>" in pushed
+    assert "<div>label = 👍 gut</div>" in pushed
+    for page in (trained, evaluated, pushed):
+        assert all(f"it was {word} and" not in page for word in WORDS.values()), "no report has a review's text"
+
+
+def test_the_version_has_a_model_card(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+    del promoted
+    card = pipeline.models.with_name("bert_sentiment.cards") / "2026110501.html"
+    page = card.read_text(encoding="utf-8")
+    assert "Model card of version 2026110501" in page
+    assert "<dt>Window</dt><dd>2026-11-05 to 2026-11-05</dd>" in page
+    assert re.search(r"<td data-label=\"day\" class=\"\"><div>2026-11-05</div></td>.*<div>3</div></td></tr>", page)
+    assert "<dt>Rejected rows</dt><dd>3 (no_text 1, unknown_label 2)</dd>" in page
+    assert "<code>sentiment</code>" in page
+    assert page.count('<h2 class="part"') == 7
+    for told in ("examples/s", "Calibration of 👍 gut", "Settings of the gate", "Distances", "none did before it"):
+        assert told in page
+    assert "no report of this" not in page
+    assert not re.search(r"<(script|link|img|iframe|object|embed)|@import|url\((?!#)", page)
+    assert [name.name for name in pipeline.models.iterdir() if not name.name.startswith(".")] == ["2026110501"]
 
 
 def test_the_server_answers_in_the_user_s_words(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:

@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,8 @@ NODES = (
 EPOCH = dt.date(1970, 1, 1)
 WORDS = ("good", "bad", "late", "broken", "film", "shop", "very", "so", "it", "was", "and", "the")
 COLUMNS = ("id", "date", "review", "sentiment")
+REJECTED = {"unknown_label": 2, "no_text": 1}
+"""What the manifest of each day counts as rejected rows."""
 Labelled = Sequence[tuple[str, str]]
 """Texts and their labels."""
 
@@ -57,6 +60,15 @@ def small_encoder(folder: Path) -> EncoderSettings:
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS]
     config = {**CONFIG, "num_hidden_layers": 1, "vocab_size": len(vocabulary), "hidden_size": 16}
     return write(folder, tensors(config), config, vocabulary)
+
+
+def page_of(outcome: Outcome, output: str) -> str:
+    """Return the report that a node has left beside an output, after checking that it loads and runs nothing."""
+    (artifact,) = outcome.outputs[output]
+    page = Path(artifact.uri, "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert not re.search(r"<(script|link|img|iframe|object|embed)|@import|url\((?!#)", page)
+    return page
 
 
 def told_by_a_word(words: Mapping[str, str], count: int, start: int = 0) -> Iterator[tuple[str, str]]:
@@ -152,6 +164,8 @@ class WholePipeline:
                 file.write(",".join(COLUMNS) + "\n")
                 lines = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
                 lines.writerows((f"{day}-{n}", day, text, label) for n, (text, label) in enumerate(rows))
+            manifest = {"rows": len(rows), "rejected": REJECTED}
+            (spans / day / "v1" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         return spans
 
     def _holdout(self, rows: Labelled) -> str:

@@ -75,10 +75,15 @@ def test_old_versions_go_and_a_rollback_still_finds_the_one_before(site: Site) -
     _promote_days(site, 1, 2, 3, 4, 5)
     with site.ledger.exclusive() as held:
         held.append(Draft(kind=EventKind.PINNED, reason="ours", actor="somebody", version=2026110101))
+    cards = {version: site.repository.card_of(version) for version in site.repository.versions()}
+    cards[2026110101].parent.mkdir()
+    for card in cards.values():
+        card.write_text("as it was")
 
     gone = _retain(site, keep_versions=1)
 
     assert gone == ["2026110201"]
+    assert [version for version, card in cards.items() if not card.exists()] == [2026110201]
     assert site.repository.versions() == {2026110101, 2026110301, 2026110401, 2026110501}
     assert _retain(site, keep_versions=1) == []
     assert site.roll_back().version == 2026110401

@@ -94,12 +94,14 @@ def test_numbers_are_there_without_the_pictures() -> None:
 def test_the_newest_day_is_drawn_in_front_of_days_that_are_alike() -> None:
     drawn = pictures.distribution("tags", [("newest", day(60)), ("day before", day(60))])
     curves = drawn.partition('id="legend')[0]
-    assert 0 < curves.index("stroke: #c2570c") < curves.index("stroke: #0b5394")
+    assert 0 < curves.index("var(--cc2570c, #c2570c)") < curves.index("var(--c0b5394, #0b5394)")
 
 
 def test_the_hidden_heads_of_tables_make_a_narrow_screen_no_wider() -> None:
     # Out of sight is not out of the way: at its full size it could be scrolled to.
-    assert re.search(r"thead \{ position: absolute; width: 1px; height: 1px; overflow: hidden;", render(report()))
+    assert re.search(
+        r"\.table thead \{ position: absolute; width: 1px; height: 1px; overflow: hidden;", render(report())
+    )
 
 
 def test_a_page_is_small() -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,21 @@ class Measured:
     labels: npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Written:
+    """What was written for OpenVINO.
+
+    Attributes:
+        description: of the chosen precision.
+        accuracies: of each precision that was measured.
+        reason: why the precision was chosen, in words.
+    """
+
+    description: Description
+    accuracies: Mapping[str, float]
+    reason: str
+
+
 def of_reviews(reviews: ReviewSet, ends: Ends) -> Measured:
     """Tokenise reviews; the first ``MOST_MEASURED`` count."""
     texts = [text.encode() for text in reviews.texts[:MOST_MEASURED]]
@@ -70,7 +85,7 @@ def write(
     calibration: Iterable[Ids],
     measured: Measured,
     max_accuracy_loss: float,
-) -> Description:
+) -> Written:
     """Write the folder ``description.PLACE`` of a version.
 
     Args:
@@ -95,18 +110,13 @@ def write(
     ends.save(str(folder / description.ENDS))
     made = Description(openvino.get_version().partition("-")[0], measured.name, (chosen,))
     description.write(made, folder)
-    _logger.info(
-        "for OpenVINO the model is exported in %s: accuracy on %d of %s %.4f in INT8, %.4f in float32; it may lose %g. "
-        "This took %.0f s.",
-        chosen.precision,
-        len(measured.labels),
-        measured.name,
-        nearly,
-        accuracy,
-        max_accuracy_loss,
-        time.monotonic() - began,
+    reason = (
+        f"accuracy on {len(measured.labels)} of {measured.name} {nearly:.4f} in INT8, {accuracy:.4f} in float32; "
+        f"it may lose {max_accuracy_loss:g}"
     )
-    return made
+    took = time.monotonic() - began
+    _logger.info("for OpenVINO the model is exported in %s: %s. This took %.0f s.", chosen.precision, reason, took)
+    return Written(made, {"float32": accuracy, "int8": nearly}, reason)
 
 
 def _written(model: openvino.Model, precision: str, folder: Path, measured: Measured) -> float:

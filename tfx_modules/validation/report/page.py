@@ -1,11 +1,12 @@
 """Renders the HTML report, from escaped text and SVG charts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 
 from tfx_modules.data import features
+from tfx_modules.report_page import document
+from tfx_modules.report_page.document import NUMBER, figure, section, table
 from tfx_modules.settings.settings import SKEW, Severity
 from tfx_modules.settings.task import BINARY_SENTIMENT
 from tfx_modules.validation import comparison as comparing
@@ -15,7 +16,7 @@ from tfx_modules.validation.profile import EDGES, Days, Profile
 from tfx_modules.validation.report import pictures
 from tfx_modules.validation.verdict import Finding, Verdict
 
-FILE = "report.html"
+FILE = document.FILE
 """Name in the folder of an ExampleAnomalies artifact."""
 
 _WORDS = {
@@ -59,37 +60,30 @@ class Report:
 
 def render(report: Report) -> str:
     """Render the report as one HTML file that loads nothing."""
-    style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
-    title = f"Validation of the reviews up to {escape(report.data_date)}"
-    viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    head = f'<head><meta charset="utf-8">{viewport}<title>{title}</title>\n<style>\n{style}</style></head>'
-    body = "\n".join(_body(report, title))
-    return f'<!DOCTYPE html>\n<html lang="en">\n{head}\n<body>\n{body}\n</body>\n</html>\n'
+    title = f"Validation of the reviews up to {report.data_date}"
+    return document.page(title, _banner(report.verdict), _sections(report))
 
 
-def _body(report: Report, title: str) -> Iterator[str]:
-    yield f"<header><h1>{title}</h1>{_banner(report.verdict)}</header>"
-    yield f"<main><section><h2>Data</h2>{_facts(report)}</section>"
-    yield f"<section><h2>Anomalies</h2>{_findings(report.verdict.findings)}</section>"
-    yield f"<section><h2>Distances</h2>{_distances(report.comparisons)}</section>"
+def _sections(report: Report) -> Iterator[str]:
+    yield section("Data", _facts(report))
+    yield section("Anomalies", _findings(report.verdict.findings))
+    yield section("Distances", _distances(report.comparisons))
     labels = profiles.labels_of(report.days)
     what = "sentiment" if labels == BINARY_SENTIMENT.classes else "label"
-    figures = [_figure(f"Reviews of each day, by {what}", pictures.days(report.days))]
+    figures = [figure(f"Reviews of each day, by {what}", pictures.days(report.days))]
     if len(labels) == 2:
         balance = pictures.balance(report.days, report.champion.days)
-        figures.append(_figure(f"Share of {labels[-1]} reviews of each day", balance))
-    yield f"<section><h2>Reviews by day</h2>{_pictures(figures)}</section>"
-    yield f"<section><h2>Texts</h2>{_distributions(report)}</section></main>"
+        figures.append(figure(f"Share of {labels[-1]} reviews of each day", balance))
+    yield section("Reviews by day", document.pictures(figures))
+    yield section("Texts", _distributions(report))
 
 
 def _banner(verdict: Verdict) -> str:
     if verdict.is_blocked:
-        kind, icon, text = "block", "&#10006; Blocked", verdict.reason.partition(": ")[2]
-    elif verdict.reason:
-        kind, icon, text = "warn", "&#9650; Passed with warnings", verdict.reason.partition(": ")[2]
-    else:
-        kind, icon, text = "pass", "&#10004; Passed", "No anomaly warns or blocks."
-    return f'<p class="verdict {kind}"><strong>{icon}</strong> <span>{escape(text)}</span></p>'
+        return document.banner(document.Verdict.BLOCK, "Blocked", verdict.reason.partition(": ")[2])
+    if verdict.reason:
+        return document.banner(document.Verdict.WARN, "Passed with warnings", verdict.reason.partition(": ")[2])
+    return document.banner(document.Verdict.PASS, "Passed", "No anomaly warns or blocks.")
 
 
 def _facts(report: Report) -> str:
@@ -101,8 +95,7 @@ def _facts(report: Report) -> str:
         rows.append(("Its labels", f"{', '.join(labels)}; their shares were not compared"))
     if not any(item.kind != SKEW for item in report.comparisons):
         rows.append(("Day before", "not in the window; drift was not checked"))
-    cells = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
-    return f"<dl>{cells}</dl>"
+    return document.facts(rows)
 
 
 def _dated(days: Days) -> str:
@@ -134,14 +127,14 @@ def _findings(findings: Sequence[Finding]) -> str:
         )
         for item in findings
     ]
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _distances(comparisons: Sequence[DataComparison]) -> str:
     if not comparisons:
         return "<p>There are no reviews to compare with.</p>"
-    figures = [_figure(f"{_title(item)}: {_names(item)}", pictures.distances(item)) for item in comparisons]
-    columns = (("Comparison", ""), ("Feature", ""), *((name, "number") for name in _NUMBERS), ("Verdict", ""))
+    figures = [figure(f"{_title(item)}: {_names(item)}", pictures.distances(item)) for item in comparisons]
+    columns = (("Comparison", ""), ("Feature", ""), *((name, NUMBER) for name in _NUMBERS), ("Verdict", ""))
     rows = [
         (
             _title(item),
@@ -152,7 +145,7 @@ def _distances(comparisons: Sequence[DataComparison]) -> str:
         for item in comparisons
         for one in item.distances
     ]
-    return f"{_pictures(figures)}<p>{_NOTE}</p>{_table(columns, rows)}"
+    return f"{document.pictures(figures)}<p>{_NOTE}</p>{table(columns, rows)}"
 
 
 def _names(item: DataComparison) -> str:
@@ -161,7 +154,7 @@ def _names(item: DataComparison) -> str:
 
 def _distributions(report: Report) -> str:
     sets = _sets(report)
-    return _pictures(_figure(_CAPTIONS[name], pictures.distribution(name, sets)) for name in EDGES)
+    return document.pictures(figure(_CAPTIONS[name], pictures.distribution(name, sets)) for name in EDGES)
 
 
 def _sets(report: Report) -> list[tuple[str, Profile]]:
@@ -173,29 +166,3 @@ def _sets(report: Report) -> list[tuple[str, Profile]]:
         name = "champion's" if item.kind == SKEW else "day before"
         found.append((f"{name}, {item.older.name}", item.older.profile))
     return found or ([(f"window, {window.name}", window.profile)] if window else [])
-
-
-def _figure(caption: str, svg: str) -> str:
-    text = escape(caption)
-    return f'<figure><figcaption>{text}</figcaption><div role="img" aria-label="{text}">{svg}</div></figure>'
-
-
-def _pictures(figures: Iterable[str]) -> str:
-    return f'<div class="pictures">{"".join(figures)}</div>'
-
-
-def _table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> str:
-    """Render a table; a narrow screen shows each row as a list, with the columns' names in front.
-
-    Args:
-        columns: name and class of each.
-        rows: cells that are HTML already.
-    """
-    head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in columns)
-    body = "".join(f"<tr>{''.join(map(_cell, columns, row))}</tr>" for row in rows)
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _cell(column: tuple[str, str], content: str) -> str:
-    name, kind = column
-    return f'<td data-label="{name}" class="{kind}"><div>{content}</div></td>'

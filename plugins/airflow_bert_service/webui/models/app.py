@@ -21,7 +21,7 @@ from airflow_bert_service.webui.models.contents import ModelContents
 from airflow_bert_service.webui.models.rendering import Renderer
 from airflow_bert_service.webui.models.trying.asking import ModelAsker
 from airflow_bert_service.webui.models.trying.routes import add_try_routes
-from airflow_bert_service.webui.report_app import LOGIN_HINT
+from airflow_bert_service.webui.report_app import HEADERS, LOGIN_HINT
 
 LONGEST_SEARCH = 250
 """Characters of a text that is searched for: as many as a run's id may have."""
@@ -29,6 +29,9 @@ NO_NULL = r"^[^\x00]*$"
 """PostgreSQL has no texts with null characters, and takes none to search for."""
 LAST_PAGE = 1_000_000
 MOST_DAYS = 3660
+_POLICY = "Content-Security-Policy"
+CARD_HEADERS = {**HEADERS, _POLICY: HEADERS[_POLICY].replace("frame-ancestors 'none'", "frame-ancestors 'self'")}
+"""Those of a report, but for the frame that Airflow's UI shows the pages in."""
 
 
 Others = Callable[[], Mapping[str, str]]
@@ -56,6 +59,7 @@ def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", 
     contents = ModelContents(settings, further)
     access = Access(contents.pipeline)
     _answer_errors(app, renderer)
+    _add_card(app, access, contents)
     add_change_routes(app, access, contents, changes, renderer)
     add_try_routes(app, access, contents, ModelAsker(settings, contents.pipeline), renderer)
     MayChange = Annotated[bool, Depends(access.may_change)]  # noqa: N806 (a type)
@@ -102,11 +106,25 @@ def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", 
     return app
 
 
+def _add_card(app: FastAPI, access: Access, contents: ModelContents) -> None:
+    @app.get("/versions/{version}/card", dependencies=[Depends(access.to_see)])
+    def card(version: Version) -> HTMLResponse:
+        found = contents.card(version)
+        if found is None:
+            raise HTTPException(
+                status.HTTP_404_NOT_FOUND,
+                f"Version {version} of {contents.pipeline()} has no model card. Those have one that a run of this "
+                "release or a later one has put into service, until retention removes them.",
+            )
+        return HTMLResponse(found, headers=CARD_HEADERS)
+
+
 def _answer_errors(app: FastAPI, renderer: Renderer) -> None:
     @app.middleware("http")
     async def add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
-        response.headers.update(renderer.headers)
+        for name, value in renderer.headers.items():
+            response.headers.setdefault(name, value)  # a card is no page of ours, and has a policy of its own
         return response
 
     @app.exception_handler(AnyHTTPException)  # also those of addresses and methods that there are not

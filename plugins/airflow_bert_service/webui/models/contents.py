@@ -10,7 +10,7 @@ from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.promotion.events import JUDGED, EventKind, PromotionEvent
 from airflow_bert_service.promotion.ledger_reader import HistoryQuery, InService, LedgerReader
 from airflow_bert_service.promotion.measurements import MeasuredSet, engine, measured_sets, number
-from airflow_bert_service.promotion.version_files import folder_of, version_files
+from airflow_bert_service.promotion.version_files import card_of, folder_of, version_files
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
 from airflow_bert_service.webui.models.curves import HEIGHT, WIDTH, curves_of
@@ -85,7 +85,13 @@ class ModelContents:
             "latency": number(event.metrics.get("latency_ms")),
             "engine": engine(event.metrics),
             "files": version_files(self._settings.models_of(pipeline), version),
+            "has_card": card_of(self._settings.models_of(pipeline), version) is not None,
         }
+
+    def card(self, version: int) -> bytes | None:
+        """Return a version's model card, a page of HTML; None: it has none."""
+        card = card_of(self._settings.models_of(self.pipeline()), version)
+        return card.read_bytes() if card else None
 
     def curves(self, days: int) -> dict[str, Any]:
         """Return what the page of curves shows.

@@ -56,6 +56,28 @@ def test_it_lists_the_files_with_their_digests(client: TestClient, year: SeededS
         manifest.write_text(before)
 
 
+def test_it_leads_to_the_version_s_model_card_where_there_is_one(client: TestClient, year: SeededState) -> None:
+    card = year.models.with_name(f"{year.models.name}.cards") / "2026110501.html"
+    assert "Model card" not in see(client, "versions/2026110501")
+    missing = client.get(f"{PAGE}versions/2026110501/card", headers=login("viewer"))
+    assert (missing.status_code, "has no model card" in missing.text) == (404, True)
+    card.parent.mkdir()
+    card.write_text("<!DOCTYPE html><title>Model card of größer</title>", encoding="utf-8")
+    try:
+        assert '<a href="2026110501/card">' in see(client, "versions/2026110501")
+        answer = client.get(f"{PAGE}versions/2026110501/card", headers=login("viewer"))
+        assert answer.text == card.read_text(encoding="utf-8")
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "style-src 'unsafe-inline'" in policy
+        assert policy.endswith("frame-ancestors 'self'; sandbox")
+        assert client.get(f"{PAGE}versions/2026110501/card").status_code == 401
+        assert client.get(f"{PAGE}versions/2026110501/card", headers=login(None)).status_code == 403
+    finally:
+        card.unlink()
+        card.parent.rmdir()
+
+
 @pytest.mark.parametrize(("path", "code"), [("2026110502", 404), ("0", 422), ("x", 422), ("..%2f..%2fetc", 404)])
 def test_a_version_that_never_was_is_not_found(client: TestClient, path: str, code: int) -> None:
     assert client.get(f"{PAGE}versions/{path}", headers=login("viewer")).status_code == code

@@ -37,7 +37,12 @@ def right(classifier: keras.Model) -> Measured:
 
 
 def written(classifier: keras.Model, ends: Ends, version: Path, measured: Measured, loss: float) -> Description:
-    return variants.write(classifier, ends, version, calibration=iter(IDS), measured=measured, max_accuracy_loss=loss)
+    made = variants.write(classifier, ends, version, calibration=iter(IDS), measured=measured, max_accuracy_loss=loss)
+    (variant,) = made.description.variants
+    assert made.accuracies[variant.precision] == variant.accuracy
+    assert made.accuracies["float32"] - variant.accuracy == variant.accuracy_loss
+    assert set(made.accuracies) == {"float32", "int8"}, "the one that was not taken is told, too"
+    return made.description
 
 
 def test_int8_that_is_as_right_is_written(

@@ -1,0 +1,96 @@
+"""The model card of a version that a run has put into service."""
+
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.tfx_modules.reports.made_up import Made, folder, record
+from tfx_modules.reports import card, writer
+from tfx_modules.reports.node_record import NodeRecord
+from tfx_modules.validation import profile
+
+SERVED = {"pushed": 1, "pushed_version": "2026110501", "reason": "accuracy <b>0.93</b>"}
+HOSTILE = "<script>alert(1)</script>"
+
+
+def pusher(place: Path, **changes: object) -> NodeRecord:
+    """The Pusher of a run; its report is there."""
+    pushed = folder(place, "pushed")
+    (pushed / "report.html").write_text("<!DOCTYPE html><main><section>why it is in service</section></main>")
+    destination = {"pushed_destination": str(place / "models" / "tiny" / "2026110501")}
+    return record({"pushed_model": Made(str(pushed), {**SERVED, **destination, **changes})})
+
+
+def card_of(place: Path) -> Path:
+    return place / "models" / "tiny.cards" / "2026110501.html"
+
+
+def data(place: Path, *, with_spans: bool = True) -> dict[str, NodeRecord]:
+    """The data nodes of a run over two days, the second of which had rejected rows."""
+    statistics, schema = folder(place, "statistics"), folder(place, "schema")
+    days = {f"2026-11-0{day}": replace(profile.EMPTY, rows=1000 * day) for day in (4, 5)}
+    (statistics / profile.FILE).write_text(profile.to_json(days))
+    (schema / "schema.pbtxt").write_text(
+        'feature { name: "label" type: INT presence { min_fraction: 1 } int_domain { min: 0 max: 1 } } '
+        f'feature {{ name: "sentiment" type: BYTES string_domain {{ value: "{HOSTILE}" }} }}'
+    )
+    for day, rejected in (("2026-11-04", {}), ("2026-11-05", {"no_text": 30, "no_id": 1})):
+        if with_spans:
+            (place / "spans" / day / "v2").mkdir(parents=True)
+            (place / "spans" / day / "v2" / "manifest.json").write_text(json.dumps({"rejected": rejected}))
+    versions = json.dumps({"2026-11-03": None, "2026-11-04": 2, "2026-11-05": 2})
+    parameters = {"input_base": str(place / "spans"), "span_versions": versions}
+    return {
+        "tfx_modules.components.example_gen.CsvExampleGen": record({}, parameters=parameters),
+        "tfx_modules.components.statistics_gen.StatisticsGen": record({"statistics": Made(str(statistics))}),
+        "tfx_modules.components.schema_gen.SchemaGen": record({"schema": Made(str(schema))}),
+    }
+
+
+def test_it_has_the_data_the_rejected_rows_the_schema_and_the_reports_of_the_run(tmp_path: Path) -> None:
+    writer.write_card({card.PUSHER: pusher(tmp_path), **data(tmp_path)})
+    page = card_of(tmp_path).read_text(encoding="utf-8")
+    assert "Model card of version 2026110501" in page
+    assert "<dt>Window</dt><dd>2026-11-04 to 2026-11-05</dd>" in page
+    assert "<dt>Reviews</dt><dd>9,000, without those of the holdout</dd>" in page
+    assert "<dt>Rejected rows</dt><dd>31 (no_id 1, no_text 30)</dd>" in page
+    assert "<div>0 or more and 1 or less</div>" in page
+    assert "<script>" not in page
+    assert "accuracy &lt;b&gt;0.93" in page
+    assert "<section>why it is in service</section>" in page
+    assert page.count("<p>The run has no report of this.</p>") == 4
+    assert '<a href="#validation-of-the-data">' in page
+    assert 'id="validation-of-the-data"' in page
+
+
+def test_it_is_a_copy_that_stays_as_it_was(tmp_path: Path) -> None:
+    run = {card.PUSHER: pusher(tmp_path)}
+    writer.write_card(run)
+    assert "The run has counted no days." in card_of(tmp_path).read_text(encoding="utf-8")
+    card_of(tmp_path).write_text("as it was")
+    writer.write_card(run)
+    assert card_of(tmp_path).read_text() == "as it was"
+
+
+def test_rejected_rows_of_spans_that_are_gone_are_not_known(tmp_path: Path) -> None:
+    writer.write_card({card.PUSHER: pusher(tmp_path), **data(tmp_path, with_spans=False)})
+    assert "not known: the spans of the window are not there any more" in card_of(tmp_path).read_text(encoding="utf-8")
+
+
+def test_a_model_that_was_not_promoted_has_none(tmp_path: Path) -> None:
+    writer.write_card({card.PUSHER: pusher(tmp_path, pushed=0)})
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_card_that_cannot_be_written_is_logged_and_fails_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = {card.PUSHER: pusher(tmp_path), **data(tmp_path)}
+    (tmp_path / "statistics" / profile.FILE).unlink()
+    writer.write_card(run)
+    assert not card_of(tmp_path).exists()
+    (logged,) = [found for found in caplog.records if found.levelno == logging.ERROR]
+    assert logged.message == "the model was promoted, but its model card was not written"

@@ -1,0 +1,96 @@
+"""Writes the report of a node that has ended, where there is one for its component."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from tfx_modules.common.files import make_folder, write_atomically
+from tfx_modules.report_page.document import FILE
+from tfx_modules.reports import card
+from tfx_modules.reports.node_record import NodeRecord
+
+_logger = logging.getLogger(__name__)
+
+
+def write(class_paths: Sequence[str], record: NodeRecord) -> None:
+    """Write the report of a node beside its output, unless it is there already.
+
+    It never raises: a node that has done its work does not fail for a page. The log has the error then, and Airflow
+    says that there is no report.
+
+    Args:
+        class_paths: the component's class and its base classes with their modules, the most special one first.
+        record: what the node has made.
+    """
+    page = next((PAGES[path] for path in class_paths if path in PAGES), None)
+    if page is None:
+        return
+    started = time.monotonic()
+    try:
+        output, render = page()
+        file = record.folder(output) / FILE
+        if file.exists():
+            return  # the outputs are those of an earlier execution
+        text = render(record)
+        make_folder(file.parent)
+        write_atomically(file, text)
+    # A page is made of what libraries and users' components have written, and its own faults are not the node's.
+    except Exception:
+        _logger.exception("the node has succeeded, but its report was not written")
+        return
+    _logger.info("wrote the report %s in %.1f s", file, time.monotonic() - started)
+
+
+def write_card(run: card.Run) -> None:
+    """Write the model card of the version that a run has put into service, unless it is there already.
+
+    Like :func:`write` it never raises.
+
+    Args:
+        run: the nodes of the run, the Pusher among them.
+    """
+    try:
+        if (found := card.place(run)) is None or found[1].exists():
+            return
+        version, file = found
+        text = card.render(version, run)
+        make_folder(file.parent)
+        write_atomically(file, text)
+    except Exception:
+        _logger.exception("the model was promoted, but its model card was not written")
+        return
+    _logger.info("wrote the model card %s", file)
+
+
+def _evaluator() -> tuple[str, Callable[[NodeRecord], str]]:
+    from tfx_modules.reports import evaluator
+
+    return evaluator.OUTPUT, evaluator.render
+
+
+def _pusher() -> tuple[str, Callable[[NodeRecord], str]]:
+    from tfx_modules.reports import pusher
+
+    return pusher.OUTPUT, pusher.render
+
+
+def _trainer() -> tuple[str, Callable[[NodeRecord], str]]:
+    from tfx_modules.reports import trainer
+
+    return trainer.OUTPUT, trainer.render
+
+
+def _tuner() -> tuple[str, Callable[[NodeRecord], str]]:
+    from tfx_modules.reports import tuner
+
+    return tuner.OUTPUT, tuner.render
+
+
+PAGES: dict[str, Callable[[], tuple[str, Callable[[NodeRecord], str]]]] = {
+    "tfx.components.evaluator.component.Evaluator": _evaluator,
+    "tfx_modules.components.pusher.Pusher": _pusher,
+    "tfx_modules.components.trainer.Trainer": _trainer,
+    "tfx_modules.components.tuner.Tuner": _tuner,
+}
+"""By a component's class: what imports its page, and returns the output that has it in its folder and the function that
+renders it. Most nodes have no page, and need not wait for the import of matplotlib."""
