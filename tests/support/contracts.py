@@ -12,6 +12,7 @@ NAMES = (
     "compiled_pipeline",
     "node_outcome",
     "node_request",
+    "promotion_answer",
     "promotion_arguments",
     "promotion_event",
     "promotion_record",

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,10 +21,10 @@ from tfx_modules.evaluation import promotion_gate, tfma_summary
 from tfx_modules.exceptions import NodeError
 from tfx_modules.promotion.current import current_ledger, current_version
 from tfx_modules.promotion.events import Event, EventKind, Run
-from tfx_modules.promotion.promoter import Candidate, Promoter
+from tfx_modules.promotion.promoter import Candidate, Judge, Promoter
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.settings.reading.reader import build
-from tfx_modules.settings.settings import DamagedChampion, GateSettings
+from tfx_modules.settings.settings import ApprovalRule, DamagedChampion, GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_parameter, to_parameter
 
 EVALUATION = standard_component_specs.EVALUATION_KEY
@@ -68,35 +68,55 @@ def read_promotion(text: str) -> tuple[Run, str, bool]:
     return Run(dag_id=fields["dag_id"], run_id=fields["run_id"], **days), fields["actor"], fields["older"] == "yes"
 
 
+@dataclass(frozen=True)
+class Push:
+    """A candidate, and what judges and promotes it, as a node's inputs and parameters have them."""
+
+    candidate: Candidate
+    promoter: Promoter
+    judge: Judge
+    repository: ModelRepository
+
+
+def push_of(model: Path, input_dict: Artifacts, exec_properties: dict[str, Any]) -> Push:
+    """Read a node's inputs and parameters.
+
+    Args:
+        model: the candidate's SavedModel.
+        input_dict: TFX's.
+        exec_properties: TFX's.
+    """
+    destination = pusher_pb2.PushDestination()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
+    repository = ModelRepository(Path(destination.filesystem.base_directory))
+    run, actor, older = read_promotion(exec_properties[PROMOTION])
+    gate = build(GateSettings, json.loads(exec_properties[GATE]))
+    candidate = Candidate(
+        run=run,
+        model=model,
+        actor=actor,
+        objections=(*objections(input_dict), *promotion_gate.broken_limits(model, gate, _seconds(input_dict))),
+        older=older,
+        pipeline_version=current_version(),
+        needs_approval=gate.approval is ApprovalRule.REQUIRED,
+    )
+    examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
+    sets = promotion_gate.evaluation_sets(
+        exec_properties[HOLDOUT], Path(examples), gate, from_parameter(exec_properties.get(TASK))
+    )
+    promoter = Promoter(current_ledger(), repository, blocks_on_damage=gate.damaged_champion is DamagedChampion.BLOCK)
+    return Push(candidate, promoter, promotion_gate.make_judge(model, sets, gate), repository)
+
+
 class Executor(executor.Executor):  # type: ignore[misc]
     """Decides the run's verdict, and puts the model into service when the verdict is ``promoted``."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Promote; a copy of a promoted model stays in the pipeline's folder, as TFX's Pusher keeps one."""
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
-        destination = pusher_pb2.PushDestination()
-        proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-        repository = ModelRepository(Path(destination.filesystem.base_directory))
-        run, actor, older = read_promotion(exec_properties[PROMOTION])
-        model = Path(self.GetModelPath(input_dict))
-        gate = build(GateSettings, json.loads(exec_properties[GATE]))
-        candidate = Candidate(
-            run=run,
-            model=model,
-            actor=actor,
-            objections=(*objections(input_dict), *promotion_gate.broken_limits(model, gate, _seconds(input_dict))),
-            older=older,
-            pipeline_version=current_version(),
-        )
-        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
-        sets = promotion_gate.evaluation_sets(
-            exec_properties[HOLDOUT], Path(examples), gate, from_parameter(exec_properties.get(TASK))
-        )
-        promoter = Promoter(
-            current_ledger(), repository, blocks_on_damage=gate.damaged_champion is DamagedChampion.BLOCK
-        )
-        event = promoter.promote(candidate, promotion_gate.make_judge(model, sets, gate))
-        self._mark(pushed, event, candidate, repository)
+        push = push_of(Path(self.GetModelPath(input_dict)), input_dict, exec_properties)
+        event = push.promoter.promote(push.candidate, push.judge)
+        self._mark(pushed, event, push.candidate, push.repository)
 
     def _mark(self, pushed: types.Artifact, event: Event, candidate: Candidate, repository: ModelRepository) -> None:
         pushed.set_string_custom_property(VERDICT, event.kind.value)
@@ -197,7 +217,7 @@ class Pusher(BaseComponent):  # type: ignore[misc]
                 push_destination=push_destination,
                 promotion=promotion,
                 holdout=holdout,
-                gate=json.dumps(asdict(gate), sort_keys=True),
+                gate=gate.to_parameter(),
                 task=to_parameter(task),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )

@@ -15,6 +15,8 @@ from tfx_modules.promotion.exceptions import EnvironmentMismatchError
 
 PUSHER = "tfx_modules.components.pusher.Pusher"
 """The class of the component that pushes by the ledger; TFX's own Pusher knows no ledger."""
+APPROVAL = "tfx_modules.components.approval.Approval"
+"""The class of the component that judges candidates before a person approves them, by the same ledger."""
 _RUN_CONTEXT = "pipeline_run"
 
 

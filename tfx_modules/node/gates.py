@@ -1,4 +1,4 @@
-"""Reads the results of the gates (ExampleValidator, Evaluator, InfraValidator, Pusher) from their artifacts.
+"""Reads the results of the gates (ExampleValidator, Evaluator, InfraValidator, Approval, Pusher) from their artifacts.
 
 A gate's execution succeeds whatever the gate finds: verdicts and blessings are in its artifacts. They are looked up
 here, by the paths of the component's class and its base classes: components of TFX and of other people have other
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tfx.types import standard_component_specs
 
 from tfx_modules.evaluation import tfma_summary
-from tfx_modules.node.environment import PUSHER
+from tfx_modules.node.environment import APPROVAL, PUSHER
 from tfx_modules.node.lineage import Artifacts, ExecutionRecord
 from tfx_modules.node.outcome import Artifact, NodeState
 
@@ -21,6 +21,8 @@ _BLESSED = "blessed"
 _BASELINE = "baseline_model_id"
 _PUSHED = "pushed"
 _VERDICT = "verdict"
+_PROPOSAL = "proposal"
+_ASKS = "asks"
 _NOT_SERVED = "not blessed: the exported model could not be served; the log of InfraValidator says at which step"
 
 
@@ -81,6 +83,13 @@ def _pusher(execution: ExecutionRecord) -> GateFinding:
     return GateFinding(reason, None if properties[_PUSHED] else NodeState.SKIPPED)
 
 
+def _approval(execution: ExecutionRecord) -> GateFinding:
+    """Read the verdict that Pusher would give, which is not in the ledger."""
+    properties = _only(execution.outputs, _PROPOSAL).properties
+    asking = "asks for approval" if properties[_ASKS] else "asks nobody"
+    return GateFinding(f"{asking}; {properties[_VERDICT]}: {properties[_REASON]}")
+
+
 def _only(artifacts: Artifacts, key: str) -> Artifact:
     (artifact,) = artifacts[key]
     return artifact
@@ -91,5 +100,6 @@ _GATES: dict[str, Gate] = {
     "tfx.components.evaluator.component.Evaluator": _evaluator,
     "tfx_modules.components.infra_validator.InfraValidator": _infra_validator,
     "tfx.components.infra_validator.component.InfraValidator": _infra_validator,
+    APPROVAL: _approval,
     PUSHER: _pusher,
 }

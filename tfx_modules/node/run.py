@@ -18,7 +18,7 @@ from tfx_modules.beam.operator import BeamOperator
 from tfx_modules.common.files import make_folder
 from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import connection, gates, ir
-from tfx_modules.node.environment import PUSHER, check_environment
+from tfx_modules.node.environment import APPROVAL, PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
 from tfx_modules.node.launching import skipping
 from tfx_modules.node.launching.flushing import flushing
@@ -105,7 +105,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         _logger.info(reused, request.node, request.run_id, earlier.id)
         return _judged(bound, metadata, NodeState.REUSED, earlier)
     preflight(request.node, request.gpu)
-    if PUSHER in bound.class_paths:
+    if not {APPROVAL, PUSHER}.isdisjoint(bound.class_paths):
         check_environment(request, metadata)
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
     make_folder(request.pipeline_root)

@@ -1,6 +1,7 @@
 """Declares the pipeline: its components, and the channels between them."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from tfx import types
 from tfx import v1 as tfx
@@ -8,6 +9,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import example_gen_pb2, infra_validator_pb2
 
 from tfx_modules.components import champion
+from tfx_modules.components.approval import Approval
 from tfx_modules.components.example_gen import CsvExampleGen
 from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.infra_validator import InfraValidator
@@ -19,7 +21,7 @@ from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
 from tfx_modules.evaluation import eval_config
 from tfx_modules.model import ends
 from tfx_modules.pipeline import runtime_parameters
-from tfx_modules.settings.settings import PipelineSettings, Platform, ServingCheckSettings
+from tfx_modules.settings.settings import ApprovalRule, PipelineSettings, Platform, ServingCheckSettings
 from tfx_modules.settings.task import KEY as TASK
 from tfx_modules.settings.task import to_config, to_parameter
 
@@ -125,19 +127,29 @@ def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]
     )
     infra_validator = _infra_validator(settings.serving_check, trainer, data)
     infra_validator.add_upstream_node(evaluator)
-    pusher = Pusher(
-        model=trainer.outputs["model"],
-        examples=data.examples.outputs["examples"],
-        evaluation=evaluator.outputs["evaluation"],
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=infra_validator.outputs["blessing"],
-        push_destination=runtime_parameters.push_destination(),
-        promotion=runtime_parameters.promotion(),
-        holdout=runtime_parameters.holdout(),
-        gate=settings.gate,
-        task=settings.task,
-    )
-    return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, pusher]
+    pushing: dict[str, Any] = {
+        "model": trainer.outputs["model"],
+        "examples": data.examples.outputs["examples"],
+        "evaluation": evaluator.outputs["evaluation"],
+        "model_blessing": evaluator.outputs["blessing"],
+        "infra_blessing": infra_validator.outputs["blessing"],
+        "push_destination": runtime_parameters.push_destination(),
+        "promotion": runtime_parameters.promotion(),
+        "holdout": runtime_parameters.holdout(),
+        "gate": settings.gate,
+        "task": settings.task,
+    }
+    return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, *_pushing(settings, pushing)]
+
+
+def _pushing(settings: PipelineSettings, arguments: dict[str, Any]) -> list[BaseNode]:
+    """Return Pusher, and before it, where a person has to approve candidates, what judges them for that person."""
+    pusher = Pusher(**arguments)
+    if settings.gate.approval is not ApprovalRule.REQUIRED:
+        return [pusher]
+    approval = Approval(**arguments)
+    pusher.add_upstream_node(approval)
+    return [approval, pusher]
 
 
 def _tuner(settings: PipelineSettings, data: _Data, previous: types.BaseChannel) -> Tuner:

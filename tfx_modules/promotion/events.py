@@ -74,7 +74,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         """Spell out NUL, which PostgreSQL refuses: a reason quotes what was found in the data."""
-        object.__setattr__(self, "reason", self.reason.replace("\0", "\\x00"))
+        object.__setattr__(self, "reason", _without_nul(self.reason))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,3 +100,48 @@ class Event(Draft):
             "metrics": dict(self.metrics),
             **run_fields,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """A person's consent to promote one model, in place of one version; never changed afterwards."""
+
+    run: Run
+    """The run whose model it is."""
+    actor: str
+    """Who has approved it."""
+    at: dt.datetime
+    """When, UTC."""
+    comment: str
+    """What the person wrote about it, in one line; empty: nothing."""
+    model_digest: str
+    """SHA-256 over the model's files, see ``manifest``."""
+    champion: int | None
+    """The version that was in service, beside which the model was judged; None: none."""
+    reason: str
+    """The judgement that the person saw, in one line."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """The measurements that the person saw, as JSON values."""
+
+    def __post_init__(self) -> None:
+        """Spell out NUL, which PostgreSQL refuses, in what a person wrote."""
+        for name in ("actor", "comment"):
+            object.__setattr__(self, name, _without_nul(getattr(self, name)))
+
+    @property
+    def line(self) -> str:
+        """Who has approved it and when, for the reason of a verdict."""
+        return f"approved by {self.actor} at {minute(self.at)}" + (f" ({self.comment})" if self.comment else "")
+
+    def covers(self, digest: str, champion: int | None) -> bool:
+        """Return whether it is about this model, in place of this version."""
+        return (self.model_digest, self.champion) == (digest, champion)
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "\\x00")
+
+
+def minute(moment: dt.datetime) -> str:
+    """Format a moment to the minute."""
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"

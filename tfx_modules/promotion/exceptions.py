@@ -11,6 +11,7 @@
     ├── ManifestError            a model's files are not those that its manifest lists
     ├── ChampionUnusableError    the model in service cannot be compared with
     │   └── ChampionDamagedError     its files are not those that were promoted
+    ├── NotApprovedError         a person has to approve a model, and nobody has
     └── RefusedError             a request that cannot be carried out
 """
 
@@ -51,6 +52,10 @@ class ChampionUnusableError(PromotionError):
 
 class ChampionDamagedError(ChampionUnusableError):
     """The files of the model in service are not those that were promoted, or are gone."""
+
+
+class NotApprovedError(PromotionError):
+    """A model passes the gate, a person has to approve it, and nobody has."""
 
 
 class RefusedError(PromotionError):

@@ -13,6 +13,7 @@ from typing import Any
 
 from tfx_modules.common.files import sync
 from tfx_modules.promotion import agreement, history, manifest
+from tfx_modules.promotion.approval import rules
 from tfx_modules.promotion.events import Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import (
     ChampionDamagedError,
@@ -48,6 +49,8 @@ class Candidate:
     """Whether it may replace a model of newer data."""
     pipeline_version: str = ""
     """The version of the sources that the run uses; empty: not known."""
+    needs_approval: bool = False
+    """Whether a person must have approved it, unless its data date is older than the champion's."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,30 @@ class Promoter:
             The verdict's event; a version that it promotes is in the served folder.
 
         Raises:
+            NotApprovedError: a person must have approved the candidate, and nobody has; it has no verdict yet.
             PromotionError: the ledger or the served folder cannot be used; nothing is half done.
         """
         verdict = self._verdict(candidate.run) or self._decided(candidate, judge)
         self._repository.discard(_key(candidate))  # also what a killed try has left
         settle(self._ledger, self._repository)
         return verdict
+
+    def judged(self, candidate: Candidate, judge: Judge) -> Draft:
+        """Return the verdict that a candidate would get now, without recording it or promoting anything.
+
+        Args:
+            candidate: the model, and what is known of it.
+            judge: compares it with the champion.
+
+        Returns:
+            The verdict; the one in the ledger, where the run has one.
+
+        Raises:
+            PromotionError: the ledger or the served folder cannot be used.
+        """
+        if found := self._verdict(candidate.run):
+            return found
+        return self._draft(candidate, manifest.describe(candidate.model), self._ledger.service(), judge)
 
     def _verdict(self, run: Run) -> Event | None:
         found = history.verdict_of(self._ledger.events(), run.dag_id, run.run_id)
@@ -144,6 +165,8 @@ class Promoter:
                 if found := history.verdict_of(events, candidate.run.dag_id, candidate.run.run_id):
                     return found  # by another try of the same run
                 if (now := history.service(events)).live == service.live:
+                    if candidate.needs_approval:
+                        decision = rules.conclude(decision, held.approval(candidate.run.dag_id, candidate.run.run_id))
                     return self._append(held, decision, now, staged)
             _logger.info("version %s went into service meanwhile; the candidate is compared again, with it", now.live)
         raise PromotionError(
@@ -153,7 +176,10 @@ class Promoter:
 
     def _draft(self, candidate: Candidate, described: manifest.Manifest, service: Service, judge: Judge) -> Draft:
         kind, reason, metrics = _decision(
-            candidate, described.digest, service, lambda: self._gate_result(service, judge)
+            candidate,
+            described.digest,
+            service,
+            lambda: self._approved(candidate, described, service) or self._gate_result(service, judge),
         )
         return Draft(
             kind=kind,
@@ -167,6 +193,13 @@ class Promoter:
             final=True,
             pipeline_version=candidate.pipeline_version,
         )
+
+    def _approved(self, candidate: Candidate, described: manifest.Manifest, service: Service) -> GateResult | None:
+        """Return the judgement that a person has approved, so that what is promoted has the numbers that were seen."""
+        approval = self._ledger.approval(candidate.run) if candidate.needs_approval else None
+        if approval is None or not approval.covers(described.digest, service.live):
+            return None
+        return GateResult(passed=True, reason=approval.reason, metrics=approval.metrics)
 
     def _gate_result(self, service: Service, judge: Judge) -> GateResult:
         if service.live is None:

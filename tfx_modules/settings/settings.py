@@ -4,6 +4,7 @@ Every value is documented here, where it is declared. Values that vary from run 
 are not here: they are runtime parameters of the compiled pipeline (see ``parameters.py``).
 """
 
+import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -159,6 +160,25 @@ class DamagedChampion(StrEnum):
     """They are judged by the floors alone, as the first model is."""
 
 
+class ApprovalRule(StrEnum):
+    """Whether a person has to approve a candidate that has passed the gate (``docs/how-to/approval.md``)."""
+
+    NONE = "none"
+    """Nobody is asked: what passes the gate is promoted."""
+    REQUIRED = "required"
+    """The task ``Approval`` of the run waits for a person before Pusher promotes. A candidate whose data date is older
+    than the champion's is never asked for."""
+
+
+class Unanswered(StrEnum):
+    """What happens to a candidate when nobody has answered the request for approval in time."""
+
+    REJECT = "reject"
+    """It is blocked."""
+    PROMOTE = "promote"
+    """It is promoted as if a person had approved it; the ledger says that nobody did."""
+
+
 @dataclass(frozen=True)
 class GateSettings(SettingsGroup):
     """What a model must be to be promoted (``docs/explanation/promotion.md``)."""
@@ -187,6 +207,23 @@ class GateSettings(SettingsGroup):
     max_latency_ms: Annotated[float, AtLeast(0)] = 0.0
     """Longest median time, in milliseconds, that the server may take for one review, as InfraValidator measures it. 0:
     no limit."""
+    approval: ApprovalRule = ApprovalRule.NONE
+    """Whether a person has to approve a candidate that has passed the gate."""
+    approval_hours: Annotated[float, Between(0.01, 8760)] = 24.0
+    """How long a request for approval waits for an answer."""
+    approval_timeout: Unanswered = Unanswered.REJECT
+    """What happens to the candidate when nobody has answered in time."""
+
+    def to_parameter(self) -> str:
+        """Return the gate as the parameter of a node.
+
+        Without approval it has no word of it: a pipeline that asks nobody is compiled as it was before anybody could
+        be asked.
+        """
+        fields = asdict(self)
+        if self.approval is ApprovalRule.NONE:
+            fields = {name: value for name, value in fields.items() if not name.startswith("approval")}
+        return json.dumps(fields, sort_keys=True)
 
 
 class Severity(StrEnum):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from airflow_bert_service.clients.process import node_environment
 from airflow_bert_service.clients.tfx_command import last_line, missing_python
 from airflow_bert_service.exceptions import PromotionCommandError
+from airflow_bert_service.promotion.approval import ApprovalAnswer, RecordedAnswer
 from airflow_bert_service.promotion.events import PromotionEvent, RunEnd, event_from
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
@@ -172,6 +173,25 @@ class LedgerClient:
         leaving = [] if wanted.leaving is None else [f"--from={wanted.leaving}"]
         arguments = [*to, *leaving, *run, f"--reason={wanted.reason}", f"--actor={wanted.actor}"]
         return event_from(self._ask("roll-back", *arguments, timeout=ROLLBACK_TIMEOUT))
+
+    def answered(self, *, dag_id: str, run_id: str) -> RecordedAnswer | None:
+        """Return what was answered about a run's model, or the run's verdict; None: there is neither."""
+        found = self._ask("answered", f"--dag-id={dag_id}", f"--run-id={run_id}")
+        return None if found is None else self._recorded("answered", found)
+
+    def answer(self, given: ApprovalAnswer) -> RecordedAnswer:
+        """Record a person's answer; a run keeps its first one.
+
+        Returns:
+            What the ledger has now.
+        """
+        return self._recorded("answer", self._ask("answer", text=json.dumps(given.to_json())))
+
+    def _recorded(self, command: str, found: Any) -> RecordedAnswer:
+        try:
+            return RecordedAnswer(bool(found["approved"]), str(found["line"]))
+        except (TypeError, KeyError):
+            raise self._not_an_answer(command, "an answer to a request for approval") from None
 
     def pin(self, wanted: Pin) -> PromotionEvent:
         """Have retention keep a version, and return the event."""

@@ -8,9 +8,11 @@ from airflow.sdk import DAG, BaseOperator
 from airflow_bert_service.dag.config import AirflowPipelineConfig
 from airflow_bert_service.dag.containers import node_container
 from airflow_bert_service.dag.execution import execution_arguments, hides_failures
+from airflow_bert_service.nodes.container import NodeContainer
 from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.operators.failed_nodes import FailedNodesOperator
 from airflow_bert_service.operators.node import TfxNodeOperator
+from airflow_bert_service.pipeline.execution_options import APPROVAL, ApprovalTerms
 from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
 from airflow_bert_service.settings.settings import Settings
 
@@ -30,6 +32,8 @@ NODE_DOCS = {
     "blesses the candidate when its metrics are above the floor.",
     f"{_OURS}.infra_validator.InfraValidator": "Has a model server load the candidate and answer requests, and blesses "
     "it when that succeeds.",
+    APPROVAL: "Judges the candidate as `Pusher` does, and waits for a person where `Pusher` would promote it: the tab "
+    "*Required Actions* has the request.",
     f"{_OURS}.pusher.Pusher": "Publishes the candidate when both Evaluator and InfraValidator blessed it; is skipped "
     "otherwise.",
 }
@@ -103,12 +107,41 @@ class AirflowDagRunner:
             **self._config.node_settings(node).task_arguments(),
         }
         container = node_container(node, plan, self._config.settings)
+        if node.approval:
+            return _approval(node.approval, plan, self._config.settings, container, environment, arguments)
         if container is None:
             return TfxNodeOperator(environment=environment, **arguments)
         # Imported here: without such nodes, parsing a DAG file does not need Docker's client.
         from airflow_bert_service.operators.node_container import TfxNodeDockerOperator
 
         return TfxNodeDockerOperator(environment=environment, container=container, **arguments)
+
+
+def _approval(
+    terms: ApprovalTerms,
+    plan: PipelinePlan,
+    settings: Settings,
+    container: NodeContainer | None,
+    environment: NodeEnvironment,
+    arguments: dict[str, Any],
+) -> BaseOperator:
+    """Make the task that asks a person; without such a task, parsing a DAG file does not need its modules."""
+    from airflow_bert_service.operators.approval import TfxApprovalOperator, approval_form
+
+    asking = {
+        "terms": terms,
+        "settings": settings,
+        "pipeline": plan.id,
+        "module_root": plan.module_root,
+        "params": approval_form(),
+        "environment": environment,
+        **arguments,
+    }
+    if container is None:
+        return TfxApprovalOperator(**asking)
+    from airflow_bert_service.operators.node_container import TfxApprovalDockerOperator
+
+    return TfxApprovalDockerOperator(container=container, **asking)
 
 
 def node_environment(plan: PipelinePlan, settings: Settings) -> NodeEnvironment:

@@ -83,7 +83,7 @@ def _config(settings: Settings, plan: PipelinePlan) -> AirflowPipelineConfig:
             "start_date": dt.datetime.combine(feed.first_day, dt.time.min, dt.timezone.utc),
             "catchup": False,
             "max_active_runs": 1,
-            "dagrun_timeout": settings.limits.run,
+            "dagrun_timeout": settings.limits.run + plan.approval_wait,
             # Airflow skips notify_promotion, too, when it stops a run.
             "on_failure_callback": RunLimitCallback(settings=settings, pipeline=plan.id, module_root=plan.module_root),
             "default_args": {

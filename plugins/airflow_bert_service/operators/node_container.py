@@ -8,6 +8,7 @@ from airflow_bert_service.clients.container import ContainerTransport
 from airflow_bert_service.clients.node import NodeClient
 from airflow_bert_service.nodes.container import NodeContainer, mount_of
 from airflow_bert_service.nodes.environment import NodeEnvironment
+from airflow_bert_service.operators.approval import ApprovalTask
 from airflow_bert_service.operators.node_task import NodeTask
 
 
@@ -51,3 +52,7 @@ class TfxNodeDockerOperator(NodeTask):
             "map-index": task.map_index,
         }
         return {name: str(value) for name, value in values.items()}
+
+
+class TfxApprovalDockerOperator(ApprovalTask, TfxNodeDockerOperator):
+    """Runs the node ``Approval`` in a container like :class:`TfxNodeDockerOperator`, and asks a person."""

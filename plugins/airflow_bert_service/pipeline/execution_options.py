@@ -1,6 +1,7 @@
-"""Reads what TFX's IR says on how a node is executed: its ``NodeExecutionOptions``."""
+"""Reads what TFX's IR says on how a node is executed: its ``NodeExecutionOptions``, and how long it asks a person."""
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -31,6 +32,44 @@ class ExecutionOptions:
     """How often it is tried again after a failure; None: the pipeline does not say."""
     timeout: dt.timedelta | None = None
     """Time limit of one try; None: the pipeline sets none."""
+
+
+APPROVAL = "tfx_modules.components.approval.Approval"
+"""Type of the node before which a person is asked; its parameter ``request`` has the terms."""
+_TIMEOUTS = {"reject": False, "promote": True}
+
+
+@dataclass(frozen=True)
+class ApprovalTerms:
+    """How a person is asked to approve a candidate."""
+
+    wait: dt.timedelta
+    """How long the request waits for an answer."""
+    timeout_promotes: bool
+    """Whether the candidate is promoted when nobody has answered by then; else it is rejected."""
+
+
+def read_approval_terms(node_type: str, parameters: Mapping[str, Any]) -> ApprovalTerms | None:
+    """Read how a node asks a person; None: it does not.
+
+    Args:
+        node_type: TFX's name of the node's type.
+        parameters: The IR's parameters of the node, as JSON values.
+
+    Raises:
+        CompiledPipelineError: It asks a person, in a way that this side does not know.
+    """
+    if node_type != APPROVAL:
+        return None
+    text = parameters.get("request", {}).get("field_value", {}).get("string_value", "")
+    try:
+        terms = json.loads(text)
+        return ApprovalTerms(dt.timedelta(hours=terms["hours"]), _TIMEOUTS[terms["timeout"]])
+    except (ValueError, TypeError, KeyError) as error:
+        raise CompiledPipelineError(
+            f"a node of type {APPROVAL} has the request {text!r}; allowed: JSON with hours, a number, and timeout, one "
+            f"of {', '.join(_TIMEOUTS)}. Compile the pipeline with tfx_modules of the same version as the plugin."
+        ) from error
 
 
 def read_execution_options(node: str, options: Mapping[str, Any]) -> ExecutionOptions:

@@ -4,6 +4,7 @@ The IR is a ``pipeline_pb2.Pipeline`` as JSON, written by ``tfx_modules.pipeline
 with a digest of the sources that it was compiled from beside it. Here it is neither compiled nor run.
 """
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,12 @@ from typing import Any
 
 from airflow_bert_service.exceptions import CompiledPipelineError
 from airflow_bert_service.installation import MODULES, command, module_root_of
-from airflow_bert_service.pipeline.execution_options import ExecutionOptions, read_execution_options
+from airflow_bert_service.pipeline.execution_options import (
+    ApprovalTerms,
+    ExecutionOptions,
+    read_approval_terms,
+    read_execution_options,
+)
 from airflow_bert_service.pipeline.folders import error_file_of
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 from airflow_bert_service.pipeline.version import PipelineVersion, read_version
@@ -56,6 +62,8 @@ class NodePlan:
     options: ExecutionOptions = field(default_factory=ExecutionOptions)
     has_condition: bool = False
     """Whether it runs only where a condition holds (``tfx.dsl.Cond``)."""
+    approval: ApprovalTerms | None = None
+    """How it asks a person to approve the candidate; None: it asks nobody."""
 
     @property
     def short_type(self) -> str:
@@ -77,6 +85,11 @@ class PipelinePlan:
     """Its version; None: an earlier release compiled it, and wrote none."""
     code: Path | None = None
     """The folder of the user's modules that nodes run; None: the pipeline is this project's own."""
+
+    @property
+    def approval_wait(self) -> dt.timedelta:
+        """How long a run may wait for a person."""
+        return sum((node.approval.wait for node in self.nodes if node.approval), dt.timedelta())
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -176,6 +189,9 @@ def _node(node: Mapping[str, Any]) -> NodePlan:
         ),
         options=read_execution_options(str(node["node_info"]["id"]), node.get("execution_options", {})),
         has_condition=bool(node.get("inputs", {}).get("conditionals")),
+        approval=read_approval_terms(
+            str(node["node_info"]["type"]["name"]), node.get("parameters", {}).get("parameters", {})
+        ),
     )
 
 

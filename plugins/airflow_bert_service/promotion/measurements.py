@@ -1,5 +1,6 @@
 """Reads the measurements that an event of the ledger has of candidate and champion. Pure."""
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,6 +61,33 @@ def engine(metrics: Mapping[str, Any]) -> str:
     if not isinstance(name, str) or not isinstance(precision, str) or name not in _ENGINES:
         return ""
     return f"{_ENGINES[name]} ({precision})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """Who answered the request for approval of a candidate, when, and with which words."""
+
+    by: str
+    at: dt.datetime
+    comment: str
+
+
+def answered(metrics: Mapping[str, Any]) -> Answered | None:
+    """Return who answered the request for approval; None: nobody was asked, or the values are of another form.
+
+    Args:
+        metrics: An event's, as JSON values.
+    """
+    found = metrics.get("approval")
+    if not isinstance(found, Mapping):
+        return None
+    try:
+        at = dt.datetime.fromisoformat(str(found.get("at")))
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        return None
+    return Answered(by=str(found.get("by") or ""), at=at, comment=str(found.get("comment") or ""))
 
 
 def whole(value: Any) -> int | None:

@@ -39,6 +39,26 @@ def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:
     return links
 
 
+def links_of_run(context: "Context", further: str = "") -> Mapping[str, str]:
+    """Return URLs by label for a run that waits for a person: the run, its validation report and the page *Models*.
+
+    Args:
+        context: The context of the task that asks.
+        further: The name of a further pipeline, which has a page *Models* of its own; empty: that of the DAGs folder.
+
+    Returns:
+        The URLs; none where ``[api] base_url`` is not set.
+    """
+    from airflow.configuration import conf
+
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    if not base:
+        return {}
+    task = context["ti"]
+    models = f"{base}/{MODELS}" + (f"of/{quote(further, safe='')}/" if further else "")
+    return {"Run": _page(base, task.dag_id, task.run_id), **_report(base, context), "Models": models}
+
+
 def _page(base: str, dag_id: str, run_id: str, task_id: str = "") -> str:
     run = f"{base}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
     return f"{run}/tasks/{quote(task_id, safe='')}" if task_id else run

@@ -11,6 +11,7 @@ from airflow_bert_service.clients.ledger import LedgerClient, Pin, PromotionEnvi
 from airflow_bert_service.exceptions import (
     PromotionCommandError,
 )
+from airflow_bert_service.promotion.approval import ApprovalAnswer, proposal_from
 from airflow_bert_service.promotion.events import EventKind, RunEnd, event_from
 
 from tests.support.contracts import (
@@ -20,7 +21,7 @@ from tests.support.contracts import (
     with_an_unknown_field,
 )
 
-RECORD = golden("promotion_record")
+RECORD, ANSWER = golden("promotion_record"), golden("promotion_answer")
 RUN = {"dag_id": RECORD["dag_id"], "run_id": RECORD["run_id"]}
 RUN_END = RunEnd(
     **RUN,
@@ -29,6 +30,15 @@ RUN_END = RunEnd(
     first_day=dt.date.fromisoformat(RECORD["first_day"]),
     reason=RECORD["reason"],
     actor=RECORD["actor"],
+)
+ANSWERED = ApprovalAnswer(
+    proposal=proposal_from(
+        {name: ANSWER[name] for name in ANSWER if name not in ("approved", "actor", "at", "comment")}
+    ),
+    approved=ANSWER["approved"],
+    actor=ANSWER["actor"],
+    at=dt.datetime.fromisoformat(ANSWER["at"]),
+    comment=ANSWER["comment"],
 )
 PIN = Pin(version=2026110401, reason="the team looks at it", actor="berta")
 # Stands in for the promotion command: writes down its arguments and input, and prints a prepared answer.
@@ -57,12 +67,17 @@ def test_a_promotion_record_is_written() -> None:
     assert RUN_END.to_json() == RECORD
 
 
+def test_an_answer_to_a_request_for_approval_is_written() -> None:
+    assert ANSWERED.to_json() == ANSWER
+
+
 @pytest.mark.parametrize("command", schema("promotion_arguments")["properties"])
 def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_path: Path, command: str) -> None:
     (tmp_path / "tfx_modules").mkdir()
     (tmp_path / "tfx_modules" / "promotion.py").write_text(ECHO)
     event = golden_text("promotion_event")
-    answers = {"newest": f"[{event}]", "delivered": '["slack:slack"]', "deliver": '"slack:slack"'}
+    answered = dict.fromkeys(("answer", "answered"), '{"approved": true, "line": "approved by anna"}')
+    answers = {"newest": f"[{event}]", "delivered": '["slack:slack"]', "deliver": '"slack:slack"', **answered}
     (tmp_path / "answer.json").write_text(answers.get(command, event), encoding="utf-8")
     ledger = LedgerClient(
         PromotionEnvironment(
@@ -92,6 +107,8 @@ def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_pa
         "roll_back_by_user": lambda: ledger.roll_back(
             Rollback(reason="answers are slow", actor="berta", version=2026110401, leaving=2026110501)
         ),
+        "answered": lambda: ledger.answered(**RUN),
+        "answer": lambda: ledger.answer(ANSWERED),
         "pin": lambda: ledger.pin(PIN),
         "unpin": lambda: ledger.unpin(PIN),
     }
@@ -99,4 +116,4 @@ def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_pa
 
     arguments, text = json.loads((tmp_path / "asked.json").read_text(encoding="utf-8"))
     assert arguments == golden("promotion_arguments")[command]
-    assert (json.loads(text) if text else None) == (RECORD if command == "record" else None)
+    assert (json.loads(text) if text else None) == {"record": RECORD, "answer": ANSWER}.get(command)

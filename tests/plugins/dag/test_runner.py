@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow_bert_service.dag.config import AirflowPipelineConfig, NodeSettings
 from airflow_bert_service.dag.runner import NODE_DOCS, REPORTS, AirflowDagRunner
 from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.operators.approval import TfxApprovalOperator
 from airflow_bert_service.operators.node import TfxNodeOperator
+from airflow_bert_service.pipeline.execution_options import APPROVAL
 from airflow_bert_service.pipeline.plan import PipelinePlan, load_plan
 from airflow_bert_service.runs.mode import full_only
 from airflow_bert_service.settings.settings import Settings, settings_from
@@ -93,6 +96,37 @@ def test_each_node_gets_the_templates_that_it_declares(plan: PipelinePlan, setti
 def test_tasks_say_what_they_do(plan: PipelinePlan, settings: Settings) -> None:
     dag = AirflowDagRunner(AirflowPipelineConfig(parameters=TEMPLATES, settings=settings)).run(plan)
     assert dag.get_task("LatestTuned").doc_md == NODE_DOCS["tfx.dsl.components.common.resolver.Resolver"]
+
+
+def test_the_node_that_asks_a_person_becomes_airflows_own_kind_of_request(tmp_path: Path, settings: Settings) -> None:
+    path = compile_small(tmp_path / "project")
+    ir = json.loads(path.read_text())
+    node = next(one["pipeline_node"] for one in ir["nodes"] if one["pipeline_node"]["node_info"]["id"] == "Trainer")
+    node["node_info"]["type"]["name"] = APPROVAL
+    terms = {"field_value": {"string_value": json.dumps({"hours": 2, "timeout": "reject"})}}
+    node["parameters"]["parameters"]["request"] = terms
+    path.write_text(json.dumps(ir))
+    arguments = {"params": {"steps": 3}, "default_args": {"execution_timeout": dt.timedelta(minutes=5), "retries": 2}}
+    plan = load_plan(path)
+    dag = AirflowDagRunner(AirflowPipelineConfig(arguments, parameters=TEMPLATES, settings=settings)).run(plan)
+    task = dag.get_task("Trainer")
+    assert isinstance(task, HITLOperator)
+    assert isinstance(task, TfxApprovalOperator)
+    assert (task.options, task.defaults, task.response_timeout) == (
+        ["Approve", "Reject"],
+        ["Reject"],
+        dt.timedelta(hours=2),
+    )
+    # The form has its own field alone, and templates still have the run's parameters.
+    assert list(task.serialized_params) == ["reason"]
+    assert (task.execution_timeout, task.retries, task.parameters) == (
+        dt.timedelta(minutes=5),
+        2,
+        {"train_args": TEMPLATES["train_args"]},
+    )
+    kept = DagSerialization.to_dict(dag)
+    assert edges_of(DagSerialization.from_dict(kept)) == edges_of(dag)
+    assert "secret" not in json.dumps(kept)
 
 
 def test_components_of_tfx_with_the_names_of_ours_are_not_described_as_ours(tmp_path: Path, settings: Settings) -> None:

@@ -1,11 +1,13 @@
 """A compiled pipeline is read as data, and only when it belongs to the sources that are there."""
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow_bert_service.exceptions import CompiledPipelineError
+from airflow_bert_service.pipeline.execution_options import ApprovalTerms
 from airflow_bert_service.pipeline.plan import NodePlan, ParameterPlan, ParameterType, PipelinePlan, load_plan, parse_ir
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +89,36 @@ def test_an_ir_that_cannot_be_run_is_refused(change: Any, message: str) -> None:
     change(ir)
     with pytest.raises(CompiledPipelineError, match=message):
         parse_ir(json.dumps(ir), "small.json")
+
+
+def asking(request: str) -> str:
+    """Return the small IR with a node more, before which a person is asked."""
+    ir = json.loads(SMALL_IR.read_text())
+    parameter = {"request": {"field_value": {"string_value": request}}}
+    node = {
+        "node_info": {"id": "Approval", "type": {"name": "tfx_modules.components.approval.Approval"}},
+        "parameters": {"parameters": parameter},
+    }
+    ir["nodes"].append({"pipeline_node": node})
+    return json.dumps(ir)
+
+
+@pytest.mark.parametrize(("timeout", "promotes"), [("reject", False), ("promote", True)])
+def test_how_a_person_is_asked_comes_from_the_ir(timeout: str, *, promotes: bool) -> None:
+    _, nodes = parse_ir(asking(json.dumps({"hours": 1.5, "timeout": timeout})), "small.json")
+    terms = ApprovalTerms(dt.timedelta(hours=1.5), promotes)
+    assert [node.approval for node in nodes] == [None, None, None, None, terms]
+    assert PipelinePlan("small", nodes, SMALL_IR, SMALL_IR.parent).approval_wait == dt.timedelta(hours=1.5)
+
+
+@pytest.mark.parametrize(
+    "request_", ["", "[]", '{"hours": "two", "timeout": "reject"}', '{"hours": 2, "timeout": "?"}']
+)
+def test_a_request_of_another_form_is_refused(request_: str) -> None:
+    with pytest.raises(
+        CompiledPipelineError, match=r"has the request .*allowed: JSON with hours, a number, and timeout"
+    ):
+        parse_ir(asking(request_), "small.json")
 
 
 @given(

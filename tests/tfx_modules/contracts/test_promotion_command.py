@@ -22,7 +22,7 @@ from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.promoter import Candidate, GateResult, Promoter
 from tfx_modules.promotion.repository import ModelRepository
 
-ARGUMENTS, RECORD = golden("promotion_arguments"), golden("promotion_record")
+ARGUMENTS, RECORD, ANSWER = golden("promotion_arguments"), golden("promotion_record"), golden("promotion_answer")
 Ask = Callable[..., Any]
 
 
@@ -116,3 +116,24 @@ def test_a_record_request_with_other_fields_is_refused(
     assert promotion.main(ARGUMENTS["record"]) == 1
     assert "standard input is not what is to be recorded" in capsys.readouterr().err
     assert ask("newest") == []
+
+
+def test_the_promotion_command_records_a_person_s_answer_as_the_airflow_side_sends_it(ask: Ask) -> None:
+    assert ask("answered") is None
+
+    answered = ask("answer", json.dumps(ANSWER))
+
+    line = "approved by anna at 2026-11-06 09:12 UTC (größer ist besser)"
+    assert answered == ask("answered") == {"approved": True, "line": line}
+
+
+@pytest.mark.parametrize("name", [*ANSWER, "unknown"])
+def test_an_answer_with_other_fields_is_refused(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    changed = with_wrong_fields(ANSWER)[name]
+    assert faults("promotion_answer", changed)
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(changed)))
+    assert promotion.main(ARGUMENTS["answer"]) == 1
+    assert "standard input is not an answer" in capsys.readouterr().err
+    assert ask("answered") is None

@@ -34,13 +34,14 @@ from tfx.types.standard_artifacts import (
 )
 
 from tfx_modules.components import champion
+from tfx_modules.components.approval import Approval
 from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.pusher import Pusher
 from tfx_modules.data import features
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.sources import Sources
-from tfx_modules.settings.settings import GateSettings, ValidationSettings
+from tfx_modules.settings.settings import ApprovalRule, GateSettings, ValidationSettings
 from tfx_modules.validation import profile
 
 
@@ -225,6 +226,17 @@ def _model_nodes() -> list[BaseNode]:
     )
     infra_validator = InfraValidator(model=reader.outputs["model"], served=RuntimeParameter("served", int))
     reviews = Reviews()
+    approval = Approval(
+        model=reader.outputs["model"],
+        examples=reviews.outputs["examples"],
+        evaluation=evaluator.outputs["evaluation"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_validator.outputs["blessing"],
+        push_destination=RuntimeParameter("push_destination", str),
+        promotion=RuntimeParameter("promotion", str),
+        holdout=RuntimeParameter("holdout", str),
+        gate=GateSettings(approval=ApprovalRule.REQUIRED),
+    )
     pusher = Pusher(
         model=reader.outputs["model"],
         examples=reviews.outputs["examples"],
@@ -241,4 +253,4 @@ def _model_nodes() -> list[BaseNode]:
         model_blessing=evaluator.outputs["blessing"],
         push_destination=RuntimeParameter("push_destination", str),
     ).with_id("StockPusher")
-    return [writer, reader, reviews, evaluator, infra_validator, pusher, stock]
+    return [writer, reader, reviews, evaluator, infra_validator, approval, pusher, stock]

@@ -20,9 +20,12 @@ def train(
     return [nodes.run(node, run_id, **parameters) for node, parameters in steps]
 
 
-def push(nodes: Nodes, run_id: str = "run-1", day: int = 5, **changes: Any) -> Ended:
-    """Run the Pusher for a day of November 2026; changes are made to the parameter ``promotion``."""
+def push(nodes: Nodes, run_id: str = "run-1", day: int = 5, *, node: str = "Pusher", **changes: Any) -> Ended:
+    """Run the Pusher, or what judges before it, for a day of November 2026.
+
+    Changes are made to the parameter ``promotion``.
+    """
     about = {"dag_id": "tiny", "run_id": run_id, "data_date": f"2026-11-{day:02}", "first_day": "2026-10-23"}
     promotion = json.dumps({**about, "older": "no", "actor": "somebody", **changes})
     destination = json.dumps({"filesystem": {"base_directory": str(nodes.state / "served")}})
-    return nodes.run("Pusher", run_id, push_destination=destination, promotion=promotion, holdout="{}")
+    return nodes.run(node, run_id, push_destination=destination, promotion=promotion, holdout="{}")

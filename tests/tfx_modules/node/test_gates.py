@@ -64,7 +64,26 @@ def _judge(nodes: Nodes, accuracy: float, served: int) -> tuple[Ended, Ended, En
 
 
 def test_a_model_that_is_blessed_twice_is_promoted(nodes: Nodes) -> None:
-    evaluated, validated, pushed = _judge(nodes, accuracy=0.91, served=1)
+    *_, evaluated, validated = train(nodes)
+    asked = push(nodes, node="Approval")
+
+    # A person can be asked about it; nothing is recorded or promoted by that.
+    reason = "accuracy 1.000 on the eval split, judged by the floors alone"
+    assert (asked.code, asked.state, asked.reason) == (0, "complete", f"asks for approval; promoted: {reason}")
+    ((proposal,),) = asked.outputs.values()
+    assert (proposal["properties"]["asks"], proposal["properties"]["verdict"]) == (1, "promoted")
+    told = json.loads(proposal["properties"]["proposal"])
+    assert (told["run_id"], told["data_date"], told["champion"], told["reason"]) == (
+        "run-1",
+        "2026-11-05",
+        None,
+        reason,
+    )
+    assert told["metrics"]["sets"][0]["accuracy"] == 1.0
+    assert not open_ledger(f"sqlite:///{nodes.state}/ledger/ledger.db", "tiny").events()
+    assert not (nodes.state / "served").exists()
+
+    pushed = push(nodes)
 
     assert (evaluated.state, evaluated.reason) == ("complete", "blessed: accuracy 0.910 (no baseline)")
     assert (validated.state, validated.reason) == ("complete", "")
@@ -117,9 +136,18 @@ def test_a_model_that_lacks_a_blessing_is_not_pushed_and_the_reason_says_why(
 
 
 def test_a_push_that_was_skipped_is_skipped_again(nodes: Nodes) -> None:
-    *_, pushed = _judge(nodes, accuracy=0.6, served=1)
+    train(nodes, accuracy=0.6)
+    asked = push(nodes, node="Approval")
+    pushed = push(nodes)
 
     again = push(nodes)
+
+    # Nobody is asked about it.
+    assert (asked.code, asked.state, asked.reason) == (
+        0,
+        "complete",
+        "asks nobody; blocked: accuracy 0.600 < floor 0.700",
+    )
 
     assert (again.state, again.reason) == ("skipped", pushed.reason)
 

@@ -15,7 +15,7 @@ from tfx.dsl.compiler.compiler import Compiler
 
 from tfx_modules.pipeline import compile as compiling
 from tfx_modules.pipeline.pipeline import create_pipeline
-from tfx_modules.settings.settings import PipelineSettings, load_settings
+from tfx_modules.settings.settings import ApprovalRule, PipelineSettings, Unanswered, load_settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "bert_sentiment.json"
 REGENERATE = "UPDATE_GOLDEN=1 .venv/tfx/bin/python -m pytest tests/tfx_modules/pipeline/test_compile.py"
@@ -201,3 +201,30 @@ def parameters(config: PipelineSettings) -> dict[str, Any]:
     fields = json_format.MessageToDict(Compiler().compile(create_pipeline(config)), preserving_proto_field_name=True)
     made = [node["pipeline_node"] for node in fields["nodes"]]
     return {node["node_info"]["id"]: node.get("parameters") for node in made}
+
+
+def test_a_pipeline_that_asks_for_approval_has_a_node_more_before_its_pusher() -> None:
+    settings = load_settings(compiling.SETTINGS)
+    gate = replace(settings.gate, approval=ApprovalRule.REQUIRED, approval_hours=2, approval_timeout=Unanswered.PROMOTE)
+
+    silent, asking = (
+        {node.pipeline_node.node_info.id: node.pipeline_node for node in Compiler().compile(create_pipeline(one)).nodes}
+        for one in (settings, replace(settings, gate=gate))
+    )
+
+    assert set(asking) - set(silent) == {"Approval"}
+    assert "Approval" in asking["Pusher"].upstream_nodes
+    request = json.loads(asking["Approval"].parameters.parameters["request"].field_value.string_value)
+    assert request == {"hours": 2, "timeout": "promote"}
+    judged, pushed = (asking[name].parameters.parameters["gate"] for name in ("Approval", "Pusher"))
+    assert judged == pushed
+    assert json.loads(judged.field_value.string_value)["approval"] == "required"
+
+
+def test_settings_of_approval_change_nothing_where_nobody_is_asked() -> None:
+    settings = load_settings(compiling.SETTINGS)
+    others = replace(settings.gate, approval_hours=2, approval_timeout=Unanswered.PROMOTE)
+
+    same = [Compiler().compile(create_pipeline(one)) for one in (settings, replace(settings, gate=others))]
+
+    assert same[0] == same[1]

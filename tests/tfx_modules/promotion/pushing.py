@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 
 from tests.tfx_modules.promotion.steps import kill_before
-from tfx_modules.promotion.events import Run
+from tfx_modules.promotion.approval.answering import ApprovalAnswer, answer
+from tfx_modules.promotion.events import Draft, Run
 from tfx_modules.promotion.ledger import Ledger, open_ledger
 from tfx_modules.promotion.promoter import Candidate, Champion, GateResult, Promoter
 from tfx_modules.promotion.repository import ModelRepository
@@ -33,16 +34,40 @@ def train(folder: Path, day: int) -> None:
 
 
 def act(folder: str, what: str) -> str:
-    """Roll back (`roll-back`), or push the model of a day; return the event's kind."""
+    """Roll back (`roll-back`), or push the model of a day; return the event's kind.
+
+    `asked-DAY` is a push that needs a person's approval, `approve-DAY` and `reject-DAY` are answers about it.
+    """
     site = Path(folder)
     ledger, repository = ledger_of(site), repository_of(site)
     if what == "roll-back":
         request = RollbackRequest(actor="somebody", reason="because", asker=("bert", what))
         return roll_back(ledger, repository, request).kind.value
-    day = dt.date(2026, 11, int(what))
-    run = Run(dag_id="bert", run_id=what, data_date=day, first_day=day)
-    candidate = Candidate(run=run, model=site / "trained" / what, actor="somebody", older=True)
-    return Promoter(ledger, repository).promote(candidate, accept).kind.value
+    said, _, number = what.rpartition("-")
+    day = dt.date(2026, 11, int(number))
+    run = Run(dag_id="bert", run_id=f"asked-{number}" if said else number, data_date=day, first_day=day)
+    candidate = Candidate(
+        run=run, model=site / "trained" / number, actor="somebody", older=True, needs_approval=bool(said)
+    )
+    promoter = Promoter(ledger, repository)
+    if said in ("approve", "reject"):
+        return _answer(ledger, promoter.judged(candidate, accept), run, approved=said == "approve")
+    return promoter.promote(candidate, accept).kind.value
+
+
+def _answer(ledger: Ledger, verdict: Draft, run: Run, *, approved: bool) -> str:
+    given = ApprovalAnswer(
+        run=run,
+        approved=approved,
+        actor="anna",
+        at=dt.datetime(2026, 11, 6, tzinfo=dt.UTC),
+        comment="",
+        model_uri=verdict.model_uri,
+        model_digest=verdict.model_digest,
+        champion=verdict.champion,
+        reason=verdict.reason,
+    )
+    return type(answer(ledger, given)).__name__
 
 
 def rehearse() -> None:
@@ -52,6 +77,9 @@ def rehearse() -> None:
             train(Path(folder), day)
             act(folder, str(day))
         act(folder, "roll-back")
+        train(Path(folder), 6)
+        act(folder, "approve-6")
+        act(folder, "asked-6")
 
 
 def act_until(folder: str, what: str, kill_at: str) -> None:

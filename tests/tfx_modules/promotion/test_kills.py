@@ -71,6 +71,30 @@ def test_a_push_that_was_killed_anywhere_and_tried_again(run: Act, tmp_path: Pat
     assert kill_at > 10
 
 
+@pytest.mark.parametrize("answer", ["approve", "reject"])
+def test_an_answer_and_the_push_after_it_that_were_killed_anywhere_and_tried_again(
+    run: Act, tmp_path: Path, answer: str
+) -> None:
+    folder = tmp_path / "site"
+    # An answer has few steps; of the many of a push, which another test has all of, a third is enough.
+    for kill_at in (step for step in steps(folder, run) if step < 4 or step % 3 == 0):
+        answered = run(folder, f"{answer}-5", kill_at)
+        assert run(folder, f"{answer}-5") == 0
+        pushed = run(folder, "asked-5", kill_at)
+        assert served(folder) // 100 in (20261103, 20261105)
+        assert run(folder, "asked-5") == 0
+
+        *_, newest = events(folder)
+        assert (len(events(folder)), newest.final, newest.metrics["approval"]["by"]) == (3, True, "anna")
+        assert newest.kind is (EventKind.PROMOTED if answer == "approve" else EventKind.BLOCKED)
+        assert served(folder) // 100 == (20261105 if answer == "approve" else 20261103)
+        if (answered, pushed) == (0, 0):
+            break
+        assert {answered, pushed} <= {0, -signal.SIGKILL}
+    assert (answered, pushed) == (0, 0)
+    assert kill_at > 1
+
+
 def test_a_rollback_that_was_killed_anywhere_and_settled(run: Act, tmp_path: Path) -> None:
     folder = tmp_path / "site"
     for kill_at in steps(folder, run):

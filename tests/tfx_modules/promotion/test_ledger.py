@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from tfx_modules.promotion import ledger as package
-from tfx_modules.promotion.events import Draft, Event, EventKind, Run
+from tfx_modules.promotion.events import Approval, Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger, tables
 from tfx_modules.promotion.ledger.database import LedgerDatabase
@@ -177,6 +177,31 @@ def test_the_path_of_a_file_is_taken_and_shown_as_it_is(tmp_path: Path) -> None:
 
     assert file.exists()
     assert database.name == f"the ledger at sqlite:///{file}"
+
+
+def test_an_approval_is_read_as_it_was_written_and_never_changed(ledger: Ledger, address: str) -> None:
+    approval = Approval(
+        run=RUN,
+        actor="anna",
+        at=dt.datetime(2026, 11, 6, 9, 12, tzinfo=dt.UTC),
+        comment="größer ✓",
+        model_digest="0" * 64,
+        champion=2026110401,
+        reason="as good as 2026110401",
+        metrics={"sets": [{"name": "sample-v1"}]},
+    )
+    with ledger.exclusive() as held:
+        held.approve(approval)
+
+    assert ledger.approval(RUN) == approval
+    assert open_ledger(address, "films").approval(RUN) is None
+    with pytest.raises(LedgerError, match="refuses a second approval of run"), ledger.exclusive() as held:
+        held.approve(replace(approval, actor="berta"))
+    for change in ("UPDATE approvals SET actor = 'me'", "DELETE FROM approvals"):
+        refused = pytest.raises(LedgerError, match="approvals are never changed")
+        with refused, LedgerDatabase(address).transaction() as connection:
+            connection.exec_driver_sql(change)
+    assert ledger.approval(RUN) == approval
 
 
 def test_deliveries_are_noted_once(ledger: Ledger) -> None:

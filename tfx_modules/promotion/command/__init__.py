@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tfx_modules.common.program import program
 from tfx_modules.exceptions import PipelineError
-from tfx_modules.promotion.command import changing, contract, reading
+from tfx_modules.promotion.command import approving, changing, contract, reading
 from tfx_modules.promotion.command.answers import Answer, CommandContext
 from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.promotion.ledger import open_ledger
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Show which versions are and were in service, and why; put another version in service.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (reading, changing, contract):
+    for module in (reading, changing, contract, approving):
         module.add_commands(commands)
     for command in dict.fromkeys(commands.choices.values()):
         command.add_argument("--json", action="store_true", help="print JSON instead of text")

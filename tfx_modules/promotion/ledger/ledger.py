@@ -10,14 +10,15 @@ import sqlalchemy as sa
 from tfx_modules.common.database_url import shown
 from tfx_modules.promotion import history
 from tfx_modules.promotion.environment import Place
-from tfx_modules.promotion.events import Draft, Event, EventKind, Run
+from tfx_modules.promotion.events import Approval, Draft, Event, EventKind, Run
 from tfx_modules.promotion.exceptions import LedgerError, LockLostError
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger.database import LedgerDatabase
-from tfx_modules.promotion.ledger.tables import deliveries, environment, events
+from tfx_modules.promotion.ledger.tables import approvals, deliveries, environment, events
 
 Clock = Callable[[], dt.datetime]
 
+_OF_RUN = ("dag_id", "run_id", "data_date", "first_day")
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
@@ -109,6 +110,29 @@ class Writing:
         self._position = event.position
         return event
 
+    def approval(self, dag_id: str, run_id: str) -> Approval | None:
+        """Return the consent to promote a run's model; None: the ledger has none."""
+        columns = approvals.c
+        of_run = (columns.pipeline == self._pipeline, columns.dag_id == dag_id, columns.run_id == run_id)
+        row = self._connection.execute(sa.select(approvals).where(*of_run)).first()
+        return _approval(row) if row else None
+
+    def approve(self, approval: Approval) -> None:
+        """Add a consent; it is in the ledger when the lock has been given back.
+
+        Raises:
+            LedgerError: the run has one already.
+        """
+        own = {name: value for name, value in vars(approval).items() if name != "run"}
+        row = {**own, **vars(approval.run), "metrics": dict(approval.metrics), "pipeline": self._pipeline}
+        try:
+            self._connection.execute(sa.insert(approvals).values(row))
+        except sa.exc.IntegrityError as error:
+            raise LedgerError(
+                f"the ledger refuses a second approval of run {approval.run}: {error.orig}. Read what is there before "
+                "writing."
+            ) from error
+
     def delivered(self, position: int) -> frozenset[str]:
         """Return the channels that an event was delivered to."""
         found = self._connection.execute(sa.select(deliveries.c.channel).where(deliveries.c.position == position))
@@ -153,6 +177,11 @@ class Ledger:
         """Return what is in service."""
         return history.service(self.events())
 
+    def approval(self, run: Run) -> Approval | None:
+        """Return the consent to promote a run's model; None: the ledger has none."""
+        with self.exclusive() as held:
+            return held.approval(run.dag_id, run.run_id)
+
 
 def open_ledger(address: str, pipeline: str, clock: Clock = utc_now) -> Ledger:
     """Open a pipeline's ledger, and bring the database's tables up to date; a new database gets them.
@@ -194,5 +223,12 @@ def _row(event: Event) -> dict[str, Any]:
 def _event(row: sa.Row[Any]) -> Event:
     values = row._asdict()
     del values["pipeline"]
-    about = {name: values.pop(name) for name in ("dag_id", "run_id", "data_date", "first_day")}
+    about = {name: values.pop(name) for name in _OF_RUN}
     return Event(**{**values, "kind": EventKind(values["kind"]), "run": Run(**about) if about["run_id"] else None})
+
+
+def _approval(row: sa.Row[Any]) -> Approval:
+    values = row._asdict()
+    del values["pipeline"]
+    about = {name: values.pop(name) for name in _OF_RUN}
+    return Approval(**values, run=Run(**about))

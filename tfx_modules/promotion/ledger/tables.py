@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration."""
 
 
@@ -60,6 +60,24 @@ deliveries = sa.Table(
     sa.Column("channel", sa.String(250), primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
 )
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("pipeline", sa.String(64), primary_key=True),
+    sa.Column("dag_id", sa.String(250), primary_key=True),
+    sa.Column("run_id", sa.String(250), primary_key=True),
+    sa.Column("data_date", sa.Date, nullable=False),
+    sa.Column("first_day", sa.Date, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("model_digest", sa.String(64), nullable=False),
+    sa.Column("champion", sa.BigInteger),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("metrics", sa.JSON, nullable=False),
+)
+"""Consents of people, which a push looks for; a table of their own, since code from before it reads all events."""
 
 environment = sa.Table("environment", metadata, sa.Column("id", sa.String(36), primary_key=True))
 """One row: the random id of the environment, which other places carry copies of."""

@@ -9,7 +9,7 @@ from airflow_bert_service.installation import dags_folder
 from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.promotion.events import JUDGED, EventKind, PromotionEvent
 from airflow_bert_service.promotion.ledger_reader import HistoryQuery, InService, LedgerReader
-from airflow_bert_service.promotion.measurements import MeasuredSet, engine, measured_sets, number
+from airflow_bert_service.promotion.measurements import MeasuredSet, answered, engine, measured_sets, number
 from airflow_bert_service.promotion.version_files import card_of, folder_of, version_files
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
@@ -84,6 +84,7 @@ class ModelContents:
             "size": number(event.metrics.get("bytes")),
             "latency": number(event.metrics.get("latency_ms")),
             "engine": engine(event.metrics),
+            "approved": answered(event.metrics),
             "files": version_files(self._settings.models_of(pipeline), version),
             "has_card": card_of(self._settings.models_of(pipeline), version) is not None,
         }

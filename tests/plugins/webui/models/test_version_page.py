@@ -1,11 +1,14 @@
 """A version's own page: what it was made of, how it did, what was decided about it, and its files."""
 
+import json
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.plugins.api_server import login
-from tests.plugins.ledgers import SeededState
-from tests.plugins.models_pages import PAGE, see, text_of
+from tests.plugins.ledgers import SeededState, odd_event, seeded
+from tests.plugins.models_pages import PAGE, pages_of, see, text_of
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +89,12 @@ def test_a_version_that_never_was_is_not_found(client: TestClient, path: str, co
 def test_only_users_who_may_read_the_dag_see_it(client: TestClient) -> None:
     answers = [client.get(f"{PAGE}versions/2026110501", headers=headers) for headers in ({}, login(None))]
     assert [answer.status_code for answer in answers] == [401, 403]
+
+
+def test_it_names_who_has_approved_it_and_their_words_as_text(client: TestClient, tmp_path: Path) -> None:
+    assert "Approved" not in text_of(see(client, "versions/2026110501"))
+    state = seeded(tmp_path, days=3)
+    answer = {"decision": "approved", "by": "anna", "at": "2026-11-06T09:12:30+00:00", "comment": "reads <b>well</b>"}
+    odd_event(state, kind="promoted", version="2026110509", metrics=json.dumps({"approval": answer}))
+    html = pages_of(state).get(f"{PAGE}versions/2026110509", headers=login("viewer")).text
+    assert "<dt>Approved</dt><dd>2026-11-06 09:12 UTC, by anna: reads &lt;b&gt;well&lt;/b&gt;</dd>" in html
