@@ -48,7 +48,7 @@ def approval_form() -> dict[str, Param]:
     }
 
 
-class ApprovalTask(NodeTask, HITLOperator):
+class ApprovalTask(NodeTask, HITLOperator):  # type: ignore[misc]  # both have template fields
     """Base class of the operators that ask a person; not an operator by itself.
 
     The node judges the candidate. Where Pusher would promote it, the task waits for a person, in Airflow's state
@@ -150,7 +150,7 @@ class ApprovalTask(NodeTask, HITLOperator):
         return LedgerClient(PromotionEnvironment.of(self.module_root, self.settings, self.pipeline))
 
 
-class TfxApprovalOperator(ApprovalTask, TfxNodeOperator):
+class TfxApprovalOperator(ApprovalTask, TfxNodeOperator):  # type: ignore[misc]  # both have template fields
     """Runs the node ``Approval`` like :class:`TfxNodeOperator`, and asks a person."""
 
 

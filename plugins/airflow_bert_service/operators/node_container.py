@@ -54,5 +54,5 @@ class TfxNodeDockerOperator(NodeTask):
         return {name: str(value) for name, value in values.items()}
 
 
-class TfxApprovalDockerOperator(ApprovalTask, TfxNodeDockerOperator):
+class TfxApprovalDockerOperator(ApprovalTask, TfxNodeDockerOperator):  # type: ignore[misc]  # both have template fields
     """Runs the node ``Approval`` in a container like :class:`TfxNodeDockerOperator`, and asks a person."""

@@ -69,7 +69,7 @@ class Asking:
     def answer(self, option: str, reason: str = "", role: str = "user") -> int:
         """Answer as a user of that role; return the status of the response."""
         body = {"chosen_options": [option], "params_input": {"reason": reason}}
-        return self.server.patch(self.address, json=body, headers=login(role)).status_code
+        return int(self.server.patch(self.address, json=body, headers=login(role)).status_code)
 
     def tasks(self) -> dict[str, str]:
         """Wait for the end; return the states of the tasks."""
@@ -126,7 +126,7 @@ def let_time_run_out(asking: Asking) -> None:
         of_task = (TaskInstance.run_id == asking.run_id, TaskInstance.task_id == "Approval")
         task = session.scalars(select(TaskInstance).where(TaskInstance.dag_id == "approval", *of_task)).one()
         task.trigger_timeout = dt.datetime.now(dt.timezone.utc) - dt.timedelta(minutes=1)
-    SchedulerJobRunner(job=Job()).check_awaiting_input_timeouts()
+    SchedulerJobRunner(job=Job()).check_awaiting_input_timeouts()  # type: ignore[no-untyped-call]
 
 
 def test_a_person_approves_rejects_and_is_overtaken_by_a_rollback(start: Start, state: Path) -> None:

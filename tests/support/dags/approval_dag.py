@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import DAG
 from airflow_bert_service.nodes.environment import NodeEnvironment
@@ -31,7 +32,7 @@ environment = NodeEnvironment(
     outcomes=settings.outcomes,
 )
 PARAMETERS = {"day": "{{ params.data_date }}", "models": str(settings.models_of("approval"))}
-told = {"settings": settings, "pipeline": "approval", "module_root": MODULE_ROOT}
+told: dict[str, Any] = {"settings": settings, "pipeline": "approval", "module_root": MODULE_ROOT}
 
 with DAG("approval", schedule=None, params={"data_date": "2026-11-05", "mode": "full"}) as dag:
     approval = TfxApprovalOperator(

@@ -217,7 +217,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wo
     return json.loads(capsys.readouterr().out)
 
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "dag_id": "bert",
     "run_id": "run-5-a",
     "data_date": "2026-11-05",

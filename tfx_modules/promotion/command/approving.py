@@ -64,7 +64,9 @@ def _read() -> ApprovalAnswer:
         good = sorted(fields) == sorted(_FIELDS) and all(isinstance(fields[name], str) for name in _TEXTS)
         good = good and isinstance(fields["approved"], bool) and isinstance(fields["metrics"], dict)
         good = good and isinstance(fields["champion"], int | None)
-        days = {name: dt.date.fromisoformat(fields.pop(name)) for name in ("data_date", "first_day")} if good else {}
+        days: dict[str, Any] = (
+            {name: dt.date.fromisoformat(fields.pop(name)) for name in ("data_date", "first_day")} if good else {}
+        )
         at = dt.datetime.fromisoformat(fields.pop("at")) if good else None
     except (ValueError, TypeError, KeyError):
         good, at = False, None
