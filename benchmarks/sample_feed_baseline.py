@@ -83,7 +83,7 @@ def fine_tuned_encoder(train: Split, test: Split, epochs: int, max_tokens: int) 
         ids = tokenizer.encode(
             tf.constant(split.texts),
             vocab,
-            lower_case=parts.lower_case,
+            parts.normalisation,
             max_tokens=max_tokens,
             head_tokens=parts.head_tokens,
         )

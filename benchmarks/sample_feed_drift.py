@@ -83,7 +83,7 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=YEAR + WINDOW, help="days from the feed's first one on")
     flags = parser.parse_args()
     encoder, validation = EncoderSettings(), ValidationSettings()
-    measurer = Measurer(vocab_path(encoder), lower_case=encoder.lower_case)
+    measurer = Measurer(vocab_path(encoder), encoder.normalisation)
     days = [profile_of(day, rows, measurer) for day, rows in reviews(flags.days)]
     windows = [profile.add(days[first : first + WINDOW]) for first in range(0, len(days) - WINDOW + 1, STEP)]
     near = report(f"drift: {len(days)} days, each against the day before", itertools.pairwise(days), validation.drift)

@@ -4,7 +4,6 @@ import csv
 import functools
 import gzip
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import apache_beam as beam
@@ -87,7 +86,7 @@ def read_reviews(file: Path) -> list[str]:
 
 def count_tokens(reviews: Sequence[str], most: int) -> list[int]:
     """Count each review's WordPieces, up to ``most``."""
-    config = asdict(encoder(most))
+    config = encoder(most).to_config()
     rows = tf.constant([review.encode() for review in reviews])
     sparse = tf.sparse.from_dense(rows[:, tf.newaxis])
     labels = tf.sparse.from_dense(tf.ones([len(reviews), 1], tf.int64))
@@ -104,7 +103,7 @@ def _classifier(tokens: int) -> bert_classifier.SentimentClassifier:
 
 def _transform(folder: Path, tokens: int) -> tft.TFTransformOutput:
     kinds = {features.REVIEW: tf.io.VarLenFeature(tf.string), features.LABEL: tf.io.VarLenFeature(tf.int64)}
-    function = functools.partial(preprocessing_fn, custom_config={"encoder": asdict(encoder(tokens))})
+    function = functools.partial(preprocessing_fn, custom_config={"encoder": encoder(tokens).to_config()})
     out = folder / f"transform{tokens}"
     with pipeline_of(()) as pipeline, tft_beam.Context(temp_dir=str(folder / "work")):
         rows = pipeline | beam.Create([{features.REVIEW: [b"A fine film."], features.LABEL: [1]}])

@@ -1,7 +1,6 @@
 """A real Transform graph and a tiny classifier, made once."""
 
 import functools
-from dataclasses import asdict
 from pathlib import Path
 
 import apache_beam as beam
@@ -36,7 +35,7 @@ def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderS
     folder = tmp_path_factory.mktemp("transform")
     kinds = {features.REVIEW: tf.io.VarLenFeature(tf.string), features.LABEL: tf.io.VarLenFeature(tf.int64)}
     rows = [{features.REVIEW: [b"A fine film."], features.LABEL: [1]}]
-    function = functools.partial(preprocessing_fn, custom_config={"encoder": asdict(encoder_config)})
+    function = functools.partial(preprocessing_fn, custom_config={"encoder": encoder_config.to_config()})
     with pipeline_of(()) as pipeline, tft_beam.Context(temp_dir=str(folder / "work")):
         data = pipeline | beam.Create(rows), tft.DatasetMetadata.from_feature_spec(kinds)
         analysed = data | tft_beam.AnalyzeDataset(function)

@@ -30,7 +30,8 @@ from tfx_modules.components.csv_parts import FilePart, FindParts, rows_of
 from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
 from tfx_modules.data import features, holdout
 from tfx_modules.data.text_statistics import Measurer, Measures
-from tfx_modules.model.encoder.files import vocab_path
+from tfx_modules.model.encoder.files import vocab_path, vocab_source
+from tfx_modules.settings.normalisation import NORMALISATION_FIELDS
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_config, to_config
@@ -97,14 +98,15 @@ def to_example(row: Row, measures: Measures, task: TaskSettings = BINARY_SENTIME
     return example
 
 
-_VOCABULARY_FIELDS = ("vocab", "vocab_sha256", "lower_case")
+_VOCABULARY_FIELDS = ("vocab", "vocab_sha256", *NORMALISATION_FIELDS)
 """Other fields do not change the measures, and would needlessly be part of the cache's key."""
 
 
 def write_settings(encoder: EncoderSettings, task: TaskSettings) -> example_gen_pb2.CustomConfig:
     """Write the task, and what the measures need of the encoder, as TFX's ``custom_config`` of an ExampleGen."""
     made = example_gen_pb2.CustomConfig()
-    fields = {name: getattr(encoder, name) for name in _VOCABULARY_FIELDS} | to_config(task)
+    config = encoder.to_config() | {"vocab": vocab_source(encoder)}
+    fields = {name: config[name] for name in _VOCABULARY_FIELDS if name in config} | to_config(task)
     made.custom_config.Pack(wrappers_pb2.StringValue(value=json.dumps(fields, sort_keys=True)))
     return made
 
@@ -150,7 +152,7 @@ class ReadReviews(beam.DoFn):  # type: ignore[misc]
 
     def setup(self) -> None:
         """Load the vocabulary, once in each worker."""
-        self._measurer = Measurer(vocab_path(self._encoder), lower_case=self._encoder.lower_case)
+        self._measurer = Measurer(vocab_path(self._encoder), self._encoder.normalisation)
 
     def process(
         self, part: FilePart

@@ -6,5 +6,7 @@ Layers, each knowing only those below it::
     review_set.py       labelled reviews in memory
     text_statistics.py  statistics of a review's text
     tokenizer.py        WordPiece ids, inside the TensorFlow graph
+    vocabulary.py       the WordPieces of a file
+    unicode_classes.py  the characters that are punctuation, controls and marks
     features.py         names and values of the features
 """

@@ -15,6 +15,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfx_modules.data import features, tokenizer
+from tfx_modules.data.vocabulary import read_tokens
+from tfx_modules.settings.normalisation import Normalisation
 
 _TAG = re.compile(tokenizer.MARKUP)
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
@@ -41,16 +43,16 @@ class Measures:
 class Measurer:
     """Measures reviews with an encoder's vocabulary. Not for one review at a time: batches are much cheaper."""
 
-    def __init__(self, vocab: Path, *, lower_case: bool) -> None:
+    def __init__(self, vocab: Path, how: Normalisation) -> None:
         """Read the vocabulary.
 
         Args:
-            vocab: WordPieces, one a line.
-            lower_case: whether they are uncased.
+            vocab: the file of the WordPieces.
+            how: texts are normalised before they are split into them.
         """
-        self._covers_ascii = _covers_ascii(frozenset(vocab.read_text(encoding="utf-8").splitlines()), lower_case)
+        self._covers_ascii = _covers_ascii(frozenset(read_tokens(vocab)), how.lower_case)
 
-        self._share = _share_function(vocab, lower_case)
+        self._share = _share_function(vocab, how)
 
     def measure(self, reviews: Sequence[str]) -> Iterator[Measures]:
         """Measure a batch, in order; a missing review is an empty one."""
@@ -80,12 +82,12 @@ class Measurer:
 
 
 @functools.lru_cache(maxsize=4)
-def _share_function(vocab: Path, lower_case: bool) -> Callable[[tf.Tensor], tf.Tensor]:  # noqa: FBT001 - a setting
+def _share_function(vocab: Path, how: Normalisation) -> Callable[[tf.Tensor], tf.Tensor]:
     """Trace the graph once in a process, although every worker thread has a measurer of its own."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])  # type: ignore[untyped-decorator]
     def share(texts: tf.Tensor) -> tf.Tensor:
-        return tokenizer.unknown_share(texts, vocab, lower_case=lower_case)
+        return tokenizer.unknown_share(texts, vocab, how)
 
     traced: Callable[[tf.Tensor], tf.Tensor] = share.get_concrete_function()
     return traced

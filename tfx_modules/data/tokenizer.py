@@ -7,9 +7,9 @@ trained on. TensorFlow Text's own BertTokenizer folds case by NFKC instead, whic
 differently.
 
 Its ops are limited to those of TensorFlow and of the TensorFlow Text that stock TF Serving images link: trimming is
-done by slicing. Differences from the reference are: "[SEP]" written in a review is text, never a special token; a
-word is unknown from 100 bytes on, not 100 characters; CJK extension E is isolated to its end; characters that Unicode
-added after version 3.2 may be classed otherwise.
+done by slicing. Differences from the reference are: "[SEP]" written in a review is text, never a special token; some
+rare letters, which Unicode pairs with small ones since version 14 or decomposes since 13, stay as they are, or do not
+(the test names them).
 """
 
 import functools
@@ -19,15 +19,23 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from tfx_modules.data.unicode_classes import CONTROLS, MARKS, PUNCTUATION, one_of
+from tfx_modules.data.vocabulary import read_tokens
+from tfx_modules.settings.normalisation import Normalisation
+
 PAD_ID = 0
 MARKUP = r"</?[A-Za-z!][^<>]{0,200}>"
 """A tag; the same for RE2 and for Python's ``re``."""
 _SPACE = r"[\t\n\r\p{Z}]+"
-_CONTROL = r"[\p{C}\x{FFFD}]"
-_CJK = (
-    r"([\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}])"
-)
-_PUNCTUATION = r"[!-/:-@\[-`{-~\p{P}]"
+_CONTROL = one_of(CONTROLS)
+_CJK = f"({one_of('3400-4DBF 4E00-9FFF F900-FAFF 20000-2A6DF 2A700-2B81F 2B920-2CEAF 2F800-2FA1F')})"
+_PUNCTUATION = one_of(PUNCTUATION)
+_MARKS = one_of(MARKS)
+_UNKNOWN = "[UNK]"
+_LONGEST_WORD = 100
+"""Characters; longer words are unknown."""
+_MOST_BYTES = 4
+"""Of a character in UTF-8."""
 
 
 class _Tokenizer(NamedTuple):
@@ -39,10 +47,16 @@ class _Tokenizer(NamedTuple):
 
 @functools.lru_cache(maxsize=4)
 def _tokenizer(vocab: Path) -> _Tokenizer:
-    tokens = vocab.read_text(encoding="utf-8").splitlines()
+    tokens = read_tokens(vocab)
     with tf.init_scope():
-        wordpiece = tf_text.FastWordpieceTokenizer(vocab=tokens, token_out_type=tf.int64, no_pretokenization=True)
-    return _Tokenizer(wordpiece, *(tokens.index(token) for token in ("[CLS]", "[SEP]", "[UNK]")))
+        wordpiece = tf_text.FastWordpieceTokenizer(
+            vocab=tokens,
+            unknown_token=_UNKNOWN,
+            max_bytes_per_word=_LONGEST_WORD * _MOST_BYTES,
+            token_out_type=tf.int64,
+            no_pretokenization=True,
+        )
+    return _Tokenizer(wordpiece, *(tokens.index(token) for token in ("[CLS]", "[SEP]", _UNKNOWN)))
 
 
 def clean(texts: tf.Tensor) -> tf.Tensor:
@@ -59,22 +73,25 @@ def clean(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(tf.strings.regex_replace(plain, _SPACE, " "), _CONTROL, "")
 
 
-def _normalise(texts: tf.Tensor, *, lower_case: bool) -> tf.Tensor:
-    spaced = tf.strings.regex_replace(clean(texts), _CJK, r" \1 ")
-    if not lower_case:
-        return spaced
-    bare = tf.strings.regex_replace(tf_text.normalize_utf8(spaced, "NFD"), r"\p{Mn}", "")
-    # The lower case of a capital sigma depends on its place in the word here, and not in the reference.
-    return tf.strings.lower(tf.strings.regex_replace(bare, r"\x{03A3}", "\u03c3"), encoding="utf-8")
+def _normalise(texts: tf.Tensor, how: Normalisation) -> tf.Tensor:
+    texts = clean(texts)
+    if how.tokenize_chinese_chars:
+        texts = tf.strings.regex_replace(texts, _CJK, r" \1 ")
+    if how.strip_accents:
+        texts = tf.strings.regex_replace(tf_text.normalize_utf8(texts, "NFD"), _MARKS, "")
+    if how.lower_case:
+        # The lower case of a capital sigma depends on its place in the word here, and not in the reference.
+        texts = tf.strings.lower(tf.strings.regex_replace(texts, r"\x{03A3}", "\u03c3"), encoding="utf-8")
+    return texts
 
 
-def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int, head_tokens: int) -> tf.Tensor:
+def encode(texts: tf.Tensor, vocab: Path, how: Normalisation, *, max_tokens: int, head_tokens: int) -> tf.Tensor:
     """Tokenise reviews as BERT expects them.
 
     Args:
         texts: string [batch], UTF-8.
-        vocab: the WordPiece vocabulary, one token a line, with [CLS] and [SEP].
-        lower_case: whether the vocabulary is uncased.
+        vocab: the WordPiece vocabulary, with [CLS] and [SEP].
+        how: texts are normalised.
         max_tokens: length of every row.
         head_tokens: how many WordPieces of its beginning a text keeps that is too long; the rest are its last ones.
 
@@ -82,31 +99,33 @@ def encode(texts: tf.Tensor, vocab: Path, *, lower_case: bool, max_tokens: int, 
         int64 [batch, max_tokens]: [CLS], the text's WordPieces shortened to fit, [SEP], then 0.
     """
     tokenizer = _tokenizer(vocab)
-    pieces = _shorten(_pieces(tokenizer, texts, lower_case=lower_case), max_tokens - 2, head_tokens)
+    pieces = _shorten(_pieces(tokenizer, texts, how), max_tokens - 2, head_tokens)
     column = tf.ones([tf.shape(texts)[0], 1], tf.int64)
     framed = tf.concat([column * tokenizer.start, pieces, column * tokenizer.end], axis=1)
     return framed.to_tensor(default_value=PAD_ID, shape=[None, max_tokens])
 
 
-def unknown_share(texts: tf.Tensor, vocab: Path, *, lower_case: bool) -> tf.Tensor:
+def unknown_share(texts: tf.Tensor, vocab: Path, how: Normalisation) -> tf.Tensor:
     """Return the share of each review's WordPieces that are unknown to the encoder.
 
     Args:
         texts: string [batch], UTF-8.
-        vocab: the WordPiece vocabulary, one token a line, with [UNK].
-        lower_case: whether the vocabulary is uncased.
+        vocab: the WordPiece vocabulary, with [UNK].
+        how: texts are normalised.
 
     Returns:
         float32 [batch]: WordPieces that are [UNK], of all WordPieces of the whole text; 0 for an empty text.
     """
     tokenizer = _tokenizer(vocab)
-    pieces = _pieces(tokenizer, texts, lower_case=lower_case)
+    pieces = _pieces(tokenizer, texts, how)
     unknown = tf.reduce_sum(tf.cast(pieces == tokenizer.unknown, tf.float32), axis=1)
     return tf.math.divide_no_nan(unknown, tf.cast(pieces.row_lengths(), tf.float32))
 
 
-def _pieces(tokenizer: _Tokenizer, texts: tf.Tensor, *, lower_case: bool) -> tf.RaggedTensor:
-    words = tf_text.regex_split(_normalise(texts, lower_case=lower_case), rf" +|{_PUNCTUATION}", _PUNCTUATION)
+def _pieces(tokenizer: _Tokenizer, texts: tf.Tensor, how: Normalisation) -> tf.RaggedTensor:
+    words = tf_text.regex_split(_normalise(texts, how), rf" +|{_PUNCTUATION}", _PUNCTUATION)
+    is_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > _LONGEST_WORD
+    words = words.with_flat_values(tf.where(is_long, _UNKNOWN, words.flat_values))
     return tokenizer.wordpiece.tokenize(words).merge_dims(-2, -1)
 
 

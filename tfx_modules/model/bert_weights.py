@@ -8,9 +8,14 @@ import keras_hub
 import numpy as np
 import numpy.typing as npt
 
+from tfx_modules.model.encoder.backbone import is_gelu_exact
+
 Array = npt.NDArray[Any]
 
+PROJECTION = "embeddings_projection"
+"""The dense layer between words' vectors and layers of another width."""
 _WORDS = "token_embedding/embeddings"
+_BACKBONES = (keras_hub.models.BertBackbone, keras_hub.models.ElectraBackbone)
 
 
 class BertWeights:
@@ -18,21 +23,25 @@ class BertWeights:
 
     Attributes:
         heads: of attention, in each layer.
-        width: of a token's vector.
+        width: of a token's vector between the layers.
+        embedding: the width of a word's vector.
+        is_gelu_exact: whether the activation is the exact GELU, and not its approximation by tanh.
         layers: the number of the encoder's layers.
         epsilon: what layer norms add to the variance.
-        words: the words' vectors, float32 [words, width].
+        words: the words' vectors, float32 [words, embedding].
         classes: empty for a classifier with one logit; else the number of its logits.
     """
 
     def __init__(self, classifier: keras.Model) -> None:
-        (backbone,) = (layer for layer in classifier.layers if isinstance(layer, keras_hub.models.BertBackbone))
+        (backbone,) = (layer for layer in classifier.layers if isinstance(layer, _BACKBONES))
         self.heads: int = backbone.num_heads
         self.width: int = backbone.hidden_dim
         self.layers: int = backbone.num_layers
         self.epsilon: float = backbone.get_layer("embeddings_layer_norm").epsilon
         self._weights: dict[str, Array] = {variable.path: variable.numpy() for variable in classifier.weights}
         self.words = self._weights.pop(_WORDS)
+        self.embedding: int = self.words.shape[1]
+        self.is_gelu_exact = is_gelu_exact(backbone)
         outputs = self["logit/bias"].size
         self.classes = [] if outputs == 1 else [outputs]
 

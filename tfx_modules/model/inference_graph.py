@@ -9,7 +9,7 @@ operations only, so every TensorFlow Serving runs it. A test compares it with Ke
 import keras
 import tensorflow as tf
 
-from tfx_modules.model.bert_weights import Array, BertWeights
+from tfx_modules.model.bert_weights import PROJECTION, Array, BertWeights
 
 # The fixed cost of a pass, in tokens: measured 4 to 6 ms a pass, 0.03 to 0.1 ms a token.
 PASS_TOKENS = 128
@@ -79,8 +79,10 @@ class BertGraph:
         places, segments = (
             self._constant(self._weights[f"{kind}_embedding/embeddings"]) for kind in ("position", "segment")
         )
-        hidden = tf.reshape(tf.gather(self.words, ids) + places[:tokens] + segments[0], [-1, self._weights.width])
+        hidden = tf.reshape(tf.gather(self.words, ids) + places[:tokens] + segments[0], [-1, self._weights.embedding])
         hidden = self._norm(hidden, "embeddings_layer_norm")
+        if self._weights.embedding != self._weights.width:
+            hidden = self._dense(hidden, PROJECTION)
         for number in range(self._weights.layers):
             hidden = self._layer(hidden, mask, rows, tokens, f"transformer_layer_{number}")
         start = tf.cast(tf.reshape(hidden, [rows, tokens, self._weights.width])[:, 0], tf.float32)
@@ -92,7 +94,8 @@ class BertGraph:
         """A layer of the encoder, from [rows * tokens, width] to the same."""
         attended = self._attention(hidden, mask, rows, tokens, f"{name}/self_attention_layer")
         hidden = self._norm(hidden + attended, f"{name}/self_attention_layer_norm")
-        inner = tf.nn.gelu(self._dense(hidden, f"{name}/feedforward_intermediate_dense"), approximate=True)
+        inner = self._dense(hidden, f"{name}/feedforward_intermediate_dense")
+        inner = tf.nn.gelu(inner, approximate=not self._weights.is_gelu_exact)
         outer = self._dense(inner, f"{name}/feedforward_output_dense")
         return self._norm(hidden + outer, f"{name}/feedforward_layer_norm")
 
@@ -115,7 +118,7 @@ class BertGraph:
     def _norm(self, values: tf.Tensor, name: str) -> tf.Tensor:
         """Normalise rows, [rows, width]: as the batch norm of one image, which is fused to one operation."""
         rows = tf.shape(values)[:1]
-        image = tf.reshape(values, [1, -1, self._weights.width, 1])
+        image = tf.reshape(values, [1, -1, values.shape[-1], 1])
         normal, _, _ = tf.compat.v1.nn.fused_batch_norm(
             image, tf.ones(rows), tf.zeros(rows), epsilon=self._weights.epsilon, data_format="NCHW"
         )

@@ -26,7 +26,7 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         features.INPUT_IDS: tokenizer.encode(
             texts,
             vocab_path(encoder),
-            lower_case=encoder.lower_case,
+            encoder.normalisation,
             max_tokens=encoder.max_tokens,
             head_tokens=encoder.head_tokens,
         ),

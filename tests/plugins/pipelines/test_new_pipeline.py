@@ -43,6 +43,16 @@ def test_a_new_pipeline_has_the_values_of_the_flags(dags: Path, capsys: pytest.C
     assert settings.retention.keep_versions == 2
 
 
+@pytest.mark.parametrize("source", ["bert", "package:some_encoder/model", "preset:bert_tiny_en_uncased"])
+def test_the_encoder_is_one_of_the_values(dags: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(dags.parent)
+    assert init(dags, "films", "--set", f"encoder.source={source}") == 0
+    folder = dags / "bert_pipelines" / "films"
+    document = tomllib.loads((folder / "settings.toml").read_text())
+    assert document["encoder"] == {"source": str(dags.parent / "bert") if source == "bert" else source}
+    assert document["bert_service"] == {"feed": "sample"}
+
+
 def test_without_flags_it_trains_on_the_sample_feed(dags: Path) -> None:
     assert init(dags, "films") == 0
     folder = dags / "bert_pipelines" / "films"

@@ -38,7 +38,7 @@ def row(review: str | None, sentiment: str | None = "positive") -> dict[str, str
 @pytest.fixture(scope="module")
 def measurer() -> Measurer:
     encoder = EncoderSettings()
-    return Measurer(vocab_path(encoder), lower_case=encoder.lower_case)
+    return Measurer(vocab_path(encoder), encoder.normalisation)
 
 
 @pytest.fixture

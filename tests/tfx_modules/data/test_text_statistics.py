@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tfx_modules.data import features, text_statistics, tokenizer
 from tfx_modules.data.text_statistics import Measurer, Measures, vocabulary
 from tfx_modules.model.encoder import files as encoder
+from tfx_modules.settings.normalisation import Normalisation
 from tfx_modules.settings.settings import EncoderSettings
 
 
@@ -22,7 +23,7 @@ def vocab() -> Path:
 
 @pytest.fixture(scope="module")
 def measurer(vocab: Path) -> Measurer:
-    return Measurer(vocab, lower_case=True)
+    return Measurer(vocab, Normalisation())
 
 
 def one(measurer: Measurer, review: str) -> Measures:
@@ -70,7 +71,7 @@ def test_the_unknown_share_is_that_of_the_encoders_own_pieces(review: str, share
 )
 def test_a_batch_is_measured_as_its_texts_are(measurer: Measurer, vocab: Path, reviews: list[str]) -> None:
     found = list(measurer.measure(reviews))
-    shares = tokenizer.unknown_share(tf.constant(reviews, tf.string, shape=[len(reviews)]), vocab, lower_case=True)
+    shares = tokenizer.unknown_share(tf.constant(reviews, tf.string, shape=[len(reviews)]), vocab, Normalisation())
     assert [item.unknown_share for item in found] == pytest.approx(shares.numpy().tolist())
     assert found == [one(measurer, review) for review in reviews]
 
@@ -78,7 +79,7 @@ def test_a_batch_is_measured_as_its_texts_are(measurer: Measurer, vocab: Path, r
 def test_without_the_characters_of_ascii_every_text_is_tokenised(tmp_path: Path) -> None:
     small = tmp_path / "vocab.txt"
     small.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "film"]), encoding="utf-8")
-    assert one(Measurer(small, lower_case=True), "good film").unknown_share == 0.5
+    assert one(Measurer(small, Normalisation()), "good film").unknown_share == 0.5
 
 
 def test_the_vocabulary_has_each_bucket_once_whatever_the_case_markup_and_order(measurer: Measurer) -> None:

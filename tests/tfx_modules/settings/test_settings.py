@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,8 +70,8 @@ def test_a_model_is_exported_for_openvino_unless_the_settings_name_no_engine(loa
 
 
 def test_a_configuration_survives_the_way_through_custom_config() -> None:
-    encoder = EncoderSettings(max_tokens=99, source="preset:some")
-    assert build(EncoderSettings, asdict(encoder)) == encoder
+    encoder = EncoderSettings(max_tokens=99, source="preset:some", lower_case=False)
+    assert build(EncoderSettings, encoder.to_config()) == encoder
 
 
 @pytest.mark.parametrize(

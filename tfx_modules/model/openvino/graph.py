@@ -12,7 +12,7 @@ import numpy as np
 import openvino
 from openvino import opset13 as op
 
-from tfx_modules.model.bert_weights import Array, BertWeights
+from tfx_modules.model.bert_weights import PROJECTION, Array, BertWeights
 
 IDS = "ids"
 LOGITS = "logits"
@@ -45,6 +45,8 @@ class _Builder:
         mask = op.select(op.equal(ids, _whole(0, np.int32)), _constant(_MASKED), _constant(0.0))
         mask = op.unsqueeze(mask, _whole([1, 2]))
         hidden = self._norm(self._embedded(ids), "embeddings_layer_norm")
+        if self._weights.embedding != self._weights.width:
+            hidden = self._dense(hidden, PROJECTION)
         for number in range(self._weights.layers):
             hidden = self._layer(hidden, mask, f"transformer_layer_{number}")
         start = op.gather(hidden, _whole(0), _whole(1))
@@ -65,7 +67,8 @@ class _Builder:
     def _layer(self, hidden: Node, mask: Node, name: str) -> Node:
         attended = self._attention(hidden, mask, f"{name}/self_attention_layer")
         hidden = self._norm(op.add(hidden, attended), f"{name}/self_attention_layer_norm")
-        inner = op.gelu(self._dense(hidden, f"{name}/feedforward_intermediate_dense"), "tanh")
+        gelu = "erf" if self._weights.is_gelu_exact else "tanh"
+        inner = op.gelu(self._dense(hidden, f"{name}/feedforward_intermediate_dense"), gelu)
         outer = self._dense(inner, f"{name}/feedforward_output_dense")
         return self._norm(op.add(hidden, outer), f"{name}/feedforward_layer_norm")
 

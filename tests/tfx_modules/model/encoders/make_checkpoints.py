@@ -1,0 +1,155 @@
+"""Makes the encoders that the loader and the tokenizer are tested with, and what Hugging Face's libraries make of them.
+
+The project's environments have no PyTorch, so this runs in one of its own, with Python 3.11 and
+
+    pip install torch==2.13.0 transformers==5.20.2 tokenizers==0.23.3 safetensors==0.8.0 numpy==2.4.6
+
+From the root of the checkout: ``python -m tests.tfx_modules.model.encoders.make_checkpoints FOLDER``. The committed
+folder is ``checkpoints`` beside this file; ``--texts 10000`` makes as many texts, for a comparison by hand.
+
+Each encoder has two layers of random weights, large enough for every approximation to show. ``expected.npz`` beside its
+files has the ids of the texts (``ids`` [texts, tokens]), the last layer's vectors of all tokens of the first
+texts (``hidden`` [texts, tokens, width]), and the logits (``logits`` [texts, classes]) of a head (``head``
+[width, classes]) on the last layer's vector of [CLS].
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch  # type: ignore[import-not-found]
+import transformers
+
+from tests.tfx_modules.model.encoders.nasty_texts import ALPHABETS, nasty_texts
+
+TOKENS = 48
+CLASSES = 3
+WHOLE = 3
+"""Texts whose vectors of all tokens are kept."""
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PIECES = ("film", "good", "watch", "##ing", "##able", "un", "##s", "gut", "Film", "the", "don", "well")
+NUMBERS = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": TOKENS,
+}
+BERT_TOKENIZER = "BertTokenizer"
+ENCODERS: dict[str, dict[str, Any]] = {
+    "bert-uncased": {"model": "BertModel", "dtype": torch.float16},
+    "bert-multilingual-cased": {
+        "model": "BertForSequenceClassification",
+        "options": {"do_lower_case": False},
+        "dtype": torch.bfloat16,
+    },
+    "bert-uncased-with-accents": {
+        "model": "BertForMaskedLM",
+        "config": {"hidden_act": "gelu_new", "num_attention_heads": 2, "type_vocab_size": 1},
+        "options": {"strip_accents": False, "tokenize_chinese_chars": False},
+        "dtype": torch.float16,
+    },
+    "distilbert": {
+        "model": "DistilBertForSequenceClassification",
+        "tokenizer": "DistilBertTokenizer",
+        "dtype": torch.bfloat16,
+    },
+    "electra-small": {
+        "model": "ElectraForPreTraining",
+        "config": {"embedding_size": 16},
+        "dtype": torch.float32,
+    },
+}
+"""``vocab.txt`` is written for DistilBERT alone, as older versions of transformers do."""
+
+
+def main() -> None:
+    """Write the folders."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--texts", type=int, default=200)
+    flags = parser.parse_args()
+    flags.folder.mkdir(parents=True, exist_ok=True)
+    texts = nasty_texts(flags.texts)
+    (flags.folder / "texts.json").write_text(json.dumps(texts, indent=0) + "\n", encoding="ascii")
+    for seed, (name, what) in enumerate(ENCODERS.items()):
+        make(flags.folder / name, texts, seed=seed, **what)
+
+
+def make(
+    folder: Path,
+    texts: list[str],
+    *,
+    seed: int,
+    model: str,
+    dtype: torch.dtype,
+    tokenizer: str = BERT_TOKENIZER,
+    config: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+) -> None:
+    """Write one encoder and what is expected of it."""
+    torch.manual_seed(seed)
+    kind = getattr(transformers, model)
+    splitter = getattr(transformers, tokenizer)(vocab=vocabulary(options or {}), **(options or {}))
+    inner = {"hidden_dim" if model.startswith("DistilBert") else "intermediate_size": 40}
+    numbers = kind.config_class(vocab_size=len(splitter), **(NUMBERS | inner | (config or {})))
+    made = kind(numbers)
+    with torch.no_grad():
+        for weights in made.parameters():
+            weights.copy_((torch.randn_like(weights) / 3).to(dtype).float())
+        for name, weights in made.named_parameters():
+            if "norm" in name.lower() and name.endswith("weight"):
+                weights.add_(1).copy_(weights.to(dtype).float())
+    made.to(dtype).save_pretrained(folder)
+    splitter.save_pretrained(folder)
+    if tokenizer != BERT_TOKENIZER:
+        words = sorted(splitter.get_vocab(), key=splitter.get_vocab().get)
+        (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    np.savez_compressed(folder / "expected.npz", **expected(folder, kind, texts, seed))
+
+
+def expected(folder: Path, kind: Any, texts: list[str], seed: int) -> dict[str, Any]:
+    """Ask Hugging Face's libraries for what they make of the texts, of the folder that was written."""
+    splitter = transformers.AutoTokenizer.from_pretrained(folder)
+    encoder = kind.from_pretrained(folder, dtype=torch.float32).base_model.eval()
+    # What stands for a special token in a text is text, for a review must not end itself.
+    found = splitter(
+        texts, truncation=True, max_length=TOKENS, padding="max_length", split_special_tokens=True, return_tensors="pt"
+    )
+    with torch.no_grad():
+        hidden = torch.cat(
+            [
+                encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+                for ids, mask in zip(found["input_ids"].split(64), found["attention_mask"].split(64), strict=True)
+            ]
+        ).numpy()
+    head = np.random.default_rng(seed).normal(size=(hidden.shape[-1], CLASSES)).astype(np.float32)
+    return {
+        "ids": found["input_ids"].numpy().astype(np.int16),
+        "hidden": hidden[:WHOLE],
+        "head": head,
+        "logits": hidden[:, 0] @ head,
+    }
+
+
+def vocabulary(options: dict[str, Any]) -> dict[str, int]:
+    """Make a vocabulary of the alphabets' characters, so that few pieces are unknown, and of some longer pieces."""
+    normalizer = transformers.BertTokenizer(**options).backend_tokenizer.normalizer
+    letters = dict.fromkeys("".join(normalizer.normalize_str("".join(ALPHABETS.values())).split()))
+    pieces = (piece.lower() if options.get("do_lower_case", True) else piece for piece in PIECES)
+    tokens = dict.fromkeys((*SPECIAL, *both(letters), *pieces))
+    return {token: number for number, token in enumerate(tokens)}
+
+
+def both(letters: dict[str, None]) -> Iterator[str]:
+    """Yield each letter as the beginning of a word; every second also inside of one."""
+    for number, letter in enumerate(letters):
+        yield letter
+        if number % 2 == 0 or letter.isascii():
+            yield f"##{letter}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Encoders of Hugging Face's compute what Hugging Face's libraries compute, in every form that this project serves.
+
+``make_checkpoints.py`` has made the folders in ``checkpoints``, and says what is in them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino
+import pytest
+import tensorflow as tf
+
+from tfx_modules.data import tokenizer
+from tfx_modules.model import bert_classifier
+from tfx_modules.model.encoder import checkpoint, files
+from tfx_modules.model.encoder.backbone import load_backbone
+from tfx_modules.model.inference_graph import BertGraph
+from tfx_modules.model.openvino import graph, quantization
+from tfx_modules.settings.settings import EncoderSettings
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+TEXTS: list[str] = json.loads((CHECKPOINTS / "texts.json").read_text(encoding="ascii"))
+NAMES = ("bert-uncased", "bert-multilingual-cased", "bert-uncased-with-accents", "distilbert", "electra-small")
+CLOSE = 1e-3
+"""What the logits, of up to 20, may differ by."""
+ROUNDED = {"INFERENCE_PRECISION_HINT": "f32"}
+Expected = dict[str, npt.NDArray[Any]]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def settings(name: str) -> EncoderSettings:
+    """What a user writes, the folder, and what compiling makes of it."""
+    return checkpoint.check(EncoderSettings(source=str(CHECKPOINTS / name), max_tokens=48, head_tokens=48))
+
+
+@pytest.fixture(scope="module")
+def expected(name: str) -> Expected:
+    with np.load(CHECKPOINTS / name / "expected.npz") as found:
+        return dict(found)
+
+
+@pytest.fixture(scope="module")
+def classifier(settings: EncoderSettings, expected: Expected) -> bert_classifier.SentimentClassifier:
+    """The encoder with the head that the expected logits are of."""
+    made = bert_classifier.build_classifier(load_backbone(settings), 0.1, expected["head"].shape[1])
+    made.get_layer("logit").kernel.assign(expected["head"])
+    return made
+
+
+def test_the_ids_of_nasty_texts_are_hugging_faces(settings: EncoderSettings, expected: Expected) -> None:
+    found = tokenizer.encode(
+        tf.constant([text.encode() for text in TEXTS]),
+        files.vocab_path(settings),
+        settings.normalisation,
+        max_tokens=settings.max_tokens,
+        head_tokens=settings.head_tokens,
+    ).numpy()
+    different = [TEXTS[n] for n in np.flatnonzero((found != expected["ids"]).any(axis=1))]
+    assert different == []
+    assert len(np.unique(found)) > 150, "few of the texts' pieces are unknown"
+
+
+def test_the_vectors_are_hugging_faces(settings: EncoderSettings, expected: Expected) -> None:
+    ids = expected["ids"][: len(expected["hidden"])].astype(np.int32)
+    inputs = {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": (ids > 0).astype(np.int32)}
+    found = np.asarray(load_backbone(settings)(inputs)["sequence_output"])
+    used = ids > 0
+    np.testing.assert_allclose(found[used], expected["hidden"][used], atol=CLOSE)
+
+
+def test_the_trained_models_logits_are_hugging_faces(
+    classifier: bert_classifier.SentimentClassifier, expected: Expected
+) -> None:
+    ids = expected["ids"].astype(np.int32)
+    assert np.ptp(expected["logits"]) > 5
+    np.testing.assert_allclose(classifier(ids, training=False), expected["logits"], atol=CLOSE)
+
+
+def test_the_served_graphs_logits_are_hugging_faces(
+    classifier: bert_classifier.SentimentClassifier, expected: Expected
+) -> None:
+    ids = tf.constant(expected["ids"], tf.int32)
+    np.testing.assert_allclose(BertGraph(classifier, tf.float32).logits(ids), expected["logits"], atol=CLOSE)
+
+
+def test_openvinos_logits_are_hugging_faces(
+    classifier: bert_classifier.SentimentClassifier, expected: Expected
+) -> None:
+    ids = expected["ids"].astype(np.int32)
+    exact = graph.build(classifier)
+    found = openvino.compile_model(exact, "CPU", ROUNDED)(ids)["logits"]
+    np.testing.assert_allclose(found, expected["logits"], atol=CLOSE)
+
+
+def test_what_is_not_in_the_encoder_is_not_trained(name: str, classifier: bert_classifier.SentimentClassifier) -> None:
+    trained = {variable.path for variable in classifier.trainable_variables}
+    assert ("segment_embedding/embeddings" in trained) == (name != "distilbert")
+    assert not any(path.startswith("pooled_dense") for path in trained)
+    assert ("embeddings_projection/kernel" in trained) == (name == "electra-small")
+
+
+@pytest.mark.parametrize("name", ["electra-small"], indirect=True)
+def test_an_encoder_with_a_projection_is_quantised(
+    classifier: bert_classifier.SentimentClassifier, expected: Expected
+) -> None:
+    ids = expected["ids"].astype(np.int32)
+    made = quantization.quantized(graph.build(classifier), (row[row > 0] for row in ids))
+    nearly = openvino.compile_model(made, "CPU", ROUNDED)(ids)["logits"]
+    assert np.corrcoef(nearly.ravel(), expected["logits"].ravel())[0, 1] > 0.9
