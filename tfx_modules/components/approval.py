@@ -18,7 +18,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx_modules.components import pusher
 from tfx_modules.promotion.approval import rules
 from tfx_modules.promotion.events import Draft
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, to_parameter
 
 PROPOSAL = "proposal"

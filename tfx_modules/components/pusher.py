@@ -23,8 +23,8 @@ from tfx_modules.promotion.current import current_ledger, current_version
 from tfx_modules.promotion.events import Event, EventKind, Run
 from tfx_modules.promotion.promoter import Candidate, Judge, Promoter
 from tfx_modules.promotion.repository import ModelRepository
+from tfx_modules.settings.gate import ApprovalRule, DamagedChampion, GateSettings
 from tfx_modules.settings.reading.reader import build
-from tfx_modules.settings.settings import ApprovalRule, DamagedChampion, GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, from_parameter, to_parameter
 
 EVALUATION = standard_component_specs.EVALUATION_KEY

@@ -16,7 +16,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from tfx_modules.data import features
 from tfx_modules.data.review_set import THRESHOLD
 from tfx_modules.model import ends, export
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 ACCURACY = "BinaryAccuracy"

@@ -18,7 +18,7 @@ from scipy.stats import mannwhitneyu
 from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.evaluation.mcnemar import Bools, Floats, Scores, distinct_texts
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 _EPSILON = 1e-9

@@ -22,7 +22,7 @@ from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, GateResult, Judge
 from tfx_modules.serving.flags.engine_flag import EngineChoice
 from tfx_modules.serving.models.engines.engine import Engine
-from tfx_modules.settings.settings import GateSettings, Promote
+from tfx_modules.settings.gate import GateSettings, Promote
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, of_model
 
 _logger = logging.getLogger(__name__)

@@ -193,7 +193,7 @@ def _fit(
     best = Path(fn_args.model_run_dir, _BEST)
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     progress, began = Progress(shape.batch_size), time.monotonic()
-    classifier.fit(
+    fitted = classifier.fit(
         batches.training_batches(examples, shape, training.weights_of(task)),
         steps_per_epoch=per_epoch,
         epochs=epochs,
@@ -206,7 +206,8 @@ def _fit(
     classifier.load_weights(best)
     best.unlink()
     rate = progress.examples_per_second
-    return Fit(_device(), found, evaluated, shape.batch_size, steps, epochs, round(seconds, 3), rate)
+    history = {name: [float(value) for value in values] for name, values in fitted.history.items()}
+    return Fit(_device(), found, evaluated, shape.batch_size, steps, epochs, round(seconds, 3), rate, history)
 
 
 def _callbacks(run_dir: str, best: Path) -> Iterator[keras.callbacks.Callback]:

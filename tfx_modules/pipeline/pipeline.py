@@ -21,7 +21,8 @@ from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
 from tfx_modules.evaluation import eval_config
 from tfx_modules.model import ends
 from tfx_modules.pipeline import runtime_parameters
-from tfx_modules.settings.settings import ApprovalRule, PipelineSettings, Platform, ServingCheckSettings
+from tfx_modules.settings.gate import ApprovalRule
+from tfx_modules.settings.settings import PipelineSettings, Platform, ServingCheckSettings
 from tfx_modules.settings.task import KEY as TASK
 from tfx_modules.settings.task import to_config, to_parameter
 

@@ -29,8 +29,16 @@ def render(record: NodeRecord) -> str:
     run = record.folder(OUTPUT)
     made = training_record.read(run)
     trained, validated = curves.read(run, curves.TRAIN), curves.read(run, curves.VALIDATION)
+    if made is not None and made.fit.history:
+        trained = {**trained, **_epochs_of(made.fit, "")}
+        validated = {**validated, **_epochs_of(made.fit, "val_")}
     banner = _banner(validated)
     return document.page("Training of the model", banner, _sections(record, made, trained, validated))
+
+
+def _epochs_of(fit: Fit, prefix: str) -> dict[str, Points]:
+    names = {_LOSS: f"{prefix}loss", _ACCURACY: f"{prefix}accuracy"}
+    return {tag: list(enumerate(fit.history[name])) for tag, name in names.items() if name in fit.history}
 
 
 def _banner(validated: Mapping[str, Points]) -> str:

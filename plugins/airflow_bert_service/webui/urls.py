@@ -40,7 +40,7 @@ def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:
 
 
 def links_of_run(context: "Context", further: str = "") -> Mapping[str, str]:
-    """Return URLs by label for a run that waits for a person: the run, its validation report and the page *Models*.
+    """Return URLs by label for a run that waits for a person: the run, its reports and the page *Models*.
 
     Args:
         context: The context of the task that asks.
@@ -56,7 +56,7 @@ def links_of_run(context: "Context", further: str = "") -> Mapping[str, str]:
         return {}
     task = context["ti"]
     models = f"{base}/{MODELS}" + (f"of/{quote(further, safe='')}/" if further else "")
-    return {"Run": _page(base, task.dag_id, task.run_id), **_report(base, context), "Models": models}
+    return {"Run": _page(base, task.dag_id, task.run_id), **_reports(base, context), "Models": models}
 
 
 def _page(base: str, dag_id: str, run_id: str, task_id: str = "") -> str:

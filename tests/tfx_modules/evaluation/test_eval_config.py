@@ -5,7 +5,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_modules.evaluation import eval_config
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.gate import GateSettings
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix, roc_auc_score
 from tfx_modules.data.review_set import ReviewSet, review_set
 from tfx_modules.evaluation import floors
 from tfx_modules.evaluation.mcnemar import Scores
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.task import TaskKind, TaskSettings
 
 GATE = GateSettings()

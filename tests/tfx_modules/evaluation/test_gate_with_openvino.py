@@ -14,7 +14,7 @@ from tfx_modules.engines.description import Description, Variant
 from tfx_modules.engines.openvino_library import installed_version
 from tfx_modules.evaluation import promotion_gate
 from tfx_modules.promotion.promoter import Champion
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.gate import GateSettings
 
 SETS = (reviews(200), reviews(200, "the eval split", start=1000))
 SCORED = "; the candidate was scored as it is served, with OpenVINO (int8)"

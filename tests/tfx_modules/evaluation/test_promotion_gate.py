@@ -14,7 +14,7 @@ from tfx_modules.evaluation import promotion_gate
 from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
 from tfx_modules.promotion.promoter import Champion, Judge
-from tfx_modules.settings.settings import GateSettings, Promote
+from tfx_modules.settings.gate import GateSettings, Promote
 from tfx_modules.settings.task import PLACE, TaskSettings, to_json
 
 VERSION = 2026110301

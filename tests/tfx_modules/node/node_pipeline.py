@@ -41,7 +41,8 @@ from tfx_modules.data import features
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.sources import Sources
-from tfx_modules.settings.settings import ApprovalRule, GateSettings, ValidationSettings
+from tfx_modules.settings.gate import ApprovalRule, GateSettings
+from tfx_modules.settings.settings import ValidationSettings
 from tfx_modules.validation import profile
 
 

@@ -15,7 +15,8 @@ from tfx.dsl.compiler.compiler import Compiler
 
 from tfx_modules.pipeline import compile as compiling
 from tfx_modules.pipeline.pipeline import create_pipeline
-from tfx_modules.settings.settings import ApprovalRule, PipelineSettings, Unanswered, load_settings
+from tfx_modules.settings.gate import ApprovalRule, Unanswered
+from tfx_modules.settings.settings import PipelineSettings, load_settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "bert_sentiment.json"
 REGENERATE = "UPDATE_GOLDEN=1 .venv/tfx/bin/python -m pytest tests/tfx_modules/pipeline/test_compile.py"

@@ -13,7 +13,7 @@ from tests.tfx_modules.evaluation.test_tfma_summary import metric, write
 from tests.tfx_modules.reports.made_up import Made, folder, record
 from tfx_modules.evaluation.eval_config import eval_config
 from tfx_modules.reports import evaluation, evaluator
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.task import PLACE, TaskKind, TaskSettings, to_json
 
 OURS, THEIRS = f'model_name: "{tfma.CANDIDATE_KEY}"', f'model_name: "{tfma.BASELINE_KEY}"'

@@ -4,7 +4,7 @@ The file ``training.json`` in the folder of the Trainer's output ``model_run``.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ class Fit:
     """Time of all epochs with their validations."""
     examples_per_second: float | None
     """Over all steps but the first, which TensorFlow prepares in; None where there was no other."""
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Keras' metrics by name (``loss``, ``val_accuracy``), one value for each epoch. With ``update_freq`` Keras writes
+    those of some epochs only for TensorBoard."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from tfx_modules.components import champion, pusher
 from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.compile import to_json
 from tfx_modules.pipeline.sources import Sources
-from tfx_modules.settings.settings import GateSettings
+from tfx_modules.settings.gate import GateSettings
 
 REVIEWS = 60
 WAIT_SECONDS = 120.0
