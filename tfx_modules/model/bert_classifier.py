@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import keras_hub
 import tensorflow as tf
 
-from tfx_modules.model.encoder.backbone import Backbone
 from tfx_modules.settings.settings import TrainingSettings
 
 _UNDECAYED = ("bias", "gamma", "beta")
@@ -143,7 +143,7 @@ def default_hyperparameters(settings: TrainingSettings) -> Hyperparameters:
     return Hyperparameters(settings.learning_rate, settings.dropout, settings.warmup_fraction)
 
 
-def build_classifier(backbone: Backbone, dropout: float, outputs: int = 1) -> SentimentClassifier:
+def build_classifier(backbone: keras_hub.models.Backbone, dropout: float, outputs: int = 1) -> SentimentClassifier:
     """Build the classifier on the encoder's last layer.
 
     Args:

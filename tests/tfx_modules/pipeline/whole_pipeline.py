@@ -20,10 +20,10 @@ from tfx_modules.pipeline.code_versions import with_code_versions
 from tfx_modules.pipeline.compile import to_json
 from tfx_modules.pipeline.pipeline import create_pipeline
 from tfx_modules.pipeline.sources import Sources
+from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.settings import (
     EncoderSettings,
     ExportSettings,
-    GateSettings,
     PipelineSettings,
     Precision,
     TrainingSettings,

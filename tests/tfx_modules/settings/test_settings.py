@@ -9,11 +9,11 @@ import pytest
 
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.pipeline.compile import SETTINGS
+from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import (
     EncoderSettings,
     Engine,
-    GateSettings,
     PipelineSettings,
     Severity,
     TrainingSettings,

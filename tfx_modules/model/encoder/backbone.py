@@ -18,8 +18,6 @@ from tfx_modules.model.encoder.kinds import KINDS
 from tfx_modules.model.encoder.tensors import read_tensors, tensor_names
 from tfx_modules.settings.settings import EncoderSettings
 
-Backbone = keras_hub.models.BertBackbone | keras_hub.models.ElectraBackbone
-
 _EMBEDDINGS = {
     "embeddings.word_embeddings": "token_embedding/embeddings",
     "embeddings.position_embeddings": "position_embedding/embeddings",
@@ -44,7 +42,7 @@ _NORM = {"weight": "gamma", "bias": "beta"}
 _DENSE = {"weight": "kernel", "bias": "bias"}
 
 
-def load_backbone(settings: EncoderSettings) -> Backbone:
+def load_backbone(settings: EncoderSettings) -> keras_hub.models.Backbone:
     """Load the encoder with its pretrained weights.
 
     Raises:
@@ -67,7 +65,7 @@ def load_backbone(settings: EncoderSettings) -> Backbone:
     return backbone
 
 
-def is_gelu_exact(backbone: Backbone) -> bool:
+def is_gelu_exact(backbone: keras_hub.models.Backbone) -> bool:
     """Tell whether an encoder computes the exact GELU, and not its approximation by tanh."""
     return backbone.transformer_layers[0].activation is keras.activations.gelu
 
@@ -81,7 +79,7 @@ def _from_preset(preset: str) -> keras_hub.models.BertBackbone:
     return backbone
 
 
-def _empty(config: EncoderConfig) -> Backbone:
+def _empty(config: EncoderConfig) -> keras_hub.models.Backbone:
     """Make the backbone of a config, with weights to be assigned."""
     numbers = {
         "num_layers": config.layers,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch  # type: ignore[import-not-found]
+import torch
 import transformers
 
 from tests.tfx_modules.model.encoders.nasty_texts import ALPHABETS, nasty_texts

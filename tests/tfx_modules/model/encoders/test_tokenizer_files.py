@@ -62,9 +62,10 @@ def test_a_setting_may_say_what_the_files_do_not(settings: EncoderSettings) -> N
 
 @pytest.mark.parametrize("name", ["lower_case", "strip_accents", "tokenize_chinese_chars"])
 def test_a_setting_may_not_say_otherwise_than_the_files(settings: EncoderSettings, name: str) -> None:
-    checkpoint.check(replace(settings, **{name: True}))
+    settings_that_say: Any = {name: True}
+    checkpoint.check(replace(settings, **settings_that_say))
     with pytest.raises(EncoderError, match=rf"json has \w+ true, and \[encoder\] {name} is false; allowed: the same"):
-        checkpoint.check(replace(settings, **{name: False}))
+        checkpoint.check(replace(settings, **{**settings_that_say, name: False}))
 
 
 @pytest.mark.parametrize(
