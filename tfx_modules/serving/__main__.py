@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from tfx_modules.engines.openvino_library import openvino
 from tfx_modules.exceptions import EngineFileError, ServingError
 from tfx_modules.serving.descriptors import allow_connections
 from tfx_modules.serving.exceptions import FlagError
@@ -47,6 +46,8 @@ def _run(arguments: Sequence[str]) -> NoReturn:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: TensorFlow greets with pages about CUDA
 
     if flags.engine is not EngineChoice.TENSORFLOW:
+        from tfx_modules.engines.openvino_library import openvino  # the flags' help does without its packages
+
         with contextlib.suppress(EngineFileError):  # told for each version that needs it
             openvino()
 
