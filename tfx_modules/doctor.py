@@ -77,7 +77,7 @@ def _plain(name: str) -> str:
 
 
 def encoder(settings: Path) -> Iterator[Finding]:
-    """Compare the pretrained encoder's bytes with the digests in the pipeline's settings."""
+    """Compare the pretrained encoder's bytes with the digests in the pipeline's settings, or with the known ones."""
     try:
         chosen = load_settings(settings).encoder
     except PipelineError as error:
@@ -91,14 +91,14 @@ def encoder(settings: Path) -> Iterator[Finding]:
 
 def _checked(what: str, settings: EncoderSettings) -> Finding:
     check, digest = {
-        "the encoder's vocabulary": (encoder_files.vocab_path, settings.vocab_sha256),
-        "the encoder's weights": (encoder_files.weights_folder, settings.weights_sha256),
+        "the encoder's vocabulary": (encoder_files.vocab_path, encoder_files.vocab_sha256),
+        "the encoder's weights": (encoder_files.weights_folder, encoder_files.weights_sha256),
     }[what]
     try:
-        path = check(settings)
+        path, expected = check(settings), digest(settings)
     except PipelineError as error:
         return Finding(what=what, got=str(error), do="install the pinned encoder, or correct [encoder] of the settings")
-    return Finding(what=what, got=f"{path}, SHA-256 {digest[:12] or 'not pinned'}", do="")
+    return Finding(what=what, got=f"{path}, SHA-256 {expected[:12] or 'pinned when compiled'}", do="")
 
 
 def database(name: str, address: str) -> Finding:

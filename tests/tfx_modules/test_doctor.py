@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tfx_modules import doctor
+from tfx_modules.model.encoder import files as encoder
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +34,19 @@ def test_the_encoder_is_checked_by_the_digests_of_the_settings(tmp_path: Path) -
     settings.write_text("[encoder]\nmax_tokens = true\n")
     (wrong,) = doctor.encoder(settings)
     assert wrong["do"] == f"correct {settings}"
+
+
+def test_the_digest_that_the_encoder_has_to_have_is_shown(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.touch()
+    known = encoder.KNOWN.values()
+    found = [item["got"] for item in doctor.encoder(settings)]
+    assert sorted(got[-12:] for got in found[1:]) == sorted(digest[:12] for digest in known)
+    for name in ("config.json", "model.safetensors", "vocab.txt"):
+        (tmp_path / name).touch()
+    settings.write_text(f'[encoder]\nsource = "{tmp_path}"\n')
+    found = [item["got"] for item in doctor.encoder(settings)]
+    assert found[1:] == [f"{path}, SHA-256 pinned when compiled" for path in (tmp_path / "vocab.txt", tmp_path)]
 
 
 def test_a_database_is_looked_at_and_never_made(tmp_path: Path) -> None:

@@ -32,9 +32,13 @@ def read_tokens(path: Path) -> list[str]:
 def _of_json(path: Path, text: str) -> list[str]:
     try:
         vocabulary = json.loads(text)["model"]["vocab"]
-        places = sorted((int(number), token) for token, number in vocabulary.items())
+        numbered = vocabulary.items()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _refused(path, "has no model.vocab with a number for each token") from error
+    # Python would take true for 1, and JSON's reader takes Infinity.
+    if wrong := [token for token, number in numbered if type(number) is not int]:
+        raise _refused(path, f"has in model.vocab no whole number for {_listed(wrong)}")
+    places = sorted((number, token) for token, number in numbered)
     numbers = [number for number, _ in places]
     if numbers != list(range(len(numbers))):
         raise _refused(path, f"has {len(numbers)} tokens whose numbers are not 0 to {len(numbers) - 1}")

@@ -41,20 +41,30 @@ def openvino() -> Any:
     """
     try:
         library = importlib.import_module("openvino")
-    except (ImportError, OSError) as error:
+    # A broken installation raises ImportError, OSError, AttributeError, TypeError and others, from its Python code and
+    # its libraries alike. Whatever it is, the model server starts nevertheless, and computes with TensorFlow.
+    except Exception as error:
         raise EngineFileError(
-            f"OpenVINO cannot be imported: {error}. Install the package openvino, or serve with --engine=tensorflow."
+            f"OpenVINO cannot be imported: {_reason(error)}. "
+            "Install the package openvino, or serve with --engine=tensorflow."
         ) from error
     if MOST_INSTRUCTIONS in os.environ:
         return library
     os.environ[MOST_INSTRUCTIONS] = _ALL_BUT_AMX
     try:
         _compute_something(library)
-    except RuntimeError as error:
-        raise EngineFileError(f"OpenVINO does not run here: {error}. Serve with --engine=tensorflow.") from error
+    except Exception as error:  # as above; RuntimeError and MemoryError are the usual ones here
+        raise EngineFileError(
+            f"OpenVINO does not run here: {_reason(error)}. Serve with --engine=tensorflow."
+        ) from error
     finally:
         del os.environ[MOST_INSTRUCTIONS]
     return library
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, with its class, since that of some errors is all they say."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ").rstrip(".")
 
 
 def _compute_something(library: Any) -> None:

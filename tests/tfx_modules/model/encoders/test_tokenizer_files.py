@@ -1,6 +1,7 @@
 """What a folder says of its tokenizer holds; what the served graph would do otherwise does not compile."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,6 +104,11 @@ def test_a_setting_may_not_say_otherwise_than_the_files(settings: EncoderSetting
         ),
         (TOKENIZER, lambda t: t.update(added_tokens=[3]), r"tokenizer\.json of another form"),
         (TOKENIZER, lambda t: t["model"].update(vocab=["a"]), "has no model.vocab with a number for each token"),
+        (
+            TOKENIZER,
+            lambda t: t["model"]["vocab"].update({"a": math.inf, "b": True, "c": 1.5, "d": "1", "e": None}),
+            "has in model.vocab no whole number for 'a', 'b', 'c' and 2 more; allowed: a WordPiece vocabulary",
+        ),
         (TOKENIZER, lambda t: t["model"]["vocab"].update(more=9999), "tokens whose numbers are not 0 to"),
         (TOKENIZER, lambda t: t["model"]["vocab"].update(more=9), "tokens whose numbers are not 0 to"),
         (
@@ -171,8 +177,84 @@ def test_a_vocabulary_that_means_something_else_is_refused(
         checkpoint.check(replace(settings, vocab=str(vocab)))
 
 
-def test_a_token_may_hold_what_python_takes_for_the_end_of_a_line(settings: EncoderSettings, tmp_path: Path) -> None:
-    vocab = tmp_path / "vocab.txt"
+def test_a_token_may_hold_what_python_takes_for_the_end_of_a_line(settings: EncoderSettings) -> None:
+    Path(settings.source, TOKENIZER).unlink()
+    vocab = Path(settings.source, "vocab.txt")
     vocab.write_bytes("[PAD]\n[UNK]\r\n[CLS]\n[SEP]\na\u2028b\n\x85c".encode())
-    assert checkpoint.check(replace(settings, vocab=str(vocab))).vocab == str(vocab)
+    assert checkpoint.check(settings).vocab == str(vocab)
     assert read_tokens(vocab) == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a\u2028b", "\x85c"]
+
+
+@pytest.fixture
+def elsewhere(settings: EncoderSettings, tmp_path: Path) -> EncoderSettings:
+    """The encoder, cased by its folder, with its vocabulary as a vocab.txt in a folder of its own."""
+    edit(settings, TOKENIZER, lambda fields: fields["normalizer"].update(lowercase=False))
+    edit(settings, CONFIG, lambda fields: fields.update(do_lower_case=False))
+    (tmp_path / "vocabularies").mkdir()
+    vocab = tmp_path / "vocabularies" / "vocab.txt"
+    vocab.write_text("".join(f"{token}\n" for token in read_tokens(Path(settings.source, TOKENIZER))), encoding="utf-8")
+    return replace(settings, vocab=str(vocab))
+
+
+@pytest.mark.parametrize("only", [TOKENIZER, CONFIG])
+def test_the_encoders_folder_is_heard_where_the_vocabulary_is_elsewhere(elsewhere: EncoderSettings, only: str) -> None:
+    cased = Normalisation(lower_case=False, strip_accents=False)
+    assert checkpoint.check(elsewhere).normalisation == cased
+    for name in {TOKENIZER, CONFIG} - {only}:
+        Path(elsewhere.source, name).unlink()
+    assert checkpoint.check(elsewhere).normalisation == cased
+    with pytest.raises(EncoderError, match=r"bert: .*json has \w+ false, and \[encoder\] lower_case is true; allowed"):
+        checkpoint.check(replace(elsewhere, lower_case=True))
+
+
+def test_both_folders_have_to_say_the_same(elsewhere: EncoderSettings) -> None:
+    beside = Path(elsewhere.vocab).with_name(CONFIG)
+    beside.write_text(json.dumps({"do_lower_case": False}), encoding="utf-8")
+    checkpoint.check(elsewhere)
+    beside.write_text(json.dumps({"do_lower_case": True}), encoding="utf-8")
+    with pytest.raises(
+        EncoderError,
+        match=r"do_lower_case true in .*/vocabularies/tokenizer_config\.json and .* false in .*/bert/.*; allowed: the "
+        r"same in all\. Leave \[encoder\] vocab out",
+    ):
+        checkpoint.check(elsewhere)
+
+
+def test_the_vocabulary_has_to_be_the_encoders_own(elsewhere: EncoderSettings) -> None:
+    vocab = Path(elsewhere.vocab)
+    vocab.write_text(f"{vocab.read_text(encoding='utf-8')}more\n", encoding="utf-8")
+    with pytest.raises(
+        EncoderError, match=rf"bert has another vocabulary in tokenizer\.json than in {vocab}; allowed: .* Leave \[enc"
+    ):
+        checkpoint.check(elsewhere)
+    Path(elsewhere.source, TOKENIZER).unlink()
+    with pytest.raises(EncoderError, match=r"vocabulary .* has \d+ tokens; allowed: up to the \d+ of the encoder"):
+        checkpoint.check(elsewhere)
+
+
+def test_a_preset_has_no_folder_that_could_say_something(elsewhere: EncoderSettings) -> None:
+    preset = replace(elsewhere, source="preset:some")
+    assert checkpoint.check(preset).normalisation == Normalisation()
+    assert checkpoint.check(replace(preset, lower_case=False)).normalisation.lower_case is False
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t["normalizer"].update(lowercase=False, strip_accents=False), ""),
+        (lambda t: t["model"].update(type="BPE"), r"mine\.json with model\.type 'BPE'; allowed: 'WordPiece'"),
+        (lambda t: t["model"].update(continuing_subword_prefix="@"), r"mine\.json with .*prefix '@'; allowed: '##'"),
+        (lambda t: t["normalizer"].update(type="NFKC"), r"mine\.json with normalizer\.type 'NFKC'; allowed: 'Bert"),
+        (lambda t: t["added_tokens"].append({"content": "<url>", "id": 5}), r"mine\.json with the added token '<url>'"),
+    ],
+)
+def test_a_tokenizer_json_of_another_name_is_checked(settings: EncoderSettings, change: Change, message: str) -> None:
+    mine = Path(settings.source, TOKENIZER).rename(Path(settings.source, "mine.json"))
+    Path(settings.source, CONFIG).unlink()
+    edit(settings, mine.name, change)
+    named = replace(settings, vocab=str(mine))
+    if message:
+        with pytest.raises(EncoderError, match=message):
+            checkpoint.check(named)
+    else:
+        assert checkpoint.check(named).normalisation == Normalisation(lower_case=False, strip_accents=False)
