@@ -49,6 +49,41 @@ def test_each_pipeline_has_its_dags(several: Path) -> None:
         assert f"--dag-id {name} " in str(bag.dags[name].doc_md)
 
 
+OLD_DAG_FILE = '''\
+"""The DAGs {name}, {name}_retention and {name}_rollback, by the settings in settings.toml beside this file."""
+
+from pathlib import Path
+
+from airflow_bert_service.dag.pipeline_dags import pipeline_dags
+
+dag, retention, rollback = pipeline_dags(Path(__file__).parent)
+'''
+"""What `init NAME` wrote before there was the DAG of scoring. Such files are on other people's disks."""
+
+
+def test_a_dag_file_from_before_there_was_scoring_has_its_four_dags(several: Path) -> None:
+    file = several / "dags" / "bert_pipelines" / "films" / "films.py"
+    file.write_text(OLD_DAG_FILE.format(name="films"))
+
+    bag = load(several)
+
+    assert bag.import_errors == {}
+    mine = {dag_id: dag for dag_id, dag in bag.dags.items() if dag_id.startswith("films")}
+    assert set(mine) == set(dag_ids("films"))
+    assert len(mine) == 4
+    assert {Path(dag.fileloc) for dag in mine.values()} == {file}
+
+
+def test_a_dags_folder_from_before_there_was_scoring_has_its_three_dags(several: Path) -> None:
+    (several / "dags" / "bert_sentiment_scoring.py").unlink()
+
+    bag = load(several)
+
+    assert bag.import_errors == {}
+    assert set(dag_ids("bert_sentiment")) - set(bag.dags) == {"bert_sentiment_scoring"}
+    assert {*dag_ids("films"), *dag_ids("tickets")} < set(bag.dags)
+
+
 def test_each_dag_has_its_own_task_feed_and_retention(several: Path) -> None:
     bag = load(several)
     refresh, kept = {}, {}

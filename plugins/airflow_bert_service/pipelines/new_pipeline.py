@@ -47,7 +47,7 @@ from pathlib import Path
 
 from airflow_bert_service.dag.pipeline_dags import pipeline_dags
 
-dag, retention, rollback, scoring = pipeline_dags(Path(__file__).parent)
+dag, retention, rollback = pipeline_dags(Path(__file__).parent)
 '''
 
 
