@@ -89,9 +89,10 @@ def _clear(staging: Path) -> None:
     for left in staging.iterdir():
         if left.name == _LOCK:
             continue
-        with left.open("rb") as file:
-            try:
+        try:
+            # For writing: on NFS, only who may write a file gets such a lock on it.
+            with left.open("r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue  # its process is at work
-            left.unlink()
+                left.unlink()
+        except (FileNotFoundError, BlockingIOError):
+            continue  # its process has removed it, or is at work

@@ -1,12 +1,15 @@
 """A day's scores are one file, of one run, whole or as it was before, whatever happens to those that write it."""
 
 import datetime as dt
+import errno
+import fcntl
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import given, settings
@@ -133,6 +136,29 @@ def test_a_run_that_is_killed_leaves_the_day_as_it_was_or_whole_and_the_next_one
     assert files_of(tmp_path) == ["date=2026-11-05/scores.jsonl", "date=2026-11-06/scores.jsonl"]
     write(tmp_path, DAY, FileFormat.JSONL, [row(7), row(8)])
     assert [each["row"] for each in read(target)] == [7, 8]
+
+
+def test_clearing_up_locks_as_nfs_does_and_minds_no_file_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = tmp_path / ".staging"
+    staging.mkdir()
+    (staging / "2026-11-04-killed.jsonl").write_text("{")
+    (staging / "2026-11-03-gone.jsonl").symlink_to(staging / "nowhere")  # listed, and not there when it is opened
+    flock = fcntl.flock
+
+    def of_nfs(file: IO[bytes], operation: int) -> None:
+        if operation & fcntl.LOCK_EX and not file.writable():
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(file, operation)
+
+    monkeypatch.setattr("tfx_modules.scoring.partition.fcntl.flock", of_nfs)
+    with partition(tmp_path, DAY, FileFormat.JSONL) as slow:
+        slow.write(b"{}\n")
+        write(tmp_path, dt.date(2026, 11, 6), FileFormat.JSONL, [row(1)])
+        assert not (staging / "2026-11-04-killed.jsonl").exists()
+        assert len([path for path in staging.iterdir() if path.name.startswith(str(DAY))]) == 1
+    assert partition_file(tmp_path, DAY, FileFormat.JSONL).read_bytes() == b"{}\n"
 
 
 def test_a_disk_that_refuses_leaves_the_day_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
