@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from tfx_modules.scoring.command import main
+from tfx_modules.common.parent_death import die_with
 
 
 def _stop(*_: object) -> None:
@@ -12,7 +12,13 @@ def _stop(*_: object) -> None:
 
 
 if __name__ == "__main__":
+    # It leads a session of its own. When its task is killed with SIGKILL, it must not put scores in place of those of a
+    # later try.
+    die_with(os.getppid())
     signal.signal(signal.SIGTERM, _stop)
+    # Imported after that: it takes seconds.
+    from tfx_modules.scoring.command import main
+
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfx_modules.exceptions import BatchScoringError
-from tfx_modules.scoring.choosing import choose
+from tfx_modules.scoring.choosing import ChosenVersion, choose
 from tfx_modules.scoring.file_formats import rows_file
 from tfx_modules.scoring.partition import partition, partition_file
 from tfx_modules.scoring.request import ScoringRequest
@@ -17,7 +17,7 @@ from tfx_modules.scoring.rows import Provenance, ScoredRow, Text
 from tfx_modules.scoring.scorer import Scorer
 from tfx_modules.serving.flags.batching_flags import cores
 from tfx_modules.serving.flags.engine_flag import EngineChoice
-from tfx_modules.serving.models.model import load_model
+from tfx_modules.serving.models.model import ServedModel, load_model
 
 PIECE = 2048
 """Texts that are in memory at a time, and among which those of like length are looked for."""
@@ -59,11 +59,10 @@ def score_day(request: ScoringRequest, texts: Iterable[Text]) -> DayReport:
         texts: the day's, taken a piece at a time. An error that they raise leaves the day as it was.
 
     Raises:
-        PipelineError: there is no such version, or it cannot be loaded, or fails.
+        PipelineError: there is no such version, or it cannot be loaded, or fails; or no text could be scored.
         OSError: the partition cannot be written; the day is as it was.
     """
-    chosen = choose(request)
-    model = load_model(chosen.folder, engine=EngineChoice.AUTO)
+    chosen, model = _loaded(request)
     provenance = Provenance(chosen.version, chosen.digest, str(model.engine))
     _logger.info("%s is scored with version %d by %s", request.day, chosen.version, provenance.engine)
     report = DayReport(partition_file(request.scores, request.day, request.file_format), provenance)
@@ -82,6 +81,31 @@ def score_day(request: ScoringRequest, texts: Iterable[Text]) -> DayReport:
             if time.monotonic() - told >= _EVERY:
                 told = time.monotonic()
                 _logger.info("%d texts, %.0f a second", report.rows, report.rows / report.seconds)
-        if not report.rows:
-            raise BatchScoringError(f"{request.day} has no texts; allowed: one or more. Nothing was written.")
+        _check(report, request)  # here, where an error leaves the day as it was
     return report
+
+
+def _loaded(request: ScoringRequest) -> tuple[ChosenVersion, ServedModel]:
+    try:
+        chosen = choose(request)
+        return chosen, load_model(chosen.folder, engine=EngineChoice.AUTO)
+    except OSError as error:
+        raise BatchScoringError(
+            f"the version to score with cannot be read: {error}. Nothing was written. Correct this, and run again."
+        ) from error
+
+
+def _check(report: DayReport, request: ScoringRequest) -> None:
+    """Check that at least one text was scored.
+
+    Raises:
+        BatchScoringError: there was no text, or none that could be scored.
+    """
+    if not report.rows:
+        raise BatchScoringError(f"{request.day} has no texts; allowed: one or more. Nothing was written.")
+    if report.errors.total() == report.rows:
+        errors = ", ".join(f"{error} {count}" for error, count in sorted(report.errors.items()))
+        raise BatchScoringError(
+            f"no text of {request.day} could be scored ({errors}); needed: one or more. The day is as it was. Look at "
+            "what the feed delivers, and which column it takes for the text."
+        )

@@ -2,14 +2,18 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any, cast
 
 import pytest
 
 from tests.support.contracts import faults, golden, with_wrong_fields
+from tests.tfx_modules.node.conftest import is_alive, wait_until
 from tests.tfx_modules.scoring.published import PIPELINE, publish
 from tests.tfx_modules.scoring.scores import PROVENANCE, files_of, read
 from tfx_modules.exceptions import BatchScoringError
@@ -36,17 +40,24 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def request_of(state: Path, scores: Path) -> dict[str, Any]:
+    places = {
+        "ledger": f"sqlite:///{state}/ledger/ledger.db",
+        "models": f"{state}/models/{PIPELINE}",
+        "scores": str(scores),
+    }
+    return {**golden("scoring_request"), "model": "live", "file_format": "jsonl", **places}
+
+
+def sent(*lines: dict[str, Any]) -> bytes:
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
 @pytest.fixture
 def run(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def command(*lines: dict[str, Any], **request: object) -> tuple[int, Any, str]:
-        places = {
-            "ledger": f"sqlite:///{state}/ledger/ledger.db",
-            "models": f"{state}/models/{PIPELINE}",
-            "scores": str(tmp_path / "scores"),
-        }
-        first = {**golden("scoring_request"), "model": "live", "file_format": "jsonl", **places, **request}
-        sent = "".join(json.dumps(line) + "\n" for line in (first, *lines)).encode()
-        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(sent)))
+        first = {**request_of(state, tmp_path / "scores"), **request}
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(sent(first, *lines))))
         code = main()
         printed, said = capsys.readouterr()
         return code, json.loads(printed) if printed else None, said
@@ -102,9 +113,10 @@ def test_a_day_of_several_pieces_is_whole_and_in_order(run: Run, monkeypatch: py
         ((*TEXTS, END, TEXTS[0]), "line 6 of standard input is no text"),
         ((TEXTS[0], {"row": 2}), "line 3 of standard input is no text; allowed: a JSON object of row, id, text and"),
         (({"end": 0},), "2026-11-05 has no texts; allowed: one or more"),
+        ((TEXTS[1], {"end": 1}), "no text of 2026-11-05 could be scored (no_text 1); needed: one or more"),
     ],
 )
-def test_a_sender_that_stops_early_leaves_the_day_as_it_was(
+def test_a_sender_that_stops_early_or_has_nothing_to_score_leaves_the_day_as_it_was(
     run: Run, tmp_path: Path, lines: tuple[dict[str, Any], ...], message: str
 ) -> None:
     assert run(*TEXTS, END)[0] == 0
@@ -130,6 +142,46 @@ def test_a_folder_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> N
     code, _, said = run(*TEXTS, END)
     assert code == 1
     assert f"the day's scores cannot be written: [Errno 17] File exists: '{tmp_path}/scores'" in said
+
+
+def test_a_version_that_cannot_be_read_is_not_told_as_one_of_writing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "saved_model.pb")
+
+    monkeypatch.setattr(day, "load_model", refuse)
+    code, _, said = run(*TEXTS, END)
+    assert code == 1
+    assert "the version to score with cannot be read: [Errno 13] Permission denied: 'saved_model.pb'" in said
+    assert not (tmp_path / "scores").exists()
+
+
+TASK = """
+import subprocess, sys, time
+command = subprocess.Popen([sys.executable, "-m", "tfx_modules.scoring"], stdin=0, start_new_session=True)
+print(command.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_command_whose_task_is_killed_puts_no_scores_in_place(state: Path, tmp_path: Path, repository: Path) -> None:
+    scores = tmp_path / "scores"
+    first = request_of(state, scores)
+    command = [sys.executable, "-c", TASK]
+    with subprocess.Popen(command, cwd=repository, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as task:
+        texts, printed = cast(IO[bytes], task.stdin), cast(IO[bytes], task.stdout)
+        pid = int(printed.readline())
+        texts.write(sent(first, *TEXTS))
+        texts.flush()
+        wait_until(lambda: any(scores.glob(".staging/2026-11-05-*")), 120)
+        task.kill()
+        task.wait()
+        with suppress(BrokenPipeError):
+            texts.write(sent(END))  # all texts are there now: one that still ran would write the day
+            texts.close()
+    wait_until(lambda: not is_alive(pid))
+    assert not any(scores.glob("date=*"))
 
 
 def test_the_golden_request_and_text_are_read() -> None:
