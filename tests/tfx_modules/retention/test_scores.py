@@ -1,9 +1,14 @@
 """Days of scores go by when they were written."""
 
 import os
+import shutil
+import threading
 from pathlib import Path
 
 from tests.tfx_modules.retention.records import DAY, NOW, places, remove_all_but, tree
+from tfx_modules.common.files import locked
+from tfx_modules.retention.plan import Item
+from tfx_modules.retention.results.scores import Scores
 
 
 def _write(folder: Path, day: str, ago: float) -> Path:
@@ -48,3 +53,45 @@ def test_what_is_no_day_of_scores_stays(tmp_path: Path) -> None:
 
     assert remove_all_but(places(tmp_path), keep_score_days=30) == []
     assert (elsewhere / "scores.jsonl").exists()
+
+
+def _planned(folder: Path) -> tuple[Scores, list[Item]]:
+    scores = Scores(folder / "scores" / "bert", 30, NOW)
+    return scores, scores.plan()
+
+
+def test_a_day_that_is_scored_anew_after_it_was_planned_stays(tmp_path: Path) -> None:
+    again, old = _write(tmp_path, "2026-11-04", 31), _write(tmp_path, "2026-11-05", 31)
+    scores, items = _planned(tmp_path)
+    again.write_text("{}\n{}\n")
+
+    assert [item.name for item in scores.carry_out(items)] == ["date=2026-11-05"]
+    assert again.read_text() == "{}\n{}\n"
+    assert not old.parent.exists()
+
+
+def test_a_day_that_is_being_put_in_place_is_waited_for(tmp_path: Path) -> None:
+    file = _write(tmp_path, "2026-11-05", 31)
+    scores, items = _planned(tmp_path)
+    removed: list[list[Item]] = []
+    retention = threading.Thread(target=lambda: removed.append(scores.carry_out(items)))
+
+    with locked(file.parents[1] / ".staging" / "lock"):  # as the one that writes a day does
+        retention.start()
+        retention.join(0.5)
+        assert file.exists()
+        file.write_text("{}\n{}\n")
+    retention.join()
+
+    assert removed == [[]]
+    assert file.exists()
+
+
+def test_a_day_that_a_user_removes_after_it_was_planned_fails_nothing(tmp_path: Path) -> None:
+    gone, old = _write(tmp_path, "2026-11-04", 31), _write(tmp_path, "2026-11-05", 31)
+    scores, items = _planned(tmp_path)
+    assert len(items) == 2
+    shutil.rmtree(gone.parent)
+
+    assert [item.name for item in scores.carry_out(items)] == ["date=2026-11-05"]
+    assert not old.parent.exists()

@@ -6,6 +6,7 @@
 import datetime as dt
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from tfx_modules.common.files import locked
@@ -74,13 +75,18 @@ class Scores:
 
     def _remove(self, day: Path) -> None:
         for file in _files(day):
-            file.unlink()  # a day has one, so that it is there or gone
-        if not any(day.iterdir()):
-            day.rmdir()
+            file.unlink(missing_ok=True)  # a day has one, so that it is there or gone
+        with suppress(FileNotFoundError):  # a user may remove days, too
+            if not any(day.iterdir()):
+                day.rmdir()
 
 
 def _files(day: Path) -> list[Path]:
-    return [path for path in day.iterdir() if path.is_file() or path.is_symlink()]
+    """Return a day's files; none where the day was removed meanwhile."""
+    try:
+        return [path for path in day.iterdir() if path.is_file() or path.is_symlink()]
+    except FileNotFoundError:
+        return []
 
 
 def _newest(day: Path) -> dt.datetime:
