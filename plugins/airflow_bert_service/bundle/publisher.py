@@ -21,7 +21,7 @@ from airflow_bert_service.pipeline.compiler import Compilation, compiled_pipelin
 from airflow_bert_service.pipeline.folders import error_file_of, pipeline_folders
 from airflow_bert_service.pipeline.source_digest import own_settings, pipeline_digest
 from airflow_bert_service.pipeline.version import compiled_at, write_version
-from airflow_bert_service.pipelines.settings import pipeline_settings
+from airflow_bert_service.pipelines.settings import check_settings
 
 _logger = logging.getLogger(__name__)
 _AGAIN = "Where its settings are right, change a line of them, such as a comment: it is then compiled again."
@@ -49,7 +49,7 @@ class _Build:
             folder = self._folder = self.waiting.pop(0)
             try:
                 if is_further(folder):  # its settings of the Airflow side, which compiling reads none of
-                    pipeline_settings(folder, restoring=True)
+                    check_settings(folder, restoring=True)
                 ir = compiled_pipeline(folder)
                 self._compilation = Compilation(
                     root=self.copy, ir=ir, tfx_python=self.tfx_python, settings=own_settings(ir)

@@ -15,7 +15,7 @@ from airflow_bert_service.installation import MODULES, command, module_root_of, 
 from airflow_bert_service.pipeline.compiler import compile_pipeline, compiled_pipeline, is_fresh
 from airflow_bert_service.pipeline.folders import COMPILED, further_folders, pipeline_folders
 from airflow_bert_service.pipeline.users_compiler import compile_users_pipeline
-from airflow_bert_service.pipelines.settings import pipeline_settings
+from airflow_bert_service.pipelines.settings import check_settings
 from airflow_bert_service.settings.settings import Settings, load_settings
 
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _compile(folder: Path, settings: Settings, *, force: bool) -> None:
-    pipeline_settings(folder)  # compiling reads none of them, and who has made a mistake there should hear of it
+    check_settings(folder)  # compiling reads none of them, and who has made a mistake there should hear of it
     ir, root = compiled_pipeline(folder), module_root_of(folder)
     if not force and is_fresh(ir, root / MODULES):
         print(f"The compiled pipeline {ir} is up to date.")

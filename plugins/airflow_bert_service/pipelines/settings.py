@@ -105,17 +105,32 @@ def pipeline_settings(folder: Path, *, restoring: bool = False) -> Settings:
     return _settings_of(folder, restoring=restoring, change=dict)
 
 
-def scoring_settings(folder: Path) -> Settings:
+def scoring_settings(folder: Path, *, restoring: bool = False) -> Settings:
     """Read the settings by which a pipeline scores texts: its own, with the feed of ``scoring_feed`` if there is one.
 
     Args:
         folder: The pipeline's folder.
+        restoring: As for :func:`pipeline_settings`.
 
     Raises:
         SettingsError: As for :func:`pipeline_settings`; or a key of ``scoring_feed`` is none of a feed, or has a value
             that is not allowed.
     """
-    return _settings_of(folder, restoring=False, change=_with_scoring_feed)
+    return _settings_of(folder, restoring=restoring, change=_with_scoring_feed)
+
+
+def check_settings(folder: Path, *, restoring: bool = False) -> None:
+    """Check all settings that the DAGs of a pipeline are made with, for those who make no DAG.
+
+    Args:
+        folder: The pipeline's folder.
+        restoring: As for :func:`pipeline_settings`.
+
+    Raises:
+        SettingsError: As for :func:`pipeline_settings` and :func:`scoring_settings`.
+    """
+    pipeline_settings(folder, restoring=restoring)
+    scoring_settings(folder, restoring=restoring)
 
 
 def _with_scoring_feed(texts: Mapping[str, str]) -> dict[str, str]:

@@ -90,7 +90,10 @@ def test_a_mistake_in_one_is_the_error_of_that_one_until_it_is_corrected(project
     assert ids_of(project, publish(publisher), "tickets", "stars") == ["tickets", "stars"]
 
 
-@pytest.mark.parametrize("mistake", ['"high"', '1\n[bert_service]\nkeep_version = "2"'])
+@pytest.mark.parametrize(
+    "mistake",
+    ['"high"', '1\n[bert_service]\nkeep_version = "2"', '1\n[bert_service]\nscoring_feed = { feed = "kafka" }'],
+)
 def test_a_pipeline_runs_with_the_settings_before_while_the_newer_ones_have_a_mistake(
     project: ToyProject, mistake: str
 ) -> None:
@@ -101,7 +104,7 @@ def test_a_pipeline_runs_with_the_settings_before_while_the_newer_ones_have_a_mi
     version = publish(publisher)
     assert version_of(project, version, "stars") == before.served, "its runs name the sources that they are from"
     assert version_of(project, version, "tickets") == version.served
-    assert re.search(r"high|unknown key keep_version", errors_of(project, version, "stars"))
+    assert re.search(r"high|unknown key keep_version|feed is 'kafka'", errors_of(project, version, "stars"))
     assert "runs with the settings that compiled before" in errors_of(project, version, "stars")
     write(project, "stars", "2")
     corrected = publish(publisher)

@@ -63,6 +63,8 @@ def test_a_further_pipeline_whose_settings_are_wrong_or_that_is_not_compiled(tmp
     (folder / "settings.toml").write_text('name = "tickets"\n[bert_service]\nwindow_days = 0\n')
     assert "window_days is 0; allowed: 1 or more" in str(airflow_side.further_pipeline(folder))
     assert f"Do: correct {folder / 'settings.toml'}" in str(airflow_side.further_pipeline(folder))
+    (folder / "settings.toml").write_text('name = "tickets"\n[bert_service]\nscoring_feed = { feed = "kafka" }\n')
+    assert "feed is 'kafka'; allowed: sample" in str(airflow_side.further_pipeline(folder))
 
 
 def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:

@@ -96,6 +96,14 @@ def test_compile_makes_no_dags_folder(tmp_path: Path, capsys: pytest.CaptureFixt
     assert not missing.exists()
 
 
+def test_compile_finds_a_mistake_in_the_feed_that_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__SCORING_FEED", '{"feed": "kafka"}')
+    assert main(["compile", str(tmp_path)]) == 1
+    assert "feed is 'kafka'; allowed: sample" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["models", "serve", "client"])
 def test_a_missing_tfx_environment_is_named_with_the_remedy(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

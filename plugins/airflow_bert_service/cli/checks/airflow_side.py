@@ -10,7 +10,7 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import MODULES, command, module_root_of
 from airflow_bert_service.pipeline.compiler import compiled_pipeline, is_fresh
 from airflow_bert_service.pipeline.source_digest import SETTINGS
-from airflow_bert_service.pipelines.settings import pipeline_settings
+from airflow_bert_service.pipelines.settings import check_settings
 
 DAG_FILE = "bert_sentiment.py"
 """The file of the pipeline's DAG, whatever the pipeline's name is."""
@@ -91,7 +91,7 @@ def further_pipeline(folder: Path) -> Finding:
     """
     what = f"pipeline {folder.name}"
     try:
-        pipeline_settings(folder)
+        check_settings(folder)
     except SettingsError as error:
         return Finding(what, str(error), f"correct {folder / SETTINGS}")
     return _compiled(what, folder)
