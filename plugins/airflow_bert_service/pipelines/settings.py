@@ -39,7 +39,9 @@ FEED = (frozenset({"feed"}) | _IMDB | _keys(SourceSettings)) - {SCORING_FEED}
 """What says where texts come from."""
 DATA = FEED | frozenset({SCORING_FEED, "holdout", "allowed_gaps"}) | _keys(RowRules)
 """What says which data a pipeline has."""
-RULES = frozenset({"window_days", "schedule_weekdays", "scores_format"}) | _keys(RetentionSettings, TimeLimitSettings)
+RULES = frozenset({"window_days", "schedule_weekdays", "scores_format", "scored_days_at_once"}) | _keys(
+    RetentionSettings, TimeLimitSettings
+)
 """What a pipeline may have otherwise than the others."""
 
 

@@ -175,6 +175,9 @@ class Settings(SettingsGroup):
     scores_format: ScoresFormat = ScoresFormat.JSONL
     """The format in which the DAG ``<pipeline>_scoring`` writes a day's scores
     (``docs/how-to/batch-scoring.md``)."""
+    scored_days_at_once: Annotated[int, AtLeast(1)] = 1
+    """How many days the DAG ``<pipeline>_scoring`` scores at the same time. A day occupies all processor cores of its
+    machine: more than 1 is for several workers."""
     writes: WriteSettings = field(default_factory=WriteSettings)
     """How Airflow's API server takes requests that write, where Airflow's database is SQLite; keys of
     ``[bert_service]`` like the rest. With another database they change nothing."""

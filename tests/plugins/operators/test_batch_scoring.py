@@ -11,17 +11,22 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import DAG
+from airflow.sdk import DAG, RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
+from airflow.utils.types import DagRunType
 from airflow_bert_service.bundle.snapshots import SnapshotStore
 from airflow_bert_service.dag.timetable import DailyUntilTimetable
-from airflow_bert_service.exceptions import MissingDayError, ScoringError
+from airflow_bert_service.exceptions import FeedError, MissingDayError, ScoringError
+from airflow_bert_service.operators.scoring.late_feed import WAIT, LateFeedPolicy, tries_within
 from airflow_bert_service.operators.scoring.operator import BatchScoringOperator
 from airflow_bert_service.operators.scoring.parameters import scoring_parameters
 from airflow_bert_service.promotion.asset import scores_asset
 from airflow_bert_service.runs.xcom import FAILURE, VERDICT
 from airflow_bert_service.settings.settings import settings_from
+from airflow_bert_service.settings.time_limits import TimeLimitSettings
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import ValidationError, validate
 
 from tests.plugins.conftest import MODULE_ROOT
@@ -152,12 +157,68 @@ def test_the_dag_needs_no_compiled_pipeline_and_runs_the_snapshots_own_command(s
 
 def test_the_dag_begins_paused_and_has_a_run_for_each_day_of_the_feed(snapshot: Path) -> None:
     dag = load(snapshot / "dags")
-    assert (dag.is_paused_upon_creation, dag.catchup, dag.max_active_runs) == (True, False, 1)
+    assert (dag.is_paused_upon_creation, dag.catchup) == (True, False)
     assert dag.params.dump() == {"data_date": None, "model": "live"}
     assert dag.start_date == dt.datetime(2026, 10, 16, tzinfo=dt.timezone.utc)
     assert isinstance(dag.timetable, DailyUntilTimetable)
     assert dag.timetable.description == "Every day at midnight UTC"
     assert "scores/bert_sentiment/date=2026-11-05" in str(dag.doc_md)
+
+
+def test_days_are_scored_one_at_a_time_also_in_a_backfill_unless_the_setting_says_more(
+    snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Airflow counts a backfill's tasks by this limit, and its runs by none of the DAG's.
+    assert load(snapshot / "dags").get_task("score").max_active_tis_per_dag == 1
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__SCORED_DAYS_AT_ONCE", "3")
+    kept = DagSerialization.from_dict(DagSerialization.to_dict(load(snapshot / "dags")))
+    assert kept.get_task("score").max_active_tis_per_dag == 3
+
+
+def test_a_late_day_is_asked_for_each_hour_and_the_last_try_ends_within_the_runs_limit(snapshot: Path) -> None:
+    dag = load(snapshot / "dags")
+    task = dag.get_task("score")
+    assert (task.retries, task.retry_delay) == (22, dt.timedelta(minutes=1))
+    assert isinstance(task.retry_policy, LateFeedPolicy)
+    assert dag.max_active_runs > 1, "a day that waits must not keep others from being scored"
+
+
+@given(run=st.floats(0.01, 5000), node=st.floats(0.01, 500))
+def test_waits_fit_into_the_limits(run: float, node: float) -> None:
+    limits = TimeLimitSettings(max_run_minutes=run, max_node_minutes=node)
+    tries = tries_within(limits)
+    assert tries["retries"] >= 1
+    waited = tries["retries"] * WAIT + limits.node
+    assert ("retry_policy" in tries) == (limits.run >= limits.node + WAIT)
+    if "retry_policy" in tries:
+        assert waited <= limits.run < waited + WAIT
+
+
+@pytest.mark.parametrize(
+    ("run_type", "error", "try_number", "expected"),
+    [
+        ("scheduled", MissingDayError("no reviews"), 1, (RetryAction.RETRY, WAIT)),
+        ("scheduled", FeedError("it does not answer"), 21, (RetryAction.RETRY, WAIT)),
+        ("scheduled", ScoringError("it failed"), 1, (RetryAction.DEFAULT, None)),
+        ("scheduled", ScoringError("it failed"), 2, (RetryAction.FAIL, None)),
+        ("backfill", MissingDayError("no reviews"), 1, (RetryAction.DEFAULT, None)),
+        ("backfill", MissingDayError("no reviews"), 2, (RetryAction.FAIL, None)),
+        ("manual", MissingDayError("no reviews"), 2, (RetryAction.FAIL, None)),
+    ],
+)
+def test_only_a_scheduled_run_waits_and_only_for_its_feed(
+    run_type: str, error: Exception, try_number: int, expected: tuple[RetryAction, dt.timedelta | None]
+) -> None:
+    context: Any = {"dag_run": SimpleNamespace(run_type=DagRunType(run_type))}
+    found = LateFeedPolicy(22).evaluate(error, try_number, 22, context)
+    assert (found.action, found.retry_delay) == expected
+
+
+def test_the_task_of_a_run_that_is_cleared_is_tried_again_once() -> None:
+    context: Any = {"dag_run": SimpleNamespace(run_type=DagRunType.MANUAL)}
+    # Airflow has cleared it after two tries: the next one is the third, and 22 more may follow.
+    found = [LateFeedPolicy(22).evaluate(ScoringError("it failed"), number, 24, context).action for number in (3, 4)]
+    assert found == [RetryAction.DEFAULT, RetryAction.FAIL]
 
 
 def test_airflow_can_keep_the_dag_and_no_password_is_in_it(snapshot: Path, monkeypatch: pytest.MonkeyPatch) -> None:

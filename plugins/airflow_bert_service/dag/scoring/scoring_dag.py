@@ -8,6 +8,7 @@ from airflow.sdk import DAG
 from airflow_bert_service.dag.timetable import DailyUntilTimetable
 from airflow_bert_service.feeds import make_feed
 from airflow_bert_service.installation import module_root_of
+from airflow_bert_service.operators.scoring.late_feed import tries_within
 from airflow_bert_service.operators.scoring.operator import BatchScoringOperator
 from airflow_bert_service.operators.scoring.parameters import scoring_parameters
 from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
@@ -19,13 +20,14 @@ DOC = """\
 
 `score` reads the texts of the run's **data date** from the feed, which need no labels, and writes a file with a row for
 each: `scores/{pipeline}/date=2026-11-05/scores.jsonl` in the state folder, or `.parquet`. Another run for the day
-replaces the file in one step. A text that cannot be scored is a row with an `error`.
+replaces the file in one step. A text that cannot be scored is a row with an `error`. A scheduled run whose day the feed
+does not have yet asks it again each hour. Days that were missed have no run: a backfill scores them.
 
 | To | do |
 |---|---|
 | score every day | unpause the DAG; the first run is for yesterday (UTC) |
 | score one day | *Trigger*, with that day as logical date or `data_date`; without either, the last complete UTC day |
-| score many days | `airflow backfill create --dag-id {pipeline}_scoring --from-date A --to-date B`, or *Trigger* |
+| score many | `airflow backfill create --dag-id {pipeline}_scoring --from-date A --to-date B --max-active-runs 1` |
 | use the version that was in service then | the same with `model` = `live_on_date` |
 | use a certain version | the same with `model` = its number, like `2026110501` |
 | run another DAG after each day | schedule it on the asset `{pipeline}_scores` |
@@ -55,14 +57,10 @@ def scoring_dag(folder: Path) -> DAG:
         schedule=DailyUntilTimetable(feed.last_day),
         start_date=dt.datetime.combine(feed.first_day, dt.time.min, dt.timezone.utc),
         catchup=False,
-        max_active_runs=1,  # a day occupies all processor cores
+        # More than one, or a day that waits for its feed would keep others from being scored.
+        max_active_runs=3,
         is_paused_upon_creation=True,
         dagrun_timeout=settings.limits.run,
-        default_args={
-            "retries": 1,
-            "retry_delay": dt.timedelta(minutes=1),
-            "execution_timeout": settings.limits.node,
-        },
         params=scoring_parameters(feed.days_in_words),
         tags=["bert"],
     ) as dag:
@@ -74,5 +72,8 @@ def scoring_dag(folder: Path) -> DAG:
             module_root=module_root_of(folder),
             asset=scores_asset(name),
             model="{{ params.model }}",
+            # A day occupies all processor cores. Backfills do not follow the DAG's max_active_runs, but do follow this.
+            max_active_tis_per_dag=settings.scored_days_at_once,
+            **tries_within(settings.limits),
         )
     return dag
