@@ -76,11 +76,11 @@ def partition(folder: Path, day: dt.date, file_format: FileFormat) -> Iterator[B
 
 def _publish(part: Path, target: Path) -> None:
     make_folder(target.parent)
+    part.replace(target)
     for file_format in FileFormat:
-        # Before the rename: a day without scores is scored anew, and one with two files would have each row twice.
+        # After the rename, which may fail: the day is as it was then.
         if (other := target.with_suffix(f".{file_format.value}")) != target:
             other.unlink(missing_ok=True)
-    part.replace(target)
     sync(target.parent)
 
 

@@ -161,6 +161,22 @@ def test_clearing_up_locks_as_nfs_does_and_minds_no_file_that_is_gone(
     assert partition_file(tmp_path, DAY, FileFormat.JSONL).read_bytes() == b"{}\n"
 
 
+def test_a_rename_that_fails_leaves_the_day_in_the_format_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, DAY, FileFormat.JSONL, [row(1)])
+
+    def refuse(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Path, "replace", refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            write(tmp_path, DAY, FileFormat.PARQUET, [row(7)])
+    assert files_of(tmp_path) == ["date=2026-11-05/scores.jsonl"]
+    assert [each["row"] for each in read(partition_file(tmp_path, DAY, FileFormat.JSONL))] == [1]
+
+
 def test_a_disk_that_refuses_leaves_the_day_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, DAY, FileFormat.JSONL, [row(1)])
 
