@@ -53,18 +53,25 @@ class BoundNode:
 
     @cached_property
     def class_paths(self) -> tuple[str, ...]:
-        """The component's class with its module, like ``tfx.components.trainer.component.Trainer``, and its bases.
+        """The component's class and its bases; see :func:`class_paths_of`."""
+        return class_paths_of(str(self.node.node_info.type.name))
 
-        The most special one is first. A class that cannot be imported has no bases here; its executor may be elsewhere.
-        """
-        path = str(self.node.node_info.type.name)
-        try:
-            found = import_utils.import_class_by_path(path)
-        except (ImportError, AttributeError, ValueError) as error:
-            _logger.warning("class %s cannot be imported, so its base classes are not known: %s", path, error)
-            return (path,)
-        bases = inspect.getmro(found) if inspect.isclass(found) else ()
-        return tuple(dict.fromkeys([path, *(f"{base.__module__}.{base.__qualname__}" for base in bases)]))
+
+def class_paths_of(path: str) -> tuple[str, ...]:
+    """Return the paths of a component's class and its bases, the most special one first.
+
+    A class that cannot be imported has no bases here; its executor may be elsewhere.
+
+    Args:
+        path: the class with its module, like ``tfx.components.trainer.component.Trainer``.
+    """
+    try:
+        found = import_utils.import_class_by_path(path)
+    except (ImportError, AttributeError, ValueError) as error:
+        _logger.warning("class %s cannot be imported, so its base classes are not known: %s", path, error)
+        return (path,)
+    bases = inspect.getmro(found) if inspect.isclass(found) else ()
+    return tuple(dict.fromkeys([path, *(f"{base.__module__}.{base.__qualname__}" for base in bases)]))
 
 
 def bind(request: NodeRequest) -> BoundNode:

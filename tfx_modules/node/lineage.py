@@ -1,6 +1,6 @@
 """Reads a node's executions from ML Metadata."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,15 +9,17 @@ from google.protobuf.message import Message
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from ml_metadata.proto.metadata_store_pb2 import Event, Execution
+from tfx.dsl.compiler import constants
 from tfx.orchestration.metadata import Metadata
 from tfx.orchestration.portable.mlmd import context_lib, event_lib, execution_lib
 from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 
+from tfx_modules.node.ir import class_paths_of
 from tfx_modules.node.outcome import Artifact
 
 _OUTPUT_EVENTS = frozenset({Event.OUTPUT, Event.INTERNAL_OUTPUT})
 _INPUT_EVENTS = frozenset({Event.INPUT, Event.INTERNAL_INPUT})
-_RUN_CONTEXT = "pipeline_run"
+_NODE_CONTEXT = constants.NODE_CONTEXT_TYPE_NAME
 _RESULT_PROPERTY = "__execution_result__"  # where TFX's execution_lib puts it
 
 Artifacts = Mapping[str, tuple[Artifact, ...]]
@@ -64,19 +66,33 @@ class Lineage:
             best = max(executions, key=lambda item: (execution_lib.is_execution_successful(item), item.id))
             return _record(handle.store, best)
 
-    def nodes_of_run(self, node: pipeline_pb2.PipelineNode) -> dict[str, ExecutionRecord]:
-        """Return the executions of the node's run that succeeded, by the type of the node, of each type the newest."""
-        names = [
-            item.name.field_value.string_value for item in node.contexts.contexts if item.type.name == _RUN_CONTEXT
-        ]
+    def nodes_of_run(self, node: pipeline_pb2.PipelineNode, known: Collection[str]) -> dict[str, ExecutionRecord]:
+        """Return the executions of the node's run that succeeded, of each component the newest.
+
+        Args:
+            node: with the contexts of its run. Runs of other pipelines in the same store may have the same name.
+            known: the components that are looked for, as paths of their classes.
+
+        Returns:
+            The executions by the first of the known classes that the component's class is or is derived from.
+        """
+        of_run = pipeline_pb2.NodeContexts(
+            contexts=[item for item in node.contexts.contexts if item.type.name != _NODE_CONTEXT]
+        )
         with self._metadata as handle:
-            store = handle.store
-            found = [store.get_context_by_type_and_name(_RUN_CONTEXT, name) for name in names]
-            executions = [item for run in found if run for item in store.get_executions_by_context(run.id)]
+            contexts = context_lib.prepare_contexts(metadata_handle=handle, node_contexts=of_run)
+            executions = execution_lib.get_executions_associated_with_all_contexts(handle, contexts)
             good = sorted(filter(execution_lib.is_execution_successful, executions), key=lambda item: item.id)
-            types = store.get_execution_types_by_id(sorted({item.type_id for item in good})) if good else []
-            kinds = {item.id: item.name for item in types}
-            return {kinds[item.type_id]: _record(store, item) for item in good}
+            types = handle.store.get_execution_types_by_id(sorted({item.type_id for item in good})) if good else []
+            kinds = {item.id: _first_known(item.name, known) for item in types}
+            newest = {kind: item for item in good if (kind := kinds[item.type_id])}
+            return {kind: _record(handle.store, item) for kind, item in newest.items()}
+
+
+def _first_known(path: str, known: Collection[str]) -> str | None:
+    if path in known:
+        return path  # without an import
+    return next((found for found in class_paths_of(path) if found in known), None)
 
 
 def _record(store: MetadataStore, execution: Execution) -> ExecutionRecord:

@@ -4,7 +4,7 @@ import functools
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
@@ -192,8 +192,17 @@ def _judged(bound: ir.BoundNode, metadata: Metadata, state: NodeState, execution
 
 def _leave_reports(bound: ir.BoundNode, metadata: Metadata, execution: ExecutionRecord) -> None:
     """Write what people read of a node that has succeeded; an error is logged, and nothing depends on it."""
-    writer.write(bound.class_paths, NodeRecord(execution.inputs, execution.outputs, execution.texts))
+    pipeline = bound.pipeline_info.id
+    record = _node_record(pipeline, execution)
+    writer.write(bound.class_paths, record)
     if PUSHER in bound.class_paths:
-        nodes = Lineage(metadata).nodes_of_run(bound.node)
-        run = {kind: NodeRecord(found.inputs, found.outputs, found.texts) for kind, found in nodes.items()}
-        writer.write_card(run)
+
+        def nodes_of_run(known: Collection[str]) -> dict[str, NodeRecord]:
+            nodes = Lineage(metadata).nodes_of_run(bound.node, known)
+            return {kind: _node_record(pipeline, found) for kind, found in nodes.items()}
+
+        writer.write_card(record, nodes_of_run)
+
+
+def _node_record(pipeline: str, execution: ExecutionRecord) -> NodeRecord:
+    return NodeRecord(pipeline, execution.inputs, execution.outputs, execution.texts)

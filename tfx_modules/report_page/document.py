@@ -28,18 +28,23 @@ class Verdict(enum.Enum):
     """Nothing was judged."""
 
 
-def page(title: str, banner: str, sections: Iterable[str]) -> str:
+def page(title: str, banner: str, sections: Iterable[str], *, pipeline: str) -> str:
     """Return the page as one HTML file that loads nothing.
+
+    Its head begins with the pipeline's name: Airflow's side shows a page to those only who may see the pipeline's DAG,
+    and reads no further than 2,048 bytes for it.
 
     Args:
         title: plain text.
         banner: from :func:`banner`.
         sections: from :func:`section`.
+        pipeline: name of the pipeline whose run the page is of.
     """
     style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     name = escape(title)
+    whose = f'<meta name="pipeline" content="{escape(pipeline)}">'
     viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    head = f'<head><meta charset="utf-8">{viewport}<title>{name}</title>\n<style>\n{style}</style></head>'
+    head = f'<head><meta charset="utf-8">{whose}{viewport}<title>{name}</title>\n<style>\n{style}</style></head>'
     body = f"<header><h1>{name}</h1>{banner}</header>\n{_BEGIN}" + "\n".join(sections) + _END
     return f'<!DOCTYPE html>\n<html lang="en">\n{head}\n<body>\n{body}\n</body>\n</html>\n'
 

@@ -24,7 +24,7 @@ from tfx_modules.validation import profile
 from tfx_modules.validation.profile import Days
 
 Run = Mapping[str, NodeRecord]
-"""The nodes of a run that have succeeded, by the type of their component."""
+"""The nodes of a run that have succeeded, by the path of their component's class, or of the base that is known here."""
 
 PUSHER = "tfx_modules.components.pusher.Pusher"
 _EXAMPLE_GEN = "tfx_modules.components.example_gen.CsvExampleGen"
@@ -43,11 +43,13 @@ _PARTS = (
     ("Promotion", PUSHER, standard_component_specs.PUSHED_MODEL_KEY),
 )
 _DATA, _SCHEMA = "Data", "Schema"
+KINDS = frozenset({_EXAMPLE_GEN, _STATISTICS_GEN, _SCHEMA_GEN, *(kind for _, kind, _ in _PARTS)})
+"""The components that a card tells of."""
 
 
-def place(run: Run) -> tuple[int, Path] | None:
-    """Return the version that a run has put into service, and where its card belongs; None where it has put none."""
-    properties = run[PUSHER].output(standard_component_specs.PUSHED_MODEL_KEY).properties
+def place(pusher: NodeRecord) -> tuple[int, Path] | None:
+    """Return the version that a Pusher has put into service, and where its card belongs; None where it has put none."""
+    properties = pusher.output(standard_component_specs.PUSHED_MODEL_KEY).properties
     if not properties.get("pushed"):
         return None
     version = int(properties["pushed_version"])
@@ -55,11 +57,18 @@ def place(run: Run) -> tuple[int, Path] | None:
     return version, repository.card_of(version)
 
 
-def render(version: int, run: Run) -> str:
-    """Render the card of the version that a run has put into service."""
-    properties = run[PUSHER].output(standard_component_specs.PUSHED_MODEL_KEY).properties
+def render(version: int, pusher: NodeRecord, run: Run) -> str:
+    """Render the card of a version.
+
+    Args:
+        version: its number.
+        pusher: what has put it into service.
+        run: the other nodes of the Pusher's run, of the kinds of :data:`KINDS`.
+    """
+    properties = pusher.output(standard_component_specs.PUSHED_MODEL_KEY).properties
     banner = document.banner(Verdict.PASS, "Promoted", str(properties["reason"]))
-    return document.page(f"Model card of version {version}", banner, _sections(run))
+    title = f"Model card of version {version}"
+    return document.page(title, banner, _sections({**run, PUSHER: pusher}), pipeline=pusher.pipeline)
 
 
 def _sections(run: Run) -> Iterator[str]:

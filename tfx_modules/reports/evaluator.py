@@ -35,7 +35,9 @@ def render(record: NodeRecord) -> str:
     task = of_model(Path(path_utils.serving_model_path(model.uri))) if model else of_model(Path(folder))
     labels = evaluation.labels_of(folder, task)
     slices = evaluation.read(folder, labels)
-    return document.page("Evaluation of the model", _banner(record, folder), _sections(record, slices, labels))
+    return document.page(
+        "Evaluation of the model", _banner(record, folder), _sections(record, slices, labels), pipeline=record.pipeline
+    )
 
 
 def _banner(record: NodeRecord, folder: str) -> str:

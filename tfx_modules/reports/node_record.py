@@ -22,6 +22,8 @@ class Artifact(Protocol):
 class NodeRecord:
     """A node that has succeeded; its outputs may be those of an earlier run, taken from the cache."""
 
+    pipeline: str
+    """Name of the pipeline."""
     inputs: Mapping[str, Sequence[Artifact]]
     outputs: Mapping[str, Sequence[Artifact]]
     parameters: Mapping[str, str]

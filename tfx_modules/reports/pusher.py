@@ -40,7 +40,9 @@ def render(record: NodeRecord) -> str:
     event = _event(json.loads(record.parameters[_PROMOTION]))
     kind, headline = _BANNERS[event.kind]
     banner = document.banner(kind, headline, event.reason)
-    return document.page(f"Verdict on the model of {_data_date(event)}", banner, _sections(record, event))
+    return document.page(
+        f"Verdict on the model of {_data_date(event)}", banner, _sections(record, event), pipeline=record.pipeline
+    )
 
 
 def _event(about: Mapping[str, str]) -> Event:

@@ -33,7 +33,9 @@ def render(record: NodeRecord) -> str:
         trained = {**trained, **_epochs_of(made.fit, "")}
         validated = {**validated, **_epochs_of(made.fit, "val_")}
     banner = _banner(validated)
-    return document.page("Training of the model", banner, _sections(record, made, trained, validated))
+    return document.page(
+        "Training of the model", banner, _sections(record, made, trained, validated), pipeline=record.pipeline
+    )
 
 
 def _epochs_of(fit: Fit, prefix: str) -> dict[str, Points]:

@@ -36,7 +36,7 @@ def render(record: NodeRecord) -> str:
     else:
         text = "This run did not search, and none did before it. The Trainer takes the hyperparameters of the settings."
         banner = document.banner(Verdict.PLAIN, "Not searched", text)
-    return document.page("Search of hyperparameters", banner, _sections(record, trials, best))
+    return document.page("Search of hyperparameters", banner, _sections(record, trials, best), pipeline=record.pipeline)
 
 
 def _sections(record: NodeRecord, trials: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> Iterator[str]:

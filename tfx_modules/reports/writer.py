@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from tfx_modules.common.files import make_folder, write_atomically
 from tfx_modules.report_page.document import FILE
@@ -29,7 +30,7 @@ def write(class_paths: Sequence[str], record: NodeRecord) -> None:
     try:
         output, render = page()
         file = record.folder(output) / FILE
-        if file.exists():
+        if _is_written(file):
             return  # the outputs are those of an earlier execution
         text = render(record)
         make_folder(file.parent)
@@ -41,25 +42,31 @@ def write(class_paths: Sequence[str], record: NodeRecord) -> None:
     _logger.info("wrote the report %s in %.1f s", file, time.monotonic() - started)
 
 
-def write_card(run: card.Run) -> None:
-    """Write the model card of the version that a run has put into service, unless it is there already.
+def write_card(pusher: NodeRecord, nodes_of_run: Callable[[Collection[str]], card.Run]) -> None:
+    """Write the model card of the version that a Pusher has put into service, unless it is there already.
 
     Like :func:`write` it never raises.
 
     Args:
-        run: the nodes of the run, the Pusher among them.
+        pusher: what the Pusher has made.
+        nodes_of_run: returns the nodes of the Pusher's run that are of the given components. It is called only where
+            a card is to be written.
     """
     try:
-        if (found := card.place(run)) is None or found[1].exists():
+        if (found := card.place(pusher)) is None or _is_written(found[1]):
             return
         version, file = found
-        text = card.render(version, run)
-        make_folder(file.parent)
-        write_atomically(file, text)
+        # No run writes it again, and the reports that it is made of do not stay.
+        write_atomically(file, card.render(version, pusher, nodes_of_run(card.KINDS)), durable=True)
     except Exception:
         _logger.exception("the model was promoted, but its model card was not written")
         return
     _logger.info("wrote the model card %s", file)
+
+
+def _is_written(file: Path) -> bool:
+    """Return whether there is a page; an empty file is what a power failure has left of one."""
+    return file.is_file() and file.stat().st_size > 0
 
 
 def _evaluator() -> tuple[str, Callable[[NodeRecord], str]]:

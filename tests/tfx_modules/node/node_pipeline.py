@@ -176,6 +176,10 @@ class DerivedValidator(ExampleValidator):
     """Is derived from the project's gate."""
 
 
+class DerivedPusher(Pusher):
+    """Is derived from the project's Pusher."""
+
+
 Evaluator.__module__ = "tfx.components.evaluator.component"
 InfraValidator.__module__ = "tfx_modules.components.infra_validator"
 
@@ -238,20 +242,23 @@ def _model_nodes() -> list[BaseNode]:
         holdout=RuntimeParameter("holdout", str),
         gate=GateSettings(approval=ApprovalRule.REQUIRED),
     )
-    pusher = Pusher(
-        model=reader.outputs["model"],
-        examples=reviews.outputs["examples"],
-        evaluation=evaluator.outputs["evaluation"],
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=infra_validator.outputs["blessing"],
-        push_destination=RuntimeParameter("push_destination", str),
-        promotion=RuntimeParameter("promotion", str),
-        holdout=RuntimeParameter("holdout", str),
-        gate=GateSettings(),
-    )
+    pushers = [
+        kind(
+            model=reader.outputs["model"],
+            examples=reviews.outputs["examples"],
+            evaluation=evaluator.outputs["evaluation"],
+            model_blessing=evaluator.outputs["blessing"],
+            infra_blessing=infra_validator.outputs["blessing"],
+            push_destination=RuntimeParameter("push_destination", str),
+            promotion=RuntimeParameter("promotion", str),
+            holdout=RuntimeParameter("holdout", str),
+            gate=GateSettings(),
+        )
+        for kind in (Pusher, DerivedPusher)
+    ]
     stock = tfx.components.Pusher(
         model=reader.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         push_destination=RuntimeParameter("push_destination", str),
     ).with_id("StockPusher")
-    return [writer, reader, reviews, evaluator, infra_validator, approval, pusher, stock]
+    return [writer, reader, reviews, evaluator, infra_validator, approval, *pushers, stock]

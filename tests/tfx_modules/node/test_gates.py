@@ -94,6 +94,20 @@ def test_a_model_that_is_blessed_twice_is_promoted(nodes: Nodes) -> None:
     assert (nodes.state / "served" / "2026110501" / "saved_model.pb").exists()
 
 
+def test_a_derived_pusher_has_a_model_card_as_the_project_s_has(nodes: Nodes) -> None:
+    train(nodes)
+    told = push(nodes).log
+    card = nodes.state / "served.cards" / "2026110501.html"
+    page = card.read_text(encoding="utf-8")
+    card.unlink()
+
+    told += push(nodes, node="DerivedPusher").log
+
+    assert card.read_text(encoding="utf-8") == page
+    assert '<meta name="pipeline" content="tiny">' in page
+    assert not [line for line in told if "was not written" in line and "card" in line]
+
+
 @pytest.mark.parametrize(("accuracy", "pushed"), [(0.91, 1), (0.612, 0)])
 def test_tfx_own_pusher_pushes_by_the_blessing_and_knows_no_ledger(nodes: Nodes, accuracy: float, pushed: int) -> None:
     train(nodes, accuracy=accuracy)

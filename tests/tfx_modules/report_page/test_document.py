@@ -2,6 +2,7 @@
 
 import functools
 import re
+from html import escape
 from html.parser import HTMLParser
 from importlib import resources
 from xml.etree import ElementTree as ET
@@ -78,12 +79,23 @@ def test_no_text_makes_a_tag_or_an_attribute(text: str) -> None:
 
 def test_a_page_loads_nothing_and_runs_nothing() -> None:
     banner = document.banner(Verdict.PASS, "Passed", HOSTILE)
-    page = document.page(HOSTILE, banner, [document.figure(HOSTILE, drawn(), document.paragraph(HOSTILE))])
+    page = document.page(
+        HOSTILE, banner, [document.figure(HOSTILE, drawn(), document.paragraph(HOSTILE))], pipeline=HOSTILE
+    )
     assert set(re.findall(r"https?://[^\"' <]+", page)) == {
         "http://www.w3.org/1999/xlink",
         "http://www.w3.org/2000/svg",
     }
     assert not re.search(r"<(script|link|img|iframe|object|embed)|@import|url\((?!#)| on\w+=\"", page)
+
+
+@given(st.text())
+def test_a_page_names_its_pipeline_at_its_begin(name: str) -> None:
+    page = document.page("title", document.banner(Verdict.PASS, "Passed", ""), [], pipeline=name)
+    shown = escape(name, quote=True)
+    assert f'<meta name="pipeline" content="{shown}">' in page
+    assert page.index('<meta name="pipeline"') < 100
+    assert tags_of(page) == tags_of(document.page("t", document.banner(Verdict.PASS, "P", ""), [], pipeline="x"))
 
 
 def test_pictures_are_well_formed_whatever_their_names_are() -> None:

@@ -21,6 +21,7 @@ def record(
 ) -> NodeRecord:
     """A node with one artifact of each key."""
     return NodeRecord(
+        pipeline="tiny",
         inputs={key: (made,) for key, made in (inputs or {}).items()},
         outputs={key: (made,) for key, made in outputs.items()},
         parameters=parameters or {},

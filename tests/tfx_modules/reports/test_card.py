@@ -2,13 +2,15 @@
 
 import json
 import logging
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.tfx_modules.reports.made_up import Made, folder, record
-from tfx_modules.reports import card, writer
+from tfx_modules.reports import writer
 from tfx_modules.reports.node_record import NodeRecord
 from tfx_modules.validation import profile
 
@@ -26,6 +28,11 @@ def pusher(place: Path, **changes: object) -> NodeRecord:
 
 def card_of(place: Path) -> Path:
     return place / "models" / "tiny.cards" / "2026110501.html"
+
+
+def write_card(made: NodeRecord, others: Mapping[str, NodeRecord] | None = None) -> None:
+    """Write the card of what a Pusher has made, in a run with other nodes."""
+    writer.write_card(made, lambda known: {kind: node for kind, node in (others or {}).items() if kind in known})
 
 
 def data(place: Path, *, with_spans: bool = True) -> dict[str, NodeRecord]:
@@ -51,9 +58,10 @@ def data(place: Path, *, with_spans: bool = True) -> dict[str, NodeRecord]:
 
 
 def test_it_has_the_data_the_rejected_rows_the_schema_and_the_reports_of_the_run(tmp_path: Path) -> None:
-    writer.write_card({card.PUSHER: pusher(tmp_path), **data(tmp_path)})
+    write_card(pusher(tmp_path), data(tmp_path))
     page = card_of(tmp_path).read_text(encoding="utf-8")
     assert "Model card of version 2026110501" in page
+    assert '<meta name="pipeline" content="tiny">' in page[:2048]
     assert "<dt>Window</dt><dd>2026-11-04 to 2026-11-05</dd>" in page
     assert "<dt>Reviews</dt><dd>9,000, without those of the holdout</dd>" in page
     assert "<dt>Rejected rows</dt><dd>31 (no_id 1, no_text 30)</dd>" in page
@@ -67,30 +75,65 @@ def test_it_has_the_data_the_rejected_rows_the_schema_and_the_reports_of_the_run
 
 
 def test_it_is_a_copy_that_stays_as_it_was(tmp_path: Path) -> None:
-    run = {card.PUSHER: pusher(tmp_path)}
-    writer.write_card(run)
+    made = pusher(tmp_path)
+    write_card(made)
     assert "The run has counted no days." in card_of(tmp_path).read_text(encoding="utf-8")
     card_of(tmp_path).write_text("as it was")
-    writer.write_card(run)
+    writer.write_card(made, never_asked)
     assert card_of(tmp_path).read_text() == "as it was"
 
 
+def test_an_empty_card_that_a_power_failure_has_left_is_written_again(tmp_path: Path) -> None:
+    card_of(tmp_path).parent.mkdir(parents=True)
+    card_of(tmp_path).touch()
+    write_card(pusher(tmp_path))
+    assert "Model card of version 2026110501" in card_of(tmp_path).read_text(encoding="utf-8")
+
+
+def test_it_is_on_the_disk_before_the_node_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed = []
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_card(pusher(tmp_path))
+    assert [path.parent for path in flushed if path.name.startswith(".2026110501.html.")] == [card_of(tmp_path).parent]
+    assert flushed[-1] == card_of(tmp_path).parent
+
+
+def never_asked(_: object) -> dict[str, NodeRecord]:
+    raise AssertionError("it looked for the nodes of a run that needs no card")
+
+
 def test_rejected_rows_of_spans_that_are_gone_are_not_known(tmp_path: Path) -> None:
-    writer.write_card({card.PUSHER: pusher(tmp_path), **data(tmp_path, with_spans=False)})
+    write_card(pusher(tmp_path), data(tmp_path, with_spans=False))
     assert "not known: the spans of the window are not there any more" in card_of(tmp_path).read_text(encoding="utf-8")
 
 
-def test_a_model_that_was_not_promoted_has_none(tmp_path: Path) -> None:
-    writer.write_card({card.PUSHER: pusher(tmp_path, pushed=0)})
+def test_a_model_that_was_not_promoted_has_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    writer.write_card(pusher(tmp_path, pushed=0), never_asked)
     assert not (tmp_path / "models").exists()
+    assert not caplog.records
 
 
 def test_a_card_that_cannot_be_written_is_logged_and_fails_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run = {card.PUSHER: pusher(tmp_path), **data(tmp_path)}
+    others = data(tmp_path)
     (tmp_path / "statistics" / profile.FILE).unlink()
-    writer.write_card(run)
+    write_card(pusher(tmp_path), others)
     assert not card_of(tmp_path).exists()
     (logged,) = [found for found in caplog.records if found.levelno == logging.ERROR]
     assert logged.message == "the model was promoted, but its model card was not written"
+
+
+def test_a_metadata_store_that_does_not_answer_is_logged_and_fails_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.write_card(pusher(tmp_path), never_asked)
+    assert not card_of(tmp_path).exists()
+    assert "its model card was not written" in caplog.text
+    assert "it looked for the nodes" in caplog.text

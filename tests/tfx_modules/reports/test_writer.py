@@ -26,9 +26,17 @@ def test_a_page_is_written_beside_the_output_and_stays(tmp_path: Path) -> None:
     writer.write(TUNER, made)
     page = tmp_path / "results" / "report.html"
     assert "did not search" in page.read_text(encoding="utf-8")
+    assert '<meta name="pipeline" content="tiny">' in page.read_text(encoding="utf-8")
     page.write_text("as it was")
     writer.write(TUNER, made)
     assert page.read_text() == "as it was", "a node whose outputs are from the cache has the page of then"
+
+
+def test_an_empty_page_that_a_power_failure_has_left_is_written_again(tmp_path: Path) -> None:
+    made = record(outputs(tmp_path), parameters={"custom_config": CONFIG})
+    (tmp_path / "results" / "report.html").touch()
+    writer.write(TUNER, made)
+    assert "did not search" in (tmp_path / "results" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_page_that_cannot_be_made_is_logged_and_fails_nothing(

@@ -47,13 +47,14 @@ def report(
     ],
 )
 def test_the_verdict_is_said_in_words(severity: Severity | None, banner: str, row: str) -> None:
-    page = render(report(severity))
+    page = render(report(severity), "films")
+    assert '<meta name="pipeline" content="films">' in page
     assert f"<strong>{banner}</strong>" in page
     assert row in page
 
 
 def test_what_comes_from_the_data_is_escaped() -> None:
-    page = render(report(Severity.BLOCK, text=HOSTILE))
+    page = render(report(Severity.BLOCK, text=HOSTILE), "films")
     assert "<img" not in page
     assert page.count("&lt;img src=x onerror=alert(1)&gt; &amp; &quot;quotes&quot; &#x27;too&#x27; $x^2$ $") == 3
 
@@ -63,7 +64,7 @@ def test_what_comes_from_the_data_is_escaped() -> None:
     "days", [DAYS, {"2026-11-05": day(1)}, {"": day(3), "2026-11-05": day(0)}, {"2026-11-05": EMPTY}]
 )
 def test_a_page_comes_of_any_days(days: Days, champion: ChampionData) -> None:
-    page = render(report(days=days, champion=champion))
+    page = render(report(days=days, champion=champion), "films")
     pictures = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
     assert len(pictures) >= 6
     for picture in pictures:
@@ -72,7 +73,7 @@ def test_a_page_comes_of_any_days(days: Days, champion: ChampionData) -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    page = render(report(Severity.BLOCK, ChampionData(DAYS)))
+    page = render(report(Severity.BLOCK, ChampionData(DAYS)), "films")
     assert set(re.findall(r"https?://[^\"' <]+", page)) == {
         "http://www.w3.org/1999/xlink",
         "http://www.w3.org/2000/svg",
@@ -81,11 +82,13 @@ def test_the_page_loads_nothing() -> None:
 
 
 def test_the_same_report_is_the_same_page() -> None:
-    assert render(report(Severity.WARN, ChampionData(DAYS))) == render(report(Severity.WARN, ChampionData(DAYS)))
+    assert render(report(Severity.WARN, ChampionData(DAYS)), "films") == render(
+        report(Severity.WARN, ChampionData(DAYS)), "films"
+    )
 
 
 def test_numbers_are_there_without_the_pictures() -> None:
-    page = render(report(champion=ChampionData(DAYS)))
+    page = render(report(champion=ChampionData(DAYS)), "films")
     assert page.count('<td data-label="Limit"') == 12
     assert "2026-11-01 to 2026-11-14, 14 days" in page
     assert f"{sum(item.rows for item in DAYS.values()):,} reviews" in page
@@ -100,12 +103,12 @@ def test_the_newest_day_is_drawn_in_front_of_days_that_are_alike() -> None:
 def test_the_hidden_heads_of_tables_make_a_narrow_screen_no_wider() -> None:
     # Out of sight is not out of the way: at its full size it could be scrolled to.
     assert re.search(
-        r"\.table thead \{ position: absolute; width: 1px; height: 1px; overflow: hidden;", render(report())
+        r"\.table thead \{ position: absolute; width: 1px; height: 1px; overflow: hidden;", render(report(), "films")
     )
 
 
 def test_a_page_is_small() -> None:
-    assert len(render(report(champion=ChampionData(DAYS)))) < 400_000
+    assert len(render(report(champion=ChampionData(DAYS)), "films")) < 400_000
 
 
 def labelled(names: tuple[str, ...], rows: int = 40) -> Days:
@@ -120,7 +123,7 @@ def labelled(names: tuple[str, ...], rows: int = 40) -> Days:
 @given(labels(2))
 @settings(max_examples=6, deadline=None)
 def test_labels_of_any_script_are_shown_as_they_are(names: tuple[str, ...]) -> None:
-    page = render(report(days=labelled(names)))
+    page = render(report(days=labelled(names)), "films")
     assert f"Share of {escape(names[1])} reviews of each day" in page
     drawn = {
         "".join(found.itertext()).strip()
@@ -131,7 +134,7 @@ def test_labels_of_any_script_are_shown_as_they_are(names: tuple[str, ...]) -> N
 
 
 def test_many_labels_are_the_most_frequent_ones_and_the_others() -> None:
-    page = render(report(days=labelled(tuple(f"label {n}" for n in range(12)))))
+    page = render(report(days=labelled(tuple(f"label {n}" for n in range(12)))), "films")
     assert "Reviews of each day, by label" in page
     assert "label 7 (" in page
     assert "label 8 (" not in page
@@ -143,7 +146,7 @@ def test_many_labels_are_the_most_frequent_ones_and_the_others() -> None:
 def test_shares_of_other_labels_are_not_compared_and_the_page_says_so() -> None:
     champion = ChampionData(labelled(("ham", "spam")))
     made = report(days=labelled(("no", "yes")), champion=champion)
-    page = render(made)
+    page = render(made, "films")
     assert "ham, spam; their shares were not compared" in page
     (skew,) = (item for item in made.comparisons if item.kind == "SKEW")
     assert "sentiment" not in {item.feature for item in skew.distances}

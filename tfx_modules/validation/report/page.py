@@ -58,10 +58,15 @@ class Report:
     verdict: Verdict
 
 
-def render(report: Report) -> str:
-    """Render the report as one HTML file that loads nothing."""
+def render(report: Report, pipeline: str) -> str:
+    """Render the report as one HTML file that loads nothing.
+
+    Args:
+        report: its content.
+        pipeline: name of the pipeline whose run it is of.
+    """
     title = f"Validation of the reviews up to {report.data_date}"
-    return document.page(title, _banner(report.verdict), _sections(report))
+    return document.page(title, _banner(report.verdict), _sections(report), pipeline=pipeline)
 
 
 def _sections(report: Report) -> Iterator[str]:
