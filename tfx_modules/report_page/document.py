@@ -11,6 +11,10 @@ FILE = "report.html"
 _BEGIN, _END = "<main>", "</main>"
 NUMBER = "number"
 """Class of a table's column of numbers."""
+MOST_ROWS = 500
+"""Rows of a table; a page has to open on a telephone, whatever a run has found."""
+MOST_LABELS = 50
+"""Labels of which a page shows each one beside all others."""
 NONE = "\N{EN DASH}"
 """What a table shows where there is no value."""
 
@@ -115,26 +119,31 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> 
 
     Args:
         columns: name, as plain text, and class of each.
-        rows: cells that are HTML already.
+        rows: cells that are HTML already; the first 500 are shown.
     """
+    every = list(rows)
     names = [(escape(name), kind) for name, kind in columns]
     head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in names)
-    body = "".join(f"<tr>{''.join(map(_cell, names, row))}</tr>" for row in rows)
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    body = "".join(f"<tr>{''.join(map(_cell, names, row))}</tr>" for row in every[:MOST_ROWS])
+    left = paragraph(f"{len(every) - MOST_ROWS:,} further are not shown.") if len(every) > MOST_ROWS else ""
+    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{left}'
 
 
 def matrix(classes: Sequence[str], counts: Sequence[Sequence[float]], answers: Sequence[str] = ()) -> str:
-    """Return a confusion matrix: a row for each label, a column for each answer.
+    """Return a confusion matrix: a row for each label, a column for each answer. It is not shown of over 50 labels.
 
     Args:
         classes: the labels in words.
         counts: how many examples of a row's label got a column's answer.
         answers: the columns' names, where they are others than the labels.
     """
+    if len(classes) > MOST_LABELS:
+        return paragraph(
+            f"The matrix of {len(classes):,} labels is not shown; a page shows one of up to {MOST_LABELS}."
+        )
     heads = "".join(f'<th scope="col" class="{NUMBER}">{escape(name)}</th>' for name in answers or classes)
     rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(_share(count, sum(row)) for count in row)}</tr>'
-        for name, row in zip(classes, counts, strict=True)
+        f'<tr><th scope="row">{escape(name)}</th>{_shares(row)}</tr>' for name, row in zip(classes, counts, strict=True)
     )
     head = f"<thead><tr><td>label, below; answer, beside</td>{heads}</tr></thead>"
     return f'<div class="matrix"><table>{head}<tbody>{rows}</tbody></table></div>'
@@ -149,6 +158,11 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def _anchor(title: str) -> str:
     return escape(title.lower().replace(" ", "-"))
+
+
+def _shares(row: Sequence[float]) -> str:
+    all_of_row = sum(row)
+    return "".join(_share(count, all_of_row) for count in row)
 
 
 def _share(count: float, all_of_row: float) -> str:

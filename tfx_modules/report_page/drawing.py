@@ -45,6 +45,8 @@ _SETTINGS: dict[Any, Any] = {
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _INCHES = (4.8, 3.2)
 """Width and height: small, so that a telephone shows it whole."""
+MOST_ROWS = 40
+"""Rows of a chart of values."""
 _MOST_LABELS = 12
 _LONGEST_NAME = 26
 _MOST_MARKED = 40
@@ -88,6 +90,8 @@ def lines(drawn: Sequence[Line], across: str, up: str, *, is_share: bool = False
             axes.plot(*zip(*line.points, strict=True), label=legend_name(line.name), **options)
         if is_share:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            axes.set_ylim(*_within_shares(axes.get_ylim()))
+            _show_whole_marks(axes)
         if all(x == int(x) for line in drawn for x, _ in line.points):
             axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         axes.set_xlabel(across)
@@ -112,14 +116,16 @@ def calibration(drawn: Sequence[Line], across: str, up: str) -> str:
     return made[0]
 
 
-def values(series: Sequence[str], rows: Sequence[Row], across: str) -> str:
+def values(series: Sequence[str], rows: Sequence[Row], across: str, *, is_share: bool = False) -> str:
     """Draw a mark for each value of each row, on lines from left to right.
 
     Args:
         series: names of up to three; the first is what is looked at.
-        rows: from top to bottom.
+        rows: from top to bottom; the first 40 are drawn.
         across: name of the values.
+        is_share: whether the values are shares, 0 to 1.
     """
+    rows = rows[:MOST_ROWS]
     with drawing(height=max(_INCHES[1] * 0.6, 0.9 + 0.28 * len(rows))) as (axes, made):
         places = range(len(rows) - 1, -1, -1)
         for number, (name, style) in enumerate(zip(series, STYLES, strict=False)):
@@ -133,6 +139,9 @@ def values(series: Sequence[str], rows: Sequence[Row], across: str) -> str:
         axes.set_yticks(list(places), [_short(row.name) for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.margins(x=0.08)
+        if is_share:
+            axes.set_xlim(*_within_shares(axes.get_xlim()))
+            _show_whole_marks(axes)
         axes.set_xlabel(across)
         legend(axes, columns=3)
     return made[0]
@@ -168,6 +177,17 @@ def _with_variables(svg: str) -> str:
 def _short(name: str) -> str:
     """Cut a name that would leave no room for the picture; the table below the picture has all of it."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _within_shares(limits: tuple[float, float]) -> tuple[float, float]:
+    """Return the limits of an axis of shares: there is no share below 0 or above 1."""
+    return max(0.0, limits[0]), min(1.0, limits[1])
+
+
+def _show_whole_marks(axes: Axes) -> None:
+    """Show marks at the end of an axis whole."""
+    for line in axes.lines:
+        line.set_clip_on(False)
 
 
 def name_places(axes: Axes, names: Sequence[str]) -> None:

@@ -43,6 +43,7 @@ _PARTS = (
     ("Promotion", PUSHER, standard_component_specs.PUSHED_MODEL_KEY),
 )
 _DATA, _SCHEMA = "Data", "Schema"
+_TOO_MANY_LABELS = f"The reviews of each label are not shown by day: there are over {document.MOST_LABELS} labels."
 KINDS = frozenset({_EXAMPLE_GEN, _STATISTICS_GEN, _SCHEMA_GEN, *(kind for _, kind, _ in _PARTS)})
 """The components that a card tells of."""
 
@@ -109,11 +110,13 @@ def _data(run: Run) -> Iterator[str]:
     else:
         rows.append(("Rejected rows", "not known: the spans of the window are not there any more"))
     yield section("Window", document.facts(rows))
-    yield section("Reviews by day", _by_day(days, rejected))
+    left_out = [] if len(labels) <= document.MOST_LABELS else [paragraph(_TOO_MANY_LABELS)]
+    yield section("Reviews by day", *left_out, _by_day(days, rejected))
 
 
 def _by_day(days: Days, rejected: Mapping[str, Mapping[str, int]]) -> str:
     labels = profile.labels_of(days)
+    labels = labels if len(labels) <= document.MOST_LABELS else ()
     columns = [("day", ""), ("reviews", NUMBER), *((label, NUMBER) for label in labels), ("rejected", NUMBER)]
     rows = [
         [

@@ -105,7 +105,8 @@ def _compared(sets: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> 
     ]
     yield document.table(columns, rows)
     yield paragraph(f"{_TEST} The level is {metrics['level']:g}.")
-    yield document.pictures([document.figure("Accuracy of both models", drawing.values(series, drawn, "accuracy"))])
+    svg = drawing.values(series, drawn, "accuracy", is_share=True)
+    yield document.pictures([document.figure(tables.first_of("Accuracy of both models", len(drawn)), svg)])
 
 
 def _set(one: Mapping[str, Any]) -> Iterator[str]:

@@ -68,6 +68,11 @@ def accuracy_of_slices(rows: Sequence[drawing.Row], series: Sequence[str]) -> st
     """Render a picture of the accuracy on each slice, with its numbers."""
     columns = (("slice", ""), *((name, NUMBER) for name in series))
     numbers = [(escape(row.name), *map(document.number, row.values)) for row in rows]
-    return document.figure(
-        "Accuracy by slice", drawing.values(series, rows, "accuracy"), document.table(columns, numbers)
-    )
+    svg = drawing.values(series, rows, "accuracy", is_share=True)
+    return document.figure(first_of("Accuracy by slice", len(rows)), svg, document.table(columns, numbers))
+
+
+def first_of(caption: str, count: int) -> str:
+    """Return the caption of a chart of values; where it has not all of them, it says so."""
+    left = count - drawing.MOST_ROWS
+    return f"{caption}; {left:,} further are not shown" if left > 0 else caption

@@ -18,6 +18,7 @@ from tfx_modules.reports.node_record import NodeRecord
 OUTPUT = standard_component_specs.MODEL_RUN_KEY
 _LOSS, _ACCURACY = "epoch_loss", "epoch_accuracy"
 _STEP_LOSS = "batch_loss"
+_MOST_STEPS = 500
 _NO_RECORD = (
     "An earlier release trained this model and wrote neither the hyperparameters nor what was measured for the choice "
     "of a precision. A run without the cache writes them."
@@ -90,9 +91,17 @@ def _figures(trained: Mapping[str, Points], validated: Mapping[str, Points]) -> 
             yield document.figure(f"{name.capitalize()} of each epoch", svg, _epochs(lines))
     if steps := trained.get(_STEP_LOSS):
         # Keras counts the steps from 1 on, and writes the mean over the epoch so far.
-        line = drawing.Line("training", steps)
-        svg = drawing.lines([line], "step", "loss, mean of the epoch so far")
-        yield document.figure("Loss by step", svg, _table(("step", "loss"), [[f"{s:,.0f}", v] for s, v in steps]))
+        shown = _thinned(steps)
+        svg = drawing.lines([drawing.Line("training", shown)], "step", "loss, mean of the epoch so far")
+        numbers = _table(("step", "loss"), [[f"{step:,.0f}", value] for step, value in shown])
+        left = f", {len(shown):,} of {len(steps):,} steps" if len(shown) < len(steps) else ""
+        yield document.figure(f"Loss by step{left}", svg, numbers)
+
+
+def _thinned(points: Points) -> Points:
+    """Return up to 500 of the points, as far from each other as can be, the last one among them."""
+    every = -(-len(points) // _MOST_STEPS)
+    return points[::-1][::every][::-1]
 
 
 def _epochs(lines: list[drawing.Line]) -> str:

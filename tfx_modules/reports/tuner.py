@@ -69,7 +69,7 @@ def _trials(trials: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield document.table(columns, rows)
     drawn = [drawing.Row(_described(trial, names), [trial[_SCORE]]) for trial in trials]
     svg = drawing.values(["loss on the eval split"], drawn, "loss")
-    yield document.pictures([document.figure("Loss of each trial", svg)])
+    yield document.pictures([document.figure(tables.first_of("Loss of each trial", len(drawn)), svg)])
 
 
 def _described(trial: Mapping[str, Any], names: Sequence[str]) -> str:

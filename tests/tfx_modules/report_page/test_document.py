@@ -160,3 +160,47 @@ def test_a_confusion_matrix_has_counts_and_shares_of_the_row() -> None:
 )
 def test_a_missing_number_is_a_dash(value: float | None, text: str) -> None:
     assert document.number(value) == text
+
+
+def test_a_long_table_says_how_much_of_it_is_not_shown() -> None:
+    rows = [[f"row {number}"] for number in range(1503)]
+    made = document.table([("name", "")], iter(rows))
+    assert made.count("<tr>") == 501
+    assert made.endswith("<p>1,003 further are not shown.</p>")
+    assert "not shown" not in document.table([("name", "")], rows[:500])
+
+
+def test_a_matrix_of_many_labels_is_not_shown() -> None:
+    names = [f"label {number}" for number in range(51)]
+    told = document.matrix(names, [[1.0] * 51] * 51)
+    assert told == "<p>The matrix of 51 labels is not shown; a page shows one of up to 50.</p>"
+    assert document.matrix(names[1:], [[1.0] * 50] * 50).count("<td ") == 2500
+
+
+def test_of_many_rows_the_first_are_drawn() -> None:
+    rows = [drawing.Row(f"slice {number}", [0.5]) for number in range(300)]
+    svg = drawing.values(["this model"], rows, "accuracy", is_share=True)
+    assert re.findall(r">slice (\d+)<", svg) == [str(number) for number in range(40)]
+
+
+@pytest.mark.parametrize("found", [[1.0], [1.0, 0.97], [0.0], [0.0, 1.0], [0.5]])
+def test_an_axis_of_shares_ends_at_1(found: list[float]) -> None:
+    rows = [drawing.Row("slice", [value]) for value in found]
+    ticks = ticks_of(drawing.values(["this model"], rows, "accuracy", is_share=True))
+    assert len(ticks) > 1
+    assert max(ticks) <= 1
+    assert min(ticks) >= 0
+    line = drawing.Line("training", list(enumerate([*found, *found])))
+    ticks = ticks_of(drawing.lines([line], "epoch", "accuracy", is_share=True), "%")
+    assert max(ticks) <= 100
+    assert min(ticks) >= 0
+
+
+def test_an_axis_of_other_values_has_room_beside_the_marks() -> None:
+    rows = [drawing.Row("trial", [value]) for value in (1.0, 1.0)]
+    assert max(ticks_of(drawing.values(["loss"], rows, "loss"))) > 1
+
+
+def ticks_of(svg: str, unit: str = "") -> list[float]:
+    """The numbers at the ticks of a chart's axis."""
+    return [float(text.replace("\N{MINUS SIGN}", "-")) for text in re.findall(rf">(.?\d+(?:\.\d+)?){unit}<", svg)]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.tfx_modules.reports.made_up import Made, folder, record
+from tfx_modules.data import features
 from tfx_modules.reports import writer
 from tfx_modules.reports.node_record import NodeRecord
 from tfx_modules.validation import profile
@@ -111,6 +112,19 @@ def never_asked(_: object) -> dict[str, NodeRecord]:
 def test_rejected_rows_of_spans_that_are_gone_are_not_known(tmp_path: Path) -> None:
     write_card(pusher(tmp_path), data(tmp_path, with_spans=False))
     assert "not known: the spans of the window are not there any more" in card_of(tmp_path).read_text(encoding="utf-8")
+
+
+def test_days_of_many_labels_have_no_column_for_each(tmp_path: Path) -> None:
+    others = data(tmp_path)
+    names = tuple(f"label {number}" for number in range(51))
+    counts = {**profile.EMPTY.counts, features.SENTIMENT: (*range(51), 0)}
+    days = {"2026-11-04": replace(profile.EMPTY, rows=9, counts=counts, labels=names)}
+    (tmp_path / "statistics" / profile.FILE).write_text(profile.to_json(days))
+    write_card(pusher(tmp_path), others)
+    page = card_of(tmp_path).read_text(encoding="utf-8")
+    assert "<dt>Labelled label 50</dt><dd>50</dd>" in page
+    assert 'data-label="label 50"' not in page
+    assert "The reviews of each label are not shown by day: there are over 50 labels." in page
 
 
 def test_a_model_that_was_not_promoted_has_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

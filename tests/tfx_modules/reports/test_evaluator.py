@@ -98,6 +98,17 @@ def test_the_auc_of_a_slice_of_one_label_is_not_shown(tmp_path: Path) -> None:
     assert 'data-label="AUC" class="number"><div>\N{EN DASH}</div>' in row
 
 
+def test_of_hundreds_of_slices_the_page_has_the_first(tmp_path: Path) -> None:
+    with_config(tmp_path, eval_config(GateSettings()))
+    slices = tuple(SHORT.replace("'short'", f"'word {number:04}'") for number in range(600))
+    made = page(written(tmp_path, (ALL, *slices)))
+    assert "<div>length = word 0498</div>" in made
+    assert "<div>length = word 0499</div>" not in made
+    assert made.count("<p>101 further are not shown.</p>") == 2, "below the table and below the numbers of the picture"
+    assert "Accuracy by slice; 561 further are not shown" in made
+    assert len(made) < 400_000
+
+
 @pytest.mark.parametrize(
     ("blessed", "result", "banner"),
     [

@@ -1,6 +1,7 @@
 """The page of a training, from the curves and the record that it leaves."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,18 @@ def test_the_numbers_of_the_curves_are_beside_them(tmp_path: Path) -> None:
         "0.8100",
         "0.8000",
     ]
+
+
+def test_of_a_long_training_some_of_the_steps_are_shown(tmp_path: Path) -> None:
+    writer = tf.summary.create_file_writer(str(tmp_path / curves.TRAIN))
+    with writer.as_default():
+        for step in range(1, 1302):
+            tf.summary.scalar("batch_loss", 1 / step, step=step)
+    writer.close()
+    figure = page(tmp_path).partition("Loss by step")[2]
+    assert figure.startswith(", 434 of 1,301 steps")
+    shown = re.findall(r"<div>([\d,]+)</div>", figure.partition("<details>")[2].partition("</details>")[0])
+    assert (len(shown), shown[-2:]) == (434, ["1,298", "1,301"])
 
 
 def test_of_a_training_that_was_tried_again_the_last_try_counts(tmp_path: Path) -> None:
