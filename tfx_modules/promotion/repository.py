@@ -31,6 +31,7 @@ class ModelRepository:
     Attributes:
         served: the folder that servers watch.
         withdrawn: the folder of versions that are not to be served; on the same file system.
+        cards: the folder of the versions' model cards.
     """
 
     def __init__(self, served: Path) -> None:
@@ -41,6 +42,7 @@ class ModelRepository:
             )
         self.served = served
         self.withdrawn = served.with_name(f"{served.name}.withdrawn")
+        self.cards = served.with_name(f"{served.name}.cards")
 
     @contextmanager
     def reporting_disk_errors(self) -> Iterator[None]:
@@ -127,7 +129,15 @@ class ModelRepository:
 
     def card_of(self, version: int) -> Path:
         """Return where the model card of a version belongs; there may be none."""
-        return self.served.with_name(f"{self.served.name}.cards") / f"{version}.html"
+        return self.cards / f"{version}.html"
+
+    def versions_with_card(self) -> frozenset[int]:
+        """Return the numbers of all versions that have a model card, whether or not they have a folder."""
+        return frozenset(int(path.stem) for path in self.cards.glob("*.html") if _is_number(path.stem))
+
+    def unfinished_cards(self) -> list[Path]:
+        """Return the hidden files that cards are written to before they get their names."""
+        return sorted(path for path in self.cards.glob(".*.html.*") if path.is_file())
 
     def staging_place(self, key: str) -> Path:
         """Return a path for something that is staged under a key; nothing is there yet."""
@@ -144,4 +154,8 @@ def _staging(key: str) -> str:
 def _numbers(folder: Path) -> frozenset[int]:
     if not folder.is_dir():
         return frozenset()
-    return frozenset(int(path.name) for path in folder.iterdir() if path.name.isascii() and path.name.isdecimal())
+    return frozenset(int(path.name) for path in folder.iterdir() if _is_number(path.name))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal()

@@ -115,7 +115,7 @@ class Versions:
     def totals(self) -> dict[ItemKind, int]:
         """Return how many versions there are, and how many staged copies."""
         versions = len(self._repository.versions())
-        return {ItemKind.VERSION: versions, ItemKind.STAGING: versions + len(self._repository.staged())}
+        return {ItemKind.VERSION: versions, ItemKind.STAGING: versions + len(self._unfinished())}
 
     def newest(self) -> dt.datetime | None:
         """Return when the ledger's newest event happened; None: it has none."""
@@ -140,7 +140,7 @@ class Versions:
                         done.append(item)
         for item in items:
             if item.kind is ItemKind.STAGING:
-                shutil.rmtree(item.paths[0], ignore_errors=True)  # its push may discard it at the same time
+                _delete(item.paths[0])
                 done.append(item)
         return done
 
@@ -172,13 +172,24 @@ class Versions:
         return self._item(ItemKind.VERSION, str(number), folder, reason, ids=(number,))
 
     def _staged(self) -> list[Item]:
-        old = [folder for folder in self._repository.staged() if self._age(folder) > UNFINISHED]
-        return [self._item(ItemKind.STAGING, folder.name, folder, "left by a push that was killed") for folder in old]
+        old = [path for path in self._unfinished() if self._age(path) > UNFINISHED]
+        return [self._item(ItemKind.STAGING, path.name, path, "left by a push that was killed") for path in old]
 
-    def _item(self, kind: ItemKind, name: str, folder: Path, reason: str, ids: tuple[int, ...] = ()) -> Item:
+    def _unfinished(self) -> list[Path]:
+        return [*self._repository.staged(), *self._repository.unfinished_cards()]
+
+    def _item(self, kind: ItemKind, name: str, path: Path, reason: str, ids: tuple[int, ...] = ()) -> Item:
         return Item(
-            kind=kind, name=name, age=self._age(folder), size=size_of(folder), reason=reason, paths=(folder,), ids=ids
+            kind=kind, name=name, age=self._age(path), size=size_of(path), reason=reason, paths=(path,), ids=ids
         )
 
-    def _age(self, folder: Path) -> dt.timedelta:
-        return self._now - changed_at(folder)
+    def _age(self, path: Path) -> dt.timedelta:
+        return self._now - changed_at(path)
+
+
+def _delete(path: Path) -> None:
+    """Delete a staged copy or an unfinished card; its push may do so at the same time."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

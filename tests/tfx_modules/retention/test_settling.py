@@ -90,6 +90,22 @@ def test_a_version_that_the_ledger_does_not_know_is_not_served(restored: tuple[P
     assert settled.text.endswith(f"1 moved aside that no database knows; {LIVE} is in service")
 
 
+def test_the_card_of_a_version_that_the_ledger_does_not_know_is_moved_aside(restored: tuple[Places, Records]) -> None:
+    where, _ = restored
+    cards = where.models.with_name("bert.cards")
+    cards.mkdir()
+    for version in (LIVE, LATER):
+        (cards / f"{version}.html").write_text(f"card of {version}")
+
+    ((lost, moved),) = settle(where).moved
+
+    assert lost == cards / f"{LATER}.html"
+    assert moved.read_text() == f"card of {LATER}"
+    assert moved.parent == cards / ".aside"
+    assert [path.name for path in cards.glob("*.html")] == [f"{LIVE}.html"]
+    assert settle(where).moved == ()
+
+
 def test_the_version_in_service_is_served_again(restored: tuple[Places, Records]) -> None:
     where, _ = restored
     withdrawn = where.models.with_name("bert.withdrawn")

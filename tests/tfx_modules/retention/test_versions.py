@@ -120,6 +120,22 @@ def test_what_killed_pushes_have_left_goes_after_a_day(site: Site) -> None:
     assert list(site.repository.withdrawn.iterdir()) == []
 
 
+def test_what_a_killed_node_has_left_of_a_card_goes_after_a_day(site: Site) -> None:
+    _promote_days(site, 1)
+    card = site.repository.card_of(2026110101)
+    card.parent.mkdir()
+    card.write_text("the card")
+    left = card.with_name(f".{card.name}.0123abcd")
+    left.write_text("half of the ca")
+    (card.parent / ".aside").mkdir()
+
+    assert _retain(site) == []
+    assert _retain(site, now=LATER, dry_run=True) == [left.name]
+    assert left.exists()
+    assert _retain(site, now=LATER) == [left.name]
+    assert sorted(path.name for path in card.parent.iterdir()) == [".aside", card.name]
+
+
 def test_what_a_version_that_stays_came_from_stays_however_old(site: Site, tmp_path: Path) -> None:
     records = Records(f"sqlite:///{tmp_path}/mlmd.db", tmp_path / "pipeline")
     trained = [records.node("Trainer", f"run-{day}-a", age=40) for day in (1, 2, 3, 4)]

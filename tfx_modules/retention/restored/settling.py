@@ -1,8 +1,9 @@
 """Brings restored folders in line with restored databases.
 
 A backup copies the databases first and the folders after them, so the folders may have what came later: artifacts of
-executions that ML Metadata does not know and whose ids it gives out anew, and versions of the model that the ledger
-does not know. They are moved aside. Then the version in service is the one that servers see.
+executions that ML Metadata does not know and whose ids it gives out anew, and versions of the model, with their cards,
+that the ledger does not know and whose numbers it gives out anew. They are moved aside. Then the version in service is
+the one that servers see.
 """
 
 from collections.abc import Iterator
@@ -54,14 +55,16 @@ def settle_restored(places: Places, artifacts: Artifacts) -> Settled:
     moved = [(path, move_aside(path, places.pipeline)) for path in artifacts.unknown()]
     ledger, repository = find_ledger(places.ledger, places.name), ModelRepository(places.models)
     known = {event.version for event in ledger.events()} if ledger else set()
-    moved += [(path, move_aside(path, path.parent)) for path in _folders(repository, known)]
+    moved += [(path, move_aside(path, path.parent)) for path in _of_versions(repository, known)]
     return Settled(tuple(moved), settle(ledger, repository).live if ledger else None)
 
 
-def _folders(repository: ModelRepository, known: set[int | None]) -> Iterator[Path]:
+def _of_versions(repository: ModelRepository, known: set[int | None]) -> Iterator[Path]:
     for version in sorted(repository.versions() - known):
         yield from (
             folder / str(version)
             for folder in (repository.served, repository.withdrawn)
             if (folder / str(version)).is_dir()
         )
+    # A version that gets the number anew would keep the card of the one that was lost.
+    yield from map(repository.card_of, sorted(repository.versions_with_card() - known))
