@@ -77,8 +77,9 @@ def _uri(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
     if uri is None:
         raise HTTPException(
             status.HTTP_404_NOT_FOUND,
-            f"The task {task_id} of run {run_id} of DAG {dag_id} has no report: its last try wrote none. Its log "
-            "has the reason. Run the task again to write one.",
+            f"The task {task_id} of run {run_id} of DAG {dag_id} has no report. Either its last try ended before its "
+            "node had an output, and its log has the reason; or it ran with an earlier release, which wrote no report "
+            "for this task. Run the task again to write one.",
         )
     return str(uri)
 
