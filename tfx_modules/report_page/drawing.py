@@ -139,6 +139,7 @@ def values(series: Sequence[str], rows: Sequence[Row], across: str, *, is_share:
         axes.set_yticks(list(places), [_short(row.name) for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.margins(x=0.08)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
         if is_share:
             axes.set_xlim(*_within_shares(axes.get_xlim()))
             _show_whole_marks(axes)
