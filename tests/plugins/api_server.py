@@ -13,6 +13,16 @@ from tests.plugins.gate_run import migrate
 
 
 @contextmanager
+def only_reading_dags() -> Iterator[None]:
+    """Have no user see the tasks of DAGs, as an auth manager does that has permissions for parts of DAGs."""
+    manager = get_auth_manager()
+    may = manager.is_authorized_dag
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manager, "is_authorized_dag", lambda **asked: asked["access_entity"] is None and may(**asked))
+        yield
+
+
+@contextmanager
 def api_server() -> Iterator[TestClient]:
     """Run the API server of the UI, with its plugins; its variables hold as long as the block."""
     migrate()
@@ -24,7 +34,7 @@ def api_server() -> Iterator[TestClient]:
             yield client
 
 
-def login(role: str | None) -> dict[str, str]:
+def login(role: str | None, user: str = "anna") -> dict[str, str]:
     """Return the header that a user of that role sends; None: one who may see nothing."""
-    token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="anna", role=role))
+    token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=user, role=role))
     return {"Authorization": f"Bearer {token}"}

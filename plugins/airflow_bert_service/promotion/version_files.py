@@ -63,14 +63,31 @@ def version_files(served: Path, version: int) -> VersionFiles:
 
 
 def card_of(served: Path, version: int) -> Path | None:
-    """Return the model card of a version, one HTML page beside the versions' folders; None: it has none.
+    """Return the model card of a version, one HTML page beside the versions' folders; None: none that can be seen.
 
     Args:
         served: The folder that model servers watch.
         version: The version.
     """
     card = served.with_name(f"{served.name}.cards") / f"{version}.html"
-    return card if card.is_file() else None
+    try:
+        return card if card.is_file() else None
+    except OSError:  # it may be there, and cannot be seen from here
+        return None
+
+
+def read_card(served: Path, version: int) -> bytes | None:
+    """Read the model card of a version; None: it has none, or none that can be read.
+
+    Args:
+        served: The folder that model servers watch.
+        version: The version.
+    """
+    card = card_of(served, version)
+    try:
+        return card.read_bytes() if card else None
+    except OSError:  # retention has removed it since, or it may not be read from here
+        return None
 
 
 def folder_of(served: Path, version: int) -> tuple[Whereabouts, Path] | None:

@@ -7,12 +7,13 @@ it asks for them.
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from fastapi import Depends, FastAPI, HTTPException, Request, Response, status
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, status
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from sqlalchemy import select
 
@@ -28,6 +29,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-store",
 }
+LARGEST_MAP_INDEX = 2**31 - 1
+"""The largest whole number of a column in Airflow's database."""
 LOGIN_HINT = "Log in to Airflow in this browser, then open this page again.\n"
 
 _logger = logging.getLogger(__name__)
@@ -37,7 +40,8 @@ def reports_app(root: Path) -> FastAPI:
     """Make the app that shows reports.
 
     Args:
-        root: The folder that reports are in; nothing outside of it is read.
+        root: The folder that reports of all pipelines are in; nothing outside of it is read. A report is shown for
+            its own pipeline's DAG; one that an earlier release wrote does not say whose it is, and is shown for any.
     """
     app = FastAPI(title="Reports", openapi_url=None)  # without pages of documentation
 
@@ -54,13 +58,28 @@ def reports_app(root: Path) -> FastAPI:
 
     @app.get(
         "/reports/{dag_id}/{run_id}/{task_id}",
-        dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))],
+        # First the ids: PostgreSQL takes no null characters to search for.
+        dependencies=[
+            Depends(_refuse_nulls),
+            Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE)),
+        ],
     )
-    def report(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Response:
+    def report(
+        dag_id: str, run_id: str, task_id: str, map_index: Annotated[int, Query(ge=-1, le=LARGEST_MAP_INDEX)] = -1
+    ) -> Response:
         uri = _uri(dag_id, run_id, task_id, map_index)
-        return HTMLResponse(_page(uri, root))
+        return HTMLResponse(_page(uri, root, dag_id))
 
     return app
+
+
+def _refuse_nulls(request: Request) -> None:
+    if any("\0" in part for part in request.path_params.values()):
+        raise HTTPException(
+            status.HTTP_404_NOT_FOUND,
+            "There is no such task: an id in the address has a null character. Open the report by the button on the "
+            "task's tab Details.",
+        )
 
 
 def _uri(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
@@ -84,9 +103,9 @@ def _uri(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
     return str(uri)
 
 
-def _page(uri: str, root: Path) -> bytes:
+def _page(uri: str, root: Path, dag_id: str) -> bytes:
     try:
-        return read_report(uri, root)
+        return read_report(uri, root, dag_id)
     except ReportError as error:
         _logger.warning("%s", error)
         raise HTTPException(status.HTTP_403_FORBIDDEN, str(error)) from error

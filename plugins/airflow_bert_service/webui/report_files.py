@@ -1,15 +1,21 @@
 """Reads the reports of tasks: HTML pages in an artifact's folder, which Airflow's API server shows."""
 
+import html
+import re
 import stat
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from airflow_bert_service.exceptions import ReportError
+from airflow_bert_service.pipeline.name import dag_ids
 
 URL_PREFIX = "/bert_service"
 """URL path of this plugin's pages on Airflow's API server."""
 REPORT_FILE = "report.html"
 """Name of a report's file: one HTML page with its pictures inside, without scripts."""
+_PIPELINE = re.compile(r'<meta name="pipeline" content="([^"]*)"')
+_HEAD_BYTES = 2048
+"""Where a page names its pipeline: at its beginning."""
 
 
 def report_uri(artifact_uri: str) -> str:
@@ -36,18 +42,22 @@ def report_page(base_url: str, *, dag_id: str, run_id: str, task_id: str, map_in
     return f"{urlsplit(base_url).path.rstrip('/')}{URL_PREFIX}/reports/{path}{query}"
 
 
-def read_report(uri: str, root: Path) -> bytes:
-    """Read a report.
+def read_report(uri: str, root: Path, dag_id: str) -> bytes:
+    """Read a report of a DAG's pipeline.
+
+    A page names its pipeline in its head. One that an earlier release wrote names none: it is read for any DAG, as
+    earlier releases did, so that whoever may edit one DAG can read such pages of all.
 
     Args:
         uri: Where it is: a path, from an XCom that anybody may have written who can write XComs.
-        root: The folder that it has to be in.
+        root: The folder that it has to be in; all pipelines have theirs in it.
+        dag_id: The DAG whose task names it.
 
     Returns:
         The page, as HTML in UTF-8.
 
     Raises:
-        ReportError: The path is not one of a report in ``root``; it was not read.
+        ReportError: The path is not one of a report in ``root``; it was not read. Or the page is another pipeline's.
         FileNotFoundError: There is no file at that path.
     """
     # Links resolved: one that leads out of the folder must not be followed.
@@ -59,4 +69,17 @@ def read_report(uri: str, root: Path) -> bytes:
         )
     if not stat.S_ISREG(path.stat().st_mode):
         raise FileNotFoundError(path)
-    return path.read_bytes()
+    page = path.read_bytes()
+    pipeline = _pipeline_of(page)
+    if pipeline is not None and dag_id not in dag_ids(pipeline):
+        raise ReportError(
+            f"the report at {uri!r} is not shown; allowed: one of the pipeline of the DAG {dag_id}, and it is another "
+            "pipeline's. Run the task again to write its own."
+        )
+    return page
+
+
+def _pipeline_of(page: bytes) -> str | None:
+    """Return the pipeline that a page names; None: it names none."""
+    found = _PIPELINE.search(page[:_HEAD_BYTES].decode("utf-8", "replace"))
+    return html.unescape(found[1]) if found else None

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from airflow_bert_service.promotion.version_files import MANIFEST, Whereabouts, folder_of, version_files
+from airflow_bert_service.promotion.version_files import (
+    MANIFEST,
+    Whereabouts,
+    card_of,
+    folder_of,
+    read_card,
+    version_files,
+)
 
 VERSION = 2026110501
 SECRET = "what nobody may see"
@@ -61,3 +68,22 @@ def test_a_folder_that_cannot_be_seen_is_as_one_that_was_removed(tmp_path: Path)
     unseen = tmp_path / ("x" * 300)  # whose name no file system takes
     assert version_files(unseen, VERSION).where is Whereabouts.REMOVED
     assert folder_of(unseen, VERSION) is None
+    assert card_of(unseen, VERSION) is None
+    assert read_card(unseen, VERSION) is None
+
+
+def test_a_card_that_is_removed_while_it_is_read_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = tmp_path / "bert_sentiment"
+    card = tmp_path / "bert_sentiment.cards" / f"{VERSION}.html"
+    card.parent.mkdir()
+    card.write_text("<p>card")
+    assert (card_of(served, VERSION), read_card(served, VERSION)) == (card, b"<p>card")
+    look = Path.is_file
+
+    def look_and_lose(path: Path) -> bool:
+        found = look(path)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "is_file", look_and_lose)
+    assert read_card(served, VERSION) is None

@@ -13,7 +13,7 @@ from airflow_bert_service.webui.report_app import HEADERS
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from tests.plugins.api_server import api_server, login
+from tests.plugins.api_server import api_server, login, only_reading_dags
 from tests.plugins.gate_run import run_gate
 
 pytestmark = pytest.mark.slow
@@ -134,6 +134,39 @@ def test_a_removed_report_is_not_found(server: Server) -> None:
     file.with_suffix(".away").rename(file)
     assert answer.status_code == 404
     assert answer.text.startswith(f"The report at {file} cannot be read (No such file or directory).")
+
+
+def test_nobody_reads_another_pipelines_report_by_a_forged_xcom(server: Server) -> None:
+    other = server.state / "pipeline" / "Evaluator" / "evaluation" / "9" / "report.html"
+    other.parent.mkdir(parents=True)
+    other.write_text('<!doctype html><meta name="pipeline" content="tickets"><p>of tickets alone')
+    with report_at(server, str(other)):
+        answer = server.client.get(server.page(), headers=login("admin"))
+    assert answer.status_code == 403
+    assert "allowed: one of the pipeline of the DAG gate, and it is another pipeline's." in answer.text
+    assert "tickets" not in answer.text
+
+
+def test_who_may_read_the_dag_and_not_its_tasks_does_not_see_it(server: Server) -> None:
+    with only_reading_dags():
+        assert server.client.get(server.page(), headers=login("viewer")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("?map_index=99999999999999999999", 422),
+        ("?map_index=2147483648", 422),
+        ("?map_index=-2", 422),
+        ("?map_index=2147483647", 404),
+        ("%00", 404),
+    ],
+)
+def test_no_address_makes_the_database_fail(server: Server, change: str, code: int) -> None:
+    answer = server.client.get(server.page() + change, headers=login("viewer"))
+    assert answer.status_code == code
+    in_run = server.client.get(f"/bert_service/reports/gate/a%00b/Trainer{change}", headers=login("viewer"))
+    assert (in_run.status_code, "null character" in in_run.text) == (404, True)
 
 
 def test_an_address_outside_of_the_pipelines_folder_is_refused(server: Server) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 PAGE = "<p>größer ✓".encode()
+DAG = "bert_sentiment"
 
 
 @pytest.fixture(name="root")
@@ -29,7 +30,7 @@ def pipeline_root(tmp_path: Path) -> Path:
 def test_a_report_is_in_its_artifacts_folder(root: Path) -> None:
     folder = root / "ExampleValidator" / "anomalies" / "7"
     assert report_uri(str(folder)) == report_uri(f"{folder}/") == str(folder / "report.html")
-    assert read_report(report_uri(str(folder)), root) == PAGE
+    assert read_report(report_uri(str(folder)), root, DAG) == PAGE
 
 
 @pytest.mark.parametrize(
@@ -53,37 +54,66 @@ def test_anything_else_is_refused(root: Path, uri: str) -> None:
     with pytest.raises(
         ReportError, match=r"is not shown; allowed: a report\.html in .*/pipeline\. Give the API server"
     ):
-        read_report(uri.format(root=root), root)
+        read_report(uri.format(root=root), root, DAG)
 
 
 @pytest.mark.parametrize("target", ["secrets/report.html", "pipeline/ExampleValidator/anomalies/7/SchemaDiff.pb"])
 def test_a_link_is_followed_before_it_is_judged(root: Path, target: str) -> None:
     (root / "report.html").symlink_to(root.parent / target)
     with pytest.raises(ReportError, match="is not shown"):
-        read_report(f"{root}/report.html", root)
+        read_report(f"{root}/report.html", root, DAG)
 
 
 def test_a_linked_folder_that_leads_out_is_refused(root: Path) -> None:
     (root / "linked").symlink_to(root.parent / "secrets")
     with pytest.raises(ReportError, match="is not shown"):
-        read_report(f"{root}/linked/report.html", root)
+        read_report(f"{root}/linked/report.html", root, DAG)
 
 
 def test_a_root_that_is_a_link_itself_is_one(root: Path) -> None:
     linked = root.parent / "linked"
     linked.symlink_to(root)
-    assert read_report(f"{linked}/ExampleValidator/anomalies/7/report.html", linked) == PAGE
+    assert read_report(f"{linked}/ExampleValidator/anomalies/7/report.html", linked, DAG) == PAGE
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "dag", "is_read"),
+    [
+        ("bert_sentiment", "bert_sentiment", True),
+        ("bert_sentiment", "bert_sentiment_retention", True),
+        ("bert_sentiment", "tickets", False),
+        ("tickets", "bert_sentiment", False),
+        ("", "bert_sentiment", False),
+        ("a&amp;b", "a&b", True),
+    ],
+)
+def test_a_page_is_read_for_its_own_pipelines_dags(root: Path, pipeline: str, dag: str, is_read: bool) -> None:
+    page = (
+        f'<!doctype html><html><head><title>größer</title><meta name="pipeline" content="{pipeline}"></head>'.encode()
+    )
+    (root / "report.html").write_bytes(page)
+    if is_read:
+        assert read_report(f"{root}/report.html", root, dag) == page
+    else:
+        with pytest.raises(ReportError, match=rf"allowed: one of the pipeline of the DAG {dag}, and it is another"):
+            read_report(f"{root}/report.html", root, dag)
+
+
+def test_what_a_page_says_behind_its_head_is_not_its_pipeline(root: Path) -> None:
+    page = "é".encode() * 1500 + b'<meta name="pipeline" content="tickets">'
+    (root / "report.html").write_bytes(page)
+    assert read_report(f"{root}/report.html", root, DAG) == page
 
 
 def test_a_missing_report_is_missing(root: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read_report(f"{root}/ExampleValidator/anomalies/8/report.html", root)
+        read_report(f"{root}/ExampleValidator/anomalies/8/report.html", root, DAG)
 
 
 def test_what_would_block_the_server_is_not_opened(root: Path) -> None:
     os.mkfifo(root / "report.html")
     with pytest.raises(FileNotFoundError):
-        read_report(f"{root}/report.html", root)
+        read_report(f"{root}/report.html", root, DAG)
 
 
 def test_the_page_of_a_report_is_below_airflows_own_address() -> None:

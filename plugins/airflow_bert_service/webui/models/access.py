@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import HTTPException, Request
 
@@ -28,6 +29,22 @@ class Access:
         """Return whether a user may read the DAG."""
         try:
             self.to_see(request, user)
+        except HTTPException:
+            return False
+        return True
+
+    def to_see_reports(self, request: Request, user: GetUserDep) -> None:
+        """Let a request pass whose user may see the DAG's tasks, and so their reports (a dependency of FastAPI).
+
+        Raises:
+            HTTPException: 401 without a login, 403 without the permission.
+        """
+        requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE, self._pipeline())(request, user)
+
+    def may_see_reports(self, request: Request, user: GetUserDep) -> bool:
+        """Return whether a user may see the reports of the DAG's tasks (a dependency of FastAPI)."""
+        try:
+            self.to_see_reports(request, user)
         except HTTPException:
             return False
         return True

@@ -63,6 +63,7 @@ def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", 
     add_change_routes(app, access, contents, changes, renderer)
     add_try_routes(app, access, contents, ModelAsker(settings, contents.pipeline), renderer)
     MayChange = Annotated[bool, Depends(access.may_change)]  # noqa: N806 (a type)
+    MaySeeReports = Annotated[bool, Depends(access.may_see_reports)]  # noqa: N806 (a type)
 
     def seen_others(request: Request, user: GetUserDep) -> list[tuple[str, str]]:
         return [(name, way) for name, way in others().items() if Access(lambda: name).may_see(request, user)]  # noqa: B023
@@ -93,7 +94,7 @@ def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", 
         return renderer.page("curves", way=links.HERE, **contents.curves(days))
 
     @app.get("/versions/{version}", dependencies=[Depends(access.to_see)])
-    def version(version: Version, may_change: MayChange) -> HTMLResponse:
+    def version(version: Version, may_change: MayChange, may_see_reports: MaySeeReports) -> HTMLResponse:
         found = contents.version(version)
         if found is None:
             raise HTTPException(
@@ -101,13 +102,15 @@ def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", 
                 f"Version {version} of {contents.pipeline()} was never in service. Open the page Models, which lists "
                 "those that were.",
             )
+        found["has_card"] = found["has_card"] and may_see_reports
         return renderer.page("version", way=links.ABOVE, may_change=may_change and changes.is_possible, **found)
 
     return app
 
 
 def _add_card(app: FastAPI, access: Access, contents: ModelContents) -> None:
-    @app.get("/versions/{version}/card", dependencies=[Depends(access.to_see)])
+    # A card has the reports of the run's tasks in it, and asks for what they ask for.
+    @app.get("/versions/{version}/card", dependencies=[Depends(access.to_see), Depends(access.to_see_reports)])
     def card(version: Version) -> HTMLResponse:
         found = contents.card(version)
         if found is None:

@@ -10,7 +10,7 @@ from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.promotion.events import JUDGED, EventKind, PromotionEvent
 from airflow_bert_service.promotion.ledger_reader import HistoryQuery, InService, LedgerReader
 from airflow_bert_service.promotion.measurements import MeasuredSet, answered, engine, measured_sets, number
-from airflow_bert_service.promotion.version_files import card_of, folder_of, version_files
+from airflow_bert_service.promotion.version_files import card_of, folder_of, read_card, version_files
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
 from airflow_bert_service.webui.models.curves import HEIGHT, WIDTH, curves_of
@@ -90,9 +90,8 @@ class ModelContents:
         }
 
     def card(self, version: int) -> bytes | None:
-        """Return a version's model card, a page of HTML; None: it has none."""
-        card = card_of(self._settings.models_of(self.pipeline()), version)
-        return card.read_bytes() if card else None
+        """Return a version's model card, a page of HTML; None: it has none that can be read."""
+        return read_card(self._settings.models_of(self.pipeline()), version)
 
     def curves(self, days: int) -> dict[str, Any]:
         """Return what the page of curves shows.

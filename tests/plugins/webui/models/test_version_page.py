@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.plugins.api_server import login
+from tests.plugins.api_server import login, only_reading_dags
 from tests.plugins.ledgers import SeededState, odd_event, seeded
 from tests.plugins.models_pages import PAGE, pages_of, see, text_of
 
@@ -76,6 +76,9 @@ def test_it_leads_to_the_version_s_model_card_where_there_is_one(client: TestCli
         assert policy.endswith("frame-ancestors 'self'; sandbox")
         assert client.get(f"{PAGE}versions/2026110501/card").status_code == 401
         assert client.get(f"{PAGE}versions/2026110501/card", headers=login(None)).status_code == 403
+        with only_reading_dags():  # as of reports, which are in it
+            assert client.get(f"{PAGE}versions/2026110501/card", headers=login("viewer")).status_code == 403
+            assert "Model card" not in see(client, "versions/2026110501")
     finally:
         card.unlink()
         card.parent.rmdir()
