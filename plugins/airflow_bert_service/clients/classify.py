@@ -7,6 +7,7 @@ would name one label of two, and no other.
 import http.client
 import json
 import math
+import re
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +28,7 @@ MOST_BYTES = 4 << 20
 """The largest answer; one of 64 texts with 50 long labels has 2 MB."""
 _MOST_OF_AN_ERROR = 64 << 10
 _LONGEST_MESSAGE = 300
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +138,7 @@ def _late(seconds: float) -> Classified:
 
 def _scores(content: bytes, count: int) -> tuple[Scores, ...]:
     results = json.loads(content)["results"]
-    found = tuple(Scores({str(label): _probability(score) for label, score in row}) for row in results)
+    found = tuple(Scores({_shown(label): _probability(score) for label, score in row}) for row in results)
     labels = {tuple(one.by_label) for one in found}
     if len(found) != count or len(labels) != 1 or () in labels:
         raise ValueError("not an answer of the same labels for each text")
@@ -160,7 +162,7 @@ def _refusal(error: urllib.error.HTTPError, request: ClassifyRequest) -> str:
         404: f"it does not serve {which if request.version else 'the model'} now",
         408: "the request took too long to reach it",
         413: "the texts are too large for it",
-        429: "it has too much to do just now; ask again in a moment",
+        429: f"it has too much to do just now{'' if said else '; ask again in a moment'}",  # else it says what to do
         503: "it cannot answer just now; ask again in a moment",
         504: "it ended the request, which took too long for it",
     }
@@ -176,5 +178,10 @@ def _message(error: urllib.error.HTTPError) -> str:
     with suppress(OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError):
         with error:
             said = json.loads(error.read(_MOST_OF_AN_ERROR))["error"]
-        return " ".join(str(said).split())[:_LONGEST_MESSAGE]
+        return " ".join(_shown(said).split())[:_LONGEST_MESSAGE]
     return ""
+
+
+def _shown(said: Any) -> str:
+    """Return a text that can be written as UTF-8: JSON can have halves of characters, which cannot."""
+    return _SURROGATE.sub("\ufffd", str(said))

@@ -26,6 +26,12 @@ class Server(BaseHTTPRequestHandler):
         code, body = 200, json.dumps(FINE)
         if name.isdecimal():
             code, body = int(name), json.dumps({"error": f"said:\n{self.headers['Authorization']} {rest}"})
+        elif name == "silent":
+            code, body = 429, ""
+        elif name == "half-error":
+            code, body = 500, json.dumps({"error": "half \ud83d, whole \U0001f600"})
+        elif name == "half-label":
+            body = json.dumps({"results": [[["half \udc00, whole \U0001f600", 1.0]]] * len(asked["examples"])})
         elif name == "echo":
             text = f"{self.path} {self.headers['Authorization']} {json.dumps(asked)}"
             body = json.dumps({"results": [[[text, 1.0]]] * len(asked["examples"])})
@@ -116,7 +122,7 @@ def test_an_answer_without_scores_of_each_text_is_a_problem(base: str, model: st
         (404, "", "", "it does not serve the model now: said: None"),
         (404, "7", "", "it does not serve version 7 now: said: None versions/7:classify"),
         (404, "new", "", "it does not serve the label new now: said: None labels/new:classify"),
-        (429, "", "", "it has too much to do just now; ask again in a moment: said: None"),
+        (429, "", "", "it has too much to do just now: said: None"),
         (500, "", "", "HTTP status 500: said: None"),
         (503, "", "", "it cannot answer just now; ask again in a moment: said: None"),
         (504, "", "", "it ended the request, which took too long for it: said: None"),
@@ -126,6 +132,16 @@ def test_an_answer_without_scores_of_each_text_is_a_problem(base: str, model: st
 )
 def test_a_refusal_is_told_in_plain_words(base: str, code: int, version: str, key: str, problem: str) -> None:
     assert asked(f"{base}/{code}", version, key).problem == problem
+
+
+def test_of_too_much_to_do_the_server_says_what_to_do_or_else_this_side(base: str) -> None:
+    assert asked(f"{base}/silent").problem == "it has too much to do just now; ask again in a moment"
+
+
+def test_halves_of_characters_are_replaced_since_no_page_can_have_them(base: str) -> None:
+    assert asked(f"{base}/half-error").problem == "HTTP status 500: half \ufffd, whole \U0001f600"
+    (label,) = asked(f"{base}/half-label").scores[0].by_label
+    assert label == "half \ufffd, whole \U0001f600"
 
 
 def test_a_server_that_is_down_or_speaks_no_http_is_told() -> None:

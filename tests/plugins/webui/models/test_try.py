@@ -47,11 +47,12 @@ def send(
     path: str = "try",
     file: bytes | None = None,
     role: str | None = "viewer",
+    user: str = "anna",
     headers: Mapping[str, str] = OURS,
     **fields: str,
 ) -> Response:
     """Send the form as a browser does that is logged in by its cookie."""
-    token = login(role)["Authorization"].removeprefix("Bearer ")
+    token = login(role, user)["Authorization"].removeprefix("Bearer ")
     parts: list[tuple[str, tuple[str | None, bytes]]] = [
         (name, (None, value.encode())) for name, value in {"text": text, "form": "one", **fields}.items()
     ]
@@ -105,6 +106,11 @@ def test_a_small_csv_file_is_asked_about(pages: TestClient) -> None:
     assert "good, good positive 0.9820" in said
     assert "awful negative 0.9526" in said
     assert "a request with 2 texts" in said
+    assert (
+        "The texts are those of the column “ text ”; the first row, “ id, text ”, was taken for the columns' names."
+        in (unescape(said))
+    )
+    assert "was taken for" not in asked(pages, "good")
 
 
 def test_labels_of_ones_own_have_a_score_each_and_another_pipeline_asks_its_own_model(
@@ -133,6 +139,8 @@ def test_it_shows_which_words_mattered(pages: TestClient) -> None:
     assert "positive" in said
     for one in examples(html):
         assert one.count("plot") == 1, "the request to copy is that of the text alone"
+    assert "A request for the text alone, to copy" in said
+    assert "The same request, to copy" in asked(pages, "good")
 
 
 def test_the_requests_to_copy_give_the_answer_that_is_shown(pages: TestClient, real_server: RunningModelServer) -> None:
@@ -176,17 +184,27 @@ def test_what_cannot_be_asked_is_told_on_the_page_with_the_form_as_it_was(
         ({"beside": "../../x"}, 422, "beside is '../../x'; allowed"),
         ({"version": "a\x1bb"}, 422, "version is 'a\\x1bb'; allowed"),
         ({"server": "-1"}, 422, "server is '-1'; allowed: the number"),
-        ({"form": "poem"}, 422, "form is 'poem'; allowed: one, lines, csv."),
+        ({"form": "poem", "server": "x"}, 422, "server is 'x'; allowed: the number of a model server, from 0. form is"),
         ({"column": "x" * 101}, 422, "column has 101 characters"),
-        ({"text": "x" * 300_000}, 413, "bytes; allowed: 196,608. Go back and ask about fewer texts."),
+        ({"file": b"text\nfilm \xe9t\xe9\n"}, 422, "The file is not UTF-8. Save it as UTF-8, and choose it again."),
+        ({"file": b"x" * 300_000}, 413, "bytes; allowed: 196,608. Choose a file with fewer texts."),
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_form_that_the_page_does_not_send_is_refused(
-    pages: TestClient, fields: dict[str, Any], code: int, told: str
-) -> None:
-    answer = send(pages, **fields)
-    assert (answer.status_code, told in answer.text) == (code, True), answer.text
+def test_a_wrong_field_loses_no_text(pages: TestClient, fields: dict[str, Any], code: int, told: str) -> None:
+    answer = send(pages, "film été <i>", **fields)
+    assert answer.status_code == code
+    assert told in unescape(answer.text)
+    assert ">\nfilm été &lt;i&gt;</textarea>" in answer.text
+    assert "<h2 id=" not in answer.text
+    for name in {"version", "beside", "column"} & set(fields):
+        assert f'name="{name}" value="{fields[name]}"' in answer.text
+
+
+def test_a_form_whose_text_alone_is_too_large_is_refused(pages: TestClient) -> None:
+    answer = send(pages, "x" * 300_000)
+    assert answer.status_code == 413
+    assert "bytes; allowed: 196,608. Go back and ask about fewer texts." in answer.text
 
 
 def test_a_body_that_is_no_form_is_refused(pages: TestClient) -> None:
@@ -197,7 +215,13 @@ def test_a_body_that_is_no_form_is_refused(pages: TestClient) -> None:
     assert answer("application/json", b"{}") == (415, "Send a form: multipart/form-data.\n")
     assert answer("multipart/form-data", b"")[0] == 422
     assert answer("multipart/form-data; boundary=x", b"text")[0] == 422
-    assert "save the file as UTF-8" in answer("multipart/form-data; boundary=x", b"--x\r\n\xff")[1]
+    assert answer("multipart/form-data; boundary=x", b"--x\r\n\xff")[0] == 422
+    part = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n%s\r\n--x--\r\n'
+    assert "The form is not UTF-8." in answer("multipart/form-data; boundary=x", part % b"film \xe9t\xe9")[1]
+    for charset in ("unicode_escape", "utf-7", "latin-1", "utf-8-sig", "nonsense", '"'):
+        code, told = answer(f"multipart/form-data; boundary=x; charset={charset}", part % rb"\ud800")
+        assert (code, "allowed: utf-8." in told) == (415, True), charset
+    assert answer("multipart/form-data; boundary=x; charset=UTF8", part % b"good")[0] == 200
 
 
 def test_problems_of_the_server_are_told_in_plain_words(
@@ -305,7 +329,9 @@ def test_no_text_is_logged_or_kept(
     assert {path: path.stat().st_mtime_ns for path in year.folder.rglob("*")} == before
 
 
-def test_few_users_are_answered_at_a_time_so_that_airflow_has_threads_left(year: SeededState) -> None:
+def test_few_requests_are_answered_at_a_time_one_of_each_user_so_that_airflow_has_threads_left(
+    year: SeededState,
+) -> None:
     done, begun = threading.Event(), threading.Semaphore(0)
 
     class Slow(BaseHTTPRequestHandler):
@@ -315,12 +341,45 @@ def test_few_users_are_answered_at_a_time_so_that_airflow_has_threads_left(year:
 
     with serving(Slow) as port, ThreadPoolExecutor(AT_A_TIME) as threads:
         pages = pages_of(year, model_servers=f"http://{HOST}:{port}")
-        waiting = [threads.submit(send, pages, "good") for _ in range(AT_A_TIME)]
+        waiting = [threads.submit(send, pages, "good", user="user-0")]
         try:
-            assert all(begun.acquire(timeout=20) for _ in waiting)
-            refused = send(pages, "good")
+            assert begun.acquire(timeout=20)
+            second = send(pages, "good", user="user-0")
+            waiting += [threads.submit(send, pages, "good", user=f"user-{n}") for n in range(1, AT_A_TIME)]
+            assert all(begun.acquire(timeout=20) for _ in waiting[1:])
+            refused = send(pages, "good", user="one more")
         finally:
             done.set()
         wait(waiting)
-        assert (refused.status_code, "is being asked for 4 users just now" in refused.text) == (503, True)
+        assert (second.status_code, "Another request of yours is being answered" in second.text) == (429, True)
+        assert (refused.status_code, "4 requests are being answered just now" in refused.text) == (503, True)
         assert [answer.result().status_code for answer in waiting] == [502] * AT_A_TIME
+        assert send(pages, "good", user="user-0").status_code == 502, "the place is free again"
+
+
+def test_with_several_pipelines_no_model_is_asked_for_another(
+    year: SeededState, real_server: RunningModelServer, tmp_path: Path
+) -> None:
+    def pages(path: str) -> TestClient:
+        changed = {**real_server.settings(), "model_servers": f"{real_server.address}{path} {real_server.address}"}
+        settings = settings_from({"root": str(tmp_path), "state": str(year.folder), **changed})
+        app = pipelines_app(settings, ModelChanges(settings, lambda _client: None))
+        return TestClient(Starlette(routes=[Mount(PAGE.rstrip("/"), app)]))
+
+    elsewhere = pages("/v1/models/tickets")
+    assert send(elsewhere, "x").status_code == 200, "of the one pipeline, the model may have any name"
+    folder = tmp_path / "dags" / "bert_pipelines" / "tickets"
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text('name = "tickets"\n')
+    refused = send(elsewhere, "x")
+    told = "/v1/models/tickets, the address of one model, which is not that of bert_sentiment; allowed, with several"
+    assert refused.status_code == 503
+    assert told in text_of(refused.text)
+    assert f"it is not asked: [bert_service] model_servers has {real_server.address}{told}" in text_of(
+        see(elsewhere, "try")
+    )
+    assert "the live version, 7" in asked(elsewhere, "x", path="of/tickets/try")
+    assert f"the live version, {LIVE}" in asked(elsewhere, "good", server="1")
+    own = pages("/v1/models/bert_sentiment/")
+    assert f"the live version, {LIVE}" in asked(own, "good")
+    assert send(own, "x", path="of/tickets/try").status_code == 503

@@ -1,9 +1,11 @@
 """Texts of a form, groups of words, and requests to copy: whatever the texts are."""
 
 import ast
+import io
 import json
 import shlex
 import subprocess
+from csv import QUOTE_ALL, writer
 
 import pytest
 from airflow_bert_service.clients.classify import ClassifyRequest, Scores
@@ -17,16 +19,23 @@ from hypothesis import strategies as st
 
 HOSTILE = "'; rm -rf ~; $(id) `id` \\ \" !! %s\nEND\nEND \r\t\0 \x1b[31m \x7f \u202e {a,b} été 电影 😀 \ud800"
 MODEL = "http://127.0.0.1:8501/v1/models/bert_sentiment"
+any_cells = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20).filter(
+        str.strip
+    ),
+    min_size=1,
+    max_size=4,
+)
 any_texts = st.lists(st.text(max_size=60), min_size=1, max_size=5)
 
 
 def csv(text: str, column: str = "") -> tuple[str, ...]:
-    return texts_of(TryForm(form=TextForm.CSV, text=text, column=column))
+    return texts_of(TryForm(form=TextForm.CSV, text=text, column=column)).texts
 
 
 def test_a_field_is_one_text_or_a_text_in_each_line() -> None:
-    assert texts_of(TryForm(text="Fine.\n\nReally.")) == ("Fine.\n\nReally.",)
-    assert texts_of(TryForm(form=TextForm.LINES, text="Fine.\n \nReally.\n")) == ("Fine.", "Really.")
+    assert texts_of(TryForm(text="Fine.\n\nReally.")).texts == ("Fine.\n\nReally.",)
+    assert texts_of(TryForm(form=TextForm.LINES, text="Fine.\n \nReally.\n")).texts == ("Fine.", "Really.")
 
 
 def test_csv_has_texts_in_a_column_that_is_named_or_known_or_alone() -> None:
@@ -35,7 +44,29 @@ def test_csv_has_texts_in_a_column_that_is_named_or_known_or_alone() -> None:
     assert csv("anything\nfine\n") == ("fine",)
     assert csv("text,note\na,b\n", column="note") == ("b",)
     file = TryForm(text="not this", file="\ufefftext\nfilm été\n".encode())
-    assert texts_of(file) == ("film été",)
+    assert texts_of(file).texts == ("film été",)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@settings(max_examples=30, deadline=None)
+@given(texts=any_cells, numbers=st.lists(any_cells, max_size=2))
+def test_what_stands_between_cells_is_found_by_the_first_row(
+    separator: str, texts: list[str], numbers: list[list[str]]
+) -> None:
+    others = [[cells[index % len(cells)] for index in range(len(texts))] for cells in numbers]
+    rows = [["text", *(f"a,b;c\td{n}" for n in range(len(others)))], *map(list, zip(texts, *others, strict=True))]
+    content = io.StringIO()
+    writer(content, delimiter=separator, quoting=QUOTE_ALL).writerows(rows)
+    found = texts_of(TryForm(form=TextForm.CSV, text=content.getvalue()))
+    assert found.texts == tuple(texts)
+    assert (found.column, found.header) == ("text", tuple(rows[0]))
+
+
+def test_csv_of_a_spreadsheet_of_any_country_is_read() -> None:
+    assert csv("id;text\n1;good, fine\n") == ("good, fine",)
+    assert csv("id\ttext\n1\tgood, fine; so\n") == ("good, fine; so",)
+    lone = texts_of(TryForm(form=TextForm.CSV, text="A fine film\nAn awful film\n"))
+    assert (lone.texts, lone.column, lone.header) == (("An awful film",), "A fine film", ("A fine film",))
 
 
 @pytest.mark.parametrize(
@@ -48,6 +79,9 @@ def test_csv_has_texts_in_a_column_that_is_named_or_known_or_alone() -> None:
         ("id,text\n1,a\n2, \n", "", "ends at line 3 has no text"),
         ('text\n"open\n', "", "cannot be read at line 2: unexpected end of data"),
         ("text\n", "", "There is no text."),
+        ("a;review of it\n1;fine\n", "", "no column 'text' or 'review'; its first row has: 'a', 'review of it'"),
+        ("id;text\n1;a;b\n", "", "ends at line 2 has 3 cells, and the first row 2. Put cells with semicolons"),
+        ("A film; fine\nAnother one\n", "", "its first row has: 'A film', 'fine'. Name"),
     ],
 )
 def test_csv_that_is_none_is_told_with_the_place(text: str, column: str, told: str) -> None:
@@ -68,7 +102,7 @@ def test_csv_that_is_none_is_told_with_the_place(text: str, column: str, told: s
 def test_texts_have_bounds(form: TryForm, told: str) -> None:
     with pytest.raises(RequestRefusedError, match=told):
         texts_of(form)
-    assert len(texts_of(TryForm(form=TextForm.LINES, text="x\n" * MOST_TEXTS))) == MOST_TEXTS
+    assert len(texts_of(TryForm(form=TextForm.LINES, text="x\n" * MOST_TEXTS)).texts) == MOST_TEXTS
 
 
 @settings(max_examples=40, deadline=None)

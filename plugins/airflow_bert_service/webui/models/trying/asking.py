@@ -5,16 +5,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.clients.classify import Classified, ClassifyRequest, classify
 from airflow_bert_service.clients.ledger import status_address
 from airflow_bert_service.clients.model_status import ServerStatus, ask_servers
 from airflow_bert_service.exceptions import RequestRefusedError, SettingsError
+from airflow_bert_service.installation import dags_folder
+from airflow_bert_service.pipeline.folders import further_folders
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.settings import Settings
 from airflow_bert_service.webui.models.trying.examples import as_curl, as_python
 from airflow_bert_service.webui.models.trying.forms import TryForm
-from airflow_bert_service.webui.models.trying.texts import texts_of
+from airflow_bert_service.webui.models.trying.texts import FoundTexts, texts_of
 from airflow_bert_service.webui.models.trying.words import Weighed, groups_of, texts_without, weigh
 
 SECONDS = 10.0
@@ -22,11 +26,41 @@ SECONDS = 10.0
 WORDS_SECONDS = 30.0
 """The same where it is asked which words mattered: 64 texts in place of one."""
 AT_A_TIME = 4
-"""Users who are answered at the same time: each keeps one of the threads that answer all of Airflow's requests."""
-_PLACES = threading.BoundedSemaphore(AT_A_TIME)
+"""Requests that are answered at the same time: each keeps one of the threads that answer all of Airflow's requests."""
 _LONGEST_KEY = 4096
 _UNAVAILABLE = 503
 _WRONG = 422
+_TOO_MANY = 429
+
+
+class _Places:
+    """The places of requests that are answered at the same time, one for each user, for all pipelines together."""
+
+    def __init__(self) -> None:
+        self._users: set[str] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def of(self, user: str) -> Iterator[None]:
+        """Keep a place for a user's request; raises RequestRefusedError where there is none."""
+        with self._lock:
+            if user in self._users:
+                raise RequestRefusedError(
+                    _TOO_MANY, "Another request of yours is being answered just now. Ask again when it is."
+                )
+            if len(self._users) >= AT_A_TIME:
+                raise RequestRefusedError(
+                    _UNAVAILABLE, f"{AT_A_TIME} requests are being answered just now. Ask again in a moment."
+                )
+            self._users.add(user)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users.remove(user)
+
+
+_PLACES = _Places()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +86,13 @@ class AskedVersion:
 class Outcome:
     """What versions answered about texts."""
 
-    texts: tuple[str, ...]
+    found: FoundTexts
     versions: tuple[AskedVersion, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts."""
+        return self.found.texts
 
     @property
     def differing(self) -> tuple[bool, ...] | None:
@@ -77,21 +116,32 @@ class ModelAsker:
         self._pipeline = pipeline
 
     def servers(self) -> Sequence[ServerStatus]:
-        """Ask all model servers which versions they serve."""
-        return ask_servers(self._addresses())
+        """Ask all model servers which versions they serve, but for those that would answer for another pipeline."""
+        addresses = self._addresses()
+        troubles = {address: trouble for address in addresses if (trouble := self._trouble_of(address))}
+        asked = iter(ask_servers([address for address in addresses if address not in troubles]))
+        return [
+            ServerStatus(address=without_credentials(address), problem=f"it is not asked: {troubles[address]}")
+            if address in troubles
+            else next(asked)
+            for address in addresses
+        ]
 
-    def ask(self, form: TryForm, servers: Sequence[ServerStatus]) -> Outcome:
+    def ask(self, form: TryForm, servers: Sequence[ServerStatus], user: str) -> Outcome:
         """Ask one version, or two, one after the other: asked at once, each would be slower by the other.
 
         Args:
             form: What the user asks.
             servers: What :meth:`servers` has returned just now.
+            user: The id of the user who asks.
 
         Raises:
-            RequestRefusedError: The form has no texts, or too many; or too many users ask at the same time.
+            RequestRefusedError: The form has no texts, or too many; or the user asks already, or too many users do; or
+                the server's address is that of another pipeline's model.
             SettingsError: The API key cannot be read.
         """
-        texts = texts_of(form)
+        found = texts_of(form)
+        texts = found.texts
         if form.words and len(texts) != 1:
             raise RequestRefusedError(
                 _WRONG,
@@ -103,9 +153,9 @@ class ModelAsker:
         names = [form.version, *([form.beside] if form.beside else [])]
         requests = [ClassifyRequest(model=model, version=name, texts=texts, key=key) for name in names]
         live = servers[form.server].served
-        with _place():
+        with _PLACES.of(user):
             versions = tuple(_asked(request, live, words=form.words) for request in requests)
-        return Outcome(texts=texts, versions=versions)
+        return Outcome(found=found, versions=versions)
 
     def _addresses(self) -> list[str]:
         return [status_address(server, self._pipeline()) for server in self._settings.model_servers]
@@ -120,7 +170,22 @@ class ModelAsker:
             raise RequestRefusedError(
                 _WRONG, f"server is {server}; allowed: 0 to {len(addresses) - 1}. Choose one on the page."
             )
+        if trouble := self._trouble_of(addresses[server]):
+            raise RequestRefusedError(_UNAVAILABLE, f"The model server is not asked: {trouble}")
         return addresses[server]
+
+    def _trouble_of(self, address: str) -> str:
+        """Return why an address leads to a model that may be another pipeline's; empty: it does not."""
+        pipeline = self._pipeline()
+        if urlsplit(address).path.rstrip("/").endswith(f"/{pipeline}"):
+            return ""
+        if not further_folders(dags_folder(self._settings.root)):
+            return ""  # there is one pipeline, whose model may have any name
+        return (
+            f"[{SECTION}] model_servers has {without_credentials(address)}, the address of one model, which is not "
+            f"that of {pipeline}; allowed, with several pipelines: addresses without a path, like "
+            "http://127.0.0.1:8501. Leave the path out."
+        )
 
     def _key(self) -> str:
         """Read the API key; it is read each time, since it may be changed while this server runs."""
@@ -144,19 +209,6 @@ def _read_key(file: Path) -> str:
             "the model server's keys into it."
         )
     return key
-
-
-@contextmanager
-def _place() -> Iterator[None]:
-    """Keep one of the places for users who are answered; raises RequestRefusedError where there is none."""
-    if not _PLACES.acquire(blocking=False):
-        raise RequestRefusedError(
-            _UNAVAILABLE, f"The model is being asked for {AT_A_TIME} users just now. Ask again in a moment."
-        )
-    try:
-        yield
-    finally:
-        _PLACES.release()
 
 
 def _asked(request: ClassifyRequest, live: int | None, *, words: bool) -> AskedVersion:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, FastAPI, Query, status
 from fastapi.responses import HTMLResponse
 
@@ -58,10 +59,12 @@ def add_try_routes(
 
     # First the origin, as for changes: a page of another site may not have a user's browser keep a model busy.
     @app.post("/try", dependencies=[Depends(require_same_origin), Depends(access.to_see)])
-    def ask(form: Form) -> HTMLResponse:
+    def ask(form: Form, user: GetUserDep) -> HTMLResponse:
         servers = asker.servers()
+        if form.refused:
+            return page(form, servers, form.refused.status, problem=str(form.refused))
         try:
-            outcome = asker.ask(form, servers)
+            outcome = asker.ask(form, servers, user.get_id())
         except RequestRefusedError as error:
             return page(form, servers, error.status, problem=str(error))
         except SettingsError as error:
