@@ -23,7 +23,7 @@ from tfx_modules.scoring.day import DayReport
 from tfx_modules.scoring.request import read_request, read_texts
 from tfx_modules.scoring.rows import Text
 
-TEXTS = [
+TEXTS: list[dict[str, Any]] = [
     {"row": 1, "id": "a", "text": "A good film.", "error": None},
     {"row": 2, "id": None, "text": "", "error": "no_text"},
     {"row": 3, "id": "c", "text": "A bad one: été, 电影 😀.", "error": None},
