@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2 as proto
 
+from tfx_modules.report_page import document
+
 COMPLETE_OUTPUTS = """
     SELECT DISTINCT Artifact.uri FROM Execution
     JOIN Event ON Event.execution_id = Execution.id AND Event.type = ?
@@ -30,9 +32,10 @@ def complete_outputs(state: Path) -> dict[str, Contents]:
 
 
 def contents(folder: Path) -> Contents:
-    """Read the files of a folder."""
+    """Read the files of a folder, but for the report: it is written when the outputs are complete already."""
     assert folder.is_dir(), folder
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = [path for path in folder.rglob("*") if path.is_file() and document.FILE not in path.name]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def check_whole(state: Path, reference: dict[str, Contents]) -> dict[str, Contents]:
