@@ -166,7 +166,8 @@ class Promoter:
                     return found  # by another try of the same run
                 if (now := history.service(events)).live == service.live:
                     if candidate.needs_approval:
-                        decision = rules.conclude(decision, held.approval(candidate.run.dag_id, candidate.run.run_id))
+                        of_model = (candidate.run.dag_id, candidate.run.run_id, described.digest)
+                        decision = rules.conclude(decision, held.approval(*of_model))
                     return self._append(held, decision, now, staged)
             _logger.info("version %s went into service meanwhile; the candidate is compared again, with it", now.live)
         raise PromotionError(
@@ -196,7 +197,7 @@ class Promoter:
 
     def _approved(self, candidate: Candidate, described: manifest.Manifest, service: Service) -> GateResult | None:
         """Return the judgement that a person has approved, so that what is promoted has the numbers that were seen."""
-        approval = self._ledger.approval(candidate.run) if candidate.needs_approval else None
+        approval = self._ledger.approval(candidate.run, described.digest) if candidate.needs_approval else None
         if approval is None or not approval.covers(described.digest, service.live):
             return None
         return GateResult(passed=True, reason=approval.reason, metrics=approval.metrics)

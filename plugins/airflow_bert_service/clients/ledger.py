@@ -174,13 +174,14 @@ class LedgerClient:
         arguments = [*to, *leaving, *run, f"--reason={wanted.reason}", f"--actor={wanted.actor}"]
         return event_from(self._ask("roll-back", *arguments, timeout=ROLLBACK_TIMEOUT))
 
-    def answered(self, *, dag_id: str, run_id: str) -> RecordedAnswer | None:
-        """Return what was answered about a run's model, or the run's verdict; None: there is neither."""
-        found = self._ask("answered", f"--dag-id={dag_id}", f"--run-id={run_id}")
+    def answered(self, *, dag_id: str, run_id: str, model_digest: str) -> RecordedAnswer | None:
+        """Return what was answered about a model of a run, or the run's verdict; None: there is neither."""
+        of_model = (f"--dag-id={dag_id}", f"--run-id={run_id}", f"--model-digest={model_digest}")
+        found = self._ask("answered", *of_model)
         return None if found is None else self._recorded("answered", found)
 
     def answer(self, given: ApprovalAnswer) -> RecordedAnswer:
-        """Record a person's answer; a run keeps its first one.
+        """Record a person's answer; the first one about a model of a run stays.
 
         Returns:
             What the ledger has now.

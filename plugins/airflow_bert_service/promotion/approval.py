@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ NOBODY = "time-out"
 """Who has answered where nobody has."""
 _ADVICE = (
     "To reject it, write the reason below. The ledger records who answers, when, and what is written. Without an "
-    "answer until {until} the candidate is {end}."
+    "answer within {wait} the candidate is {end}."
 )
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
 
@@ -60,9 +61,8 @@ class ApprovalAnswer:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the ledger records, as JSON values."""
-        comment = " ".join(self.comment.split())[:LONGEST_COMMENT]
-        own = {"approved": self.approved, "actor": self.actor, "at": self.at.isoformat(), "comment": comment}
-        return {**self.proposal.to_json(), **own}
+        own = {"approved": self.approved, "actor": self.actor, "at": self.at.isoformat()}
+        return {**self.proposal.to_json(), **own, "comment": one_line(self.comment)}
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,21 @@ def subject_of(proposal: Proposal) -> str:
     return f"Promote the model of data date {proposal.data_date} {place}?"
 
 
-def body_of(proposal: Proposal, links: Mapping[str, str], *, until: dt.datetime, timeout_promotes: bool) -> str:
+def one_line(comment: str) -> str:
+    """Return a person's words in one line, without control characters, and not longer than :data:`LONGEST_COMMENT`."""
+    words = " ".join(comment.split())
+    return "".join(one for one in words if unicodedata.category(one) != "Cc")[:LONGEST_COMMENT]
+
+
+def body_of(proposal: Proposal, links: Mapping[str, str], *, wait: dt.timedelta, timeout_promotes: bool) -> str:
     """Write the request, in Markdown; texts from elsewhere are shown as they are.
+
+    It names no moment: Airflow keeps a request's first text, and each try of the task waits anew.
 
     Args:
         proposal: What is asked.
         links: URLs by label.
-        until: When the request ends.
+        wait: How long the request waits.
         timeout_promotes: Whether the candidate is then promoted.
     """
     end = "promoted" if timeout_promotes else "rejected"
@@ -126,7 +134,7 @@ def body_of(proposal: Proposal, links: Mapping[str, str], *, until: dt.datetime,
         "\n".join(_table(proposal)),
         f"Data: {proposal.first_day} to {proposal.data_date}{_size(proposal)}.",
         linked,
-        _ADVICE.format(until=f"{until:%Y-%m-%d %H:%M} UTC", end=end),
+        _ADVICE.format(wait=f"{wait / dt.timedelta(hours=1):g} hours", end=end),
     ]
     return "\n\n".join(filter(None, parts))
 

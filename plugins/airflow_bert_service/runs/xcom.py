@@ -30,6 +30,11 @@ _LONGEST = 500  # characters of an error that are kept
 _logger = logging.getLogger(__name__)
 
 
+def storable(text: str) -> str:
+    """Spell out characters that a database may refuse: PostgreSQL keeps neither NUL nor halves of surrogate pairs."""
+    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+
+
 def push_annotation(context: Context, key: str, value: str) -> None:
     """Push an XCom; a failure to do so is logged as an error, and does not fail the task.
 
@@ -39,7 +44,7 @@ def push_annotation(context: Context, key: str, value: str) -> None:
         value: The text.
     """
     try:
-        context["ti"].xcom_push(key, _storable(value))
+        context["ti"].xcom_push(key, storable(value))
     except AirflowRuntimeError as error:
         # One line: the traceback is that of Airflow's client, and adds nothing.
         _logger.error("XCom %s was not stored: %r", key, error)  # noqa: TRY400
@@ -86,11 +91,6 @@ def lacks_result(task: Any, context: Context) -> bool:
         context: The running task's.
     """
     return getattr(task, "always_returns", False) and context["ti"].xcom_pull(task_ids=task.task_id) is None
-
-
-def _storable(text: str) -> str:
-    """Spell out characters that a database may refuse: PostgreSQL keeps neither NUL nor halves of surrogate pairs."""
-    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
 
 
 def _described(error: BaseException) -> str:

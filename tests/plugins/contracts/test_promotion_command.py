@@ -107,7 +107,7 @@ def test_the_client_calls_the_promotion_command_with_the_golden_arguments(tmp_pa
         "roll_back_by_user": lambda: ledger.roll_back(
             Rollback(reason="answers are slow", actor="berta", version=2026110401, leaving=2026110501)
         ),
-        "answered": lambda: ledger.answered(**RUN),
+        "answered": lambda: ledger.answered(**RUN, model_digest=ANSWER["model_digest"]),
         "answer": lambda: ledger.answer(ANSWERED),
         "pin": lambda: ledger.pin(PIN),
         "unpin": lambda: ledger.unpin(PIN),

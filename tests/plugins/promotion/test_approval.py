@@ -41,22 +41,23 @@ PROPOSAL = Proposal(
 )
 PROPERTIES = {"asks": 1, "verdict": "promoted", "proposal": json.dumps(PROPOSAL.to_json())}
 RUN = {"dag_id": PROPOSAL.dag_id, "run_id": PROPOSAL.run_id}
+MODEL = {**RUN, "model_digest": PROPOSAL.model_digest}
 
 
 def test_the_request_shows_the_verdict_the_numbers_and_the_links() -> None:
-    body = body_of(PROPOSAL, {"Run": "https://a.example/run"}, until=AT, timeout_promotes=False)
+    body = body_of(PROPOSAL, {"Run": "https://a.example/run"}, wait=dt.timedelta(hours=36), timeout_promotes=False)
 
     assert subject_of(PROPOSAL) == "Promote the model of data date 2026-11-05 in place of 2026110401?"
     assert "accuracy 0.910 \\> 0.874 of 2026110401 on sample\\-v1, p = 0.012" in body
     assert "| sample\\-v1 | accuracy 0.910 | accuracy 0.874 | better, p = 0.012, 400 reviews |" in body
     assert "Data: 2026-10-23 to 2026-11-05. Model: 91.0 MB, 12.3 ms a review." in body
     assert "[Run](https://a.example/run)" in body
-    assert body.endswith("Without an answer until 2026-11-06 09:12 UTC the candidate is rejected.")
+    assert body.endswith("Without an answer within 36 hours the candidate is rejected.")
 
 
 def test_the_first_model_is_asked_for_without_a_champion() -> None:
     first = replace(PROPOSAL, champion=None, metrics={"sets": [{"name": "the eval split", "accuracy": 0.9}]})
-    body = body_of(first, {}, until=AT, timeout_promotes=True)
+    body = body_of(first, {}, wait=dt.timedelta(hours=36), timeout_promotes=True)
 
     assert subject_of(first).endswith("as the first version in service?")
     assert "| the eval split | accuracy 0.900 | not measured | not compared |" in body
@@ -99,7 +100,8 @@ def test_an_approval_is_in_the_ledger_and_stays(ledger: LedgerClient) -> None:
 
     assert approved.approved
     assert approved.line.startswith("approved by anna at 2026-11-06 09:12 UTC (reads well !!!")
-    assert ledger.answer(answer(approved=False)) == ledger.answered(**RUN) == approved
+    assert ledger.answer(answer(approved=False)) == ledger.answered(**MODEL) == approved
+    assert ledger.answered(**{**MODEL, "model_digest": "trained anew"}) is None
 
 
 def test_a_rejection_is_the_run_s_verdict(ledger: LedgerClient) -> None:

@@ -149,9 +149,14 @@ def test_a_candidate_that_is_worse_than_the_version_that_went_live_meanwhile_is_
 
 def test_an_approval_is_of_one_model_and_not_of_what_a_run_trains_later(site: Site) -> None:
     answered(site, asked(site, 5))
+    anew = replace(asked(site, 5), model=site.candidate(5, "other").model)
 
     with pytest.raises(NotApprovedError):
-        site.promote(replace(asked(site, 5), model=site.candidate(5, "other").model))
+        site.promote(anew)
+
+    answered(site, anew, comment="this one, too")
+    event = site.promote(anew)
+    assert (event.kind, event.metrics["approval"]["comment"]) == (EventKind.PROMOTED, "this one, too")
 
 
 def test_an_older_date_is_never_asked_for(site: Site) -> None:
@@ -237,12 +242,13 @@ GIVEN: dict[str, Any] = {
 
 @pytest.mark.usefixtures("environment")
 def test_the_operator_s_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    of_run = ("answered", "--dag-id=bert", "--run-id=run-5-a")
+    of_run = ("answered", "--dag-id=bert", "--run-id=run-5-a", "--model-digest=c0de")
     assert told(monkeypatch, capsys, of_run, None) is None
 
     line = {"approved": True, "line": "approved by anna at 2026-11-06 09:12 UTC"}
     assert told(monkeypatch, capsys, ("answer",), GIVEN) == line
     assert told(monkeypatch, capsys, of_run, None) == line
+    assert told(monkeypatch, capsys, (*of_run[:-1], "--model-digest=trained-anew"), None) is None
     rejected = told(monkeypatch, capsys, ("answer",), {**GIVEN, "run_id": "b", "approved": False, "comment": "rude"})
 
     assert rejected["approved"] is False

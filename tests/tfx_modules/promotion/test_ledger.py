@@ -193,15 +193,16 @@ def test_an_approval_is_read_as_it_was_written_and_never_changed(ledger: Ledger,
     with ledger.exclusive() as held:
         held.approve(approval)
 
-    assert ledger.approval(RUN) == approval
-    assert open_ledger(address, "films").approval(RUN) is None
-    with pytest.raises(LedgerError, match="refuses a second approval of run"), ledger.exclusive() as held:
+    assert ledger.approval(RUN, approval.model_digest) == approval
+    assert open_ledger(address, "films").approval(RUN, approval.model_digest) is None
+    assert ledger.approval(RUN, "1" * 64) is None, "it was trained anew"
+    with pytest.raises(LedgerError, match="refuses a second approval of model 000"), ledger.exclusive() as held:
         held.approve(replace(approval, actor="berta"))
     for change in ("UPDATE approvals SET actor = 'me'", "DELETE FROM approvals"):
         refused = pytest.raises(LedgerError, match="approvals are never changed")
         with refused, LedgerDatabase(address).transaction() as connection:
             connection.exec_driver_sql(change)
-    assert ledger.approval(RUN) == approval
+    assert ledger.approval(RUN, approval.model_digest) == approval
 
 
 def test_deliveries_are_noted_once(ledger: Ledger) -> None:

@@ -33,7 +33,7 @@ class ApprovalAnswer:
 
 
 def answer(ledger: Ledger, given: ApprovalAnswer) -> Approval | Event:
-    """Record an answer; a run keeps its first one, and a run that has a verdict keeps that.
+    """Record an answer; the first one about a model of a run stays, and a run that has a verdict keeps that.
 
     Args:
         ledger: gets the consent, or the verdict of a model that was rejected.
@@ -43,12 +43,13 @@ def answer(ledger: Ledger, given: ApprovalAnswer) -> Approval | Event:
         The consent, or the run's verdict.
     """
     with ledger.exclusive() as held:
-        return found_answer(held, given.run.dag_id, given.run.run_id) or _recorded(held, given)
+        found = found_answer(held, given.run.dag_id, given.run.run_id, given.model_digest)
+        return found or _recorded(held, given)
 
 
-def found_answer(held: Writing, dag_id: str, run_id: str) -> Approval | Event | None:
-    """Return what is recorded of a run: its verdict, or the consent to promote its model; None: neither is."""
-    return history.verdict_of(held.events(), dag_id, run_id) or held.approval(dag_id, run_id)
+def found_answer(held: Writing, dag_id: str, run_id: str, model_digest: str) -> Approval | Event | None:
+    """Return what is recorded: a run's verdict, or the consent to promote this model of it; None: neither is."""
+    return history.verdict_of(held.events(), dag_id, run_id) or held.approval(dag_id, run_id, model_digest)
 
 
 def _recorded(held: Writing, given: ApprovalAnswer) -> Approval | Event:

@@ -33,6 +33,7 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser("answered", help="(for operators) show whether a run's model was approved or rejected")
     parser.add_argument("--dag-id", required=True)
     parser.add_argument("--run-id", required=True)
+    parser.add_argument("--model-digest", required=True, help="the digest of the run's model, as it is now")
     parser.set_defaults(run=show_answer)
     parser = commands.add_parser(
         "answer", help="(for operators) record a person's answer to a request for approval, from JSON on standard input"
@@ -41,14 +42,14 @@ def add_commands(commands: Any) -> None:
 
 
 def show_answer(context: CommandContext, flags: argparse.Namespace) -> Answer:
-    """Find what is recorded of a run: its verdict, or the consent to promote its model."""
+    """Find what is recorded: a run's verdict, or the consent to promote this model of it."""
     with context.ledger.exclusive() as held:
-        found = found_answer(held, flags.dag_id, flags.run_id)
+        found = found_answer(held, flags.dag_id, flags.run_id, flags.model_digest)
     return _told(found) if found else Answer(None, "not answered yet", found=False)
 
 
 def record_answer(context: CommandContext, flags: argparse.Namespace) -> Answer:
-    """Record an answer, unless the run has one."""
+    """Record an answer, unless the model has one in this run."""
     del flags
     return _told(answer(context.ledger, _read()))
 

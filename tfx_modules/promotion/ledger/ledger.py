@@ -110,18 +110,17 @@ class Writing:
         self._position = event.position
         return event
 
-    def approval(self, dag_id: str, run_id: str) -> Approval | None:
-        """Return the consent to promote a run's model; None: the ledger has none."""
-        columns = approvals.c
-        of_run = (columns.pipeline == self._pipeline, columns.dag_id == dag_id, columns.run_id == run_id)
-        row = self._connection.execute(sa.select(approvals).where(*of_run)).first()
+    def approval(self, dag_id: str, run_id: str, model_digest: str) -> Approval | None:
+        """Return the consent to promote a model of a run; None: the ledger has none."""
+        wanted = {"pipeline": self._pipeline, "dag_id": dag_id, "run_id": run_id, "model_digest": model_digest}
+        row = self._connection.execute(sa.select(approvals).filter_by(**wanted)).first()
         return _approval(row) if row else None
 
     def approve(self, approval: Approval) -> None:
         """Add a consent; it is in the ledger when the lock has been given back.
 
         Raises:
-            LedgerError: the run has one already.
+            LedgerError: the model has one already, in this run.
         """
         own = {name: value for name, value in vars(approval).items() if name != "run"}
         row = {**own, **vars(approval.run), "metrics": dict(approval.metrics), "pipeline": self._pipeline}
@@ -129,8 +128,8 @@ class Writing:
             self._connection.execute(sa.insert(approvals).values(row))
         except sa.exc.IntegrityError as error:
             raise LedgerError(
-                f"the ledger refuses a second approval of run {approval.run}: {error.orig}. Read what is there before "
-                "writing."
+                f"the ledger refuses a second approval of model {approval.model_digest}, run {approval.run}: "
+                f"{error.orig}. Read what is there before writing."
             ) from error
 
     def delivered(self, position: int) -> frozenset[str]:
@@ -177,10 +176,10 @@ class Ledger:
         """Return what is in service."""
         return history.service(self.events())
 
-    def approval(self, run: Run) -> Approval | None:
-        """Return the consent to promote a run's model; None: the ledger has none."""
+    def approval(self, run: Run, model_digest: str) -> Approval | None:
+        """Return the consent to promote a model of a run; None: the ledger has none."""
         with self.exclusive() as held:
-            return held.approval(run.dag_id, run.run_id)
+            return held.approval(run.dag_id, run.run_id, model_digest)
 
 
 def open_ledger(address: str, pipeline: str, clock: Clock = utc_now) -> Ledger:

@@ -23,18 +23,18 @@ FOR EACH STATEMENT EXECUTE FUNCTION approvals_stay()
 
 
 def upgrade() -> None:
-    """Make the table: one consent a run, which the database keeps from being changed."""
+    """Make the table: one consent to a model of a run, which the database keeps from being changed."""
     op.create_table(
         "approvals",
         sa.Column("pipeline", sa.String(64), primary_key=True),
         sa.Column("dag_id", sa.String(250), primary_key=True),
         sa.Column("run_id", sa.String(250), primary_key=True),
+        sa.Column("model_digest", sa.String(64), primary_key=True),
         sa.Column("data_date", sa.Date, nullable=False),
         sa.Column("first_day", sa.Date, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("comment", sa.Text, nullable=False),
-        sa.Column("model_digest", sa.String(64), nullable=False),
         sa.Column("champion", sa.BigInteger),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("metrics", sa.JSON, nullable=False),
