@@ -61,6 +61,9 @@ def waiting_for(state: str, tasks: Sequence[TaskState], others: Sequence[str] = 
     running = [f"{task.task_id} ({task.seconds:.0f} s)" for task in tasks if task.state == "running"]
     if running:
         return ", ".join(running)
+    asked = [task.task_id for task in tasks if task.state == "awaiting_input"]
+    if asked:
+        return f"a person to answer {', '.join(asked)} (Required Actions in Airflow)"
     if others:
         return f"the DAG run {', '.join(others)} to end, which started before"
     if state == "queued":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_bert_service.promotion.approval import escaped
 
 from scripts.stack.waiting import wait_until
 from tests.e2e.conftest import DAG, new_site
@@ -71,7 +72,7 @@ def test_after_backfills_of_either_direction_the_newest_date_is_live(running: Ru
         if event["kind"] == "superseded":
             assert event["reason"].startswith(f"data date {event['data_date']} is before ")
         run = next(run for run in running.api.runs(DAG) if run["dag_run_id"] == event["run_id"])
-        assert event["reason"] in run["note"]
+        assert escaped(event["reason"]) in run["note"]
         state = "success" if event["kind"] == "promoted" else "skipped"
         assert task_state(running, event["run_id"], "Pusher") == state
         assert task_state(running, event["run_id"], "promoted_model") == state

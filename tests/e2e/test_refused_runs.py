@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from airflow_bert_service.promotion.approval import escaped
 
 from scripts.errors import StackError
 from scripts.stack.credentials import USER, ensure_credentials
@@ -125,7 +126,7 @@ def test_a_run_with_an_unknown_parameter_ends_before_it_reads_anything_whichever
     for run_id in ("by_rest", "by_command", str(backfill)):
         run = airflow.run(DAG, run_id)
         assert run["state"] == "failed"
-        assert f"failed: task refresh_data failed: {UNKNOWN}" in run["note"], airflow.running.errors()
+        assert escaped(f"failed: task refresh_data failed: {UNKNOWN}") in run["note"], airflow.running.errors()
         assert airflow.told(run_id)["reason"].startswith(f"task refresh_data failed: {UNKNOWN}")
         tasks = {task.task_id: task for task in airflow.running.api.tasks(DAG, run_id)}
         assert (tasks["refresh_data"].state, tasks["refresh_data"].try_number) == ("failed", 1)
@@ -154,7 +155,7 @@ def test_a_run_that_somebody_marks_as_failed_says_so(airflow: Site) -> None:
     (reason,) = airflow.reasons("by_hand")
     assert reason.startswith("task Trainer failed: ")
     assert len(reason) > len("task Trainer failed: ")
-    assert f"notify_promotion: failed: {reason}"[:900] in run["note"]
+    assert f"notify_promotion: failed: {escaped(reason)}"[:900] in run["note"]
     assert airflow.told("by_hand")["reason"] == reason
 
 

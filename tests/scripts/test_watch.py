@@ -59,6 +59,12 @@ def test_it_says_which_tasks_run() -> None:
     assert waiting_for("running", [task("Trainer", "running", 34.4), task("Pusher", "none")]) == "Trainer (34 s)"
 
 
+def test_it_says_which_task_waits_for_a_person() -> None:
+    tasks = [task("Trainer", "success"), task("Approval", "awaiting_input", 34.4), task("Pusher", "none")]
+
+    assert waiting_for("running", tasks) == "a person to answer Approval (Required Actions in Airflow)"
+
+
 def test_it_says_which_other_run_holds_this_one_up() -> None:
     assert waiting_for("queued", [], ["backfill__2026-11-03"]) == (
         "the DAG run backfill__2026-11-03 to end, which started before"

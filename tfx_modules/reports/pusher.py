@@ -7,6 +7,7 @@ from typing import Any
 
 from tfx.types import standard_component_specs
 
+from tfx_modules.promotion.approval.rules import METRIC
 from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.events import VERDICTS, Event, EventKind
 from tfx_modules.report_page import document, drawing
@@ -23,6 +24,7 @@ _BANNERS = {
 }
 _GATE = "gate"
 _PROMOTION = "promotion"
+_HOLDER = "\0"  # stands for a person's words, which have none
 _COUNTS = {
     "both": "both right",
     "only_candidate": "only this model right",
@@ -59,7 +61,7 @@ def _data_date(event: Event) -> str:
 
 def _sections(record: NodeRecord, event: Event) -> Iterator[str]:
     yield section("Verdict", document.facts(_facts(event)))
-    yield section("Reasons", document.listing(event.reason.split("; ")))
+    yield section("Reasons", document.listing(_reasons(event)))
     sets = event.metrics.get("sets", ())
     if not sets:
         yield section("Numbers", paragraph("The model was not scored: an earlier gate or its date decided."))
@@ -77,13 +79,26 @@ def _facts(event: Event) -> Iterator[tuple[str, str]]:
         yield "Run", f"{event.run.run_id} of {event.run.dag_id}"
     yield "Version", str(event.version) if event.version is not None else "none: it is not in service"
     yield "Model in service before", str(event.champion) if event.champion is not None else "none"
-    yield "Decided", f"{event.at:%Y-%m-%d %H:%M:%S} UTC, in a run of {event.actor}"
+    decided_by = "by" if _answer(event).get("decision") == "rejected" else "in a run of"
+    yield "Decided", f"{event.at:%Y-%m-%d %H:%M:%S} UTC, {decided_by} {event.actor}"
     if "engine" in event.metrics:
         yield "Scored with", f"{event.metrics['engine']}, {event.metrics['precision']}"
     if event.model_digest:
         yield "Digest of the model", event.model_digest
     if event.pipeline_version:
         yield "Pipeline version", event.pipeline_version
+
+
+def _answer(event: Event) -> Mapping[str, str]:
+    """Return a person's answer to the request for approval; empty: nobody was asked."""
+    found: Mapping[str, str] = event.metrics.get(METRIC, {})
+    return found
+
+
+def _reasons(event: Event) -> list[str]:
+    """Return the parts of the reason; a person's words are not taken apart."""
+    words = _answer(event).get("comment") or _HOLDER
+    return [part.replace(_HOLDER, words) for part in event.reason.replace(words, _HOLDER).split("; ")]
 
 
 def _compared(sets: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> Iterator[str]:

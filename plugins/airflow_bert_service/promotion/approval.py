@@ -23,7 +23,9 @@ _ADVICE = (
     "To reject it, write the reason below. The ledger records who answers, when, and what is written. Without an "
     "answer within {wait} the candidate is {end}."
 )
-_MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
+# What is a mark in the middle of a line; others are at its beginning only, or together with one of these. An underscore
+# between letters or digits is none.
+_MARKS = re.compile(r"([\\`*\[\]<>#|~]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.listeners import hookimpl
 
 from airflow_bert_service.exceptions import DataDateError, RunConfError
+from airflow_bert_service.promotion.approval import escaped
 from airflow_bert_service.runs.conf import check_conf, parameters_of
 from airflow_bert_service.runs.data_date import data_date, facts_of
 from airflow_bert_service.runs.failure import failure_line
@@ -114,7 +115,7 @@ def _heading(dag_run: "DagRun") -> str:
             return ""
         return dated(data_date(facts_of(dag_run, dag_run.conf or {})), sources_note(dag_run))
     except (RunConfError, DataDateError) as error:
-        return f"{REFUSED}{error}"
+        return f"{REFUSED}{escaped(str(error))}"
 
 
 def _write(dag_run: "DagRun", merge: Merge, *, only_told: bool = False, failed: bool = False) -> None:

@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from airflow_bert_service.promotion.approval import escaped
+
 AUTHOR = "plugin:bert_service"
 """Airflow's ``user_id`` of notes that are all ours. An edit in the UI or by the API makes the editor the author."""
 LONGEST = 1000
@@ -38,7 +40,8 @@ class RunNoteLine:
 
     def __str__(self) -> str:
         task = self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
-        return " ".join(f"{task}: {self.text}".split())
+        # Comments of people and texts of data are among them, and the UI shows notes as Markdown.
+        return f"{task}: {escaped(self.text)}"
 
 
 def dated(day: dt.date, sources: str = "") -> str:
@@ -59,7 +62,8 @@ def note_of_beginning(before: RunNote | None, text: str) -> RunNote:
 
     Args:
         before: The run's current note; None: it has none.
-        text: The data date and the pipeline version (:func:`dated`), or :data:`REFUSED` and why the run will fail.
+        text: The data date and the pipeline version (:func:`dated`), or :data:`REFUSED` and why the run will fail, as
+            Markdown.
 
     Returns:
         The new note, of 1,000 characters at most.

@@ -146,7 +146,7 @@ def test_a_person_approves_rejects_and_is_overtaken_by_a_rollback(start: Start, 
     assert first.note() == promoted.line
 
     second = start(2, "2026-11-06")
-    assert "| sample\\-v1 | accuracy 0.910 | accuracy 0.874 | not compared |" in second.request()["body"]
+    assert "| sample-v1 | accuracy 0.910 | accuracy 0.874 | not compared |" in second.request()["body"]
     assert second.answer("Approve") == 200
     assert second.tasks()["Pusher"] == "success"
 

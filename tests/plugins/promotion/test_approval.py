@@ -48,8 +48,8 @@ def test_the_request_shows_the_verdict_the_numbers_and_the_links() -> None:
     body = body_of(PROPOSAL, {"Run": "https://a.example/run"}, wait=dt.timedelta(hours=36), timeout_promotes=False)
 
     assert subject_of(PROPOSAL) == "Promote the model of data date 2026-11-05 in place of 2026110401?"
-    assert "accuracy 0.910 \\> 0.874 of 2026110401 on sample\\-v1, p = 0.012" in body
-    assert "| sample\\-v1 | accuracy 0.910 | accuracy 0.874 | better, p = 0.012, 400 reviews |" in body
+    assert "accuracy 0.910 \\> 0.874 of 2026110401 on sample-v1, p = 0.012" in body
+    assert "| sample-v1 | accuracy 0.910 | accuracy 0.874 | better, p = 0.012, 400 reviews |" in body
     assert "Data: 2026-10-23 to 2026-11-05. Model: 91.0 MB, 12.3 ms a review." in body
     assert "[Run](https://a.example/run)" in body
     assert body.endswith("Without an answer within 36 hours the candidate is rejected.")
@@ -68,9 +68,13 @@ def test_the_first_model_is_asked_for_without_a_champion() -> None:
 def test_texts_from_elsewhere_make_no_markup(text: str) -> None:
     shown = escaped(text)
 
-    unescaped = [mark for at, mark in enumerate(shown) if mark in "|<>[]*_`#" and shown[at - 1 : at] != "\\"]
+    unescaped = [mark for at, mark in enumerate(shown) if mark in "|<>[]*`#" and shown[at - 1 : at] != "\\"]
     assert unescaped == []
     assert "\n" not in shown
+
+
+def test_names_are_shown_without_marks_of_their_own() -> None:
+    assert escaped("task refresh_data: _this_ __is__ a_ _b") == "task refresh_data: \\_this\\_ \\_\\_is\\_\\_ a\\_ \\_b"
 
 
 def test_nobody_is_asked_where_the_node_asks_nobody() -> None:

@@ -35,6 +35,12 @@ def test_a_verdict_is_a_line_that_names_its_task() -> None:
     assert str(RunNoteLine("Trainer", 2, "blocked:\n  no\tdata")) == "Trainer[2]: blocked: no data"
 
 
+def test_a_verdict_with_somebody_s_words_loads_nothing_and_leads_nowhere() -> None:
+    said = "blocked: rejected by anna: ![](https://other.example/a.png) <b>[here](https://other.example)</b>"
+    shown = "blocked: rejected by anna: !\\[\\](https://other.example/a.png) \\<b\\>\\[here\\](https://other.example)\\</b\\>"
+    assert str(RunNoteLine("notify_promotion", -1, said)) == f"notify_promotion: {shown}"
+
+
 def test_verdicts_keep_their_order() -> None:
     note = note_with(None, [BLOCKED, PROMOTED])
     assert note is not None

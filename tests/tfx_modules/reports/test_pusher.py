@@ -69,6 +69,17 @@ def page(run_id: str = "run-1") -> str:
     return pusher.render(record({"pushed_model": Made("")}, parameters=parameters))
 
 
+@pytest.mark.parametrize(("decision", "by"), [("rejected", "UTC, by anna"), ("approved", "UTC, in a run of anna")])
+def test_a_person_who_decided_is_named_and_their_words_are_one_reason(ledger: str, decision: str, by: str) -> None:
+    reason = f"{decision} by anna at 2026-11-06 09:12 UTC: slow; rude; the gate had passed it: 0.91"
+    decide(ledger, EventKind.BLOCKED, reason, {"approval": {"decision": decision, "comment": "slow; rude"}})
+
+    made = page()
+
+    assert by in made
+    assert "UTC: slow; rude</li><li>the gate had passed it: 0.91</li>" in made
+
+
 def test_a_verdict_is_shown_with_its_reasons_and_the_numbers_that_decided(ledger: str) -> None:
     metrics = {
         "engine": "openvino",
