@@ -89,8 +89,9 @@ class AirflowPipelineConfig:
 
         Raises:
             SettingsError: It names a node or parameter that the plan does not have, or lacks a template for a parameter
-                that has no default.
+                that has no default; or retention would remove what a run needs that waits for a person.
         """
+        self.settings.retention.check_waiting_run(self.settings.limits.run, plan.approval_wait)
         self.settings.gpu.check(plan)
         check_containers(plan, self.settings)
         declared = [parameter for node in plan.nodes for parameter in node.parameters]

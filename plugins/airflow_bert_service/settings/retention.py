@@ -1,5 +1,6 @@
 """Settings of what is kept of what runs leave behind: the keys ``keep_*`` of ``[bert_service]``."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -38,4 +39,24 @@ class RetentionSettings(SettingsGroup):
             raise SettingsError(
                 f"[{SECTION}] keep_span_days is {self.keep_span_days}, and window_days is {window_days}; allowed: 0 "
                 "(all), or window_days and more, for a run's window needs them. Raise it, or leave it out."
+            )
+
+    def check_waiting_run(self, limit: dt.timedelta, wait: dt.timedelta) -> None:
+        """Check that a run keeps its artifacts for as long as it waits for a person, and then goes on.
+
+        Args:
+            limit: The run's time limit, without the wait.
+            wait: How long it may wait; zero: nobody is asked.
+
+        Raises:
+            SettingsError: Its model would be removed before.
+        """
+        kept, needed = dt.timedelta(days=self.keep_artifact_days), limit + wait
+        if wait and kept and kept < needed:
+            days = -(-needed // dt.timedelta(days=1))
+            raise SettingsError(
+                f"[{SECTION}] keep_artifact_days is {self.keep_artifact_days}, and a run takes up to {days} days: "
+                f"max_run_minutes ({limit / dt.timedelta(minutes=1):g}) and then gate.approval_hours "
+                f"({wait / dt.timedelta(hours=1):g}); allowed: 0 (all), or {days} and more, for retention would remove "
+                "the model of a run that waits for a person. Raise it, or lower gate.approval_hours."
             )

@@ -98,16 +98,21 @@ def test_tasks_say_what_they_do(plan: PipelinePlan, settings: Settings) -> None:
     assert dag.get_task("LatestTuned").doc_md == NODE_DOCS["tfx.dsl.components.common.resolver.Resolver"]
 
 
-def test_the_node_that_asks_a_person_becomes_airflows_own_kind_of_request(tmp_path: Path, settings: Settings) -> None:
-    path = compile_small(tmp_path / "project")
+def asking(root: Path, hours: float) -> PipelinePlan:
+    """The small pipeline, with a node that asks a person and waits so long."""
+    path = compile_small(root)
     ir = json.loads(path.read_text())
     node = next(one["pipeline_node"] for one in ir["nodes"] if one["pipeline_node"]["node_info"]["id"] == "Trainer")
     node["node_info"]["type"]["name"] = APPROVAL
-    terms = {"field_value": {"string_value": json.dumps({"hours": 2, "timeout": "reject"})}}
+    terms = {"field_value": {"string_value": json.dumps({"hours": hours, "timeout": "reject"})}}
     node["parameters"]["parameters"]["request"] = terms
     path.write_text(json.dumps(ir))
+    return load_plan(path)
+
+
+def test_the_node_that_asks_a_person_becomes_airflows_own_kind_of_request(tmp_path: Path, settings: Settings) -> None:
     arguments = {"params": {"steps": 3}, "default_args": {"execution_timeout": dt.timedelta(minutes=5), "retries": 2}}
-    plan = load_plan(path)
+    plan = asking(tmp_path / "project", hours=2)
     dag = AirflowDagRunner(AirflowPipelineConfig(arguments, parameters=TEMPLATES, settings=settings)).run(plan)
     task = dag.get_task("Trainer")
     assert isinstance(task, HITLOperator)
@@ -127,6 +132,21 @@ def test_the_node_that_asks_a_person_becomes_airflows_own_kind_of_request(tmp_pa
     kept = DagSerialization.to_dict(dag)
     assert edges_of(DagSerialization.from_dict(kept)) == edges_of(dag)
     assert "secret" not in json.dumps(kept)
+
+
+def test_a_run_does_not_wait_for_a_person_until_its_model_is_removed(tmp_path: Path) -> None:
+    plan = asking(tmp_path / "project", hours=25)
+
+    def runner(days: int) -> AirflowDagRunner:
+        kept = settings_from({"state": str(tmp_path), "keep_artifact_days": str(days)})
+        return AirflowDagRunner(AirflowPipelineConfig(parameters=TEMPLATES, settings=kept))
+
+    with pytest.raises(
+        SettingsError, match=r"keep_artifact_days is 2, and a run takes up to 3 days: .*allowed: 0 \(all\)"
+    ):
+        runner(days=2).run(plan)
+    for days in (0, 3):
+        assert runner(days).run(plan).has_task("Trainer")
 
 
 def test_components_of_tfx_with_the_names_of_ours_are_not_described_as_ours(tmp_path: Path, settings: Settings) -> None:

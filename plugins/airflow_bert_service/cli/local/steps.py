@@ -87,10 +87,19 @@ def nodes_up_to(plan: PipelinePlan, last: str | None) -> tuple[NodePlan, ...]:
         last: The node's id; None: all nodes.
 
     Raises:
-        SettingsError: The pipeline has no such node.
+        SettingsError: The pipeline has no such node, or one of them asks a person, which needs Airflow.
     """
-    if last is None:
-        return plan.nodes
+    nodes = plan.nodes if last is None else _up_to(plan, last)
+    if asking := [node.id for node in nodes if node.approval]:
+        raise SettingsError(
+            f"node {', '.join(asking)} of the pipeline {plan.id} asks a person to approve a promotion, and without "
+            'Airflow nobody can be asked; allowed: gate.approval = "none", or --to-node with a node before it. Change '
+            "one of them."
+        )
+    return nodes
+
+
+def _up_to(plan: PipelinePlan, last: str) -> tuple[NodePlan, ...]:
     known = {node.id: node for node in plan.nodes}
     if last not in known:
         raise SettingsError(

@@ -1,6 +1,8 @@
 """What `run-local` decides before a node runs: where the run keeps everything, its parameters, and its nodes."""
 
+import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from airflow_bert_service.cli.local.steps import INTERRUPTED, LocalRun, nodes_up
 from airflow_bert_service.cli.main import main
 from airflow_bert_service.dag.parameters import USE_CACHE, node_parameters, run_parameters
 from airflow_bert_service.exceptions import RunConfError, SettingsError
+from airflow_bert_service.pipeline.execution_options import ApprovalTerms
 from airflow_bert_service.pipeline.plan import NodePlan, ParameterPlan, ParameterType, PipelinePlan
 from airflow_bert_service.settings.settings import FeedName, Settings, settings_from
 
@@ -122,6 +125,19 @@ def test_the_nodes_get_what_the_dags_templates_say(settings: Settings) -> None:
     assert json.loads(made["push_destination"])["filesystem"]["base_directory"] == str(settings.models_of("films"))
     assert (made["tune"], made["use_cache"], made["holdout"]) == ("no", "True", '{"name": "own"}')
     assert parameters.of_node(NODES[0], made) == {"input_base": "/spans"}
+
+
+def test_a_pipeline_that_asks_a_person_is_refused_before_anything_runs() -> None:
+    terms = ApprovalTerms(dt.timedelta(hours=2), timeout_promotes=False)
+    asking = NodePlan("Approval", "Approval", ("Trainer",), approval=terms)
+    plan = replace(PLAN, nodes=(*NODES[:3], asking, replace(NODES[3], upstream=("Trainer", "Approval"))))
+
+    for last in (None, "Pusher", "Approval"):
+        with pytest.raises(
+            SettingsError, match=r"node Approval of the pipeline films asks a person.*Airflow nobody can"
+        ):
+            nodes_up_to(plan, last)
+    assert [node.id for node in nodes_up_to(plan, "Trainer")] == ["Reviews", "Trainer"]
 
 
 @pytest.mark.parametrize(
