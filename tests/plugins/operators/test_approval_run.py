@@ -77,6 +77,11 @@ class Asking:
         assert told["run_id"] == self.run_id
         return dict(told["tasks"])
 
+    def tries(self, task_id: str) -> int:
+        """The number of a task's last try."""
+        found = self.server.get(f"{self.address.partition('/Approval/')[0]}/{task_id}", headers=login("admin"))
+        return int(found.json()["try_number"])
+
     def note(self) -> str:
         """The line for the run's note."""
         with create_session() as session:
@@ -177,6 +182,8 @@ def test_a_push_that_is_killed_finds_the_approval_and_a_request_that_nobody_answ
     assert killed.answer("Approve") == 200
     assert set(killed.tasks().values()) == {"success"}
     assert verdict(state, killed).version == 2026111001
+    assert len(list(state.rglob("2026-11-10.killed"))) == 1
+    assert killed.tries("Pusher") == 2
 
     late = start(6, "2026-11-11")
     late.request()

@@ -64,7 +64,8 @@ def test_a_judgement_records_and_promotes_nothing(site: Site) -> None:
 
 
 def test_without_an_approval_nothing_is_promoted_and_the_run_can_still_be_asked_for(site: Site) -> None:
-    with pytest.raises(NotApprovedError, match=r"run-5-a: its model passes the gate \(the first one\).*Clear the task"):
+    remedy = "clearing it repeats the same judgement: trigger a new run for the data date, which judges anew"
+    with pytest.raises(NotApprovedError, match=rf"run-5-a: its model passes the gate \(the first one\).*{remedy}"):
         site.promote(asked(site, 5))
 
     assert (site.ledger.events(), site.repository.versions(), site.repository.staged()) == ([], frozenset(), [])

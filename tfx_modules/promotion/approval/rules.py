@@ -45,9 +45,10 @@ def conclude(verdict: Draft, approval: Approval | None) -> Draft:
     if asks(verdict):
         raise NotApprovedError(
             f"run {verdict.run.run_id if verdict.run else ''}: its model passes the gate ({verdict.reason}), "
-            "gate.approval is required, and nobody has approved the model; nothing was promoted. Clear the task "
-            "Approval with the tasks after it, which asks a person. Where nodes run without Airflow nobody can be "
-            'asked: set gate.approval = "none" there.'
+            "gate.approval is required, and nobody has approved the model; nothing was promoted. Where Approval was "
+            "marked as a success while it waited, clear it with the tasks after it, and a person is asked. Else it "
+            "has asked nobody, and clearing it repeats the same judgement: trigger a new run for the data date, which "
+            'judges anew. Where nodes run without Airflow nobody can be asked: set gate.approval = "none" there.'
         )
     return replace(verdict, reason=f"{verdict.reason}; {_NEVER_ASKED}")
 
