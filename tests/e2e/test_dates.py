@@ -22,7 +22,7 @@ TABLE = re.compile(r"(?<=anew -->\n).*?(?=<!-- end -->)", re.DOTALL)
 FIRST, LAST, MISSING = dt.date(2026, 11, 1), dt.date(2026, 11, 12), dt.date(2026, 11, 11)
 ROWS = 60
 DATA_ONLY = {"mode": "data_only"}
-RUN_SECONDS = 240.0
+RUN_SECONDS = 420.0
 ONE_DAY = dt.timedelta(days=1)
 
 

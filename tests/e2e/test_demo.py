@@ -12,7 +12,7 @@ from tests.support.survivors import marked
 
 pytestmark = pytest.mark.slow
 
-LONGEST_SECONDS = 900.0  # a guard against hanging, not the six minutes that it may take on two idle cores
+LONGEST_SECONDS = 1800.0  # a guard against hanging, not the six minutes that it may take on two idle cores
 NODES = (
     "CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "ExampleValidator", "Transform", "LatestTuned",
     "Tuner", "Trainer",

@@ -24,7 +24,7 @@ def test_nothing_is_left_of_a_demo_that_is_ended_while_it_starts(site: Site, tmp
 def test_nothing_is_left_of_a_demo_that_is_ended_while_tasks_run(site: Site, tmp_path: Path) -> None:
     log = tmp_path / "demo.log"
     demo = start_make(site, "demo", log=log)
-    wait_for_text(log, "refresh_data", demo, seconds=180)
+    wait_for_text(log, "refresh_data", demo, seconds=420)
     time.sleep(3)  # into the first node
 
     assert stop(demo) != 0

@@ -23,7 +23,7 @@ GUIDE = ROOT / "docs" / "how-to" / "own-tfx-pipeline.md"
 FILE = re.compile(r"^```python title=\"(?P<name>[^\"]+)\"\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^```bash\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 TFX_PYTHON = ROOT / ".venv" / "tfx" / "bin" / "python"
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 NODES = {
     "CsvExampleGen",
     "StatisticsGen",
