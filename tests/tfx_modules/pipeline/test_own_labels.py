@@ -88,7 +88,7 @@ def test_the_version_has_a_model_card(pipeline: WholePipeline, promoted: dict[st
     assert "<dt>Rejected rows</dt><dd>3 (no_text 1, unknown_label 2)</dd>" in page
     assert "<code>sentiment</code>" in page
     assert page.count('<h2 class="part"') == 7
-    for told in ("examples/s", "Calibration of 👍 gut", "Settings of the gate", "Distances", "none did before it"):
+    for told in ("examples/s", "Calibration of 👍 gut", "Settings of the gate", "Distances", "no search found others"):
         assert told in page
     assert "no report of this" not in page
     assert not re.search(r"<(script|link|img|iframe|object|embed)|@import|url\((?!#)", page)
