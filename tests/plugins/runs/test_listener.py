@@ -255,7 +255,8 @@ def time_out(run: DagRun, session: Session) -> tuple[str, str | None] | None:
 def test_a_run_that_was_stopped_at_its_time_limit_says_so(run: DagRun, session: Session) -> None:
     assert (note := time_out(run, session)) is not None
     assert re.fullmatch(
-        r"run: time limit: stopped after \d+:\d\d:\d\d, in ExampleValidator, Trainer\. Look for what it waited for; .*",
+        r"run: time limit: stopped after \d+:\d\d:\d\d, in Evaluator, ExampleValidator, Trainer\. "
+        r"Look for what it waited for; .*",
         note[0],
     )
     assert note[1] == AUTHOR
