@@ -261,7 +261,7 @@ def dag_processor(environment: dict[str, str], log: Path) -> Iterator[subprocess
 
 def end(process: "subprocess.Popen[bytes]") -> None:
     """Stop a DAG processor. A signal that comes while it forks is lost: Python ignores what Airflow raises then."""
-    for _ in range(6):
+    for _ in range(24):
         process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=5)
