@@ -6,7 +6,8 @@ The folder ``assets.extra/engines/openvino`` of a version; stock TensorFlow Serv
     ends/                a SavedModel with what comes before and after the encoder: for each signature S of the version
                          ``S/ids``, from S's inputs to ``ids`` int32 [rows, tokens], 0 is padding at the end of a row;
                          and ``S/outputs``, from ``logits`` float32 [rows] or [rows, classes] to S's outputs.
-    <precision>.xml      the encoder as OpenVINO's intermediate representation, from ``ids`` to ``logits``
+    <precision>.xml      the encoder as OpenVINO's intermediate representation, from ``ids`` to ``logits``; in bfloat16,
+                         which OpenVINO rounds to when it is loaded, the file has float16
     <precision>.bin      its weights
 """
 
@@ -24,8 +25,8 @@ ENDS = "ends"
 IDS = "ids"
 OUTPUTS = "outputs"
 FORMAT = 1
-PRECISIONS = ("int8", "float32")
-"""What the encoder may be computed in, the fastest first."""
+PRECISIONS = ("int8", "bfloat16", "float32")
+"""What the encoder may be computed in; the first one that can be used is the fastest on most processors."""
 MAX_BYTES = 2**16
 """Of the description; one has some hundred."""
 
@@ -57,7 +58,8 @@ class Description:
     Attributes:
         openvino: the version of OpenVINO that wrote it, as ``2026.4.1``.
         measured_on: the name of the reviews that the accuracies are of.
-        variants: the precisions that lose no more accuracy than the pipeline's settings allow, the fastest first.
+        variants: the precisions that lose no more accuracy than the pipeline's settings allow, in the order of
+            ``PRECISIONS``.
     """
 
     openvino: str

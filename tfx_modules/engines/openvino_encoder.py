@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfx_modules.engines.openvino_library import openvino
+from tfx_modules.engines.openvino_library import openvino, unusable
 from tfx_modules.engines.passes import passes
 from tfx_modules.exceptions import EngineFileError
 
@@ -34,18 +34,23 @@ class OpenVinoEncoder:
         classes: of a task with several, their number; 0 where there is one logit for a row.
     """
 
-    def __init__(self, file: Path, *, cores: int = 0) -> None:
+    def __init__(self, file: Path, *, precision: str = "float32", cores: int = 0) -> None:
         """Load and try it.
 
         Args:
             file: OpenVINO's intermediate representation, from ids int32 [rows, tokens] to logits float32 [rows] or
                 [rows, classes]; its weights are in the .bin file beside it.
+            precision: one of ``description.PRECISIONS``: what it is computed in. A file in INT8 says so itself.
             cores: that this process may use; 0: look.
 
         Raises:
-            EngineFileError: OpenVINO is not installed, or cannot read, compile or run it.
+            EngineFileError: OpenVINO is not installed, or cannot read, compile or run it, or not in this precision.
         """
+        reason = unusable(precision)
+        if reason:
+            raise EngineFileError(f"{file} cannot be used: {reason}.")
         cores = cores or len(os.sched_getaffinity(0))
+        computed_in = "bf16" if precision == "bfloat16" else "f32"
         core = openvino().Core()
         # A file that is mapped into memory, and that someone cuts off later, would end the process.
         core.set_property({"ENABLE_MMAP": False})
@@ -54,8 +59,10 @@ class OpenVinoEncoder:
         try:
             model = core.read_model(file)
             self.classes = _classes(model, file)
-            self._alone = _Compiled(core, model, threads=cores, streams=1)
-            self._beside = self._alone if cores == 1 else _Compiled(core, model, threads=cores, streams=cores)
+            self._alone = _Compiled(core, model, computed_in, threads=cores, streams=1)
+            self._beside = (
+                self._alone if cores == 1 else _Compiled(core, model, computed_in, threads=cores, streams=cores)
+            )
             tried = [compiled.run(_TRIED) for compiled in (self._alone, self._beside)]
             shape = (len(_TRIED), *([self.classes] if self.classes else []))
             is_good = all(logits.shape == shape and np.isfinite(logits).all() for logits in tried)
@@ -111,10 +118,10 @@ class OpenVinoEncoder:
 class _Compiled:
     """A compiled model with its requests: OpenVINO's, each of which computes for one caller at a time."""
 
-    def __init__(self, core: Any, model: Any, *, threads: int, streams: int) -> None:
-        # On processors with bfloat16 or float16, OpenVINO would compute in these what the model has in float32, and so
-        # answer otherwise than where its accuracy was measured.
-        options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": "f32"}
+    def __init__(self, core: Any, model: Any, computed_in: str, *, threads: int, streams: int) -> None:
+        # Without the hint, OpenVINO would compute in bfloat16 or float16 what the model has in float32 on processors
+        # that can, and so answer otherwise than where its accuracy was measured.
+        options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": computed_in}
         self._compiled = core.compile_model(model, _DEVICE, options)
         self._streams = streams
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Imports OpenVINO: when it is needed, without its telemetry, and without AMX.
+"""Imports OpenVINO: when it is needed, without its telemetry, and with AMX only where no model in INT8 is computed.
 
 ``import openvino`` imports its converter, which sends an event to its makers unless the user has declined, or the
 package ``openvino_telemetry`` cannot be imported: then OpenVINO and NNCF use a stand-in of theirs, which does nothing.
@@ -6,16 +6,21 @@ Importing this module makes that import fail; there is no environment variable o
 module comes before ``import openvino`` and ``import nncf``.
 
 On processors with AMX, OpenVINO 2026.1 to 2026.4 can end the process with a segmentation fault when a model in INT8
-has inputs of changing shapes (openvino#37577), as an encoder has. With the instructions of AVX-512 alone it does not.
-OpenVINO has no option for that, but oneDNN, which has its kernels, reads the environment variable
-``ONEDNN_MAX_CPU_ISA`` once. TensorFlow has a oneDNN of its own, which reads the same variable and should use AMX. So
-the variable is set only until OpenVINO has read it.
+has inputs of changing shapes (openvino#37577), as an encoder has. With the instructions of AVX-512 alone it does not;
+nor does a model in bfloat16. OpenVINO has no option for that, but oneDNN, which has its kernels, reads the environment
+variable ``ONEDNN_MAX_CPU_ISA`` once. So a process has one of two kinds of OpenVINO from its first use on:
+
+- without AMX, the default: the Trainer makes and measures models in INT8. TensorFlow has a oneDNN of its own, which
+  reads the same variable and should use AMX: it is set only until OpenVINO has read it.
+- with AMX, after ``allow_amx``: the model server, the gate and batch scoring compute bfloat16 with it, and use no model
+  in INT8 (``unusable``).
 """
 
 import functools
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,13 +33,57 @@ MOST_INSTRUCTIONS = "ONEDNN_MAX_CPU_ISA"
 """oneDNN's environment variable. Where a user has set it, it stays as it is."""
 
 _ALL_BUT_AMX = "AVX512_CORE_FP16"
+_ALL = "DEFAULT"
+_SETS = ("SSE", "AVX")
+"""What names of sets of instructions begin with."""
+_OF_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
+_OF_AMX = "amx_tile"
+_PROCESSOR = Path("/proc/cpuinfo")
+
+
+def allow_amx() -> None:
+    """Let this process' OpenVINO use AMX, where the processor has it and OpenVINO is not in use without it already."""
+    if not openvino.cache_info().currsize:
+        os.environ.setdefault(MOST_INSTRUCTIONS, _ALL)
+
+
+def unusable(precision: str) -> str:
+    """Return why this process cannot compute in a precision; empty where it can.
+
+    Args:
+        precision: one of ``description.PRECISIONS``.
+    """
+    if precision == "int8" and _uses_amx():
+        return (
+            "int8 is not used together with AMX, for OpenVINO may then crash (openvino#37577). A model that is "
+            f"trained on a processor with AMX has bfloat16, which is faster; or set {MOST_INSTRUCTIONS}={_ALL_BUT_AMX}"
+        )
+    if precision == "bfloat16" and not processor_flags() & _OF_BFLOAT16:
+        return "this processor does not compute in bfloat16, for which it needs AMX or AVX512-BF16"
+    return ""
+
+
+@functools.cache
+def processor_flags() -> frozenset[str]:
+    """Return the flags of the processor that Linux lists, as ``amx_tile``; none on other systems."""
+    try:
+        lines = _PROCESSOR.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split() for line in lines if line.startswith("flags")), ()))
+
+
+def _uses_amx() -> bool:
+    most = os.environ.get(MOST_INSTRUCTIONS)
+    is_limited = most is None or (most.upper().startswith(_SETS) and "AMX" not in most.upper())
+    return _OF_AMX in processor_flags() and not is_limited
 
 
 @functools.cache
 def openvino() -> Any:
-    """Import OpenVINO, and keep it from using AMX. In a process, this comes before any use of OpenVINO and NNCF.
+    """Import OpenVINO; keep it from using AMX, unless that is allowed. This comes before any use of OpenVINO and NNCF.
 
-    It sets an environment variable for a moment; a server calls it before it has other threads.
+    It may set an environment variable for a moment; a server calls it before it has other threads.
 
     Raises:
         EngineFileError: it is not installed, or does not run here.
@@ -48,7 +97,7 @@ def openvino() -> Any:
             f"OpenVINO cannot be imported: {_reason(error)}. "
             "Install the package openvino, or serve with --engine=tensorflow."
         ) from error
-    if MOST_INSTRUCTIONS in os.environ:
+    if MOST_INSTRUCTIONS in os.environ or _OF_AMX not in processor_flags():
         return library
     os.environ[MOST_INSTRUCTIONS] = _ALL_BUT_AMX
     try:

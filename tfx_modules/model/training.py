@@ -99,7 +99,7 @@ def run_fn(fn_args: FnArgs) -> None:
 def _of_tensorflow(chosen: precision.PrecisionChoice, reviews: ReviewSet | None) -> EngineChoice:
     accuracies = {kind.value: accuracy for kind, accuracy in chosen.accuracies.items()}
     measured_on = reviews.name if reviews and accuracies else ""
-    return EngineChoice("TensorFlow", chosen.precision.value, chosen.reason, measured_on, accuracies)
+    return EngineChoice("TensorFlow", (chosen.precision.value,), chosen.reason, measured_on, accuracies)
 
 
 def _check_engines(settings: ExportSettings) -> None:
@@ -134,8 +134,8 @@ def _export_for_openvino(
         measured=measured,
         max_accuracy_loss=settings.max_accuracy_loss,
     )
-    (variant,) = made.description.variants
-    return EngineChoice("OpenVINO", variant.precision, made.reason, made.description.measured_on, made.accuracies)
+    precisions = tuple(variant.precision for variant in made.description.variants)
+    return EngineChoice("OpenVINO", precisions, made.reason, made.description.measured_on, made.accuracies)
 
 
 def _precision(

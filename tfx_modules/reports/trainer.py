@@ -118,7 +118,10 @@ def _table(names: tuple[str, ...], rows: list[list[str | float | None]]) -> str:
 
 def _engines(engines: tuple[EngineChoice, ...]) -> str:
     columns = (("engine", ""), ("precision", ""), ("why", ""))
-    rows = [(escape(one.engine), f"<strong>{escape(one.precision)}</strong>", escape(one.reason)) for one in engines]
+    rows = [
+        (escape(one.engine), f"<strong>{escape(', '.join(one.precisions))}</strong>", escape(one.reason))
+        for one in engines
+    ]
     return document.table(columns, rows)
 
 
@@ -127,7 +130,7 @@ def _accuracies(engines: tuple[EngineChoice, ...]) -> Iterator[str]:
     rows = [
         (
             escape(one.engine),
-            escape(precision) + (", exported" if precision == one.precision else ""),
+            escape(precision) + (", exported" if precision in one.precisions else ""),
             document.number(accuracy, 4),
             escape(one.measured_on),
         )

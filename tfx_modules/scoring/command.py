@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 
+from tfx_modules.engines.openvino_library import allow_amx
 from tfx_modules.exceptions import PipelineError
 from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.scoring.day import DayReport, score_day
@@ -24,6 +25,7 @@ def main() -> int:
         The exit code: 0; 1 where nothing was written; 3 where that is because there is no such version.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s: %(message)s")
+    allow_amx()  # as the model server does
     lines = (line.decode() for line in sys.stdin.buffer)
     try:
         report = score_day(read_request(next(lines, "")), read_texts(lines))

@@ -46,8 +46,10 @@ def _run(arguments: Sequence[str]) -> NoReturn:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only: TensorFlow greets with pages about CUDA
 
     if flags.engine is not EngineChoice.TENSORFLOW:
-        from tfx_modules.engines.openvino_library import openvino  # the flags' help does without its packages
+        # Not before: the flags' help does without its packages.
+        from tfx_modules.engines.openvino_library import allow_amx, openvino
 
+        allow_amx()
         with contextlib.suppress(EngineFileError):  # told for each version that needs it
             openvino()
 

@@ -9,7 +9,11 @@ from tfx_modules.engines import description
 from tfx_modules.engines.description import MAX_BYTES, Description, Variant
 from tfx_modules.exceptions import EngineFileError
 
-WRITTEN = Description("2026.4.1", "sample-v1", (Variant("int8", 0.91, 0.002), Variant("float32", 0.912, 0.0)))
+WRITTEN = Description(
+    "2026.4.1",
+    "sample-v1",
+    (Variant("int8", 0.91, 0.002), Variant("bfloat16", 0.913, -0.001), Variant("float32", 0.912, 0.0)),
+)
 
 
 @pytest.fixture
@@ -53,6 +57,9 @@ def test_a_version_without_it_carries_nothing(tmp_path: Path) -> None:
         pytest.param(of_variants(variant("../../x")), r"precisions .*\.\./x.*; allowed", id="path"),
         pytest.param(of_variants(variant("int8"), variant("int8")), "each once, in this order", id="twice"),
         pytest.param(of_variants(variant("float32"), variant("int8")), "each once, in this order", id="other order"),
+        pytest.param(
+            of_variants(variant("bfloat16"), variant("int8")), "each once, in this order", id="bfloat16 first"
+        ),
         pytest.param(of_variants(variant("int8", float("nan"))), "no finite number", id="NaN"),
         pytest.param(of_variants(variant("int8", 10**400)), "too large", id="huge number"),
         pytest.param("[" * 50_000, "recursion", id="deep"),

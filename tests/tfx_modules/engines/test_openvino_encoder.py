@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from openvino import opset13 as op
 
 from tests.tfx_modules.conftest import TOKENS, small_classifier
 from tfx_modules.engines import openvino_library
+from tfx_modules.engines.description import PRECISIONS
 from tfx_modules.engines.openvino_encoder import Array, OpenVinoEncoder
 from tfx_modules.exceptions import EngineFileError
 from tfx_modules.model.inference_graph import BertGraph
@@ -265,8 +267,77 @@ print(" ".join(kind for kind in kinds if "I8" in kind or "brgemm" in kind), os.e
 """
 
 
-@pytest.mark.skipif("amx_int8" not in Path("/proc/cpuinfo").read_text(), reason="this processor has no AMX")
+needs_amx = pytest.mark.skipif("amx_int8" not in Path("/proc/cpuinfo").read_text(), reason="this processor has no AMX")
+
+
+@needs_amx
 def test_int8_is_computed_without_amx_where_it_would_crash() -> None:
     limited = "from tfx_modules.engines.openvino_library import openvino as library; library()\n"
     assert "amx" in in_a_new_process(PRODUCT)
     assert "amx" not in in_a_new_process(limited + PRODUCT)
+
+
+@needs_amx
+def test_where_amx_is_allowed_bfloat16_is_computed_with_it() -> None:
+    in_bfloat16 = PRODUCT.replace("nncf.quantize(model, nncf.Dataset(some))", "model").replace(
+        '"CPU")', '"CPU", {"INFERENCE_PRECISION_HINT": "bf16"})'
+    )
+    library = "from tfx_modules.engines.openvino_library import allow_amx, openvino as library, unusable\n"
+    assert "amx" not in in_a_new_process(f"{library}library()\nallow_amx()\n{in_bfloat16}"), "it came too late"
+    product, reason = in_a_new_process(
+        f"{library}allow_amx()\nlibrary()\n{in_bfloat16}\nprint(unusable('int8'))"
+    ).splitlines()
+    assert "amx" in product
+    assert "int8 is not used together with AMX" in reason
+
+
+@pytest.fixture
+def processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Let Linux list these flags of a processor."""
+    listed = tmp_path / "cpuinfo"
+    monkeypatch.setattr(openvino_library, "_PROCESSOR", listed)
+
+    def set_flags(flags: str) -> None:
+        listed.write_text(f"model name\t: some\nflags\t\t: fpu {flags}\nbugs\t\t: amx_tile\n\nflags\t: none\n")
+        openvino_library.processor_flags.cache_clear()
+
+    yield set_flags
+    openvino_library.processor_flags.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("flags", "most", "usable"),
+    [
+        ("avx512_vnni", None, {"int8", "float32"}),
+        ("avx512_bf16", None, {"int8", "bfloat16", "float32"}),
+        ("amx_tile amx_bf16", None, {"int8", "bfloat16", "float32"}),
+        ("amx_tile amx_bf16", "ALL", {"bfloat16", "float32"}),
+        ("amx_tile amx_bf16", "avx512_core_amx", {"bfloat16", "float32"}),
+        ("amx_tile amx_bf16", "AVX512_CORE_FP16", {"int8", "bfloat16", "float32"}),
+        ("avx512_bf16", "ALL", {"int8", "bfloat16", "float32"}),
+    ],
+)
+def test_what_a_processor_computes_safely(
+    processor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, flags: str, most: str | None, usable: set[str]
+) -> None:
+    processor(flags)
+    if most is None:
+        monkeypatch.delenv(openvino_library.MOST_INSTRUCTIONS, raising=False)
+    else:
+        monkeypatch.setenv(openvino_library.MOST_INSTRUCTIONS, most)
+    assert {each for each in PRECISIONS if not openvino_library.unusable(each)} == usable
+
+
+def test_a_precision_that_the_processor_lacks_is_refused(file: Path, processor: Callable[[str], None]) -> None:
+    processor("avx2")
+    with pytest.raises(EngineFileError, match="cannot be used: this processor does not compute in bfloat16"):
+        OpenVinoEncoder(file, precision="bfloat16")
+
+
+def test_a_system_without_a_list_of_flags_has_none(
+    processor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor("amx_tile")
+    monkeypatch.setattr(openvino_library, "_PROCESSOR", Path("/gone/cpuinfo"))
+    openvino_library.processor_flags.cache_clear()
+    assert openvino_library.processor_flags() == frozenset()

@@ -59,7 +59,7 @@ def test_each_costly_node_leaves_a_report_of_its_own(promoted: dict[str, Outcome
     assert re.search(r"[\d,.]+ examples/s", trained)
     assert "Loss by step" in trained
     assert "<div>OpenVINO</div>" in trained
-    assert re.search(r"<div>(int8|float32), exported</div></td>.*<div>own-v0</div>", trained)
+    assert re.search(r"<div>(int8|bfloat16|float32), exported</div></td>.*<div>own-v0</div>", trained)
     assert "no search found others" in trained
 
     assert "none did before it" in page_of(promoted["Tuner"], "tuner_results")
@@ -135,7 +135,8 @@ def test_other_labels_are_not_comparable_and_the_verdict_says_so(
     assert not outcomes["Resolver"].outputs.get("model"), "the Evaluator has no baseline of other labels"
     assert outcome.state is NodeState.COMPLETE, outcome.reason
     assert re.search(
-        r"judged by the floors alone; the candidate was scored as it is served, with OpenVINO \((int8|float32)\); "
+        r"judged by the floors alone; the candidate was scored as it is served, "
+        r"with OpenVINO \((int8|bfloat16|float32)\); "
         r"not comparable with 2026110501, which answers "
         r'schlecht, "böse", 👍 gut \(score of 👍 gut\): this model answers negative, positive \(score of positive\)$',
         outcome.reason,

@@ -19,8 +19,14 @@ MADE = TrainingRecord(
     tuned=True,
     fit=Fit("the CPU, float32", 1400, 700, 32, 132, 3, 75.2, 61.52),
     engines=(
-        EngineChoice("TensorFlow", "bfloat16", "it is <quicker>", "own-v1", {"float32": 0.9125, "bfloat16": 0.912}),
-        EngineChoice("OpenVINO", "float32", "int8 loses too much", "own-v1", {"float32": 0.9125, "int8": 0.5}),
+        EngineChoice("TensorFlow", ("bfloat16",), "it is <quicker>", "own-v1", {"float32": 0.9125, "bfloat16": 0.912}),
+        EngineChoice(
+            "OpenVINO",
+            ("bfloat16", "float32"),
+            "int8 loses too much",
+            "own-v1",
+            {"float32": 0.9125, "bfloat16": 0.911, "int8": 0.5},
+        ),
     ),
 )
 
@@ -54,9 +60,23 @@ def test_it_has_curves_speed_hyperparameters_and_each_precision_with_its_accurac
     assert "<dt>learning_rate</dt><dd>3e-05</dd>" in made
     assert "it is &lt;quicker&gt;" in made
     assert "<div>bfloat16, exported</div>" in made
+    assert "<strong>bfloat16, float32</strong>" in made
     assert "<div>0.5000</div>" in made, "INT8's, which was not taken"
     assert "<div><code>training.learning_rate</code></div>" in made
     assert "<div>yes</div>" in made, "jit_compile"
+
+
+def test_a_record_of_the_form_before_has_one_precision_for_each_engine(tmp_path: Path) -> None:
+    training_record.write(MADE, tmp_path)
+    file = tmp_path / training_record.FILE
+    made = json.loads(file.read_text())
+    made["format"] = 1
+    for engine in made["engines"]:
+        engine["precision"] = engine.pop("precisions")[0]
+    file.write_text(json.dumps(made))
+    found = training_record.read(tmp_path)
+    assert found is not None
+    assert [engine.precisions for engine in found.engines] == [("bfloat16",), ("bfloat16",)]
 
 
 def test_the_numbers_of_the_curves_are_beside_them(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
-"""Writes what a version carries for OpenVINO: the fastest precision that loses little accuracy."""
+"""Writes what a version carries for OpenVINO: the precisions that lose little accuracy."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ import tensorflow as tf
 
 from tfx_modules.data.review_set import THRESHOLD, ReviewSet
 from tfx_modules.engines import description
-from tfx_modules.engines.description import Description, Variant
+from tfx_modules.engines.description import PRECISIONS, Description, Variant
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
+from tfx_modules.engines.openvino_library import unusable
 from tfx_modules.model.ends import Ends
 from tfx_modules.model.openvino import graph, quantization
 
@@ -50,9 +52,9 @@ class Written:
     """What was written for OpenVINO.
 
     Attributes:
-        description: of the chosen precision.
+        description: of the chosen precisions.
         accuracies: of each precision that was measured.
-        reason: why the precision was chosen, in words.
+        reason: why the precisions were chosen, in words.
     """
 
     description: Description
@@ -94,37 +96,55 @@ def write(
         version: the version's folder.
         calibration: ids of training examples, int32 [tokens], without padding, which INT8 is calibrated with.
         measured: one row at least.
-        max_accuracy_loss: how much lower than float32's the accuracy of INT8 may be; else float32 is written.
+        max_accuracy_loss: how much lower than float32's the accuracy of INT8 and of bfloat16 may be. Where INT8 is
+            lower, float32 is written. bfloat16 is measured, and written, where this processor computes in it.
     """
     folder = version / description.PLACE
     folder.mkdir(parents=True)
     began = time.monotonic()
     exact = graph.build(classifier)
-    accuracy = _written(exact, "float32", folder, measured)
-    chosen = Variant("float32", accuracy, 0.0)
-    nearly = _written(quantization.quantized(exact, calibration), "int8", folder, measured)
-    lost = accuracy - nearly
-    if lost <= max_accuracy_loss + _EPSILON:
-        chosen = Variant("int8", nearly, lost)
-    _remove(folder, "float32" if chosen.precision == "int8" else "int8")
+    accuracies = {"float32": _written(exact, "float32", folder, measured)}
+    lacking = unusable("bfloat16")
+    if not lacking:
+        accuracies["bfloat16"] = _written(exact, "bfloat16", folder, measured)
+    accuracies["int8"] = _written(quantization.quantized(exact, calibration), "int8", folder, measured)
+    chosen = _chosen(accuracies, max_accuracy_loss)
+    for precision in set(accuracies) - {variant.precision for variant in chosen}:
+        _remove(folder, precision)
     ends.save(str(folder / description.ENDS))
-    made = Description(openvino.get_version().partition("-")[0], measured.name, (chosen,))
+    made = Description(openvino.get_version().partition("-")[0], measured.name, chosen)
     description.write(made, folder)
-    reason = (
-        f"accuracy on {len(measured.labels)} of {measured.name} {nearly:.4f} in INT8, {accuracy:.4f} in float32; "
-        f"it may lose {max_accuracy_loss:g}"
+    listed = ", ".join(f"{accuracies[each]:.4f} in {each}" for each in PRECISIONS if each in accuracies)
+    reason = f"accuracy on {len(measured.labels)} of {measured.name} {listed}; it may lose {max_accuracy_loss:g}"
+    if lacking:
+        reason += f"; bfloat16 was not measured: {lacking}"
+    names = " and ".join(variant.precision for variant in chosen)
+    _logger.info(
+        "for OpenVINO the model is exported in %s: %s. This took %.0f s.", names, reason, time.monotonic() - began
     )
-    took = time.monotonic() - began
-    _logger.info("for OpenVINO the model is exported in %s: %s. This took %.0f s.", chosen.precision, reason, took)
-    return Written(made, {"float32": accuracy, "int8": nearly}, reason)
+    return Written(made, accuracies, reason)
+
+
+def _chosen(accuracies: Mapping[str, float], max_accuracy_loss: float) -> tuple[Variant, ...]:
+    """Return what loses little; float32 only where INT8 does not, for INT8 is as usable and faster."""
+    exact = accuracies["float32"]
+    kept = [
+        Variant(precision, accuracies[precision], exact - accuracies[precision])
+        for precision in ("int8", "bfloat16")
+        if exact - accuracies.get(precision, -math.inf) <= max_accuracy_loss + _EPSILON
+    ]
+    if not any(variant.precision == "int8" for variant in kept):
+        kept.append(Variant("float32", exact, 0.0))
+    return tuple(kept)
 
 
 def _written(model: openvino.Model, precision: str, folder: Path, measured: Measured) -> float:
     """Write a precision; return the accuracy of what was written."""
     file = folder / f"{precision}.xml"
-    # What INT8 leaves in float32 is mostly the words' vectors: half of the file, and no less exact in float16.
-    openvino.save_model(model, file, compress_to_fp16=precision == "int8")
-    encoder = OpenVinoEncoder(file)
+    # What INT8 leaves in float32 is mostly the words' vectors: half of the file, and no less exact in float16. That has
+    # more digits than bfloat16, too.
+    openvino.save_model(model, file, compress_to_fp16=precision != "float32")
+    encoder = OpenVinoEncoder(file, precision=precision)
     return float(np.mean(_answers(encoder.logits, measured) == measured.labels))
 
 

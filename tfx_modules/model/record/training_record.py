@@ -13,8 +13,10 @@ from tfx_modules.common.files import write_atomically
 from tfx_modules.exceptions import NodeError
 
 FILE = "training.json"
-FORMAT = 1
+FORMAT = 2
 """Version of the file's form."""
+_OF_ONE_PRECISION = 1
+"""The form before, which had one ``precision`` for each engine."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,12 @@ class Fit:
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """The precision that the model was exported in for one engine, and what was measured for the choice."""
+    """The precisions that the model was exported in for one engine, and what was measured for the choice."""
 
     engine: str
     """``TensorFlow`` or ``OpenVINO``."""
-    precision: str
-    """The chosen one."""
+    precisions: tuple[str, ...]
+    """The chosen ones."""
     reason: str
     """Why, in words."""
     measured_on: str = ""
@@ -95,7 +97,12 @@ def read(folder: Path) -> TrainingRecord | None:
 
 
 def _parsed(made: Any) -> TrainingRecord:
-    if made["format"] != FORMAT:
-        raise ValueError(f"format {made['format']!r}; allowed: {FORMAT}")
-    engines = tuple(EngineChoice(**each) for each in made["engines"])
+    if made["format"] not in (_OF_ONE_PRECISION, FORMAT):
+        raise ValueError(f"format {made['format']!r}; allowed: {_OF_ONE_PRECISION}, {FORMAT}")
+    engines = tuple(_engine(each, made["format"]) for each in made["engines"])
     return TrainingRecord(made["hyperparameters"], made["tuned"], Fit(**made["fit"]), engines)
+
+
+def _engine(made: dict[str, Any], format_: int) -> EngineChoice:
+    precisions = [made.pop("precision")] if format_ == _OF_ONE_PRECISION else made.pop("precisions")
+    return EngineChoice(precisions=tuple(precisions), **made)

@@ -16,7 +16,7 @@ from tfx_modules.serving.flags.engine_flag import EngineChoice
 from tfx_modules.serving.models.disk import check_readable
 from tfx_modules.serving.models.engines.engine import Engine, Runs
 from tfx_modules.serving.models.engines.failures import failures, first_line
-from tfx_modules.serving.models.engines.openvino_runs import load_openvino, read_description
+from tfx_modules.serving.models.engines.openvino_runs import load_openvino, usable_variants
 from tfx_modules.serving.models.engines.saved_model import (
     DEFAULT_THREADS,
     SavedModel,
@@ -128,17 +128,19 @@ class VersionFiles:
             )
 
     def variants(self) -> tuple[Variant, ...]:
-        """Return what the version carries for OpenVINO, the fastest first; nothing where it carries nothing.
+        """Return what the version carries for OpenVINO and this process can use, the fastest first.
+
+        Returns:
+            Nothing where it carries nothing.
 
         Raises:
-            EngineFileError: it is damaged, or OpenVINO is missing or of another version.
+            EngineFileError: it is damaged, OpenVINO is missing or of another version, or nothing is usable here.
             ModelUnreadableError: files cannot be read now.
         """
-        found = read_description(self.folder)
-        return () if found is None else found.variants
+        return usable_variants(self.folder)
 
     def fastest_variant(self) -> Variant:
-        """Return the fastest variant that the version carries for OpenVINO.
+        """Return the fastest variant that the version carries for OpenVINO and this process can use.
 
         Raises:
             EngineFileError: there is none; and as ``variants``.

@@ -1,4 +1,4 @@
-"""INT8 is written where it is as right as float32, and float32 otherwise; what is written says so."""
+"""INT8 and bfloat16 are written where they are as right as float32; float32 where INT8 is not. A file says so."""
 
 import logging
 from pathlib import Path
@@ -14,6 +14,7 @@ from tfx_modules.data.review_set import review_set
 from tfx_modules.engines import description
 from tfx_modules.engines.description import Description
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
+from tfx_modules.engines.openvino_library import unusable
 from tfx_modules.model.ends import Ends
 from tfx_modules.model.openvino import variants
 from tfx_modules.model.openvino.variants import Measured
@@ -36,46 +37,64 @@ def right(classifier: keras.Model) -> Measured:
     return Measured("some-v1", IDS, (logits >= 0).astype(np.int64))
 
 
+# This processor may compute in it or not; what is written goes by that.
+HAS_BFLOAT16 = not unusable("bfloat16")
+OF_BFLOAT16 = ["bfloat16"] if HAS_BFLOAT16 else []
+
+
 def written(classifier: keras.Model, ends: Ends, version: Path, measured: Measured, loss: float) -> Description:
     made = variants.write(classifier, ends, version, calibration=iter(IDS), measured=measured, max_accuracy_loss=loss)
-    (variant,) = made.description.variants
-    assert made.accuracies[variant.precision] == variant.accuracy
-    assert made.accuracies["float32"] - variant.accuracy == variant.accuracy_loss
-    assert set(made.accuracies) == {"float32", "int8"}, "the one that was not taken is told, too"
+    for variant in made.description.variants:
+        assert made.accuracies[variant.precision] == variant.accuracy
+        assert made.accuracies["float32"] - variant.accuracy == variant.accuracy_loss
+    assert set(made.accuracies) == {"float32", "int8", *OF_BFLOAT16}, "those that were not taken are told, too"
+    assert ("bfloat16 was not measured: this processor does not" in made.reason) is not HAS_BFLOAT16
     return made.description
 
 
-def test_int8_that_is_as_right_is_written(
+def files_of(version: Path, *precisions: str) -> bool:
+    found = {path.name for path in (version / description.PLACE).iterdir()}
+    return found == {"engine.json", "ends", *(f"{each}.{kind}" for each in precisions for kind in ("xml", "bin"))}
+
+
+def test_precisions_that_are_as_right_are_written(
     classifier: keras.Model, ends: Ends, right: Measured, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
         made = written(classifier, ends, tmp_path, right, 1.0)
-    (variant,) = made.variants
-    assert variant.precision == "int8"
-    assert variant.accuracy == pytest.approx(1 - variant.accuracy_loss)
+    assert [variant.precision for variant in made.variants] == ["int8", *OF_BFLOAT16]
+    for variant in made.variants:
+        assert variant.accuracy == pytest.approx(1 - variant.accuracy_loss)
     assert made.measured_on == "some-v1"
     assert openvino.get_version().startswith(made.openvino)
     assert description.read(tmp_path) == made
-    folder = tmp_path / description.PLACE
-    assert {path.name for path in folder.iterdir()} == {"engine.json", "ends", "int8.xml", "int8.bin"}
-    assert "exported in int8: accuracy on 64 of some-v1" in caplog.text
+    assert files_of(tmp_path, "int8", *OF_BFLOAT16)
+    assert f"exported in {' and '.join(['int8', *OF_BFLOAT16])}: accuracy on 64 of some-v1" in caplog.text
 
 
-def test_where_int8_loses_more_than_is_allowed_float32_is_written(
+def test_where_they_lose_more_than_is_allowed_float32_is_written(
     classifier: keras.Model, ends: Ends, right: Measured, tmp_path: Path
 ) -> None:
     made = written(classifier, ends, tmp_path, right, -1.0)
     assert [variant.precision for variant in made.variants] == ["float32"]
     assert made.variants[0].accuracy_loss == 0.0
     encoder = OpenVinoEncoder(tmp_path / description.PLACE / "float32.xml")
-    assert {path.name for path in (tmp_path / description.PLACE).iterdir()} == {
-        "engine.json",
-        "ends",
-        "float32.xml",
-        "float32.bin",
-    }
+    assert files_of(tmp_path, "float32")
     rows = tf.keras.utils.pad_sequences(IDS, 32, padding="post")
     np.testing.assert_allclose(encoder.logits(rows), classifier(rows, training=False)[:, 0], atol=1e-5)
+
+
+@pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor does not compute in bfloat16")
+def test_bfloat16_answers_nearly_as_float32(
+    classifier: keras.Model, ends: Ends, right: Measured, tmp_path: Path
+) -> None:
+    written(classifier, ends, tmp_path, right, 1.0)
+    encoder = OpenVinoEncoder(tmp_path / description.PLACE / "bfloat16.xml", precision="bfloat16")
+    rows = tf.keras.utils.pad_sequences(IDS, 32, padding="post")
+    exact = classifier(rows, training=False)[:, 0]
+    found = encoder.logits(rows)
+    np.testing.assert_allclose(found, exact, atol=0.05)
+    assert np.abs(found - exact).max() > 1e-5, "it is not float32 by another name"
 
 
 def test_reviews_are_measured_by_their_own_tokens(ends: Ends) -> None:

@@ -20,7 +20,9 @@ from tests.tfx_modules.serving.engine_versions import (
     export_version,
     written_by,
 )
-from tfx_modules.engines import description
+from tfx_modules.engines import description, openvino_library
+from tfx_modules.engines.description import Description, Variant
+from tfx_modules.engines.openvino_library import installed_version
 from tfx_modules.serving.exceptions import (
     DeadlineError,
     ForbiddenOpError,
@@ -212,6 +214,25 @@ def test_files_that_cannot_be_used_are_refused_with_the_reason(
     assert load_model(folder, engine=EngineChoice.AUTO).engine == TENSORFLOW
     (warning,) = caplog.messages
     assert re.search(reason, warning)
+
+
+def _of_another_processor(folder: Path) -> None:
+    place = folder / description.PLACE
+    for kind in ("xml", "bin"):
+        (place / f"float32.{kind}").rename(place / f"bfloat16.{kind}")
+    description.write(Description(installed_version(), "some-v1", (Variant("bfloat16", 1.0, 0.0),)), place)
+
+
+def test_a_version_of_which_this_processor_can_use_nothing_is_tensorflow_s(
+    exported: dict[str, Exported], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = exported[BINARY].publish(tmp_path, 1)
+    _of_another_processor(folder)
+    monkeypatch.setattr(openvino_library, "processor_flags", lambda: frozenset({"avx2"}))
+    assert load_model(folder, engine=EngineChoice.AUTO).engine == TENSORFLOW
+    assert "this processor does not compute in bfloat16" in caplog.text
+    with pytest.raises(ModelLoadError, match="this processor does not compute in bfloat16"):
+        load_model(folder, engine=EngineChoice.OPENVINO)
 
 
 @pytest.mark.parametrize("engine", [EngineChoice.OPENVINO, EngineChoice.AUTO])

@@ -10,9 +10,9 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfx_modules.engines import description
-from tfx_modules.engines.description import Description, Variant
+from tfx_modules.engines.description import Variant
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
-from tfx_modules.engines.openvino_library import check_version
+from tfx_modules.engines.openvino_library import check_version, unusable
 from tfx_modules.exceptions import EngineFileError
 from tfx_modules.serving.exceptions import (
     ForbiddenOpError,
@@ -59,20 +59,26 @@ class OpenVinoRuns:
         return self._ends.run_part(f"{signature}/{description.OUTPUTS}", [logits], whole, of=signature)
 
 
-def read_description(folder: Path) -> Description | None:
-    """Read what a version carries for OpenVINO; None where it carries nothing.
+def usable_variants(folder: Path) -> tuple[Variant, ...]:
+    """Return what a version carries for OpenVINO that this process can use; nothing where it carries nothing.
 
     Raises:
-        EngineFileError: it is damaged, or of another version of OpenVINO than the installed one.
+        EngineFileError: it is damaged, of another version of OpenVINO than the installed one, or nothing of it is
+            usable here.
         ModelUnreadableError: the disk does not give it now.
     """
     try:
         found = description.read(folder)
     except OSError as error:
         raise ModelUnreadableError(f"{folder / description.PLACE} cannot be read: {error}") from error
-    if found is not None:
-        check_version(found.openvino)
-    return found
+    if found is None:
+        return ()
+    check_version(found.openvino)
+    reasons = {variant: unusable(variant.precision) for variant in found.variants}
+    usable = tuple(variant for variant, reason in reasons.items() if not reason)
+    if not usable:
+        raise EngineFileError("; ".join(reasons.values()))
+    return usable
 
 
 def load_openvino(
@@ -104,7 +110,7 @@ def load_openvino(
         raise
     except ModelLoadError as error:
         raise EngineFileError(str(error)) from error
-    encoder = OpenVinoEncoder(place / variant.file)
+    encoder = OpenVinoEncoder(place / variant.file, precision=variant.precision)
     _try_outputs(signatures, runs, encoder, place)
     return OpenVinoRuns(runs, encoder, Engine(EngineChoice.OPENVINO, variant.precision))
 
