@@ -127,9 +127,8 @@ def main() -> None:
             found = answers(served, list(texts))
             seconds = time.perf_counter() - start
             right = sum(label == answer for label, answer in zip(labels, found, strict=True))
-            print(
-                f"{served.engine}: accuracy {right / len(labels):.4f} ({right} of {len(labels)} reviews), {seconds:.0f} s"
-            )
+            accuracy = f"{right / len(labels):.4f} ({right} of {len(labels)} reviews)"
+            print(f"{served.engine}: accuracy {accuracy}, {seconds:.0f} s")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 The same encoder and head everywhere, texts from the same reviews, cut at the same number of WordPieces, one after the
 other on the same cores, each server by itself. Workloads: reviews of at least 128 WordPieces cut to 128; of at least
 256, cut to 256; and reviews as they are, up to the encoder's 512. One text a request: first one client, then many at
-the same time. The clients share the machine with the server, and are the same for all.
+the same time; with ``--rows``, as many texts a request. The clients share the machine with the server, and are the same
+for all.
 """
 
 import argparse
@@ -43,12 +44,16 @@ class Workload:
     """The workload that every server is measured with."""
 
     folder: Path
+    models: Path
+    """Where the models of this server are."""
     texts: Mapping[int, Sequence[str]]
     """The texts, by the number of WordPieces that they are cut at."""
     clients: int
     seconds: float
     reviews: Path
     """The file that the texts are from."""
+    rows: int
+    """Texts of each request."""
     threads: int
     """Threads that an operation computes with; 0: one for each core."""
 
@@ -62,10 +67,18 @@ def texts_by_length(reviews: Sequence[str]) -> dict[int, list[str]]:
     return {**chosen, MIX: list(reviews)}
 
 
+def write_models(folder: Path, kinds: Sequence[str], reviews: Sequence[str]) -> None:
+    """Export this server's models, where they are not there yet."""
+    for kind in (kind for kind in kinds if not (folder / kind / models.CONFIG).exists()):
+        (folder / kind).mkdir(parents=True)
+        precision = Precision.FLOAT32 if kind == OPENVINO else Precision(kind)
+        models.write(folder / kind, LENGTHS, precision, reviews if kind == OPENVINO else ())
+
+
 def ours(workload: Workload, kind: str, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
     """Measure this server over both protocols."""
     engine = OPENVINO if kind == OPENVINO else "tensorflow"
-    flags = [f"--model_config_file={workload.folder / kind / models.CONFIG}", f"--engine={engine}"]
+    flags = [f"--model_config_file={workload.models / kind / models.CONFIG}", f"--engine={engine}"]
     if batching:
         parameters = workload.folder / "batching.config"
         parameters.write_text(BATCHING)
@@ -93,7 +106,7 @@ def peer(workload: Workload, python: str, kind: str, *, batching: bool) -> Itera
 
 
 def _measure(connect: Callable[[], Ask], texts: Sequence[str], workload: Workload) -> Measured:
-    return measure(connect, texts, clients=workload.clients, seconds=workload.seconds)
+    return measure(connect, texts, clients=workload.clients, seconds=workload.seconds, rows=workload.rows)
 
 
 @contextlib.contextmanager
@@ -133,18 +146,20 @@ def main() -> None:
         "--only", nargs="+", default=list(SERVERS), choices=SERVERS, help="servers to measure (default: all)"
     )
     parser.add_argument("--seconds", type=float, default=8, help="seconds for each figure (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=1, help="texts of each request (default: %(default)s)")
+    parser.add_argument(
+        "--models", type=Path, help="folder of this server's models; written where they are missing (default: anew)"
+    )
     parser.add_argument("--threads", type=int, default=0, help="threads of an operation (default: one for each core)")
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         models.write_head(folder / "head.npz")
         reviews = models.read_reviews(flags.reviews)
-        for kind in (name for name in flags.only if name not in PEERS):
-            (folder / kind).mkdir()
-            precision = Precision.FLOAT32 if kind == OPENVINO else Precision(kind)
-            models.write(folder / kind, LENGTHS, precision, reviews if kind == OPENVINO else ())
+        kept = flags.models or folder
+        write_models(kept, [kind for kind in flags.only if kind not in PEERS], reviews)
         texts = texts_by_length(reviews)
-        workload = Workload(folder, texts, flags.clients, flags.seconds, flags.reviews, flags.threads)
+        workload = Workload(folder, kept, texts, flags.clients, flags.seconds, flags.reviews, flags.rows, flags.threads)
         print("server | tokens | p50 ms | p95 | p99 | texts/s | p99 ms at saturation | first scores", flush=True)
         for name, tokens, measured in _all(workload, flags.peers, flags.only):
             times = " | ".join(f"{value:.1f}" for value in measured.percentiles)

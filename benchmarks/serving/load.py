@@ -1,6 +1,7 @@
-"""Measures a server with clients that send one text a request, each on a connection of its own, one after the other."""
+"""Measures a server with clients that send requests one after the other, each on a connection of its own."""
 
 import http.client
+import itertools
 import json
 import threading
 import time
@@ -12,8 +13,8 @@ import grpc
 import numpy as np
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-Ask = Callable[[str], float]
-"""Sends one text, returns its score."""
+Ask = Callable[[Sequence[str]], float]
+"""Sends texts in one request; returns the first one's score."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ def rest_asker(address: str, path: str, score: Callable[[Any], float]) -> Callab
     def connect() -> Ask:
         connection = http.client.HTTPConnection(address, timeout=120)
 
-        def ask(text: str) -> float:
-            connection.request("POST", path, json.dumps({"instances": [text]}), {"Content-Type": "application/json"})
+        def ask(texts: Sequence[str]) -> float:
+            body = json.dumps({"instances": list(texts)})
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
             answer = json.load(connection.getresponse())
             return score(answer["predictions"][0])
 
@@ -58,12 +60,12 @@ def grpc_asker(address: str, model: str) -> Callable[[], Ask]:
         channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
         predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
 
-        def ask(text: str) -> float:
+        def ask(texts: Sequence[str]) -> float:
             request = predict_pb2.PredictRequest()
             request.model_spec.name = model
             request.inputs["text"].dtype = 7  # DT_STRING
-            request.inputs["text"].string_val.append(text.encode())
-            request.inputs["text"].tensor_shape.dim.add(size=1)
+            request.inputs["text"].string_val.extend(text.encode() for text in texts)
+            request.inputs["text"].tensor_shape.dim.add(size=len(texts))
             answer: float = predict(request, timeout=120).outputs["score"].float_val[0]
             return answer
 
@@ -72,7 +74,9 @@ def grpc_asker(address: str, model: str) -> Callable[[], Ask]:
     return connect
 
 
-def measure(connect: Callable[[], Ask], texts: Sequence[str], *, clients: int, seconds: float) -> Measured:
+def measure(
+    connect: Callable[[], Ask], texts: Sequence[str], *, clients: int, seconds: float, rows: int = 1
+) -> Measured:
     """Ask with one client, then with many.
 
     Args:
@@ -80,17 +84,18 @@ def measure(connect: Callable[[], Ask], texts: Sequence[str], *, clients: int, s
         texts: asked in turns.
         clients: how many there are the second time.
         seconds: for how long, each time.
+        rows: texts of each request.
     """
     ask = connect()
-    scores = tuple(ask(text) for text in texts[:8])
-    first = _repeat(ask, texts, seconds / 4)  # shapes that were not there before are prepared now
-    alone = np.array(_repeat(ask, texts, seconds))
+    scores = tuple(ask([text]) for text in texts[:8])
+    first = _repeat(ask, texts, seconds / 4, rows)  # shapes that were not there before are prepared now
+    alone = np.array(_repeat(ask, texts, seconds, rows))
     found: list[list[float]] = []
     askers = [connect() for _ in range(clients)]
     for asker in askers:
-        asker(texts[0])
+        asker(texts[:1])
     threads = [
-        threading.Thread(target=lambda n=n: found.append(_repeat(askers[n], texts[n * 7 :], seconds)))
+        threading.Thread(target=lambda n=n: found.append(_repeat(askers[n], texts[n * 7 :], seconds, rows)))
         for n in range(clients)
     ]
     began = time.perf_counter()
@@ -101,15 +106,19 @@ def measure(connect: Callable[[], Ask], texts: Sequence[str], *, clients: int, s
     took = time.perf_counter() - began
     many = np.concatenate(found)
     p50, p95, p99 = (float(np.percentile(alone, share)) * 1000 for share in (50, 95, 99))
-    answered = len(scores) + len(first) + len(alone) + clients + len(many)
-    return Measured((p50, p95, p99), len(many) / took, float(np.percentile(many, 99)) * 1000, scores, answered)
+    answered = len(scores) + clients + rows * (len(first) + len(alone) + len(many))
+    slowest = float(np.percentile(many, 99)) * 1000
+    return Measured((p50, p95, p99), rows * len(many) / took, slowest, scores, answered)
 
 
-def _repeat(ask: Ask, texts: Sequence[str], seconds: float) -> list[float]:
+def _repeat(ask: Ask, texts: Sequence[str], seconds: float, rows: int) -> list[float]:
     """Ask for so long; return the seconds that each answer took."""
     times: list[float] = []
+    turns = itertools.cycle(texts)
     end = time.perf_counter() + seconds
-    while (began := time.perf_counter()) < end:
-        ask(texts[len(times) % len(texts)])
+    while time.perf_counter() < end:
+        some = list(itertools.islice(turns, rows))
+        began = time.perf_counter()
+        ask(some)
         times.append(time.perf_counter() - began)
     return times
