@@ -130,7 +130,7 @@ class Engine(StrEnum):
     """What the model server can compute with beside TensorFlow."""
 
     OPENVINO = "openvino"
-    """INT8 where it is as right as float32; several times as fast as TensorFlow on processors without AMX."""
+    """INT8 and, where the processor has it, bfloat16, if they are as right as float32; faster than TensorFlow."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ class ExportSettings(SettingsGroup):
     """What the exported model is served in (``docs/explanation/serving-speed.md``). With
     ``auto``, train on a processor like the servers'."""
     max_accuracy_loss: Annotated[float, Between(0, 1)] = 0.003
-    """How much lower than float32's the accuracy on the holdout may be with ``auto``, and with INT8 (on the eval split
-    where there is no holdout): 0.003 is 0.3 points."""
+    """How much lower than float32's the accuracy on the holdout may be with ``auto``, and with INT8 and bfloat16 for
+    OpenVINO (on the eval split where there is no holdout): 0.003 is 0.3 points."""
     engines: tuple[Engine, ...] = (Engine.OPENVINO,)
     """What the model is exported for beside TensorFlow: ``openvino``, or nothing (``[]``). Default
     ``["openvino"]``."""
