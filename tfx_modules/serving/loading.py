@@ -1,8 +1,10 @@
 """Loads versions with the engine that the flags ask for; with ``auto``, with what this processor runs fastest."""
 
+import functools
 import logging
+import math
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,7 +28,8 @@ _ASKED = "--engine asks for it"
 _logger = logging.getLogger(__name__)
 
 WarmUp = Callable[[ServedModel, Path], int]
-Measure = Callable[[ServedModel, Sequence[PredictCall]], float]
+Measure = Callable[[ServedModel, Sequence[PredictCall], float], float]
+"""From a model, calls, and the milliseconds beyond which it need not go on, to those that they took so far."""
 
 
 class Loader:
@@ -48,7 +51,7 @@ class Loader:
             threads: TensorFlow's.
             allow_side_effect_ops: see ``VersionFiles``.
             warm_up: replays a version's warm-up requests; None = they are neither replayed nor timed.
-            measure: returns the milliseconds that a model takes for calls; None = by the clock.
+            measure: returns the milliseconds that a model takes for calls; None: by the clock.
         """
         self._load = {
             EngineChoice.AUTO: self._with_fastest,
@@ -130,9 +133,14 @@ class Loader:
             )
             return models[0]
         models.append(files.with_tensorflow())
-        took = {model.engine: self._measure(model, calls) for model in models}
+        took: dict[Engine, float] = {}
+        told = []
+        for model in models:
+            least = min(took.values(), default=math.inf)
+            took[model.engine] = self._measure(model, calls, least)
+            told.append(f"{model.engine} {'over ' if took[model.engine] > least else ''}{took[model.engine]:.1f} ms")
         fastest = min(models, key=lambda model: took[model.engine])
-        listed = ", ".join(f"{each} {milliseconds:.1f} ms" for each, milliseconds in took.items())
+        listed = ", ".join(told)
         why = f"a short and a long warm-up request, alone and on all cores at once, took {listed}"
         _tell(files, fastest.engine, why)
         self._remembered[key] = fastest.engine
@@ -168,25 +176,40 @@ def _bytes(call: PredictCall) -> int:
     return sum(size_of(array) for array in call.inputs.values())
 
 
-def milliseconds_of(model: ServedModel, calls: Sequence[PredictCall]) -> float:
+def milliseconds_of(model: ServedModel, calls: Sequence[PredictCall], enough: float = math.inf) -> float:
     """Return how long calls take, each alone and, on average, each with one for each core at once.
+
+    Args:
+        model: is asked.
+        calls: each is computed once before it is timed.
+        enough: milliseconds; a model that has taken longer than that is not asked further.
 
     Raises:
         WarmupError: the model fails on one of them.
     """
+    took = 0.0
     try:
         with ThreadPoolExecutor(cores(), thread_name_prefix="measure") as threads:
-            return 1000 * sum(_seconds(model, call, threads) for call in calls)
+            for work, share in (each for call in calls for each in _timings(model, call, threads)):
+                took += 1000 * _least(work) * share
+                if took > enough:
+                    break
     except RequestError as error:
         raise WarmupError(f"the model fails on a warm-up request, in {model.engine}: {error}") from error
+    return took
 
 
-def _seconds(model: ServedModel, call: PredictCall, threads: ThreadPoolExecutor) -> float:
+def _timings(
+    model: ServedModel, call: PredictCall, threads: ThreadPoolExecutor
+) -> Iterator[tuple[Callable[[], object], float]]:
+    """Yield what is timed for a call, and what share of the time counts."""
+
     def together() -> None:
         list(threads.map(model.predict, [call] * cores()))
 
     model.predict(call)  # what is computed first, prepares
-    return _least(lambda: model.predict(call)) + _least(together) / cores()
+    yield functools.partial(model.predict, call), 1.0
+    yield together, 1 / cores()
 
 
 def _least(work: Callable[[], object]) -> float:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,11 @@ from tests.tfx_modules.serving.engine_versions import Exported, written_by
 from tfx_modules.engines import description
 from tfx_modules.serving.exceptions import ModelLoadError
 from tfx_modules.serving.flags.engine_flag import EngineChoice
-from tfx_modules.serving.loading import Loader, milliseconds_of
+from tfx_modules.serving.loading import Loader, Measure, milliseconds_of
 from tfx_modules.serving.models.engines.engine import TENSORFLOW, Engine
 from tfx_modules.serving.models.engines.saved_model import DEFAULT_THREADS
 from tfx_modules.serving.models.model import ServedModel
-from tfx_modules.serving.specs import PredictCall
+from tfx_modules.serving.specs import PredictCall, bytes_array
 from tfx_modules.serving.warmup import PLACE, warm_up
 
 OPENVINO = Engine(EngineChoice.OPENVINO, "float32")
@@ -28,14 +28,16 @@ class Clock:
         self._says = {TENSORFLOW: tensorflow, OPENVINO: openvino}
         self.measured: list[Engine] = []
         self.sizes: list[int] = []
+        self.enough = 0.0
 
-    def __call__(self, model: ServedModel, calls: Sequence[PredictCall]) -> float:
+    def __call__(self, model: ServedModel, calls: Sequence[PredictCall], enough: float) -> float:
+        self.enough = enough
         self.measured.append(model.engine)
         self.sizes = [sum(map(len, call.inputs["text"])) for call in calls]
         return self._says[model.engine]
 
 
-def loader_of(choice: EngineChoice, clock: Callable[[ServedModel, Sequence[PredictCall]], float]) -> Loader:
+def loader_of(choice: EngineChoice, clock: Measure) -> Loader:
     return Loader(choice, DEFAULT_THREADS, warm_up=warm_up, measure=clock)
 
 
@@ -50,7 +52,7 @@ def test_auto_takes_the_fastest_and_remembers_it(
         assert loader.load(with_openvino.publish(tmp_path, 1)).engine == engine
         assert loader.load(with_openvino.publish(tmp_path, 2)).engine == engine
     assert sorted(map(str, clock.measured)) == ["OpenVINO (float32)", "TensorFlow (as exported)"]
-    times = r"OpenVINO \(float32\) \d+\.0 ms, TensorFlow \(as exported\) \d+\.0 ms"
+    times = r"OpenVINO \(float32\) \d+\.0 ms, TensorFlow \(as exported\) (over 20|5)\.0 ms"
     first, second = [message for message in caplog.messages if "is served by" in message]
     assert f"is served by {engine}: a short and a long warm-up request" in first
     assert re.search(times, first)
@@ -70,6 +72,15 @@ def test_a_short_and_a_long_request_are_measured(tmp_path: Path, with_openvino: 
     loader_of(EngineChoice.AUTO, clock).load(with_openvino.publish(tmp_path, 1))
     shortest, longest = clock.sizes
     assert shortest < longest
+
+
+def test_a_slower_engine_is_not_asked_further_than_that_is_known(tmp_path: Path, with_openvino: Exported) -> None:
+    clock = Clock(20.0, 5.0)
+    model = loader_of(EngineChoice.AUTO, clock).load(with_openvino.publish(tmp_path, 1))
+    assert clock.enough == 5.0
+    calls = [PredictCall("serving_default", {"text": bytes_array([b"a"], (1,))})]
+    whole = milliseconds_of(model, calls * 3)
+    assert 0 < milliseconds_of(model, calls * 3, 0.0) < whole
 
 
 def test_the_clock_measures_real_engines(tmp_path: Path, with_openvino: Exported) -> None:
