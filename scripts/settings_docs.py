@@ -49,6 +49,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Retention": ("retention",),
     "Time limits": ("limits",),
     "GPU": ("gpu",),
+    "Scoring": ("scoring",),
     "Containers": ("containers",),
     "Writing requests": ("writes",),
     "Notifications": ("notifications",),

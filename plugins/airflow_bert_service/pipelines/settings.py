@@ -25,6 +25,7 @@ from airflow_bert_service.settings.reading.declared import SettingsGroup, check_
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.row_rules import RowRules, labels_for
+from airflow_bert_service.settings.scoring import ScoringSettings
 from airflow_bert_service.settings.settings import Settings, settings_as, settings_from, texts_of_section, usable
 from airflow_bert_service.settings.time_limits import TimeLimitSettings
 
@@ -39,9 +40,7 @@ FEED = (frozenset({"feed"}) | _IMDB | _keys(SourceSettings)) - {SCORING_FEED}
 """What says where texts come from."""
 DATA = FEED | frozenset({SCORING_FEED, "holdout", "allowed_gaps"}) | _keys(RowRules)
 """What says which data a pipeline has."""
-RULES = frozenset({"window_days", "schedule_weekdays", "scores_format", "scored_days_at_once"}) | _keys(
-    RetentionSettings, TimeLimitSettings
-)
+RULES = frozenset({"window_days", "schedule_weekdays"}) | _keys(ScoringSettings, RetentionSettings, TimeLimitSettings)
 """What a pipeline may have otherwise than the others."""
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.scoring.texts import DayText
 from airflow_bert_service.settings.database_url import database_url
-from airflow_bert_service.settings.settings import ScoresFormat, Settings
+from airflow_bert_service.settings.scoring import ScoresFormat
+from airflow_bert_service.settings.settings import Settings
 
 FORMAT = 1
 """Version of the request's format; the scoring command refuses others."""
@@ -49,7 +50,7 @@ class ScoringRequest:
         return cls(
             day=day,
             model=_model(model),
-            file_format=settings.scores_format,
+            file_format=settings.scoring.scores_format,
             ledger=database_url(settings.ledger),
             name=pipeline,
             models=settings.models_of(pipeline),

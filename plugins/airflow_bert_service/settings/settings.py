@@ -35,6 +35,7 @@ from airflow_bert_service.settings.reading.reader import (
 from airflow_bert_service.settings.reading.texts import Place, path
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.row_rules import RowRules, labels_for
+from airflow_bert_service.settings.scoring import ScoringSettings
 from airflow_bert_service.settings.time_limits import TimeLimitSettings
 
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -56,15 +57,6 @@ class FeedName(str, Enum):
     """A query of a database."""
     HTTP = "http"
     """Pages of JSON from a web service."""
-
-
-class ScoresFormat(str, Enum):
-    """The format of the files of scores."""
-
-    JSONL = "jsonl"
-    """JSON Lines: a JSON object a line, in UTF-8."""
-    PARQUET = "parquet"
-    """Parquet, which takes less space, and has types."""
 
 
 class Weekday(str, Enum):
@@ -172,12 +164,9 @@ class Settings(SettingsGroup):
     allowed_gaps: frozenset[dt.date] = frozenset()
     """Days that a window may lack: ``2026-11-07, 2026-12-24..2026-12-26``. Any other day without reviews fails the run,
     and so does a data date without."""
-    scores_format: ScoresFormat = ScoresFormat.JSONL
-    """The format in which the DAG ``<pipeline>_scoring`` writes a day's scores
-    (``docs/how-to/batch-scoring.md``)."""
-    scored_days_at_once: Annotated[int, AtLeast(1)] = 1
-    """How many days the DAG ``<pipeline>_scoring`` scores at the same time. A day occupies all processor cores of its
-    machine: more than 1 is for several workers."""
+    scoring: ScoringSettings = field(default_factory=ScoringSettings)
+    """How a day's texts are scored: the keys ``scores_format`` and ``scored_days_at_once``.
+    ``docs/how-to/batch-scoring.md`` tells how that is used."""
     writes: WriteSettings = field(default_factory=WriteSettings)
     """How Airflow's API server takes requests that write, where Airflow's database is SQLite; keys of
     ``[bert_service]`` like the rest. With another database they change nothing."""

@@ -9,7 +9,7 @@ from airflow_bert_service.exceptions import ScoringError
 from airflow_bert_service.scoring.report import ScoringReport, read_report
 from airflow_bert_service.scoring.request import ScoringRequest, lines_of
 from airflow_bert_service.scoring.texts import DayText
-from airflow_bert_service.settings.settings import ScoresFormat
+from airflow_bert_service.settings.scoring import ScoresFormat
 
 from tests.support.contracts import golden, with_an_unknown_field
 

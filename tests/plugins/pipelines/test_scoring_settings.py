@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.pipelines.settings import pipeline_settings, scoring_settings
-from airflow_bert_service.settings.settings import FeedName, ScoresFormat
+from airflow_bert_service.settings.scoring import ScoresFormat
+from airflow_bert_service.settings.settings import FeedName
 
 OTHER = {"feed": "files", "first_day": "2026-11-01", "files_pattern": "/data/{date}.jsonl", "http_tries": 3}
 
@@ -38,7 +39,7 @@ def test_the_other_feed_takes_nothing_of_the_pipelines_own(tmp_path: Path, monke
     assert (scoring.feed, scoring.source.first_day) == (FeedName.FILES, dt.date(2026, 11, 1))
     assert (scoring.source.files_pattern, scoring.source.http_tries) == ("/data/{date}.jsonl", 3)
     assert (scoring.source.text_column, scoring.source.last_day) == ("review", None)
-    assert (scoring.scores_format, scoring.state) == (ScoresFormat.PARQUET, training.state)
+    assert (scoring.scoring.scores_format, scoring.state) == (ScoresFormat.PARQUET, training.state)
 
 
 def test_a_further_pipeline_has_it_in_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def scoring_dag(folder: Path) -> DAG:
             asset=scores_asset(name),
             model="{{ params.model }}",
             # A day occupies all processor cores. Backfills do not follow the DAG's max_active_runs, but do follow this.
-            max_active_tis_per_dag=settings.scored_days_at_once,
+            max_active_tis_per_dag=settings.scoring.scored_days_at_once,
             **tries_within(settings.limits),
         )
     return dag
