@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 
+from airflow_bert_service.runs.annotations import AnnotationStore
 from airflow_bert_service.settings.settings import load_settings
 from airflow_bert_service.webui.models.changes import ModelChanges
 from airflow_bert_service.webui.models.pipelines import pipelines_app
@@ -34,6 +35,6 @@ def pages_app() -> Starlette:
         routes=[
             Route("/models", lambda _request: RedirectResponse("models/")),  # relative: it holds behind any proxy
             Mount("/models", models),
-            Mount("/", reports_app(settings.pipeline_root)),
+            Mount("/", reports_app(settings.pipeline_root, AnnotationStore(settings.annotations))),
         ]
     )

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,14 @@ __all__ = ["airflow_home"]
 DATA = Path(__file__).parent / "data"
 MODULE_ROOT = DATA / "module_root"
 SERVER_START_SECONDS = 20.0
+STATE = "AIRFLOW__BERT_SERVICE__STATE"
+
+
+@pytest.fixture(autouse=True)
+def _state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks that run in the test's own process leave nothing in the project's state folder."""
+    if STATE not in os.environ:
+        monkeypatch.setenv(STATE, str(airflow_home.AIRFLOW_HOME / "bert_service"))
 
 
 @pytest.fixture

@@ -31,14 +31,11 @@ INTERNAL_NAMES = {
     "airflow.models.dagrun.DagRun",
     "airflow.models.dagrun.DagRunNote",
     "airflow.models.taskinstance.TaskInstance",
-    "airflow.models.xcom.XComModel",
     "airflow.plugins_manager.get_import_errors",
     "airflow.plugins_manager.get_timetables_plugins",
     "airflow.sdk._shared.secrets_masker.redact",
     "airflow.sdk.definitions.param.ParamsDict",
-    "airflow.sdk.execution_time.xcom.XCom",
     "airflow.serialization.definitions.dag.SerializedDAG",
-    "airflow.utils.session.create_session",
 }
 
 

@@ -44,6 +44,8 @@ class BoundNode:
     """Whether a node before it, at any distance, runs only where a condition holds."""
     needed_by: tuple[str, ...]
     """Ids of the nodes that cannot run without its outputs."""
+    shown_errors: int
+    """How many of the examples that a model gets wrong its report shows."""
 
     @property
     def chooses_beam_workers(self) -> bool:
@@ -104,6 +106,7 @@ def bind(request: NodeRequest) -> BoundNode:
         driver_spec=runner_utils.extract_custom_driver_spec(deployment, request.node),
         follows_condition=_follows_condition(node, pipeline),
         needed_by=_needed_by(node, pipeline),
+        shown_errors=request.shown_errors,
     )
 
 

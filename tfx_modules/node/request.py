@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from tfx_modules.exceptions import NodeError
 
@@ -13,6 +13,7 @@ FORMAT = 1
 """Version of the request's form."""
 
 ParameterValue = str | int | float
+Count = Annotated[int, "0 or more"]
 
 
 class GpuUse(enum.StrEnum):
@@ -50,6 +51,8 @@ class NodeRequest:
     """Whether outputs of an earlier execution with the same inputs may be taken."""
     gpu: GpuUse
     """Whether it looks for a GPU before the node runs, and must find one."""
+    shown_errors: Count
+    """How many of the examples that a model gets wrong its reports show, with their texts; 0: none."""
     outcome: Path
     """Where the outcome is written."""
 
@@ -124,6 +127,13 @@ def _seconds(fields: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _count(fields: Mapping[str, Any], name: str) -> int:
+    value = fields[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _wrong(name, value, "a whole number of 0 or more")
+    return value
+
+
 def _parameters(fields: Mapping[str, Any], name: str) -> dict[str, ParameterValue]:
     values = fields[name]
     if not isinstance(values, dict):
@@ -150,6 +160,7 @@ _READ: Mapping[Any, Callable[[Mapping[str, Any], str], Any]] = {
     Path: _path,
     bool: _flag,
     int: _seconds,
+    Count: _count,
     GpuUse: _gpu,
     Mapping[str, ParameterValue]: _parameters,
 }

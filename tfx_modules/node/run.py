@@ -192,17 +192,17 @@ def _judged(bound: ir.BoundNode, metadata: Metadata, state: NodeState, execution
 
 def _leave_reports(bound: ir.BoundNode, metadata: Metadata, execution: ExecutionRecord) -> None:
     """Write what people read of a node that has succeeded; an error is logged, and nothing depends on it."""
-    pipeline = bound.pipeline_info.id
-    record = _node_record(pipeline, execution)
+    record = _node_record(bound, execution)
     writer.write(bound.class_paths, record)
     if PUSHER in bound.class_paths:
 
         def nodes_of_run(known: Collection[str]) -> dict[str, NodeRecord]:
             nodes = Lineage(metadata).nodes_of_run(bound.node, known)
-            return {kind: _node_record(pipeline, found) for kind, found in nodes.items()}
+            return {kind: _node_record(bound, found) for kind, found in nodes.items()}
 
         writer.write_card(record, nodes_of_run)
 
 
-def _node_record(pipeline: str, execution: ExecutionRecord) -> NodeRecord:
-    return NodeRecord(pipeline, execution.inputs, execution.outputs, execution.texts)
+def _node_record(bound: ir.BoundNode, execution: ExecutionRecord) -> NodeRecord:
+    pipeline = bound.pipeline_info.id
+    return NodeRecord(pipeline, execution.inputs, execution.outputs, execution.texts, bound.shown_errors)

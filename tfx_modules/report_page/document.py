@@ -9,12 +9,15 @@ from importlib import resources
 FILE = "report.html"
 """Name of a report's file, in the folder of an artifact."""
 _BEGIN, _END = "<main>", "</main>"
+_TEXTS = "<!--texts of the data-->", "<!--end of the texts-->"
+"""What stands around texts of the data in a page; escaped text has no comments."""
 NUMBER = "number"
 """Class of a table's column of numbers."""
 MOST_ROWS = 500
 """Rows of a table; a page has to open on a telephone, whatever a run has found."""
 MOST_LABELS = 50
 """Labels of which a page shows each one beside all others."""
+_SPACES = "\n\t\u200c\u200d"  # the last two join letters, and are not printable
 NONE = "\N{EN DASH}"
 """What a table shows where there is no value."""
 
@@ -78,6 +81,38 @@ def part(title: str, *sections: str) -> str:
 def content_of(made: str) -> str:
     """Return the sections of a page that :func:`page` has made."""
     return made.partition(_BEGIN)[2].rpartition(_END)[0]
+
+
+def banner_of(made: str) -> str:
+    """Return the result in a line of a page that :func:`page` has made; empty where it has none."""
+    head = made.partition(_BEGIN)[0]
+    start = head.find('<p class="verdict')
+    return head[start : head.find("</p>", start) + len("</p>")] if start >= 0 else ""
+
+
+def with_texts(made: str) -> str:
+    """Mark HTML that has texts of the data, so that :func:`without_texts` finds it."""
+    return made.join(_TEXTS)
+
+
+def without_texts(made: str) -> str:
+    """Return HTML without what has texts of the data."""
+    kept, begin, end = [], *_TEXTS
+    for part in made.split(begin):
+        kept.append(part.partition(end)[2] if kept else part)
+    return "".join(kept)
+
+
+def quoted(text: str, most: int) -> str:
+    """Return a text of the data as HTML: its first characters, which change nothing around them.
+
+    Args:
+        text: any text.
+        most: how many characters are shown.
+    """
+    shown = text[:most].rstrip() + "\N{HORIZONTAL ELLIPSIS}" if len(text) > most else text
+    plain = "".join(one if one.isprintable() or one in _SPACES else "\N{REPLACEMENT CHARACTER}" for one in shown)
+    return f'<bdi dir="auto">{escape(plain)}</bdi>'
 
 
 def paragraph(text: str) -> str:

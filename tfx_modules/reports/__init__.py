@@ -5,6 +5,7 @@ node's code, trains nothing anew, and cannot fail a node. Layers, each knowing o
 
     writer                              says which node has which page, and writes it
     evaluator, pusher, trainer, tuner   the pages
+    wrong_examples                      what the model gets wrong, with the texts
     tables                              what several of them show
     evaluation, curves                  read TFMA's results and TensorBoard's curves
     node_record                         what the node command knows of the node

@@ -10,12 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import io_utils
 
 from tfx_modules.data import features
+from tfx_modules.promotion import manifest
+from tfx_modules.promotion.exceptions import ManifestError, ModelRepositoryError
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.report_page import document
 from tfx_modules.report_page.document import NUMBER, Verdict, paragraph, section
@@ -42,7 +45,16 @@ _PARTS = (
     ("Evaluation", "tfx.components.evaluator.component.Evaluator", standard_component_specs.EVALUATION_KEY),
     ("Promotion", PUSHER, standard_component_specs.PUSHED_MODEL_KEY),
 )
-_DATA, _SCHEMA = "Data", "Schema"
+_STEPS = (
+    (_EXAMPLE_GEN, standard_component_specs.EXAMPLES_KEY),
+    (_STATISTICS_GEN, standard_component_specs.STATISTICS_KEY),
+    (_SCHEMA_GEN, standard_component_specs.SCHEMA_KEY),
+    *((kind, output) for _, kind, output in _PARTS[:2]),
+    (_PARTS[2][1], standard_component_specs.MODEL_KEY),
+    *((kind, output) for _, kind, output in _PARTS[2:]),
+)
+"""The components that lead from the days to a version, each with the key of an output."""
+_DATA, _SCHEMA, _ORIGIN = "Data", "Schema", "Origin and files"
 _TOO_MANY_LABELS = f"The reviews of each label are not shown by day: there are over {document.MOST_LABELS} labels."
 KINDS = frozenset({_EXAMPLE_GEN, _STATISTICS_GEN, _SCHEMA_GEN, *(kind for _, kind, _ in _PARTS)})
 """The components that a card tells of."""
@@ -54,8 +66,7 @@ def place(pusher: NodeRecord) -> tuple[int, Path] | None:
     if not properties.get("pushed"):
         return None
     version = int(properties["pushed_version"])
-    repository = ModelRepository(Path(properties["pushed_destination"]).parent)
-    return version, repository.card_of(version)
+    return version, _repository(pusher).card_of(version)
 
 
 def render(version: int, pusher: NodeRecord, run: Run) -> str:
@@ -69,23 +80,80 @@ def render(version: int, pusher: NodeRecord, run: Run) -> str:
     properties = pusher.output(standard_component_specs.PUSHED_MODEL_KEY).properties
     banner = document.banner(Verdict.PASS, "Promoted", str(properties["reason"]))
     title = f"Model card of version {version}"
-    return document.page(title, banner, _sections({**run, PUSHER: pusher}), pipeline=pusher.pipeline)
+    sections = _sections(version, {**run, PUSHER: pusher})
+    return document.page(title, banner, sections, pipeline=pusher.pipeline)
 
 
-def _sections(run: Run) -> Iterator[str]:
-    yield document.contents([_DATA, _SCHEMA, *(title for title, _, _ in _PARTS)])
+def _sections(version: int, run: Run) -> Iterator[str]:
+    yield document.contents([_DATA, _SCHEMA, *(title for title, _, _ in _PARTS), _ORIGIN])
     yield document.part(_DATA, *_data(run))
     yield document.part(_SCHEMA, _schema(run))
     for title, kind, output in _PARTS:
         yield document.part(title, _report(run, kind, output))
+    yield document.part(_ORIGIN, *_origin(version, run))
 
 
 def _report(run: Run, kind: str, output: str) -> str:
-    """Return what the report of a node has between its head and its end."""
+    """Return the result and the sections of a node's report; of the data's texts none, unless the setting says so.
+
+    The report may be of an earlier run, whose setting was another.
+    """
     file = run[kind].folder(output) / document.FILE if kind in run else None
     if file is None or not file.is_file():
         return paragraph("The run has no report of this.")
-    return document.content_of(file.read_text(encoding="utf-8"))
+    made = file.read_text(encoding="utf-8")
+    content = document.content_of(made)
+    is_shown = run[PUSHER].shown_errors > 0
+    return document.banner_of(made) + (content if is_shown else document.without_texts(content))
+
+
+def _origin(version: int, run: Run) -> Iterator[str]:
+    """Yield the way from the days to the version, and the version's files."""
+    spans = [
+        (escape(day), f"{number}", f"<code>{escape(str(found.get('sha256', document.NONE)))}</code>")
+        for day, number, found in _spans(run)
+    ]
+    if spans:
+        columns = (("day", ""), ("version of the span", NUMBER), ("SHA-256 of its reviews", ""))
+        yield section("Spans that were read", document.table(columns, spans))
+    steps = [
+        (
+            f"<code>{escape(kind.rpartition('.')[2])}</code>",
+            f"<code>{escape(_place_of(run[kind].output(key).uri))}</code>",
+        )
+        for kind, key in _STEPS
+        if kind in run and key in run[kind].outputs
+    ]
+    note = "What the version was made of, in the pipeline's folder. Artifacts from the cache are of an earlier run."
+    yield section("Artifacts", paragraph(note), document.table((("component", ""), ("artifact", "")), steps))
+    yield section("Files", *_files(version, run[PUSHER]))
+
+
+def _place_of(uri: str) -> str:
+    """Return the last parts of an artifact's path: node, output and execution."""
+    return "/".join(Path(uri).parts[-3:])
+
+
+def _files(version: int, pusher: NodeRecord) -> Iterator[str]:
+    try:
+        found = manifest.listed(_repository(pusher).folder(version))
+    except (ModelRepositoryError, ManifestError) as error:
+        yield paragraph(f"They are not known: {error}")
+        return
+    if found is None:
+        yield paragraph("They are not known: the version has no manifest.")
+        return
+    yield document.facts([("Digest of the model", found.digest), ("Bytes", f"{found.size:,}")])
+    rows = [
+        (f"<code>{escape(name)}</code>", f"{size:,}", f"<code>{digest}</code>")
+        for name, (size, digest) in sorted(found.files.items())
+    ]
+    yield document.table((("file", ""), ("bytes", NUMBER), ("SHA-256", "")), rows)
+
+
+def _repository(pusher: NodeRecord) -> ModelRepository:
+    pushed = pusher.output(standard_component_specs.PUSHED_MODEL_KEY)
+    return ModelRepository(Path(pushed.properties["pushed_destination"]).parent)
 
 
 def _data(run: Run) -> Iterator[str]:
@@ -132,15 +200,18 @@ def _by_day(days: Days, rejected: Mapping[str, Mapping[str, int]]) -> str:
 
 def _rejected(run: Run) -> dict[str, Mapping[str, int]]:
     """Return the counts of rejected rows by reason, by day; a day whose span is gone is not there."""
+    return {day: found["rejected"] for day, _, found in _spans(run) if found}
+
+
+def _spans(run: Run) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+    """Yield the days that the run has read with the version and the manifest of each; empty: its span is gone."""
     if _EXAMPLE_GEN not in run:
-        return {}
+        return
     parameters = run[_EXAMPLE_GEN].parameters
-    found = {}
     for day, version in json.loads(parameters["span_versions"]).items():
-        file = Path(parameters["input_base"], day, f"v{version}", "manifest.json")
-        if file.is_file():
-            found[day] = json.loads(file.read_text(encoding="utf-8"))["rejected"]
-    return found
+        if version is not None:
+            file = Path(parameters["input_base"], day, f"v{version}", "manifest.json")
+            yield day, version, json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _schema(run: Run) -> str:

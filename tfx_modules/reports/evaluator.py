@@ -1,5 +1,6 @@
 """Renders the report of Evaluator: metrics by slice, confusion and calibration, beside those of the champion."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -10,10 +11,10 @@ from tfx.utils import path_utils
 from tfx_modules.evaluation import tfma_summary
 from tfx_modules.report_page import document, drawing
 from tfx_modules.report_page.document import NUMBER, Verdict, paragraph, section
-from tfx_modules.reports import evaluation, tables
+from tfx_modules.reports import evaluation, tables, wrong_examples
 from tfx_modules.reports.evaluation import Bucket, SliceResult
 from tfx_modules.reports.node_record import NodeRecord
-from tfx_modules.settings.task import of_model
+from tfx_modules.settings.task import TaskSettings, of_model
 
 OUTPUT = standard_component_specs.EVALUATION_KEY
 _BLESSED = "blessed"
@@ -35,9 +36,8 @@ def render(record: NodeRecord) -> str:
     task = of_model(Path(path_utils.serving_model_path(model.uri))) if model else of_model(Path(folder))
     labels = evaluation.labels_of(folder, task)
     slices = evaluation.read(folder, labels)
-    return document.page(
-        "Evaluation of the model", _banner(record, folder), _sections(record, slices, labels), pipeline=record.pipeline
-    )
+    sections = itertools.chain(_sections(record, slices, labels), _wrong(record, task))
+    return document.page("Evaluation of the model", _banner(record, folder), sections, pipeline=record.pipeline)
 
 
 def _banner(record: NodeRecord, folder: str) -> str:
@@ -69,6 +69,15 @@ def _sections(record: NodeRecord, slices: Sequence[SliceResult], labels: evaluat
         yield section("Confusion", *_confusion(overall))
     if overall.candidate.calibration:
         yield section("Calibration", paragraph(_CALIBRATION), _calibration(overall))
+
+
+def _wrong(record: NodeRecord, task: TaskSettings) -> Iterator[str]:
+    """Yield the examples that the model gets wrong, where the setting says so and there are a model and examples."""
+    model = record.input(standard_component_specs.MODEL_KEY)
+    examples = record.input(standard_component_specs.EXAMPLES_KEY)
+    if record.shown_errors and model and examples:
+        folder = Path(path_utils.serving_model_path(model.uri))
+        yield wrong_examples.render(folder, Path(examples.uri), task, record.shown_errors)
 
 
 def _facts(record: NodeRecord, overall: SliceResult, *, has_champion: bool) -> str:

@@ -28,6 +28,8 @@ class NodeRecord:
     outputs: Mapping[str, Sequence[Artifact]]
     parameters: Mapping[str, str]
     """The node's execution properties that are texts, as JSON documents are."""
+    shown_errors: int = 0
+    """How many of the examples that a model gets wrong a page shows, with their texts; 0: none."""
 
     def input(self, key: str) -> Artifact | None:
         """Return the first input of a key; None where there is none."""

@@ -155,5 +155,6 @@ def node_environment(plan: PipelinePlan, settings: Settings) -> NodeEnvironment:
         metadata=settings.metadata,
         metadata_wait_seconds=settings.limits.max_metadata_wait_seconds,
         ledger=settings.ledger,
+        shown_errors=settings.shown_errors,
         outcomes=settings.outcomes,
     )

@@ -51,6 +51,8 @@ class PipelinePlaces:
     """How long a node waits for a connection to the store, and for its turn to write to it."""
     ledger: str = field(repr=False)  # likewise
     """Address of the ledger of promotions."""
+    shown_errors: int = 0
+    """How many of the examples that a model gets wrong its reports show, with their texts; 0: none."""
 
 
 @dataclass(frozen=True, kw_only=True)

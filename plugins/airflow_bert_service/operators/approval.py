@@ -27,7 +27,7 @@ from airflow_bert_service.promotion.approval import (
     proposal_of,
     subject_of,
 )
-from airflow_bert_service.runs.xcom import recording_failure, storable
+from airflow_bert_service.runs.running_task import recording_failure, storable
 from airflow_bert_service.settings.settings import Settings
 from airflow_bert_service.webui.urls import links_of_run
 

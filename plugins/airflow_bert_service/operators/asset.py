@@ -12,7 +12,7 @@ from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironme
 from airflow_bert_service.promotion.asset import promotions_of
 from airflow_bert_service.promotion.events import EventKind, PromotionEvent
 from airflow_bert_service.runs.mode import MODE, Mode
-from airflow_bert_service.runs.xcom import WITHOUT_VERDICT, recording_failure, states_of
+from airflow_bert_service.runs.running_task import WITHOUT_VERDICT, recording_failure, states_of
 from airflow_bert_service.settings.settings import Settings
 
 IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})

@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_bert_service.runs.xcom import states_of
+from airflow_bert_service.runs.running_task import states_of
 
 _FAILED = frozenset({"failed", "upstream_failed"})
 

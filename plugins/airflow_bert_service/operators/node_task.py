@@ -12,15 +12,9 @@ from airflow_bert_service.clients.node import NodeClient
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState
 from airflow_bert_service.nodes.request import GpuUse, NodeRun
+from airflow_bert_service.runs.annotations import REPORT, VERDICT
 from airflow_bert_service.runs.result import BLOCKED
-from airflow_bert_service.runs.xcom import (
-    REPORT,
-    VERDICT,
-    lacks_result,
-    push_annotation,
-    recording_failure,
-    states_of,
-)
+from airflow_bert_service.runs.running_task import lacks_result, leave_annotation, recording_failure, states_of
 from airflow_bert_service.webui.report_files import report_uri
 from airflow_bert_service.webui.report_link import ReportLink
 
@@ -146,7 +140,7 @@ class NodeTask(BaseOperator):
             gpu=self.gpu,
         )
         outcome = client.run(run, self._log_line)
-        self._push_annotations(context, outcome)
+        self._leave_annotations(context, outcome)
         self.log.info("%s: %s", self.tfx_node, outcome.state.value)
         if outcome.reason:
             self.log.info("%s", outcome.reason)
@@ -159,14 +153,14 @@ class NodeTask(BaseOperator):
         level, text = read_log_line(line)
         self.log.log(level, "%s", text)
 
-    def _push_annotations(self, context: Context, outcome: NodeOutcome) -> None:
-        """Push the report's address, and the line for the run's note: a blocked node returns nothing."""
+    def _leave_annotations(self, context: Context, outcome: NodeOutcome) -> None:
+        """Leave the report's address, and the line for the run's note: a blocked node returns nothing."""
         if artifacts := outcome.outputs.get(self.report_output):
-            push_annotation(context, REPORT, report_uri(artifacts[0].uri))
+            leave_annotation(context, REPORT, report_uri(artifacts[0].uri))
         if outcome.state is NodeState.BLOCKED:
             # Reasons of this project's nodes begin with the word already; those of other nodes need not.
             reason = outcome.reason.removeprefix(BLOCKED).strip() or f"node {self.tfx_node!r} gave no reason"
-            push_annotation(context, VERDICT, f"{BLOCKED}{reason}")
+            leave_annotation(context, VERDICT, f"{BLOCKED}{reason}")
 
 
 def _checked_parameters(parameters: Mapping[str, object]) -> dict[str, str]:

@@ -12,8 +12,9 @@ from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironme
 from airflow_bert_service.notifiers.dispatcher import DeliveryRetryPolicy
 from airflow_bert_service.operators.announcement import announce, run_end
 from airflow_bert_service.promotion.events import EventKind, RunEnd
+from airflow_bert_service.runs.annotations import FAILURE, VERDICT, annotation_store
 from airflow_bert_service.runs.result import TaskEnd, explain
-from airflow_bert_service.runs.xcom import FAILURE, VERDICT, lacks_result, push_annotation, states_of
+from airflow_bert_service.runs.running_task import lacks_result, leave_annotation, states_of
 from airflow_bert_service.settings.settings import Settings
 
 
@@ -71,7 +72,7 @@ class PromotionNotifyOperator(BaseOperator):
         event = client.verdict(dag_id=self.dag_id, run_id=context["run_id"]) or client.record(self._end(context))
         if event.final or event.kind is not EventKind.BLOCKED:
             # The data gate has put its line on the note already.
-            push_annotation(context, VERDICT, event.line)
+            leave_annotation(context, VERDICT, event.line)
         announce(event, client, self.settings, context, self.delivery_retry_policy)
         return event.to_json()
 
@@ -91,7 +92,7 @@ class PromotionNotifyOperator(BaseOperator):
     def _end_of(self, task_id: str, state: str | None, context: Context) -> TaskEnd:
         end = TaskEnd(task_id=task_id, state=state)
         if end.failed:
-            pulled = {key: context["ti"].xcom_pull(task_ids=task_id, key=key) for key in (VERDICT, FAILURE)}
-            return replace(end, verdict=pulled[VERDICT] or "", failure=pulled[FAILURE] or "")
+            left = annotation_store().of_task(self.dag_id, context["run_id"], task_id)
+            return replace(end, verdict=left.get(VERDICT, ""), failure=left.get(FAILURE, ""))
         marked = state == "success" and lacks_result(self.dag.get_task(task_id), context)
         return replace(end, by_hand=marked)

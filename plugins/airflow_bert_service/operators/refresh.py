@@ -12,8 +12,8 @@ from airflow_bert_service.pipeline.task import BINARY_SENTIMENT, Task
 from airflow_bert_service.pipeline.version import PipelineVersion
 from airflow_bert_service.runs.conf import check_conf_of
 from airflow_bert_service.runs.data_date import data_date, facts_from
+from airflow_bert_service.runs.running_task import recording_failure
 from airflow_bert_service.runs.sources import other_sources
-from airflow_bert_service.runs.xcom import recording_failure
 from airflow_bert_service.settings.settings import Settings
 
 

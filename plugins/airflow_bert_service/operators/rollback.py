@@ -12,7 +12,7 @@ from airflow_bert_service.installation import command
 from airflow_bert_service.promotion.events import PromotionEvent
 from airflow_bert_service.runs.conf import check_conf_of, remedy
 from airflow_bert_service.runs.data_date import FIRST, LAST
-from airflow_bert_service.runs.xcom import recording_failure
+from airflow_bert_service.runs.running_task import recording_failure
 from airflow_bert_service.settings.settings import Settings
 
 LONGEST_REASON = 500

@@ -11,7 +11,7 @@ from airflow_bert_service.operators.announcement import announce, run_end
 from airflow_bert_service.promotion.events import EventKind
 from airflow_bert_service.runs.failure import TIMED_OUT
 from airflow_bert_service.runs.mode import MODE, Mode
-from airflow_bert_service.runs.xcom import ADVICE, TIME_LIMIT
+from airflow_bert_service.runs.running_task import ADVICE, TIME_LIMIT
 from airflow_bert_service.settings.settings import Settings
 
 _logger = logging.getLogger(__name__)

@@ -40,7 +40,9 @@ FEED = (frozenset({"feed"}) | _IMDB | _keys(SourceSettings)) - {SCORING_FEED}
 """What says where texts come from."""
 DATA = FEED | frozenset({SCORING_FEED, "holdout", "allowed_gaps"}) | _keys(RowRules)
 """What says which data a pipeline has."""
-RULES = frozenset({"window_days", "schedule_weekdays"}) | _keys(ScoringSettings, RetentionSettings, TimeLimitSettings)
+RULES = frozenset({"window_days", "schedule_weekdays", "shown_errors"}) | _keys(
+    ScoringSettings, RetentionSettings, TimeLimitSettings
+)
 """What a pipeline may have otherwise than the others."""
 
 

@@ -1,4 +1,4 @@
-"""Reads from Airflow's database why a run failed, where none of its tasks' verdicts says so.
+"""Says why a run failed, where none of its tasks' verdicts does, by how its tasks ended in Airflow's database.
 
 It is used in the scheduler and the API server, by the listener.
 """
@@ -7,9 +7,10 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from airflow_bert_service.runs.annotations import FAILURE, VERDICT, TaskAnnotations, in_order
 from airflow_bert_service.runs.note import RunNoteLine
 from airflow_bert_service.runs.result import TaskEnd, explain_failure
-from airflow_bert_service.runs.xcom import ADVICE, FAILURE, TIME_LIMIT
+from airflow_bert_service.runs.running_task import ADVICE, TIME_LIMIT
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -26,8 +27,26 @@ _CAUSES = {
 }
 
 
+def of_last_tries(session: "Session", dag_run: "DagRun", left: Sequence[TaskAnnotations]) -> list[TaskAnnotations]:
+    """Select what the last tries of a run's tasks have left: one that died as it began has left nothing.
+
+    Args:
+        session: Airflow's, as for :func:`failure_line`.
+        dag_run: The run.
+        left: What its tasks have left.
+    """
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select
+
+    rows = session.scalars(
+        select(TaskInstance.id).where(TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id)
+    )
+    tries = set(map(str, rows))
+    return [one for one in left if one.try_id in tries]
+
+
 def failure_line(
-    session: "Session", dag_run: "DagRun", msg: str, verdicts: Sequence[RunNoteLine]
+    session: "Session", dag_run: "DagRun", msg: str, left: Sequence[TaskAnnotations]
 ) -> RunNoteLine | None:
     """Say why a run failed.
 
@@ -36,7 +55,7 @@ def failure_line(
             earlier tries of tasks, too (``docs/explanation/airflow-versions.md``).
         dag_run: The run.
         msg: Airflow's message about its end.
-        verdicts: What its tasks say.
+        left: What its tasks have left.
 
     Returns:
         A line for the note; None: the verdicts say it already.
@@ -44,19 +63,16 @@ def failure_line(
     if msg == TIMED_OUT:
         return _time_limit(session, dag_run)
     cause = next((text for part, text in _CAUSES.items() if part in msg), "")
-    reason = explain_failure(_tasks(session, dag_run), {line.task_id: line.text for line in verdicts}, cause)
+    verdicts = {one.task_id: text for one, text in in_order(left, VERDICT)}
+    reason = explain_failure(_tasks(session, dag_run, left), verdicts, cause)
     return RunNoteLine(_RUN, -1, f"failed: {reason}") if reason else None
 
 
-def _tasks(session: "Session", dag_run: "DagRun") -> list[TaskEnd]:
+def _tasks(session: "Session", dag_run: "DagRun", left: Sequence[TaskAnnotations]) -> list[TaskEnd]:
     from airflow.models.taskinstance import TaskInstance
-    from airflow.models.xcom import XComModel
     from sqlalchemy import select
 
-    errors = session.execute(
-        select(XComModel.task_id, XComModel.value).where(XComModel.dag_run_id == dag_run.id, XComModel.key == FAILURE)
-    )
-    failures = {row.task_id: str(row.value) for row in errors}
+    failures = {one.task_id: text for one, text in in_order(left, FAILURE)}
     rows = session.execute(
         select(TaskInstance.task_id, TaskInstance.state)
         .where(TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id)

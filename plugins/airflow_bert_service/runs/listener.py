@@ -4,12 +4,13 @@ Airflow calls this listener.
 
 It ignores the runs of DAGs in which no task is of an operator of this project. In the scheduler it knows without a
 query; it goes by the operators' module, since operators of other people may have the same names. Of this project's, it
-ignores the end of a run that succeeded without a verdict, after one query.
+ignores the end of a run that succeeded without a verdict, also without a query.
 A run whose conf cannot be used has the reason on its note from the beginning: Airflow starts it all the same, and its
 first task fails. A failed run may have no verdict, as where Airflow stops it at its time limit: its tasks are skipped,
 also those that report. The note has the reason then.
-It runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
-same with every executor. It is imported in every process of Airflow's, and imports little.
+That runs in the scheduler, or in the API server when somebody sets a run's state by hand; never in a task. So it is the
+same with every executor. Where a task begins, in the task's own process, what an earlier try of it has left is removed.
+The module is imported in every process of Airflow's, and imports little.
 """
 
 import logging
@@ -18,14 +19,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.listeners import hookimpl
 
-from airflow_bert_service.exceptions import DataDateError, RunConfError
+from airflow_bert_service.exceptions import DataDateError, RunConfError, SettingsError
 from airflow_bert_service.promotion.approval import escaped
+from airflow_bert_service.runs.annotations import VERDICT, TaskTry, annotation_store, in_order
 from airflow_bert_service.runs.conf import check_conf, parameters_of
 from airflow_bert_service.runs.data_date import data_date, facts_of
-from airflow_bert_service.runs.failure import failure_line
-from airflow_bert_service.runs.note import AUTHOR, REFUSED, RunNote, RunNoteLine, dated, note_of_beginning, note_with
+from airflow_bert_service.runs.failure import failure_line, of_last_tries
+from airflow_bert_service.runs.note import REFUSED, RunNote, RunNoteLine, dated, note_of_beginning, note_with
 from airflow_bert_service.runs.sources import sources_note
-from airflow_bert_service.runs.xcom import VERDICT
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -41,6 +42,15 @@ REFRESH = "DataRefreshOperator"
 
 Merge = Callable[["Session", RunNote | None], RunNote | None]
 """Makes a run's new note of the current one; None: no note."""
+
+
+@hookimpl
+def on_task_instance_running(task_instance: TaskTry) -> None:
+    """Remove what an earlier try of the task has left: its last try may leave nothing."""
+    try:
+        annotation_store().begin(task_instance)
+    except (OSError, SettingsError):
+        _logger.exception("what an earlier try of task %s has left was not removed", task_instance.task_id)
 
 
 @hookimpl
@@ -79,8 +89,10 @@ def write_note(dag_run: "DagRun", *, failed: str | None = None) -> None:
         return
 
     def merge(session: "Session", before: RunNote | None) -> RunNote | None:
-        verdicts = _verdicts(session, dag_run.id)
-        reason = None if failed is None else failure_line(session, dag_run, failed, verdicts)
+        left = annotation_store().of_run(dag_run.dag_id, dag_run.run_id)
+        left = left if failed is None else of_last_tries(session, dag_run, left)
+        verdicts = [RunNoteLine(one.task_id, one.map_index, text) for one, text in in_order(left, VERDICT)]
+        reason = None if failed is None else failure_line(session, dag_run, failed, left)
         return note_with(before, [*verdicts, *([reason] if reason else [])])
 
     _write(dag_run, merge, only_told=True, failed=failed is not None)
@@ -130,32 +142,20 @@ def _write(dag_run: "DagRun", merge: Merge, *, only_told: bool = False, failed: 
     try:
         if failed:
             session.flush()  # states of tasks that have been changed with the run's
-        if only_told and not failed and not _is_told(session, dag_run.id):
+        if only_told and not failed and not annotation_store().knows(dag_run.dag_id, dag_run.run_id):
             return
         session.flush()  # a note that is set by the same request
         # A savepoint: an error must not take the scheduler's transaction with it. Of the connection: the scheduler
         # forbids commits of its session, and those of a session's savepoints count among them.
         with session.connection().begin_nested():
             _update(session, dag_run.id, merge)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, OSError, SettingsError):
         _logger.exception("the note of run %s of DAG %s was not written", dag_run.run_id, dag_run.dag_id)
         return
     # The session has not seen the change, and may have read the note before.
     if note := vars(dag_run).get("dag_run_note"):
         session.expire(note)
     session.expire(dag_run, ["dag_run_note"])
-
-
-def _is_told(session: "Session", run: int) -> bool:
-    """Whether a task of the run has pushed a verdict, or this listener has written the run's note before."""
-    from airflow.models.dagrun import DagRunNote
-    from airflow.models.xcom import XComModel
-    from sqlalchemy import exists, or_, select
-
-    verdict = exists().where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
-    note = exists().where(DagRunNote.dag_run_id == run, DagRunNote.user_id == AUTHOR)
-    with session.no_autoflush:
-        return bool(session.scalar(select(or_(verdict, note))))
 
 
 def _update(session: "Session", run: int, merge: Merge) -> None:
@@ -178,15 +178,3 @@ def _update(session: "Session", run: int, merge: Merge) -> None:
         connection.execute(insert(DagRunNote).values(dag_run_id=run, **values))
     else:
         connection.execute(update(DagRunNote).where(DagRunNote.dag_run_id == run).values(**values))
-
-
-def _verdicts(session: "Session", run: int) -> list[RunNoteLine]:
-    from airflow.models.xcom import XComModel
-    from sqlalchemy import select
-
-    rows = session.execute(
-        select(XComModel.task_id, XComModel.map_index, XComModel.value)
-        .where(XComModel.dag_run_id == run, XComModel.key == VERDICT)
-        .order_by(XComModel.timestamp, XComModel.task_id, XComModel.map_index)
-    )
-    return [RunNoteLine(row.task_id, row.map_index, str(row.value)) for row in rows]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_bert_service.promotion.events import EventKind
-from airflow_bert_service.runs.xcom import WITHOUT_VERDICT
+from airflow_bert_service.runs.running_task import WITHOUT_VERDICT
 
 BLOCKED = f"{EventKind.BLOCKED.value}: "
 """Prefix of the verdict of a task that stopped its run."""

@@ -1,13 +1,34 @@
-"""Where Airflow keeps the logs that are ours to remove."""
+"""Where the logs of tasks are that are ours to remove, and the texts that tasks leave for people."""
 
+import hashlib
+import re
 from pathlib import Path
 
 from airflow_bert_service.pipeline.name import dag_ids
 from airflow_bert_service.settings.settings import Settings
 
+_SHOWN = 60  # characters of a DAG's id that the name of its folder of annotations has
+_DIGITS = 16
+
+
+def digest_of(name: str) -> str:
+    """Return a short text that stands for an id in the name of a file: ids have characters of any kind."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def annotations_of(annotations: Path, dag_id: str) -> Path:
+    """Return the folder of the texts that tasks of a DAG have left, which need not be there.
+
+    Args:
+        annotations: The folder of those of all DAGs.
+        dag_id: Any text: each has a folder of its own, and none leads out of ``annotations``.
+    """
+    shown = re.sub(r"[^A-Za-z0-9_-]", "_", dag_id)[:_SHOWN]
+    return annotations / f"{shown}-{digest_of(dag_id)}"
+
 
 def log_folders(settings: Settings, pipeline: str) -> list[Path]:
-    """Find folders of logs: the tasks' of a pipeline's DAGs, and what is printed while DAG files are parsed.
+    """Find folders of logs: the tasks' of a pipeline's DAGs with their annotations, and what parsing DAG files prints.
 
     Other DAGs of the same Airflow are none of our business, nor is a folder for parsing that they share, outside of
     ``state``. With a ``log_filename_template`` of another form than Airflow's own (``dag_id=...``) there is none.
@@ -21,5 +42,10 @@ def log_folders(settings: Settings, pipeline: str) -> list[Path]:
 
     tasks = Path(conf.get("logging", "base_log_folder"))
     parsing = Path(conf.get("logging", "dag_processor_child_process_log_directory"))
-    ours = [folder for dag_id in dag_ids(pipeline) if (folder := tasks / f"dag_id={dag_id}").is_dir()]
+    found = [
+        folder
+        for dag_id in dag_ids(pipeline)
+        for folder in (tasks / f"dag_id={dag_id}", annotations_of(settings.annotations, dag_id))
+    ]
+    ours = [folder for folder in found if folder.is_dir()]
     return [*ours, parsing] if settings.state in parsing.parents else ours

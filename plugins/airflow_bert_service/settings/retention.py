@@ -25,7 +25,7 @@ class RetentionSettings(SettingsGroup):
     keep_score_days: Annotated[int, AtLeast(0)] = 0
     """Days that the scores of a day stay after they were written; not by their date, so that old days can be scored."""
     keep_log_days: Annotated[int, AtLeast(0)] = 30
-    """Days that a task's log stays after its last line."""
+    """Days that a task's log stays after its last line, and what the task left for people."""
     keep_max_removed_share: Annotated[float, PositiveUpTo(1)] = 0.5
     """The largest share of each kind of item that one retention may remove; it may always remove ten of a kind."""
 

@@ -22,7 +22,7 @@ from airflow_bert_service.settings.databases import DatabaseAddress, check_datab
 from airflow_bert_service.settings.feeds import SourceSettings
 from airflow_bert_service.settings.gpu import GpuSettings
 from airflow_bert_service.settings.reading.declared import SettingsGroup, every_setting, settings_of
-from airflow_bert_service.settings.reading.limits import AtLeast, Matches, PositiveUpTo
+from airflow_bert_service.settings.reading.limits import AtLeast, Between, Matches, PositiveUpTo
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.reading.reader import (
     ComputedDefault,
@@ -167,6 +167,9 @@ class Settings(SettingsGroup):
     scoring: ScoringSettings = field(default_factory=ScoringSettings)
     """How a day's texts are scored: the keys ``scores_format`` and ``scored_days_at_once``.
     ``docs/how-to/batch-scoring.md`` tells how that is used."""
+    shown_errors: Annotated[int, Between(0, 100)] = 0
+    """How many of the reviews that a model gets wrong its evaluation report and its model card show, with the
+    beginnings of their texts. 0: none, and neither file has a text. ``docs/how-to/reports.md`` says who reads them."""
     writes: WriteSettings = field(default_factory=WriteSettings)
     """How Airflow's API server takes requests that write, where Airflow's database is SQLite; keys of
     ``[bert_service]`` like the rest. With another database they change nothing."""
@@ -241,6 +244,11 @@ class Settings(SettingsGroup):
     def outcomes(self) -> Path:
         """Where nodes write their outcome files, while their tasks run."""
         return self.state / "outcomes"
+
+    @property
+    def annotations(self) -> Path:
+        """Where tasks leave texts for people."""
+        return self.state / "annotations"
 
     @property
     def downloads(self) -> Path:
@@ -318,6 +326,17 @@ def usable(settings: Kind, *, restoring: bool = False) -> Kind:
             f"that is whole. Run `{command('restore')}` again with the same backup: it begins anew."
         )
     return settings
+
+
+def annotations_folder() -> Path:
+    """Return where tasks leave texts for people; it reads nothing else, so that a mistake elsewhere hides no text.
+
+    Raises:
+        SettingsError: ``root`` or ``state`` is not allowed.
+    """
+    from airflow.configuration import conf
+
+    return settings_from({key: str(conf.get(SECTION, key, fallback="")) for key in ("root", "state")}).annotations
 
 
 def texts_of_section() -> dict[str, str]:

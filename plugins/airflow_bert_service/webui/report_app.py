@@ -11,14 +11,11 @@ from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from airflow.models.xcom import XComModel
-from airflow.utils.session import create_session
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, status
 from fastapi.responses import HTMLResponse, PlainTextResponse
-from sqlalchemy import select
 
 from airflow_bert_service.exceptions import ReportError
-from airflow_bert_service.runs.xcom import REPORT
+from airflow_bert_service.runs.annotations import REPORT, AnnotationStore
 from airflow_bert_service.webui.report_files import read_report
 
 HEADERS = {
@@ -36,10 +33,11 @@ LOGIN_HINT = "Log in to Airflow in this browser, then open this page again.\n"
 _logger = logging.getLogger(__name__)
 
 
-def reports_app(root: Path) -> FastAPI:
+def reports_app(root: Path, annotations: AnnotationStore) -> FastAPI:
     """Make the app that shows reports.
 
     Args:
+        annotations: Where tasks leave the paths of their reports.
         root: The folder that reports of all pipelines are in; nothing outside of it is read. A report is shown for
             its own pipeline's DAG; one that an earlier release wrote does not say whose it is, and is shown for any.
     """
@@ -67,7 +65,9 @@ def reports_app(root: Path) -> FastAPI:
     def report(
         dag_id: str, run_id: str, task_id: str, map_index: Annotated[int, Query(ge=-1, le=LARGEST_MAP_INDEX)] = -1
     ) -> Response:
-        uri = _uri(dag_id, run_id, task_id, map_index)
+        uri = annotations.of_task(dag_id, run_id, task_id, map_index).get(REPORT)
+        if uri is None:
+            raise _no_report(dag_id, run_id, task_id)
         return HTMLResponse(_page(uri, root, dag_id))
 
     return app
@@ -82,25 +82,13 @@ def _refuse_nulls(request: Request) -> None:
         )
 
 
-def _uri(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
-    """Return the address of the report that the task's last try wrote."""
-    query = select(XComModel.value).where(
-        XComModel.dag_id == dag_id,
-        XComModel.run_id == run_id,
-        XComModel.task_id == task_id,
-        XComModel.map_index == map_index,
-        XComModel.key == REPORT,
+def _no_report(dag_id: str, run_id: str, task_id: str) -> HTTPException:
+    return HTTPException(
+        status.HTTP_404_NOT_FOUND,
+        f"The task {task_id} of run {run_id} of DAG {dag_id} has no report. Either its last try ended before its node "
+        "had an output, and its log has the reason; or retention has removed what the task left; or it ran with an "
+        "earlier release, whose reports are only in the folders of the artifacts. Run the task again to write one.",
     )
-    with create_session() as session:
-        uri = session.scalar(query)
-    if uri is None:
-        raise HTTPException(
-            status.HTTP_404_NOT_FOUND,
-            f"The task {task_id} of run {run_id} of DAG {dag_id} has no report. Either its last try ended before its "
-            "node had an output, and its log has the reason; or it ran with an earlier release, which wrote no report "
-            "for this task. Run the task again to write one.",
-        )
-    return str(uri)
 
 
 def _page(uri: str, root: Path, dag_id: str) -> bytes:

@@ -49,7 +49,7 @@ def read_report(uri: str, root: Path, dag_id: str) -> bytes:
     earlier releases did, so that whoever may edit one DAG can read such pages of all.
 
     Args:
-        uri: Where it is: a path, from an XCom that anybody may have written who can write XComs.
+        uri: Where it is: a path, which any task may have left.
         root: The folder that it has to be in; all pipelines have theirs in it.
         dag_id: The DAG whose task names it.
 

@@ -3,7 +3,7 @@
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.types import TaskInstanceKey
 
-from airflow_bert_service.runs.xcom import REPORT
+from airflow_bert_service.runs.annotations import REPORT, annotation_store
 from airflow_bert_service.webui.report_files import report_page
 
 
@@ -27,11 +27,11 @@ class ReportLink(BaseOperatorLink):
 
         Airflow calls it once in the task's process, when the task has ended in whichever way, and keeps the answer.
         """
-        # Imported here: both read Airflow's configuration when they are imported.
+        # Imported here: it reads Airflow's configuration when it is imported.
         from airflow.configuration import conf
-        from airflow.sdk.execution_time.xcom import XCom
 
-        if XCom.get_value(ti_key=ti_key, key=REPORT) is None:
+        left = annotation_store().of_task(ti_key.dag_id, ti_key.run_id, ti_key.task_id, ti_key.map_index)
+        if REPORT not in left:
             return ""
         return report_page(
             conf.get("api", "base_url", fallback=""),

@@ -66,14 +66,14 @@ def _page(base: str, dag_id: str, run_id: str, task_id: str = "") -> str:
 
 def _reports(base: str, context: "Context") -> Mapping[str, str]:
     """Return the URLs of the reports that tasks of the run have left, by the texts of their buttons."""
-    from airflow_bert_service.runs.xcom import REPORT
+    from airflow_bert_service.runs.annotations import REPORT, annotation_store
     from airflow_bert_service.webui.report_link import ReportLink
 
-    task, host = context["ti"], urlsplit(base)
+    task, host, store = context["ti"], urlsplit(base), annotation_store()
     found = {}
     for other in context["dag"].tasks:
         names = [link.name for link in other.operator_extra_links if isinstance(link, ReportLink)]
-        if names and task.xcom_pull(task_ids=other.task_id, key=REPORT):
+        if names and REPORT in store.of_task(task.dag_id, task.run_id, other.task_id):
             page = report_page(base, dag_id=task.dag_id, run_id=task.run_id, task_id=other.task_id)
             found[names[0]] = f"{host.scheme}://{host.netloc}{page}"
     return found

@@ -15,7 +15,7 @@ NODE_REQUEST = golden("node_request")
 
 def test_a_node_request_is_written(tmp_path: Path) -> None:
     paths: dict[str, Any] = {name: Path(NODE_REQUEST[name]) for name in ("pipeline", "pipeline_root", "outcome")}
-    same = ("node", "run_id", "metadata", "metadata_wait_seconds", "ledger", "parameters", "use_cache")
+    same = ("node", "run_id", "metadata", "metadata_wait_seconds", "ledger", "parameters", "use_cache", "shown_errors")
     request = NodeRequest(**{name: NODE_REQUEST[name] for name in same}, **paths, gpu=GpuUse(NODE_REQUEST["gpu"]))
 
     request.write(tmp_path / "request.json")

@@ -13,6 +13,7 @@ from airflow.utils.types import DagRunType
 from airflow_bert_service.operators.refresh import DataRefreshOperator
 from airflow_bert_service.settings.settings import settings_from
 
+from tests.plugins.tries import MadeUpTry
 from tests.support import airflow_home
 
 __all__ = ["airflow_home"]
@@ -53,7 +54,7 @@ def refresh(folder: str, day: str = str(DAYS[-1])) -> dict[str, Any]:
         "dag": DAG("refreshed", schedule=None),
         "dag_run": run,
         "params": {"data_date": None},
-        "ti": SimpleNamespace(xcom_push=lambda *_, **__: None),
+        "ti": MadeUpTry("refresh_data"),
     }
     result = DataRefreshOperator(task_id="refresh_data", settings=settings_from(values)).execute(given)
     return {**result, "span_versions": json.loads(str(result["span_versions"]))}

@@ -22,6 +22,7 @@ from airflow_bert_service.settings.settings import Settings, settings_from
 from tests.plugins.approval_nodes import write_module_root
 from tests.plugins.environments import environment
 from tests.plugins.promotions import client
+from tests.plugins.tries import MadeUpTry
 from tests.support.airflow_home import PROJECT_ROOT
 
 RUN_ID = "manual__2026-11-05"
@@ -60,10 +61,8 @@ def operator(folder: Path, **arguments: Any) -> TfxApprovalOperator:
 
 def resume(folder: Path, event: Mapping[str, Any], proposal: Proposal = PROPOSAL) -> dict[str, Any]:
     """Go on with an event as Airflow does."""
-    found = SimpleNamespace(
-        xcom_pull=lambda **of: {("Approval", PROPOSED): proposal.to_json()}[of["task_ids"], of["key"]],
-        xcom_push=lambda _key, _value: None,
-    )
+    kept = {("Approval", PROPOSED): proposal.to_json()}
+    found = MadeUpTry("Approval", xcom_pull=lambda **of: kept[of["task_ids"], of["key"]])
     return operator(folder).execute_complete({"run_id": RUN_ID, "ti": found}, dict(event))  # type: ignore[typeddict-item]
 
 
@@ -138,7 +137,7 @@ def test_nobody_is_asked_about_a_model_with_the_numbers_of_another(tmp_path: Pat
     asked_before = SimpleNamespace(get=lambda _key, _default: "c0de in place of 2026110401")
     context: Any = {
         "run_id": RUN_ID,
-        "ti": SimpleNamespace(xcom_push=lambda _key, _value: None),
+        "ti": MadeUpTry("Approval", xcom_push=lambda _key, _value: None),
         "task_state_store": asked_before,
     }
 

@@ -18,11 +18,10 @@ import pytest
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from airflow_bert_service.clients.ledger import LedgerClient, Rollback
 from airflow_bert_service.promotion.events import EventKind, PromotionEvent
-from airflow_bert_service.runs.xcom import VERDICT
+from airflow_bert_service.runs.annotations import VERDICT, AnnotationStore, in_order
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
@@ -45,6 +44,7 @@ class Asking:
     number: int
     ended: Future[str]
     server: TestClient
+    state: Path
 
     @property
     def run_id(self) -> str:
@@ -84,11 +84,9 @@ class Asking:
 
     def note(self) -> str:
         """The line for the run's note."""
-        with create_session() as session:
-            wanted = select(XComModel.value).where(
-                XComModel.dag_id == "approval", XComModel.run_id == self.run_id, XComModel.key == VERDICT
-            )
-            return str(session.scalars(wanted).one())
+        left = AnnotationStore(self.state / "annotations").of_run("approval", self.run_id)
+        ((_, line),) = in_order(left, VERDICT)
+        return line
 
 
 Start = Callable[[int, str], Asking]
@@ -108,7 +106,7 @@ def start(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
         def begin(number: int, day: str) -> Asking:
             variables = {"TEST_MODULE_ROOT": str(root), "AIRFLOW__API__BASE_URL": PAGES}
             run = threads.submit(run_dag, "approval_dag.py", str(number), day, state=state, **variables)
-            return Asking(number, run, server)
+            return Asking(number, run, server, state)
 
         yield begin
 

@@ -22,7 +22,7 @@ from airflow_bert_service.operators.scoring.late_feed import WAIT, LateFeedPolic
 from airflow_bert_service.operators.scoring.operator import BatchScoringOperator
 from airflow_bert_service.operators.scoring.parameters import scoring_parameters
 from airflow_bert_service.promotion.asset import scores_asset
-from airflow_bert_service.runs.xcom import FAILURE, VERDICT
+from airflow_bert_service.runs.annotations import FAILURE, VERDICT
 from airflow_bert_service.settings.settings import settings_from
 from airflow_bert_service.settings.time_limits import TimeLimitSettings
 from hypothesis import given
@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 from jsonschema import ValidationError, validate
 
 from tests.plugins.conftest import MODULE_ROOT
+from tests.plugins.tries import MadeUpTry
 from tests.support.airflow_home import AIRFLOW_HOME, PROJECT_ROOT
 from tests.support.migrated_database import put_migrated_database
 
@@ -43,14 +44,14 @@ class TaskContext(dict[str, Any]):
     """A task's context, of a run for the 5th of November, that keeps what is pushed and emitted."""
 
     def __init__(self, **conf: object) -> None:
-        self.pushed: dict[str, str] = {}
+        self.of_try = MadeUpTry("score")
         self.event = SimpleNamespace(extra={})
         run = SimpleNamespace(run_type="manual", run_after=NOON, logical_date=None, data_interval_start=None, conf=conf)
         super().__init__(
             dag=DAG("bert_sentiment_scoring", params=scoring_parameters("2026-10-16 to today")),
             dag_run=run,
             params=conf,
-            ti=SimpleNamespace(xcom_push=self.pushed.__setitem__),
+            ti=self.of_try,
             outlet_events={ASSET: self.event},
         )
 
@@ -80,7 +81,9 @@ def test_a_days_scores_are_returned_emitted_and_told_on_the_runs_note(
     assert report["file"].endswith("/scores/bert_sentiment/date=2026-11-05/scores.jsonl")
     assert context.event.extra == report
     scored = report["labels"]["positive"]
-    assert context.pushed[VERDICT].startswith(f"scored {scored} of {report['rows']} texts of 2026-11-05 with 20261104")
+    assert context.of_try.left[VERDICT].startswith(
+        f"scored {scored} of {report['rows']} texts of 2026-11-05 with 20261104"
+    )
     shown = "".join(capfd.readouterr())
     assert "2 texts, 20 a second" in shown
     assert "it is slow" in shown
@@ -118,7 +121,7 @@ def test_what_may_pass_is_tried_again_and_emits_nothing(
     with pytest.raises(kind):
         operator(tmp_path / act).execute(context)
     assert context.event.extra == {}
-    assert set(context.pushed) == {FAILURE}
+    assert set(context.of_try.left) == {FAILURE}
 
 
 @pytest.mark.parametrize("model", ["live", "live_on_date", "2026110501"])

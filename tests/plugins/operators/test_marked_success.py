@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from airflow.models.asset import AssetEvent
-from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from airflow_bert_service.runs.xcom import FAILURE, VERDICT
+from airflow_bert_service.runs.annotations import FAILURE, VERDICT, AnnotationStore, in_order
 from sqlalchemy import func, select
 
 from tests.plugins.gate_run import migrate, run_dag
@@ -45,18 +44,13 @@ def run(state: Path, pattern: str, dag: str = "marked") -> Ended:
     ledger = state / "ledger" / "ledger.db"
     events = json.loads(ledger.read_text())["events"] if ledger.exists() else []
     assert promotions() == before, "the model's asset has an event"
-    with create_session() as session:
-        rows = session.execute(
-            select(XComModel.task_id, XComModel.key, XComModel.value).where(
-                XComModel.run_id == ended["run_id"], XComModel.dag_id == dag
-            )
-        ).all()
+    left = AnnotationStore(state / "annotations").of_run(dag, ended["run_id"])
     return Ended(
         state=ended["state"],
         tasks=ended["tasks"],
         log=printed,
-        failures={row.task_id: row.value for row in rows if row.key == FAILURE},
-        verdict=next((row.value for row in rows if row.key == VERDICT), ""),
+        failures={one.task_id: text for one, text in in_order(left, FAILURE)},
+        verdict=next((text for _, text in in_order(left, VERDICT)), ""),
         ledger=[(event["kind"], event["reason"]) for event in events],
     )
 

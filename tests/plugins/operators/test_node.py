@@ -7,29 +7,27 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
-    AirflowRuntimeError,
     AirflowSkipException,
-    ErrorType,
 )
-from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.log import mask_secret
 from airflow_bert_service.exceptions import NodeCancelledError, OutcomeError, SettingsError
 from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.operators.node import TfxNodeOperator
-from airflow_bert_service.runs.xcom import FAILURE, REPORT, VERDICT, recording_failure
+from airflow_bert_service.runs.annotations import FAILURE, REPORT, VERDICT
+from airflow_bert_service.runs.running_task import recording_failure
 
 from tests.plugins.environments import environment
+from tests.plugins.tries import MadeUpTry
 
 BLOCKED = "blocked: split train: review has 3 missing values"
-pushed: dict[str, object] = {}
-CONTEXT: Any = {"run_id": "manual__2026-11-05", "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
+TRY = MadeUpTry()
+CONTEXT: Any = {"run_id": TRY.run_id, "ti": TRY}
 
 
 @pytest.fixture(name="environment")
@@ -38,8 +36,8 @@ def fresh_process(tmp_path: Path) -> NodeEnvironment:
 
 
 @pytest.fixture(autouse=True)
-def nothing_pushed() -> None:
-    pushed.clear()
+def nothing_left() -> None:
+    TRY.begin_again()
 
 
 def pusher(environment: NodeEnvironment, **parameters: str) -> TfxNodeOperator:
@@ -91,34 +89,34 @@ def test_other_ends_raise_and_the_reason_is_the_last_line_of_the_log(
 def test_only_a_gate_puts_its_reason_on_the_runs_note(environment: NodeEnvironment, state: str) -> None:
     with suppress(AirflowException):
         pusher(environment, act=state).execute(CONTEXT)
-    assert VERDICT not in pushed
+    assert VERDICT not in TRY.left
 
 
 def test_secrets_that_airflow_knows_are_not_in_the_error_that_is_left() -> None:
     mask_secret("open-sesame")
     with pytest.raises(LookupError), recording_failure(CONTEXT):
         raise LookupError("no such host: bert:open-sesame@db")
-    assert pushed == {FAILURE: "no such host: bert:***@db"}
+    assert TRY.left == {FAILURE: "no such host: bert:***@db"}
 
 
 def test_the_error_is_kept_in_characters_that_every_database_takes() -> None:
     with pytest.raises(LookupError), recording_failure(CONTEXT):
         raise LookupError("columns a\0b, \udce9")
-    assert pushed == {FAILURE: r"columns a\x00b, \udce9"}
+    assert TRY.left == {FAILURE: r"columns a\x00b, \udce9"}
 
 
 def test_a_failed_task_leaves_its_error_for_notify_promotion(environment: NodeEnvironment) -> None:
     with pytest.raises(AirflowException, match="out of memory"):
         pusher(environment, act="failed").execute(CONTEXT)
-    assert pushed == {FAILURE: "out of memory"}
-    pushed.clear()
+    assert TRY.left == {FAILURE: "out of memory"}
+    TRY.begin_again()
     with pytest.raises(OutcomeError, match="SIGKILL"):
         pusher(environment, act="crash").execute(CONTEXT)
-    assert str(pushed[FAILURE]).startswith("node 'Pusher' ended with signal SIGKILL")
-    pushed.clear()
+    assert TRY.left[FAILURE].startswith("node 'Pusher' ended with signal SIGKILL")
+    TRY.begin_again()
     with pytest.raises(AirflowSkipException):
         pusher(environment, act="skipped").execute(CONTEXT)
-    assert pushed == {}
+    assert TRY.left == {}
 
 
 @pytest.mark.parametrize(("state", "verdict"), [("complete", {}), ("blocked", {VERDICT: BLOCKED, FAILURE: BLOCKED})])
@@ -135,19 +133,17 @@ def test_a_node_that_makes_a_report_says_where_it_is(
     with suppress(AirflowFailException):
         task.execute(CONTEXT)
     folder = environment.pipeline_root / "ExampleValidator" / "anomalies" / "7"
-    assert pushed == {REPORT: f"{folder}/report.html", **verdict}
+    assert TRY.left == {REPORT: f"{folder}/report.html", **verdict}
 
 
 def test_the_verdict_stays_when_its_annotation_cannot_be_written(
-    environment: NodeEnvironment, caplog: pytest.LogCaptureFixture
+    environment: NodeEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(_key: str, _value: str) -> None:
-        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
-
-    context: Any = {**CONTEXT, "ti": SimpleNamespace(xcom_push=refuse)}
+    (tmp_path / "annotations").write_text("a file, where a folder should be")
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path))
     with pytest.raises(AirflowFailException, match=BLOCKED):
-        pusher(environment, act="blocked").execute(context)
-    assert f"XCom {VERDICT} was not stored: AirflowRuntimeError('API_SERVER_ERROR" in caplog.text
+        pusher(environment, act="blocked").execute(CONTEXT)
+    assert "the text verdict of the task was not kept: [Errno 20] Not a directory" in caplog.text
 
 
 def test_the_nodes_log_is_the_tasks_log(environment: NodeEnvironment, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,12 +25,13 @@ from airflow_bert_service.nodes.container import ContainerMount, NodeContainer
 from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.nodes.request import GpuUse
 from airflow_bert_service.operators.node_container import TfxNodeDockerOperator
-from airflow_bert_service.runs.xcom import FAILURE, REPORT, VERDICT
+from airflow_bert_service.runs.annotations import FAILURE, REPORT, VERDICT
 from sqlalchemy import select
 
 from tests.plugins.conftest import MODULE_ROOT
 from tests.plugins.environments import environment
 from tests.plugins.gate_run import migrate, run_dag
+from tests.plugins.tries import MadeUpTry
 from tests.support.docker_engine import IMAGE, PYTHON, Engine, host_mounts, running_engine
 
 RUN = "manual__2026-11-05T00:00:00+00:00"
@@ -63,12 +63,10 @@ class Task:
     """A task instance as its operator sees it."""
 
     def __init__(self, **changes: object) -> None:
-        self.pushed: dict[str, object] = {}
-        known = {"dag_id": "toy", "run_id": RUN, "task_id": "Trainer", "map_index": -1, "try_number": 1, **changes}
-        self.context: Any = {
-            "run_id": RUN,
-            "ti": SimpleNamespace(xcom_push=self.pushed.__setitem__, **known),
-        }
+        known: dict[str, Any] = {"dag_id": "toy", "run_id": RUN, "map_index": -1, "try_number": 1}
+        self.of_try = MadeUpTry(**{"task_id": "Trainer", **known, **changes})
+        self.of_try.begin_again()
+        self.context: Any = {"run_id": RUN, "ti": self.of_try}
 
 
 def operator(
@@ -131,7 +129,7 @@ def test_other_ends_raise_and_are_told_as_those_of_a_process_are(
     with pytest.raises(error, match=reason) as raised:
         operator(engine, tmp_path, act=state).execute(task.context)
     assert raised.type is error
-    assert task.pushed == pushed
+    assert task.of_try.left == pushed
 
 
 def test_a_report_is_found(engine: Engine, tmp_path: Path) -> None:
@@ -140,7 +138,7 @@ def test_a_report_is_found(engine: Engine, tmp_path: Path) -> None:
         engine, tmp_path, act="report", parameters={"state": "complete", "page": "<p>"}, report_output="anomalies"
     ).execute(task.context)
     report = tmp_path / "pipeline" / "Trainer" / "anomalies" / "7" / "report.html"
-    assert task.pushed == {REPORT: str(report)}
+    assert task.of_try.left == {REPORT: str(report)}
     assert (report.read_text(), report.stat().st_uid) == ("<p>", os.getuid())
 
 
@@ -244,7 +242,7 @@ def test_a_time_limit_ends_the_container_and_says_so(engine: Engine, tmp_path: P
 
     assert (tmp_path / "pids").exists()
     assert engine.containers() == []
-    assert str(running.pushed[FAILURE]).startswith("time limit: one try may take 0:00:08")
+    assert running.of_try.left[FAILURE].startswith("time limit: one try may take 0:00:08")
 
 
 def test_on_kill_before_execute_does_nothing(engine: Engine, tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from airflow.models.asset import AssetDagRunQueue, AssetEvent
-from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
-from airflow_bert_service.runs.xcom import VERDICT
+from airflow_bert_service.runs.annotations import VERDICT, AnnotationStore, in_order
 from sqlalchemy import delete, select
 
 from tests.plugins.gate_run import migrate, run_dag
@@ -60,16 +59,12 @@ def run(state: Path, *, channel: int | None = None, **parameters: str) -> Ended:
     told = json.loads(printed.splitlines()[-1])
     ledger = state / "ledger" / "ledger.db"
     events = json.loads(ledger.read_text())["events"] if ledger.exists() else []
-    return Ended(told["state"], told["tasks"], printed, events, news(told["run_id"]))
+    return Ended(told["state"], told["tasks"], printed, events, news(state, told["run_id"]))
 
 
-def news(run_id: str) -> list[tuple[str, str]]:
-    with create_session() as session:
-        # Other DAGs of the test session may have runs with the same id.
-        wanted = select(XComModel.task_id, XComModel.value).where(
-            XComModel.dag_id == "promotion", XComModel.run_id == run_id, XComModel.key == VERDICT
-        )
-        return [(row.task_id, row.value) for row in session.execute(wanted)]
+def news(state: Path, run_id: str) -> list[tuple[str, str]]:
+    left = AnnotationStore(state / "annotations").of_run("promotion", run_id)
+    return [(one.task_id, text) for one, text in in_order(left, VERDICT)]
 
 
 def asset_events() -> list[Any]:

@@ -19,9 +19,11 @@ from airflow_bert_service.exceptions import MissingDayError
 from airflow_bert_service.operators.refresh import DataRefreshOperator
 from airflow_bert_service.pipeline.task import BINARY_SENTIMENT, Task
 from airflow_bert_service.pipeline.version import PipelineVersion
-from airflow_bert_service.runs.xcom import FAILURE
+from airflow_bert_service.runs.annotations import FAILURE
 from airflow_bert_service.settings.row_rules import RowRules, read_labels
 from airflow_bert_service.settings.settings import Settings, settings_from
+
+from tests.plugins.tries import MadeUpTry
 
 UTC = dt.timezone.utc
 FIRST_DAY = dt.date(2026, 10, 16)
@@ -44,7 +46,7 @@ def settings(tmp_path: Path) -> Settings:
     return settings_from({"root": str(tmp_path), "last_day": "2026-11-08"})
 
 
-pushed: dict[str, object] = {}
+TRY = MadeUpTry("refresh_data")
 
 
 def context(
@@ -67,7 +69,7 @@ def context(
         "dag": DAG("bert_sentiment", params=run_parameters("2026-10-16 to 2026-11-08")),
         "dag_run": run,
         "params": {"data_date": param},
-        "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+        "ti": TRY,
     }
 
 
@@ -148,12 +150,12 @@ def test_the_day_of_the_trigger_form(settings: Settings) -> None:
 def test_a_run_with_an_unknown_parameter_is_refused_before_anything_is_read(
     settings: Settings, conf: dict[str, object], nearest: str
 ) -> None:
-    pushed.clear()
+    TRY.begin_again()
     known = "allowed: data_date, mode, tune, train_steps, promote_older, use_cache. Trigger the run anew"
     with pytest.raises(AirflowFailException, match=re.escape(nearest)) as raised:
         refresh(settings, context(day="2026-11-05", conf=conf))
     assert known in str(raised.value)
-    assert pushed[FAILURE] == str(raised.value)
+    assert TRY.left[FAILURE] == str(raised.value)
     assert not settings.spans.exists()
 
 

@@ -24,6 +24,7 @@ from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.settings import Settings, settings_from
 
 from tests.plugins.conftest import MODULE_ROOT
+from tests.plugins.tries import MadeUpTry
 from tests.support.airflow_home import AIRFLOW_HOME, PROJECT_ROOT
 from tests.support.migrated_database import put_migrated_database
 
@@ -63,7 +64,7 @@ def context_of(conf: dict[str, object] | None = None) -> Any:
     return {
         "dag": DAG("bert_sentiment_retention", params=retention_parameters()),
         "dag_run": SimpleNamespace(run_type=DagRunType.SCHEDULED, conf=conf),
-        "ti": SimpleNamespace(xcom_push=lambda *_: None),
+        "ti": MadeUpTry("retention"),
     }
 
 

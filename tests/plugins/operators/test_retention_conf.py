@@ -12,10 +12,11 @@ from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow_bert_service.operators.retention import RetentionOperator, retention_parameters
-from airflow_bert_service.runs.xcom import FAILURE
+from airflow_bert_service.runs.annotations import FAILURE
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.conftest import MODULE_ROOT
+from tests.plugins.tries import MadeUpTry
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ from tests.plugins.conftest import MODULE_ROOT
 def test_a_run_whose_conf_cannot_be_meant_removes_nothing(
     tmp_path: Path, conf: dict[str, object], message: str
 ) -> None:
-    pushed: dict[str, object] = {}
+    of_try = MadeUpTry()
     task = RetentionOperator(
         task_id="retention",
         settings=settings_from({"state": str(tmp_path), "tfx_python": sys.executable}),
@@ -41,11 +42,11 @@ def test_a_run_whose_conf_cannot_be_meant_removes_nothing(
     context: Any = {
         "dag": DAG("bert_sentiment_retention", params=retention_parameters()),
         "dag_run": SimpleNamespace(run_type="manual", conf=conf),
-        "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+        "ti": of_try,
     }
     with pytest.raises(AirflowFailException, match=re.escape(message)):
         task.execute(context)
-    assert message in str(pushed[FAILURE])
+    assert message in of_try.left[FAILURE]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,15 +12,16 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow_bert_service.exceptions import PromotionCommandError
 from airflow_bert_service.operators.rollback import RollbackOperator, rollback_parameters
-from airflow_bert_service.runs.xcom import FAILURE
+from airflow_bert_service.runs.annotations import FAILURE
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.conftest import MODULE_ROOT
+from tests.plugins.tries import MadeUpTry
 
 SERVED = [{"version": version, "dag_id": None, "run_id": None, "final": False} for version in (2026110401, 2026110501)]
 
 
-pushed: dict[str, object] = {}
+TRY = MadeUpTry()
 
 
 def roll_back(
@@ -48,7 +49,7 @@ def roll_back(
         "dag": DAG("bert_sentiment_rollback", params=rollback_parameters()),
         "dag_run": run,
         "run_id": run_id,
-        "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+        "ti": TRY,
     }
     return task.execute(context)
 
@@ -79,7 +80,7 @@ def test_what_the_ledger_refuses_fails_the_task_with_its_words(tmp_path: Path) -
     (tmp_path / "ledger" / "ledger.db").write_text('{"events": [], "deliveries": {}}')
     with pytest.raises(PromotionCommandError, match="there is no version to roll back to"):
         roll_back(tmp_path, "")
-    assert "there is no version to roll back to" in str(pushed[FAILURE])
+    assert "there is no version to roll back to" in TRY.left[FAILURE]
 
 
 def test_a_run_with_an_unknown_parameter_changes_nothing(tmp_path: Path) -> None:

@@ -16,19 +16,20 @@ from airflow.sdk.execution_time.timeout import timeout
 from airflow.utils.types import DagRunType
 from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.runs.annotations import FAILURE
 from airflow_bert_service.runs.listener import OPERATORS
 from airflow_bert_service.runs.result import TaskEnd, explain
-from airflow_bert_service.runs.xcom import FAILURE
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.environments import environment
+from tests.plugins.tries import MadeUpTry
 
 LIMIT = dt.timedelta(seconds=2)
 REASON = (
     "time limit: one try may take 0:00:02, and was stopped. Look for what it waited for; the settings max_*_minutes in "
     "[bert_service] are the limits."
 )
-pushed: dict[str, object] = {}
+TRY = MadeUpTry()
 
 
 def run_limited(task: BaseOperator, context: Any) -> None:
@@ -60,7 +61,7 @@ def is_alive(pid: int) -> bool:
 def test_a_node_that_takes_too_long_is_ended_with_all_that_it_started(
     node_server: Path, tmp_path: Path, by_server: bool, stubborn: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pushed.clear()
+    TRY.begin_again()
     pids = tmp_path / "pids"
     task = TfxNodeOperator(
         task_id="Trainer",
@@ -71,16 +72,16 @@ def test_a_node_that_takes_too_long_is_ended_with_all_that_it_started(
     )
 
     with pytest.raises(AirflowTaskTimeout) as raised:
-        run_limited(task, {"run_id": "manual__2026-11-05", "ti": SimpleNamespace(xcom_push=pushed.__setitem__)})
+        run_limited(task, {"run_id": "manual__2026-11-05", "ti": TRY})
 
     assert str(raised.value) == REASON
-    assert pushed == {FAILURE: REASON}
+    assert TRY.left == {FAILURE: REASON}
     assert REASON in caplog.text
     wait_until(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
 
 
 def test_a_feed_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
-    pushed.clear()
+    TRY.begin_again()
     (tmp_path / "data").mkdir()
     os.mkfifo(tmp_path / "data" / "sample_reviews.csv")  # reading waits for a writer, without end
     task = DataRefreshOperator(
@@ -96,11 +97,11 @@ def test_a_feed_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
                 "dag": DAG("bert_sentiment"),
                 "dag_run": run,
                 "params": {"data_date": None},
-                "ti": SimpleNamespace(xcom_push=pushed.__setitem__),
+                "ti": TRY,
             },
         )
 
-    assert pushed == {FAILURE: REASON}
+    assert TRY.left == {FAILURE: REASON}
 
 
 def test_the_announcement_of_the_run_has_the_reason() -> None:

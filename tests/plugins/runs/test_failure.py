@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.xcom import XComModel
 from airflow.utils.sqlalchemy import CommitProhibitorGuard
 from airflow.utils.state import DagRunState
+from airflow_bert_service.runs.annotations import VERDICT
 from airflow_bert_service.runs.result import NO_ERROR
-from airflow_bert_service.runs.xcom import FAILURE, VERDICT
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from tests.plugins.gate_run import migrate, run_gate
+from tests.plugins.runs.run_texts import RunTexts
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +21,15 @@ BY_HAND = "Dag Run's state was manually set to `failed`."
 
 
 @pytest.fixture(scope="module")
-def run_id(tmp_path_factory: pytest.TempPathFactory) -> str:
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def run_id(left: Path) -> str:
     """A run whose first task failed, with an error of its own; the second one did not run."""
     migrate()
-    return run_gate("failed", state=tmp_path_factory.mktemp("state"))
+    return run_gate("failed", state=left)
 
 
 def ended(run: DagRun, session: Session, msg: str = "task_failure") -> str:
@@ -44,21 +49,19 @@ def set_states(run: DagRun, session: Session, **states: str | None) -> None:
         )
 
 
-def forget(run: DagRun, session: Session, key: str) -> None:
-    session.execute(delete(XComModel).where(XComModel.run_id == run.run_id, XComModel.key == key))
-
-
 def test_a_task_that_failed_without_a_verdict_is_named_with_its_error(run: DagRun, session: Session) -> None:
     assert ended(run, session) == "run: failed: task ExampleValidator failed: out of memory"
 
 
-def test_a_task_that_was_killed_or_marked_as_failed_left_no_error(run: DagRun, session: Session) -> None:
-    forget(run, session, FAILURE)
+def test_a_task_that_was_killed_or_marked_as_failed_left_no_error(
+    run: DagRun, session: Session, texts: RunTexts
+) -> None:
+    texts.forget(run)
     assert ended(run, session) == f"run: failed: task ExampleValidator failed: {NO_ERROR}"
 
 
-def test_a_run_that_somebody_marked_as_failed(run: DagRun, session: Session) -> None:
-    forget(run, session, FAILURE)
+def test_a_run_that_somebody_marked_as_failed(run: DagRun, session: Session, texts: RunTexts) -> None:
+    texts.forget(run)
     set_states(run, session, ExampleValidator="success", Trainer="skipped")
     assert ended(run, session, BY_HAND) == "run: failed: somebody marked the run as failed"
     set_states(run, session, Trainer="failed")
@@ -82,7 +85,10 @@ def test_whatever_else_it_was_the_states_of_the_tasks_are_there(run: DagRun, ses
     assert "Trainer upstream_failed" in note
 
 
-def test_what_a_verdict_says_is_not_said_twice(tmp_path: Path, session: Session) -> None:
+def test_what_a_verdict_says_is_not_said_twice(
+    tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path))
     blocked = run_gate("blocked", state=tmp_path)
     run = session.scalar(select(DagRun).where(DagRun.run_id == blocked))
     assert run is not None
@@ -91,9 +97,6 @@ def test_what_a_verdict_says_is_not_said_twice(tmp_path: Path, session: Session)
     assert ended(run, session) == line
     set_states(run, session, Trainer="failed")
     assert ended(run, session) == f"{line}\n\nrun: failed: task Trainer failed: {NO_ERROR}"
-    session.execute(
-        update(XComModel)
-        .where(XComModel.run_id == blocked, XComModel.key == VERDICT)
-        .values(value="failed: task ExampleValidator failed: x; task Trainer failed: y")
-    )
+    texts = RunTexts(tmp_path / "annotations")
+    texts.replace(run, VERDICT, "failed: task ExampleValidator failed: x; task Trainer failed: y")
     assert ended(run, session).count("task Trainer failed") == 1

@@ -4,12 +4,12 @@ import datetime as dt
 import json
 import logging
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.xcom import XComModel
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator
 from airflow.serialization.serialized_objects import DagSerialization
@@ -18,14 +18,16 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunType
 from airflow_bert_service.bundle.snapshots import sources_version
 from airflow_bert_service.operators.refresh import DataRefreshOperator
+from airflow_bert_service.runs.annotations import VERDICT
 from airflow_bert_service.runs.note import AUTHOR
-from airflow_bert_service.runs.xcom import VERDICT
+from airflow_bert_service.runs.result import NO_ERROR
 from airflow_bert_service.settings.settings import settings_from
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tests.plugins.gate_run import migrate, run_gate
+from tests.plugins.runs.run_texts import RunTexts
 from tests.plugins.toy_project import ToyProject
 
 pytestmark = pytest.mark.slow
@@ -34,9 +36,14 @@ LINE = "ExampleValidator: blocked: split train: review has 3 missing values"
 
 
 @pytest.fixture(scope="module")
-def run_id(tmp_path_factory: pytest.TempPathFactory) -> str:
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def run_id(left: Path) -> str:
     migrate()
-    return run_gate("blocked", state=tmp_path_factory.mktemp("state"))
+    return run_gate("blocked", state=left)
 
 
 def end(run: DagRun, state: DagRunState, session: Session) -> tuple[str, str | None] | None:
@@ -48,15 +55,6 @@ def end(run: DagRun, state: DagRunState, session: Session) -> tuple[str, str | N
         select(DagRunNote.content, DagRunNote.user_id).where(DagRunNote.dag_run_id == run.id)
     ).one_or_none()
     return None if row is None else (row.content, row.user_id)
-
-
-def verdicts(session: Session, run_id: str) -> list[str]:
-    return [
-        str(value)
-        for value in session.scalars(
-            select(XComModel.value).where(XComModel.run_id == run_id, XComModel.key == VERDICT)
-        )
-    ]
 
 
 def of_a_dag(run: DagRun, *tasks: BaseOperator) -> DagRun:
@@ -170,16 +168,19 @@ def test_a_run_that_begins_of_somebody_elses_dag_is_left_alone(
     assert end(run, DagRunState.RUNNING, session) is None
 
 
-def test_a_blocked_task_leaves_its_verdict_in_airflows_database(run: DagRun, session: Session, run_id: str) -> None:
+def test_a_blocked_task_leaves_its_verdict_for_the_note(run: DagRun, texts: RunTexts) -> None:
     assert run.state == DagRunState.FAILED
-    assert verdicts(session, run_id) == ["blocked: split train: review has 3 missing values"]
+    assert texts.of(run, VERDICT) == ["blocked: split train: review has 3 missing values"]
 
 
-def test_a_run_that_passed_has_no_verdict_and_no_note(tmp_path: Path, session: Session) -> None:
+def test_a_run_that_passed_has_no_verdict_and_no_note(
+    tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path))
     passed = run_gate("complete", state=tmp_path)
     run = session.scalar(select(DagRun).where(DagRun.run_id == passed))
     assert run is not None
-    assert (run.state, verdicts(session, passed)) == (DagRunState.SUCCESS, [])
+    assert (run.state, RunTexts(tmp_path / "annotations").of(run, VERDICT)) == (DagRunState.SUCCESS, [])
     assert end(run, DagRunState.SUCCESS, session) is None
 
 
@@ -191,13 +192,28 @@ def test_the_note_is_written_in_the_transaction_that_ends_the_run(
     assert run.note == LINE
 
 
-def test_it_is_written_anew_when_the_run_ends_again(run: DagRun, session: Session) -> None:
+def test_it_is_written_anew_when_the_run_ends_again(run: DagRun, session: Session, texts: RunTexts) -> None:
     end(run, DagRunState.FAILED, session)
-    session.execute(update(XComModel).where(XComModel.key == VERDICT).values(value="promoted: version 3"))
+    texts.replace(run, VERDICT, "promoted: version 3")
     assert end(run, DagRunState.SUCCESS, session) == ("ExampleValidator: promoted: version 3", AUTHOR)
-    session.execute(delete(XComModel).where(XComModel.key == VERDICT))
+    texts.forget(run)
     assert end(run, DagRunState.SUCCESS, session) is None
     assert run.note is None
+
+
+def test_what_an_earlier_try_of_a_task_has_left_is_not_on_the_note_of_a_run_that_failed(
+    run: DagRun, session: Session, texts: RunTexts
+) -> None:
+    texts.replace_try(run, VERDICT, "promoted: version 3")
+    assert end(run, DagRunState.FAILED, session) == (f"run: failed: task ExampleValidator failed: {NO_ERROR}", AUTHOR)
+
+
+def test_the_note_of_a_run_whose_texts_retention_has_removed_stays(
+    run: DagRun, session: Session, tmp_path: Path
+) -> None:
+    note = end(run, DagRunState.FAILED, session)
+    shutil.rmtree(tmp_path / "state" / "annotations")
+    assert end(run, DagRunState.SUCCESS, session) == note
 
 
 @pytest.mark.parametrize("operator", THEIRS)
@@ -208,11 +224,13 @@ def test_the_run_of_somebody_elses_dag_is_not_even_looked_at(
     assert (statements_of_end(run, session), run.note) == ([], "Somebody's own.")
 
 
-def test_a_run_that_succeeds_without_a_verdict_is_only_looked_at(run: DagRun, session: Session) -> None:
+def test_a_run_that_succeeds_and_whose_tasks_left_nothing_is_left_alone(
+    run: DagRun, session: Session, tmp_path: Path
+) -> None:
     """Its note and the transaction that ends it are none of our business."""
-    session.execute(delete(XComModel).where(XComModel.key == VERDICT))
+    shutil.rmtree(tmp_path / "state" / "annotations")
     of_a_dag(run, DataRefreshOperator(task_id="refresh_data", settings=settings_from({})))
-    assert (statements_of_end(run, session), run.note) == (["SELECT"], "Somebody's own.")
+    assert (statements_of_end(run, session), run.note) == ([], "Somebody's own.")
 
 
 def statements_of_end(run: DagRun, session: Session) -> list[str]:
@@ -237,7 +255,6 @@ def statements_of_end(run: DagRun, session: Session) -> list[str]:
 
 def time_out(run: DagRun, session: Session) -> tuple[str, str | None] | None:
     """End a run as the scheduler does at its time limit: tasks that have not ended are skipped."""
-    session.execute(delete(XComModel).where(XComModel.key == VERDICT))
     session.execute(
         update(TaskInstance)
         .where(TaskInstance.run_id == run.run_id)
@@ -252,7 +269,8 @@ def time_out(run: DagRun, session: Session) -> tuple[str, str | None] | None:
     return None if row is None else (row.content, row.user_id)
 
 
-def test_a_run_that_was_stopped_at_its_time_limit_says_so(run: DagRun, session: Session) -> None:
+def test_a_run_that_was_stopped_at_its_time_limit_says_so(run: DagRun, session: Session, texts: RunTexts) -> None:
+    texts.forget(run)
     assert (note := time_out(run, session)) is not None
     assert re.fullmatch(
         r"run: time limit: stopped after \d+:\d\d:\d\d, in Evaluator, ExampleValidator, Trainer\. "

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from airflow.models.xcom import XComModel
-from airflow.utils.session import create_session
-from airflow_bert_service.runs.xcom import REPORT
+from airflow_bert_service.runs.annotations import REPORT, AnnotationStore
 from airflow_bert_service.webui.report_app import HEADERS
 from fastapi.testclient import TestClient
-from sqlalchemy import select, update
 
 from tests.plugins.api_server import api_server, login, only_reading_dags
 from tests.plugins.gate_run import run_gate
+from tests.plugins.tries import MadeUpTry
 
 pytestmark = pytest.mark.slow
 
@@ -43,14 +41,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @contextmanager
 def report_at(server: Server, uri: str) -> Iterator[None]:
-    """Have the task's XCom name another address, as somebody can who may write XComs."""
-    row = XComModel.run_id == server.run_id, XComModel.task_id == "ExampleValidator", XComModel.key == REPORT
-    with create_session() as session:
-        before = session.scalar(select(XComModel.value).where(*row))
-        session.execute(update(XComModel).where(*row).values(value=uri))
+    """Have the task name another address, as a task can whose code somebody else has written."""
+    store = AnnotationStore(server.state / "annotations")
+    of_run = {one.task_id: one for one in store.of_run("gate", server.run_id)}
+    found = of_run["ExampleValidator"]
+    of_try = MadeUpTry(found.task_id, id=found.try_id, dag_id="gate", run_id=server.run_id)
+    store.put(of_try, REPORT, uri)
     yield
-    with create_session() as session:
-        session.execute(update(XComModel).where(*row).values(value=before))
+    store.put(of_try, REPORT, found.texts[REPORT])
 
 
 def test_a_user_who_may_read_the_dag_sees_the_report(server: Server) -> None:
@@ -118,7 +116,7 @@ def test_a_task_without_a_report(server: Server, task: str) -> None:
     assert answer.status_code == 404
     assert answer.text.startswith(
         f"The task {task} of run {server.run_id} of DAG gate has no report. Either its last try ended before "
-        "its node had an output, and its log has the reason; or it ran with an earlier release"
+        "its node had an output, and its log has the reason; or retention has removed what the task left"
     )
 
 
@@ -136,7 +134,7 @@ def test_a_removed_report_is_not_found(server: Server) -> None:
     assert answer.text.startswith(f"The report at {file} cannot be read (No such file or directory).")
 
 
-def test_nobody_reads_another_pipelines_report_by_a_forged_xcom(server: Server) -> None:
+def test_nobody_reads_another_pipelines_report_by_a_forged_address(server: Server) -> None:
     other = server.state / "pipeline" / "Evaluator" / "evaluation" / "9" / "report.html"
     other.parent.mkdir(parents=True)
     other.write_text('<!doctype html><meta name="pipeline" content="tickets"><p>of tickets alone')

@@ -48,6 +48,8 @@ def test_a_node_request_with_other_fields_is_refused(name: str) -> None:
         {"gpu": "yes"},
         {"metadata_wait_seconds": 0},
         {"metadata_wait_seconds": True},
+        {"shown_errors": -1},
+        {"shown_errors": True},
         {"parameters": ["tune"]},
         {"parameters": {"tune": True}},
         {"parameters": {"tune": None}},

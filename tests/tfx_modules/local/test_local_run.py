@@ -68,6 +68,7 @@ class Steps:
             "pipeline_root": str(folder / "pipeline"),
             "metadata": f"sqlite:///{folder}/mlmd.db",
             "metadata_wait_seconds": 120,
+            "shown_errors": 0,
             "ledger": f"sqlite:///{folder}/ledger.db",
             "parameters": {f"action_of_{node}": action},
             "use_cache": True,

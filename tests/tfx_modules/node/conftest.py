@@ -144,6 +144,7 @@ class Nodes:
             "pipeline_root": str(self.state / "pipeline"),
             "metadata": f"sqlite:///{self.state}/metadata/mlmd.db",
             "metadata_wait_seconds": 120,
+            "shown_errors": 0,
             "ledger": f"sqlite:///{self.state}/ledger/ledger.db",
             "parameters": parameters,
             "use_cache": True,

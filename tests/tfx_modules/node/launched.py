@@ -42,6 +42,7 @@ def launch(pipeline: str, folder: str, node: str, day: str) -> dict[str, Any]:
             "pipeline_root": str(state / "pipeline"),
             "metadata": f"sqlite:///{state}/metadata/mlmd.db",
             "metadata_wait_seconds": 120,
+            "shown_errors": 0,
             "ledger": f"sqlite:///{state}/ledger/ledger.db",
             "parameters": parameters.get(node, {}),
             "use_cache": True,

@@ -15,6 +15,7 @@ GOOD: dict[str, Any] = {
     "pipeline_root": "/state/pipeline",
     "metadata": "postgresql://tfx:secret@db:5432/mlmd",
     "metadata_wait_seconds": 120,
+    "shown_errors": 0,
     "ledger": "postgresql://tfx:secret@db:5432/ledger",
     "parameters": {"train_args": "{}", "steps": 3, "rate": 0.5},
     "use_cache": True,

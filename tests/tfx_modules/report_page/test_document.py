@@ -2,7 +2,7 @@
 
 import functools
 import re
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from importlib import resources
 from xml.etree import ElementTree as ET
@@ -204,3 +204,28 @@ def test_an_axis_of_other_values_has_room_beside_the_marks() -> None:
 def ticks_of(svg: str, unit: str = "") -> list[float]:
     """The numbers at the ticks of a chart's axis."""
     return [float(text.replace("\N{MINUS SIGN}", "-")) for text in re.findall(rf">(.?\d+(?:\.\d+)?){unit}<", svg)]
+
+
+@given(st.text(), st.integers(1, 40))
+def test_a_text_of_the_data_is_shown_as_text_and_is_cut(text: str, most: int) -> None:
+    made = document.quoted(text, most)
+    inside = made.removeprefix('<bdi dir="auto">').removesuffix("</bdi>")
+    assert not {"<", ">", '"', "\N{RIGHT-TO-LEFT OVERRIDE}", "\x00", "\x1b"} & set(inside)
+    assert len(unescape(inside)) <= most + 1
+
+
+@given(st.lists(st.tuples(st.text(), st.booleans())))
+def test_what_has_texts_of_the_data_can_be_left_out(parts: list[tuple[str, bool]]) -> None:
+    shown = [document.paragraph(text) for text, _ in parts]
+    made = "".join(
+        document.with_texts(part) if is_marked else part for part, (_, is_marked) in zip(shown, parts, strict=True)
+    )
+    assert document.without_texts(made) == "".join(
+        part for part, (_, is_marked) in zip(shown, parts, strict=True) if not is_marked
+    )
+
+
+def test_the_result_of_a_page_can_be_taken_out() -> None:
+    banner = document.banner(Verdict.PASS, "Blessed", HOSTILE)
+    assert document.banner_of(document.page("Evaluation", banner, ["<p>more</p>"], pipeline="tiny")) == banner
+    assert document.banner_of("<main><p class='verdict'>") == ""

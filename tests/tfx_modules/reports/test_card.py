@@ -11,11 +11,14 @@ import pytest
 
 from tests.tfx_modules.reports.made_up import Made, folder, record
 from tfx_modules.data import features
+from tfx_modules.promotion import manifest
+from tfx_modules.report_page import document
 from tfx_modules.reports import writer
 from tfx_modules.reports.node_record import NodeRecord
 from tfx_modules.validation import profile
 
 SERVED = {"pushed": 1, "pushed_version": "2026110501", "reason": "accuracy <b>0.93</b>"}
+DIGEST = "ab" * 32
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -48,11 +51,15 @@ def data(place: Path, *, with_spans: bool = True) -> dict[str, NodeRecord]:
     for day, rejected in (("2026-11-04", {}), ("2026-11-05", {"no_text": 30, "no_id": 1})):
         if with_spans:
             (place / "spans" / day / "v2").mkdir(parents=True)
-            (place / "spans" / day / "v2" / "manifest.json").write_text(json.dumps({"rejected": rejected}))
+            (place / "spans" / day / "v2" / "manifest.json").write_text(
+                json.dumps({"rejected": rejected, "sha256": DIGEST})
+            )
     versions = json.dumps({"2026-11-03": None, "2026-11-04": 2, "2026-11-05": 2})
     parameters = {"input_base": str(place / "spans"), "span_versions": versions}
     return {
-        "tfx_modules.components.example_gen.CsvExampleGen": record({}, parameters=parameters),
+        "tfx_modules.components.example_gen.CsvExampleGen": record(
+            {"examples": Made("/var/pipeline/CsvExampleGen/examples/7")}, parameters=parameters
+        ),
         "tfx_modules.components.statistics_gen.StatisticsGen": record({"statistics": Made(str(statistics))}),
         "tfx_modules.components.schema_gen.SchemaGen": record({"schema": Made(str(schema))}),
     }
@@ -73,6 +80,36 @@ def test_it_has_the_data_the_rejected_rows_the_schema_and_the_reports_of_the_run
     assert page.count("<p>The run has no report of this.</p>") == 4
     assert '<a href="#validation-of-the-data">' in page
     assert 'id="validation-of-the-data"' in page
+
+
+def test_it_has_the_way_from_the_days_to_the_version_and_its_files(tmp_path: Path) -> None:
+    version = tmp_path / "models" / "tiny" / "2026110501"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").write_bytes(b"graph")
+    found = manifest.write(version)
+    write_card(pusher(tmp_path), data(tmp_path))
+    page = card_of(tmp_path).read_text(encoding="utf-8")
+    origin = page[page.index('id="origin-and-files"') :]
+    assert '<div>2026-11-05</div></td><td data-label="version of the span" class="number"><div>2</div>' in origin
+    assert f"<code>{DIGEST}</code>" in origin
+    assert "2026-11-03" not in origin, "the day has no span"
+    assert "<code>CsvExampleGen</code>" in origin
+    assert "<code>CsvExampleGen/examples/7</code>" in origin
+    assert f"<dt>Digest of the model</dt><dd>{found.digest}</dd>" in origin
+    assert f"<code>{found.files['saved_model.pb'][1]}</code>" in origin
+
+
+def test_a_version_whose_folder_is_gone_says_so(tmp_path: Path) -> None:
+    write_card(pusher(tmp_path))
+    assert "They are not known: version 2026110501 has no folder" in card_of(tmp_path).read_text(encoding="utf-8")
+
+
+def test_the_result_of_each_report_is_there_too(tmp_path: Path) -> None:
+    tuned = folder(tmp_path, "tuned")
+    banner = document.banner(document.Verdict.PLAIN, "Not searched", "This run did not search.")
+    (tuned / "report.html").write_text(document.page("Search", banner, ["<p>trials</p>"], pipeline="tiny"))
+    write_card(pusher(tmp_path), {"tfx_modules.components.tuner.Tuner": record({"tuner_results": Made(str(tuned))})})
+    assert f"{banner}<p>trials</p>" in card_of(tmp_path).read_text(encoding="utf-8")
 
 
 def test_it_is_a_copy_that_stays_as_it_was(tmp_path: Path) -> None:

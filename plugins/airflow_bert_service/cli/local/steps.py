@@ -71,6 +71,7 @@ class LocalRun:
             metadata=settings.metadata,
             metadata_wait_seconds=settings.limits.max_metadata_wait_seconds,
             ledger=settings.ledger,
+            shown_errors=settings.shown_errors,
             outcome=self._outcome(node),
         ).write(path)
         return path

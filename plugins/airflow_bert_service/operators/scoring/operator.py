@@ -9,9 +9,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_bert_service.clients.log_lines import read_log_line
 from airflow_bert_service.exceptions import DataDateError, ScoringRefusedError, SettingsError
+from airflow_bert_service.runs.annotations import VERDICT
 from airflow_bert_service.runs.conf import check_conf_of
 from airflow_bert_service.runs.data_date import data_date, facts_from
-from airflow_bert_service.runs.xcom import VERDICT, push_annotation, recording_failure
+from airflow_bert_service.runs.running_task import leave_annotation, recording_failure
 from airflow_bert_service.scoring.day import DayScoring
 from airflow_bert_service.scoring.report import ScoringReport
 from airflow_bert_service.settings.settings import Settings
@@ -70,7 +71,7 @@ class BatchScoringOperator(BaseOperator):
         self.log.info("%s", report.line)
         self.log.info("%s, by %s, in %.1f s", report.file, report.engine, report.seconds)
         context["outlet_events"][self.asset].extra = report.to_json()
-        push_annotation(context, VERDICT, report.line)
+        leave_annotation(context, VERDICT, report.line)
         return report.to_json()
 
     def on_kill(self) -> None:

@@ -1,8 +1,7 @@
-"""Pushes annotations: XComs of tasks beside their return values, for people. They never decide how a task ends.
+"""What a running task leaves for people, and what it asks of its run.
 
-They are read outside of tasks, in the scheduler (:mod:`airflow_bert_service.runs.listener`) and in the API server
-(:mod:`airflow_bert_service.webui.report_app`), from Airflow's database. An XCom backend that keeps short texts
-elsewhere hides them there.
+The texts go into files (:mod:`airflow_bert_service.runs.annotations`), where the scheduler
+(:mod:`airflow_bert_service.runs.listener`) and the API server (:mod:`airflow_bert_service.webui.report_app`) read them.
 """
 
 import datetime as dt
@@ -12,14 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
-VERDICT = "bert_service_verdict"
-"""Key of a line for the run's note, like ``blocked: 12 of 300 reviews have no text``. Any operator may push one."""
-REPORT = "bert_service_report"
-"""Key of the address of a report that the task wrote."""
-FAILURE = "bert_service_failure"
-"""Key of the error that ended the task's last try, in one line; ``notify_promotion`` reports it."""
+from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.runs.annotations import FAILURE, annotation_store
+
 TIME_LIMIT = "time limit"
 """What the reason of a task or a run begins with that took too long."""
 WITHOUT_VERDICT = "the run ended without a verdict"
@@ -35,24 +31,24 @@ def storable(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
 
 
-def push_annotation(context: Context, key: str, value: str) -> None:
-    """Push an XCom; a failure to do so is logged as an error, and does not fail the task.
+def leave_annotation(context: Context, key: str, text: str) -> None:
+    """Leave a text for people; a failure to do so is logged as an error, and does not fail the task.
 
     Args:
         context: The running task's.
-        key: :data:`VERDICT` or :data:`REPORT`.
-        value: The text.
+        key: ``VERDICT``, ``REPORT`` or ``FAILURE`` of :mod:`airflow_bert_service.runs.annotations`.
+        text: The text.
     """
     try:
-        context["ti"].xcom_push(key, storable(value))
-    except AirflowRuntimeError as error:
-        # One line: the traceback is that of Airflow's client, and adds nothing.
-        _logger.error("XCom %s was not stored: %r", key, error)  # noqa: TRY400
+        annotation_store().put(context["ti"], key, storable(text))
+    except (OSError, SettingsError) as error:
+        # One line: the traceback leads to this place, and adds nothing.
+        _logger.error("the text %s of the task was not kept: %s", key, error)  # noqa: TRY400
 
 
 @contextmanager
 def recording_failure(context: Context, limit: dt.timedelta | None = None) -> Iterator[None]:
-    """Push the error that ends a task as an XCom, and raise it again.
+    """Leave the error that ends a task as a text for people, and raise it again.
 
     Args:
         context: The running task's.
@@ -67,11 +63,11 @@ def recording_failure(context: Context, limit: dt.timedelta | None = None) -> It
         raise
     except (Exception, AirflowTaskTimeout, SystemExit) as error:
         if limit is None or not isinstance(error, AirflowTaskTimeout):
-            push_annotation(context, FAILURE, _described(error))
+            leave_annotation(context, FAILURE, _described(error))
             raise
         reason = f"{TIME_LIMIT}: one try may take {limit}, and was stopped. {ADVICE}"
         _logger.error("%s", reason)  # noqa: TRY400 (where the time ran out says nothing)
-        push_annotation(context, FAILURE, reason)
+        leave_annotation(context, FAILURE, reason)
         raise AirflowTaskTimeout(reason) from error
 
 
