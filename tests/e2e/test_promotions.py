@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_bert_service.promotion.approval import escaped
+from airflow_bert_service.markdown import escaped
 
 from scripts.stack.waiting import wait_until
 from tests.e2e.conftest import DAG, new_site

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from airflow_bert_service.promotion.approval import escaped
+from airflow_bert_service.markdown import escaped
 
 from scripts.errors import StackError
 from scripts.stack.credentials import USER, ensure_credentials

@@ -17,8 +17,8 @@ SERVER_START_SECONDS = 20.0
 STATE = "AIRFLOW__BERT_SERVICE__STATE"
 
 
-@pytest.fixture(autouse=True)
-def _state(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def own_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks that run in the test's own process leave nothing in the project's state folder."""
     if STATE not in os.environ:
         monkeypatch.setenv(STATE, str(airflow_home.AIRFLOW_HOME / "bert_service"))

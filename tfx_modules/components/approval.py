@@ -10,8 +10,6 @@ from typing import Any, ClassVar
 
 from tfx import types
 from tfx.dsl.components.base import executor_spec
-from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
@@ -19,7 +17,6 @@ from tfx_modules.components import pusher
 from tfx_modules.promotion.approval import rules
 from tfx_modules.promotion.events import Draft
 from tfx_modules.settings.gate import GateSettings
-from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, to_parameter
 
 PROPOSAL = "proposal"
 REQUEST = "request"
@@ -92,43 +89,18 @@ class ApprovalSpec(types.ComponentSpec):  # type: ignore[misc]
     OUTPUTS: ClassVar[dict[str, ChannelParameter]] = {PROPOSAL: ChannelParameter(type=Proposal)}
 
 
-class Approval(BaseComponent):  # type: ignore[misc]
+class Approval(pusher.JudgingComponent):
     """Judges a candidate for a person's approval, before Pusher.
 
-    Its arguments are Pusher's. ``request`` in the compiled pipeline is JSON for the orchestrator: ``hours``, how long
-    the request waits, and ``timeout``, what happens when nobody answers (``reject`` or ``promote``).
+    Its arguments are those of :class:`JudgingComponent <tfx_modules.components.pusher.JudgingComponent>`. ``request``
+    in the compiled pipeline is JSON for the orchestrator: ``hours``, how long the request waits, and ``timeout``, what
+    happens when nobody answers (``reject`` or ``promote``).
     """
 
     SPEC_CLASS = ApprovalSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(
-        self,
-        *,
-        model: types.BaseChannel,
-        examples: types.BaseChannel,
-        evaluation: types.BaseChannel,
-        model_blessing: types.BaseChannel,
-        infra_blessing: types.BaseChannel,
-        push_destination: RuntimeParameter,
-        promotion: RuntimeParameter,
-        holdout: RuntimeParameter,
-        gate: GateSettings,
-        task: TaskSettings = BINARY_SENTIMENT,
-    ) -> None:
-        super().__init__(
-            spec=ApprovalSpec(
-                model=model,
-                examples=examples,
-                evaluation=evaluation,
-                model_blessing=model_blessing,
-                infra_blessing=infra_blessing,
-                push_destination=push_destination,
-                promotion=promotion,
-                holdout=holdout,
-                gate=gate.to_parameter(),
-                task=to_parameter(task),
-                request=json.dumps({"hours": gate.approval_hours, "timeout": gate.approval_timeout.value}),
-                proposal=types.Channel(type=Proposal),
-            )
-        )
+    def further(self, gate: GateSettings) -> dict[str, Any]:
+        """Return the request and the output."""
+        request = json.dumps({"hours": gate.approval_hours, "timeout": gate.approval_timeout.value})
+        return {REQUEST: request, PROPOSAL: types.Channel(type=Proposal)}

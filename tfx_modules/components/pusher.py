@@ -173,8 +173,8 @@ class PusherSpec(types.ComponentSpec):  # type: ignore[misc]
     }
 
 
-class Pusher(BaseComponent):  # type: ignore[misc]
-    """TFX's Pusher to a file system, with versions by data date and a ledger.
+class JudgingComponent(BaseComponent):  # type: ignore[misc]
+    """Base class of the components that judge a candidate beside the model in service; not a component by itself.
 
     Args:
         model: The model.
@@ -189,9 +189,6 @@ class Pusher(BaseComponent):  # type: ignore[misc]
         gate: Limits, and how candidate and champion are compared.
         task: The labels of the reviews.
     """
-
-    SPEC_CLASS = PusherSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(
         self,
@@ -208,7 +205,7 @@ class Pusher(BaseComponent):  # type: ignore[misc]
         task: TaskSettings = BINARY_SENTIMENT,
     ) -> None:
         super().__init__(
-            spec=PusherSpec(
+            spec=self.SPEC_CLASS(
                 model=model,
                 examples=examples,
                 evaluation=evaluation,
@@ -219,6 +216,24 @@ class Pusher(BaseComponent):  # type: ignore[misc]
                 holdout=holdout,
                 gate=gate.to_parameter(),
                 task=to_parameter(task),
-                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+                **self.further(gate),
             )
         )
+
+    def further(self, gate: GateSettings) -> dict[str, Any]:
+        """Return what the component's specification has beside: outputs and further parameters."""
+        raise NotImplementedError
+
+
+class Pusher(JudgingComponent):
+    """TFX's Pusher to a file system, with versions by data date and a ledger.
+
+    Its arguments are those of :class:`JudgingComponent`.
+    """
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def further(self, gate: GateSettings) -> dict[str, Any]:  # noqa: ARG002 (Approval's needs it)
+        """Return the output."""
+        return {standard_component_specs.PUSHED_MODEL_KEY: types.Channel(type=standard_artifacts.PushedModel)}

@@ -70,9 +70,7 @@ class OpenVinoEncoder:
             raise
         # Not RuntimeErrors alone: memory, value and type errors come, too, and no page of OpenVINO's lists them.
         except Exception as error:
-            raise EngineFileError(
-                f"OpenVINO cannot use {file}: {_first_line(error)}. Export the model anew."
-            ) from error
+            raise EngineFileError(f"OpenVINO cannot use {file}: {_last_line(error)}. Export the model anew.") from error
         if not is_good:
             raise EngineFileError(f"{file} computes no finite logits of the shape {shape}. Export the model anew.")
 
@@ -154,6 +152,7 @@ def _classes(model: Any, file: Path) -> int:
     return int(forms[1][1].get_length()) if ranks[1] == 2 else 0
 
 
-def _first_line(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
+    """Return an error's last line: OpenVINO's errors begin with places in its sources, and end with what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else repr(error)

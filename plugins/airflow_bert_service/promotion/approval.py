@@ -2,13 +2,13 @@
 
 import datetime as dt
 import json
-import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_bert_service.exceptions import OutcomeError
+from airflow_bert_service.markdown import escaped
 from airflow_bert_service.promotion.measurements import MeasuredSet, engine, measured_sets, number
 
 ASKS = "asks"
@@ -23,9 +23,6 @@ _ADVICE = (
     "To reject it, write the reason below. The ledger records who answers, when, and what is written. Without an "
     "answer within {wait} the candidate is {end}."
 )
-# What is a mark in the middle of a line; others are at its beginning only, or together with one of these. An underscore
-# between letters or digits is none.
-_MARKS = re.compile(r"([\\`*\[\]<>#|~]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,11 +136,6 @@ def body_of(proposal: Proposal, links: Mapping[str, str], *, wait: dt.timedelta,
         _ADVICE.format(wait=f"{wait / dt.timedelta(hours=1):g} hours", end=end),
     ]
     return "\n\n".join(filter(None, parts))
-
-
-def escaped(text: str) -> str:
-    """Return a text as Markdown that shows it as it is."""
-    return _MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
 def _table(proposal: Proposal) -> Iterator[str]:

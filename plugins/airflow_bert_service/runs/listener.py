@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.listeners import hookimpl
 
 from airflow_bert_service.exceptions import DataDateError, RunConfError, SettingsError
-from airflow_bert_service.promotion.approval import escaped
+from airflow_bert_service.markdown import escaped
 from airflow_bert_service.runs.annotations import VERDICT, TaskTry, annotation_store, in_order
 from airflow_bert_service.runs.conf import check_conf, parameters_of
 from airflow_bert_service.runs.data_date import data_date, facts_of

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_bert_service.promotion.approval import escaped
+from airflow_bert_service.markdown import escaped
 
 AUTHOR = "plugin:bert_service"
 """Airflow's ``user_id`` of notes that are all ours. An edit in the UI or by the API makes the editor the author."""

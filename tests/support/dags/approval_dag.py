@@ -5,32 +5,20 @@ As a script it runs once in this process, and waits where a person is asked: `py
 
 import datetime as dt
 import json
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG
-from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.operators.approval import TfxApprovalOperator, approval_form
 from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.operators.promotion import PromotionNotifyOperator
 from airflow_bert_service.pipeline.execution_options import ApprovalTerms
 from airflow_bert_service.settings.settings import load_settings
 
-MODULE_ROOT = Path(os.environ["TEST_MODULE_ROOT"])
+from tests.support.dag_environment import MODULE_ROOT, environment_of
+
 settings = load_settings()
-environment = NodeEnvironment(
-    tfx_python=settings.tfx_python,
-    node_socket=None,
-    module_root=MODULE_ROOT,
-    pipeline=settings.state / "small.json",
-    pipeline_root=settings.pipeline_root,
-    metadata=settings.metadata,
-    metadata_wait_seconds=120,
-    ledger=settings.ledger,
-    outcomes=settings.outcomes,
-)
+environment = environment_of(settings)
 PARAMETERS = {"day": "{{ params.data_date }}", "models": str(settings.models_of("approval"))}
 told: dict[str, Any] = {"settings": settings, "pipeline": "approval", "module_root": MODULE_ROOT}
 

@@ -6,14 +6,11 @@ pattern matches as a success, and does not run them.
 
 import datetime as dt
 import json
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG
 from airflow_bert_service.dag.parameters import node_parameters, run_parameters
-from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.operators.asset import PromotedModelOperator
 from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.operators.promotion import PromotionNotifyOperator
@@ -22,20 +19,11 @@ from airflow_bert_service.operators.rollback import RollbackOperator, rollback_p
 from airflow_bert_service.promotion.asset import model_asset
 from airflow_bert_service.settings.settings import load_settings
 
-MODULE_ROOT = Path(os.environ["TEST_MODULE_ROOT"])
+from tests.support.dag_environment import MODULE_ROOT, environment_of
+
 DAY = dt.datetime(2026, 11, 5, tzinfo=dt.timezone.utc)
 settings = load_settings()
-environment = NodeEnvironment(
-    tfx_python=settings.tfx_python,
-    node_socket=None,
-    module_root=MODULE_ROOT,
-    pipeline=settings.state / "small.json",
-    pipeline_root=settings.pipeline_root,
-    metadata=settings.metadata,
-    metadata_wait_seconds=120,
-    ledger=settings.ledger,
-    outcomes=settings.outcomes,
-)
+environment = environment_of(settings)
 parameters = node_parameters(settings, "bert_sentiment", refresh_task_id="refresh_data")
 shared: dict[str, Any] = {"settings": settings, "pipeline": "bert_sentiment", "module_root": MODULE_ROOT}
 

@@ -6,7 +6,6 @@ are states of nodes. `pusher` is the kind of verdict that the Pusher leaves in t
 
 import datetime as dt
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
-from airflow_bert_service.nodes.environment import NodeEnvironment
 from airflow_bert_service.notifiers.dispatcher import DeliveryRetryPolicy
 from airflow_bert_service.operators.asset import PromotedModelOperator
 from airflow_bert_service.operators.node import TfxNodeOperator
@@ -24,7 +22,8 @@ from airflow_bert_service.promotion.asset import model_asset
 from airflow_bert_service.runs.mode import full_only
 from airflow_bert_service.settings.settings import load_settings
 
-MODULE_ROOT = Path(os.environ["TEST_MODULE_ROOT"])
+from tests.support.dag_environment import MODULE_ROOT, environment_of
+
 VERDICTS: dict[str, dict[str, Any]] = {
     "promoted": {
         "version": 2026110501,
@@ -35,17 +34,7 @@ VERDICTS: dict[str, dict[str, Any]] = {
     "blocked": {"champion": 2026110401, "reason": "accuracy 0.861 < 0.874 of 2026110401 on sample-v1, p = 0.012"},
 }
 settings = load_settings()
-environment = NodeEnvironment(
-    tfx_python=settings.tfx_python,
-    node_socket=None,
-    module_root=MODULE_ROOT,
-    pipeline=settings.state / "small.json",
-    pipeline_root=settings.pipeline_root,
-    metadata=settings.metadata,
-    metadata_wait_seconds=120,
-    ledger=settings.ledger,
-    outcomes=settings.outcomes,
-)
+environment = environment_of(settings)
 ledger = Path(settings.ledger.removeprefix("sqlite:///"))
 
 

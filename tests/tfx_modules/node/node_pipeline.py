@@ -231,31 +231,16 @@ def _model_nodes() -> list[BaseNode]:
     )
     infra_validator = InfraValidator(model=reader.outputs["model"], served=RuntimeParameter("served", int))
     reviews = Reviews()
-    approval = Approval(
-        model=reader.outputs["model"],
-        examples=reviews.outputs["examples"],
-        evaluation=evaluator.outputs["evaluation"],
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=infra_validator.outputs["blessing"],
-        push_destination=RuntimeParameter("push_destination", str),
-        promotion=RuntimeParameter("promotion", str),
-        holdout=RuntimeParameter("holdout", str),
-        gate=GateSettings(approval=ApprovalRule.REQUIRED),
-    )
-    pushers = [
-        kind(
-            model=reader.outputs["model"],
-            examples=reviews.outputs["examples"],
-            evaluation=evaluator.outputs["evaluation"],
-            model_blessing=evaluator.outputs["blessing"],
-            infra_blessing=infra_validator.outputs["blessing"],
-            push_destination=RuntimeParameter("push_destination", str),
-            promotion=RuntimeParameter("promotion", str),
-            holdout=RuntimeParameter("holdout", str),
-            gate=GateSettings(),
-        )
-        for kind in (Pusher, DerivedPusher)
-    ]
+    judged = {
+        "model": reader.outputs["model"],
+        "examples": reviews.outputs["examples"],
+        "evaluation": evaluator.outputs["evaluation"],
+        "model_blessing": evaluator.outputs["blessing"],
+        "infra_blessing": infra_validator.outputs["blessing"],
+        **{name: RuntimeParameter(name, str) for name in ("push_destination", "promotion", "holdout")},
+    }
+    approval = Approval(**judged, gate=GateSettings(approval=ApprovalRule.REQUIRED))
+    pushers = [kind(**judged, gate=GateSettings()) for kind in (Pusher, DerivedPusher)]
     stock = tfx.components.Pusher(
         model=reader.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
