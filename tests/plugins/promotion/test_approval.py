@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from airflow_bert_service.clients.ledger import LedgerClient
 from airflow_bert_service.exceptions import OutcomeError, PromotionCommandError
+from airflow_bert_service.markdown import escaped
 from airflow_bert_service.promotion.approval import (
     LONGEST_COMMENT,
     ApprovalAnswer,
     Proposal,
     body_of,
-    escaped,
     proposal_of,
     subject_of,
 )
