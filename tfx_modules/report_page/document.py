@@ -97,7 +97,8 @@ def with_texts(made: str) -> str:
 
 def without_texts(made: str) -> str:
     """Return HTML without what has texts of the data."""
-    kept, begin, end = [], *_TEXTS
+    kept: list[str] = []
+    begin, end = _TEXTS
     for part in made.split(begin):
         kept.append(part.partition(end)[2] if kept else part)
     return "".join(kept)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import tensorflow as tf
@@ -231,7 +232,7 @@ def _model_nodes() -> list[BaseNode]:
     )
     infra_validator = InfraValidator(model=reader.outputs["model"], served=RuntimeParameter("served", int))
     reviews = Reviews()
-    judged = {
+    judged: dict[str, Any] = {
         "model": reader.outputs["model"],
         "examples": reviews.outputs["examples"],
         "evaluation": evaluator.outputs["evaluation"],
