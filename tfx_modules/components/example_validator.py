@@ -31,6 +31,8 @@ BLOCKED = "blocked_by_gate"
 """Custom property of the anomalies: 1 where the run has to stop, else 0."""
 REASON = "reason"
 """Custom property of the anomalies: one line, empty where there is nothing to say."""
+DISTANCES = "distances"
+"""Custom property of the anomalies: JSON, by kind (``drift``, ``skew``) and feature ``value`` and ``limit``."""
 _ANOMALIES = standard_component_specs.ANOMALIES_KEY
 _STATISTICS = standard_component_specs.STATISTICS_KEY
 
@@ -57,6 +59,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
             _logger.info("%s: %s", finding.severity.value, finding.anomaly.text)
         made.set_int_custom_property(BLOCKED, int(report.verdict.is_blocked))
         made.set_string_custom_property(REASON, report.verdict.reason)
+        made.set_string_custom_property(DISTANCES, comparison.to_json(report.comparisons))
         # TFX has put a copy of the artifact there before.
         output.output_artifacts[_ANOMALIES].artifacts[0].CopyFrom(made.mlmd_artifact)
         return output

@@ -19,7 +19,7 @@ from tfx.utils import io_utils, proto_utils
 from tfx_modules.components.infra_validator import MEDIAN_SECONDS
 from tfx_modules.evaluation import promotion_gate, tfma_summary
 from tfx_modules.exceptions import NodeError
-from tfx_modules.promotion.current import current_ledger, current_version
+from tfx_modules.promotion.current import current_ledger, current_measurements, current_version
 from tfx_modules.promotion.events import Event, EventKind, Run
 from tfx_modules.promotion.promoter import Candidate, Judge, Promoter
 from tfx_modules.promotion.repository import ModelRepository
@@ -34,6 +34,8 @@ GATE = "gate"
 TASK = "task"
 VERDICT = "verdict"
 REASON = "reason"
+LATENCY = "latency_ms"
+"""Key, in a verdict's measurements, of the median time that the server took for a review in InfraValidator."""
 NOT_SERVED = "the exported model could not be served; the log of InfraValidator says at which step"
 _FIELDS = ("dag_id", "run_id", "data_date", "first_day", "older", "actor")
 _BLESSED = "blessed"
@@ -90,15 +92,17 @@ def push_of(model: Path, input_dict: Artifacts, exec_properties: dict[str, Any])
     proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
     repository = ModelRepository(Path(destination.filesystem.base_directory))
     run, actor, older = read_promotion(exec_properties[PROMOTION])
+    seconds = _seconds(input_dict)
     gate = build(GateSettings, json.loads(exec_properties[GATE]))
     candidate = Candidate(
         run=run,
         model=model,
         actor=actor,
-        objections=(*objections(input_dict), *promotion_gate.broken_limits(model, gate, _seconds(input_dict))),
+        objections=(*objections(input_dict), *promotion_gate.broken_limits(model, gate, seconds)),
         older=older,
         pipeline_version=current_version(),
         needs_approval=gate.approval is ApprovalRule.REQUIRED,
+        measurements={**current_measurements(), **({} if seconds is None else {LATENCY: 1000 * seconds})},
     )
     examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
     sets = promotion_gate.evaluation_sets(

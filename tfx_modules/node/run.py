@@ -20,7 +20,7 @@ from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import connection, gates, ir
 from tfx_modules.node.environment import APPROVAL, PUSHER, check_environment
 from tfx_modules.node.gpu_check import preflight
-from tfx_modules.node.launching import skipping
+from tfx_modules.node.launching import measurements, skipping
 from tfx_modules.node.launching.flushing import flushing
 from tfx_modules.node.launching.inputs import found_nothing, missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
@@ -105,11 +105,14 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         _logger.info(reused, request.node, request.run_id, earlier.id)
         return _judged(bound, metadata, NodeState.REUSED, earlier)
     preflight(request.node, request.gpu)
+    measured: Mapping[str, Any] = {}
     if not {APPROVAL, PUSHER}.isdisjoint(bound.class_paths):
         check_environment(request, metadata)
+        measured = measurements.of_run(_nodes_of_run(bound, metadata, measurements.KINDS))
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
     make_folder(request.pipeline_root)
-    failure = _launch(bound, metadata, flushing(_operators(forker), request.pipeline_root))
+    with current.measured(measured):
+        failure = _launch(bound, metadata, flushing(_operators(forker), request.pipeline_root))
     connection.flush(request.metadata)
     return _launched(bound, metadata, failure)
 
@@ -195,12 +198,13 @@ def _leave_reports(bound: ir.BoundNode, metadata: Metadata, execution: Execution
     record = _node_record(bound, execution)
     writer.write(bound.class_paths, record)
     if PUSHER in bound.class_paths:
+        writer.write_card(record, functools.partial(_nodes_of_run, bound, metadata))
 
-        def nodes_of_run(known: Collection[str]) -> dict[str, NodeRecord]:
-            nodes = Lineage(metadata).nodes_of_run(bound.node, known)
-            return {kind: _node_record(bound, found) for kind, found in nodes.items()}
 
-        writer.write_card(record, nodes_of_run)
+def _nodes_of_run(bound: ir.BoundNode, metadata: Metadata, known: Collection[str]) -> dict[str, NodeRecord]:
+    """Return the nodes of the run that have succeeded, of the known components."""
+    nodes = Lineage(metadata).nodes_of_run(bound.node, known)
+    return {kind: _node_record(bound, found) for kind, found in nodes.items()}
 
 
 def _node_record(bound: ir.BoundNode, execution: ExecutionRecord) -> NodeRecord:

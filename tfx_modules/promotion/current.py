@@ -1,18 +1,21 @@
-"""Gives resolver strategies and executors the ledger, and the pipeline's version, of the node that runs here.
+"""Gives resolver strategies and executors the ledger of the node that runs here, and what is known of its run.
 
 TFX makes resolver strategies and executors itself, of what is compiled or stored in its metadata; an address with a
 password belongs in neither.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any
 
 from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger import Ledger, open_ledger
 
 _ledger: ContextVar[tuple[str, str] | None] = ContextVar("the ledger's address, and the pipeline's name", default=None)
 _version: ContextVar[str] = ContextVar("the version of the pipeline's sources", default="")
+_measurements: ContextVar[Mapping[str, Any]] = ContextVar("what the run has measured", default=MappingProxyType({}))
 
 
 @contextmanager
@@ -30,6 +33,21 @@ def using(address: str, pipeline: str, version: str = "") -> Iterator[None]:
     finally:
         _ledger.reset(token)
         _version.reset(version_token)
+
+
+@contextmanager
+def measured(measurements: Mapping[str, Any]) -> Iterator[None]:
+    """Set what :func:`current_measurements` returns."""
+    token = _measurements.set(measurements)
+    try:
+        yield
+    finally:
+        _measurements.reset(token)
+
+
+def current_measurements() -> Mapping[str, Any]:
+    """Return what the nodes before the running one have measured, as JSON values; empty: nothing is known of them."""
+    return _measurements.get()
 
 
 def current_version() -> str:

@@ -51,6 +51,8 @@ class Candidate:
     """The version of the sources that the run uses; empty: not known."""
     needs_approval: bool = False
     """Whether a person must have approved it, unless its data date is older than the champion's."""
+    measurements: Mapping[str, Any] = field(default_factory=dict)
+    """What its run has measured before it is judged, as JSON values, for the verdict's ``metrics``."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ class Promoter:
             model_uri=str(candidate.model),
             model_digest=described.digest,
             champion=service.live,
-            metrics={**metrics, "bytes": described.size},
+            metrics={**candidate.measurements, **metrics, "bytes": described.size},
             final=True,
             pipeline_version=candidate.pipeline_version,
         )

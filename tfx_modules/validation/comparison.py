@@ -1,5 +1,6 @@
 """Compares the newest day with the day before (drift), and the window with the champion's data (skew)."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,6 +82,15 @@ def skew(days: Days, champion: Days, settings: ValidationSettings) -> DataCompar
     """Compare the window with the champion's; None where either has no reviews."""
     new, old = window(days), window(champion)
     return _compare(SKEW, new, old, settings.skew) if new and old else None
+
+
+def to_json(comparisons: Sequence[DataComparison]) -> str:
+    """Write the distances as JSON: by kind and feature, each with its limit."""
+    found = {
+        made.kind.lower(): {item.feature: {"value": item.value, "limit": item.limit} for item in made.distances}
+        for made in comparisons
+    }
+    return json.dumps(found, sort_keys=True)
 
 
 def _compare(kind: str, newer: Dated, older: Dated, allowed: Distances) -> DataComparison:

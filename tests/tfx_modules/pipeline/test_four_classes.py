@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import tensorflow_model_analysis as tfma
 
-from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, page_of, told_by_a_word
+from tests.tfx_modules.pipeline.whole_pipeline import REJECTED, WholePipeline, page_of, told_by_a_word
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.serving.client.model_client import ModelClient
@@ -47,6 +47,15 @@ def test_a_model_of_four_classes_passes_all_gates(pipeline: WholePipeline, promo
     assert holdout["macro_f1"] > 0.8
     assert set(holdout["classes"]) == set(WORDS)
     assert sum(map(sum, split["confusion"])) == split["n"]
+
+
+def test_the_ledger_has_what_the_run_has_measured(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+    assert promoted["Pusher"].state is NodeState.COMPLETE
+    metrics = last_event(pipeline).metrics
+    assert metrics["rows"] == {"used": 400, "rejected": sum(REJECTED.values())}
+    assert metrics["training_seconds"] > 0
+    assert metrics["latency_ms"] > 0
+    assert metrics["bytes"] > 0
 
 
 def test_the_evaluator_measures_each_class_and_their_means(promoted: dict[str, Outcome]) -> None:
@@ -140,6 +149,7 @@ def test_a_worse_candidate_is_blocked_also_with_the_labels_in_another_order(
     assert "recall of Rechnung 0.0" in pushed.reason
     assert "of 2026110501 on own-v" in pushed.reason, "compared with the champion, whose classes are numbered otherwise"
     assert last_event(pipeline).metrics["sets"][0]["champion_accuracy"] > 0.8
+    assert last_event(pipeline).metrics["distances"].keys() == {"skew"}, "no day before, and a champion"
     told = page_of(pushed, "pushed_model")
     assert "&#10006; Blocked" in told
     assert "Against 2026110501" in told

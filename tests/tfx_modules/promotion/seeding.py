@@ -78,7 +78,23 @@ def measured(accuracy: float, champion: int | None, before: float) -> Mapping[st
 
     sets = [of("sample-v1", 400, 0.0), of("the eval split", 1250, 0.011)]
     engine = {"engine": "openvino", "precision": "int8"}
-    return {"champion": champion, "level": 0.05, "sets": sets, "bytes": 91_000_000, "latency_ms": 12.3, **engine}
+    return {"champion": champion, "level": 0.05, "sets": sets, "bytes": 91_000_000, **engine}
+
+
+def of_run(day: dt.date, champion: int | None) -> Mapping[str, Any]:
+    """What a run has measured beside, as its nodes leave it. It is the same for a day in every ledger."""
+    draw = random.Random(day.toordinal())  # noqa: S311 (made-up numbers)
+    features = ("sentiment", "words", "characters", "tags", "unknown_share", "vocabulary")
+
+    def far(allowed: float) -> Mapping[str, Any]:
+        return {name: {"value": draw.uniform(0, allowed), "limit": allowed + 0.01} for name in features}
+
+    return {
+        "latency_ms": 12.3 if draw.random() < 0.7 else draw.uniform(11, 15),
+        "training_seconds": draw.uniform(900, 1100),
+        "rows": {"used": 97, "rejected": draw.choice([0, 0, 0, 1, 3])},
+        "distances": {"drift": far(0.1), **({"skew": far(0.05)} if champion else {})},
+    }
 
 
 def seed(ledger: Ledger, clock: Clock, days: int) -> None:
@@ -91,7 +107,8 @@ def seed(ledger: Ledger, clock: Clock, days: int) -> None:
             clock.after(day)
             accuracy = round(0.80 + 0.12 * (1 - back / days) + draw.uniform(-0.015, 0.015), 3)
             kind = EventKind.PROMOTED if champion is None else draw.choice(_KINDS)
-            event = held.append(_draft(kind, day, champion, measured(accuracy, champion, before)))
+            metrics = {**of_run(day, champion), **measured(accuracy, champion, before)}
+            event = held.append(_draft(kind, day, champion, metrics))
             if kind is EventKind.PROMOTED:
                 if champion and draw.random() < 0.02:
                     _roll_back(held, int(event.version or 0), champion)
@@ -144,7 +161,12 @@ def promote(ledger: Ledger, clock: Clock, repository: ModelRepository, folder: P
         (model / "saved_model.pb").write_text(f"graph of {day}")
         (model / "variables" / "variables.index").write_text(f"index of {day}")
         candidate = Candidate(
-            run=run_of(day), model=model, actor="scheduled", pipeline_version="18e906e37d2adc3c", older=True
+            run=run_of(day),
+            model=model,
+            actor="scheduled",
+            pipeline_version="18e906e37d2adc3c",
+            older=True,
+            measurements=of_run(day, version_number(day, 1)),
         )
         # The champion of the days before has no folder: the first one is judged by the floors alone.
         Promoter(ledger, repository, blocks_on_damage=False).promote(candidate, judge)

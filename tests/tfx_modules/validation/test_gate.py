@@ -1,5 +1,6 @@
 """The gate as a run meets it: the data nodes of the pipeline, on days of the sample feed and on days gone wrong."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
@@ -53,6 +54,11 @@ def test_good_days_pass_and_leave_a_page(nodes: DataNodes, window: Window) -> No
     assert "&#10004; Passed" in page
     assert "none yet; skew was not checked" in page
     assert page.count("<svg") == 7
+    (anomalies,) = outcome.outputs["anomalies"]
+    distances = json.loads(anomalies.properties["distances"])
+    assert distances.keys() == {"drift"}
+    assert {"sentiment", "words", "vocabulary"} <= distances["drift"].keys()
+    assert all(0 <= found["value"] <= found["limit"] <= 1 for found in distances["drift"].values())
 
 
 def test_the_measures_stay_out_of_the_model(nodes: DataNodes, window: Window) -> None:
