@@ -125,6 +125,11 @@ class Page:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._ask("Emulation.setDeviceMetricsOverride", **size)
 
+    def set_color_scheme(self, name: str) -> None:
+        """Have pages believe that the user prefers ``light`` or ``dark``."""
+        wanted = [{"name": "prefers-color-scheme", "value": name}]
+        self._ask("Emulation.setEmulatedMedia", features=wanted)
+
     def set_cookie(self, name: str, value: str, url: str) -> None:
         """Set a cookie for the server at an address."""
         self._ask("Network.setCookie", name=name, value=value, url=url)

@@ -64,6 +64,51 @@ def engine(metrics: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeatureDistance:
+    """How far a feature's values in the run's data are from those in others: a Jensen-Shannon divergence, 0 to 1."""
+
+    feature: str
+    value: float
+    limit: float | None
+    """The greatest value that passes; None: the ledger does not have it."""
+
+
+def distances(metrics: Mapping[str, Any], kind: str) -> tuple[FeatureDistance, ...]:
+    """Return the distances of a run's data from others; what is not of the expected form is left out.
+
+    Args:
+        metrics: An event's, as JSON values.
+        kind: ``drift``, from the day before, or ``skew``, from the data of the version that was in service.
+    """
+    found = metrics.get("distances")
+    features = found.get(kind) if isinstance(found, Mapping) else None
+    if not isinstance(features, Mapping):
+        return ()
+    read = ((str(name), one) for name, one in features.items() if isinstance(one, Mapping))
+    values = ((name, number(one.get("value")), number(one.get("limit"))) for name, one in read)
+    return tuple(
+        FeatureDistance(feature=name, value=value, limit=limit)
+        for name, value, limit in values
+        if value is not None and 0 <= value <= 1
+    )
+
+
+def rejected_share(metrics: Mapping[str, Any]) -> float | None:
+    """Return the share of the data date's rows that could not be used, 0 to 1; None: the ledger does not have it.
+
+    Args:
+        metrics: An event's, as JSON values.
+    """
+    rows = metrics.get("rows")
+    if not isinstance(rows, Mapping):
+        return None
+    used, rejected = whole(rows.get("used")), whole(rows.get("rejected"))
+    if used is None or rejected is None or min(used, rejected) < 0 or not used + rejected:
+        return None
+    return rejected / (used + rejected)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answered:
     """Who answered the request for approval of a candidate, when, and with which words."""
 

@@ -18,6 +18,7 @@ from airflow_bert_service.webui.models.access import Access
 from airflow_bert_service.webui.models.change_routes import Version, add_change_routes
 from airflow_bert_service.webui.models.changes import ModelChanges
 from airflow_bert_service.webui.models.contents import ModelContents
+from airflow_bert_service.webui.models.curves.series import Topic
 from airflow_bert_service.webui.models.rendering import Renderer
 from airflow_bert_service.webui.models.trying.asking import ModelAsker
 from airflow_bert_service.webui.models.trying.routes import add_try_routes
@@ -90,8 +91,8 @@ def models_app(settings: Settings, changes: ModelChanges, *, further: str = "", 
         return renderer.page("models", way=links.HERE, may_change=may_change, others=seen, **contents.models(query))
 
     @app.get("/curves", dependencies=[Depends(access.to_see)])
-    def curves(days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 90) -> HTMLResponse:
-        return renderer.page("curves", way=links.HERE, **contents.curves(days))
+    def curves(of: Topic = Topic.ACCURACY, days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 90) -> HTMLResponse:
+        return renderer.page("curves", way=links.HERE, **contents.curves(of, days))
 
     @app.get("/versions/{version}", dependencies=[Depends(access.to_see)])
     def version(version: Version, may_change: MayChange, may_see_reports: MaySeeReports) -> HTMLResponse:

@@ -9,11 +9,19 @@ from airflow_bert_service.installation import dags_folder
 from airflow_bert_service.pipeline.name import dag_ids, pipeline_name
 from airflow_bert_service.promotion.events import JUDGED, EventKind, PromotionEvent
 from airflow_bert_service.promotion.ledger_reader import HistoryQuery, InService, LedgerReader
-from airflow_bert_service.promotion.measurements import MeasuredSet, answered, engine, measured_sets, number
+from airflow_bert_service.promotion.measurements import (
+    MeasuredSet,
+    answered,
+    engine,
+    measured_sets,
+    number,
+    rejected_share,
+)
 from airflow_bert_service.promotion.version_files import card_of, folder_of, read_card, version_files
 from airflow_bert_service.settings.database_url import database_url
 from airflow_bert_service.settings.settings import Settings
-from airflow_bert_service.webui.models.curves import HEIGHT, WIDTH, curves_of
+from airflow_bert_service.webui.models.curves.layout import HEIGHT, WIDTH, curves_of
+from airflow_bert_service.webui.models.curves.series import Topic, series_of
 
 LARGEST_VERSION = 2**63 - 1
 
@@ -62,6 +70,7 @@ class ModelContents:
             "servers": self._servers(pipeline),
             "history": history,
             "query": query,
+            "topics": list(Topic),
             "kinds": [(kind, history.counts.get(kind, 0)) for kind in EventKind],
         }
 
@@ -83,6 +92,8 @@ class ModelContents:
             "discordant": [one for one in measured if one.only_candidate is not None and one.only_champion is not None],
             "size": number(event.metrics.get("bytes")),
             "latency": number(event.metrics.get("latency_ms")),
+            "training": number(event.metrics.get("training_seconds")),
+            "rejected": rejected_share(event.metrics),
             "engine": engine(event.metrics),
             "approved": answered(event.metrics),
             "files": version_files(self._settings.models_of(pipeline), version),
@@ -93,17 +104,18 @@ class ModelContents:
         """Return a version's model card, a page of HTML; None: it has none that can be read."""
         return read_card(self._settings.models_of(self.pipeline()), version)
 
-    def curves(self, days: int) -> dict[str, Any]:
-        """Return what the page of curves shows.
+    def curves(self, topic: Topic, days: int) -> dict[str, Any]:
+        """Return what a page of curves shows.
 
         Args:
+            topic: What the curves are about.
             days: How many data dates.
         """
         pipeline = self.pipeline()
         with self._reader(pipeline).open() as ledger:
             events = ledger.judged(days)
-        drawn = {"curves": curves_of(events), "width": WIDTH, "height": HEIGHT, "kinds": JUDGED}
-        return {"pipeline": pipeline, "days": days, **drawn}
+        drawn = {"curves": curves_of(series_of(topic, events)), "width": WIDTH, "height": HEIGHT, "kinds": JUDGED}
+        return {"pipeline": pipeline, "topic": topic, "topics": list(Topic), "days": days, **drawn}
 
     def live(self) -> int | None:
         """Return the version in service; None: none ever was."""
