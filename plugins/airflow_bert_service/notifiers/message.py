@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from airflow_bert_service.promotion.events import PromotionEvent
+from airflow_bert_service.promotion.events import EventKind, PromotionEvent
 
 Row = tuple[str, str]
 """A label and its value."""
@@ -52,7 +52,7 @@ def _facts(event: PromotionEvent) -> Iterator[Row]:
         yield "Data", days
     if event.run_id:
         yield "Run id", event.run_id
-    yield "Decided", f"{event.at:%Y-%m-%d %H:%M:%S %Z}, {event.actor}"
+    yield "Asked" if event.kind is EventKind.WAITING else "Decided", f"{event.at:%Y-%m-%d %H:%M:%S %Z}, {event.actor}"
 
 
 def _measures(metrics: Mapping[str, Any]) -> Iterator[Row]:

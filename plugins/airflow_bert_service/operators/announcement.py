@@ -41,8 +41,14 @@ def run_end(context: Context, settings: Settings, kind: EventKind, reason: str) 
         data_date=day,
         first_day=Window.ending(day, days=settings.window_days).first_day,
         reason=reason,
-        actor=run.triggering_user_name or str(getattr(run.run_type, "value", run.run_type)),
+        actor=actor_of(context),
     )
+
+
+def actor_of(context: Context) -> str:
+    """Return the user who caused a run, or the type of the run."""
+    run = context["dag_run"]
+    return run.triggering_user_name or str(getattr(run.run_type, "value", run.run_type))
 
 
 def announce(

@@ -1,5 +1,6 @@
 """Defines the operator that runs the node ``Approval``, and asks a person whether the candidate is promoted."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_bert_service.clients.ledger import LedgerClient, PromotionEnvironment
 from airflow_bert_service.exceptions import BertServiceError
+from airflow_bert_service.notifiers.request import RequestNotifier, forget_request
+from airflow_bert_service.operators.announcement import actor_of
 from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.operators.node_task import NodeTask
 from airflow_bert_service.pipeline.execution_options import ApprovalTerms
@@ -26,7 +29,9 @@ from airflow_bert_service.promotion.approval import (
     proposal_from,
     proposal_of,
     subject_of,
+    waiting,
 )
+from airflow_bert_service.promotion.events import PromotionEvent
 from airflow_bert_service.runs.running_task import recording_failure, storable
 from airflow_bert_service.settings.settings import Settings
 from airflow_bert_service.webui.urls import links_of_run
@@ -59,10 +64,11 @@ class ApprovalTask(NodeTask, HITLOperator):  # type: ignore[misc]  # both have t
     """Base class of the operators that ask a person; not an operator by itself.
 
     The node judges the candidate. Where Pusher would promote it, the task waits for a person, in Airflow's state
-    ``awaiting_input``, which holds no worker and needs no triggerer. The answer goes into the ledger: an approval,
-    which Pusher looks for, or the run's verdict. The first answer about a model counts: a retry finds it and does not
-    ask again. Whatever the answer is, the task is a success, and Pusher carries it out. An answer that cannot be
-    recorded fails the task for good: a new request could end by the time-out, against what the person has said.
+    ``awaiting_input``, which holds no worker and needs no triggerer, and the channels are notified of it. The answer
+    goes into the ledger: an approval, which Pusher looks for, or the run's verdict. The first answer about a model
+    counts: a retry finds it and does not ask again. Whatever the answer is, the task is a success, and Pusher carries
+    it out. An answer that cannot be recorded fails the task for good: a new request could end by the time-out, against
+    what the person has said.
 
     Args:
         settings: The Airflow side's settings: the ledger, and whose page *Models* is linked.
@@ -127,6 +133,7 @@ class ApprovalTask(NodeTask, HITLOperator):  # type: ignore[misc]  # both have t
             AirflowFailException: The event is not one answer, or the ledger cannot be used; nothing is recorded.
         """
         with recording_failure(context, self.execution_timeout):
+            forget_request(context)
             found = context["ti"].xcom_pull(task_ids=self.task_id, key=PROPOSED)
             try:
                 # Of this run, whatever the XCom says.
@@ -148,6 +155,12 @@ class ApprovalTask(NodeTask, HITLOperator):  # type: ignore[misc]  # both have t
             wait=self.terms.wait,
             timeout_promotes=self.terms.timeout_promotes,
         )
+
+        def told(at: dt.datetime) -> PromotionEvent:
+            end, actor = self.terms.timeout_promotes, actor_of(context)
+            return waiting(proposal, at=at, actor=actor, wait=self.terms.wait, timeout_promotes=end)
+
+        self.notifiers = [RequestNotifier(waiting=told, channels=self.settings.notifications)]
 
     def _answer(self, proposal: Proposal, event: Mapping[str, Any]) -> ApprovalAnswer:
         """Read an answer. Airflow has not checked the form's field: its REST API takes any value, and other fields."""

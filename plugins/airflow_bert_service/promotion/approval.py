@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_bert_service.exceptions import OutcomeError
 from airflow_bert_service.markdown import escaped
+from airflow_bert_service.promotion.events import EventKind, PromotionEvent
 from airflow_bert_service.promotion.measurements import MeasuredSet, engine, measured_sets, number
 
 ASKS = "asks"
@@ -109,6 +110,42 @@ def subject_of(proposal: Proposal) -> str:
     return f"Promote the model of data date {proposal.data_date} {place}?"
 
 
+def waiting(
+    proposal: Proposal, *, at: dt.datetime, actor: str, wait: dt.timedelta, timeout_promotes: bool
+) -> PromotionEvent:
+    """Return what channels are told when a request begins to wait.
+
+    Args:
+        proposal: What is asked.
+        at: When it was asked first; a message that is sent again has the same.
+        actor: The user who caused the run, or its type.
+        wait: How long the request waits.
+        timeout_promotes: Whether the candidate is then promoted.
+    """
+    end = "promoted" if timeout_promotes else "rejected"
+    return PromotionEvent(
+        position=0,
+        at=at,
+        kind=EventKind.WAITING,
+        reason=f"{proposal.reason}; without an answer within {hours(wait)} it is {end}",
+        actor=actor,
+        champion=proposal.champion,
+        dag_id=proposal.dag_id,
+        run_id=proposal.run_id,
+        data_date=dt.date.fromisoformat(proposal.data_date),
+        first_day=dt.date.fromisoformat(proposal.first_day),
+        model_uri=proposal.model_uri,
+        model_digest=proposal.model_digest,
+        metrics=proposal.metrics,
+        pipeline_version=proposal.pipeline_version,
+    )
+
+
+def hours(wait: dt.timedelta) -> str:
+    """Write a time in hours."""
+    return f"{wait / dt.timedelta(hours=1):g} hours"
+
+
 def one_line(comment: str) -> str:
     """Return a person's words in one line, without control characters, and not longer than :data:`LONGEST_COMMENT`."""
     words = " ".join(comment.split())
@@ -133,7 +170,7 @@ def body_of(proposal: Proposal, links: Mapping[str, str], *, wait: dt.timedelta,
         "\n".join(_table(proposal)),
         f"Data: {proposal.first_day} to {proposal.data_date}{_size(proposal)}.",
         linked,
-        _ADVICE.format(wait=f"{wait / dt.timedelta(hours=1):g} hours", end=end),
+        _ADVICE.format(wait=hours(wait), end=end),
     ]
     return "\n\n".join(filter(None, parts))
 

@@ -28,6 +28,8 @@ class EventKind(str, Enum):
     """A user said that retention must keep a version."""
     UNPINNED = "unpinned"
     """A user said that retention need not keep a version any longer."""
+    WAITING = "waiting"
+    """A candidate waits for a person's approval. The ledger has no such event: it gets the answer's."""
 
 
 IN_SERVICE = frozenset({EventKind.PROMOTED, EventKind.ROLLED_BACK})
@@ -36,7 +38,7 @@ JUDGED = (EventKind.PROMOTED, EventKind.BLOCKED, EventKind.SUPERSEDED, EventKind
 """The verdicts about a candidate."""
 PINS = frozenset({EventKind.PINNED, EventKind.UNPINNED})
 """They concern retention alone: no channel is notified of them."""
-_WORDS: Mapping[EventKind, str] = {EventKind.ROLLED_BACK: "rolled back to"}
+_WORDS: Mapping[EventKind, str] = {EventKind.ROLLED_BACK: "rolled back to", EventKind.WAITING: "waits for approval"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class PromotionEvent:
     """An event of the ledger. It never changes, and is not made on this side."""
 
     position: int
-    """The event's position in the ledger, from 1 on."""
+    """The event's position in the ledger, from 1 on; 0: it is not in the ledger."""
     at: dt.datetime
     kind: EventKind
     reason: str
@@ -83,7 +85,8 @@ class PromotionEvent:
     @property
     def identity(self) -> str:
         """A text that identifies the event among the events of all ledgers; the same at every delivery."""
-        return f"{self.dag_id or 'rollback'}.{self.position}.{int(self.at.timestamp())}"
+        place = self.position or self.kind.value
+        return f"{self.dag_id or 'rollback'}.{place}.{int(self.at.timestamp())}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as JSON values, as the command printed it."""

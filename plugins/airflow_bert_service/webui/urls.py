@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from airflow_bert_service.promotion.events import PromotionEvent
+from airflow_bert_service.promotion.events import EventKind, PromotionEvent
 from airflow_bert_service.webui.report_files import URL_PREFIX, report_page
 
 if TYPE_CHECKING:
@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 MODELS = f"{URL_PREFIX.removeprefix('/')}/models/"
 """Path of the page *Models* below Airflow's base path."""
 
+REQUIRED_ACTIONS = "required_actions"
+"""Path, below a task's page in Airflow's UI, of the form that answers its request."""
+
 
 def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:
     """Return URLs by label: of the run, of the task that announces the event, and of the run's reports.
+
+    Where the event is a request that waits, the first one is that of the form that answers it.
 
     Args:
         event: The event.
@@ -34,6 +39,8 @@ def links_of(event: PromotionEvent, context: "Context") -> Mapping[str, str]:
     links = {"Task": _page(base, task.dag_id, task.run_id, task.task_id)}
     if event.dag_id and event.run_id:
         links = {"Run": _page(base, event.dag_id, event.run_id), **links}
+    if event.kind is EventKind.WAITING:
+        links = {"Answer": f"{links['Task']}/{REQUIRED_ACTIONS}", **links}
     if (event.dag_id, event.run_id) == (task.dag_id, task.run_id):
         links.update(_reports(base, context))
     return links

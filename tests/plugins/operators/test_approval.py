@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
-from airflow_bert_service.operators.approval import PROPOSED, TfxApprovalOperator, approval_form
+from airflow_bert_service.operators.approval import ASKED_ABOUT, PROPOSED, TfxApprovalOperator, approval_form
 from airflow_bert_service.pipeline.execution_options import ApprovalTerms
 from airflow_bert_service.promotion.approval import LONGEST_COMMENT, Proposal
 from airflow_bert_service.settings.settings import Settings, settings_from
@@ -22,6 +22,7 @@ from airflow_bert_service.settings.settings import Settings, settings_from
 from tests.plugins.approval_nodes import write_module_root
 from tests.plugins.environments import environment
 from tests.plugins.promotions import client
+from tests.plugins.state_store import Store
 from tests.plugins.tries import MadeUpTry
 from tests.support.airflow_home import PROJECT_ROOT
 
@@ -62,8 +63,11 @@ def operator(folder: Path, **arguments: Any) -> TfxApprovalOperator:
 def resume(folder: Path, event: Mapping[str, Any], proposal: Proposal = PROPOSAL) -> dict[str, Any]:
     """Go on with an event as Airflow does."""
     kept = {("Approval", PROPOSED): proposal.to_json()}
-    found = MadeUpTry("Approval", xcom_pull=lambda **of: kept[of["task_ids"], of["key"]])
-    return operator(folder).execute_complete({"run_id": RUN_ID, "ti": found}, dict(event))  # type: ignore[typeddict-item]
+    found = MadeUpTry(
+        "Approval", xcom_pull=lambda **of: kept[of["task_ids"], of["key"]], xcom_push=lambda _key, _value: None
+    )
+    context: Any = {"run_id": RUN_ID, "ti": found, "task_state_store": Store()}
+    return operator(folder).execute_complete(context, dict(event))
 
 
 def event(*chosen: str, **fields: Any) -> dict[str, Any]:
@@ -134,7 +138,7 @@ def test_nobody_is_asked_about_a_model_with_the_numbers_of_another(tmp_path: Pat
         environment=replace(environment(tmp_path), module_root=root),
         parameters={"day": "2026-11-05", "models": str(tmp_path / "models")},
     )
-    asked_before = SimpleNamespace(get=lambda _key, _default: "c0de in place of 2026110401")
+    asked_before = Store({ASKED_ABOUT: "c0de in place of 2026110401"})
     context: Any = {
         "run_id": RUN_ID,
         "ti": MadeUpTry("Approval", xcom_push=lambda _key, _value: None),

@@ -1,6 +1,6 @@
-"""The page *Models* as a person uses it: in Airflow's real UI below a base path, in Chromium.
+"""The page *Models*, and requests for approval, as a person uses them: in Airflow's real UI below a base path.
 
-Skipped where there is no Chromium.
+The browser is Chromium; without one these tests are skipped.
 """
 
 import json
@@ -9,24 +9,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from airflow_bert_service.promotion.events import EventKind, PromotionEvent
+from airflow_bert_service.promotion.ledger_reader import HistoryQuery, LedgerReader
 
 from scripts.errors import StackError
 from scripts.screenshots.chromium import Page, find_chromium, open_page
 from scripts.stack.ports import LOOPBACK, free_port
-from tests.plugins.gate_run import migrate
+from tests.plugins.approval_nodes import write_module_root
+from tests.plugins.gate_run import migrate, run_dag
 from tests.plugins.ledgers import PIPELINE, SeededState, seeded
 from tests.plugins.model_server import LIVE, OLDER, RunningModelServer
+from tests.support.accessibility import assert_no_grave_fault
+from tests.support.web_inbox import listening
 
 pytestmark = pytest.mark.slow
 
 START_SECONDS = 120.0
+RUN_SECONDS = 240.0
 BASE_PATH = "/airflow"
 NARROW, WIDE = 400, 1280
 NAVIGATION = "/plugin/bert_service_models"
@@ -213,7 +220,15 @@ def test_a_file_that_is_too_large_is_told(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "curves?days=365", "versions/2026110501", "roll-back?version=2026110301", "try?version=2026110301"]
+    "path",
+    [
+        "",
+        "curves?days=365",
+        "curves?of=data&days=365",
+        "versions/2026110501",
+        "roll-back?version=2026110301",
+        "try?version=2026110301",
+    ],
 )
 def test_nothing_is_cut_off_on_a_phone(browser: Browser, path: str) -> None:
     browser.open(f"/bert_service/models/{path}", width=NARROW)
@@ -230,3 +245,110 @@ def test_an_answer_is_not_cut_off_on_a_phone(browser: Browser) -> None:
     )
     browser.page.wait_for("document.readyState === 'complete' && document.querySelector('mark')")
     assert browser.page.value_of("document.documentElement.scrollWidth") == NARROW
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("", "h1"),
+        ("?by=date&kind=blocked&q=2026-10", "table.stacked"),
+        ("curves?days=30", "svg"),
+        ("curves?of=data&days=365", "svg"),
+        ("versions/2026110501", "h1"),
+        ("roll-back?version=2026110301", "form"),
+        ("try?version=2026110301", "form"),
+    ],
+    ids=["list", "history", "accuracy", "data", "version", "roll-back", "try"],
+)
+def test_axe_finds_no_grave_fault(browser: Browser, path: str, shown: str) -> None:
+    browser.page.open(f"{browser.base}/bert_service/models/{path}")
+    browser.page.wait_for(f"document.readyState === 'complete' && document.querySelector('{shown}')")
+    assert_no_grave_fault(browser.page)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A run that waits for a person, and what the channel was told."""
+
+    links: dict[str, str]
+    ended: Future[str]
+    state: Path
+
+    def verdict(self) -> PromotionEvent:
+        """Wait for the run's end, and return what the ledger has of it."""
+        self.ended.result(RUN_SECONDS)
+        with LedgerReader(f"sqlite:///{self.state}/ledger/ledger.db", "approval").open() as ledger:
+            return ledger.history(HistoryQuery()).events[0]
+
+
+@pytest.fixture(scope="module")
+def ask_for_approval(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[int, str], Asking]]:
+    """Begins a run of a DAG with approval, by its number and data date, and waits until the channel is told of it."""
+    root, state = write_module_root(tmp_path_factory.mktemp("snapshot")), tmp_path_factory.mktemp("approvals")
+    channel = {"webhook": {"conn_id": "hook"}, "on": ["waiting"]}
+    with listening() as inbox, ThreadPoolExecutor() as threads:
+        connection = {"conn_type": "http", "host": LOOPBACK, "port": inbox.port, "password": "sesame"}
+        variables = {
+            "TEST_MODULE_ROOT": str(root),
+            "AIRFLOW__API__BASE_URL": browser.base,
+            "AIRFLOW__BERT_SERVICE__NOTIFICATIONS": json.dumps([channel]),
+            "AIRFLOW_CONN_HOOK": json.dumps(connection),
+        }
+
+        def begin(number: int, day: str) -> Asking:
+            before = len(inbox.posts)
+            run = threads.submit(run_dag, "approval_dag.py", str(number), day, state=state, **variables)
+            deadline = time.monotonic() + RUN_SECONDS
+            while len(inbox.posts) == before:
+                assert time.monotonic() < deadline, "nobody is told"
+                assert not run.done(), run.result()
+                time.sleep(0.2)
+            return Asking(json.loads(inbox.posts[-1].body)["links"], run, state)
+
+        yield begin
+
+
+def answer(browser: Browser, button: str, reason: str) -> None:
+    """Fill in the form that the page shows, as the keyboard would, and press a button."""
+    browser.page.wait_for("document.querySelector('#element_reason')")
+    browser.page.value_of(
+        "(field => (Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, "
+        f"{json.dumps(reason)}), field.dispatchEvent(new Event('input', {{bubbles: true}}))))"
+        "(document.querySelector('#element_reason'))"
+    )
+    browser.page.wait_for(_button(button))
+    browser.page.value_of(f"{_button(button)}.click()")
+
+
+def _button(text: str) -> str:
+    return f"[...document.querySelectorAll('button')].find(one => one.innerText.trim().endsWith('{text}'))"
+
+
+def test_a_request_is_approved_from_the_page_of_its_run(
+    browser: Browser, ask_for_approval: Callable[[int, str], Asking]
+) -> None:
+    asking = ask_for_approval(1, "2026-11-04")
+    browser.page.set_size(WIDE, 900)
+    browser.page.open(asking.links["Run"])
+    browser.page.wait_for(_button("Required Actions"))
+    browser.page.value_of(f"{_button('Required Actions')}.click()")
+    browser.page.wait_for("document.body.innerText.includes('Promote the model of data date 2026-11-04')")
+    answer(browser, "Approve", "reads well")
+    promoted = asking.verdict()
+    assert (promoted.kind, promoted.version) == (EventKind.PROMOTED, 2026110401)
+    assert promoted.metrics["approval"]["by"] == "anna"
+    assert promoted.metrics["approval"]["comment"] == "reads well"
+
+
+def test_a_request_is_rejected_by_the_link_of_the_message(
+    browser: Browser, ask_for_approval: Callable[[int, str], Asking]
+) -> None:
+    asking = ask_for_approval(2, "2026-11-06")
+    browser.page.open(asking.links["Answer"])
+    answer(browser, "Reject", "rude to sequels")
+    rejected = asking.verdict()
+    assert (rejected.kind, rejected.actor) == (EventKind.BLOCKED, "anna")
+    assert "rejected by anna" in rejected.reason
+    assert "rude to sequels" in rejected.reason
