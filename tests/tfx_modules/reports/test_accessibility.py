@@ -50,7 +50,8 @@ def pages(tmp_path: Path, ledger: str, searched: Mapping[str, Made]) -> dict[str
     test_evaluator.with_config(evaluated, eval_config(GateSettings()))
     metrics = (test_evaluator.SHORT, test_evaluator.ALL, test_evaluator.POSITIVE)
     measured = {**test_pusher.ONE, **test_pusher.COMPARED, **test_pusher.CLASSES}
-    test_pusher.decide(ledger, EventKind.PROMOTED, "no difference", {"champion": 2026110401, "sets": [measured]})
+    compared = {"champion": 2026110401, "level": 0.05, "promote": "not_worse", "sets": [measured]}
+    test_pusher.decide(ledger, EventKind.PROMOTED, "no difference", compared)
     champion = validation_page.ChampionData(test_page.DAYS)
     return {
         "ExampleValidator": validation_page.render(test_page.report(Severity.WARN, champion), "films"),

@@ -1,6 +1,7 @@
 """A version's own page: what it was made of, how it did, what was decided about it, and its files."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ def test_it_has_the_measurements_beside_the_champions_and_by_slice(client: TestC
 
 def test_it_names_the_engine_and_the_precision_that_the_version_was_scored_with(client: TestClient) -> None:
     assert "Scored with OpenVINO (int8)" in text_of(see(client, "versions/2026110501"))
+
+
+def test_it_tells_the_time_of_training_and_the_rejected_rows(client: TestClient) -> None:
+    text = text_of(see(client, "versions/2026110501"))
+    assert re.search(
+        r"Time for a review 1[1-5]\.\d ms Time of training 1[5-9]\.\d min Rejected rows \d\.\d\d% of the", text
+    )
 
 
 def test_it_lists_what_was_decided_about_it(client: TestClient) -> None:

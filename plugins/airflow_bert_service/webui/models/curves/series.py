@@ -30,7 +30,7 @@ class Topic(str, Enum):
     """Distance of the window's data from those of the model that was in service."""
 
     @property
-    def title(self) -> str:
+    def heading(self) -> str:
         """The topic in words."""
         return _TITLES[self]
 
