@@ -15,6 +15,8 @@ NUMBER = "number"
 """Class of a table's column of numbers."""
 MOST_ROWS = 500
 """Rows of a table; a page has to open on a telephone, whatever a run has found."""
+MOST_NARROW = 8
+"""Columns of a table that a wide screen always has room for."""
 MOST_LABELS = 50
 """Labels of which a page shows each one beside all others."""
 _SPACES = "\n\t\u200c\u200d"  # the last two join letters, and are not printable
@@ -162,7 +164,10 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> 
     head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in names)
     body = "".join(f"<tr>{''.join(map(_cell, names, row))}</tr>" for row in every[:MOST_ROWS])
     left = paragraph(f"{len(every) - MOST_ROWS:,} further are not shown.") if len(every) > MOST_ROWS else ""
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{left}'
+    scrolled = _scrolled("Table") if len(columns) > MOST_NARROW else ""
+    return (
+        f'<div class="table"{scrolled}><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{left}'
+    )
 
 
 def matrix(classes: Sequence[str], counts: Sequence[Sequence[float]], answers: Sequence[str] = ()) -> str:
@@ -182,7 +187,7 @@ def matrix(classes: Sequence[str], counts: Sequence[Sequence[float]], answers: S
         f'<tr><th scope="row">{escape(name)}</th>{_shares(row)}</tr>' for name, row in zip(classes, counts, strict=True)
     )
     head = f"<thead><tr><td>label, below; answer, beside</td>{heads}</tr></thead>"
-    return f'<div class="matrix"><table>{head}<tbody>{rows}</tbody></table></div>'
+    return f'<div class="matrix"{_scrolled("Confusion matrix")}><table>{head}<tbody>{rows}</tbody></table></div>'
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -190,6 +195,11 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None or math.isnan(value):
         return NONE
     return f"{value:,.{digits}f}"
+
+
+def _scrolled(name: str) -> str:
+    """Return the attributes of what may be wider than the page, so that the keyboard can scroll it, too."""
+    return f' tabindex="0" role="group" aria-label="{escape(name)}"'
 
 
 def _anchor(title: str) -> str:

@@ -20,6 +20,7 @@ from tests.tfx_modules.validation import test_page
 from tfx_modules.evaluation.eval_config import eval_config
 from tfx_modules.model.record import training_record
 from tfx_modules.promotion.events import EventKind
+from tfx_modules.report_page import document
 from tfx_modules.reports.node_record import NodeRecord
 from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.settings import Severity
@@ -59,7 +60,17 @@ def pages(tmp_path: Path, ledger: str, searched: Mapping[str, Made]) -> dict[str
         "Tuner": test_tuner.page(dict(searched)),
         "Evaluator": test_evaluator.page(test_evaluator.written(evaluated, metrics, (test_evaluator.PLOT,))),
         "Pusher": test_pusher.page(),
+        "many labels": page_of_many_labels(),
     }
+
+
+def page_of_many_labels() -> str:
+    """A page whose matrix and whose table are wider than any screen."""
+    labels = [f"label number {number}" for number in range(document.MOST_LABELS)]
+    matrix = document.matrix(labels, [[1.0] * len(labels) for _ in labels])
+    table = document.table([(label, document.NUMBER) for label in labels], [["1"] * len(labels)])
+    banner = document.banner(document.Verdict.PASS, "Passed", "all is well")
+    return document.page("Many labels", banner, [document.section("Labels", matrix, table)], pipeline="films")
 
 
 def test_axe_finds_no_grave_fault(browser: Page, pages: dict[str, str], tmp_path: Path) -> None:
