@@ -32,25 +32,28 @@ SEED = 20261016
 HOLDOUT_COLUMNS = ("review", "sentiment")
 HOLDOUT_SIZE = 400
 HOLDOUT_SEED = 20261015
+HOLDOUT_SHARES = {"plain": 0.78, "idiom": 0.1, "turned": 0.12}
+"""The pools of opinions that sample-v1 is drawn from, and how often. The feed has had others since."""
 
 
 def rows(seed: int = SEED) -> Iterator[tuple[str, str, str, str]]:
-    """Make the feed's rows, day by day."""
+    """Make the feed's rows, day by day; no text is in the holdout, however it is spaced."""
     draw = Draw(seed)
     writer = Writer(read_phrases(HERE / "phrases"), draw)
-    seen: set[str] = set()
+    held_out = {normalised(review) for review, _ in holdout_rows()}
+    seen = set(held_out)
     for day in range(DAYS):
         date = (FIRST_DAY + dt.timedelta(days=day)).isoformat()
         size = FEWEST_A_DAY + draw.below(MOST_A_DAY - FEWEST_A_DAY)
         for sentiment in draw.order([SENTIMENTS[(n + day) % 2] for n in range(size)]):
-            review = unseen(writer, sentiment, seen)
-            yield f"s-{len(seen):06d}", date, review, sentiment
+            review = unseen(writer, sentiment, seen, normalised)
+            yield f"s-{len(seen) - len(held_out):06d}", date, review, sentiment
 
 
 def holdout_rows() -> Iterator[tuple[str, str]]:
-    """Make the holdout's rows, a positive and a negative one by turns; no text is in the feed, however it is spaced."""
-    writer = Writer(read_phrases(HERE / "phrases"), Draw(HOLDOUT_SEED))
-    seen = {normalised(review) for _, _, review, _ in rows()}
+    """Make the holdout's rows, a positive and a negative one by turns. They are the same whatever the feed is."""
+    writer = Writer(read_phrases(HERE / "phrases"), Draw(HOLDOUT_SEED), HOLDOUT_SHARES)
+    seen: set[str] = set()
     for number in range(HOLDOUT_SIZE):
         sentiment = SENTIMENTS[number % 2]
         yield unseen(writer, sentiment, seen, normalised), sentiment

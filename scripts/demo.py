@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from scripts.errors import RunFailedError, StackError
-from scripts.stack.asking import GRPC_QUESTIONS, REST_QUESTIONS, ask, missing_version, newest_version
+from scripts.stack.asking import GRPC_QUESTIONS, REST_QUESTIONS, ask, is_right, missing_version, newest_version
 from scripts.stack.command import run_command, say
 from scripts.stack.environment import LAST_DAY_VARIABLE, feed_settings
 from scripts.stack.paths import find_paths
@@ -126,7 +126,7 @@ def wait_for_model(stack: Stack, run_id: str, progress: ProgressReporter) -> Non
 
 
 def ask_both(stack: Stack, progress: ProgressReporter, environ: Mapping[str, str]) -> None:
-    """Classify two reviews over REST and two over gRPC, and print the answers.
+    """Classify four reviews over REST and four over gRPC, and print the answers and how many are right.
 
     Raises:
         RunFailedError: No answer, or a wrong one to an obvious review.
@@ -135,9 +135,12 @@ def ask_both(stack: Stack, progress: ProgressReporter, environ: Mapping[str, str
         "REST": (("--rest", f"{LOOPBACK}:{stack.ports.rest}"), REST_QUESTIONS),
         "gRPC": (("--grpc", f"{LOOPBACK}:{stack.ports.grpc}"), GRPC_QUESTIONS),
     }
+    right = []
     for name, (server, questions) in frontends.items():
-        for line in ask(stack.paths, server, questions, environ):
-            progress.say(f"  {name}  {line}")
+        for question, line in zip(questions, ask(stack.paths, server, questions, environ), strict=True):
+            right.append(is_right(question, line))
+            progress.say(f"  {name}  {line}" if right[-1] else f"  {name}  {line}  (should be {question.label})")
+    progress.say(f"{sum(right)} of {len(right)} answers are right.")
 
 
 if __name__ == "__main__":

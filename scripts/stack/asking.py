@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import httpx
@@ -19,22 +20,41 @@ STATUS_SECONDS = 5.0
 KEY_VARIABLE = "BERT_SERVICE_MODEL_SERVER_KEY"
 
 
+class Kind(StrEnum):
+    """What a review's label is told from."""
+
+    OBVIOUS = "obvious"
+    """Words of praise or of blame, and nothing else."""
+    CONTRAST = "contrast"
+    """Which of two opinions, or of hope and outcome, counts."""
+    NEGATION = "negation"
+    """What is denied."""
+    IRONY = "irony"
+    """What is meant, and not what is said."""
+
+
 @dataclass(frozen=True)
 class Question:
-    """A review and its expected label; None where a good model might predict either."""
+    """A review and its label."""
 
     text: str
-    label: str | None
+    label: str
+    kind: Kind
 
 
 REST_QUESTIONS = (
-    Question("A wonderful film. I laughed, I cried, and I would see it again tomorrow.", "positive"),
-    Question("Not as funny as the trailer, but the ending won me over.", None),
+    Question("A wonderful film. I laughed, I cried, and I would see it again tomorrow.", "positive", Kind.OBVIOUS),
+    Question("Not as funny as the trailer, but the ending won me over.", "positive", Kind.CONTRAST),
+    Question("The jokes are not funny, and the story does not work.", "negative", Kind.NEGATION),
+    Question("Congratulations to everyone involved: I have never slept so well in a cinema.", "negative", Kind.IRONY),
 )
 GRPC_QUESTIONS = (
-    Question("Two dull hours. The acting is awful and the plot makes no sense at all.", "negative"),
-    Question("I wanted to like it far more than I did.", None),
+    Question("Two dull hours. The acting is awful and the plot makes no sense at all.", "negative", Kind.OBVIOUS),
+    Question("I wanted to like it far more than I did.", "negative", Kind.CONTRAST),
+    Question("I was never bored, and the ending did not disappoint me.", "positive", Kind.NEGATION),
+    Question("The only thing wrong with it is that it has to end.", "positive", Kind.IRONY),
 )
+"""These reviews are in no file of the sample feed, and no phrase was written after them: keep it so."""
 
 
 def newest_version(models: Path) -> int | None:
@@ -99,6 +119,11 @@ def check_answers(questions: Sequence[Question], lines: Sequence[str]) -> None:
     if len(lines) != len(questions):
         raise RunFailedError(f"{len(questions)} reviews were sent, {len(lines)} answers came: {lines}")
     for question, line in zip(questions, lines, strict=True):
-        label = line.partition(" ")[0]
-        if question.label is not None and label != question.label:
+        if question.kind is Kind.OBVIOUS and not is_right(question, line):
+            label = line.partition(" ")[0]
             raise RunFailedError(f"The model calls an obviously {question.label} review {label!r}: {question.text!r}")
+
+
+def is_right(question: Question, line: str) -> bool:
+    """Tell whether an answer, a line that begins with the label, is the review's label."""
+    return line.partition(" ")[0] == question.label

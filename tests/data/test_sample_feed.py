@@ -17,11 +17,15 @@ from types import ModuleType
 import pytest
 from airflow_bert_service.exceptions import PhraseError
 from airflow_bert_service.feeds.made_up.phrases import read_phrases
+from airflow_bert_service.feeds.made_up.writer import normalised
+
+from scripts.stack.asking import GRPC_QUESTIONS, REST_QUESTIONS
 
 DATA = Path(__file__).parents[2] / "data"
 FEED = DATA / "sample_reviews.csv"
 HOLDOUT = DATA / "holdout" / "sample-v1.csv"
 SCRIPT = DATA / "make_sample_feed.py"
+DIGEST_OF_THE_HOLDOUT = "d0b60bc2e96d4d68e22371653d6dcc56940a0794d36c8fc0c9460e67dd44d65f"
 
 
 @pytest.fixture(scope="module")
@@ -128,11 +132,31 @@ def test_an_unknown_pool_of_verdicts_is_refused(tmp_path: Path) -> None:
     for name in ("words.txt", "plots.txt"):
         (tmp_path / name).write_text("[any]\nx\n", encoding="utf-8")
     (tmp_path / "verdicts.txt").write_text("[odd x]\n+ Good.\n- Bad.\n", encoding="utf-8")
-    with pytest.raises(PhraseError, match=r"the pool is 'odd'; allowed: plain, idiom, turned"):
+    with pytest.raises(
+        PhraseError, match=r"the pool is 'odd'; allowed: plain, idiom, turned, contrast, negation, irony\."
+    ):
         read_phrases(tmp_path)
 
 
+def test_no_opinion_is_of_both_classes() -> None:
+    pairs = [pair for pool in read_phrases(DATA / "phrases").verdicts.values() for pair in pool]
+    assert {pair.positive for pair in pairs}.isdisjoint(pair.negative for pair in pairs)
+
+
+def test_the_reviews_that_the_demo_asks_about_are_in_no_file_of_the_feed() -> None:
+    asked = [normalised(question.text) for question in (*REST_QUESTIONS, *GRPC_QUESTIONS)]
+    files = [FEED, HOLDOUT, *sorted((DATA / "phrases").glob("*.txt"))]
+    assert len(files) == 5
+    for file in files:
+        content = normalised(file.read_text(encoding="utf-8"))
+        assert [text for text in asked if text in content] == [], file.name
+
+
 # The holdout
+
+
+def test_the_holdout_is_frozen() -> None:
+    assert hashlib.sha256(HOLDOUT.read_bytes()).hexdigest() == DIGEST_OF_THE_HOLDOUT
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +176,7 @@ def test_no_text_of_the_holdout_is_in_the_feed_or_twice_in_the_holdout(
     holdout: list[dict[str, str]], rows: list[dict[str, str]]
 ) -> None:
     def written(found: list[dict[str, str]]) -> set[str]:
-        return {" ".join(row["review"].split()).casefold() for row in found}
+        return {normalised(row["review"]) for row in found}
 
     assert written(holdout) & written(rows) == set()
     assert len(written(holdout)) == len(holdout)

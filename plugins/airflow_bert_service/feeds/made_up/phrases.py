@@ -6,8 +6,8 @@ from pathlib import Path
 
 from airflow_bert_service.exceptions import PhraseError
 
-POOL_SHARES = {"plain": 0.78, "idiom": 0.1, "turned": 0.12}
-"""The pools of opinions, and how often each is drawn from."""
+POOL_SHARES = {"plain": 0.64, "idiom": 0.1, "turned": 0.13, "contrast": 0.05, "negation": 0.06, "irony": 0.02}
+"""The pools of opinions, and how often the feed draws from each."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Puts made-up reviews together."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from airflow_bert_service.feeds.made_up.draw import Draw
 from airflow_bert_service.feeds.made_up.phrases import POOL_SHARES, Phrases, Verdict
@@ -53,9 +53,11 @@ class Scene:
 class Writer:
     """Puts reviews together."""
 
-    def __init__(self, phrases: Phrases, draw: Draw) -> None:
+    def __init__(self, phrases: Phrases, draw: Draw, shares: Mapping[str, float] = POOL_SHARES) -> None:
+        """Set what is drawn from; ``shares`` says how often each pool of opinions is."""
         self._phrases = phrases
         self._draw = draw
+        self._shares = shares
 
     def review(self, sentiment: str) -> str:
         """Write one review of a class."""
@@ -74,7 +76,7 @@ class Writer:
 
     def _pool(self) -> str:
         left = self._draw.share()
-        for pool, share in POOL_SHARES.items():
+        for pool, share in self._shares.items():
             left -= share
             if left < 0:
                 return pool
