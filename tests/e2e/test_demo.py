@@ -37,10 +37,12 @@ def test_it_works_and_leaves_nothing_running(site: Site, tmp_path: Path) -> None
     states = {task: state for state, task in SHOWN_STATE.findall(said)}
     assert set(states) == {"refresh_data", *NODES, "promoted_model", "notify_promotion"}
     assert states["Pusher"] == "success"
-    assert len(re.findall(r"^  REST  (?:positive|negative) ", said, re.MULTILINE)) == 2
-    assert len(re.findall(r"^  gRPC  (?:positive|negative) ", said, re.MULTILINE)) == 2
+    assert len(re.findall(r"^  REST  (?:positive|negative) ", said, re.MULTILINE)) == 4
+    assert len(re.findall(r"^  gRPC  (?:positive|negative) ", said, re.MULTILINE)) == 4
     assert re.search(r"REST  positive .*A wonderful film", said)
     assert re.search(r"gRPC  negative .*Two dull hours", said)
+    wrong = said.count("(should be ")
+    assert re.search(rf"^{8 - wrong} of 8 answers are right\.$", said, re.MULTILINE), said
     assert re.search(r"^Done after \d+ s\.$", said, re.MULTILINE)
     assert marked(site.mark) == {}
 
