@@ -29,6 +29,12 @@ VOCABULARY = 30_000
 def build() -> bert_classifier.SentimentClassifier:
     """Build the classifier of the settings' defaults, ready to be prepared."""
     settings = TrainingSettings()
+    try:
+        from tfx_modules.model.fitting import device
+    except ModuleNotFoundError:
+        pass  # an older checkout, which trains in float32 on a CPU
+    else:
+        device.strategy(settings.precision)
     keras.utils.set_random_seed(settings.seed)
     values = bert_classifier.default_hyperparameters(settings)
     classifier = bert_classifier.build_classifier(load_backbone(EncoderSettings()), values.dropout)

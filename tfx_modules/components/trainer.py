@@ -1,6 +1,10 @@
-"""Trainer that passes the run's holdout on to ``run_fn``."""
+"""Trainer that passes the run's holdout, and a folder for checkpoints, on to ``run_fn``."""
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from tfx import types
@@ -11,11 +15,18 @@ from tfx.proto import trainer_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 HOLDOUT = "holdout"
+WORKING_DIR = "working_dir"
+"""Key of ``custom_config``: a folder that a retried node finds as the killed try before has left it."""
+
+_logger = logging.getLogger(__name__)
 _CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
 
 
 class Executor(executor.GenericExecutor):  # type: ignore[misc]
-    """Adds the holdout to ``custom_config``: TFX has no other way to pass it to ``run_fn``."""
+    """Adds holdout and working folder to ``custom_config``: TFX has no other way to pass them to ``run_fn``.
+
+    The working folder belongs to the execution: where its process was killed, the next try finds it as it was.
+    """
 
     def Do(
         self,
@@ -24,9 +35,20 @@ class Executor(executor.GenericExecutor):  # type: ignore[misc]
         exec_properties: dict[str, Any],
     ) -> None:
         """Train, as TFX's executor does."""
-        given = json.loads(exec_properties[_CUSTOM_CONFIG])
-        custom_config = json.dumps({**given, HOLDOUT: exec_properties[HOLDOUT]})
-        super().Do(input_dict, output_dict, {**exec_properties, _CUSTOM_CONFIG: custom_config})
+        with self._working_folder() as folder:
+            given = json.loads(exec_properties[_CUSTOM_CONFIG])
+            custom_config = json.dumps({**given, HOLDOUT: exec_properties[HOLDOUT], WORKING_DIR: folder})
+            super().Do(input_dict, output_dict, {**exec_properties, _CUSTOM_CONFIG: custom_config})
+
+    @contextmanager
+    def _working_folder(self) -> Iterator[str]:
+        given = self._context and self._context.stateful_working_dir
+        if given:
+            yield given
+            return
+        _logger.warning("what runs this node gives it no working folder: were it killed, a retry would begin anew")
+        with TemporaryDirectory() as made:
+            yield made
 
 
 class TrainerSpec(standard_component_specs.TrainerSpec):  # type: ignore[misc]

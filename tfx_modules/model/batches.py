@@ -74,9 +74,11 @@ def training_batches(
 
     Returns:
         Endless pairs of ids (int32 [batch_size, one of the lengths]) and labels (float32 [batch_size]); with class
-        weights, triples of these and weights (float32 [batch_size]).
+        weights, triples of these and weights (float32 [batch_size]). Whenever they are read, they are the same.
     """
-    endless = examples.shuffle(10_000, seed=shape.seed).repeat()
+    # A shuffled data set has another order each time that it is read, and Keras reads once more than it trains.
+    seeds = tf.data.Dataset.random(seed=shape.seed)
+    endless = seeds.flat_map(lambda seed: examples.shuffle(10_000, seed=seed))
     batches = _bucket(endless, shape, drop_remainder=True)
     if class_weights is not None:
         by_class = tf.constant(class_weights, tf.float32)

@@ -11,6 +11,7 @@ import keras
 import keras_hub
 import tensorflow as tf
 
+from tfx_modules.model.fitting import device
 from tfx_modules.settings.settings import TrainingSettings
 
 _UNDECAYED = ("bias", "gamma", "beta")
@@ -67,19 +68,25 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
         self._forward = tf.function(self._scores, reduce_retracing=True, jit_compile=jit_compile)
         self._backward = tf.function(self._gradients, reduce_retracing=True, jit_compile=jit_compile)
         self._update = tf.function(self._apply) if one_by_one else self._apply
-        self._can_be_prepared = one_by_one and jit_compile
+        self._one_by_one, self._jit_compile = one_by_one, jit_compile
         super().compile(jit_compile=False, run_eagerly=one_by_one, **settings)
 
     def prepare(self, batch_size: int, lengths: Sequence[int]) -> None:
-        """Compile the XLA programs of all batch shapes in parallel; otherwise each is compiled at its first batch.
+        """Trace the passes, and compile the XLA programs of all batch shapes in parallel.
 
-        It learns nothing. Where XLA is not used, or not on one CPU, it does nothing.
+        Otherwise each is compiled at its first batch. Without XLA, one program is for all lengths. It learns nothing.
+        With several devices or a GPU, it does nothing.
 
         Args:
             batch_size: rows of a batch.
             lengths: their numbers of tokens.
         """
-        if not self._can_be_prepared:
+        if not self._one_by_one:
+            return
+        if not self._jit_compile:
+            ids, labels = tf.TensorSpec([batch_size, None], tf.int32), tf.TensorSpec([batch_size], tf.float32)
+            self._forward.get_concrete_function(ids)
+            self._backward.get_concrete_function(ids, labels, None)
             return
         kept = [variable.numpy() for variable in self.non_trainable_variables]
         jobs = [(program, length) for program in (self._backward_once, self._forward) for length in reversed(lengths)]
@@ -122,7 +129,9 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
             logits = self(ids, training=True)
             loss = self.compute_loss(ids, labels, logits, weights, training=True)
             scaled = self.optimizer.scale_loss(loss)
-        return logits, loss, tape.gradient(scaled, self.trainable_variables)
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        # Those of the embeddings are rows, as many as a batch has tokens: the update would be traced for each length.
+        return logits, loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
@@ -191,5 +200,5 @@ def compile_classifier(
         optimizer=optimizer,
         loss=loss(from_logits=True),
         weighted_metrics=[accuracy],
-        jit_compile=settings.jit_compile,
+        jit_compile=settings.jit_compile and device.compiles_with_xla(),
     )

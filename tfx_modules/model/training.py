@@ -5,7 +5,6 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from tfx_modules.exceptions import GateError, SettingsError
 from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.ends import Ends
-from tfx_modules.model.progress import Progress
+from tfx_modules.model.fitting import device, loop
 from tfx_modules.model.record import training_record
 from tfx_modules.model.record.training_record import EngineChoice, Fit, TrainingRecord
 from tfx_modules.settings.reading.reader import build
@@ -29,21 +28,7 @@ from tfx_modules.settings.settings import EncoderSettings, Engine, ExportSetting
 from tfx_modules.settings.task import TaskSettings, from_config
 
 _logger = logging.getLogger(__name__)
-_BEST = "best.weights.h5"
 _OPENVINO_PACKAGES = ("openvino", "nncf")
-
-
-def strategy() -> tf.distribute.Strategy:
-    """Use all GPUs, in mixed precision, where there are any; else the CPU in float32."""
-    gpus = tf.config.list_logical_devices("GPU")
-    _logger.info("training runs on %s", _device())
-    keras.mixed_precision.set_dtype_policy("mixed_float16" if gpus else "float32")
-    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
-
-
-def _device() -> str:
-    gpus = tf.config.list_logical_devices("GPU")
-    return f"{len(gpus)} GPU(s), mixed precision" if gpus else "the CPU, float32"
 
 
 def batch_shape(training: TrainingSettings, encoder: EncoderSettings) -> batches.BatchShape:
@@ -56,8 +41,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
         fn_args: ``train_steps`` is the number of batches, 0 for the settings' epochs; ``custom_config`` has
-            ``encoder``, ``training``, ``export`` and the run's ``holdout``, and ``task`` where it is another than the
-            default's; ``hyperparameters`` is what the Tuner put out.
+            ``encoder``, ``training``, ``export``, the run's ``holdout`` and ``working_dir``, and ``task`` where it is
+            another than the default's; ``hyperparameters`` is what the Tuner put out.
 
     Raises:
         GateError: a split has no labelled example.
@@ -73,7 +58,7 @@ def run_fn(fn_args: FnArgs) -> None:
     keras.utils.set_random_seed(training.seed)
     transform = tft.TFTransformOutput(fn_args.transform_output)
     shape = batch_shape(training, encoder)
-    with strategy().scope():
+    with device.strategy(training.precision).scope():
         classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout, task.outputs)
         fit = _fit(classifier, fn_args, values, training, shape, transform, task)
     named = holdout.parse(fn_args.custom_config["holdout"])
@@ -190,32 +175,20 @@ def _fit(
     bert_classifier.compile_classifier(classifier, values, training, steps)
     _logger.info("training on %d examples, for %d steps of %d examples each", found, steps, training.batch_size)
     classifier.prepare(shape.batch_size, shape.lengths)
-    best = Path(fn_args.model_run_dir, _BEST)
-    tf.io.gfile.makedirs(fn_args.model_run_dir)
-    progress, began = Progress(shape.batch_size), time.monotonic()
-    fitted = classifier.fit(
+    began = time.monotonic()
+    fitted = loop.fit(
+        classifier,
         batches.training_batches(examples, shape, training.weights_of(task)),
-        steps_per_epoch=per_epoch,
-        epochs=epochs,
-        validation_data=batches.evaluation_batches(evaluation, shape),
-        callbacks=[*_callbacks(fn_args.model_run_dir, best), progress],
-        shuffle=False,  # the batches are
-        verbose=2,
+        batches.evaluation_batches(evaluation, shape),
+        loop.Course(
+            shape.batch_size,
+            per_epoch,
+            epochs,
+            folder=Path(fn_args.custom_config["working_dir"]),
+            made_by=json.dumps([asdict(values), training.to_config(), found, evaluated, steps], sort_keys=True),
+        ),
+        [keras.callbacks.TensorBoard(log_dir=fn_args.model_run_dir, write_graph=False, update_freq=10)],
     )
-    seconds = time.monotonic() - began
-    classifier.load_weights(best)
-    best.unlink()
-    rate = progress.examples_per_second
-    history = {name: [float(value) for value in values] for name, values in fitted.history.items()}
-    return Fit(_device(), found, evaluated, shape.batch_size, steps, epochs, round(seconds, 3), rate, history)
-
-
-def _callbacks(run_dir: str, best: Path) -> Iterator[keras.callbacks.Callback]:
-    yield keras.callbacks.TerminateOnNaN()
-    yield keras.callbacks.ModelCheckpoint(
-        str(best), monitor="val_accuracy", mode="max", save_best_only=True, save_weights_only=True
-    )
-    yield keras.callbacks.TensorBoard(log_dir=run_dir, write_graph=False, update_freq=10)
-    yield keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: _logger.info("epoch %d: %s", epoch, json.dumps(logs))
-    )
+    seconds = round(time.monotonic() - began, 3)
+    rate, history = fitted.examples_per_second, fitted.history
+    return Fit(device.description(), found, evaluated, shape.batch_size, steps, epochs, seconds, rate, history)

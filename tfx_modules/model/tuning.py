@@ -8,7 +8,8 @@ from tfx.v1.components import TunerFnResult
 
 from tfx_modules.model import batches, bert_classifier, training
 from tfx_modules.model.encoder.backbone import load_backbone
-from tfx_modules.model.progress import Progress
+from tfx_modules.model.fitting import device
+from tfx_modules.model.fitting.progress import Progress
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, TrainingSettings, TuningSettings
 from tfx_modules.settings.task import TaskSettings, from_config
@@ -56,7 +57,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     examples, _ = training.labelled(fn_args.train_files, transform, "train")
     evaluation, _ = training.labelled(fn_args.eval_files, transform, "eval")
     # The whole search runs in the precision that training will have.
-    training.strategy()
+    device.strategy(settings.precision)
     tuner = keras_tuner.RandomSearch(
         SentimentHyperModel(encoder, settings, tuning, task),
         objective=keras_tuner.Objective("val_loss", "min"),

@@ -6,7 +6,7 @@ from html import escape
 
 from tfx.types import standard_component_specs
 
-from tfx_modules.model.progress import duration
+from tfx_modules.model.fitting.progress import duration
 from tfx_modules.model.record import training_record
 from tfx_modules.model.record.training_record import EngineChoice, Fit, TrainingRecord
 from tfx_modules.report_page import document, drawing

@@ -73,6 +73,18 @@ class EncoderSettings(SettingsGroup):
         return {name: options.get(name, value) for name, value in asdict(self).items() if name not in left_out}
 
 
+class TrainingPrecision(StrEnum):
+    """What a training computes in; weights, optimizer and loss are float32 in any case."""
+
+    AUTO = "auto"
+    """On GPUs mixed float16. On a processor that multiplies matrices at least twice as fast in bfloat16 (AMX), mixed
+    bfloat16, without XLA. Else float32."""
+    FLOAT32 = "float32"
+    """All in float32."""
+    BFLOAT16 = "bfloat16"
+    """Mixed bfloat16; slower than float32 on processors without matrix units for it."""
+
+
 @dataclass(frozen=True)
 class TrainingSettings(SettingsGroup):
     """How the classifier is fine-tuned when nothing has been tuned."""
@@ -93,7 +105,10 @@ class TrainingSettings(SettingsGroup):
     """Batches are made of texts of like length, padded to one of these or to ``max_tokens``: short reviews do not pay
     for long ones, and XLA compiles one program per bucket."""
     jit_compile: bool = True
-    """Whether XLA compiles the passes through the encoder."""
+    """Whether XLA compiles the passes through the encoder. It never compiles those in bfloat16 on a CPU, which are
+    faster without it."""
+    precision: TrainingPrecision = TrainingPrecision.AUTO
+    """What the passes through the encoder are computed in."""
     seed: int = 20261105
     """Seed of all draws: initial weights, dropout, order of batches, the choices of the Tuner."""
     class_weights: Mapping[str, float] = field(default_factory=dict)

@@ -93,3 +93,12 @@ def test_examples_are_read_without_padding_and_unlabelled_ones_left_out(
         ([101, 2000, 102], 0.0),
     ]
     assert batches.count(read) == 2
+
+
+def test_training_batches_are_the_same_whenever_they_are_read_and_another_order_in_each_pass() -> None:
+    examples = tf.data.Dataset.range(8).map(lambda n: (tf.fill([3], tf.cast(n, tf.int32)), tf.cast(n % 2, tf.float32)))
+    made = batches.training_batches(examples, BatchShape(4, 3, (), seed=3)).take(4)
+    first, second = ([ids.numpy()[:, 0].tolist() for ids, _ in made] for _ in range(2))
+    assert first == second
+    assert sorted(first[0] + first[1]) == sorted(first[2] + first[3]) == list(range(8))
+    assert first[:2] != first[2:]

@@ -19,19 +19,29 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
     """
 
     def __init__(
-        self, batch_size: int, *, interval: float = INTERVAL_SECONDS, clock: Callable[[], float] = time.monotonic
+        self,
+        batch_size: int,
+        *,
+        done: int = 0,
+        steps: int | None = None,
+        interval: float = INTERVAL_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ):
         """Prepare.
 
         Args:
             batch_size: examples in a step.
+            done: steps that an earlier try has done.
+            steps: of the whole training; None: those of Keras' ``fit``.
             interval: seconds between two lines.
             clock: tells the seconds.
         """
         super().__init__()
         self._batch_size, self._interval, self._clock = batch_size, interval, clock
+        self._steps = steps
         self._begun = self._told = 0.0
-        self._step = self._told_step = 0  # of the whole training
+        self._step = self._told_step = done  # of the whole training
+        self._is_first = True
         self._spent, self._counted = 0.0, 0  # seconds of steps other than the first of all, and their number
 
     @property
@@ -40,10 +50,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         return self._counted * self._batch_size / self._spent if self._spent else None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin to count."""
+        """Begin to count, or go on: a training may be several calls of ``fit``."""
         del logs
-        self._step = self._told_step = self._counted = 0
-        self._spent = 0.0
         self._begun = self._told = self._clock()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -57,16 +65,17 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         del batch
         now = self._clock()
         self._step += 1
-        if self._step == 1:
+        if self._is_first:
+            self._is_first = False
             _logger.info("the first step took %.0f s, with what TensorFlow prepares for it", now - self._begun)
-            self._told, self._told_step = now, 1
+            self._told, self._told_step = now, self._step
         else:
             self._spent += now - self._begun
             self._counted += 1
         self._begun = now
         if now - self._told < self._interval:
             return
-        steps = self.params["steps"] * self.params["epochs"]
+        steps = self._steps or self.params["steps"] * self.params["epochs"]
         _logger.info(
             "step %d of %d: %.1f examples/s, loss %.4f, %s of training left",
             self._step,

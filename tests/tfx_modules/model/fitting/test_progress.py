@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_modules.model.progress import Progress, duration
+from tfx_modules.model.fitting.progress import Progress, duration
 
 
 class Clock:
@@ -38,7 +38,7 @@ def fit(progress: Progress) -> None:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message for record in caplog.records if record.name == "tfx_modules.model.progress"]
+    return [record.message for record in caplog.records if record.name == "tfx_modules.model.fitting.progress"]
 
 
 def test_lines_tell_step_speed_loss_and_the_time_that_is_left(caplog: pytest.LogCaptureFixture) -> None:
