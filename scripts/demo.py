@@ -23,8 +23,6 @@ from scripts.stack.watch import follow, log_path
 
 DATE = "2026-11-05"
 SAMPLE = "sample"
-SAMPLE_STEPS = 30
-"""Batches to train on for the sample feed: 1.5 epochs, a minute faster than the settings' 2, and good enough."""
 RUN_PREFIX = "demo__"
 LOAD_SECONDS = 120.0
 
@@ -51,7 +49,7 @@ def demo(interrupts: Interrupts, environ: Mapping[str, str]) -> None:
         service.require()
         progress.say(service.ready)
         was_paused = stack.api.is_paused(dag_id)
-        run_id = start_run(stack, date, SAMPLE_STEPS if is_sample(environ) else 0)
+        run_id = start_run(stack, date)
         progress.say(f"Running the DAG {dag_id} for {date} (run {run_id}).")
         follow(stack, dag_id, run_id, progress)
         # Left as it was found: a later `make up` must not begin with a run that nobody asked for.
@@ -80,7 +78,7 @@ def read_date(value: str) -> dt.date:
         ) from None
 
 
-def start_run(stack: Stack, date: dt.date, steps: int) -> str:
+def start_run(stack: Stack, date: dt.date) -> str:
     """Unpause the DAG, trigger a run, and return the run's id.
 
     The run has no logical date, since a DAG has one run per logical date: a second demo for the same date would be
@@ -94,7 +92,7 @@ def start_run(stack: Stack, date: dt.date, steps: int) -> str:
             stack.api.fail_run(dag_id, str(run["dag_run_id"]))
     run_id = f"{RUN_PREFIX}{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%S}"
     stack.api.set_paused(dag_id, paused=False)
-    stack.api.trigger(dag_id, run_id, {"data_date": date.isoformat(), "train_steps": steps, "use_cache": False})
+    stack.api.trigger(dag_id, run_id, {"data_date": date.isoformat(), "use_cache": False})
     return run_id
 
 

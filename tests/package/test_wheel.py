@@ -58,7 +58,7 @@ def own_settings(text: str) -> str:
     text = text.replace(
         "accuracy_floor = 0.7", "accuracy_floor = 0.0\nslice_floor = 0.0\nrecall_floor = 0.0\nbeat_majority = false"
     )
-    text = text.replace("batch_size = 32", "batch_size = 16\njit_compile = false")
+    text = text.replace("[training]", "[training]\njit_compile = false")
     return text + '\n[export]\nprecision = "float32"\n\n[encoder]\nmax_tokens = 64\n'
 
 
