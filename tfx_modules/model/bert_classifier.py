@@ -131,7 +131,8 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
         # Those of the embeddings are rows, as many as a batch has tokens: the update would be traced for each length.
-        return logits, loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
+        dense = _summed if self._one_by_one and not self._jit_compile else tf.convert_to_tensor
+        return logits, loss, [dense(gradient) for gradient in gradients]
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
@@ -145,6 +146,22 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
             if metric.name == "loss":
                 metric.update_state(whole, sample_weight=tf.shape(ids)[0])
         return dict(self.compute_metrics(ids, labels, logits, weights))
+
+
+def _summed(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor:
+    """Sum the rows of a gradient that are for the same row of a variable, always in the same order.
+
+    TensorFlow's own sum on a CPU adds them in the order in which its threads come to them.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    order = tf.argsort(gradient.indices, stable=True)
+    rows = tf.cast(tf.gather(gradient.indices, order), tf.int32)
+    is_first = tf.concat([[True], rows[1:] != rows[:-1]], axis=0)
+    numbers = tf.cumsum(tf.cast(is_first, tf.int32)) - 1
+    sums = tf.math.segment_sum(tf.gather(gradient.values, order), numbers)
+    shape = tf.cast(gradient.dense_shape, tf.int32)
+    return tf.scatter_nd(tf.boolean_mask(rows, is_first)[:, tf.newaxis], sums, shape)
 
 
 def default_hyperparameters(settings: TrainingSettings) -> Hyperparameters:

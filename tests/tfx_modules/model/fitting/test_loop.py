@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tfx_modules.model.fitting.small_training import EPOCHS, PER_EPOCH, train
+from tests.tfx_modules.model.fitting.small_training import EPOCHS, PER_EPOCH, classifier, train
 from tfx_modules.model.fitting import checkpoint, loop
+from tfx_modules.model.fitting.checkpoint import Position
 
 SCRIPT = """
 import sys
@@ -40,11 +41,11 @@ def check_same(left: Result, right: Result) -> None:
         assert len(left[0].history[metric]) == EPOCHS
 
 
-@pytest.mark.parametrize("step", [2, PER_EPOCH, PER_EPOCH + 3])
 def test_after_sigkill_it_ends_with_the_weights_that_it_would_have_had(
-    step: int, undisturbed: Result, tmp_path: Path, repository: Path, caplog: pytest.LogCaptureFixture
+    undisturbed: Result, tmp_path: Path, repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
+    step = PER_EPOCH + 3  # in the middle of the second epoch
     killed = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path), str(step)],
         cwd=repository,
@@ -52,44 +53,30 @@ def test_after_sigkill_it_ends_with_the_weights_that_it_would_have_had(
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
 
     goes_on = train(tmp_path)
 
-    # No checkpoint is written between an epoch's last step and its validation.
-    written = step if step % PER_EPOCH else step - 1
-    assert f"going on after step {written}, from the checkpoint of a try that was ended" in caplog.messages
+    assert f"going on after step {step}, from the checkpoint of a try that was ended" in caplog.messages
     check_same(goes_on, undisturbed)
 
 
-def test_a_try_that_was_ended_after_the_last_step_trains_no_more(
-    undisturbed: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    train(tmp_path)
-    caplog.set_level(logging.INFO)
-    caplog.clear()
-    check_same(train(tmp_path), undisturbed)
-    assert not [line for line in caplog.messages if line.startswith(("epoch", "step"))]
-
-
-def test_the_same_seed_and_data_give_the_same_weights(undisturbed: Result, tmp_path: Path) -> None:
-    check_same(train(tmp_path, seconds=1e9), undisturbed)
-    assert not (tmp_path / checkpoint.FILE).exists()
-
-
-def test_a_checkpoint_of_another_training_is_left_alone(
-    undisturbed: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    train(tmp_path, made_by="another learning rate")
-    check_same(train(tmp_path, seconds=1e9), undisturbed)
+def test_a_checkpoint_of_another_training_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = classifier()
+    position = Position(7, 0.5, {"val_accuracy": [0.5]})
+    checkpoint.write(made, position, tmp_path, made_by="a learning rate")
+    assert checkpoint.read(made, tmp_path, made_by="a learning rate") == position
+    assert checkpoint.read(made, tmp_path, made_by="another learning rate") is None
     assert f"{tmp_path / checkpoint.FILE} is of another training; this one begins anew" in caplog.messages
 
 
-def test_a_checkpoint_that_cannot_be_read_is_left_alone(
-    undisturbed: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_checkpoint_that_cannot_be_read_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = classifier()
+    assert checkpoint.read(made, tmp_path, made_by="") is None
     (tmp_path / checkpoint.FILE).write_bytes(b"PK half of a file")
-    check_same(train(tmp_path, seconds=1e9), undisturbed)
-    assert [line for line in caplog.messages if "cannot be read" in line and "training begins anew" in line]
+    assert checkpoint.read(made, tmp_path, made_by="") is None
+    (told,) = caplog.messages
+    assert "cannot be read" in told
+    assert told.endswith("; training begins anew")
