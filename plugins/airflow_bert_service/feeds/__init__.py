@@ -74,7 +74,9 @@ def _files(settings: Settings) -> Feed:
     from airflow_bert_service.feeds.dated_files import PartitionedFeed
 
     source = settings.source
-    return PartitionedFeed(**_dated(source), pattern=source.files_pattern, conn_id=source.files_conn_id)
+    dated = _dated(source)
+    dated["columns"] = replace(dated["columns"], date=source.files_date_column)
+    return PartitionedFeed(**dated, pattern=source.files_pattern, conn_id=source.files_conn_id)
 
 
 def _sql(settings: Settings) -> Feed:

@@ -1,4 +1,4 @@
-"""Defines the feed ``files``: CSV or JSON Lines files for each day, on a disk or an object store."""
+"""Defines the feed ``files``: CSV or JSON Lines files for each day, or for several, on a disk or an object store."""
 
 import datetime as dt
 import gzip
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.exceptions import FeedError, MissingDayError
 from airflow_bert_service.feeds.own_feed import DatedFeed, feed_errors
+from airflow_bert_service.feeds.readers.row_days import rows_of
 from airflow_bert_service.feeds.readers.row_files import read_csv_rows, read_json_rows
 from airflow_bert_service.feeds.readers.rows import RawRow
 
@@ -33,7 +34,9 @@ _READERS: Mapping[str, Callable[..., Iterator[RawRow]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionedFeed(DatedFeed):
-    """Reads the files that a pattern with ``{date}`` names, in the order of their names, one after the other.
+    """Reads the files that a pattern names, in the order of their names, one after the other.
+
+    The pattern has ``{date}``, or the rows have a column with their date, or both.
 
     A file's ending names its format: ``.csv``, ``.jsonl`` or ``.ndjson``, each also with ``.gz`` after it. A day
     without a file is a missing day.
@@ -42,7 +45,7 @@ class PartitionedFeed(DatedFeed):
     name: ClassVar[str] = "files"
 
     pattern: str
-    """Path or address, with ``{date}`` and perhaps wildcards."""
+    """Path or address, perhaps with ``{date}`` and wildcards."""
     conn_id: str = ""
     """Airflow connection of the object store; empty: none."""
 
@@ -62,12 +65,16 @@ class PartitionedFeed(DatedFeed):
                     "correct [bert_service] files_pattern."
                 )
             readers = [(file, _reader(str(file))) for file in files]  # before the first row, so that none is in vain
-            number = 1
-            for file, read in readers:
-                row = None
-                for row in self._rows(file, read, number):
-                    yield row
-                number = row.number + 1 if row else number
+            rows = self._in_turn(readers)
+            yield from rows_of(day, rows) if self.columns.date else rows
+
+    def _in_turn(self, readers: "list[tuple[ObjectStoragePath, Callable[..., Iterator[RawRow]]]]") -> Iterator[RawRow]:
+        number = 1
+        for file, read in readers:
+            row = None
+            for row in self._rows(file, read, number):
+                yield row
+            number = row.number + 1 if row else number
 
     def _files(self, place: str) -> "list[ObjectStoragePath]":
         # Imported here: the DAG file makes a feed at every parse, and reads none.

@@ -41,23 +41,31 @@ class Dated(Limit):
     """A text with days in it, such as ``reviews/{date}.csv`` or ``{date:%Y/%m/%d}``."""
 
     known: tuple[str, ...]
-    """Names that may stand in braces; ``date`` has to."""
+    """Names that may stand in braces."""
+    needed: bool = True
+    """Whether ``date`` has to; otherwise a column may name the day instead."""
     advice = "Write it so (in airflow.cfg with doubled percent signs)"
 
     @property
     def allowed(self) -> str:
         """What is allowed, in words."""
         names = " and ".join(f"{{{name}}}" for name in self.known)
-        return f"a text with {{date}} in it; in braces may stand {names}, with a form like {{date:%Y/%m/%d}}"
+        day = "a text with {date} in it" if self.needed else "a text with {date} in it, or with files_date_column set"
+        return f"{day}; in braces may stand {names}, with a form like {{date:%Y/%m/%d}}"
 
     def holds(self, value: str) -> bool:
         """Tell whether a text is allowed."""
         try:
-            names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+            names = self.names(value)
             value.format(**dict.fromkeys(self.known, dt.date(2026, 10, 16)))
         except (LookupError, ValueError, AttributeError):
             return False
-        return "date" in names and names <= set(self.known)
+        return ("date" in names or not self.needed) and names <= set(self.known)
+
+    @staticmethod
+    def names(value: str) -> set[str]:
+        """Return the names in braces."""
+        return {name for _, name, _, _ in Formatter().parse(value) if name is not None}
 
 
 def read_scoring_feed(text: str) -> Mapping[str, str]:
@@ -84,6 +92,10 @@ def read_scoring_feed(text: str) -> Mapping[str, str]:
     return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in keys.items()}
 
 
+_FILES = Dated(("date",), needed=False)
+"""What the pattern of files is; that a day is named somewhere takes another setting, too."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceSettings(SettingsGroup):
     """Where a user's own reviews are, and what they look like. Not what they must be: labels and limits are others'."""
@@ -98,8 +110,12 @@ class SourceSettings(SettingsGroup):
     """Column or key of a review's text."""
     sentiment_column: str = "sentiment"
     """Column or key of a review's label."""
-    files_pattern: Annotated[str, PathOrAddress(), Dated(("date",))] = ""
+    files_pattern: Annotated[str, PathOrAddress(), _FILES] = ""
     """Path or address of a day's files, with ``{date}`` and wildcards: ``s3://bucket/reviews/dt={date}/*.csv``."""
+    files_date_column: str = ""
+    """Column or key of a row's date, for files that hold several days (``2026-11-05``, or a moment like
+    ``2026-11-05T23:10:00+01:00``; UTC without an offset). With it, ``files_pattern`` need not have ``{date}``. Empty:
+    all rows of a file are of the day in its name."""
     files_conn_id: str = ""
     """Airflow connection of the object store; empty: none."""
     sql_conn_id: str = ""
@@ -138,6 +154,11 @@ class SourceSettings(SettingsGroup):
     def __post_init__(self) -> None:
         """Check the limits, and that the last day is not before the first one."""
         super().__post_init__()
+        if self.files_pattern and not self.files_date_column and "date" not in _FILES.names(self.files_pattern):
+            raise SettingsError(
+                f"[{SECTION}] files_pattern is {self.files_pattern!r}; allowed: {_FILES.allowed}. Name each day's file "
+                "so, or set files_date_column to the column that has a row's date."
+            )
         if self.first_day and self.last_day and self.last_day < self.first_day:
             raise SettingsError(
                 f"[{SECTION}] last_day is {self.last_day}; allowed: first_day, which is {self.first_day}, or later. "

@@ -11,8 +11,11 @@ import pytest
 from airflow.sdk._shared.secrets_masker import redact
 from airflow_bert_service.exceptions import BadInputError, FeedError, MissingDayError
 from airflow_bert_service.feeds import RawRow, Reason, make_feed, screen
+from airflow_bert_service.feeds.readers.row_days import day_of
 from airflow_bert_service.ingestion.span_store import SpanStore
 from airflow_bert_service.settings.settings import settings_from
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tests.plugins.s3 import s3_address
 
@@ -81,6 +84,69 @@ def test_a_day_whose_files_are_empty_is_a_missing_day(tmp_path: Path) -> None:
     (tmp_path / "2026-11-05.csv").write_text(HEADER)
     with pytest.raises(MissingDayError, match="feed files has no reviews of 2026-11-05"):
         list(feed(f"{tmp_path}/{{date}}.csv").delivered(DAY))
+
+
+def test_one_file_of_several_days_has_a_column_with_the_date(tmp_path: Path) -> None:
+    lines = [
+        "created,id,review,sentiment",
+        "2026-11-04,1,Warm.,pos",
+        "2026-11-05 23:59:00,2,Loud.,neg",
+        "2026-11-06T00:30:00+01:00,3,Dull.,neg",
+        "2026-11-06T00:30:00Z,4,Long.,neg",
+        " 2026-11-05 ,5,Fine.,pos",
+    ]
+    (tmp_path / "all.csv").write_text("\n".join(lines))
+    rows = read(f"{tmp_path}/all.csv", files_date_column="created")
+    assert [(row.number, row.id, row.text, row.sentiment, row.problem) for row in rows] == [
+        (1, "2", "Loud.", "neg", None),
+        (2, "3", "Dull.", "neg", None),
+        (3, "5", "Fine.", "pos", None),
+    ]
+    assert rows[2].where.endswith("all.csv, row 5"), "of the file"
+
+
+def test_a_row_without_a_date_is_rejected_on_each_day_and_a_bad_row_on_its_own(tmp_path: Path) -> None:
+    dates = ["soon", 20261105, None, "2026-11-05", "2026-11-04"]
+    lines = [{"id": str(n), "review": "Warm.", "sentiment": "pos", "at": date} for n, date in enumerate(dates)]
+    del lines[3]["review"], lines[4]["review"]
+    (tmp_path / "2026-11.jsonl").write_text("\n".join(map(json.dumps, [*lines, {"id": "5"}])))
+    rows = read(f"{tmp_path}/{{date:%Y-%m}}.jsonl", files_date_column="at")
+    assert [(row.id, row.problem) for row in rows] == [
+        ("0", Reason.NO_DATE),
+        ("1", Reason.NO_DATE),
+        ("2", Reason.NO_DATE),
+        ("3", Reason.WRONG_COLUMNS),
+        ("5", Reason.WRONG_COLUMNS),
+    ]
+
+
+def test_a_day_of_which_the_file_has_no_row_is_a_missing_day(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("at,id,review,sentiment\n2026-11-04,1,Warm.,pos\n")
+    with pytest.raises(MissingDayError, match="feed files has no reviews of 2026-11-05"):
+        list(feed(f"{tmp_path}/all.csv", files_date_column="at").delivered(DAY))
+
+
+def test_a_file_without_the_column_of_dates(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text(HEADER + "1,Warm.,pos\n")
+    with pytest.raises(FeedError, match=r"missing, or there twice: at\. .*files_date_column"):
+        read(f"{tmp_path}/all.csv", files_date_column="at")
+
+
+@given(moment=st.datetimes(), offset=st.integers(-1439, 1439), day=st.dates())
+def test_a_moment_is_of_its_day_in_utc_however_its_offset_is_written(
+    moment: dt.datetime, offset: int, day: dt.date
+) -> None:
+    try:
+        there = moment.replace(tzinfo=dt.timezone.utc).astimezone(dt.timezone(dt.timedelta(minutes=offset)))
+    except OverflowError:  # no such year there
+        assume(False)
+    assert day_of(there.isoformat()) == day_of(f" {moment.isoformat(' ')} ") == moment.date()
+    assert day_of(day.isoformat()) == day
+
+
+@pytest.mark.parametrize("value", ["", "today", "05.11.2026", "0001-01-01T00:30:00+01:00", 20261105, None, True])
+def test_what_is_no_date(value: object) -> None:
+    assert day_of(value) is None
 
 
 def test_a_file_of_an_unknown_kind(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "how-to" / "feeds.md"
 # Each has an example of a whole section, and these feeds in this order.
 WITH_EXAMPLES = {
-    DOCUMENT: ["files", "sql", "http", "imdb"],
+    DOCUMENT: ["files", "files", "sql", "http", "imdb"],
     ROOT / "docs" / "tutorial" / "own-reviews.md": ["files"],
     ROOT / "README.md": ["files"],
 }
@@ -38,6 +38,7 @@ def test_what_is_left_out_has_its_default() -> None:
         ),
         ({"files_pattern": ""}, r"missing: files_pattern"),
         ({"files_pattern": "/data/x.csv"}, r"files_pattern is '/data/x\.csv'; allowed: a text with \{date\} in it"),
+        ({"files_pattern": "/data/x.csv"}, r"Name each day's file so, or set files_date_column to the column"),
         ({"files_pattern": "/{date}/{hour}.csv"}, r"in braces may stand \{date\}"),
         ({"files_pattern": "/{date.year}.csv"}, r"files_pattern is '/\{date\.year\}\.csv'"),
         ({"files_pattern": "/{date"}, r"files_pattern is '/\{date'"),

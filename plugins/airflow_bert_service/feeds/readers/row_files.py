@@ -27,11 +27,14 @@ class Columns:
     sentiment: str = "sentiment"
     labelled: bool = True
     """Whether a row has to have a label. Otherwise the label's column is not looked at, and need not be there."""
+    date: str = ""
+    """The column of a row's date; empty: the rows of a source are all of one day."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are needed: id and text, and the label where rows have to have one."""
-        return (self.id, self.text, self.sentiment) if self.labelled else (self.id, self.text)
+        """Those that are needed: id and text, the label where rows have to have one, and the date where there is one."""
+        label = (self.sentiment,) if self.labelled else ()
+        return (self.id, self.text, *label, *((self.date,) if self.date else ()))
 
 
 def row_from(values: Mapping[str, object], columns: Columns, *, number: int, where: str) -> RawRow:
@@ -48,7 +51,8 @@ def row_from(values: Mapping[str, object], columns: Columns, *, number: int, whe
     sentiment = values.get(columns.sentiment) if columns.labelled else None
     if twice := sorted(repeated_keys(values).intersection(columns.names)):
         problem, where = Reason.REPEATED_COLUMN, f"{where}, {', '.join(twice)} twice"
-    return RawRow(number, _id(id_), _decoded(text), _decoded(sentiment), where, problem)
+    date = values.get(columns.date) if columns.date else None
+    return RawRow(number, _id(id_), _decoded(text), _decoded(sentiment), where, problem, date)
 
 
 def _decoded(value: object) -> object:
@@ -116,7 +120,8 @@ def require_columns(header: list[str], needed: tuple[str, ...], *, where: str) -
         )
         raise FeedError(
             f"{where}: the columns are {names}; missing, or there twice: {', '.join(wrong)}. Correct the header, or "
-            f"set [bert_service] id_column, text_column and sentiment_column to the names that it has.{index}"
+            f"set [bert_service] id_column, text_column, sentiment_column and files_date_column to the names that "
+            f"it has.{index}"
         )
 
 
@@ -141,7 +146,8 @@ def read_csv_rows(handle: Readable, columns: Columns, *, where: str, start: int 
         place = f"{where}, row {number - before}"
         if isinstance(record, list) and len(record) == width:
             values = wanted(record)
-            yield RawRow(number, values[0], values[1], values[2] if columns.labelled else None, place)
+            label, date = values[2] if columns.labelled else None, values[-1] if columns.date else None
+            yield RawRow(number, values[0], values[1], label, place, date=date)
         else:
             yield bad_row(record, header, columns, number=number, where=place)
 

@@ -11,6 +11,8 @@ class Reason(str, Enum):
     """The text is missing, blank, or no text at all."""
     NO_ID = "no_id"
     """The id is missing, blank, or neither text nor number."""
+    NO_DATE = "no_date"
+    """The row has no date, in a file that holds several days; it may be of any of them."""
     UNKNOWN_LABEL = "unknown_label"
     """The label is none of the setting ``labels``."""
     WRONG_COLUMNS = "wrong_columns"
@@ -47,3 +49,5 @@ class RawRow(NamedTuple):
     """File and row, or archive and member, for people."""
     problem: Reason | None = None
     """The reason that the reader itself found to reject the row; the other fields are best effort then."""
+    date: object = None
+    """The raw date, where the file holds several days."""

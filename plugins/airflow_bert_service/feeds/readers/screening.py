@@ -44,7 +44,7 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
         For every row, in order, a review, or the rejected row.
     """
     for row in rows:
-        number, id_, text, label, where, reason = row
+        number, id_, text, label, where, reason, _ = row
         if reason is None:
             # Most labels are written as the setting has them.
             sentiment = (labels.get(label) if isinstance(label, str) else None) or labels.get(normal_label(label))
