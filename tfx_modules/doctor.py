@@ -1,8 +1,9 @@
 """``python -m tfx_modules.doctor``: checks this environment's packages, the encoder's bytes and the databases.
 
 Reads a request as JSON from standard input: ``lock`` (the file that pins this environment's packages), ``settings``
-(the pipeline's TOML file), ``ledger`` and ``metadata`` (addresses of databases). Prints a JSON list of findings, each
-with ``what``, ``got``, ``do`` (empty where nothing is wrong). It imports no TensorFlow, and changes nothing.
+(the pipeline's TOML file), ``further`` (those of further pipelines by their names), ``ledger`` and ``metadata``
+(addresses of databases). Prints a JSON list of findings, each with ``what``, ``got``, ``do`` (empty where nothing is
+wrong). It imports no TensorFlow, and changes nothing.
 """
 
 import importlib.metadata
@@ -11,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
@@ -38,10 +39,15 @@ class Finding(TypedDict):
 
 def main() -> int:
     """Print the findings; return the exit code, 0 also where something is wrong."""
-    request: dict[str, str] = json.load(sys.stdin)
+    request: dict[str, Any] = json.load(sys.stdin)
     findings = [
         packages(Path(request["lock"])),
         *encoder(Path(request["settings"])),
+        *(
+            Finding(what=f"{name}: {found['what']}", got=found["got"], do=found["do"])
+            for name, path in request["further"].items()
+            for found in encoder(Path(path))
+        ),
         *(database(name, request[name]) for name in _DATABASES),
     ]
     print(json.dumps(findings))

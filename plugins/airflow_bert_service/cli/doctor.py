@@ -11,6 +11,7 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import program
 from airflow_bert_service.pipeline.folders import further_folders
 from airflow_bert_service.pipeline.name import pipeline_name
+from airflow_bert_service.pipelines.settings import pipeline_settings
 from airflow_bert_service.settings.settings import Settings, load_settings
 
 
@@ -52,10 +53,24 @@ def _of_settings(settings: Settings, dags: Path, name: str) -> Iterator[Finding]
     yield airflow_side.plugin()
     yield airflow_side.airflow_database()
     yield from airflow_side.dag_files(dags)
-    for folder in further_folders(dags):
-        yield airflow_side.further_pipeline(folder)
     yield from places.folders(settings, name)
     yield from places.node_socket(settings)
     yield from places.feed(settings)
     yield from places.model_servers(settings, name)
-    yield from tfx_side.tfx_side(settings, dags)
+    further = list(further_folders(dags))
+    for folder in further:
+        yield from _of_further(folder)
+    yield from tfx_side.tfx_side(settings, dags, further)
+
+
+def _of_further(folder: Path) -> Iterator[Finding]:
+    """Check what a further pipeline has for itself; where its settings cannot be used, nothing else of it."""
+    finding = airflow_side.further_settings(folder)
+    yield finding
+    if finding.is_wrong:
+        return
+    yield airflow_side.further_compiled(folder)
+    own = pipeline_settings(folder)
+    yield from places.own_folders(own, folder.name)
+    yield from places.feed(own, folder.name)
+    yield from places.model_servers(own, folder.name)

@@ -24,10 +24,7 @@ name = "{name}"  # the name of this folder, of the DAG, and of the model at the 
 # Which data this pipeline has, and what it has otherwise than the others: keys of [bert_service] in airflow.cfg.
 [bert_service]
 {data}
-# holdout = "/data/{name}/holdout.csv"  # labelled texts that are never trained on; candidates are judged by them
-# window_days = 14   # days that a run trains on
-# schedule_weekdays = ["monday"]  # a run for each Monday; without it, for every day
-# keep_versions = 5  # versions of the model that retention keeps; the other keys keep_* may stand here, too
+{hints}
 
 {encoder}
 
@@ -38,6 +35,13 @@ name = "{name}"  # the name of this folder, of the DAG, and of the model at the 
 # accuracy_floor = 0.7   # lowest accuracy that may be served
 # promote = "not_worse"  # or "better"
 """
+_HINTS = {
+    "holdout": '"/data/{name}/holdout.csv"  # labelled texts that are never trained on; candidates are judged by them',
+    "window_days": "14   # days that a run trains on",
+    "schedule_weekdays": '["monday"]  # a run for each Monday; without it, for every day',
+    "keep_versions": "5  # versions of the model that retention keeps; the other keys keep_* may stand here, too",
+}
+"""What may be added to the table, as comments: those keys that are not set."""
 _ENCODER = "/models/bert-base-uncased"
 _TOKENS = "# max_tokens = 256  # longest input, in WordPieces"
 _DAG_FILE = '''\
@@ -102,8 +106,14 @@ class NewPipeline:
 
     def _settings(self, compile_command: str) -> str:
         data = "\n".join(f"{key} = {_toml(value)}" for key, value in (self.data or {"feed": "sample"}).items())
+        hints = "\n".join(f"# {key} = {hint}" for key, hint in _HINTS.items() if key not in self.data)
         return _SETTINGS.format(
-            name=self.name, compile=compile_command, task=self._task(), data=data, encoder=self._encoder()
+            name=self.name,
+            compile=compile_command,
+            task=self._task(),
+            data=data,
+            hints=hints.format(name=self.name),
+            encoder=self._encoder(),
         )
 
     def _encoder(self) -> str:

@@ -59,12 +59,13 @@ def test_a_further_pipeline_whose_settings_are_wrong_or_that_is_not_compiled(tmp
     folder = tmp_path / "dags" / "bert_pipelines" / "tickets"
     folder.mkdir(parents=True)
     (folder / "settings.toml").write_text('name = "tickets"\n')
-    assert "tickets.json does not exist. Do: run `make compile`" in str(airflow_side.further_pipeline(folder))
+    assert wrong(airflow_side.further_settings(folder)) == {}
+    assert "tickets.json does not exist. Do: run `make compile`" in str(airflow_side.further_compiled(folder))
     (folder / "settings.toml").write_text('name = "tickets"\n[bert_service]\nwindow_days = 0\n')
-    assert "window_days is 0; allowed: 1 or more" in str(airflow_side.further_pipeline(folder))
-    assert f"Do: correct {folder / 'settings.toml'}" in str(airflow_side.further_pipeline(folder))
+    assert "window_days is 0; allowed: 1 or more" in str(airflow_side.further_settings(folder))
+    assert f"Do: correct {folder / 'settings.toml'}" in str(airflow_side.further_settings(folder))
     (folder / "settings.toml").write_text('name = "tickets"\n[bert_service]\nscoring_feed = { feed = "kafka" }\n')
-    assert "feed is 'kafka'; allowed: sample" in str(airflow_side.further_pipeline(folder))
+    assert "feed is 'kafka'; allowed: sample" in str(airflow_side.further_settings(folder))
 
 
 def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
@@ -101,6 +102,29 @@ def test_a_feed_that_lacks_its_file_or_connection(tmp_path: Path) -> None:
     assert "Airflow has no connection 'nowhere'. Do: add it" in wrong(*places.feed(http))["feed http"]
 
 
+@pytest.mark.parametrize("pattern", ["all.csv", "{date}.csv", "{date:%Y/%m/%d}.csv", "dt={date}/*.csv"])
+def test_local_files_of_a_feed_are_looked_for_whatever_their_days(tmp_path: Path, pattern: str) -> None:
+    own = settings(
+        tmp_path, feed="files", files_pattern=f"{tmp_path}/{pattern}", first_day="2026-11-01", files_date_column="at"
+    )
+    (missing,) = places.feed(own, "tickets")
+    assert str(missing).startswith("WRONG  tickets: feed files: no file, of any day, is /")
+    for name in ("all.csv", "2026-11-05.csv", "2026/11/05.csv", "dt=2026-11-05/part-1.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert wrong(*places.feed(own)) == {}
+
+
+def test_a_holdout_that_is_missing_is_told_with_its_pipeline(tmp_path: Path) -> None:
+    found = wrong(*places.feed(settings(tmp_path, holdout=str(tmp_path / "h.csv")), "tickets"))
+    assert "h.csv does not exist. Do: put the file there" in found["tickets: holdout"]
+
+
+def test_folders_of_a_further_pipeline_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "models").touch()
+    assert "models is not a folder" in wrong(*places.own_folders(settings(tmp_path), NAME))[f"{NAME}: state folder"]
+
+
 def test_a_model_server_that_does_not_answer(tmp_path: Path) -> None:
     servers = settings(tmp_path, model_servers="http://127.0.0.1:1")
     told = wrong(*places.model_servers(servers, NAME))["model server"]
@@ -121,12 +145,16 @@ def test_the_tfx_environment_looks_at_the_encoder_and_the_databases(tmp_path: Pa
     dags.mkdir()
     assert wrong(*tfx_side.tfx_side(settings(tmp_path), PROJECT_ROOT / "dags")) == {}
     (dags / "settings.toml").write_text('[encoder]\nvocab_sha256 = "0000"\n')
+    tickets = dags / "bert_pipelines" / "tickets"
+    tickets.mkdir(parents=True)
+    (tickets / "settings.toml").write_text('name = "tickets"\n[training]\nepochs = 0\n')
     (tmp_path / "mlmd.db").write_text("no database")
     where = settings(
         tmp_path, metadata=f"sqlite:///{tmp_path}/mlmd.db", ledger="postgresql://bert:sesame@127.0.0.1:1/ledger"
     )
-    found = wrong(*tfx_side.tfx_side(where, dags))
-    assert sorted(found) == ["ledger", "metadata", "the encoder's vocabulary"]
+    found = wrong(*tfx_side.tfx_side(where, dags, [tickets]))
+    assert sorted(found) == ["ledger", "metadata", "the encoder's vocabulary", "tickets: the pipeline's settings"]
+    assert "training.epochs is 0" in found["tickets: the pipeline's settings"]
     assert "expected 0000" in found["the encoder's vocabulary"]
     assert "file is not a database" in found["metadata"]
     assert "Connection refused" in found["ledger"]

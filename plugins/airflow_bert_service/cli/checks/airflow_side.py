@@ -83,18 +83,27 @@ def dag_files(dags: Path) -> Iterator[Finding]:
     yield _compiled("compiled pipeline", dags)
 
 
-def further_pipeline(folder: Path) -> Finding:
-    """Check the settings of a further pipeline, and that it is compiled.
+def further_settings(folder: Path) -> Finding:
+    """Check the Airflow side's settings of a further pipeline.
 
     Args:
         folder: The pipeline's folder.
     """
-    what = f"pipeline {folder.name}"
+    what = f"{folder.name}: settings"
     try:
         check_settings(folder)
     except SettingsError as error:
         return Finding(what, str(error), f"correct {folder / SETTINGS}")
-    return _compiled(what, folder)
+    return Finding(what, str(folder / SETTINGS))
+
+
+def further_compiled(folder: Path) -> Finding:
+    """Check that a further pipeline is compiled.
+
+    Args:
+        folder: The pipeline's folder.
+    """
+    return _compiled(f"{folder.name}: compiled pipeline", folder)
 
 
 def _compiled(what: str, folder: Path) -> Finding:

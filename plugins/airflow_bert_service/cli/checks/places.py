@@ -1,11 +1,13 @@
 """Checks folders, the node server's socket, the feed's files and connections, and the model servers."""
 
 import os
+import re
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 
 from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.cli.checks.finding import Finding
@@ -29,17 +31,31 @@ def folders(settings: Settings, name: str) -> Iterator[Finding]:
         settings: The Airflow side's settings.
         name: The pipeline's name.
     """
-    wanted = [settings.state, settings.models_of(name), settings.spans, settings.pipeline_root, settings.outcomes]
+    yield _folder(settings.state)
+    wanted = [settings.models_of(name), settings.spans, settings.pipeline_root, settings.outcomes]
     wanted += [file.parent for file in map(sqlite_file, (settings.metadata, settings.ledger)) if file is not None]
-    for folder in dict.fromkeys(wanted):
-        finding = _folder(folder)
-        if finding.is_wrong or folder == settings.state:
-            yield finding
+    found = (_folder(folder) for folder in dict.fromkeys(wanted) if folder != settings.state)
+    yield from (finding for finding in found if finding.is_wrong)
 
 
-def _folder(folder: Path) -> Finding:
+def own_folders(settings: Settings, pipeline: str) -> Iterator[Finding]:
+    """Check the folders that only a further pipeline writes to; none of them has to be there yet.
+
+    Args:
+        settings: The pipeline's settings.
+        pipeline: Its name.
+    """
+    found = (_folder(folder, pipeline) for folder in (settings.models_of(pipeline), settings.spans))
+    yield from (finding for finding in found if finding.is_wrong)
+
+
+def _named(what: str, pipeline: str) -> str:
+    return f"{pipeline}: {what}" if pipeline else what
+
+
+def _folder(folder: Path, pipeline: str = "") -> Finding:
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    what = "state folder"
+    what = _named("state folder", pipeline)
     if not there.is_dir():
         return Finding(what, f"{there} is not a folder", "move it away, or set [bert_service] state")
     if not os.access(there, os.W_OK | os.X_OK):
@@ -67,21 +83,40 @@ def node_socket(settings: Settings) -> Iterator[Finding]:
     yield Finding("node_socket", f"{path} answers")
 
 
-def feed(settings: Settings) -> Iterator[Finding]:
-    """Check that the feed's file or connection and the holdout exist."""
+def feed(settings: Settings, pipeline: str = "") -> Iterator[Finding]:
+    """Check that the feed's files or connection and the holdout exist.
+
+    Args:
+        settings: The pipeline's settings.
+        pipeline: The name of a further pipeline, for the findings; empty: the one beside the DAG files.
+    """
+    yield _feed(settings, _named(f"feed {settings.feed.value}", pipeline))
+    if settings.holdout and not settings.holdout.is_file():
+        what = _named("holdout", pipeline)
+        yield Finding(what, f"{settings.holdout} does not exist", "put the file there, or correct holdout")
+
+
+def _feed(settings: Settings, name: str) -> Finding:
     files = {FeedName.SAMPLE: str(settings.sample_feed), FeedName.IMDB: settings.imdb_archive}
-    name = f"feed {settings.feed.value}"
     source = files.get(settings.feed, "")
     if source and "://" not in source and not Path(source).is_file():
-        yield Finding(
-            name, f"{without_credentials(source)} does not exist", "put the file there, or correct the setting"
-        )
-    elif settings.feed in _CONNECTIONS and (conn_id := getattr(settings.source, _CONNECTIONS[settings.feed])):
-        yield _connection(name, conn_id)
-    else:
-        yield Finding(name, without_credentials(source or settings.source.files_pattern))
-    if settings.holdout and not settings.holdout.is_file():
-        yield Finding("holdout", f"{settings.holdout} does not exist", "put the file there, or correct holdout")
+        got = f"{without_credentials(source)} does not exist"
+        return Finding(name, got, "put the file there, or correct the setting")
+    if settings.feed in _CONNECTIONS and (conn_id := getattr(settings.source, _CONNECTIONS[settings.feed])):
+        return _connection(name, conn_id)
+    pattern = settings.source.files_pattern
+    if settings.feed is FeedName.FILES and "://" not in pattern and not _has_a_file(pattern):
+        return Finding(name, f"no file, of any day, is {pattern}", "put the files there, or correct files_pattern")
+    return Finding(name, without_credentials(source or pattern))
+
+
+def _has_a_file(pattern: str) -> bool:
+    """Tell whether some local file is named as a pattern with ``{date}`` has it, whatever the day."""
+    parts = Formatter().parse(pattern)
+    anywhere = "".join(
+        text + ("" if name is None else re.sub("%.", "*", form or "%F")) for text, name, form, _ in parts
+    )
+    return any(path.is_file() for path in Path("/").glob(anywhere.lstrip("/")))
 
 
 def _connection(what: str, conn_id: str) -> Finding:

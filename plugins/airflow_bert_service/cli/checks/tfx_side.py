@@ -2,8 +2,9 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.cli.places import tfx_environment
@@ -19,19 +20,20 @@ _LOCK = Path("requirements/tfx.txt")
 _ASK_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
-def tfx_side(settings: Settings, dags: Path) -> Iterator[Finding]:
-    """Check the TFX environment; where it runs, it checks the encoder and the databases.
+def tfx_side(settings: Settings, dags: Path, further: Sequence[Path] = ()) -> Iterator[Finding]:
+    """Check the TFX environment; where it runs, it checks each pipeline's settings and encoder, and the databases.
 
     Args:
         settings: The Airflow side's settings.
         dags: The folder of the DAG files.
+        further: The folders of further pipelines.
     """
     python = _python(settings)
     yield python
     if python.is_wrong:
         return
     try:
-        request = _request(settings, dags)
+        request = _request(settings, dags, further)
     except SettingsError as error:
         yield Finding("database connection", str(error), "add the connection, or correct the setting")
         return
@@ -52,16 +54,17 @@ def _python(settings: Settings) -> Finding:
     return Finding("TFX environment", f"{settings.tfx_python}, Python {found}")
 
 
-def _request(settings: Settings, dags: Path) -> dict[str, str]:
+def _request(settings: Settings, dags: Path, further: Sequence[Path]) -> dict[str, Any]:
     return {
         "lock": str(settings.root / _LOCK),
         "settings": str(settings_file(dags)),
+        "further": {folder.name: str(settings_file(folder)) for folder in further},
         "metadata": database_url(settings.metadata),
         "ledger": database_url(settings.ledger),
     }
 
 
-def _asked(settings: Settings, request: dict[str, str]) -> Iterator[Finding]:
+def _asked(settings: Settings, request: dict[str, Any]) -> Iterator[Finding]:
     # By a pipe: addresses may hold passwords.
     done = _run([str(settings.tfx_python), "-m", f"{MODULES}.doctor"], settings, json.dumps(request))
     try:

@@ -32,7 +32,7 @@ class Columns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are needed: id and text, the label where rows have to have one, and the date where there is one."""
+        """Those that are needed: id and text, the label where rows have to have one, the date where there is one."""
         label = (self.sentiment,) if self.labelled else ()
         return (self.id, self.text, *label, *((self.date,) if self.date else ()))
 
