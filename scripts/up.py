@@ -12,6 +12,7 @@ from scripts.stack.command import run_command, say
 from scripts.stack.credentials import LOGIN_FILE, MODEL_SERVER_KEY_FILE, USER
 from scripts.stack.environment import feed_settings
 from scripts.stack.paths import STATE_VARIABLE, find_paths
+from scripts.stack.pipeline import further_pipelines
 from scripts.stack.ports import LOOPBACK, read_ports
 from scripts.stack.services import model_address
 from scripts.stack.signals import Interrupted, Interrupts
@@ -67,6 +68,7 @@ def where(stack: Stack) -> str:
             f"Airflow       http://{LOOPBACK}:{ports.ui}",
             f"  login       user {USER}, password in {paths.secrets / LOGIN_FILE}",
             f"Model server  REST {model}",
+            *(f"              REST {model_address(ports, name)}" for name in further_pipelines(paths.root / "dags")),
             f"              gRPC {LOOPBACK}:{ports.grpc}",
             f"  key         in {paths.secrets / MODEL_SERVER_KEY_FILE}",
             f"Logs          {paths.logs}",

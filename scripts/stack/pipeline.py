@@ -28,6 +28,19 @@ def pipeline_name(dags: Path) -> str:
         raise StackError(str(error)) from error
 
 
+def further_pipelines(dags: Path) -> list[str]:
+    """Return the names of the pipelines beside the DAGs folder's own whose settings can be read.
+
+    Args:
+        dags: The folder of the DAG files.
+    """
+    make_plugins_importable()
+    from airflow_bert_service.pipeline.folders import further_folders, usable_pipelines
+
+    folders = set(further_folders(dags))
+    return [name for name, folder in usable_pipelines(dags).items() if folder in folders]
+
+
 def served_config(dags: Path, state: Path) -> Path | None:
     """Write which models the model server has, where there are several pipelines.
 

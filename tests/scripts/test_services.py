@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from scripts.stack.paths import StackPaths
+from scripts.stack.pipeline import further_pipelines
 from scripts.stack.ports import Ports
 from scripts.stack.services import model_server
 
@@ -27,5 +28,6 @@ def test_of_several_pipelines_it_has_the_model_of_each(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "settings.toml").write_text(f'name = "{name}"\n')
     config = Path(flags_of(StackPaths(tmp_path, tmp_path / "state"))["--model_config_file"]).read_text()
+    assert further_pipelines(tmp_path / "dags") == ["stars", "tickets"]
     for name in ("bert_sentiment", "stars", "tickets"):
         assert f'name: "{name}"\n    base_path: "{tmp_path / "state" / "models" / name}"' in config
