@@ -7,7 +7,7 @@ from pathlib import Path
 
 from airflow_bert_service.cli.places import dags_folder
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import MODULES, PIPELINES, command, program, project_root
+from airflow_bert_service.installation import MODULES, PIPELINES, command, is_checkout, program, project_root
 from airflow_bert_service.pipeline.source_digest import SETTINGS
 from airflow_bert_service.pipeline.task import BINARY, KINDS, MULTICLASS, Task
 from airflow_bert_service.pipelines.new_pipeline import NewPipeline
@@ -92,7 +92,10 @@ def _write_pipeline(flags: argparse.Namespace) -> int:
     new = NewPipeline(name=flags.what, task=_task(flags), data=data, encoder=encoder)
     for path in new.write(dags, compile_command=_compile(flags.dags_folder)):
         print(f"Wrote {path}.")
-    print(f"Next: edit the settings where you need to, then run `{_compile(flags.dags_folder)}`.")
+    compile_it = f"`{_compile(flags.dags_folder)}`"
+    if is_checkout() and flags.dags_folder is None:
+        compile_it = f"`make up`, which compiles it, or {compile_it}"
+    print(f"Next: edit the settings where you need to, then run {compile_it}.")
     return 0
 
 

@@ -38,7 +38,9 @@ def test_airflow_and_the_plugin_are_as_they_should_be() -> None:
 def test_a_database_that_was_never_made_is_not_made_by_looking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "airflow.db"
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{file}")
-    assert "does not exist. Do: run `scripts/bert airflow db migrate`" in str(airflow_side.airflow_database())
+    assert "does not exist. Do: run `make up`, which makes it, or `scripts/bert airflow db migrate`" in str(
+        airflow_side.airflow_database()
+    )
     assert not file.exists()
     file.touch()
     assert "has no tables of Airflow. Do: run" in str(airflow_side.airflow_database())

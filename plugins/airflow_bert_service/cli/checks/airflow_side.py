@@ -7,7 +7,7 @@ from pathlib import Path
 
 from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.exceptions import SettingsError
-from airflow_bert_service.installation import MODULES, command, module_root_of
+from airflow_bert_service.installation import MODULES, command, is_checkout, module_root_of
 from airflow_bert_service.pipeline.compiler import compiled_pipeline, is_fresh
 from airflow_bert_service.pipeline.source_digest import SETTINGS
 from airflow_bert_service.pipelines.settings import check_settings
@@ -52,7 +52,8 @@ def airflow_database() -> Finding:
     what, migrate = "Airflow's database", f"run `{_airflow()} db migrate`"
     url = make_url(conf.get("database", "sql_alchemy_conn"))
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        return Finding(what, f"{url.database} does not exist", migrate)
+        made = f"run `make up`, which makes it, or {migrate.removeprefix('run ')}" if is_checkout() else migrate
+        return Finding(what, f"{url.database} does not exist", made)
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
