@@ -33,7 +33,7 @@ class Example:
 
 
 EXAMPLES: Mapping[str, Example] = {
-    "tickets": Example(id="T-", columns=("ticket", "created", "text", "category"), rows_a_day=56, seed=20261116),
+    "tickets": Example(id="T-", columns=("id", "created", "text", "category"), rows_a_day=56, seed=20261116),
     "stars": Example(id="R-", columns=("id", "date", "review", "stars"), rows_a_day=55, seed=20261117),
 }
 
