@@ -117,9 +117,17 @@ class Home:
     def differences(self, function: str, outcomes: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
         """Run a pipeline with LocalDagRunner; return what was compared with the outcomes, and what differs."""
         name = Path(function).parts[0]
-        (self.folder / f"{name}.json").write_text(json.dumps(outcomes))
+        ours = self.folder / f"{name}.json"
+        ours.write_text(json.dumps(outcomes))
         done = subprocess.run(
-            [str(TFX_PYTHON), "-m", COMPARED, str(self.folder / function), f"{name}.json", f"{name}-local"],
+            [
+                str(TFX_PYTHON),
+                "-m",
+                COMPARED,
+                str(self.folder / function),
+                str(ours),
+                str(self.folder / "local" / name),
+            ],
             cwd=self.folder,
             env={
                 **{name: value for name, value in self.environ.items() if not name.startswith("AIRFLOW")},
