@@ -57,6 +57,7 @@ def run(root: Path, node: str, parameters: Mapping[str, str]) -> Outcome:
             parameters=parameters,
             use_cache=False,
             gpu=GpuUse.NONE,
+            shown_errors=0,
             outcome=root / "outcome.json",
         )
     )

@@ -137,6 +137,7 @@ class WholePipeline:
             parameters=parameters,
             use_cache=True,
             gpu=GpuUse.NONE,
+            shown_errors=0,
             outcome=self.folder / "outcome.json",
         )
 

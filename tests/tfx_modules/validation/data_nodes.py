@@ -85,6 +85,7 @@ class DataNodes:
             parameters=parameters,
             use_cache=True,
             gpu=GpuUse.NONE,
+            shown_errors=0,
             outcome=self.folder / "outcome.json",
         )
 
