@@ -29,6 +29,7 @@ from tfx.utils import proto_utils
 from tfx_modules.components.csv_parts import FilePart, FindParts, rows_of
 from tfx_modules.components.window import SEPARATOR, SPAN_VERSIONS, Driver
 from tfx_modules.data import features, holdout
+from tfx_modules.data.label_values import label_names, label_numbers
 from tfx_modules.data.text_statistics import Measurer, Measures
 from tfx_modules.model.encoder.files import vocab_path, vocab_source
 from tfx_modules.settings.normalisation import NORMALISATION_FIELDS
@@ -73,18 +74,19 @@ def to_examples(
 def to_example(row: Row, measures: Measures, task: TaskSettings = BINARY_SENTIMENT) -> tf.train.Example:
     """Make an example of one row and the measures of its review."""
     review, sentiment = row.get(features.REVIEW) or "", row.get(features.SENTIMENT) or ""
-    texts = {name: row.get(name) or "" for name in features.CSV_COLUMNS}
-    texts[features.LENGTH] = features.length_class(measures.words)
-    texts[features.QUESTION] = features.has_question(review)
+    texts = {name: (row.get(name) or "",) for name in features.CSV_COLUMNS}
+    texts[features.SENTIMENT] = label_names(sentiment, task)
+    texts[features.LENGTH] = (features.length_class(measures.words),)
+    texts[features.QUESTION] = (features.has_question(review),)
     example = tf.train.Example()
     made = example.features.feature
     # A feature without a kind is a missing one; one with an empty list would be there, and be counted as such.
-    for name, text in texts.items():
+    for name, values in texts.items():
         feature = made[name]
-        if text:
-            feature.bytes_list.value.append(text.encode())
+        if found := [text.encode() for text in values if text]:
+            feature.bytes_list.value.extend(found)
     ints = {
-        features.LABEL: [task.classes.index(sentiment)] if sentiment in task.classes else [],
+        features.LABEL: label_numbers(sentiment, task),
         features.WORDS: [measures.words],
         features.CHARACTERS: [measures.characters],
         features.TAGS: [measures.tags],

@@ -30,13 +30,19 @@ def tighten(schema: schema_pb2.Schema, task: TaskSettings = BINARY_SENTIMENT) ->
 
     Returns:
         One label of 0 or 1 and one sentiment of the task's in every row, one text in at least 99 of 100; the measures
-        of the text in every row, in their bounds.
+        of the text in every row, in their bounds. Of a multilabel task 0 or 1 for each label, and any number of the
+        labels in words.
     """
     made = schema_pb2.Schema()
     made.CopyFrom(schema)
-    numbers = schema_pb2.IntDomain(min=0, max=len(task.classes) - 1)
-    _require(made, features.LABEL, schema_pb2.INT, 1.0).int_domain.CopyFrom(numbers)
+    numbers = schema_pb2.IntDomain(min=0, max=1 if task.has_sets else len(task.classes) - 1)
+    label = _require(made, features.LABEL, schema_pb2.INT, 1.0)
+    label.int_domain.CopyFrom(numbers)
     sentiment = _require(made, features.SENTIMENT, schema_pb2.BYTES, 1.0)
+    if task.has_sets:
+        label.value_count.CopyFrom(schema_pb2.ValueCount(min=task.outputs, max=task.outputs))
+        sentiment.ClearField("presence")  # a review without any label has no value of it
+        sentiment.value_count.CopyFrom(schema_pb2.ValueCount(min=1, max=task.outputs))
     sentiment.string_domain.CopyFrom(schema_pb2.StringDomain(value=task.classes))
     _require(made, features.REVIEW, schema_pb2.BYTES, _REVIEW_PRESENT).ClearField("domain_info")
     for name in (features.WORDS, features.CHARACTERS, features.TAGS):

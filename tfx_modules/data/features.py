@@ -4,12 +4,13 @@ ID = "id"
 DATE = "date"
 REVIEW = "review"
 SENTIMENT = "sentiment"
-"""The review's label in words, one of the task's: the column has this name whatever the labels are."""
+"""The review's label in words, one of the task's: the column has this name whatever the labels are. Of a multilabel
+task the column has a list in JSON, and the feature each label of the review."""
 CSV_COLUMNS = (ID, DATE, REVIEW, SENTIMENT)
 
 LABEL = "label"
 """int64, the number of the review's label among the task's classes: of binary sentiment, 1 for positive and 0 for
-negative; absent where the sentiment is none of them."""
+negative; of a multilabel task 0 or 1 for each class; absent where the sentiment is none of them."""
 LENGTH = "length"
 """One of LENGTHS, by the review's number of words: a slice of the evaluation."""
 QUESTION = "question"

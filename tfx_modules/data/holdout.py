@@ -1,7 +1,7 @@
 """The holdout: reviews that no model is ever trained on, and every candidate is compared with the champion on.
 
-It is a CSV file with the columns ``review`` and ``sentiment`` (one of the task's labels); a run names it with its
-digest, so that all nodes of the run read the same one.
+It is a CSV file with the columns ``review`` and ``sentiment`` (one of the task's labels; of a multilabel task a
+list of them in JSON); a run names it with its digest, so that all nodes of the run read the same one.
 """
 
 import csv
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.data import features
-from tfx_modules.data.review_set import ReviewSet, review_set
+from tfx_modules.data.label_values import label_numbers
+from tfx_modules.data.review_set import Label, ReviewSet, review_set
 from tfx_modules.exceptions import HoldoutError
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
@@ -103,7 +104,7 @@ def _content(holdout: Holdout) -> bytes:
     return content
 
 
-def _rows(holdout: Holdout, content: bytes, task: TaskSettings) -> Iterator[tuple[str, int]]:
+def _rows(holdout: Holdout, content: bytes, task: TaskSettings) -> Iterator[tuple[str, Label]]:
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         columns = lines.fieldnames or ()
@@ -123,11 +124,13 @@ def _rows(holdout: Holdout, content: bytes, task: TaskSettings) -> Iterator[tupl
         raise HoldoutError(f"holdout {holdout.path} is no CSV in UTF-8: {error}. Write it so.") from error
 
 
-def _row(holdout: Holdout, number: int, row: dict[str, str | None], task: TaskSettings) -> tuple[str, int]:
+def _row(holdout: Holdout, number: int, row: dict[str, str | None], task: TaskSettings) -> tuple[str, Label]:
     text, sentiment = row[features.REVIEW], row[features.SENTIMENT]
-    if not text or not text.strip() or sentiment not in task.classes:
+    numbers = label_numbers(sentiment or "", task)
+    if not text or not text.strip() or not numbers:
+        labels = f"a list in JSON of {', '.join(task.classes)}" if task.has_sets else " or ".join(task.classes)
         raise HoldoutError(
             f"holdout {holdout.path}, row {number}: the text has {len(text or '')} characters and the sentiment is "
-            f"{sentiment!r}; allowed: a text, and {' or '.join(task.classes)}. Correct or remove the row."
+            f"{sentiment!r}; allowed: a text, and {labels}. Correct or remove the row."
         )
-    return text, task.classes.index(sentiment)
+    return text, numbers if task.has_sets else numbers[0]

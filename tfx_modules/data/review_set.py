@@ -14,16 +14,34 @@ THRESHOLD = 0.5
 """From this score on a review of a binary task counts as positive, as the model's own label does."""
 
 
-def answers(scores: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
+Label = int | tuple[int, ...]
+"""The number of a text's class; of a multilabel task, 0 or 1 for each class."""
+
+
+def answers(scores: npt.NDArray[np.floating[Any]], *, sets: bool = False) -> npt.NDArray[np.int64]:
     """Return the numbers of the classes that a model answers, as the label that it gives.
 
     Args:
         scores: [texts], the probability of positive; or [texts, classes], that of each class.
+        sets: whether a text may have several of the classes, or none.
 
     Returns:
-        [texts]
+        [texts]; with ``sets`` [texts, classes], 0 or 1.
     """
-    return np.argmax(scores, axis=1) if scores.ndim == 2 else (scores >= THRESHOLD).astype(np.int64)
+    if scores.ndim == 2 and not sets:
+        return np.argmax(scores, axis=1)
+    return (scores >= THRESHOLD).astype(np.int64)
+
+
+def share_right(scores: npt.NDArray[np.floating[Any]], labels: npt.NDArray[Any]) -> float:
+    """Return the share of texts that a model has right: of a multilabel task, with all their labels.
+
+    Args:
+        scores: as in :func:`answers`.
+        labels: as a :class:`ReviewSet` has them.
+    """
+    right = answers(scores, sets=labels.ndim == 2) == labels
+    return float(np.mean(right.all(axis=1) if labels.ndim == 2 else right))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +52,8 @@ class ReviewSet:
     """For people: ``sample-v1``, ``the eval split``."""
     texts: tuple[str, ...]
     labels: npt.NDArray[np.bool_] | npt.NDArray[np.int64]
-    """[texts], the number of each one's class; of a binary task, whether it is positive."""
+    """[texts], the number of each one's class; of a binary task, whether it is positive; of a multilabel task [texts,
+    classes], whether it has the class."""
     sha256: str
     """Digest of what they were read from, hex."""
     task: TaskSettings = BINARY_SENTIMENT
@@ -50,9 +69,12 @@ class ReviewSet:
             features.LENGTH: lambda text: features.length_class(len(text.split())),
             features.QUESTION: features.has_question,
         }
-        values = {features.LABEL: [self.task.classes[label] for label in self.labels.astype(int)]}
-        values |= {name: list(map(value_of, self.texts)) for name, value_of in columns.items()}
-        return dict(_slices(values))
+        values = {name: list(map(value_of, self.texts)) for name, value_of in columns.items()}
+        if self.task.has_sets:
+            of_labels = {f"{features.LABEL}={label}": self.labels[:, n] for n, label in enumerate(self.task.classes)}
+            return {name: rows for name, rows in of_labels.items() if rows.any()} | dict(_slices(values))
+        labels = [self.task.classes[label] for label in self.labels.astype(int)]
+        return dict(_slices({features.LABEL: labels, **values}))
 
 
 def _slices(values: dict[str, list[str]]) -> Iterable[tuple[str, npt.NDArray[np.bool_]]]:
@@ -63,8 +85,9 @@ def _slices(values: dict[str, list[str]]) -> Iterable[tuple[str, npt.NDArray[np.
 
 
 def review_set(
-    name: str, rows: Sequence[tuple[str, int]], sha256: str, task: TaskSettings = BINARY_SENTIMENT
+    name: str, rows: Sequence[tuple[str, Label]], sha256: str, task: TaskSettings = BINARY_SENTIMENT
 ) -> ReviewSet:
-    """Make a set of texts and the number of each one's class."""
+    """Make a set of texts and the number of each one's class; of a multilabel task, 0 or 1 for each class."""
     texts, labels = zip(*rows, strict=True) if rows else ((), ())
-    return ReviewSet(name, texts, np.array(labels, bool if task.outputs == 1 else np.int64), sha256, task)
+    made = np.array(labels, np.int64 if task.outputs > 1 and not task.has_sets else bool)
+    return ReviewSet(name, texts, made.reshape(-1, task.outputs) if task.has_sets else made, sha256, task)

@@ -15,6 +15,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_modules.data import features
 from tfx_modules.data.review_set import THRESHOLD
+from tfx_modules.evaluation import exact_match
 from tfx_modules.model import ends, export
 from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
@@ -51,8 +52,14 @@ def eval_config(gate: GateSettings, task: TaskSettings = BINARY_SENTIMENT) -> co
     return config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(**spec)],
         slicing_specs=[config_pb2.SlicingSpec(feature_keys=keys) for keys in _slices(task)],
-        metrics_specs=_binary(gate) if task.outputs == 1 else _multiclass(gate, task),
+        metrics_specs=_metrics(gate, task),
     )
+
+
+def _metrics(gate: GateSettings, task: TaskSettings) -> list[config_pb2.MetricsSpec]:
+    if task.outputs == 1:
+        return _binary(gate)
+    return [*(_of_sets(gate) if task.has_sets else _of_answers(gate)), *_of_classes(task)]
 
 
 def _binary(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
@@ -66,21 +73,36 @@ def _binary(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
     return [config_pb2.MetricsSpec(metrics=metrics)]
 
 
-def _multiclass(gate: GateSettings, task: TaskSettings) -> list[config_pb2.MetricsSpec]:
-    """Return accuracy and confusion of the most probable labels; each class against all others; and their means.
+def _of_sets(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
+    """Return the share of texts with all labels right, of a multilabel task."""
+    matched = _gated(exact_match.ExactMatchOfLabels.__name__, gate.accuracy_floor - _EPSILON)
+    matched.module = exact_match.__name__
+    return [config_pb2.MetricsSpec(metrics=[matched, config_pb2.MetricConfig(class_name="ExampleCount")])]
 
-    The precision of the one most probable label, over all classes, is the accuracy. Precision, recall and F1 of a class
-    are those of probabilities above 0.5.
+
+def _of_answers(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
+    """Return accuracy and confusion of the most probable labels, of a multiclass task.
+
+    The precision of the one most probable label, over all classes, is the accuracy.
     """
-    numbers = range(len(task.classes))
     accuracy = _gated("Precision", gate.accuracy_floor - _EPSILON)
     accuracy.config = json.dumps({"name": "accuracy"})
     # Above 0 is always one of the probabilities: the matrix has the label that the model answers.
     overall = [_configured(_CONFUSION_OF_CLASSES, thresholds=[0.0]), config_pb2.MetricConfig(class_name="ExampleCount")]
-    each = [config_pb2.MetricConfig(class_name=name) for name in _OF_EACH_CLASS]
     return [
         config_pb2.MetricsSpec(metrics=[accuracy], binarize=config_pb2.BinarizationOptions(top_k_list={"values": [1]})),
         config_pb2.MetricsSpec(metrics=overall),
+    ]
+
+
+def _of_classes(task: TaskSettings) -> list[config_pb2.MetricsSpec]:
+    """Return each class against all others, and their means.
+
+    Precision, recall and F1 of a class are those of probabilities above 0.5.
+    """
+    numbers = range(len(task.classes))
+    each = [config_pb2.MetricConfig(class_name=name) for name in _OF_EACH_CLASS]
+    return [
         config_pb2.MetricsSpec(
             metrics=each,
             binarize=config_pb2.BinarizationOptions(class_ids={"values": numbers}),

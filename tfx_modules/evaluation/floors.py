@@ -4,8 +4,9 @@ A model that always answers the same class reaches a high accuracy where that cl
 rules find it: the accuracy has to be above the share of the most frequent class, each class needs a recall, and the AUC
 has to be above 0.5 by more than chance explains (one-sided Mann-Whitney U test: Mann and Whitney, 1947, "On a test of
 whether one of two random variables is stochastically larger than the other", Annals of Mathematical Statistics 18). Of
-a multiclass task that is asked of each class against all others, each at the level divided by the number of classes
-(Bonferroni's correction), and each set needs a review of each class.
+a task with several classes that is asked of each class against all others, each at the level divided by the number of
+classes (Bonferroni's correction), and each set needs a review of each class. Of a multilabel task, in which a review
+has any number of classes, ``label_floors.py`` has the first two rules.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from scipy.stats import mannwhitneyu
 
 from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet
+from tfx_modules.evaluation import label_floors
 from tfx_modules.evaluation.mcnemar import Bools, Floats, Scores, distinct_texts
 from tfx_modules.settings.gate import GateSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
@@ -56,7 +58,10 @@ class Measures:
         return sum(found) / len(found) if found else None
 
     def confusion(self) -> npt.NDArray[np.int64]:
-        """Return [classes, classes], how many reviews of a class (row) the model gives which class (column)."""
+        """Return [classes, classes], how many reviews of a class (row) the model gives which class (column).
+
+        Not of a multilabel task, in which a review may have several of both.
+        """
         made = np.zeros((len(self.classes), len(self.classes)), np.int64)
         np.add.at(made, (self.scores.labels.astype(np.int64), self.scores.answers), 1)
         return made
@@ -72,7 +77,8 @@ def _aucs(scores: Scores, task: TaskSettings) -> dict[str, Auc]:
     if task.outputs == 1:
         found = {task.positive: auc(scores.scores, scores.labels.astype(bool))}
     else:
-        found = {label: auc(scores.scores[:, n], scores.labels == n) for n, label in enumerate(task.classes)}
+        rows = scores.labels.T.astype(bool) if scores.has_sets else [scores.labels == n for n in range(task.outputs)]
+        found = {label: auc(scores.scores[:, n], rows[n]) for n, label in enumerate(task.classes)}
     return {label: one for label, one in found.items() if one}
 
 
@@ -96,14 +102,22 @@ def broken_floors(found: Measures, gate: GateSettings) -> Iterator[str]:
     """
     scores = found.scores
     if scores.accuracy < gate.accuracy_floor - _EPSILON:
-        yield _below(scores.accuracy, gate.accuracy_floor, f"the floor, on {scores.reviews}")
-    yield from _of_classes(found, gate)
+        yield _below(scores, scores.accuracy, gate.accuracy_floor, f"the floor, on {scores.reviews}")
+    yield from _of_sets(found, gate) if scores.has_sets else _of_classes(found, gate)
     for name, (count, accuracy) in found.slices.items():
         if name.startswith(_LABEL):
             continue  # _of_classes has looked at it
         if count >= gate.slice_minimum and accuracy < gate.slice_floor - _EPSILON:
             place = f"the floor of slices, on {scores.reviews} where {name} ({count} reviews)"
-            yield _below(accuracy, gate.slice_floor, place)
+            yield _below(scores, accuracy, gate.slice_floor, place)
+
+
+def _of_sets(found: Measures, gate: GateSettings) -> Iterator[str]:
+    if untold := list(label_floors.untold_labels(found.scores, found.classes)):
+        yield from untold
+        return
+    yield from label_floors.broken_label_floors(found.scores, found.classes, gate)
+    yield from _of_aucs(found, gate)
 
 
 def _of_classes(found: Measures, gate: GateSettings) -> Iterator[str]:
@@ -128,11 +142,15 @@ def _of_classes(found: Measures, gate: GateSettings) -> Iterator[str]:
             yield "recall of {} {} < {}, {}".format(
                 name.removeprefix(_LABEL), *distinct_texts(recall, gate.recall_floor), place
             )
+    yield from _of_aucs(found, gate)
+
+
+def _of_aucs(found: Measures, gate: GateSettings) -> Iterator[str]:
     for label, area in found.aucs.items():
         if area.value <= 0.5 or area.p >= gate.level / len(found.aucs):
             of = f" of {label}" if len(found.aucs) > 1 else ""
             chance = f"is not above 0.5 by more than chance (p = {area.p:.2g})"
-            yield f"AUC{of} {area.value:.3f} on {scores.reviews} {chance}"
+            yield f"AUC{of} {area.value:.3f} on {found.scores.reviews} {chance}"
 
 
 def _majority(found: Measures, gate: GateSettings) -> Iterator[str]:
@@ -146,5 +164,5 @@ def _majority(found: Measures, gate: GateSettings) -> Iterator[str]:
         yield f"accuracy {accuracy} {relation} {reached} of always answering {always}, on {scores.reviews}"
 
 
-def _below(accuracy: float, floor: float, what: str) -> str:
-    return "accuracy {} < {}, {}".format(*distinct_texts(accuracy, floor), what)
+def _below(scores: Scores, reached: float, floor: float, what: str) -> str:
+    return "{} {} < {}, {}".format(scores.measure, *distinct_texts(reached, floor), what)

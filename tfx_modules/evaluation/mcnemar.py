@@ -43,9 +43,10 @@ class Scores:
 
     Args:
         reviews: the set's name, for people: ``sample-v1``.
-        labels: [reviews], whether each is positive; of a multiclass task, the number of its class.
-        scores: [reviews], the model's probability that it is, 0 to 1; of a multiclass task [reviews, classes], that of
-            each class.
+        labels: [reviews], whether each is positive; of a multiclass task, the number of its class; of a multilabel task
+            [reviews, classes], whether it has the class.
+        scores: [reviews], the model's probability that it is, 0 to 1; of a task with several classes [reviews,
+            classes], that of each class.
     """
 
     reviews: str
@@ -54,27 +55,43 @@ class Scores:
 
     def __post_init__(self) -> None:
         """Check the forms; they come from code, not from users."""
-        same = self.labels.shape == self.scores.shape[:1] and self.scores.ndim in (1, 2)
-        if self.labels.ndim != 1 or not same or not self.labels.size:
+        same = self.labels.shape == self.scores.shape[: self.labels.ndim] and self.scores.ndim in (1, 2)
+        if self.labels.ndim not in (1, 2) or not same or not self.labels.size:
             raise ValueError(
-                f"labels are {self.labels.shape} and scores {self.scores.shape}; allowed: one dimension, as many of "
-                "each, one at least. Score the reviews that the labels are of."
+                f"labels are {self.labels.shape} and scores {self.scores.shape}; allowed: one dimension (two "
+                "where a review has any number of labels), as many of each, one at least. Score the reviews that the "
+                "labels are of."
             )
 
     @property
     def right(self) -> Bools:
-        """[reviews], whether the model is right."""
-        return np.equal(self.answers, self.labels)
+        """[reviews], whether the model is right; of a multilabel task, with all labels of the review."""
+        right = np.equal(self.answers, self.labels)
+        return np.all(right, axis=1) if self.has_sets else right
 
     @property
     def answers(self) -> npt.NDArray[np.int64]:
-        """[reviews], the number of the class that the model answers."""
-        return answers(self.scores)
+        """[reviews], the number of the class that the model answers; of a multilabel task [reviews, classes]."""
+        return answers(self.scores, sets=self.has_sets)
 
     @property
     def accuracy(self) -> float:
         """The share of reviews that it has right."""
         return float(np.mean(self.right))
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether a review may have several classes, or none: the task is a multilabel one."""
+        return self.labels.ndim == 2
+
+    @property
+    def measure(self) -> str:
+        """What the accuracy is called: that of a multilabel task is another one than people think of."""
+        return "exact match" if self.has_sets else "accuracy"
+
+    def of_class(self, number: int) -> "Scores":
+        """Return the scores of one class of a multilabel task alone."""
+        return Scores(self.reviews, self.labels[:, number].astype(bool), self.scores[:, number])
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,8 @@ class ModelComparison:
     """Reviews that the champion alone has right."""
     neither: int
     """Reviews that both have wrong."""
+    measure: str = "accuracy"
+    """What the share of reviews that are right is called."""
 
     @property
     def count(self) -> int:
@@ -129,9 +148,9 @@ class ModelComparison:
         found = self.difference(level)
         relation = {Difference.BETTER: ">", Difference.WORSE: "<", Difference.NONE: "vs"}[found]
         candidate, other = distinct_texts(self.accuracy, self.champion_accuracy)
-        p = f"p < {_SMALLEST_P}" if self.p < _SMALLEST_P else f"p = {self.p:.2g}"
+        p = p_text(self.p)
         end = f"no difference ({p})" if found is Difference.NONE else p
-        return f"accuracy {candidate} {relation} {other} of {champion} on {self.reviews}, {end}"
+        return f"{self.measure} {candidate} {relation} {other} of {champion} on {self.reviews}, {end}"
 
 
 def compare(candidate: Scores, champion: Scores) -> ModelComparison:
@@ -152,7 +171,13 @@ def compare(candidate: Scores, champion: Scores) -> ModelComparison:
         only_candidate=int(np.sum(ours & ~theirs)),
         only_champion=int(np.sum(~ours & theirs)),
         neither=int(np.sum(~ours & ~theirs)),
+        measure=candidate.measure,
     )
+
+
+def p_text(p: float) -> str:
+    """Write a p-value, like ``p = 0.012``."""
+    return f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p = {p:.2g}"
 
 
 def distinct_texts(one: float, other: float, digits: int = _DIGITS) -> tuple[str, str]:

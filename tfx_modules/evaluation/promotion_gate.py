@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfx_modules.data import holdout
 from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.evaluation import floors, scoring
+from tfx_modules.evaluation.label_comparison import LabelComparison, compare_labels
 from tfx_modules.evaluation.mcnemar import Difference, ModelComparison, Scores, compare, distinct_texts
 from tfx_modules.exceptions import ScoringError, SettingsError, UnusableModelError
 from tfx_modules.promotion.exceptions import ChampionUnusableError
@@ -25,6 +27,7 @@ from tfx_modules.serving.models.engines.engine import Engine
 from tfx_modules.settings.gate import GateSettings, Promote
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, of_model
 
+_Counts = npt.NDArray[np.int64]
 _logger = logging.getLogger(__name__)
 
 
@@ -103,8 +106,10 @@ class _CandidateGate:
         if not self._task.is_comparable_with(other := _champion_task(champion)):
             return self._incomparable(champion, other, low, metrics)
         theirs = _champion_scores(champion, self._sets, other)
-        made = [compare(ours, other) for ours, other in zip(self._scores, theirs, strict=True)]
-        return self._result(champion, made, low, metrics)
+        pairs = list(zip(self._scores, theirs, strict=True))
+        made = [compare(ours, other) for ours, other in pairs]
+        of_labels = [compare_labels(ours, other, self._task.classes) for ours, other in pairs]
+        return self._result(champion, made, of_labels, low, metrics)
 
     @cached_property
     def _task(self) -> TaskSettings:
@@ -132,16 +137,26 @@ class _CandidateGate:
         return [floors.measure(reviews, found) for reviews, found in zip(self._sets, self._scores, strict=True)]
 
     def _result(
-        self, champion: Champion, made: Sequence[ModelComparison], low: list[str], metrics: list[dict[str, Any]]
+        self,
+        champion: Champion,
+        made: Sequence[ModelComparison],
+        of_labels: Sequence[Sequence[LabelComparison]],
+        low: list[str],
+        metrics: list[dict[str, Any]],
     ) -> GateResult:
         level = self._gate.level
         worse = [one.describe(champion.version, level) for one in made if one.difference(level) is Difference.WORSE]
+        compared = [one for found in of_labels for one in found]
+        worse += [one.describe(champion.version) for one in compared if one.difference(level) is Difference.WORSE]
         described = [one.describe(champion.version, level) for one in made]
         failed = [*low, *worse]
         if not failed and self._asks_for_better(made):
             failed = [*described, f"gate.promote is {self._gate.promote.value}"]
-        compared = [{**found, **_numbers(one, level)} for found, one in zip(metrics, made, strict=True)]
-        measured = {"champion": champion.version, "level": level, "promote": self._gate.promote.value, "sets": compared}
+        sets = [
+            {**found, **_numbers(one, level), **_numbers_of_labels(each, level)}
+            for found, one, each in zip(metrics, made, of_labels, strict=True)
+        ]
+        measured = {"champion": champion.version, "level": level, "promote": self._gate.promote.value, "sets": sets}
         return self._concluded(failed, described, measured)
 
     def _incomparable(
@@ -162,7 +177,7 @@ class _CandidateGate:
 
     def _alone(self) -> str:
         accuracies = ", ".join(f"{found.accuracy:.3f} on {found.reviews}" for found in self._scores)
-        return f"accuracy {accuracies}, judged by the floors alone"
+        return f"{self._scores[0].measure} {accuracies}, judged by the floors alone"
 
 
 def _measured(reviews: ReviewSet, found: floors.Measures) -> dict[str, Any]:
@@ -178,9 +193,18 @@ def _measured(reviews: ReviewSet, found: floors.Measures) -> dict[str, Any]:
 
 
 def _of_classes(found: floors.Measures) -> dict[str, Any]:
-    """Return what a multiclass task is measured by beside: macro F1, each class, and the confusion matrix."""
-    matrix = found.confusion()
-    right, there, answered = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    """Return what a task with several classes is measured by beside: macro F1, each class, and the confusion matrix.
+
+    Of a multilabel task there is no confusion matrix, and ``measure`` says that its accuracy is the exact match.
+    """
+    scores = found.scores
+    if scores.has_sets:
+        right, there, answered = _counts_of_sets(scores)
+        more: dict[str, Any] = {"measure": scores.measure}
+    else:
+        matrix = found.confusion()
+        right, there, answered = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+        more = {"confusion": matrix.tolist()}
     f1 = 2 * right / np.maximum(there + answered, 1)
     classes = {
         label: {
@@ -191,7 +215,13 @@ def _of_classes(found: floors.Measures) -> dict[str, Any]:
         }
         for n, label in enumerate(found.classes)
     }
-    return {"macro_f1": float(f1.mean()), "classes": classes, "confusion": matrix.tolist()}
+    return {"macro_f1": float(f1.mean()), "classes": classes, **more}
+
+
+def _counts_of_sets(scores: Scores) -> tuple[_Counts, _Counts, _Counts]:
+    """Return how many reviews have each class and are given it, how many have it, and how many are given it."""
+    labels, given = scores.labels.astype(np.int64), scores.answers
+    return (labels * given).sum(axis=0), labels.sum(axis=0), given.sum(axis=0)
 
 
 def _champion_task(champion: Champion) -> TaskSettings:
@@ -228,6 +258,24 @@ def _numbers(made: ModelComparison, level: float) -> dict[str, Any]:
         "neither": made.neither,
         "p": made.p,
         "verdict": made.difference(level).value,
+    }
+
+
+def _numbers_of_labels(made: Sequence[LabelComparison], level: float) -> dict[str, Any]:
+    if not made:
+        return {}
+    return {
+        "labels_compared": {
+            one.label: {
+                "accuracy": one.made.accuracy,
+                "champion_accuracy": one.made.champion_accuracy,
+                "only_candidate": one.made.only_candidate,
+                "only_champion": one.made.only_champion,
+                "p": one.p,
+                "verdict": one.difference(level).value,
+            }
+            for one in made
+        }
     }
 
 

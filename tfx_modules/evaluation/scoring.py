@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfx_modules.data import features
-from tfx_modules.data.review_set import ReviewSet, review_set
+from tfx_modules.data.review_set import Label, ReviewSet, review_set
 from tfx_modules.engines.openvino_library import allow_amx
 from tfx_modules.evaluation.mcnemar import Scores
 from tfx_modules.exceptions import ScoringError, UnusableModelError
@@ -50,10 +50,10 @@ def load(folder: Path) -> ServedModel:
     except ModelLoadError as error:
         raise UnusableModelError(f"the model cannot be scored: {error}") from error
     signature = model.signatures.get(ends.TEXTS)
-    if not signature or set(signature.inputs) != {_INPUT} or ends.SCORE not in signature.outputs:
+    if not signature or set(signature.inputs) != {_INPUT} or not {ends.SCORE, ends.SCORES} & set(signature.outputs):
         raise UnusableModelError(
             f"the model in {folder} cannot be scored: it has the signatures {', '.join(sorted(model.signatures))}; "
-            f"needed: {ends.TEXTS}, from {_INPUT} to {ends.SCORE}. Train it anew with this code."
+            f"needed: {ends.TEXTS}, from {_INPUT} to {ends.SCORE} or {ends.SCORES}. Train it anew with this code."
         )
     return model
 
@@ -132,7 +132,7 @@ def read_split(
     if not files:
         raise ScoringError(f"{examples} has no files of the split {split}. Clear CsvExampleGen to make them anew.")
     try:
-        rows = ((_rank(row), row) for row in _labelled(files))
+        rows = ((_rank(row), row) for row in _labelled(files, task))
         chosen = heapq.nsmallest(most, rows) if most else sorted(rows)
     except tf.errors.OpError as error:
         raise ScoringError(f"the split {split} in {examples} cannot be read: {error.message}") from error
@@ -140,18 +140,21 @@ def read_split(
     return review_set(f"the {split} split", [row for _, row in chosen], digest, task)
 
 
-def _labelled(files: list[str]) -> Iterator[tuple[str, int]]:
+def _labelled(files: list[str], task: TaskSettings) -> Iterator[tuple[str, Label]]:
+    width = task.outputs if task.has_sets else 1
     spec = {
         features.REVIEW: tf.io.FixedLenFeature([], tf.string, default_value=""),
-        features.LABEL: tf.io.FixedLenFeature([], tf.int64, default_value=-1),
+        features.LABEL: tf.io.FixedLenFeature([width], tf.int64, default_value=[-1] * width),
     }
     batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(1024)
     for batch in batches.map(lambda records: tf.io.parse_example(records, spec)).as_numpy_iterator():
         for text, label in zip(batch[features.REVIEW], batch[features.LABEL], strict=True):
-            if label >= 0:
-                yield text.decode(), int(label)
+            if min(label) >= 0:
+                numbers = tuple(map(int, label))
+                yield text.decode(), numbers if task.has_sets else numbers[0]
 
 
-def _rank(row: tuple[str, int]) -> bytes:
+def _rank(row: tuple[str, Label]) -> bytes:
     text, label = row
-    return hashlib.sha256(f"{int(label)}{text}".encode()).digest()
+    told = "".join(map(str, label)) if isinstance(label, tuple) else str(label)
+    return hashlib.sha256(f"{told}{text}".encode()).digest()

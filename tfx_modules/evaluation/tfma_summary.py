@@ -7,9 +7,9 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_re
 
 from tfx_modules.evaluation.mcnemar import distinct_texts
 
-_SHOWN = ("binary_accuracy", "accuracy", "auc")
+_SHOWN = ("binary_accuracy", "accuracy", "exact_match", "auc")
 """The metrics in the line of a blessed model, where it has them."""
-_DISPLAY_NAMES = {"binary_accuracy": "accuracy", "auc": "AUC"}
+_DISPLAY_NAMES = {"binary_accuracy": "accuracy", "exact_match": "exact match", "auc": "AUC"}
 _DIGITS = 3
 
 

@@ -37,7 +37,8 @@ def read_examples(patterns: list[str], transform: tft.TFTransformOutput) -> tf.d
         transform: has their schema.
 
     Returns:
-        Pairs of ids (int32 [tokens], no padding) and label (float32 []), kept in memory after the first pass.
+        Pairs of ids (int32 [tokens], no padding) and label (float32 [], of a multilabel task [classes]), kept in memory
+        after the first pass.
     """
     spec = transform.transformed_feature_spec()
     files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
@@ -47,9 +48,8 @@ def read_examples(patterns: list[str], transform: tft.TFTransformOutput) -> tf.d
         ids = tf.cast(example[features.INPUT_IDS], tf.int32)
         return ids[: tf.math.count_nonzero(ids, dtype=tf.int32)], tf.cast(example[features.LABEL], tf.float32)
 
-    return (
-        tf.data.TFRecordDataset(files, compression_type="GZIP").map(parse).filter(lambda _, label: label >= 0).cache()
-    )
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    return records.map(parse).filter(lambda _, label: tf.reduce_all(label >= 0)).cache()
 
 
 def count(examples: tf.data.Dataset) -> int:
@@ -70,11 +70,13 @@ def training_batches(
     Args:
         examples: from ``read_examples``.
         shape: of the batches.
-        class_weights: how much an example of each class counts; None: all the same.
+        class_weights: how much an example of each class counts; None: all the same. Not of a multilabel task, whose
+            loss has them.
 
     Returns:
-        Endless pairs of ids (int32 [batch_size, one of the lengths]) and labels (float32 [batch_size]); with class
-        weights, triples of these and weights (float32 [batch_size]). Whenever they are read, they are the same.
+        Endless pairs of ids (int32 [batch_size, one of the lengths]) and labels (float32 [batch_size], of a multilabel
+        task [batch_size, classes]); with class weights, triples of these and weights (float32 [batch_size]). Whenever
+        they are read, they are the same.
     """
     # A shuffled data set has another order each time that it is read, and Keras reads once more than it trains.
     seeds = tf.data.Dataset.random(seed=shape.seed)
@@ -95,8 +97,9 @@ def evaluation_batches(examples: tf.data.Dataset, shape: BatchShape) -> tf.data.
 
     def fill(ids: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         missing = shape.batch_size - tf.shape(ids)[0]
-        weights = tf.pad(tf.ones_like(labels), [[0, missing]])
-        ids, labels = tf.pad(ids, [[0, missing], [0, 0]]), tf.pad(labels, [[0, missing]])
+        weights = tf.pad(tf.ones(tf.shape(ids)[:1]), [[0, missing]])
+        more = [[0, missing], *([0, 0] for _ in labels.shape[1:])]
+        ids, labels = tf.pad(ids, [[0, missing], [0, 0]]), tf.pad(labels, more)
         return tf.ensure_shape(ids, [shape.batch_size, None]), labels, weights
 
     return _bucket(examples, shape, drop_remainder=False).map(fill).prefetch(tf.data.AUTOTUNE)

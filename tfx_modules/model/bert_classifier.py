@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfx_modules.model.fitting import device
 from tfx_modules.settings.settings import TrainingSettings
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 _UNDECAYED = ("bias", "gamma", "beta")
 
@@ -62,8 +63,15 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
     only so can :meth:`prepare` have all programs compiled beforehand, a core each.
     """
 
-    def compile(self, *, jit_compile: bool, **settings: Any) -> None:
-        """Set what Keras' ``compile`` sets; ``jit_compile`` holds for the passes through the encoder."""
+    def compile(self, *, jit_compile: bool, label_shape: Sequence[int] = (), **settings: Any) -> None:
+        """Set what Keras' ``compile`` sets.
+
+        Args:
+            jit_compile: whether XLA compiles the passes through the encoder.
+            label_shape: of one example's label.
+            settings: what else Keras' takes.
+        """
+        self._label_shape = tuple(label_shape)
         one_by_one = not tf.distribute.has_strategy() and not tf.config.list_logical_devices("GPU")
         self._forward = tf.function(self._scores, reduce_retracing=True, jit_compile=jit_compile)
         self._backward = tf.function(self._gradients, reduce_retracing=True, jit_compile=jit_compile)
@@ -99,7 +107,7 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
             variable.assign(value)
 
     def _backward_once(self, ids: tf.Tensor) -> None:
-        self._backward(ids, tf.zeros(tf.shape(ids)[:1]), None)
+        self._backward(ids, tf.zeros([tf.shape(ids)[0], *self._label_shape]), None)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Learn from a batch, as Keras asks; returns the metrics so far."""
@@ -192,7 +200,11 @@ def build_classifier(backbone: keras_hub.models.Backbone, dropout: float, output
 
 
 def compile_classifier(
-    model: SentimentClassifier, values: Hyperparameters, settings: TrainingSettings, steps: int
+    model: SentimentClassifier,
+    values: Hyperparameters,
+    settings: TrainingSettings,
+    steps: int,
+    task: TaskSettings = BINARY_SENTIMENT,
 ) -> None:
     """Set AdamW with warm-up and cosine decay, the loss and the metrics.
 
@@ -201,21 +213,48 @@ def compile_classifier(
         values: the run's hyperparameters.
         settings: what is set for the training.
         steps: length of the schedule, in batches.
+        task: the pipeline's; of a multilabel one, the loss weighs the labels by ``training.class_weights``.
     """
     schedule = WarmupCosine(values.learning_rate, int(steps * values.warmup_fraction), max(1, steps))
     optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=settings.weight_decay, clipnorm=1.0)
     optimizer.exclude_from_weight_decay(var_names=list(_UNDECAYED))
     # Left to the first step, the optimizer's variables are made while it is traced, which takes ten times as long.
     optimizer.build(model.trainable_variables)
-    is_binary = model.output_shape[-1] == 1
-    if is_binary:
-        loss, accuracy = keras.losses.BinaryCrossentropy, keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
-    else:
-        loss = keras.losses.SparseCategoricalCrossentropy
-        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    loss, accuracy = _judged_by(task, settings)
     model.compile(
         optimizer=optimizer,
-        loss=loss(from_logits=True),
+        loss=loss,
         weighted_metrics=[accuracy],
         jit_compile=settings.jit_compile and device.compiles_with_xla(),
+        label_shape=(task.outputs,) if task.has_sets else (),
     )
+
+
+def _judged_by(task: TaskSettings, settings: TrainingSettings) -> tuple[Any, keras.metrics.Metric]:
+    """Return the loss and the accuracy, which of a multilabel task is the share of texts with all labels right."""
+    if task.has_sets:
+        weights = tf.constant(settings.weights_of(task) or (1.0,) * task.outputs, tf.float32)
+        return _LossOfLabels(weights), keras.metrics.MeanMetricWrapper(_all_right, name="accuracy")
+    if task.outputs == 1:
+        accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+        return keras.losses.BinaryCrossentropy(from_logits=True), accuracy
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True), accuracy
+
+
+class _LossOfLabels(keras.losses.Loss):  # type: ignore[misc]
+    """The mean over the labels of their binary cross-entropies, in which texts with a label count by its weight."""
+
+    def __init__(self, weights: tf.Tensor) -> None:
+        super().__init__(name="labels")
+        self._weights = weights  # float32 [classes]
+
+    def call(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Return the loss of each text, float32 [batch], from labels and logits [batch, classes]."""
+        each = tf.nn.weighted_cross_entropy_with_logits(tf.cast(labels, tf.float32), logits, self._weights)
+        return tf.reduce_mean(each, axis=-1)
+
+
+def _all_right(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return whether all labels of each text are right, float32 [batch], from [batch, classes]."""
+    return tf.reduce_min(tf.cast(tf.equal(labels >= 0.5, logits >= 0.0), tf.float32), axis=-1)

@@ -8,6 +8,7 @@ import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from tfx_modules.data import features
+from tfx_modules.data.review_set import THRESHOLD
 from tfx_modules.engines import description
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
@@ -19,6 +20,7 @@ SCORE = "score"
 LABEL = "label"
 SCORES = "scores"
 LABELS = "labels"
+CHOSEN = "chosen"
 
 Outputs = dict[str, tf.Tensor]
 
@@ -34,6 +36,7 @@ class Ends(tf.Module):  # type: ignore[misc]
         super().__init__()
         self._labels = task.classes
         self._is_binary = task.outputs == 1
+        self._has_sets = task.has_sets
         self._classes = [] if self._is_binary else [task.outputs]
         self._transform = saved_transform_io_v2.SavedModelLoader(transform.transform_savedmodel_dir)
         self.arguments = {TEXTS: "text", EXAMPLES: "examples", CLASSIFY: "inputs"}
@@ -59,7 +62,7 @@ class Ends(tf.Module):  # type: ignore[misc]
     def outputs(self, signature: str, logits: tf.Tensor) -> Outputs:
         """Return a signature's outputs, from float32 [batch] or [batch, classes]."""
         found = self._judge(logits)
-        if signature == REGRESS:
+        if signature == REGRESS and not self._has_sets:  # the function is saved then, too, and no signature is
             return {"outputs": found[SCORE]}
         if signature != CLASSIFY:
             return found
@@ -86,6 +89,9 @@ class Ends(tf.Module):  # type: ignore[misc]
         return lambda logits: self.outputs(signature, logits)
 
     def _judge(self, logits: tf.Tensor) -> Outputs:
+        if self._has_sets:
+            scores = tf.sigmoid(logits)
+            return {LABELS: self._all_labels(scores), SCORES: scores, CHOSEN: scores >= THRESHOLD}
         if not self._is_binary:
             return self._choose(tf.nn.softmax(logits))
         scores = tf.sigmoid(logits)
@@ -94,13 +100,16 @@ class Ends(tf.Module):  # type: ignore[misc]
 
     def _choose(self, scores: tf.Tensor) -> Outputs:
         """Return the most probable label, and all: from float32 [batch, classes]."""
-        labels = tf.constant(self._labels)
         return {
-            LABEL: tf.gather(labels, tf.argmax(scores, axis=1)),
+            LABEL: tf.gather(tf.constant(self._labels), tf.argmax(scores, axis=1)),
             SCORE: tf.reduce_max(scores, axis=1),
-            LABELS: tf.tile(labels[tf.newaxis], [tf.shape(scores)[0], 1]),
+            LABELS: self._all_labels(scores),
             SCORES: scores,
         }
+
+    def _all_labels(self, scores: tf.Tensor) -> tf.Tensor:
+        """Return all labels for each text, string [batch, classes], from float32 [batch, classes]."""
+        return tf.tile(tf.constant(self._labels)[tf.newaxis], [tf.shape(scores)[0], 1])
 
 
 def _traced(function: Callable[[tf.Tensor], Outputs], spec: tf.TensorSpec) -> Any:

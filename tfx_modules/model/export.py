@@ -20,6 +20,14 @@ Of a multiclass task:
 ``classify``
     ``inputs`` -> ``classes`` string [batch, classes], ``scores`` float32 [batch, classes]. There is no ``regress``.
 
+Of a multilabel task:
+
+``serving_default``, ``serving_examples``
+    The same inputs -> ``labels`` string [batch, classes], all labels; ``scores`` float32 [batch, classes], the
+    probability that the text has each; ``chosen`` bool [batch, classes], whether it is 0.5 or more.
+``classify``
+    As of a multiclass task. There is no ``regress``.
+
 Beside them are requests of each length for the server to warm up with (``warmup.py``), and the task, where it is
 another than the default's (``settings/task.py``).
 """

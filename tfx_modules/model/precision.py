@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from tfx_modules.data.review_set import ReviewSet, answers
+from tfx_modules.data.review_set import ReviewSet, share_right
 from tfx_modules.settings.settings import ExportSettings, Precision
 
 Score = Callable[[tf.Tensor], tf.Tensor]
@@ -97,4 +97,4 @@ def _timed(score: Score, texts: tf.Tensor) -> float:
 def _accuracy(score: Score, holdout: ReviewSet) -> float:
     texts = [text.encode() for text in holdout.texts]
     batches = [score(tf.constant(texts[start : start + BATCH])).numpy() for start in range(0, len(texts), BATCH)]
-    return float(np.mean(answers(np.concatenate(batches)) == holdout.labels))
+    return share_right(np.concatenate(batches), holdout.labels)

@@ -172,13 +172,13 @@ def _fit(
     steps = fn_args.train_steps or per_epoch * training.epochs
     epochs = math.ceil(steps / per_epoch)
     per_epoch = math.ceil(steps / epochs)  # of the same length, so that no epoch goes far beyond what was asked for
-    bert_classifier.compile_classifier(classifier, values, training, steps)
+    bert_classifier.compile_classifier(classifier, values, training, steps, task)
     _logger.info("training on %d examples, for %d steps of %d examples each", found, steps, training.batch_size)
     classifier.prepare(shape.batch_size, shape.lengths)
     began = time.monotonic()
     fitted = loop.fit(
         classifier,
-        batches.training_batches(examples, shape, training.weights_of(task)),
+        batches.training_batches(examples, shape, training.weights_of_examples(task)),
         batches.evaluation_batches(evaluation, shape),
         loop.Course(
             shape.batch_size,

@@ -32,7 +32,7 @@ class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
             warmup_fraction=hp.Choice("warmup_fraction", list(self._tuning.warmup_fractions)),
         )
         classifier = bert_classifier.build_classifier(load_backbone(self._encoder), values.dropout, self._task.outputs)
-        bert_classifier.compile_classifier(classifier, values, self._training, self._tuning.steps_per_trial)
+        bert_classifier.compile_classifier(classifier, values, self._training, self._tuning.steps_per_trial, self._task)
         shape = training.batch_shape(self._training, self._encoder)
         classifier.prepare(shape.batch_size, shape.lengths)
         return classifier
@@ -68,7 +68,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         overwrite=True,
     )
     fit = {
-        "x": batches.training_batches(examples, shape, settings.weights_of(task)),
+        "x": batches.training_batches(examples, shape, settings.weights_of_examples(task)),
         "steps_per_epoch": tuning.steps_per_trial,
         "epochs": 1,
         "validation_data": batches.evaluation_batches(evaluation, shape).take(tuning.eval_batches),

@@ -94,7 +94,11 @@ def _data_components(settings: PipelineSettings) -> _Data:
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn=_PREPROCESSING_FN,
-        custom_config={"encoder": settings.encoder.to_config()},
+        # Only of a multilabel task has a label another form in the graph.
+        custom_config={
+            "encoder": settings.encoder.to_config(),
+            **(to_config(task) if (task := settings.task).has_sets else {}),
+        },
     )
     return _Data(examples, statistics, schema, served, validator, transform)
 

@@ -15,6 +15,7 @@ from tfx_modules.settings.task import TaskSettings
 ALL = "all examples"
 """Name of the slice that has all."""
 _DISPLAY_NAMES = {"binary_accuracy": "accuracy", "auc": "AUC", "f1_score": "F1", "example_count": "examples"}
+"""TFMA's names, but for those that only lack their blanks: ``exact_match``."""
 _NO_ANSWER = -1
 """TFMA's number of the class where no probability is above the threshold."""
 NO_ANSWER = "none"

@@ -19,7 +19,9 @@ from tfx_modules.settings.task import TaskSettings, of_model
 OUTPUT = standard_component_specs.EVALUATION_KEY
 _BLESSED = "blessed"
 _MOST_CURVES = 8
-_SHOWN = ("accuracy", "AUC", "precision", "recall", "F1")
+_SHARES_RIGHT = ("accuracy", "exact match")
+"""What the share of examples that are right is called; of a multilabel task, of those with all labels right."""
+_SHOWN = (*_SHARES_RIGHT, "AUC", "precision", "recall", "F1")
 """The metrics in the table of slices, where there are any."""
 _NOT_IN_LABELS = ("AUC", "precision", "recall", "F1")
 """They say nothing of examples that all have the same label."""
@@ -122,15 +124,15 @@ def _by_slice(slices: Sequence[SliceResult], *, has_champion: bool) -> str:
     parts = [document.table(columns, rows)]
     if has_champion:
         parts.insert(0, paragraph(f"In parentheses: the {tables.CHAMPION}."))
-    if "accuracy" in names:
+    if measure := next((name for name in _SHARES_RIGHT if name in names), None):
         series = [tables.CANDIDATE, *([tables.CHAMPION] if has_champion else [])]
-        drawn = [drawing.Row(one.name, _accuracies(one, len(series))) for one in slices]
-        parts.append(document.pictures([tables.accuracy_of_slices(drawn, series)]))
+        drawn = [drawing.Row(one.name, _accuracies(one, measure, len(series))) for one in slices]
+        parts.append(document.pictures([tables.accuracy_of_slices(drawn, series, measure)]))
     return "".join(parts)
 
 
-def _accuracies(one: SliceResult, count: int) -> list[float | None]:
-    return [result.metrics.get("accuracy") for result in (one.candidate, one.champion)][:count]
+def _accuracies(one: SliceResult, measure: str, count: int) -> list[float | None]:
+    return [result.metrics.get(measure) for result in (one.candidate, one.champion)][:count]
 
 
 def _both(one: SliceResult, name: str, *, has_champion: bool) -> str:

@@ -120,12 +120,47 @@ def _compared(sets: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> 
     ]
     yield document.table(columns, rows)
     yield paragraph(f"{_TEST} The level is {metrics['level']:g}.")
-    svg = drawing.values(series, drawn, "accuracy", is_share=True)
-    yield document.pictures([document.figure(tables.first_of("Accuracy of both models", len(drawn)), svg)])
+    measure = _measure(sets[0])
+    svg = drawing.values(series, drawn, measure, is_share=True)
+    caption = tables.first_of(f"{measure.capitalize()} of both models", len(drawn))
+    yield document.pictures([document.figure(caption, svg)])
+    yield from filter(None, map(_labels_compared, sets))
+
+
+def _measure(one: Mapping[str, Any]) -> str:
+    """Return what the share of reviews that are right is called; only of a multilabel task the numbers say it."""
+    return str(one.get("measure", "accuracy"))
+
+
+def _labels_compared(one: Mapping[str, Any]) -> str:
+    """Return the table of each label of both models, of a multilabel task."""
+    columns = (
+        ("label", ""),
+        (tables.CANDIDATE, NUMBER),
+        (tables.CHAMPION, NUMBER),
+        ("only this model right", NUMBER),
+        ("only the model in service right", NUMBER),
+        ("p (Holm)", NUMBER),
+        ("result", ""),
+    )
+    rows = [
+        (
+            escape(label),
+            document.number(found["accuracy"]),
+            document.number(found["champion_accuracy"]),
+            f"{found['only_candidate']:,}",
+            f"{found['only_champion']:,}",
+            f"{found['p']:.2g}",
+            escape(found["verdict"]),
+        )
+        for label, found in one.get("labels_compared", {}).items()
+    ]
+    heading = f"<h3>Accuracy on each label, on {escape(one['name'])}</h3>"
+    return heading + document.table(columns, rows) if rows else ""
 
 
 def _set(one: Mapping[str, Any]) -> Iterator[str]:
-    rows = [("reviews", float(one["n"]), None), ("accuracy", one["accuracy"], None), ("AUC", one["auc"], None)]
+    rows = [("reviews", float(one["n"]), None), (_measure(one), one["accuracy"], None), ("AUC", one["auc"], None)]
     rows += [("macro F1", one["macro_f1"], None)] if "macro_f1" in one else []
     yield tables.side_by_side("metric", rows, has_champion=False)
     if classes := one.get("classes"):
@@ -136,12 +171,13 @@ def _set(one: Mapping[str, Any]) -> Iterator[str]:
             for label, found in classes.items()
         ]
         yield "<h3>Labels</h3>" + document.table(columns, cells)
-        yield "<h3>Confusion</h3>" + document.matrix(list(classes), one["confusion"])
+        if "confusion" in one:
+            yield "<h3>Confusion</h3>" + document.matrix(list(classes), one["confusion"])
     slices = [
         (escape(name.replace("=", " = ", 1)), f"{found['n']:,}", document.number(found["accuracy"]))
         for name, found in one["slices"].items()
     ]
-    yield "<h3>Slices</h3>" + document.table((("slice", ""), ("reviews", NUMBER), ("accuracy", NUMBER)), slices)
+    yield "<h3>Slices</h3>" + document.table((("slice", ""), ("reviews", NUMBER), (_measure(one), NUMBER)), slices)
 
 
 def _gate(record: NodeRecord) -> dict[str, object]:

@@ -64,12 +64,14 @@ def _counts(name: str) -> bool:
     return name in ("examples", "reviews")
 
 
-def accuracy_of_slices(rows: Sequence[drawing.Row], series: Sequence[str]) -> str:
-    """Render a picture of the accuracy on each slice, with its numbers."""
+def accuracy_of_slices(rows: Sequence[drawing.Row], series: Sequence[str], measure: str = "accuracy") -> str:
+    """Render a picture of the accuracy, or what it is called, on each slice, with its numbers."""
     columns = (("slice", ""), *((name, NUMBER) for name in series))
     numbers = [(escape(row.name), *map(document.number, row.values)) for row in rows]
-    svg = drawing.values(series, rows, "accuracy", is_share=True)
-    return document.figure(first_of("Accuracy by slice", len(rows)), svg, document.table(columns, numbers))
+    svg = drawing.values(series, rows, measure, is_share=True)
+    return document.figure(
+        first_of(f"{measure.capitalize()} by slice", len(rows)), svg, document.table(columns, numbers)
+    )
 
 
 def first_of(caption: str, count: int) -> str:

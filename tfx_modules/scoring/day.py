@@ -35,7 +35,7 @@ class DayReport:
     provenance: Provenance
     rows: int = 0
     labels: Counter[str] = field(default_factory=Counter)
-    """Number of rows by label."""
+    """Number of rows by label; of a multilabel task, a row counts for each of its labels."""
     errors: Counter[str] = field(default_factory=Counter)
     """Number of rows that were not scored, by error."""
     seconds: float = 0.0
@@ -49,6 +49,7 @@ class DayReport:
                 self.errors[row.score.error] += 1
             elif row.score.label is not None:
                 self.labels[row.score.label] += 1
+            self.labels.update(row.score.chosen or ())
 
 
 def score_day(request: ScoringRequest, texts: Iterable[Text]) -> DayReport:
@@ -70,7 +71,7 @@ def score_day(request: ScoringRequest, texts: Iterable[Text]) -> DayReport:
     with (
         Scorer(model, cores()) as scorer,
         partition(request.scores, request.day, request.file_format) as file,
-        rows_file(file, request.file_format, provenance) as written,
+        rows_file(file, request.file_format, provenance, has_sets=scorer.has_sets) as written,
     ):
         began = told = time.monotonic()
         while piece := list(itertools.islice(rows, PIECE)):

@@ -13,6 +13,8 @@ from tfx_modules.scoring.rows import Provenance, ScoredRow
 
 COLUMNS = ("row", "id", "label", "score", "scores", "error", "version", "digest", "engine")
 """The fields of a row, in this order, in both formats."""
+CHOSEN = "chosen"
+"""A further field at the end, of a multilabel task: the labels that the text has. ``label`` and ``score`` are null."""
 
 
 class FileFormat(enum.Enum):
@@ -34,15 +36,18 @@ class RowsFile(Protocol):
 
 
 @contextmanager
-def rows_file(file: BinaryIO, file_format: FileFormat, provenance: Provenance) -> Iterator[RowsFile]:
+def rows_file(
+    file: BinaryIO, file_format: FileFormat, provenance: Provenance, *, has_sets: bool = False
+) -> Iterator[RowsFile]:
     """Write a file, which is complete when the block ends without an error.
 
     Args:
         file: opened for writing; it stays open.
         file_format: its format.
         provenance: what each row has.
+        has_sets: whether a text has any number of labels.
     """
-    written = _FORMATS[file_format](file, provenance)
+    written = _FORMATS[file_format](file, provenance, has_sets)
     try:
         yield written
     except BaseException:
@@ -53,12 +58,12 @@ def rows_file(file: BinaryIO, file_format: FileFormat, provenance: Provenance) -
 
 
 class _JsonLines:
-    def __init__(self, file: BinaryIO, provenance: Provenance) -> None:
+    def __init__(self, file: BinaryIO, provenance: Provenance, has_sets: bool) -> None:  # noqa: FBT001 (see _FORMATS)
         self._file = file
-        self._provenance = provenance
+        self._row = _Row(provenance, has_sets=has_sets)
 
     def write(self, rows: Sequence[ScoredRow]) -> None:
-        lines = (json.dumps(_values(row, self._provenance), ensure_ascii=False) for row in rows)
+        lines = (json.dumps(self._row.values(row), ensure_ascii=False) for row in rows)
         self._file.write("".join(f"{line}\n" for line in lines).encode())
 
     def finish(self) -> None:
@@ -80,27 +85,36 @@ class _Parquet:
         ]
     )
 
-    def __init__(self, file: BinaryIO, provenance: Provenance) -> None:
-        self._writer = parquet.ParquetWriter(file, self.SCHEMA)
-        self._provenance = provenance
+    def __init__(self, file: BinaryIO, provenance: Provenance, has_sets: bool) -> None:  # noqa: FBT001 (see _FORMATS)
+        self._schema = self.SCHEMA.append(pa.field(CHOSEN, pa.list_(pa.string()))) if has_sets else self.SCHEMA
+        self._writer = parquet.ParquetWriter(file, self._schema)
+        self._row = _Row(provenance, has_sets=has_sets)
 
     def write(self, rows: Sequence[ScoredRow]) -> None:
-        values = [_values(row, self._provenance) for row in rows]
+        values = [self._row.values(row) for row in rows]
         for each in values:
             each["scores"] = each["scores"] and list(each["scores"].items())
-        self._writer.write_table(pa.Table.from_pylist(values, self.SCHEMA))
+        self._writer.write_table(pa.Table.from_pylist(values, self._schema))
 
     def finish(self) -> None:
         self._writer.close()
 
 
-def _values(row: ScoredRow, provenance: Provenance) -> dict[str, Any]:
-    text, score = row
-    found = (text.row, text.id, score.label, score.score, score.scores, score.error, *provenance)
-    return dict(zip(COLUMNS, found, strict=True))
+class _Row:
+    """Returns the values of rows by their fields."""
+
+    def __init__(self, provenance: Provenance, *, has_sets: bool) -> None:
+        self._provenance = provenance
+        self._has_sets = has_sets
+
+    def values(self, row: ScoredRow) -> dict[str, Any]:
+        text, score = row
+        found = (text.row, text.id, score.label, score.score, score.scores, score.error, *self._provenance)
+        made = dict(zip(COLUMNS, found, strict=True))
+        return {**made, CHOSEN: score.chosen} if self._has_sets else made
 
 
-_FORMATS: Mapping[FileFormat, Callable[[BinaryIO, Provenance], RowsFile]] = {
+_FORMATS: Mapping[FileFormat, Callable[[BinaryIO, Provenance, bool], RowsFile]] = {
     FileFormat.JSONL: _JsonLines,
     FileFormat.PARQUET: _Parquet,
 }

@@ -20,13 +20,15 @@ class Score(NamedTuple):
     """What the model says of one text."""
 
     label: str | None = None
-    """None where there is an error."""
+    """None where there is an error, and of a multilabel task."""
     score: float | None = None
     """As the model server's output of that name: the probability of the positive label; with more than two labels,
     that of ``label``."""
     scores: Mapping[str, float] | None = None
     """With more than two labels, the probability of each; else None."""
     error: str | None = None
+    chosen: tuple[str, ...] | None = None
+    """Of a multilabel task, the labels with a probability of 0.5 or more; else None."""
 
 
 class Provenance(NamedTuple):

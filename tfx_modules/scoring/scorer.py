@@ -16,8 +16,10 @@ BATCH = 64
 """Texts that the model gets at a time. The engine cuts them into passes of like length; more take no less time."""
 REFUSED = "refused_by_model"
 """The error of a text that the model does not take."""
-SCORE, LABEL, SCORES, LABELS = "score", "label", "scores", "labels"
-"""Outputs of the signature, as ``tfx_modules.model.ends`` names them; the last two with more than two labels."""
+SCORE, LABEL, SCORES, LABELS, CHOSEN = "score", "label", "scores", "labels", "chosen"
+"""Outputs of the signature, as ``tfx_modules.model.ends`` names them: of a binary task the first two, of a multiclass
+one the first four, of a multilabel one the last three."""
+_ONE_LABEL, _SETS = frozenset({LABEL, SCORE}), frozenset({SCORES, LABELS, CHOSEN})
 
 
 class Scorer:
@@ -35,6 +37,11 @@ class Scorer:
         self._model = model
         self._input, self._outputs = _ends(model)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="score")
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether the model gives a text any number of labels."""
+        return CHOSEN in self._outputs
 
     def __enter__(self) -> "Scorer":
         return self
@@ -86,17 +93,37 @@ def _ends(model: ServedModel) -> tuple[str, tuple[str, ...]]:
     inputs = dict(signature.inputs) if signature else {}
     outputs = set(signature.outputs) if signature else set()
     takes_texts = [info.dtype for info in inputs.values()] == ["DT_STRING"]
-    if not takes_texts or not {LABEL, SCORE} <= outputs:
+    if not takes_texts or not (outputs >= _ONE_LABEL or outputs >= _SETS):
         found = f"{DEFAULT_SIGNATURE}, from {', '.join(inputs)} to {', '.join(sorted(outputs))}"
         raise BatchScoringError(
             f"the model has {found if signature else f'no signature {DEFAULT_SIGNATURE}'}; needed: "
-            f"{DEFAULT_SIGNATURE}, from one string to {LABEL} and {SCORE}. Export it with that signature, or name "
-            "another version."
+            f"{DEFAULT_SIGNATURE}, from one string to {LABEL} and {SCORE}, or to {LABELS}, {SCORES} and {CHOSEN}. "
+            "Export it with that signature, or name another version."
         )
-    return next(iter(inputs)), tuple(name for name in (LABEL, SCORE, SCORES, LABELS) if name in outputs)
+    wanted = (LABEL, SCORE, SCORES, LABELS) if outputs >= _ONE_LABEL else (LABELS, SCORES, CHOSEN)
+    return next(iter(inputs)), tuple(name for name in wanted if name in outputs)
 
 
 def _read(outputs: Mapping[str, Array], count: int) -> list[Score]:
+    return _read_sets(outputs, count) if CHOSEN in outputs else _read_labels(outputs, count)
+
+
+def _read_sets(outputs: Mapping[str, Array], count: int) -> list[Score]:
+    labels, scores, chosen = outputs[LABELS], outputs[SCORES], outputs[CHOSEN]
+    fits = scores.ndim == 2 and len(scores) == count and labels.shape == scores.shape == chosen.shape
+    if not fits or not np.isfinite(scores).all():
+        raise BatchScoringError(
+            f"for {count} texts the model gives {LABELS} of the form {labels.shape}, {SCORES} of the form "
+            f"{scores.shape} and {CHOSEN} of the form {chosen.shape}; allowed: all labels, a finite number and a truth "
+            "value for each, of each text. Roll back to another version, or name one."
+        )
+    return [
+        Score(scores=_by_label(*row[:2]), chosen=tuple(label.decode() for label in row[0][row[2].astype(bool)]))
+        for row in zip(labels, scores, chosen, strict=True)
+    ]
+
+
+def _read_labels(outputs: Mapping[str, Array], count: int) -> list[Score]:
     labels, scores = outputs[LABEL], outputs[SCORE]
     many = outputs.get(SCORES)
     fits = labels.shape == scores.shape == (count,) and np.isfinite(scores).all()

@@ -4,9 +4,10 @@ The Airflow side has this module with the same text (``pipeline/labels.py``); ne
 compares them.
 """
 
+import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 LONGEST = 100
@@ -59,6 +60,25 @@ def problem(labels: Sequence[object]) -> str:
             )
         seen[alike] = label
     return ""
+
+
+def set_text(labels: Iterable[str]) -> str:
+    """Write the labels that one text has, as spans and holdouts of a multilabel task have them: a list in JSON.
+
+    Args:
+        labels: In the settings' order, each once; none is a set, too.
+    """
+    return json.dumps(list(labels), ensure_ascii=False)
+
+
+def read_set(text: str) -> tuple[str, ...] | None:
+    """Read what :func:`set_text` wrote; None: it is no such text."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_set = isinstance(found, list) and all(isinstance(label, str) for label in found)
+    return tuple(found) if is_set else None
 
 
 def _fault(label: object) -> str:

@@ -112,7 +112,8 @@ class TrainingSettings(SettingsGroup):
     seed: int = 20261105
     """Seed of all draws: initial weights, dropout, order of batches, the choices of the Tuner."""
     class_weights: Mapping[str, float] = field(default_factory=dict)
-    """How much a review with the label ``NAME`` counts in training, above 0. Default 1."""
+    """How much a review with the label ``NAME`` counts in training, above 0; of a multilabel task, in what is learnt
+    of that label. Default 1."""
 
     def __post_init__(self) -> None:
         """Check the limits, and the weights."""
@@ -124,6 +125,10 @@ class TrainingSettings(SettingsGroup):
     def weights_of(self, task: TaskSettings) -> tuple[float, ...] | None:
         """Return the weights by the numbers of the task's classes; None where all are 1."""
         return tuple(self.class_weights.get(label, 1.0) for label in task.classes) if self.class_weights else None
+
+    def weights_of_examples(self, task: TaskSettings) -> tuple[float, ...] | None:
+        """Return the same where examples are weighed; of a multilabel task the loss weighs labels instead."""
+        return None if task.has_sets else self.weights_of(task)
 
     def to_config(self) -> dict[str, Any]:
         """Return the fields as components get them; without weights as before there were any."""
@@ -211,7 +216,8 @@ class Distances(SettingsGroup):
     """
 
     sentiment: Annotated[float, Between(0, 1)] = 0.05
-    """Of the shares of each label and of unlabelled. Half positive is 0.05 from three quarters, 0.31 from all."""
+    """Of the shares of each label and of unlabelled; of a multilabel task, of each label by itself. Half positive is
+    0.05 from three quarters, 0.31 from all."""
     words: Annotated[float, Between(0, 1)] = 0.1
     """Of the numbers of words in a review, in classes."""
     characters: Annotated[float, Between(0, 1)] = 0.1

@@ -33,6 +33,8 @@ class TaskKind(StrEnum):
     """Which of two labels it has. The score is the probability of ``positive``."""
     MULTICLASS = "multiclass"
     """Which of several labels it has. The score is the probability of the label that is answered."""
+    MULTILABEL = "multilabel"
+    """Which of several labels it has: any number of them, or none. Each has a probability of its own."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class TaskSettings(SettingsGroup):
     kind: TaskKind = TaskKind.BINARY
     """What the model tells."""
     labels: tuple[str, ...] = ("negative", "positive")
-    """The labels: different texts of up to 100 characters, two of them with ``binary``, 2 to 50 with ``multiclass``.
+    """The labels: different texts of up to 100 characters, two of them with ``binary``, else 2 to 50.
     What a source calls them is another setting, ``labels`` in ``[bert_service]``."""
     positive: str = "positive"
     """The label that the served ``score`` is the probability of; only with ``binary``."""
@@ -52,9 +54,12 @@ class TaskSettings(SettingsGroup):
         super().__post_init__()
         if wrong := problem(self.labels):
             raise SettingsError(f"{named('task.labels')} {wrong}. {Limit.advice}.")
-        if self.kind is TaskKind.MULTICLASS:
+        if self.kind is not TaskKind.BINARY:
             if self.positive != TaskSettings.positive:
-                raise refused("task.positive", self.positive, "none, with task.kind multiclass")
+                raise refused("task.positive", self.positive, f"none, with task.kind {self.kind.value}")
+            if self.has_sets and any(label.startswith("[") for label in self.labels):
+                allowed = "labels that do not begin with [, with task.kind multilabel: sets are written as lists"
+                raise refused("task.labels", list(self.labels), allowed)
             return
         if len(self.labels) != 2:
             raise refused("task.labels", list(self.labels), "two labels, with task.kind binary")
@@ -64,9 +69,14 @@ class TaskSettings(SettingsGroup):
     @property
     def classes(self) -> tuple[str, ...]:
         """The labels by the number that model and examples have for each; of a binary task ``positive`` is the last."""
-        if self.kind is TaskKind.MULTICLASS:
+        if self.kind is not TaskKind.BINARY:
             return self.labels
         return (*(label for label in self.labels if label != self.positive), self.positive)
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.kind is TaskKind.MULTILABEL
 
     @property
     def is_default(self) -> bool:
@@ -75,7 +85,7 @@ class TaskSettings(SettingsGroup):
 
     def is_comparable_with(self, other: "TaskSettings") -> bool:
         """Whether models of both tasks can be compared: they answer the same labels, and mean the same by a score."""
-        if self.kind is TaskKind.MULTICLASS:
+        if self.kind is not TaskKind.BINARY:
             return (self.kind, set(self.labels)) == (other.kind, set(other.labels))
         return (self.kind, self.classes) == (other.kind, other.classes)
 
@@ -86,8 +96,8 @@ class TaskSettings(SettingsGroup):
 
     def describe(self) -> str:
         """Return the task in words, like ``ham, spam (score of spam)``."""
-        if self.kind is TaskKind.MULTICLASS:
-            return f"{', '.join(self.labels)} (multiclass)"
+        if self.kind is not TaskKind.BINARY:
+            return f"{', '.join(self.labels)} ({self.kind.value})"
         return f"{', '.join(self.classes)} (score of {self.positive})"
 
 

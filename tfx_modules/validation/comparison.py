@@ -44,14 +44,15 @@ class DataComparison:
         """Describe a distance that is too great, with numbers."""
         verb = "drifted" if self.kind == DRIFT else "differs from the champion's data,"
         where = f"{self.newer.name} against {self.older.name}"
-        return f"{item.feature} {verb} {_apart(item)} (Jensen-Shannon, {where}{self._widest_change(item.feature)})"
+        return f"{item.name} {verb} {_apart(item)} (Jensen-Shannon, {where}{self._widest_change(item)})"
 
-    def _widest_change(self, name: str) -> str:
+    def _widest_change(self, item: Distance) -> str:
         """Name the class whose share has changed most; not for the vocabulary, whose buckets mean nothing to people."""
+        name = item.feature
         if name == features.VOCABULARY:
             return ""
         new, old = self.newer.profile.shares(name), self.older.profile.shares(name)
-        place = max(range(len(new)), key=lambda n: abs(new[n] - old[n]))
+        place = max(range(len(new)), key=lambda n: abs(new[n] - old[n])) if item.place is None else item.place
         return (
             f"; {profile.class_name(name, place, self.newer.profile.labels)}: {new[place]:.0%} against {old[place]:.0%}"
         )

@@ -58,12 +58,11 @@ def count(batch: pa.RecordBatch, labels: Sequence[str] = BINARY_SENTIMENT.classe
     return {day: table[n] for n, day in enumerate(days)}
 
 
-def _profile(numbers: _Numbers, labels: tuple[str, ...]) -> profile.Profile:
-    ends = np.cumsum([1, *profile.sizes(labels).values()])
+def _profile(numbers: _Numbers, task: TaskSettings) -> profile.Profile:
+    ends = np.cumsum([1, *profile.sizes(task.classes).values()])
     rows, *counts = np.split(numbers, ends[:-1])
-    return profile.Profile(
-        int(rows[0]), {name: tuple(map(int, found)) for name, found in zip(profile.SIZES, counts, strict=True)}, labels
-    )
+    by_feature = {name: tuple(map(int, found)) for name, found in zip(profile.SIZES, counts, strict=True)}
+    return profile.Profile(int(rows[0]), by_feature, task.classes, task.has_sets)
 
 
 def _days(batch: pa.RecordBatch) -> tuple[list[str], _Numbers]:
@@ -93,15 +92,17 @@ def _count(batch: pa.RecordBatch, name: str, day_of_row: _Numbers, days: int) ->
 
 
 def _sentiments(batch: pa.RecordBatch, labels: Sequence[str], day_of_row: _Numbers, days: int) -> _Numbers:
-    """Return int64 [days, classes]; a row without a known sentiment counts too."""
+    """Return int64 [days, classes]; a row without a known sentiment counts too, and one with several in each."""
     rows, values = _column(batch, features.SENTIMENT)
     coded = values.dictionary_encode()
     known = {value.encode(): place for place, value in enumerate(labels)}
     none = len(labels)
     places = np.array([*(known.get(value, none) for value in coded.dictionary.to_pylist()), none])
-    made = np.full(batch.num_rows, none)
-    made[rows] = places[coded.indices.to_numpy(zero_copy_only=False)]
-    return _by_day(day_of_row, made, days, none + 1)
+    found = places[coded.indices.to_numpy(zero_copy_only=False)]
+    rows, found = rows[found < none], found[found < none]
+    without = np.setdiff1d(np.arange(batch.num_rows), rows)
+    of_rows, classes = np.concatenate([rows, without]), np.concatenate([found, np.full(len(without), none)])
+    return _by_day(day_of_row[of_rows], classes, days, none + 1)
 
 
 def _by_day(day: _Numbers, classes: _Numbers, days: int, size: int) -> _Numbers:
@@ -129,7 +130,7 @@ class CountDays(beam.CombineFn):  # type: ignore[misc]
 
     def __init__(self, task: TaskSettings = BINARY_SENTIMENT) -> None:
         super().__init__()
-        self._labels = task.classes
+        self._task = task
 
     def create_accumulator(self) -> Table:
         """Begin with no day."""
@@ -137,7 +138,7 @@ class CountDays(beam.CombineFn):  # type: ignore[misc]
 
     def add_input(self, accumulator: Table, batch: pa.RecordBatch, *_: Any) -> Table:
         """Add a batch."""
-        return self.merge_accumulators([accumulator, count(batch, self._labels)])
+        return self.merge_accumulators([accumulator, count(batch, self._task.classes)])
 
     def merge_accumulators(self, accumulators: Iterable[Table], *_: Any) -> Table:
         """Merge accumulators."""
@@ -149,5 +150,5 @@ class CountDays(beam.CombineFn):  # type: ignore[misc]
 
     def extract_output(self, accumulator: Table, *_: Any) -> profile.Days:
         """Return the days in order, those without reviews left out."""
-        days = {day: _profile(numbers, self._labels) for day, numbers in sorted(accumulator.items())}
+        days = {day: _profile(numbers, self._task) for day, numbers in sorted(accumulator.items())}
         return {day: item for day, item in days.items() if item.rows}

@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tfx_modules.data import features
 from tfx_modules.settings.settings import Distances
-from tfx_modules.validation.profile import EDGES, SIZES, Profile
+from tfx_modules.validation.profile import EDGES, SIZES, Profile, class_name
 
 _CONFIDENCE = 0.999
 _RARE = 100
@@ -29,6 +29,15 @@ class Distance:
     """The setting."""
     chance: float
     """Distance that chance explains: 999 of 1,000 pairs of sets of these sizes, from the same reviews, are nearer."""
+    place: int | None = None
+    """Of a multilabel task, which class of the feature is compared; None: all of them."""
+    label: str = ""
+    """The class's name then."""
+
+    @property
+    def name(self) -> str:
+        """The feature, and which of its classes, for people."""
+        return f"{self.feature} {self.label}" if self.label else self.feature
 
     @property
     def limit(self) -> float:
@@ -51,12 +60,36 @@ def compare(newer: Profile, older: Profile, allowed: Distances) -> list[Distance
         older: has reviews.
         allowed: greatest distance of each feature.
     """
-    measured = dict(_measure(newer, older))
+    names = [name for name in SIZES if newer.count(name) and older.count(name)]
+    if (newer.labels, newer.has_sets) != (older.labels, older.has_sets):
+        names.remove(features.SENTIMENT)  # shares of other labels say nothing of these
+    of_labels = []
+    if newer.has_sets and features.SENTIMENT in names:
+        names.remove(features.SENTIMENT)
+        of_labels = [_of_label(newer, older, place, allowed) for place in range(len(newer.labels) + 1)]
+    measured = dict(_measure(newer, older, names))
     return [
-        Distance(name, measured[name], getattr(allowed, name), chance(newer, older, name))
-        for name in SIZES
-        if name in measured
+        *of_labels,
+        *(
+            Distance(name, measured[name], getattr(allowed, name), chance(newer, older, name))
+            for name in names
+            if name in measured
+        ),
     ]
+
+
+def _of_label(newer: Profile, older: Profile, place: int, allowed: Distances) -> Distance:
+    """Compare how many reviews have one label, and how many have not: labels in sets are no shares of one whole."""
+    name = features.SENTIMENT
+    new, old = (_with_and_without(item, place) for item in (newer, older))
+    value = dict(_measure(new, old, [name]))[name]
+    label = class_name(name, place, newer.labels)
+    return Distance(name, value, allowed.sentiment, chance(new, old, name), place, label)
+
+
+def _with_and_without(item: Profile, place: int) -> Profile:
+    there = item.counts[features.SENTIMENT][place]
+    return Profile(item.rows, {features.SENTIMENT: (there, item.rows - there)})
 
 
 def chance(newer: Profile, older: Profile, name: str) -> float:
@@ -106,10 +139,7 @@ def _chi_square(freedom: float) -> float:
     return freedom * (1 - spread + _NORMAL * math.sqrt(spread)) ** 3
 
 
-def _measure(newer: Profile, older: Profile) -> Iterator[tuple[str, float]]:
-    names = [name for name in SIZES if newer.count(name) and older.count(name)]
-    if newer.labels != older.labels:
-        names.remove(features.SENTIMENT)  # shares of other labels say nothing of these
+def _measure(newer: Profile, older: Profile, names: Sequence[str]) -> Iterator[tuple[str, float]]:
     schema = schema_pb2.Schema()
     for name in names:
         feature = schema.feature.add(name=name, type=schema_pb2.INT if name in EDGES else schema_pb2.BYTES)

@@ -73,17 +73,20 @@ class Profile:
 
     rows: int
     counts: Mapping[str, tuple[int, ...]]
-    """By feature, how many values are in each class. A review has one value of each, but many of the vocabulary."""
+    """By feature, how many values are in each class. A review has one value of each, but many of the vocabulary, and
+    of a multilabel task any number of labels."""
     labels: tuple[str, ...] = BINARY_SENTIMENT.classes
     """The task's classes, which the classes of the sentiment are, and one more for reviews without."""
+    has_sets: bool = False
+    """Whether a review may have several labels, or none: the task is a multilabel one."""
 
     def count(self, name: str) -> int:
         """Return the number of values of a feature."""
         return sum(self.counts[name])
 
     def shares(self, name: str) -> list[float]:
-        """Return the share of each class, 0 where there are no values."""
-        total = self.count(name)
+        """Return the share of each class, 0 where there are no values; of labels in sets, the share of the reviews."""
+        total = self.rows if self.has_sets and name == features.SENTIMENT else self.count(name)
         return [count / total if total else 0.0 for count in self.counts[name]]
 
 
@@ -103,6 +106,11 @@ def labels_of(days: Days) -> tuple[str, ...]:
     return next((item.labels for item in days.values()), BINARY_SENTIMENT.classes)
 
 
+def has_sets(days: Days) -> bool:
+    """Return whether reviews may have several labels, or none."""
+    return any(item.has_sets for item in days.values())
+
+
 def add(profiles: Iterable[Profile]) -> Profile:
     """Merge the profiles of several sets of reviews, which have the same labels; of none, those of binary sentiment."""
     all_of_them = list(profiles) or [EMPTY]
@@ -111,6 +119,7 @@ def add(profiles: Iterable[Profile]) -> Profile:
         sum(item.rows for item in all_of_them),
         {name: tuple(map(int, found)) for name, found in counts.items()},
         all_of_them[0].labels,
+        all_of_them[0].has_sets,
     )
 
 
@@ -120,10 +129,12 @@ def to_json(days: Days) -> str:
 
 
 def _fields(item: Profile) -> dict[str, Any]:
-    """Return a profile's fields; binary sentiment's labels are left out, as all files did before there were others."""
+    """Return a profile's fields; what binary sentiment has is left out, as all files did before there were others."""
     fields = asdict(item)
     if item.labels == BINARY_SENTIMENT.classes:
         del fields["labels"]
+    if not item.has_sets:
+        del fields["has_sets"]
     return fields
 
 
@@ -134,6 +145,7 @@ def from_json(text: str) -> Days:
             item["rows"],
             {name: tuple(counts) for name, counts in item["counts"].items()},
             tuple(item.get("labels", BINARY_SENTIMENT.classes)),
+            item.get("has_sets", False),
         )
         for day, item in json.loads(text)["days"].items()
     }

@@ -71,16 +71,21 @@ def judge(anomalies: Iterable[Anomaly], comparisons: Iterable[DataComparison], s
 def rare_classes(window: Profile, settings: ValidationSettings) -> Iterator[Anomaly]:
     """Yield an anomaly for each class of which a window has fewer rows than ``minimum_class_rows``.
 
+    Of a multilabel task, of each label, there have to be as many without it, too.
+
     Args:
         window: the counts of all days together.
         settings: with the limit.
     """
     *counts, _ = window.counts[features.SENTIMENT]
     for name, count in zip(window.labels, counts, strict=True):
-        if count < settings.minimum_class_rows:
-            allowed = f"{settings.minimum_class_rows} or more are needed (validation.minimum_class_rows)"
-            text = f"{count} of {window.rows:,} reviews in the window are {name}; {allowed}"
-            yield Anomaly(RARE_CLASS, features.SENTIMENT, text)
+        are, lack = ("have the label", "do not have the label") if window.has_sets else ("are", "")
+        found = {f"{are} {name}": count, **({f"{lack} {name}": window.rows - count} if lack else {})}
+        for what, number in found.items():
+            if number < settings.minimum_class_rows:
+                allowed = f"{settings.minimum_class_rows} or more are needed (validation.minimum_class_rows)"
+                text = f"{number} of {window.rows:,} reviews in the window {what}; {allowed}"
+                yield Anomaly(RARE_CLASS, features.SENTIMENT, text)
 
 
 def _of_comparison(comparison: DataComparison, settings: ValidationSettings) -> Iterator[Finding]:

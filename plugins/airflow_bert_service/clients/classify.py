@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -28,6 +28,10 @@ MOST_BYTES = 4 << 20
 """The largest answer; one of 64 texts with 50 long labels has 2 MB."""
 _MOST_OF_AN_ERROR = 64 << 10
 _LONGEST_MESSAGE = 300
+THRESHOLD = 0.5
+"""From this probability on a text has a label of a multilabel task, as the model's own output ``chosen`` says."""
+_SHARES = 1e-4
+"""By how much the sum of the probabilities of one label of several may differ from 1: rounding makes less."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -69,6 +73,8 @@ class Scores:
 
     by_label: Mapping[str, float]
     """The probability of each label, 0 to 1, in the order of the model's labels."""
+    has_sets: bool = False
+    """Whether a text may have several of the labels, or none: the model's task is a multilabel one."""
 
     @property
     def label(self) -> str:
@@ -80,6 +86,18 @@ class Scores:
     def score(self) -> float:
         """The probability of that label."""
         return self.by_label[self.label]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the model gives: the most probable one, or any number of them, or none."""
+        if not self.has_sets:
+            return (self.label,)
+        return tuple(label for label, score in self.by_label.items() if score >= THRESHOLD)
+
+    @property
+    def answer(self) -> str:
+        """The same in words."""
+        return ", ".join(self.labels) or "no label"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +160,10 @@ def _scores(content: bytes, count: int) -> tuple[Scores, ...]:
     labels = {tuple(one.by_label) for one in found}
     if len(found) != count or len(labels) != 1 or () in labels:
         raise ValueError("not an answer of the same labels for each text")
-    return found
+    # Classify does not say which task a model has. Probabilities of which one label holds add up to 1. Those of a
+    # multilabel task do so by chance at most, and then nearly always because one label holds: the answer is the same.
+    has_sets = any(abs(sum(one.by_label.values()) - 1) > _SHARES for one in found)
+    return tuple(replace(one, has_sets=True) for one in found) if has_sets else found
 
 
 def _probability(score: Any) -> float:

@@ -112,7 +112,7 @@ def _http(settings: Settings) -> Feed:
 def _dated(source: SourceSettings) -> _Dated:
     if source.first_day is None:
         raise FeedError("[bert_service] first_day is missing; allowed: a date like 2026-10-16. Set it.")
-    columns = Columns(source.id_column, source.text_column, source.sentiment_column)
+    columns = Columns(source.id_column, source.text_column, source.sentiment_column, source.label_columns)
     return {"begin": source.first_day, "end": source.last_day, "columns": columns}
 
 

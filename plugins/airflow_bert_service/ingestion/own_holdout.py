@@ -16,6 +16,7 @@ from airflow_bert_service.feeds.readers.row_files import require_columns, table
 from airflow_bert_service.feeds.readers.rows import Reason
 from airflow_bert_service.feeds.readers.screening import is_encodable
 from airflow_bert_service.files import make_folder, publishing
+from airflow_bert_service.ingestion.sets_of_labels import label_sets
 from airflow_bert_service.pipeline.labels import normal_label
 from airflow_bert_service.pipeline.task import Task
 from airflow_bert_service.settings.row_rules import labels_for
@@ -77,7 +78,8 @@ def explaining_missing(file: Path) -> Iterator[None]:
 
 
 def _rows(file: Path, content: bytes, settings: Settings, task: Task) -> Iterator[tuple[str, str]]:
-    own = (settings.source.text_column, settings.source.sentiment_column)
+    source = settings.source
+    own = (source.text_column, *(source.label_columns or (source.sentiment_column,)))
     where = f"holdout {file}"
     try:
         header, records = table(BytesIO(content), (), where=where)
@@ -88,16 +90,21 @@ def _rows(file: Path, content: bytes, settings: Settings, task: Task) -> Iterato
     except FeedError as error:
         raise HoldoutError(str(error)) from error
     labels = {**{normal_label(label): label for label in task.labels}, **labels_for(task, settings.rules.labels)}
+    sets = label_sets(settings, task, labels)
     places = [header.index(name) for name in wanted]
     for number, record in enumerate(records.records(), start=1):
         if isinstance(record, Reason) or len(record) != len(header):
             found = record.value if isinstance(record, Reason) else f"{len(record)} values"
             raise _bad(file, number, found, f"a line of CSV with the header's {len(header)} columns")
-        text, label = (record[place] for place in places)
+        text, *values = (record[place] for place in places)
+        in_columns = dict(zip(wanted[1:], values, strict=True))
+        label = in_columns if wanted == own and source.label_columns else values[0]
         if not text.strip() or "\0" in text or not is_encodable(text):
             raise _bad(file, number, f"the text {_shown(text)}", "a text in UTF-8, without NUL")
-        if not (sentiment := labels.get(normal_label(label))):
-            raise _bad(file, number, f"the label {_shown(label)}", f"one of {', '.join(sorted(labels))}")
+        sentiment = sets.read(label) if sets else labels.get(normal_label(label))
+        if not sentiment:
+            shown = _shown(str(sets.unknown(label) if sets else label))
+            raise _bad(file, number, f"the label {shown}", f"one of {', '.join(sorted(labels))}")
         yield text, sentiment
 
 

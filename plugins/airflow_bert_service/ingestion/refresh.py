@@ -3,17 +3,23 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol
 
 from airflow_bert_service.exceptions import MissingDayError
 from airflow_bert_service.feeds import Feed, make_feed, screen
+from airflow_bert_service.feeds.readers.reviews import Review
+from airflow_bert_service.feeds.readers.screening import Rejected
 from airflow_bert_service.ingestion.holdout import Holdout, find_holdout, to_json
+from airflow_bert_service.ingestion.sets_of_labels import label_sets
 from airflow_bert_service.ingestion.span_store import Span, SpanStore
 from airflow_bert_service.pipeline.task import Task
 from airflow_bert_service.runs.data_date import Window
 from airflow_bert_service.settings.row_rules import labels_for
 from airflow_bert_service.settings.settings import Settings
+
+_Screen = Callable[..., Iterator[Review | Rejected]]
 
 
 class Log(Protocol):
@@ -105,12 +111,13 @@ class WindowRefresh:
         store = SpanStore(self._settings.spans, self._settings.rules.max_bad_share)
         gaps = self._settings.allowed_gaps - {window.last_day}
         labels = labels_for(self._task, self._settings.rules.labels)
-        return {day: self._write_day(store, day, feed, labels, may_be_missing=day in gaps) for day in window}
+        read = partial(screen, labels=labels, sets=label_sets(self._settings, self._task, labels))
+        return {day: self._write_day(store, day, feed, read, may_be_missing=day in gaps) for day in window}
 
     def _write_day(
-        self, store: SpanStore, day: dt.date, feed: Feed, labels: Mapping[str, str], *, may_be_missing: bool
+        self, store: SpanStore, day: dt.date, feed: Feed, read: _Screen, *, may_be_missing: bool
     ) -> Span | None:
-        rows = screen(feed.delivered(day), day=day, labels=labels)
+        rows = read(feed.delivered(day), day=day)
         try:
             span = store.write(day, rows, source=feed.name)
         except MissingDayError as missing:

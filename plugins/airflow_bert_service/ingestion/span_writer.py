@@ -43,6 +43,8 @@ SHOWN_LABELS = 3
 _MOST_LABELS = 1000
 """How many different unknown labels are counted; the label of a source may be a text without end."""
 
+_FEW_LABELS = 50
+"""Up to so many, texts with two labels are found pair by pair, which takes no memory."""
 _KEYS, _PLACES = "keys", "places"
 _DIGEST = 16
 """Bytes."""
@@ -198,7 +200,14 @@ class _Writer:
 
     def contradicted(self) -> frozenset[bytes]:
         """Return the digests of the texts that have more than one label."""
-        return frozenset(key for one, other in combinations(self._texts.values(), 2) for key in one & other)
+        if len(self._texts) <= _FEW_LABELS:
+            return frozenset(key for one, other in combinations(self._texts.values(), 2) for key in one & other)
+        seen: set[bytes] = set()  # sets of labels may be thousands, and pairs of them millions
+        found: set[bytes] = set()
+        for keys in self._texts.values():
+            found |= seen & keys
+            seen |= keys
+        return frozenset(found)
 
     def _add(self, reviews: list[Review]) -> list[Rejected]:
         raw_ids, days, raw_texts, sentiments, numbers, raw_places = zip(*reviews, strict=True)

@@ -13,8 +13,8 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.pipeline.labels import normal_label, problem
 from airflow_bert_service.pipeline.name import settings_document, settings_file
 
-BINARY, MULTICLASS = "binary", "multiclass"
-KINDS = (BINARY, MULTICLASS)
+BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
+KINDS = (BINARY, MULTICLASS, MULTILABEL)
 """What ``kind`` may be."""
 KEYS = ("kind", "labels", "positive")
 
@@ -39,15 +39,23 @@ class Task:
             raise _refused("kind", f"is {self.kind!r}; allowed: {', '.join(KINDS)}")
         if wrong := problem(self.labels):
             raise _refused("labels", wrong)
-        if self.kind == MULTICLASS:
+        if self.kind != BINARY:
             if self.positive != Task.positive:
-                raise _refused("positive", f"is {self.positive!r}; allowed: none, with task.kind multiclass")
+                raise _refused("positive", f"is {self.positive!r}; allowed: none, with task.kind {self.kind}")
+            if self.has_sets and any(label.startswith("[") for label in self.labels):
+                allowed = "labels that do not begin with [, with task.kind multilabel: sets are written as lists"
+                raise _refused("labels", f"is {list(self.labels)!r}; allowed: {allowed}")
             return
         if len(self.labels) != 2:
             raise _refused("labels", f"is {list(self.labels)!r}; allowed: two labels, with task.kind binary")
         if self.positive not in self.labels:
             allowed = f"one of task.labels, {', '.join(self.labels)}"
             raise _refused("positive", f"is {self.positive!r}; allowed: {allowed}")
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.kind == MULTILABEL
 
     @property
     def is_default(self) -> bool:

@@ -109,7 +109,11 @@ class SourceSettings(SettingsGroup):
     text_column: str = "review"
     """Column or key of a review's text."""
     sentiment_column: str = "sentiment"
-    """Column or key of a review's label."""
+    """Column or key of a review's label; of a multilabel task, of its labels: a list, or a text with
+    ``label_separator`` between them."""
+    label_columns: tuple[str, ...] = ()
+    """Of a multilabel task, columns or keys of one label each, with 1 or 0, in place of ``sentiment_column``. The
+    setting ``labels`` says which label each is, where it is not the label itself."""
     files_pattern: Annotated[str, PathOrAddress(), _FILES] = ""
     """Path or address of a day's files, with ``{date}`` and wildcards: ``s3://bucket/reviews/dt={date}/*.csv``."""
     files_date_column: str = ""

@@ -12,7 +12,7 @@ from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.pipeline.labels import normal_label
 from airflow_bert_service.pipeline.task import BINARY_SENTIMENT, Task
 from airflow_bert_service.settings.reading.declared import SettingsGroup
-from airflow_bert_service.settings.reading.limits import Between
+from airflow_bert_service.settings.reading.limits import Between, Matches
 from airflow_bert_service.settings.reading.naming import SECTION
 from airflow_bert_service.settings.reading.reader import ReadBy
 
@@ -124,5 +124,10 @@ class RowRules(SettingsGroup):
     """What a source calls each label of the pipeline. Upper and lower case are alike, and so are 1, 1.0 and 1.00.
     With labels of your own (``docs/how-to/own-labels.md``) and this default, a source calls each by its own name. A
     JSON object of lists is allowed, too."""
+    label_separator: Annotated[
+        str, Matches(r"[^\s\w]{1,3}", "one to three characters that are no letters, digits or white space")
+    ] = ","
+    """Of a multilabel task, what stands between the labels of a row where they are one text, as in CSV. A cell that is
+    empty has no label; a list in JSON is read as one."""
     max_bad_share: Annotated[float, Between(0, 1)] = 0.05
     """The largest share of a day's rows that may be unusable. Above it the refresh fails."""

@@ -153,6 +153,36 @@ def test_a_model_of_four_classes_gives_the_label_and_all_probabilities(
     assert used - core_ops() == ALLOWED_TEXT_OPS
 
 
+def test_a_model_of_label_sets_gives_all_probabilities_and_the_labels_that_a_text_has(
+    tmp_path: Path, transform: tft.TFTransformOutput, encoder_config: EncoderSettings
+) -> None:
+    folder, task = tmp_path / "1", replace(TICKETS, kind=TaskKind.MULTILABEL)
+    three = small_classifier(dropout=0.1, outputs=4)
+    three.get_layer("logit").bias.assign([0.7, -0.7, 0.0, 3.0])
+    export.save(three, transform, encoder_config, str(folder), lengths=LENGTHS, task=task)
+    served = load_model(folder)
+    assert set(served.signatures) == {"serving_default", "serving_examples", "classify"}, "Regress says nothing"
+    assert of_model(folder) == task
+    texts = bytes_array([text.encode() for text in TEXTS], (len(TEXTS),))
+    found = served.predict(PredictCall("serving_default", {"text": texts}))
+    assert set(found) == {"labels", "scores", "chosen"}
+    names = [label.encode() for label in task.labels]
+    assert found["labels"].tolist() == [names] * len(TEXTS)
+    assert found["chosen"].dtype == np.bool_
+    assert found["chosen"].tolist() == (found["scores"] >= 0.5).tolist()
+    assert found["chosen"].any(axis=0).tolist()[3]
+    assert not found["chosen"].all()
+    assert (found["scores"].sum(axis=1) > 1.2).all(), "each label has a probability of its own"
+    asked, examples = Task(CLASSIFY, "classify"), [example(text) for text in TEXTS]
+    result = conclude(asked, served.predict(prepare(asked, served.signatures, examples)), len(examples))
+    assert isinstance(result, Classifications)
+    assert result.labels.tolist() == [names] * len(TEXTS)
+    np.testing.assert_allclose(result.scores, found["scores"], atol=1e-5)
+    used = ops(folder)
+    assert not used & UNSERVABLE_OPS
+    assert used - core_ops() == ALLOWED_TEXT_OPS
+
+
 def test_every_text_of_a_batch_is_judged(answers: dict[str, Any]) -> None:
     scores, labels = answers["texts"]["score"], answers["texts"]["label"]
     assert len(scores) == len(TEXTS)

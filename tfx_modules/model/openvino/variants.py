@@ -39,7 +39,7 @@ class Measured:
     Attributes:
         name: of the set, for people.
         ids: of each row, int32 [tokens], without padding.
-        labels: int64 [rows], the number of each row's class.
+        labels: int64 [rows], the number of each row's class; of a multilabel task [rows, classes], 0 or 1.
     """
 
     name: str
@@ -145,16 +145,18 @@ def _written(model: openvino.Model, precision: str, folder: Path, measured: Meas
     # more digits than bfloat16, too.
     openvino.save_model(model, file, compress_to_fp16=precision != "float32")
     encoder = OpenVinoEncoder(file, precision=precision)
-    return float(np.mean(_answers(encoder.logits, measured) == measured.labels))
+    right = _answers(encoder.logits, measured) == measured.labels
+    return float(np.mean(right.all(axis=1) if right.ndim == 2 else right))
 
 
 def _answers(logits: Callable[[Ids], npt.NDArray[np.float32]], measured: Measured) -> npt.NDArray[np.int64]:
-    answers = np.empty(len(measured.ids), np.int64)
+    answers = np.empty_like(measured.labels)
     order = sorted(range(len(measured.ids)), key=lambda n: len(measured.ids[n]))
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
         found = logits(_padded([measured.ids[n] for n in rows]))
-        answers[rows] = np.argmax(found, axis=1) if found.ndim == 2 else found >= _LOGIT
+        one_of_many = found.ndim == 2 and answers.ndim == 1
+        answers[rows] = np.argmax(found, axis=1) if one_of_many else found >= _LOGIT
     return answers
 
 

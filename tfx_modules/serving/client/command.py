@@ -45,6 +45,10 @@ def _as_text(prediction: Prediction) -> str:
     shown = start if len(start) <= SHOWN else f"{start[: SHOWN - 3]}..."
     if {"label", "score"} <= set(prediction.outputs):
         return f"{prediction.label:<8}  {prediction.score:.3f}  {shown}"
+    if {"labels", "scores", "chosen"} <= set(prediction.outputs):
+        scores = prediction.scores
+        told = ", ".join(f"{label} {scores[label]:.3f}" for label in prediction.chosen)
+        return f"{told or 'no label'}  {shown}"
     return f"{json.dumps(dict(prediction.outputs), ensure_ascii=False)}  {shown}"
 
 

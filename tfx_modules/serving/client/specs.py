@@ -146,13 +146,23 @@ class Prediction:
 
     @property
     def scores(self) -> dict[str, float]:
-        """The probability of each label, 0 to 1; of a multiclass task.
+        """The probability of each label, 0 to 1; of a multiclass or a multilabel task.
 
         Raises:
             ClientError: the signature has no such outputs.
         """
         labels = map(str, self._output("labels"))
         return dict(zip(labels, map(float, self._output("scores")), strict=True))
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The labels that the text has, with a probability of 0.5 or more each; none, or several: of a multilabel task.
+
+        Raises:
+            ClientError: the signature has no such outputs.
+        """
+        labels = map(str, self._output("labels"))
+        return tuple(label for label, there in zip(labels, self._output("chosen"), strict=True) if there)
 
     def _output(self, name: str) -> Any:
         if name not in self.outputs:

@@ -75,7 +75,8 @@ def _sections(report: Report) -> Iterator[str]:
     yield section("Distances", _distances(report.comparisons))
     labels = profiles.labels_of(report.days)
     what = "sentiment" if labels == BINARY_SENTIMENT.classes else "label"
-    figures = [figure(f"Reviews of each day, by {what}", pictures.days(report.days))]
+    several = " (a review may have several, or none)" if profiles.has_sets(report.days) else ""
+    figures = [figure(f"Reviews of each day, by {what}{several}", pictures.days(report.days))]
     if len(labels) == 2:
         balance = pictures.balance(report.days, report.champion.days)
         figures.append(figure(f"Share of {labels[-1]} reviews of each day", balance))
@@ -143,7 +144,7 @@ def _distances(comparisons: Sequence[DataComparison]) -> str:
     rows = [
         (
             _title(item),
-            escape(one.feature),
+            escape(one.name),
             *(f"{number:.3f}" for number in (one.value, one.allowed, one.chance, one.limit)),
             "too great" if one.is_too_great else "passes",
         )

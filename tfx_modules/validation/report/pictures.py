@@ -36,7 +36,7 @@ def days(counted: Days) -> str:
         name_places(axes, names)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.set_ylim(0, 1.06 * max([1, *below]))
-        axes.set_ylabel("reviews")
+        axes.set_ylabel("labels of reviews" if profile.has_sets(counted) else "reviews")
         legend(axes, columns=3)
     return made[0]
 
@@ -102,7 +102,7 @@ def distances(comparison: DataComparison) -> str:
             axes.plot([item.limit] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
             text = f"{item.value:.3f}" + (" too great" if item.is_too_great else "")
             axes.annotate(text, (max(item.value, item.limit), place), (5, 0), textcoords="offset points", va="center")
-        axes.set_yticks(range(len(items)), [item.feature for item in items])
+        axes.set_yticks(range(len(items)), [legend_name(item.name) for item in items])
         widest = max([0.05, *(max(item.value, item.limit) for item in items)])
         axes.set_xlim(0, widest * 1.45)
         axes.set_xlabel("distance; the upright mark is the limit")

@@ -25,6 +25,8 @@ class Columns:
     id: str = "id"
     text: str = "review"
     sentiment: str = "sentiment"
+    label_columns: tuple[str, ...] = ()
+    """Columns of a label each, in place of ``sentiment``; none: there is that one."""
     labelled: bool = True
     """Whether a row has to have a label. Otherwise the label's column is not looked at, and need not be there."""
     date: str = ""
@@ -32,9 +34,21 @@ class Columns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are needed: id and text, the label where rows have to have one, the date where there is one."""
-        label = (self.sentiment,) if self.labelled else ()
-        return (self.id, self.text, *label, *((self.date,) if self.date else ()))
+        """Those that are needed: id and text, the labels' where rows have to have them, the date where there is one."""
+        of_labels = (self.label_columns or (self.sentiment,)) if self.labelled else ()
+        return (self.id, self.text, *of_labels, *((self.date,) if self.date else ()))
+
+    def label_in(self, values: Mapping[str, object]) -> object:
+        """Return what a row has for its label, or its labels; None where rows need none.
+
+        Args:
+            values: The row's, by column.
+        """
+        if not self.labelled:
+            return None
+        if self.label_columns:
+            return {name: _decoded(values.get(name)) for name in self.label_columns}
+        return _decoded(values.get(self.sentiment))
 
 
 def row_from(values: Mapping[str, object], columns: Columns, *, number: int, where: str) -> RawRow:
@@ -48,11 +62,10 @@ def row_from(values: Mapping[str, object], columns: Columns, *, number: int, whe
     """
     problem = None if all(name in values for name in columns.names) else Reason.WRONG_COLUMNS
     id_, text = values.get(columns.id), values.get(columns.text)
-    sentiment = values.get(columns.sentiment) if columns.labelled else None
     if twice := sorted(repeated_keys(values).intersection(columns.names)):
         problem, where = Reason.REPEATED_COLUMN, f"{where}, {', '.join(twice)} twice"
     date = values.get(columns.date) if columns.date else None
-    return RawRow(number, _id(id_), _decoded(text), _decoded(sentiment), where, problem, date)
+    return RawRow(number, _id(id_), _decoded(text), columns.label_in(values), where, problem, date)
 
 
 def _decoded(value: object) -> object:
@@ -146,8 +159,11 @@ def read_csv_rows(handle: Readable, columns: Columns, *, where: str, start: int 
         place = f"{where}, row {number - before}"
         if isinstance(record, list) and len(record) == width:
             values = wanted(record)
-            label, date = values[2] if columns.labelled else None, values[-1] if columns.date else None
-            yield RawRow(number, values[0], values[1], label, place, date=date)
+            if columns.label_columns:
+                label: object = columns.label_in(dict(zip(columns.names, values, strict=True)))
+            else:
+                label = values[2] if columns.labelled else None
+            yield RawRow(number, values[0], values[1], label, place, date=values[-1] if columns.date else None)
         else:
             yield bad_row(record, header, columns, number=number, where=place)
 

@@ -14,7 +14,7 @@ class Reason(str, Enum):
     NO_DATE = "no_date"
     """The row has no date, in a file that holds several days; it may be of any of them."""
     UNKNOWN_LABEL = "unknown_label"
-    """The label is none of the setting ``labels``."""
+    """The label is none of the setting ``labels``; of a multilabel task, one of the row's labels is."""
     WRONG_COLUMNS = "wrong_columns"
     """The row has not the columns of the header, a key is missing, or the line is no CSV or JSON at all."""
     REPEATED_COLUMN = "repeated_column"
@@ -30,7 +30,7 @@ class Reason(str, Enum):
     DUPLICATE_ID = "duplicate_id"
     """An earlier row of the day has the same id."""
     CONTRADICTING_LABELS = "contradicting_labels"
-    """Another row of the day has the same text and the other label; both are rejected."""
+    """Another row of the day has the same text and another label, or other labels; both are rejected."""
 
 
 class RawRow(NamedTuple):
@@ -44,7 +44,7 @@ class RawRow(NamedTuple):
     text: object
     """A str; None or something else where the source has no text."""
     sentiment: object
-    """The raw label: str, int, bool or None."""
+    """The raw label: str, int, bool or None; a list of them; or values by the columns of labels."""
     where: str
     """File and row, or archive and member, for people."""
     problem: Reason | None = None

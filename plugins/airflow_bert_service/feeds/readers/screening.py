@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from airflow_bert_service.feeds.readers.label_sets import LabelSets
 from airflow_bert_service.feeds.readers.reviews import LONGEST_ID, LONGEST_REVIEW, Review
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
 from airflow_bert_service.pipeline.labels import normal_label
@@ -32,13 +33,16 @@ class Rejected(NamedTuple):
     """The beginning of the label, if that is the reason."""
 
 
-def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -> Iterator[Review | Rejected]:
+def screen(
+    rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str], sets: LabelSets | None = None
+) -> Iterator[Review | Rejected]:
     """Check rows one by one.
 
     Args:
         rows: The rows.
         day: Their day.
         labels: The pipeline's label by what the feed calls it, as ``normal_label`` writes it.
+        sets: Reads the labels of rows that may have several, or none; None: a row has one.
 
     Yields:
         For every row, in order, a review, or the rejected row.
@@ -46,12 +50,16 @@ def screen(rows: Iterable[RawRow], *, day: dt.date, labels: Mapping[str, str]) -
     for row in rows:
         number, id_, text, label, where, reason, _ = row
         if reason is None:
-            # Most labels are written as the setting has them.
-            sentiment = (labels.get(label) if isinstance(label, str) else None) or labels.get(normal_label(label))
+            if sets:
+                sentiment = sets.read(label)
+            else:  # most labels are written as the setting has them
+                sentiment = (labels.get(label) if isinstance(label, str) else None) or labels.get(normal_label(label))
             reason = _fault(id_, text) or (Reason.UNKNOWN_LABEL if sentiment is None else None)
             if reason is None and isinstance(text, str) and sentiment is not None:
                 yield Review(id_, day, text, sentiment, number, where)
                 continue
+            if sets and reason is Reason.UNKNOWN_LABEL:
+                row = row._replace(sentiment=sets.unknown(label))
         yield rejected(row, reason or Reason.WRONG_COLUMNS)
 
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -38,7 +39,7 @@ from tfx_modules.settings.task import TaskKind, TaskSettings
 
 OPENVINO = Engine(EngineChoice.OPENVINO, "float32")
 TICKETS = TaskSettings(kind=TaskKind.MULTICLASS, labels=("billing", "fault", "שונות", 'say "so"'))
-BINARY, MULTICLASS = "binary", "multiclass"
+BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
 ARGUMENTS = {"serving_default": "text", "serving_examples": "examples", "classify": "inputs", "regress": "inputs"}
 
 
@@ -50,10 +51,14 @@ def exported(
     encoder_config: EncoderSettings,
 ) -> dict[str, Exported]:
     folder = tmp_path_factory.mktemp("with-openvino")
-    four = small_classifier(dropout=0.1, outputs=4)
+    four, sure = small_classifier(dropout=0.1, outputs=4), small_classifier(dropout=0.1, outputs=4)
+    sure.get_layer("logit").bias.assign([2.0, -2.0, 1.0, -1.0])  # no label of it is chosen by a rounding
     return {
         BINARY: export_version(folder / BINARY, classifier, transform, encoder_config),
         MULTICLASS: export_version(folder / MULTICLASS, four, transform, encoder_config, TICKETS),
+        MULTILABEL: export_version(
+            folder / MULTILABEL, sure, transform, encoder_config, replace(TICKETS, kind=TaskKind.MULTILABEL)
+        ),
     }
 
 
@@ -75,7 +80,7 @@ def assert_same(found: dict[str, Array], expected: dict[str, Array]) -> None:
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         assert (found[name].dtype, found[name].shape) == (values.dtype, values.shape)
-        if values.dtype == object:
+        if values.dtype in (object, np.bool_):
             assert found[name].tolist() == values.tolist()
         else:
             np.testing.assert_allclose(found[name], values, atol=1e-4)
@@ -88,7 +93,8 @@ def test_the_model_says_which_engine_it_has(engines: dict[str, tuple[ServedModel
 
 @pytest.mark.parametrize(
     ("task", "signature"),
-    [(BINARY, name) for name in ARGUMENTS] + [(MULTICLASS, name) for name in ARGUMENTS if name != "regress"],
+    [(BINARY, name) for name in ARGUMENTS]
+    + [(task, name) for task in (MULTICLASS, MULTILABEL) for name in ARGUMENTS if name != "regress"],
 )
 @pytest.mark.parametrize(
     "texts",

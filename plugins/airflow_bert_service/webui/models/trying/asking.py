@@ -100,7 +100,7 @@ class Outcome:
         answers = [one.answer for one in self.versions if not one.answer.problem]
         if len(answers) != 2:
             return None
-        return tuple(one.label != other.label for one, other in zip(*(each.scores for each in answers), strict=True))
+        return tuple(one.labels != other.labels for one, other in zip(*(each.scores for each in answers), strict=True))
 
 
 class ModelAsker:

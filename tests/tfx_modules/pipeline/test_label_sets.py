@@ -1,0 +1,147 @@
+"""From tickets with any number of three labels to served answers, no code changed."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from http.client import HTTPConnection
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow_model_analysis as tfma
+
+from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, page_of
+from tfx_modules.node.outcome import NodeState, Outcome
+from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.serving.client.model_client import ModelClient
+from tfx_modules.serving.client.specs import Model, Server
+from tfx_modules.serving.process import ModelServerProcess
+from tfx_modules.settings.labels import set_text
+from tfx_modules.settings.task import TaskKind, TaskSettings, of_model
+
+# Whole nodes run here, and with them whole libraries, which warn of their own doings.
+pytestmark = pytest.mark.filterwarnings("default")
+
+WORDS = {"Rechnung": "bad", "Störung, akut": "broken", "שונות": "good"}
+TICKETS = TaskSettings(kind=TaskKind.MULTILABEL, labels=tuple(WORDS))
+AROUND = ("film", "shop", "very", "so", "it", "was", "and", "the")
+
+
+def tickets(words: Mapping[str, str], count: int, start: int = 0) -> Iterator[tuple[str, str]]:
+    """Make texts that have a word for each of their labels, of each set of labels as many."""
+    sets = list(product((False, True), repeat=len(words)))
+    for n in range(start, start + count):
+        has, turn = sets[n % len(sets)], n // len(sets)
+        told = " ".join(word for word, there in zip(words.values(), has, strict=True) if there)
+        labels = [label for label, there in zip(words, has, strict=True) if there]
+        yield f"{AROUND[turn % 8]} {told} {AROUND[turn // 8 % 8]} {AROUND[turn // 64 % 8]}", set_text(labels)
+
+
+HELD_OUT = tuple(tickets(WORDS, 96, start=800))
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> WholePipeline:
+    return WholePipeline(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def promoted(pipeline: WholePipeline) -> dict[str, Outcome]:
+    return pipeline.run(TICKETS, {"2026-11-05": tuple(tickets(WORDS, 480))}, HELD_OUT, "first")
+
+
+def last_event(pipeline: WholePipeline) -> Any:
+    return open_ledger(f"sqlite:///{pipeline.folder}/ledger.db", "bert_sentiment").events()[-1]
+
+
+def test_a_model_of_label_sets_passes_all_gates(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+    assert promoted["Pusher"].state is NodeState.COMPLETE, promoted["Pusher"].reason
+    assert "exact match 0." in promoted["Pusher"].reason or "exact match 1." in promoted["Pusher"].reason
+    for one in last_event(pipeline).metrics["sets"]:
+        assert one["accuracy"] > 0.8
+        assert one["macro_f1"] > 0.8
+        assert set(one["classes"]) == set(WORDS)
+        assert "confusion" not in one
+
+
+def test_the_schema_knows_the_labels_and_that_a_review_may_have_none(promoted: dict[str, Outcome]) -> None:
+    (anomalies,) = promoted["ExampleValidator"].outputs["anomalies"]
+    page = Path(anomalies.uri, "report.html").read_text(encoding="utf-8")
+    assert "Passed" in page
+    assert "a review may have several, or none" in page
+    assert all(f"{label} (" in page for label in WORDS)
+
+
+def test_the_evaluator_measures_the_exact_match_and_each_label(promoted: dict[str, Outcome]) -> None:
+    (evaluation,) = promoted["Evaluator"].outputs["evaluation"]
+    found = [
+        (item.key.name, item.key.sub_key.class_id.value if item.key.sub_key.HasField("class_id") else None)
+        for one in tfma.load_metrics(evaluation.uri)
+        if not one.slice_key.single_slice_keys
+        for item in one.metric_keys_and_values
+    ]
+    assert ("exact_match", None) in found
+    assert {("precision", n) for n in range(3)} | {("recall", n) for n in range(3)} <= set(found)
+    assert ("f1_score", None) in found, "the mean of the labels"
+
+
+def test_the_report_of_the_evaluation_has_every_label(promoted: dict[str, Outcome]) -> None:
+    page = page_of(promoted["Evaluator"], "evaluation")
+    assert "exact match" in page
+    for label in WORDS:
+        assert f"Calibration of {label}" in page
+        assert f"<div>sentiment = {label}</div>" in page
+
+
+def test_the_server_answers_with_every_label_that_a_text_has(
+    pipeline: WholePipeline, promoted: dict[str, Outcome]
+) -> None:
+    del promoted
+    texts = ["it bad broken was", "so the good", "the shop was"]
+    expected = [("Rechnung", "Störung, akut"), ("שונות",), ()]
+    with ModelServerProcess(model_base_path=pipeline.models, model_name="own") as process:
+        rest = process.rest_url.removeprefix("http://")
+        for server in (Server.rest(rest), Server.grpc(process.grpc_address)):
+            with ModelClient(server, Model("own")) as client:
+                found = client.predict(texts)
+                signatures = client.metadata()
+            assert [one.chosen for one in found] == expected
+            for one in found:
+                assert list(one.scores) == list(WORDS)
+                assert one.chosen == tuple(label for label, score in one.scores.items() if score >= 0.5)
+            assert set(signatures) >= {"serving_default", "serving_examples", "classify"}
+            assert "regress" not in signatures
+        connection = HTTPConnection(rest, timeout=30)
+        body = {"signature_name": "classify", "examples": [{"review": texts[0]}]}
+        connection.request("POST", "/v1/models/own:classify", json.dumps(body))
+        (classes,) = json.loads(connection.getresponse().read())["results"]
+        connection.close()
+    assert [name for name, _ in classes] == list(WORDS)
+    assert dict(classes) == pytest.approx(found[0].scores, abs=1e-5)
+
+
+def test_a_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+    del promoted
+    (version,) = (folder for folder in pipeline.models.iterdir() if folder.name.isdigit())
+    assert of_model(version) == TICKETS
+
+
+def test_a_candidate_that_is_worse_on_two_labels_is_blocked(
+    pipeline: WholePipeline, promoted: dict[str, Outcome]
+) -> None:
+    del promoted
+    first, second, third = WORDS
+    wrong = {first: WORDS[second], second: WORDS[first], third: WORDS[third]}
+    other_order = TaskSettings(kind=TaskKind.MULTILABEL, labels=tuple(WORDS)[::-1])
+    held_out, days = HELD_OUT, {"2026-11-06": tuple(tickets(wrong, 480))}
+    pushed = pipeline.run(other_order, days, held_out, "second", recall_floor=0.0, accuracy_floor=0.0)["Pusher"]
+    assert pushed.state is NodeState.SKIPPED
+    assert re.search(r"exact match 0\.\d+ < 0\.\d+ of 2026110501 on own-v1, p < 0.001", pushed.reason), pushed.reason
+    assert re.search(rf"accuracy on the label {first} 0\.\d+ < \S+ of 2026110501 on own-v1, p", pushed.reason)
+    assert f"accuracy on the label {third}" not in pushed.reason
+    compared = last_event(pipeline).metrics["sets"][0]["labels_compared"]
+    assert [compared[label]["verdict"] for label in WORDS] == ["worse", "worse", "no difference"]
+    told = page_of(pushed, "pushed_model")
+    assert "&#10006; Blocked" in told
+    assert "Accuracy on each label, on own-v1" in told
