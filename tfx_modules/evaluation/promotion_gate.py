@@ -108,7 +108,9 @@ class _CandidateGate:
         theirs = _champion_scores(champion, self._sets, other)
         pairs = list(zip(self._scores, theirs, strict=True))
         made = [compare(ours, other) for ours, other in pairs]
-        of_labels = [compare_labels(ours, other, self._task.classes) for ours, other in pairs]
+        of_labels = [
+            compare_labels(*pair, reviews.task.classes) for reviews, pair in zip(self._sets, pairs, strict=True)
+        ]
         return self._result(champion, made, of_labels, low, metrics)
 
     @cached_property
