@@ -45,7 +45,7 @@ def tickets(words: Mapping[str, str], count: int, start: int = 0) -> Iterator[tu
         yield f"{AROUND[turn % 8]} {told} {AROUND[turn // 8 % 8]} {AROUND[turn // 64 % 8]}", set_text(labels)
 
 
-HELD_OUT = tuple(tickets(WORDS, 96, start=2400))
+HELD_OUT = tuple(tickets(WORDS, 96, start=800))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> WholePipeline:
 
 @pytest.fixture(scope="module")
 def promoted(pipeline: WholePipeline) -> dict[str, Outcome]:
-    return pipeline.run(TICKETS, {"2026-11-05": tuple(tickets(WORDS, 800))}, HELD_OUT, "first", accuracy_floor=0.5)
+    return pipeline.run(TICKETS, {"2026-11-05": tuple(tickets(WORDS, 480))}, HELD_OUT, "first", accuracy_floor=0.5)
 
 
 def last_event(pipeline: WholePipeline) -> Any:
@@ -105,15 +105,16 @@ def test_the_server_answers_with_every_label_that_a_text_has(
     pipeline: WholePipeline, promoted: dict[str, Outcome]
 ) -> None:
     del promoted
-    texts = ["it bad broken was so", "so good the film", "the shop was"]
-    expected = [("Rechnung", "Störung, akut"), ("שונות",), ()]
+    texts, expected = zip(*HELD_OUT[:32], strict=True)
     with ModelServerProcess(model_base_path=pipeline.models, model_name="own") as process:
         rest = process.rest_url.removeprefix("http://")
         for server in (Server.rest(rest), Server.grpc(process.grpc_address)):
             with ModelClient(server, Model("own")) as client:
-                found = client.predict(texts)
+                found = client.predict(list(texts))
                 signatures = client.metadata()
-            assert [one.chosen for one in found] == expected
+            right = [set_text(one.chosen) == labels for one, labels in zip(found, expected, strict=True)]
+            assert sum(right) > 16, "of 32; one of all eight sets of labels would be as good as any other"
+            assert {len(one.chosen) for one in found} >= {1, 2}
             for one in found:
                 assert list(one.scores) == list(WORDS)
                 assert one.chosen == tuple(label for label, score in one.scores.items() if score >= 0.5)
