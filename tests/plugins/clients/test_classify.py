@@ -13,6 +13,7 @@ from airflow_bert_service.clients.classify import Classified, ClassifyRequest, S
 from tests.support.loopback import HOST, serving
 
 TEXTS = ("a fine film", "")
+SETS = {"results": [[["bad", 0.75], ["good", 0.5], ["long", 0.25]], [["bad", 0.1], ["good", 0.2], ["long", 0.25]]]}
 FINE = {"results": [[["bad", 0.1], ["good", 0.9]], [["bad", 0.5], ["good", 0.5]]]}
 
 
@@ -35,6 +36,8 @@ class Server(BaseHTTPRequestHandler):
         elif name == "echo":
             text = f"{self.path} {self.headers['Authorization']} {json.dumps(asked)}"
             body = json.dumps({"results": [[[text, 1.0]]] * len(asked["examples"])})
+        elif name == "sets":
+            body = json.dumps(SETS)
         elif name != "fine":
             body = ODD[name]
         self.send_response(code)
@@ -76,6 +79,14 @@ def test_it_answers_the_scores_of_each_text(base: str) -> None:
     assert [one.label for one in answer.scores] == ["good", "good"], "as the model says it at 0.5"
     assert answer.problem == ""
     assert 0 < answer.milliseconds < 5000
+
+
+def test_labels_of_a_set_are_those_from_one_half_on(base: str) -> None:
+    several, none = asked(f"{base}/sets").scores
+    assert (several.labels, several.answer) == (("bad", "good"), "bad, good")
+    assert (none.labels, none.answer) == ((), "no label")
+    (one, _) = asked(f"{base}/fine").scores
+    assert (one.has_sets, one.labels, one.answer) == (False, ("good",), "good")
 
 
 def test_of_three_labels_that_are_equal_it_is_the_first_as_the_model_says() -> None:

@@ -49,7 +49,11 @@ def test_labels_of_the_user_s_own(dags: Path) -> None:
     ("text", "message"),
     [
         ("task = 7", r"setting task is 7; allowed: a table\. Write \[task\]\. The file is .*settings\.toml"),
-        ("[task]\nkind = 'ternary'", r"setting task\.kind is 'ternary'; allowed: binary, multiclass"),
+        ("[task]\nkind = 'ternary'", r"setting task\.kind is 'ternary'; allowed: binary, multiclass, multilabel"),
+        (
+            "[task]\nkind = 'multilabel'\nlabels = ['a', '[b]']",
+            r"setting task\.labels is \['a', '\[b\]'\]; allowed: labels that do not begin with \[, with task",
+        ),
         ("[task]\nlabels = 'ab'", r"setting task\.labels is 'ab'; allowed: a list"),
         ("[task]\nlabels = [0, 1]", r"setting task\.labels has 0, which is no text; allowed: texts, in quotes"),
         ("[task]\nlabels = ['a', 'b', 'c']", r"allowed: two labels, with task\.kind binary"),

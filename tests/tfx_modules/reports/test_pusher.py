@@ -114,6 +114,21 @@ def test_labels_of_a_multiclass_task_have_a_confusion_matrix(ledger: str) -> Non
     assert "none: it is not in service" in made
 
 
+def test_labels_of_sets_are_compared_one_by_one(ledger: str) -> None:
+    numbers = {"accuracy": 0.91, "champion_accuracy": 0.987, "only_candidate": 3, "only_champion": 41, "p": 0.0004}
+    compared = {"bad": {**numbers, "verdict": "worse"}}
+    sets = {name: value for name, value in CLASSES.items() if name != "confusion"}
+    one = {**ONE, **COMPARED, **sets, "measure": "exact match", "labels_compared": compared}
+    decide(ledger, EventKind.BLOCKED, "worse", {"champion": 2026110401, "level": 0.05, "sets": [one]})
+    made = page()
+    assert "Exact match of both models" in made
+    assert "<div>exact match</div>" in made
+    assert "<h3>Accuracy on each label, on own-v1</h3>" in made
+    for cell in ("0.910", "0.987", "41", "0.0004", "worse"):
+        assert f"<div>{cell}</div>" in made
+    assert "<h3>Confusion</h3>" not in made
+
+
 @pytest.mark.parametrize(
     ("kind", "headline"),
     [(EventKind.SUPERSEDED, "&#9650; Superseded"), (EventKind.UNCHANGED, "&#9679; Unchanged")],

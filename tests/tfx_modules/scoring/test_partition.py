@@ -53,6 +53,25 @@ def test_rows_are_read_as_they_were_written(tmp_path: Path, file_format: FileFor
     assert {(each["version"], each["digest"], each["engine"]) for each in found} == {PROVENANCE}
 
 
+@pytest.mark.parametrize("file_format", FileFormat)
+def test_rows_of_label_sets_say_which_labels_a_text_has(tmp_path: Path, file_format: FileFormat) -> None:
+    scores = {"billing": 0.25, "fault": 0.75}
+    rows = [
+        ScoredRow(Text(1, "a", "Slow."), Score(scores=scores, chosen=("fault",))),
+        ScoredRow(Text(2, "b", "Fine."), Score(scores=scores, chosen=())),
+        ScoredRow(Text(3, "c", "", "no_text"), Score(error="no_text")),
+    ]
+    with (
+        partition(tmp_path, DAY, file_format) as file,
+        rows_file(file, file_format, PROVENANCE, has_sets=True) as written,
+    ):
+        written.write(rows)
+    found = read(partition_file(tmp_path, DAY, file_format))
+    assert [tuple(each) for each in found] == [(*COLUMNS, "chosen")] * 3
+    assert [each["chosen"] for each in found] == [["fault"], [], None]
+    assert [(each["label"], each["score"], each["scores"]) for each in found[:2]] == [(None, None, scores)] * 2
+
+
 DAYS = st.sampled_from([DAY, dt.date(2026, 11, 6)])
 WRITES = st.lists(st.tuples(DAYS, st.sampled_from(FileFormat), st.integers(1, 5), st.booleans()), max_size=8)
 

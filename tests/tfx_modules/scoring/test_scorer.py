@@ -36,6 +36,12 @@ def judge_three(text: tf.Tensor) -> dict[str, tf.Tensor]:
     }
 
 
+def judge_sets(text: tf.Tensor) -> dict[str, tf.Tensor]:
+    scores = tf.where(tf.strings.length(text)[:, tf.newaxis] > 0, [[0.25, 0.5, 0.75]], [[0.25, 0.125, 0.25]])
+    labels = tf.tile([["billing", "fault", "other"]], [tf.size(text), 1])
+    return {"labels": labels, "scores": scores, "chosen": scores >= 0.5}
+
+
 def judge_badly(text: tf.Tensor) -> dict[str, tf.Tensor]:
     return {"score": tf.fill([tf.size(text)], float("nan")), "label": tf.fill([tf.size(text)], "positive")}
 
@@ -64,7 +70,7 @@ def scoring(model: ServedModel) -> Iterator[Callable[[list[str]], list[ScoredRow
 
 def test_names_are_those_of_the_models_ends() -> None:
     assert (DEFAULT_SIGNATURE, scorer.SCORE, scorer.LABEL) == (ends.TEXTS, ends.SCORE, ends.LABEL)
-    assert (scorer.SCORES, scorer.LABELS) == (ends.SCORES, ends.LABELS)
+    assert (scorer.SCORES, scorer.LABELS, scorer.CHOSEN) == (ends.SCORES, ends.LABELS, ends.CHOSEN)
 
 
 def test_scores_come_in_the_order_of_the_texts_whatever_their_lengths(model: ServedModel) -> None:
@@ -102,6 +108,18 @@ def test_with_more_than_two_labels_each_has_its_probability(tmp_path: Path) -> N
     with scoring(exported(tmp_path, judge_three)) as score:
         (row,) = score(["It broke."])
     assert row.score == Score("fault", 0.5, {"billing": 0.25, "fault": 0.5, "other": 0.25})
+
+
+def test_a_text_may_have_several_labels_or_none(tmp_path: Path) -> None:
+    model = exported(tmp_path, judge_sets)
+    with scoring(model) as score:
+        rows = score(["It broke.", ""])
+    assert [row.score for row in rows] == [
+        Score(scores={"billing": 0.25, "fault": 0.5, "other": 0.75}, chosen=("fault", "other")),
+        Score(scores={"billing": 0.25, "fault": 0.125, "other": 0.25}, chosen=()),
+    ]
+    with Scorer(model, threads=1) as made:
+        assert made.has_sets
 
 
 def test_a_model_that_gives_no_numbers_fails_the_day(tmp_path: Path) -> None:

@@ -67,6 +67,14 @@ def test_labels_of_the_user_s_own(tmp_path: Path) -> None:
             f"kind = 'multiclass'\nlabels = {[str(n) for n in range(51)]}",
             r"task\.labels has 51; allowed: 2 to 50 labels",
         ),
+        (
+            "kind = 'multilabel'\npositive = 'negative'",
+            r"task\.positive is 'negative'; allowed: none, with task\.kind multilabel",
+        ),
+        (
+            "kind = 'multilabel'\nlabels = ['a', '[b]']",
+            r"task\.labels is \['a', '\[b\]'\]; allowed: labels that do not begin with \[, with task\.kind multilabel",
+        ),
         ("label = ['a', 'b']", r"unknown key task\.label; known: kind, labels, positive\. Did you mean labels\?"),
     ],
 )
@@ -119,6 +127,22 @@ def test_four_classes(tmp_path: Path) -> None:
     assert found.is_comparable_with(TaskSettings(kind=TaskKind.MULTICLASS, labels=found.labels[::-1]))
     assert not found.is_comparable_with(TaskSettings(kind=TaskKind.MULTICLASS, labels=found.labels[:3]))
     assert not TaskSettings(kind=TaskKind.MULTICLASS).is_comparable_with(BINARY_SENTIMENT)
+
+
+def test_sets_of_four_labels(tmp_path: Path) -> None:
+    found = read(tmp_path, "[task]\nkind = 'multilabel'\nlabels = ['billing', 'fault', 'order', 'other']\n").task
+    assert (found.classes, found.outputs, found.has_sets) == (TICKETS.labels, 4, True)
+    assert found.describe() == "billing, fault, order, other (multilabel)"
+    assert found.is_comparable_with(TaskSettings(kind=TaskKind.MULTILABEL, labels=found.labels[::-1]))
+    assert not found.is_comparable_with(TICKETS), "one label of four is another question"
+    assert not TaskSettings(kind=TaskKind.MULTILABEL).is_comparable_with(BINARY_SENTIMENT)
+
+
+def test_labels_of_sets_are_weighed_in_the_loss_and_not_examples(tmp_path: Path) -> None:
+    text = "[task]\nkind = 'multilabel'\nlabels = ['a', 'b']\n[training.class_weights]\nb = 2.5\n"
+    found = read(tmp_path, text)
+    assert found.training.weights_of(found.task) == (1.0, 2.5)
+    assert found.training.weights_of_examples(found.task) is None
 
 
 def test_reviews_of_a_class_may_count_more(tmp_path: Path) -> None:
