@@ -74,7 +74,7 @@ def to_examples(
 def to_example(row: Row, measures: Measures, task: TaskSettings = BINARY_SENTIMENT) -> tf.train.Example:
     """Make an example of one row and the measures of its review."""
     review, sentiment = row.get(features.REVIEW) or "", row.get(features.SENTIMENT) or ""
-    texts = {name: (row.get(name) or "",) for name in features.CSV_COLUMNS}
+    texts: dict[str, tuple[str, ...]] = {name: (row.get(name) or "",) for name in features.CSV_COLUMNS}
     texts[features.SENTIMENT] = label_names(sentiment, task)
     texts[features.LENGTH] = (features.length_class(measures.words),)
     texts[features.QUESTION] = (features.has_question(review),)

@@ -28,9 +28,8 @@ def answers(scores: npt.NDArray[np.floating[Any]], *, sets: bool = False) -> npt
     Returns:
         [texts]; with ``sets`` [texts, classes], 0 or 1.
     """
-    if scores.ndim == 2 and not sets:
-        return np.argmax(scores, axis=1)
-    return (scores >= THRESHOLD).astype(np.int64)
+    one_of_many = scores.ndim == 2 and not sets
+    return np.argmax(scores, axis=1) if one_of_many else (scores >= THRESHOLD).astype(np.int64)
 
 
 def share_right(scores: npt.NDArray[np.floating[Any]], labels: npt.NDArray[Any]) -> float:
@@ -71,7 +70,9 @@ class ReviewSet:
         }
         values = {name: list(map(value_of, self.texts)) for name, value_of in columns.items()}
         if self.task.has_sets:
-            of_labels = {f"{features.LABEL}={label}": self.labels[:, n] for n, label in enumerate(self.task.classes)}
+            of_labels = {
+                f"{features.LABEL}={label}": self.labels[:, n].astype(bool) for n, label in enumerate(self.task.classes)
+            }
             return {name: rows for name, rows in of_labels.items() if rows.any()} | dict(_slices(values))
         labels = [self.task.classes[label] for label in self.labels.astype(int)]
         return dict(_slices({features.LABEL: labels, **values}))

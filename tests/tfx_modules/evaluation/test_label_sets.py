@@ -1,5 +1,6 @@
 """The gate of a multilabel task: no model that says nothing passes, and no label gets worse unseen."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,10 +22,8 @@ TICKETS = TaskSettings(kind=TaskKind.MULTILABEL, labels=("billing", "fault", "or
 LOWEST = GateSettings(accuracy_floor=0, slice_floor=0)
 SETS = [(0, 0, 0), (1, 0, 0), (0, 1, 1), (1, 1, 0)]
 
-Labels = npt.NDArray[np.bool_]
 
-
-def reviews(rows: list[tuple[int, ...]]) -> ReviewSet:
+def reviews(rows: Sequence[tuple[int, ...]]) -> ReviewSet:
     return review_set("own-v1", [(f"ticket {n}", row) for n, row in enumerate(rows)], "digest", TICKETS)
 
 
@@ -36,7 +35,7 @@ def broken(found: ReviewSet, values: Any, gate: GateSettings = GateSettings()) -
     return list(floors.broken_floors(floors.measure(found, scores(found, values)), gate))
 
 
-def sure(labels: Labels) -> npt.NDArray[np.float32]:
+def sure(labels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return np.where(labels, 0.9, 0.1).astype(np.float32)
 
 

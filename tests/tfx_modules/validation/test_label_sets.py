@@ -92,7 +92,7 @@ def test_a_window_needs_reviews_with_each_label_and_without() -> None:
 
 
 def example(sentiment: str) -> tf.train.Example:
-    measures = Measures(words=2, characters=9, tags=0, unknown_share=0.0, vocabulary=[])
+    measures = Measures(words=2, characters=9, tags=0, unknown_share=0.0, vocabulary=())
     return to_example({"id": "a", "date": DAY, "review": "Late.", "sentiment": sentiment}, measures, TICKETS)
 
 
