@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup docs demo up screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock reference audit image-digests clean
+.PHONY: help setup setup-kubeflow docs demo up screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock reference audit image-digests clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,6 +27,9 @@ help:  ## List the commands
 
 setup:  ## Build both environments (done by the other commands where needed)
 	@$(PYTHON) -m scripts.setup
+
+setup-kubeflow:  ## Build the environment with kfp, which compiling for Kubeflow Pipelines needs
+	@$(PYTHON) -m scripts.setup kubeflow
 
 # Variables given on make's command line reach the scripts by environment. `exec` leaves no shell between make, which
 # passes on the signal that ends it, and the script, which stops what it started.
@@ -68,8 +71,8 @@ TEST_JOBS ?= 3
 TEST_PARTS := test-e2e-stack test-e2e-runs test-package test-tfx-rest test-airflow test-tfx-nodes
 PYTEST = -m pytest $(1)$(if $(SIDE_BY_SIDE), 2>&1 | sed --unbuffered 's/^/$@: /'; exit $${PIPESTATUS[0]})
 
-test: setup compile  ## Run all tests, TEST_JOBS=3 parts of them at a time
-	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --old-file=setup --old-file=compile SIDE_BY_SIDE=1 $(TEST_PARTS)
+test: setup setup-kubeflow compile  ## Run all tests, TEST_JOBS=3 parts of them at a time
+	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --old-file=setup --old-file=setup-kubeflow --old-file=compile SIDE_BY_SIDE=1 $(TEST_PARTS)
 
 test-airflow: compile  ## Run the Airflow side's tests
 	$(AIRFLOW)/python $(call PYTEST,$(AIRFLOW_TESTS))
@@ -77,13 +80,13 @@ test-airflow: compile  ## Run the Airflow side's tests
 test-package: setup  ## Build the wheel, and use it in a fresh Airflow of its own with an empty home
 	$(AIRFLOW)/python $(call PYTEST,$(PACKAGE_TESTS))
 
-test-tfx: setup  ## Run the TFX side's tests
+test-tfx: setup setup-kubeflow  ## Run the TFX side's tests
 	$(TFX)/python $(call PYTEST,$(TFX_TESTS))
 
 test-tfx-nodes: setup  ## Run the half of them that starts nodes and servers
 	$(TFX)/python $(call PYTEST,$(TFX_NODE_TESTS))
 
-test-tfx-rest: setup  ## Run the other half
+test-tfx-rest: setup setup-kubeflow  ## Run the other half
 	$(TFX)/python $(call PYTEST,$(TFX_TESTS) $(addprefix --ignore=,$(TFX_NODE_TESTS)))
 
 test-e2e: setup  ## Run the tests that start the whole stack and train

@@ -75,6 +75,15 @@ def tools_environment(root: Path) -> Environment:
     return Environment("tools", "3.12", root)
 
 
+def kubeflow_environment(root: Path) -> Environment:
+    """The environment with the library of Kubeflow Pipelines; only compiling for it needs it, and tests of that.
+
+    Its versions are those of the TFX environment where both have a package: the TFX environment's Python adds the
+    environment's folder to its own.
+    """
+    return Environment("kubeflow", "3.11", root, reason=TFX_REASON)
+
+
 def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str, str]) -> None:
     """Build the environment beside its place, and put it in place when it is complete.
 

@@ -33,10 +33,14 @@ def main(arguments: Sequence[str], root: Path) -> int:
     versions = {environment.name: environment.python for environment in all_environments(root)}
     commands = {f"requirements/{name}.txt": _command(uv, name, python, arguments) for name, python in versions.items()}
     commands["requirements/tools.txt"] = _command(uv, "tools", tools_environment(root).python, arguments)
+    commands["requirements/kubeflow.txt"] = _command(uv, "kubeflow", versions["tfx"], arguments)
     commands["requirements/uv.txt"] = _command(uv, "uv", UV_PYTHON, arguments)
     commands["requirements/build.txt"] = _command(uv, "build", versions["airflow"], arguments)
     for name, python in versions.items():
         commands[f"{IMAGES}/{name}.txt"] = _image_command(uv, name, python, ["-", "-c", f"requirements/{name}.txt"])
+    # Of it, the image needs what nodes import alone, beside what the TFX environment has.
+    kubeflow = [f"{IMAGES}/kubeflow.in", "--no-emit-package", "protobuf"]
+    commands[f"{IMAGES}/kubeflow.txt"] = _image_command(uv, "kubeflow", versions["tfx"], kubeflow)
     for name in ("serving", "cuda"):
         commands[f"{IMAGES}/{name}.txt"] = _image_command(uv, name, versions["tfx"], [f"{IMAGES}/{name}.in"])
     for lock, command in commands.items():

@@ -116,6 +116,6 @@ def test_an_unknown_argument_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
 
     assert (
         capsys.readouterr().err
-        == "Set-up got the argument everything; allowed: none, or tools. Repeat with one of these.\n"
+        == "Set-up got the argument everything; allowed: none, or tools or kubeflow. Repeat with one of these.\n"
     )
     assert list(tmp_path.iterdir()) == []

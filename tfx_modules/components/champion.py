@@ -17,7 +17,7 @@ from tfx.types import standard_artifacts
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.events import Event as PromotionEvent
-from tfx_modules.settings.task import from_parameter, of_model
+from tfx_modules.settings.task import TaskSettings, from_parameter, of_model
 
 MODEL = "model"
 PUSHED = "pushed"
@@ -54,22 +54,9 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
         promotion = history.promotion_of(events, live) if live else None
         source = promotion.model_uri if promotion else ""
         found = [item for item in input_dict[MODEL] if source.startswith(f"{item.uri.rstrip('/')}/")]
-        if found and promotion and not (_is_as_promoted(promotion) and self._is_comparable(promotion)):
+        if found and promotion and not may_be_baseline(promotion, Path(promotion.model_uri), self._task):
             return {MODEL: []}
         return {MODEL: found[:1]}
-
-    def _is_comparable(self, promotion: PromotionEvent) -> bool:
-        theirs = of_model(Path(promotion.model_uri))
-        # The Evaluator knows classes by their numbers.
-        if self._task.is_comparable_with(theirs) and self._task.classes == theirs.classes:
-            return True
-        _logger.warning(
-            "the model in service, %s, answers %s, and the pipeline's labels are %s; it is no baseline",
-            promotion.version,
-            theirs.describe(),
-            self._task.describe(),
-        )
-        return False
 
 
 class ChampionStatisticsStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
@@ -87,16 +74,41 @@ class ChampionStatisticsStrategy(resolver.ResolverStrategy):  # type: ignore[mis
         return {PUSHED: [champion], STATISTICS: sorted(found, key=lambda item: int(item.id))[-1:]}
 
 
-def _is_as_promoted(promotion: PromotionEvent) -> bool:
-    digest = manifest.describe(Path(promotion.model_uri)).digest
+def may_be_baseline(promotion: PromotionEvent, model: Path, task: TaskSettings) -> bool:
+    """Return whether the Evaluator can compare a candidate with a promoted model; the log says why not.
+
+    Args:
+        promotion: The model's event in the ledger.
+        model: The model's SavedModel.
+        task: The pipeline's.
+    """
+    return _is_as_promoted(promotion, model) and _is_comparable(promotion, model, task)
+
+
+def _is_as_promoted(promotion: PromotionEvent, model: Path) -> bool:
+    digest = manifest.describe(model).digest
     if promotion.model_digest in ("", digest):
         return True
     _logger.warning(
         "the model %s is not the one that was promoted as %s: its digest is %s, and the ledger's %s; it is no baseline",
-        promotion.model_uri,
+        model,
         promotion.version,
         digest,
         promotion.model_digest,
+    )
+    return False
+
+
+def _is_comparable(promotion: PromotionEvent, model: Path, task: TaskSettings) -> bool:
+    theirs = of_model(model)
+    # The Evaluator knows classes by their numbers.
+    if task.is_comparable_with(theirs) and task.classes == theirs.classes:
+        return True
+    _logger.warning(
+        "the model in service, %s, answers %s, and the pipeline's labels are %s; it is no baseline",
+        promotion.version,
+        theirs.describe(),
+        task.describe(),
     )
     return False
 

@@ -17,7 +17,8 @@ from tfx_modules.exceptions import SettingsError
 TUNE = "tune"
 PREVIOUS = "previous"
 CHOICES = ("no", "yes")
-_TUNED = "tuned"
+TUNED = "tuned"
+"""Custom property of hyperparameters: 1 where a search has found them."""
 _BEST = standard_component_specs.BEST_HYPERPARAMETERS_KEY
 _RESULTS = standard_component_specs.TUNER_RESULTS_KEY
 
@@ -37,7 +38,7 @@ class LatestTunedStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
 
     @staticmethod
     def _latest(artifacts: list[types.Artifact]) -> list[types.Artifact]:
-        found = [artifact for artifact in artifacts if artifact.get_int_custom_property(_TUNED)]
+        found = [artifact for artifact in artifacts if artifact.get_int_custom_property(TUNED)]
         return [max(found, key=lambda artifact: int(artifact.id))] if found else []
 
 
@@ -62,7 +63,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
             )
         if wanted == "yes":
             super().Do(input_dict, output_dict, exec_properties)
-            output_dict[_BEST][0].set_int_custom_property(_TUNED, 1)
+            output_dict[_BEST][0].set_int_custom_property(TUNED, 1)
             return
         best = _read(input_dict[PREVIOUS][0]) if input_dict.get(PREVIOUS) else {"space": [], "values": {}}
         _write(output_dict, _BEST, "best_hyperparameters.txt", best)

@@ -8,23 +8,21 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import example_gen_pb2, infra_validator_pb2
 
-from tfx_modules.components import champion
 from tfx_modules.components.approval import Approval
 from tfx_modules.components.example_gen import CsvExampleGen
 from tfx_modules.components.example_validator import ExampleValidator
-from tfx_modules.components.infra_validator import InfraValidator
 from tfx_modules.components.pusher import Pusher
 from tfx_modules.components.schema_gen import SchemaGen
 from tfx_modules.components.statistics_gen import StatisticsGen
 from tfx_modules.components.trainer import Trainer
-from tfx_modules.components.tuner import LatestTunedStrategy, Tuner
+from tfx_modules.components.tuner import Tuner
 from tfx_modules.evaluation import eval_config
 from tfx_modules.model import ends
 from tfx_modules.pipeline import runtime_parameters
+from tfx_modules.pipeline.parts import ON_AIRFLOW, EarlierRuns, Parts, Results
 from tfx_modules.settings.gate import ApprovalRule
-from tfx_modules.settings.settings import PipelineSettings, Platform, ServingCheckSettings
-from tfx_modules.settings.task import KEY as TASK
-from tfx_modules.settings.task import to_config, to_parameter
+from tfx_modules.settings.settings import PipelineSettings, ServingCheckSettings
+from tfx_modules.settings.task import to_config
 
 SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
 _PREPROCESSING_FN = "tfx_modules.model.preprocessing.preprocessing_fn"
@@ -33,20 +31,22 @@ _TUNER_FN = "tfx_modules.model.tuning.tuner_fn"
 _CHECK_TRIES = 2
 
 
-def create_pipeline(settings: PipelineSettings) -> tfx.dsl.Pipeline:
+def create_pipeline(settings: PipelineSettings, parts: Parts = ON_AIRFLOW) -> tfx.dsl.Pipeline:
     """Make the pipeline; the values that vary from run to run are runtime parameters (``runtime_parameters``).
 
     Args:
         settings: the pipeline's.
+        parts: those that differ with the system that runs the pipeline.
 
     Returns:
         A pipeline without root, metadata connection or dates, which the node command adds.
     """
-    data = _data_components(settings)
-    model = _model_components(settings, data)
+    earlier = parts.earlier_runs(settings.task)
+    data = _data_components(settings, earlier)
+    model = _model_components(settings, data, earlier, parts)
     return tfx.dsl.Pipeline(
         pipeline_name=settings.name,
-        components=[*data.nodes(), *model],
+        components=[*earlier.nodes, *data.nodes(), *model],
         enable_cache=True,
         beam_pipeline_args=list(settings.beam_pipeline_args),
     )
@@ -59,15 +59,14 @@ class _Data:
     examples: CsvExampleGen
     statistics: StatisticsGen
     schema: SchemaGen
-    champion: tfx.dsl.Resolver
     validator: ExampleValidator
     transform: tfx.components.Transform
 
     def nodes(self) -> list[BaseNode]:
-        return [self.examples, self.statistics, self.schema, self.champion, self.validator, self.transform]
+        return [self.examples, self.statistics, self.schema, self.validator, self.transform]
 
 
-def _data_components(settings: PipelineSettings) -> _Data:
+def _data_components(settings: PipelineSettings, earlier: EarlierRuns) -> _Data:
     examples = CsvExampleGen(
         input_base=runtime_parameters.input_base(),
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="days", pattern=SPAN_PATTERN)]),
@@ -81,13 +80,10 @@ def _data_components(settings: PipelineSettings) -> _Data:
     statistics = StatisticsGen(examples=examples.outputs["examples"], task=settings.task)
     # Without a fixed shape, Transform gets sparse tensors and can fill what is missing.
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False, task=settings.task)
-    served = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
-        "ChampionStatistics"
-    )
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
-        champion_statistics=served.outputs[champion.STATISTICS],
+        champion_statistics=earlier.statistics,
         settings=settings.validation,
     )
     transform = tfx.components.Transform(
@@ -100,7 +96,7 @@ def _data_components(settings: PipelineSettings) -> _Data:
             **(to_config(task) if (task := settings.task).has_sets else {}),
         },
     )
-    return _Data(examples, statistics, schema, served, validator, transform)
+    return _Data(examples, statistics, schema, validator, transform)
 
 
 def _two_to_one() -> example_gen_pb2.Output:
@@ -109,28 +105,19 @@ def _two_to_one() -> example_gen_pb2.Output:
     return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits))
 
 
-def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]:
-    latest_tuned = tfx.dsl.Resolver(
-        strategy_class=LatestTunedStrategy,
-        previous=tfx.dsl.Channel(type=tfx.types.standard_artifacts.HyperParameters),
-    ).with_id("LatestTuned")
-    tuner = _tuner(settings, data, latest_tuned.outputs["previous"])
+def _model_components(settings: PipelineSettings, data: _Data, earlier: EarlierRuns, parts: Parts) -> list[BaseNode]:
+    tuner = _tuner(settings, data, earlier.hyperparameters)
     trainer = _trainer(settings, data, tuner.outputs["best_hyperparameters"])
+    data_gate = parts.data_gate(data.validator)
     for costly in (tuner, trainer):
-        costly.add_upstream_node(data.validator)
-    baseline = tfx.dsl.Resolver(
-        strategy_class=champion.ChampionStrategy,
-        # TFX reads a table back otherwise than it was written; a text stays one.
-        config={TASK: task} if (task := to_parameter(settings.task)) else {},
-        **champion.model_channels(),
-    ).with_id("Resolver")
+        costly.add_upstream_node(data_gate)
     evaluator = tfx.components.Evaluator(
         examples=data.examples.outputs["examples"],
         model=trainer.outputs["model"],
-        baseline_model=baseline.outputs[champion.MODEL],
+        baseline_model=earlier.model,
         eval_config=eval_config.eval_config(settings.gate, settings.task),
     )
-    infra_validator = _infra_validator(settings.serving_check, trainer, data)
+    infra_validator = _infra_validator(settings.serving_check, trainer, data, parts)
     infra_validator.add_upstream_node(evaluator)
     pushing: dict[str, Any] = {
         "model": trainer.outputs["model"],
@@ -144,7 +131,14 @@ def _model_components(settings: PipelineSettings, data: _Data) -> list[BaseNode]
         "gate": settings.gate,
         "task": settings.task,
     }
-    return [latest_tuned, tuner, trainer, baseline, evaluator, infra_validator, *_pushing(settings, pushing)]
+    gates = [] if data_gate is data.validator else [data_gate]
+    pushers = _pushing(settings, pushing)
+    results = Results(
+        statistics=data.statistics.outputs["statistics"],
+        hyperparameters=tuner.outputs["best_hyperparameters"],
+        pushed_model=pushers[-1].outputs["pushed_model"],
+    )
+    return [*gates, tuner, trainer, evaluator, infra_validator, *pushers, *parts.keeping(results)]
 
 
 def _pushing(settings: PipelineSettings, arguments: dict[str, Any]) -> list[BaseNode]:
@@ -191,11 +185,10 @@ def _trainer(settings: PipelineSettings, data: _Data, hyperparameters: types.Bas
     )
 
 
-def _infra_validator(check: ServingCheckSettings, trainer: Trainer, data: _Data) -> BaseNode:
+def _infra_validator(check: ServingCheckSettings, trainer: Trainer, data: _Data, parts: Parts) -> BaseNode:
     """Return the check of this platform; the stock component is TFX's own."""
-    kinds = {Platform.PROJECT: InfraValidator, Platform.LOCAL_DOCKER: tfx.components.InfraValidator}
     image, _, tag = check.image.rpartition(":")
-    return kinds[check.platform](
+    return parts.infra_validators[check.platform](
         model=trainer.outputs["model"],
         examples=data.examples.outputs["examples"],
         serving_spec=infra_validator_pb2.ServingSpec(

@@ -36,6 +36,9 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "run-local": SubCommand(
         "local.run_local", "run the pipeline once in one process, without Airflow's processes, for debugging"
     ),
+    "compile-kubeflow": SubCommand(
+        "kubeflow.compile_kubeflow", "compile the pipeline to a spec for Kubeflow Pipelines"
+    ),
     "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
     "doctor": SubCommand("doctor", "check the installation; the exit code is 1 when a check fails"),
 }
@@ -88,7 +91,7 @@ def names() -> list[str]:
 def usage() -> str:
     """Return the help text."""
     helps = {**{name: item.help for name, item in SUB_COMMANDS.items()}, _AIRFLOW: _AIRFLOW_HELP}
-    lines = [f"  {name:<11} {helps[name]}" for name in names()]
+    lines = [f"  {name:<16} {helps[name]}" for name in names()]
     return "\n".join(
         [
             f"usage: {program()} SUB-COMMAND [FLAGS]",

@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from airflow_bert_service.exceptions import RunConfError
-from airflow_bert_service.pipeline.plan import NodePlan, PipelinePlan
+from airflow_bert_service.pipeline.plan import NodePlan
 from airflow_bert_service.runs.conf import check_conf
 from airflow_bert_service.runs.mode import MODE, Mode
 
@@ -35,12 +35,13 @@ def read_conf(text: str) -> dict[str, Any]:
     return found
 
 
-def checked(declared: Mapping[str, Param], conf: Mapping[str, Any]) -> dict[str, Any]:
+def checked(declared: Mapping[str, Param], conf: Mapping[str, Any], where: str = "--conf") -> dict[str, Any]:
     """Return the run's parameters, as Airflow makes them of a run's conf.
 
     Args:
         declared: The parameters with their defaults and limits.
         conf: Values by name.
+        where: Where they come from, for errors.
 
     Raises:
         RunConfError: The conf has a key that is no parameter, a value is not allowed, or one without a default is
@@ -53,10 +54,10 @@ def checked(declared: Mapping[str, Param], conf: Mapping[str, Any]) -> dict[str,
         values: dict[str, Any] = dict(found.validate())
     except ParamValidationError as error:
         # Airflow's message has the schema on lines of its own, with what is allowed.
-        raise RunConfError(f"--conf cannot be used: {' '.join(str(error).split())}") from error
+        raise RunConfError(f"{where} cannot be used: {' '.join(str(error).split())}") from error
     if values.get(MODE, Mode.FULL.value) != Mode.FULL.value:
         raise RunConfError(
-            f"--conf has {MODE} {values[MODE]}; allowed: {Mode.FULL.value}. For a run that trains nothing, use "
+            f"{where} has {MODE} {values[MODE]}; allowed: {Mode.FULL.value}. For a run that trains nothing, use "
             "--to-node ExampleValidator."
         )
     return values
@@ -64,7 +65,7 @@ def checked(declared: Mapping[str, Param], conf: Mapping[str, Any]) -> dict[str,
 
 def rendered(
     templates: Mapping[str, str],
-    plan: PipelinePlan,
+    pipeline: str,
     *,
     run_id: str,
     parameters: Mapping[str, Any],
@@ -75,7 +76,7 @@ def rendered(
 
     Args:
         templates: By the name of what they are for.
-        plan: The pipeline, whose id the DAG has.
+        pipeline: The pipeline's name, which the DAG has.
         run_id: The run's.
         parameters: The run's.
         refreshed: What the data's refresh returned.
@@ -85,7 +86,7 @@ def rendered(
     context = {
         "params": parameters,
         "run_id": run_id,
-        "dag": SimpleNamespace(dag_id=plan.id),
+        "dag": SimpleNamespace(dag_id=pipeline),
         "dag_run": SimpleNamespace(triggering_user_name=user, run_type=RUN_TYPE),
         "ti": SimpleNamespace(xcom_pull=lambda **_: refreshed),
     }

@@ -116,7 +116,7 @@ def _own_run(flags: argparse.Namespace, dags: Path, local: Settings) -> LocalRun
     )
     run_id, user = new_run_id(now), _user()
     templates = {**node_parameters(local, plan.id, refresh_task_id=_REFRESH), "use_cache": USE_CACHE}
-    made = parameters.rendered(templates, plan, run_id=run_id, parameters=values, refreshed=refreshed, user=user)
+    made = parameters.rendered(templates, plan.id, run_id=run_id, parameters=values, refreshed=refreshed, user=user)
     return LocalRun(
         plan=plan,
         settings=local,

@@ -1,0 +1,179 @@
+"""What the compiling command is told of the cluster: images, volume, and resources of each node. Imports no TFX."""
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_CPU = re.compile(r"\d+(\.\d+)?")
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)(G|Gi|M|Mi)")
+_GB: Mapping[str, float] = {"G": 1.0, "Gi": 1.073741824, "M": 0.001, "Mi": 0.001048576}
+_COUNT = re.compile(r"[1-9]\d?")
+_DNS = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KEYS = "cpu, memory, gpu"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the container of a node gets at most; an empty text or 0: what the cluster gives by itself."""
+
+    cpu: str = ""
+    """Cores, like 4 or 0.5."""
+    memory: str = ""
+    """Like 16G or 16Gi."""
+    gpu: int = 0
+
+    @property
+    def gigabytes(self) -> float:
+        """The memory in units of 10^9 bytes, as the spec's older field has it."""
+        found = _MEMORY.fullmatch(self.memory)
+        return float(found[1]) * _GB[found[2]] if found else 0.0
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A key of a Secret of Kubernetes."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """What the spec says of the cluster that it is going to run on."""
+
+    image: str
+    """The worker's."""
+    gpu_image: str = ""
+    """The worker's with NVIDIA's libraries, for nodes with a GPU; empty: the same image."""
+    gpu_type: str = "nvidia.com/gpu"
+    """Name of the resource that a GPU is."""
+    claim: str
+    """The PersistentVolumeClaim with the state folder."""
+    mount_path: str = "/state"
+    """Where it is mounted: the state folder of the image."""
+    pull_policy: str = "IfNotPresent"
+    ledger: Secret | None = None
+    """Where the ledger's address is; None: the ledger is a file on the volume."""
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Variables of all containers."""
+    resources: Mapping[str, Resources] = field(default_factory=lambda: MappingProxyType({}))
+    """By node."""
+    pipeline_root: str = ""
+    """Where artifacts are kept; empty: Kubeflow Pipelines' own."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that :func:`cluster_of` reads."""
+    parser.add_argument("--image", required=True, help="the worker image (docker/Dockerfile.worker), with its registry")
+    parser.add_argument(
+        "--gpu-image", default="", metavar="IMAGE", help="the image of nodes with a GPU (default: --image)"
+    )
+    parser.add_argument(
+        "--claim", required=True, type=_dns, help="the PersistentVolumeClaim with the state folder; ReadWriteMany"
+    )
+    parser.add_argument(
+        "--mount-path",
+        default="/state",
+        type=_path,
+        metavar="FOLDER",
+        help="where it is mounted (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resources",
+        action="append",
+        default=[],
+        type=_resources,
+        metavar="NODE:KEY=VALUE,...",
+        help="what a node's container gets, like Trainer:cpu=8,memory=32G,gpu=1; may be given for several nodes",
+    )
+    parser.add_argument(
+        "--gpu-type", default="nvidia.com/gpu", metavar="NAME", help="the resource that a GPU is (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--ledger-secret",
+        type=_secret,
+        metavar="NAME:KEY",
+        help="the Secret's key with the ledger's address, like postgresql://... (default: a file on the volume)",
+    )
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        type=_variable,
+        metavar="NAME=VALUE",
+        help="a variable of all containers, like AIRFLOW__BERT_SERVICE__FEED=files; may be given several times",
+    )
+    parser.add_argument(
+        "--image-pull-policy",
+        default="IfNotPresent",
+        choices=["Always", "IfNotPresent", "Never"],
+        help="when nodes of the cluster fetch the image (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pipeline-root",
+        default="",
+        metavar="URI",
+        help="where artifacts are kept, like s3://bucket/folder (default: the one of Kubeflow Pipelines)",
+    )
+
+
+def cluster_of(flags: argparse.Namespace) -> Cluster:
+    """Return what the arguments say."""
+    return Cluster(
+        image=flags.image,
+        gpu_image=flags.gpu_image,
+        gpu_type=flags.gpu_type,
+        claim=flags.claim,
+        mount_path=flags.mount_path,
+        pull_policy=flags.image_pull_policy,
+        ledger=flags.ledger_secret,
+        environment=dict(flags.env),
+        resources=dict(flags.resources),
+        pipeline_root=flags.pipeline_root,
+    )
+
+
+def _resources(text: str) -> tuple[str, Resources]:
+    node, _, rest = text.partition(":")
+    pairs = [pair.partition("=") for pair in rest.split(",")]
+    values = {key: value for key, _, value in pairs}
+    if not node or len(values) != len(pairs) or not set(values) <= {"cpu", "memory", "gpu"} or not _are_good(values):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no node with resources; allowed: NODE:KEY=VALUE,... with the keys {_KEYS}, like "
+            "Trainer:cpu=8,memory=32G,gpu=1; memory ends with G, Gi, M or Mi"
+        )
+    return node, Resources(values.get("cpu", ""), values.get("memory", ""), int(values.get("gpu", 0)))
+
+
+def _are_good(values: Mapping[str, str]) -> bool:
+    rules: Sequence[tuple[str, re.Pattern[str]]] = (("cpu", _CPU), ("memory", _MEMORY), ("gpu", _COUNT))
+    return all(rule.fullmatch(values[key]) for key, rule in rules if key in values)
+
+
+def _dns(text: str) -> str:
+    if not _DNS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name in Kubernetes; allowed: a-z, 0-9, - and dots")
+    return text
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or text == "/":
+        raise argparse.ArgumentTypeError(f"{text!r} is no place for a volume; allowed: an absolute path below /")
+    return text.rstrip("/")
+
+
+def _secret(text: str) -> Secret:
+    name, _, key = text.partition(":")
+    if not key:
+        raise argparse.ArgumentTypeError(f"{text!r} is no key of a Secret; allowed: NAME:KEY, like bert-ledger:address")
+    return Secret(_dns(name), key)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, mark, value = text.partition("=")
+    if not mark or not _VARIABLE.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"{text!r} is no variable; allowed: NAME=VALUE")
+    return name, value
