@@ -15,6 +15,24 @@ _logger = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str]) -> int:
     """Run a node; return the exit code."""
+    # TFX hands the rest of the command line to executors, as flags.
+    del sys.argv[1:]
+    flags, beam_arguments = parse(arguments)
+    logs.configure()
+    try:
+        require_kfp(None)
+        from tfx_modules.kubeflow.node import NodeCall, run_node
+
+        logs.tame_libraries()
+        run_node(NodeCall.of(flags, beam_arguments), os.environ)
+    except PipelineError as error:
+        _logger.error("%s", error)  # noqa: TRY400 (the message says what to do; a traceback would bury it)
+        return 1
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Read a command line of a spec; what is left of it are Beam's arguments."""
     parser = argparse.ArgumentParser(prog="python -m tfx_modules.kubeflow", description=__doc__, allow_abbrev=False)
     parser.add_argument("--executor_class_path", required=True, help="the executor, as TFX names it")
     parser.add_argument("--json_serialized_invocation_args", required=True, help="the executor input")
@@ -22,28 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--pipeline", required=True, help="the pipeline's name in the ledger")
     parser.add_argument("--code_version", required=True, help="of the node's code; a part of the cache's key")
     parser.add_argument("--pipeline_version", required=True, help="of all code of the pipeline, for the ledger")
-    flags, beam_arguments = parser.parse_known_args(arguments)
-    # TFX hands the rest of the command line to executors, as flags.
-    del sys.argv[1:]
-    logs.configure()
-    try:
-        require_kfp(None)
-        from tfx_modules.kubeflow.node import NodeCall, run_node
-
-        logs.tame_libraries()
-        call = NodeCall(
-            executor=flags.executor_class_path,
-            executor_input=flags.json_serialized_invocation_args,
-            declared_inputs=flags.json_serialized_inputs_spec_args,
-            beam_arguments=tuple(beam_arguments),
-            pipeline=flags.pipeline,
-            pipeline_version=flags.pipeline_version,
-        )
-        run_node(call, os.environ)
-    except PipelineError as error:
-        _logger.error("%s", error)  # noqa: TRY400 (the message says what to do; a traceback would bury it)
-        return 1
-    return 0
+    return parser.parse_known_args(arguments)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ TFX's own command for Kubeflow Pipelines would give executors addresses of the o
 knows neither ledger nor the window of spans.
 """
 
+import argparse
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,18 @@ class NodeCall:
     beam_arguments: tuple[str, ...]
     pipeline: str
     pipeline_version: str
+
+    @classmethod
+    def of(cls, flags: argparse.Namespace, beam_arguments: Sequence[str]) -> "NodeCall":
+        """Take what ``python -m tfx_modules.kubeflow`` has read."""
+        return cls(
+            executor=flags.executor_class_path,
+            executor_input=flags.json_serialized_invocation_args,
+            declared_inputs=flags.json_serialized_inputs_spec_args,
+            beam_arguments=tuple(beam_arguments),
+            pipeline=flags.pipeline,
+            pipeline_version=flags.pipeline_version,
+        )
 
 
 def run_node(call: NodeCall, environment: Mapping[str, str]) -> None:
