@@ -110,7 +110,7 @@ def test_the_nodes_get_what_the_dags_templates_say(settings: Settings) -> None:
     templates = {**node_parameters(settings, "films", refresh_task_id="refresh_data"), "use_cache": USE_CACHE}
 
     made = parameters.rendered(
-        templates, PLAN, run_id="local__1", parameters=values, refreshed=REFRESHED, user="somebody"
+        templates, PLAN.id, run_id="local__1", parameters=values, refreshed=REFRESHED, user="somebody"
     )
 
     assert json.loads(made["promotion"]) == {
