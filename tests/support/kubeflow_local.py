@@ -40,7 +40,7 @@ def _key(command: list[str]) -> tuple[str, str]:
     return command[2], command[4]  # the module, and the executor's class or the pipeline
 
 
-class Processes(subprocess_task_handler.SubprocessTaskHandler):
+class Processes(subprocess_task_handler.SubprocessTaskHandler):  # type: ignore[misc]
     """Runs the command of any container as a process."""
 
     def __init__(self, image: str, full_command: list[str], pipeline_root: str, runner: Any) -> None:  # noqa: ARG002

@@ -1,6 +1,7 @@
 """``compile-kubeflow``: compiles the pipeline to a spec for Kubeflow Pipelines."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from airflow_bert_service.cli.places import become, dags_folder, explain_where_asked, split_pipeline, tfx_environment
 from airflow_bert_service.pipeline.folders import folder_of_pipeline
@@ -14,7 +15,7 @@ _KFP = "kubeflow"
 """Name of the environment with kfp, beside the TFX environment."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> NoReturn:
     """Replace this process with the compiler of the TFX environment.
 
     Args:
