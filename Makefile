@@ -1,7 +1,7 @@
 # One command per habit; .ci/run calls the same ones. Every command sets up what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-kubeflow docs demo up screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock reference audit image-digests clean
+.PHONY: help setup setup-kubeflow setup-notebook docs demo up notebook screenshots stack-test test test-airflow test-package test-tfx test-tfx-nodes test-tfx-rest test-e2e test-e2e-runs test-e2e-stack check format compile wheel lock reference audit image-digests clean
 
 # A shell may forbid compiled bytecode; every start of TensorFlow and Airflow would be two to four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,7 +20,7 @@ TFX_TESTS := tests/tfx_modules
 TFX_NODE_TESTS := $(TFX_TESTS)/node $(TFX_TESTS)/serving
 E2E_TESTS := tests/e2e
 # Those with a pipeline that trains in no time; the others start the stack as a user does.
-E2E_RUN_TESTS := $(addprefix $(E2E_TESTS)/,test_celery.py test_promotions.py test_refused_runs.py)
+E2E_RUN_TESTS := $(addprefix $(E2E_TESTS)/,test_celery.py test_notebook.py test_promotions.py test_refused_runs.py)
 
 help:  ## List the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -38,6 +38,12 @@ demo: setup  ## Run the whole way once: DATE=2026-11-05 FEED=sample|imdb IMDB_AR
 
 up: setup  ## Start the stack and stay until Ctrl-C: UI_PORT=8080 REST_PORT=8501 GRPC_PORT=8500, FEED as for demo
 	@exec $(AIRFLOW)/python -m scripts.up
+
+setup-notebook:  ## Build the environment of the notebook (done by the other commands where needed)
+	@$(PYTHON) -m scripts.setup notebook
+
+notebook: setup-notebook  ## Open the notebook in JupyterLab, on the loopback address alone
+	@exec .venv/notebook/bin/jupyter lab --ip=127.0.0.1 notebooks/bert_sentiment.ipynb
 
 screenshots: setup  ## Make docs/images/*.png anew from a stack of its own, in some 3 minutes (needs Chromium)
 	@exec $(AIRFLOW)/python -m scripts.screenshots
@@ -71,8 +77,8 @@ TEST_JOBS ?= 3
 TEST_PARTS := test-e2e-stack test-e2e-runs test-package test-tfx-rest test-airflow test-tfx-nodes
 PYTEST = -m pytest $(1)$(if $(SIDE_BY_SIDE), 2>&1 | sed --unbuffered 's/^/$@: /'; exit $${PIPESTATUS[0]})
 
-test: setup setup-kubeflow compile  ## Run all tests, TEST_JOBS=3 parts of them at a time
-	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --old-file=setup --old-file=setup-kubeflow --old-file=compile SIDE_BY_SIDE=1 $(TEST_PARTS)
+test: setup setup-kubeflow setup-notebook compile  ## Run all tests, TEST_JOBS=3 parts of them at a time
+	@$(MAKE) --no-print-directory --jobs=$(TEST_JOBS) --keep-going --old-file=setup --old-file=setup-kubeflow --old-file=setup-notebook --old-file=compile SIDE_BY_SIDE=1 $(TEST_PARTS)
 
 test-airflow: compile  ## Run the Airflow side's tests
 	$(AIRFLOW)/python $(call PYTEST,$(AIRFLOW_TESTS))
@@ -89,13 +95,13 @@ test-tfx-nodes: setup  ## Run the half of them that starts nodes and servers
 test-tfx-rest: setup setup-kubeflow  ## Run the other half
 	$(TFX)/python $(call PYTEST,$(TFX_TESTS) $(addprefix --ignore=,$(TFX_NODE_TESTS)))
 
-test-e2e: setup  ## Run the tests that start the whole stack and train
+test-e2e: setup setup-notebook  ## Run the tests that start the whole stack and train
 	$(AIRFLOW)/python $(call PYTEST,$(E2E_TESTS))
 
 test-e2e-stack: setup  ## Run the half of them that starts it as a user does
 	$(AIRFLOW)/python $(call PYTEST,$(E2E_TESTS) $(addprefix --ignore=,$(E2E_RUN_TESTS)))
 
-test-e2e-runs: setup  ## Run the other half, where training takes no time
+test-e2e-runs: setup setup-notebook  ## Run the other half, where training takes no time
 	$(AIRFLOW)/python $(call PYTEST,$(E2E_RUN_TESTS))
 
 stack-test: setup  ## Build the images, run the container stack, harm it and see that nothing is lost (needs Docker, root)

@@ -14,6 +14,7 @@
     ├── UnsupportedPipelineError   the runner cannot run what a pipeline has
     ├── NodeError            a node of the compiled pipeline cannot be run
     ├── InterruptedNodeError   Ctrl-C ended a node of a local run
+    ├── InteractiveError     a notebook's run was asked for something that cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
     ├── BeamServerError      Beam would need a server that is not private, or got a request that is not allowed
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
@@ -70,6 +71,10 @@ class NodeError(PipelineError):
 
 class InterruptedNodeError(PipelineError):
     """Ctrl-C ended a node that runs in the terminal's own process."""
+
+
+class InteractiveError(PipelineError):
+    """A notebook's run was asked for something that cannot be run; the message says what is allowed."""
 
 
 class BeamWorkerError(PipelineError):

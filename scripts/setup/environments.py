@@ -27,6 +27,8 @@ class Environment:
     """The environment's folder, if not in the project's `.venv`."""
     reason: str = ""
     """Why it is that Python, for people to read."""
+    base: Environment | None = None
+    """An environment of the same Python whose packages it has, too; its own go before them."""
 
     @property
     def folder(self) -> Path:
@@ -55,6 +57,8 @@ class Environment:
         """
         folder = self.folder.parent.resolve() / self.folder.name
         parts = [FORMAT, self.python, str(folder), hashlib.sha256(self.lock.read_bytes()).hexdigest()]
+        if self.base is not None:
+            parts.append(str(self.base.folder))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def is_ready(self) -> bool:
@@ -84,6 +88,12 @@ def kubeflow_environment(root: Path) -> Environment:
     return Environment("kubeflow", "3.11", root, reason=TFX_REASON)
 
 
+def notebook_environment(root: Path) -> Environment:
+    """The environment that notebooks run in: Jupyter, and all packages of the TFX environment, which it needs."""
+    (tfx,) = (item for item in all_environments(root) if item.name == "tfx")
+    return Environment("notebook", tfx.python, root, reason=tfx.reason, base=tfx)
+
+
 def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str, str]) -> None:
     """Build the environment beside its place, and put it in place when it is complete.
 
@@ -103,6 +113,8 @@ def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str
             if done.returncode != 0:
                 raise SetupError(_failure(environment, command))
     _add_own_folder(folder)
+    if environment.base is not None:
+        _add_base(folder, environment.base)
     (folder / STAMP).write_text(environment.key())
     use_build(environment.folder, folder)
 
@@ -115,6 +127,14 @@ def _add_own_folder(folder: Path) -> None:
     (packages,) = folder.glob("lib/python*/site-packages")
     shutil.copyfile(str(Path(__file__).with_name("own_folder.py")), str(packages / "_own_folder.py"))
     (packages / "_own_folder.pth").write_text("import _own_folder\n")
+
+
+def _add_base(folder: Path, base: Environment) -> None:
+    """Have every Python of an environment find the packages that another one has when Python starts."""
+    (packages,) = folder.glob("lib/python*/site-packages")
+    there = base.folder / "lib" / ("python" + base.python) / "site-packages"
+    line = f"import os, site; site.addsitedir(os.path.realpath({str(there)!r}))\n"
+    (packages / "_base_environment.pth").write_text(line)
 
 
 def _commands(environment: Environment, folder: Path, uv: Path, python: Path) -> list[list[str]]:

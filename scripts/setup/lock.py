@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Sequence
 
 from scripts.errors import SetupError
-from scripts.setup.environments import all_environments, tools_environment
+from scripts.setup.environments import all_environments, notebook_environment, tools_environment
 from scripts.setup.uv import UV_LOCK, find_or_fetch_uv
 
 # A lock names packages and hashes, not where they were fetched from: everybody's index is their own.
@@ -34,6 +34,10 @@ def main(arguments: Sequence[str], root: Path) -> int:
     commands = {f"requirements/{name}.txt": _command(uv, name, python, arguments) for name, python in versions.items()}
     commands["requirements/tools.txt"] = _command(uv, "tools", tools_environment(root).python, arguments)
     commands["requirements/kubeflow.txt"] = _command(uv, "kubeflow", versions["tfx"], arguments)
+    notebook = notebook_environment(root)
+    # Where both environments have a package, it is the same release.
+    same = ["-c", str(Path("requirements") / "tfx.txt")]
+    commands["requirements/notebook.txt"] = [*_command(uv, notebook.name, notebook.python, arguments), *same]
     commands["requirements/uv.txt"] = _command(uv, "uv", UV_PYTHON, arguments)
     commands["requirements/build.txt"] = _command(uv, "build", versions["airflow"], arguments)
     for name, python in versions.items():

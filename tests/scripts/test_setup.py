@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.setup.__main__ import main
-from scripts.setup.environments import Environment, all_environments, tools_environment
+from scripts.setup.environments import Environment, all_environments, notebook_environment, tools_environment
 from scripts.setup.pythons import candidates, find_python, probe
 
 ROOT = Path(__file__).parents[2]
@@ -111,11 +111,26 @@ def test_the_tools_environment_is_built_for_make_docs_alone(
     assert "The tools environment needs Python 3.12" in capsys.readouterr().err
 
 
+def test_the_notebook_environment_has_the_releases_that_the_tfx_environment_has() -> None:
+    notebook = notebook_environment(ROOT)
+    assert notebook.base is not None
+    own, base = (
+        dict(re.findall(r"^([a-z0-9.-]+)(?:\[.*\])?==([^ ;]+)", one.lock.read_text(), re.MULTILINE))
+        for one in (notebook, notebook.base)
+    )
+
+    shared = own.keys() & base.keys()
+
+    assert {"ipython", "traitlets"} <= shared
+    assert {name: own[name] for name in shared} == {name: base[name] for name in shared}
+    assert notebook.python == notebook.base.python
+
+
 def test_an_unknown_argument_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(tmp_path, ["everything"]) == 2
 
     assert (
         capsys.readouterr().err
-        == "Set-up got the argument everything; allowed: none, or tools or kubeflow. Repeat with one of these.\n"
+        == "Set-up got the argument everything; allowed: none, tools, kubeflow, notebook. Repeat with one of these.\n"
     )
     assert list(tmp_path.iterdir()) == []

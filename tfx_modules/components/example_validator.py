@@ -54,7 +54,9 @@ class Executor(executor.Executor):  # type: ignore[misc]
         statistics = artifact_utils.get_single_instance(input_dict[_STATISTICS])
         made = artifact_utils.get_single_instance(output_dict[_ANOMALIES])
         report = judge(statistics, _splits(made, statistics), _champion(input_dict.get(CHAMPION) or []), settings)
-        io_utils.write_string_file(f"{made.uri}/{page.FILE}", page.render(report, self._context.pipeline_info.id))
+        of_pipeline = self._context.pipeline_info  # InteractiveContext gives none, and names the pipeline here
+        pipeline = of_pipeline.id if of_pipeline else made.pipeline_name
+        io_utils.write_string_file(f"{made.uri}/{page.FILE}", page.render(report, pipeline))
         for finding in report.verdict.findings:
             _logger.info("%s: %s", finding.severity.value, finding.anomaly.text)
         made.set_int_custom_property(BLOCKED, int(report.verdict.is_blocked))

@@ -66,6 +66,12 @@ class Lineage:
             best = max(executions, key=lambda item: (execution_lib.is_execution_successful(item), item.id))
             return _record(handle.store, best)
 
+    def of_id(self, number: int) -> ExecutionRecord:
+        """Return an execution by its id in ML Metadata."""
+        with self._metadata as handle:
+            (execution,) = handle.store.get_executions_by_id([number])
+            return _record(handle.store, execution)
+
     def nodes_of_run(self, node: pipeline_pb2.PipelineNode, known: Collection[str]) -> dict[str, ExecutionRecord]:
         """Return the executions of the node's run that succeeded, of each component the newest.
 
