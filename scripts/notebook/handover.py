@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -98,24 +99,33 @@ class TfxKernel:
             HandoverError: the kernel has ended.
         """
         asked = self._client.execute(code, allow_stdin=False)
+        interrupts: list[int] = []
+        # No KeyboardInterrupt: older kernels turn the signal into a cancellation, which comes at the end of a cell.
+        before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+        try:
+            failure = self._follow(asked, interrupts)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if failure:
+            raise CellError(failure)
+
+    def _follow(self, asked: str, interrupts: list[int]) -> dict[str, Any] | None:
+        """Show what a cell puts out, to its end; return its error, if it has failed."""
         failure: dict[str, Any] | None = None
         while True:
-            try:
-                message = self._next(asked)
-            except KeyboardInterrupt:
+            if interrupts:
+                interrupts.clear()
                 self._manager.interrupt_kernel()
-                continue
+            message = self._next(asked)
             if message is None:
                 continue
             kind, content = message["msg_type"], message["content"]
             if kind == "status" and content["execution_state"] == "idle":
-                break
+                return failure
             if kind == "error":
                 failure = content
             else:
                 _show(kind, content)
-        if failure:
-            raise CellError(failure)
 
     def _next(self, asked: str) -> dict[str, Any] | None:
         try:

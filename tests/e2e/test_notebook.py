@@ -134,7 +134,7 @@ def test_the_notebook_runs_and_shows_what_a_person_looks_at(checkout: Path) -> N
 def test_cells_are_handed_on_where_the_notebooks_python_has_no_tfx(checkout: Path) -> None:
     spec = checkout / "jupyter" / "kernels" / "elsewhere" / "kernel.json"
     spec.parent.mkdir(parents=True)
-    program = WITHOUT_TFX.format(tfx=str(ROOT / ".venv" / "tfx"))
+    program = WITHOUT_TFX.format(tfx=str(ROOT / ".venv" / "tfx" / "lib"))
     argv = [str(ENVIRONMENT / "python"), "-c", program, "-f", "{connection_file}"]
     spec.write_text(json.dumps({"argv": argv, "display_name": "elsewhere", "language": "python"}))
     (set_up,) = (one for one in committed()["cells"] if one["id"] == "set-up")
@@ -145,7 +145,7 @@ def test_cells_are_handed_on_where_the_notebooks_python_has_no_tfx(checkout: Pat
             set_up,
             cell("where", "import importlib.util, os\nprint(importlib.util.find_spec('tfx').name, os.getcwd())"),
             cell("show", "from IPython.display import HTML, display\ndisplay(HTML('<b>bold</b>'))\n6 * 7"),
-            cell("magic", "%matplotlib inline\nfrom matplotlib.figure import Figure\nFigure(figsize=(1, 1))"),
+            cell("magic", "%matplotlib inline\nfrom matplotlib import pyplot\npyplot.plot([1, 2])"),
             cell("fail", "def broken():\n    raise ValueError('of the cell')\nbroken()", "raises-exception"),
             # Interrupts the notebook's own kernel, as the button of a notebook does.
             cell(
