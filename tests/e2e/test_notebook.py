@@ -49,7 +49,8 @@ class Executed:
         return ["".join(item["data"][kind]) for item in self.outputs[cell] if kind in item.get("data", {})]
 
     def errors(self, cell: str) -> list[str]:
-        return ["\n".join(item["traceback"]) for item in self.outputs[cell] if item["output_type"] == "error"]
+        found = [item for item in self.outputs[cell] if item["output_type"] == "error"]
+        return [re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(item["traceback"])) for item in found]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from IPython.utils.capture import capture_output
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.experimental.interactive.execution_result import ExecutionResult
 from tfx.orchestration.experimental.interactive.interactive_context import InteractiveContext
@@ -59,9 +58,7 @@ class PipelineContext(InteractiveContext):  # type: ignore[misc]
         """
         arguments = self._beam_arguments if beam_pipeline_args is None else tuple(beam_pipeline_args)
         began = time.monotonic()
-        # What libraries show meanwhile is left out: Beam a script from the internet, NNCF bars that stay empty.
-        shown = capture_output(stdout=False, stderr=False, display=True)
-        with current.using(self._ledger, self.pipeline_name), patched(arguments), shown:
+        with current.using(self._ledger, self.pipeline_name), patched(arguments):
             result = super().run(component, enable_cache=enable_cache)
         record = Lineage(Metadata(self.metadata_connection_config)).of_id(result.execution_id)
         self._tell(component, record, time.monotonic() - began)
