@@ -76,7 +76,7 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
         self._forward = tf.function(self._scores, reduce_retracing=True, jit_compile=jit_compile)
         self._backward = tf.function(self._gradients, reduce_retracing=True, jit_compile=jit_compile)
         self._update = tf.function(self._apply) if one_by_one else self._apply
-        self._one_by_one, self._jit_compile = one_by_one, jit_compile
+        self._one_by_one, self._has_xla = one_by_one, jit_compile  # Keras has a _jit_compile of its own
         super().compile(jit_compile=False, run_eagerly=one_by_one, **settings)
 
     def prepare(self, batch_size: int, lengths: Sequence[int]) -> None:
@@ -91,8 +91,9 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
         """
         if not self._one_by_one:
             return
-        if not self._jit_compile:
-            ids, labels = tf.TensorSpec([batch_size, None], tf.int32), tf.TensorSpec([batch_size], tf.float32)
+        if not self._has_xla:
+            ids = tf.TensorSpec([batch_size, None], tf.int32)
+            labels = tf.TensorSpec([batch_size, *self._label_shape], tf.float32)
             self._forward.get_concrete_function(ids)
             self._backward.get_concrete_function(ids, labels, None)
             return
@@ -139,7 +140,7 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
         # Those of the embeddings are rows, as many as a batch has tokens: the update would be traced for each length.
-        dense = _summed if self._one_by_one and not self._jit_compile else tf.convert_to_tensor
+        dense = _summed if self._one_by_one and not self._has_xla else tf.convert_to_tensor
         return logits, loss, [dense(gradient) for gradient in gradients]
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:
