@@ -139,9 +139,10 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
             loss = self.compute_loss(ids, labels, logits, weights, training=True)
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
-        # Those of the embeddings are rows, as many as a batch has tokens: the update would be traced for each length.
-        dense = _summed if self._one_by_one and not self._has_xla else tf.convert_to_tensor
-        return logits, loss, [dense(gradient) for gradient in gradients]
+        if self._one_by_one and not self._has_xla:
+            # Those of the embeddings are rows, as many as a batch has tokens: the update would be traced for each length.
+            gradients = [_summed(gradient) for gradient in gradients]
+        return logits, loss, gradients
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
