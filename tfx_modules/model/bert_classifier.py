@@ -140,7 +140,7 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
         if self._one_by_one and not self._has_xla:
-            # Those of the embeddings are rows, as many as a batch has tokens: the update would be traced for each length.
+            # Those of the embeddings are rows, one for each token: the update would be traced for each length.
             gradients = [_summed(gradient) for gradient in gradients]
         return logits, loss, gradients
 
