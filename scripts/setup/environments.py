@@ -58,7 +58,7 @@ class Environment:
         folder = self.folder.parent.resolve() / self.folder.name
         parts = [FORMAT, self.python, str(folder), hashlib.sha256(self.lock.read_bytes()).hexdigest()]
         if self.base is not None:
-            parts.append(str(self.base.folder))
+            parts.append(str(self.base.folder.parent.resolve() / self.base.folder.name))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def is_ready(self) -> bool:

@@ -86,7 +86,9 @@ def _by_day(reviews: Path) -> dict[str, list[Sequence[str]]]:
 def _write_day(folder: Path, rows: list[Sequence[str]]) -> int:
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([features.CSV_COLUMNS, *rows])
-    there = sorted(int(path.name[1:]) for path in folder.glob("v*") if path.name[1:].isdigit())
+    there = sorted(
+        int(path.name[1:]) for path in folder.glob("v*") if (path / _FILE).is_file() and path.name[1:].isdigit()
+    )
     if there and (folder / f"v{there[-1]}" / _FILE).read_bytes() == text.getvalue().encode():
         return there[-1]
     version = there[-1] + 1 if there else 1

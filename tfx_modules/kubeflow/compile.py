@@ -48,10 +48,14 @@ def main(arguments: Sequence[str]) -> int:
     flags = parser.parse_args(arguments)
     logging.getLogger().setLevel(logging.WARNING)
     try:
+        _check_name(flags.output)
         require_kfp(flags.kfp)
         _write(flags.output, compile_for_kubeflow(flags.settings, cluster_of(flags)))
     except PipelineError as error:
         print(f"The pipeline cannot be compiled: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{flags.output} cannot be written: {error}. Correct this, and compile again.", file=sys.stderr)
         return 1
     print(f"Compiled the pipeline for Kubeflow Pipelines into {flags.output}.")
     return 0
@@ -126,9 +130,12 @@ def to_yaml(spec: "Spec") -> str:
 def _write(file: Path, spec: "Spec") -> None:
     from tfx_modules.common.files import write_atomically
 
+    write_atomically(file, to_yaml(spec))
+
+
+def _check_name(file: Path) -> None:
     if file.suffix != _SUFFIX:
         raise SettingsError(f"--output is {file}; allowed: a name with the ending {_SUFFIX}. Kubeflow goes by it.")
-    write_atomically(file, to_yaml(spec))
 
 
 if __name__ == "__main__":

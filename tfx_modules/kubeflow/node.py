@@ -108,7 +108,6 @@ def _run(call: NodeCall, given: ExecutorInput) -> pipeline_spec_pb2.ExecutorOutp
             output_dict=outputs,
             exec_properties=parameters,
             execution_output_uri=f"{temporary}/executor_output.pb",
-            stateful_working_dir=f"{temporary}/stateful",
             tmp_dir=f"{temporary}/work",
             pipeline_info=pipeline_pb2.PipelineInfo(id=call.pipeline),
         )

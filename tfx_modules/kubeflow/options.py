@@ -6,13 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from tfx_modules.exceptions import SettingsError
+
 _CPU = re.compile(r"\d+(\.\d+)?")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)(G|Gi|M|Mi)")
 _GB: Mapping[str, float] = {"G": 1.0, "Gi": 1.073741824, "M": 0.001, "Mi": 0.001048576}
 _COUNT = re.compile(r"[1-9]\d?")
 _DNS = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VOLUME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ROOT = re.compile(r"(s3|gs|minio)://[^/].*")
 _KEYS = "cpu, memory, gpu"
+_SET_OTHERWISE: Mapping[str, str] = {
+    "AIRFLOW__BERT_SERVICE__LEDGER": "--ledger-secret",
+    "BERT_SERVICE_LEDGER": "--ledger-secret",
+    "AIRFLOW__BERT_SERVICE__STATE": "--mount-path",
+    "BERT_SERVICE_STATE": "--mount-path",
+    "PYTHONPATH": "the image",
+}
+"""Variables that a part of the containers would not go by, and what says the same to all of them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--gpu-image", default="", metavar="IMAGE", help="the image of nodes with a GPU (default: --image)"
     )
     parser.add_argument(
-        "--claim", required=True, type=_dns, help="the PersistentVolumeClaim with the state folder; ReadWriteMany"
+        "--claim", required=True, type=_claim, help="the PersistentVolumeClaim with the state folder; ReadWriteMany"
     )
     parser.add_argument(
         "--mount-path",
@@ -115,13 +127,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pipeline-root",
         default="",
+        type=_root,
         metavar="URI",
         help="where artifacts are kept, like s3://bucket/folder (default: the one of Kubeflow Pipelines)",
     )
 
 
 def cluster_of(flags: argparse.Namespace) -> Cluster:
-    """Return what the arguments say."""
+    """Return what the arguments say.
+
+    Raises:
+        SettingsError: they do not fit each other.
+    """
+    nodes = [node for node, _ in flags.resources]
+    if twice := sorted({node for node in nodes if nodes.count(node) > 1}):
+        raise SettingsError(
+            f"--resources names {', '.join(twice)} twice; allowed: each node once. Give all its resources at once, "
+            "like Trainer:cpu=8,memory=32G,gpu=1."
+        )
+    with_gpu = sorted(node for node, given in flags.resources if given.gpu)
+    if with_gpu and not flags.gpu_image:
+        raise SettingsError(
+            f"--resources gives {', '.join(with_gpu)} a GPU, and there is no --gpu-image; allowed: the worker image "
+            "built with --build-arg ACCELERATOR=cuda. Name it, or leave gpu out."
+        )
+    if flags.gpu_image and not with_gpu:
+        raise SettingsError(
+            "--gpu-image is given, and no node has a GPU; allowed: with a node that has one. Add --resources like "
+            "Trainer:gpu=1, or leave --gpu-image out."
+        )
     return Cluster(
         image=flags.image,
         gpu_image=flags.gpu_image,
@@ -159,6 +193,22 @@ def _dns(text: str) -> str:
     return text
 
 
+def _claim(text: str) -> str:
+    if not _VOLUME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name that a volume can have; allowed: a-z, 0-9 and -, up to 63 characters"
+        )
+    return text
+
+
+def _root(text: str) -> str:
+    if text and not _ROOT.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no object store of Kubeflow Pipelines; allowed: s3://, gs:// or minio:// with a bucket"
+        )
+    return text
+
+
 def _path(text: str) -> str:
     if not text.startswith("/") or text == "/":
         raise argparse.ArgumentTypeError(f"{text!r} is no place for a volume; allowed: an absolute path below /")
@@ -176,4 +226,9 @@ def _variable(text: str) -> tuple[str, str]:
     name, mark, value = text.partition("=")
     if not mark or not _VARIABLE.fullmatch(name):
         raise argparse.ArgumentTypeError(f"{text!r} is no variable; allowed: NAME=VALUE")
+    if name in _SET_OTHERWISE:
+        raise argparse.ArgumentTypeError(
+            f"{name} is set by {_SET_OTHERWISE[name]}, and only a part of the containers would go by --env; allowed: "
+            "other variables"
+        )
     return name, value

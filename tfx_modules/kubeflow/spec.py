@@ -105,7 +105,7 @@ def _container(spec: Document, node: str) -> Document:
 
 def _give(container: Document, resources: Resources, cluster: Cluster) -> None:
     given: Document = {}
-    # Kubeflow Pipelines before 2.4 reads the numbers, and later ones the texts.
+    # Kubeflow Pipelines before 2.4 knows the numbers alone; later ones take the texts where there are any.
     if resources.cpu:
         given |= {"cpuLimit": float(resources.cpu), "resourceCpuLimit": resources.cpu}
     if resources.memory:

@@ -230,6 +230,9 @@ def compile_classifier(
         jit_compile=settings.jit_compile and device.compiles_with_xla(),
         label_shape=(task.outputs,) if task.has_sets else (),
     )
+    # In float16, Keras has put the optimizer into another one, which has variables of its own.
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
 
 
 def _judged_by(task: TaskSettings, settings: TrainingSettings) -> tuple[Any, keras.metrics.Metric]:

@@ -185,10 +185,17 @@ def _fit(
             per_epoch,
             epochs,
             folder=Path(fn_args.custom_config["working_dir"]),
-            made_by=json.dumps([asdict(values), training.to_config(), found, evaluated, steps], sort_keys=True),
+            made_by=_made_by(fn_args, asdict(values), training.to_config(), found, evaluated, steps),
         ),
         [keras.callbacks.TensorBoard(log_dir=fn_args.model_run_dir, write_graph=False, update_freq=10)],
     )
     seconds = round(time.monotonic() - began, 3)
     rate, history = fitted.examples_per_second, fitted.history
     return Fit(device.description(), found, evaluated, shape.batch_size, steps, epochs, seconds, rate, history)
+
+
+def _made_by(fn_args: FnArgs, *rest: Any) -> str:
+    """Write down what a training is of; a checkpoint of another one is not gone on with."""
+    config = {key: fn_args.custom_config.get(key) for key in ("encoder", "task")}
+    data = [sorted(fn_args.train_files), sorted(fn_args.eval_files), fn_args.transform_output]
+    return json.dumps([config, data, *rest], sort_keys=True)

@@ -59,6 +59,8 @@ class NodeRequest:
 
 _TYPES = {declared.name: declared.type for declared in fields(NodeRequest)}
 _FIELDS = frozenset({"format", *_TYPES})
+_DEFAULTS = {"shown_errors": 0}
+"""Of fields that a request may lack."""
 
 
 def read_request(path: Path) -> NodeRequest:
@@ -90,6 +92,7 @@ def parse_request(fields: object) -> NodeRequest:
         )
     if fields.get("format") != FORMAT:
         raise _wrong("format", fields.get("format"), str(FORMAT))
+    fields = {**_DEFAULTS, **fields}
     if fields.keys() != _FIELDS:
         odd = ", ".join(sorted(fields.keys() ^ _FIELDS))
         msg = (

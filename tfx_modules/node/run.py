@@ -108,7 +108,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
     measured: Mapping[str, Any] = {}
     if not {APPROVAL, PUSHER}.isdisjoint(bound.class_paths):
         check_environment(request, metadata)
-        measured = measurements.of_run(_nodes_of_run(bound, metadata, measurements.KINDS))
+        measured = measurements.of_run(functools.partial(_nodes_of_run, bound, metadata))
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
     make_folder(request.pipeline_root)
     with current.measured(measured):

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfx_modules.data import features
 from tfx_modules.data.review_set import ReviewSet
@@ -69,23 +71,43 @@ def render(model: Path, examples: Path, task: TaskSettings, most: int) -> str:
 
 
 def surest(reviews: ReviewSet, scores: Scores, most: int) -> list[WrongExample]:
-    """Return the examples that a model gets wrong, those first whose wrong answer it gives the highest probability."""
+    """Return the examples that a model gets wrong, those first whose wrong answer it gives the highest probability.
+
+    Of a multilabel task, the probability is that of the label that it is surest and wrong about.
+    """
     rows, answers = np.arange(len(reviews.texts)), scores.answers
-    found = scores.scores
-    probabilities = found[rows, answers] if found.ndim == 2 else np.where(answers == 1, found, 1 - found)
+    probabilities = _probabilities(scores)
     wrong = rows[~scores.right]
     chosen = wrong[np.argsort(-probabilities[wrong], kind="stable")][:most]
     classes, slices = reviews.task.classes, reviews.slices()
     return [
         WrongExample(
             text=reviews.texts[row],
-            label=classes[int(reviews.labels[row])],
-            answer=classes[int(answers[row])],
+            label=_named(classes, reviews.labels[row]),
+            answer=_named(classes, answers[row]),
             probability=float(probabilities[row]),
             slices=tuple(_names_of(row, slices)),
         )
         for row in map(int, chosen)
     ]
+
+
+def _probabilities(scores: Scores) -> npt.NDArray[np.floating[Any]]:
+    """Return the probability that a model gives its answer about each example, [reviews]."""
+    answers, found = scores.answers, scores.scores
+    if scores.has_sets:
+        given = np.where(answers == 1, found, 1 - found)
+        return np.max(np.where(answers == scores.labels, 0.0, given), axis=1)
+    if found.ndim == 2:
+        return found[np.arange(len(found)), answers]
+    return np.where(answers == 1, found, 1 - found)
+
+
+def _named(classes: Sequence[str], answer: npt.NDArray[Any]) -> str:
+    """Name a class by its number; of a multilabel task, the classes that are 1."""
+    if answer.ndim == 0:
+        return classes[int(answer)]
+    return ", ".join(name for name, has in zip(classes, answer, strict=True) if has) or "none"
 
 
 def _names_of(row: int, slices: Mapping[str, Bools]) -> Iterator[str]:

@@ -109,7 +109,7 @@ class TrainingSettings(SettingsGroup):
     faster without it."""
     precision: TrainingPrecision = TrainingPrecision.AUTO
     """What the passes through the encoder are computed in."""
-    seed: int = 20261105
+    seed: Annotated[int, AtLeast(1)] = 20261105
     """Seed of all draws: initial weights, dropout, order of batches, the choices of the Tuner."""
     class_weights: Mapping[str, float] = field(default_factory=dict)
     """How much a review with the label ``NAME`` counts in training, above 0; of a multilabel task, in what is learnt

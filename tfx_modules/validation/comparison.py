@@ -86,9 +86,9 @@ def skew(days: Days, champion: Days, settings: ValidationSettings) -> DataCompar
 
 
 def to_json(comparisons: Sequence[DataComparison]) -> str:
-    """Write the distances as JSON: by kind and feature, each with its limit."""
+    """Write the distances as JSON: by kind and feature, of a multilabel task's labels each; with its limit."""
     found = {
-        made.kind.lower(): {item.feature: {"value": item.value, "limit": item.limit} for item in made.distances}
+        made.kind.lower(): {item.name: {"value": item.value, "limit": item.limit} for item in made.distances}
         for made in comparisons
     }
     return json.dumps(found, sort_keys=True)

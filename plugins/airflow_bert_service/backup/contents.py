@@ -19,7 +19,7 @@ from airflow_bert_service.settings.settings import Settings
 FORMAT = 1
 SUMS = "backup.json"
 FILES = "state.tar.gz"
-FOLDERS = ("bundles", "holdouts", "models", "pipeline", "pipelines", "spans")
+FOLDERS = ("annotations", "bundles", "holdouts", "models", "pipeline", "pipelines", "spans")
 """Folders of the state that are saved. Secrets and logs are not, nor what can be downloaded again."""
 
 

@@ -63,8 +63,14 @@ class NodeRequest(NodeRun, PipelinePlaces):
     """Where the node command writes the outcome."""
 
     def to_json(self) -> dict[str, object]:
-        """Return the request as JSON values."""
+        """Return the request as JSON values.
+
+        A field that has its default is left out, so that code of releases that do not know it reads the request, too: a
+        run that is pinned to its version of the DAG bundle goes on after an upgrade.
+        """
         values = asdict(self)
+        if not self.shown_errors:
+            del values["shown_errors"]
         paths = {name: str(value) for name, value in values.items() if isinstance(value, Path)}
         return {"format": FORMAT, **values, **paths, "parameters": dict(self.parameters), "gpu": self.gpu.value}
 

@@ -145,15 +145,21 @@ def _index(map_index: int | None) -> int:
 def _read(file: Path) -> TaskAnnotations | None:
     """Read a file; one that is broken, as after a power failure, is logged and taken for one that is not there."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes()
     except FileNotFoundError:
         return None
     try:
-        found = json.loads(text)
-        return TaskAnnotations(*(found[name] for name in ("task_id", "map_index", "try_id", "texts", "at")))
-    except (ValueError, TypeError, KeyError) as error:
+        return _parsed(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         _logger.warning("%s is no file of a task's texts (%r), and was not read", file, error)
         return None
+
+
+def _parsed(found: Any) -> TaskAnnotations:
+    made = TaskAnnotations(*(found[name] for name in ("task_id", "map_index", "try_id", "texts", "at")))
+    if not all(isinstance(each, str) for key, text in made.texts.items() for each in (text, made.at[key])):
+        raise TypeError("a text or its time is no string")
+    return made
 
 
 def _replace(file: Path, text: str) -> None:

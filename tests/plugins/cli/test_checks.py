@@ -104,14 +104,24 @@ def test_a_feed_that_lacks_its_file_or_connection(tmp_path: Path) -> None:
     assert "Airflow has no connection 'nowhere'. Do: add it" in wrong(*places.feed(http))["feed http"]
 
 
-@pytest.mark.parametrize("pattern", ["all.csv", "{date}.csv", "{date:%Y/%m/%d}.csv", "dt={date}/*.csv"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "all.csv",
+        "{date}.csv",
+        "{date:%Y/%m/%d}.csv",
+        "dt={date}/*.csv",
+        "{date:%Y%m%d}*.csv",
+        "**/{date:%-d}-{date:%b}.csv",
+    ],
+)
 def test_local_files_of_a_feed_are_looked_for_whatever_their_days(tmp_path: Path, pattern: str) -> None:
     own = settings(
         tmp_path, feed="files", files_pattern=f"{tmp_path}/{pattern}", first_day="2026-11-01", files_date_column="at"
     )
     (missing,) = places.feed(own, "tickets")
     assert str(missing).startswith("WRONG  tickets: feed files: no file, of any day, is /")
-    for name in ("all.csv", "2026-11-05.csv", "2026/11/05.csv", "dt=2026-11-05/part-1.csv"):
+    for name in ("all.csv", "2026-11-05.csv", "2026/11/05.csv", "dt=2026-11-05/part-1.csv", "5-Nov.csv"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert wrong(*places.feed(own)) == {}

@@ -1,6 +1,7 @@
 """The Airflow side writes node requests as contract 2 says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,3 +22,5 @@ def test_a_node_request_is_written(tmp_path: Path) -> None:
     request.write(tmp_path / "request.json")
 
     assert json.loads((tmp_path / "request.json").read_text(encoding="utf-8")) == NODE_REQUEST
+    for_code_before = {name: value for name, value in NODE_REQUEST.items() if name != "shown_errors"}
+    assert replace(request, shown_errors=0).to_json() == for_code_before, "it is read by releases before, too"

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk._shared.secrets_masker import redact
 from airflow_bert_service.exceptions import BadInputError, FeedError, MissingDayError
 from airflow_bert_service.feeds import RawRow, Reason, make_feed, screen
+from airflow_bert_service.feeds.readers import row_days
 from airflow_bert_service.feeds.readers.row_days import day_of
 from airflow_bert_service.ingestion.span_store import SpanStore
 from airflow_bert_service.settings.settings import settings_from
@@ -120,8 +121,9 @@ def test_a_row_without_a_date_is_rejected_on_each_day_and_a_bad_row_on_its_own(t
     ]
 
 
-def test_a_day_of_which_the_file_has_no_row_is_a_missing_day(tmp_path: Path) -> None:
-    (tmp_path / "all.csv").write_text("at,id,review,sentiment\n2026-11-04,1,Warm.,pos\n")
+@pytest.mark.parametrize("undated", ["", "soon,2,Cold.,neg\n"], ids=["all dated", "one without a date"])
+def test_a_day_of_which_the_file_has_no_row_is_a_missing_day(tmp_path: Path, undated: str) -> None:
+    (tmp_path / "all.csv").write_text(f"at,id,review,sentiment\n2026-11-04,1,Warm.,pos\n{undated}")
     with pytest.raises(MissingDayError, match="feed files has no reviews of 2026-11-05"):
         list(feed(f"{tmp_path}/all.csv", files_date_column="at").delivered(DAY))
 
@@ -130,6 +132,14 @@ def test_a_file_without_the_column_of_dates(tmp_path: Path) -> None:
     (tmp_path / "all.csv").write_text(HEADER + "1,Warm.,pos\n")
     with pytest.raises(FeedError, match=r"missing, or there twice: at\. .*files_date_column"):
         read(f"{tmp_path}/all.csv", files_date_column="at")
+
+
+def test_a_file_of_which_nothing_has_a_date_is_rejected_and_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_days, "MOST_HELD", 3)
+    rows = [RawRow(n, str(n), "Warm.", "pos", f"row {n}", date="soon") for n in range(1, 6)]
+    assert list(row_days.rows_of(DAY, rows[:3])) == []
+    found = list(row_days.rows_of(DAY, rows))
+    assert [(row.number, row.id, row.problem) for row in found] == [(n, str(n), Reason.NO_DATE) for n in range(1, 6)]
 
 
 @given(moment=st.datetimes(), offset=st.integers(-1439, 1439), day=st.dates())

@@ -59,8 +59,10 @@ def test_a_file_that_a_power_failure_has_left_empty_is_as_none(
     trainer = of_run("Trainer")
     store.put(trainer, VERDICT, "promoted")
     (file,) = tmp_path.rglob("*.json")
-    for content in ("", "[]", json.dumps({"texts": {}})):
-        file.write_text(content)
+    whole = json.loads(file.read_text())
+    odd = [json.dumps({**whole, **change}) for change in ({"texts": None}, {"texts": {VERDICT: 1}}, {"at": {}})]
+    for content in ("", "[]", json.dumps({"texts": {}}), "\udcff", *odd):
+        file.write_bytes(content.encode(errors="surrogateescape"))
         with caplog.at_level(logging.WARNING):
             assert texts(store, trainer) == {}
         assert f"{file} is no file of a task's texts" in caplog.text

@@ -28,7 +28,14 @@ def test_the_golden_node_request_is_read(tmp_path: Path) -> None:
     assert [use.value for use in GpuUse] == schema("node_request")["properties"]["gpu"]["enum"]
 
 
-@pytest.mark.parametrize("name", [*golden("node_request"), "unknown"])
+def test_a_request_of_a_release_before_says_nothing_of_wrong_examples() -> None:
+    document = golden("node_request")
+    del document["shown_errors"]
+    assert faults("node_request", document) == []
+    assert parse_request(document).shown_errors == 0
+
+
+@pytest.mark.parametrize("name", [*golden("node_request").keys() - {"shown_errors"}, "unknown"])
 def test_a_node_request_with_other_fields_is_refused(name: str) -> None:
     document = golden("node_request")
     changed = with_wrong_fields(document)[name]

@@ -4,6 +4,7 @@ import argparse
 
 import pytest
 
+from tfx_modules.exceptions import SettingsError
 from tfx_modules.kubeflow.options import Cluster, Resources, Secret, add_arguments, cluster_of
 
 
@@ -21,7 +22,7 @@ def test_nodes_get_resources_and_containers_variables() -> None:
     cluster = parsed(
         *("--resources", "Trainer:cpu=8,memory=32Gi,gpu=1", "--resources", "Tuner:cpu=0.5"),
         *("--env", "AIRFLOW__BERT_SERVICE__FEED=files", "--env", "URL=a=b"),
-        *("--ledger-secret", "bert-ledger:address", "--mount-path", "/bert/"),
+        *("--ledger-secret", "bert-ledger:address", "--mount-path", "/bert/", "--gpu-image", "worker-gpu:1"),
     )
     assert cluster.resources == {"Trainer": Resources("8", "32Gi", 1), "Tuner": Resources("0.5")}
     assert cluster.environment == {"AIRFLOW__BERT_SERVICE__FEED": "files", "URL": "a=b"}
@@ -37,7 +38,11 @@ def test_nodes_get_resources_and_containers_variables() -> None:
         ("--resources", "Trainer:cores=8", "with the keys cpu, memory, gpu"),
         ("--resources", "Trainer:gpu=0", "is no node with resources"),
         ("--resources", "Trainer:cpu=1,cpu=2", "is no node with resources"),
-        ("--claim", "Bert_State", "is no name in Kubernetes; allowed: a-z"),
+        ("--claim", "Bert_State", "is no name that a volume can have; allowed: a-z"),
+        ("--claim", "bert.state", "is no name that a volume can have"),
+        ("--pipeline-root", "/data", "is no object store of Kubeflow Pipelines; allowed: s3://"),
+        ("--env", "AIRFLOW__BERT_SERVICE__LEDGER=sqlite:////x", "is set by --ledger-secret, and only a part"),
+        ("--env", "BERT_SERVICE_STATE=/x", "is set by --mount-path"),
         ("--mount-path", "state", "is no place for a volume; allowed: an absolute path below /"),
         ("--ledger-secret", "bert-ledger", "is no key of a Secret; allowed: NAME:KEY"),
         ("--env", "1A=b", "is no variable; allowed: NAME=VALUE"),
@@ -47,6 +52,19 @@ def test_a_wrong_option_is_refused(option: str, value: str, told: str, capsys: p
     with pytest.raises(SystemExit):
         parsed(option, value)
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--resources", "Trainer:cpu=8", "--resources", "Trainer:memory=32G"), "names Trainer twice"),
+        (("--resources", "Trainer:gpu=1"), "gives Trainer a GPU, and there is no --gpu-image"),
+        (("--gpu-image", "worker-gpu:1"), "--gpu-image is given, and no node has a GPU"),
+    ],
+)
+def test_options_that_do_not_fit_each_other_are_refused(arguments: tuple[str, ...], told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        parsed(*arguments)
 
 
 @pytest.mark.parametrize(("memory", "gigabytes"), [("", 0.0), ("16G", 16.0), ("1Gi", 1.073741824), ("500M", 0.5)])

@@ -3,7 +3,11 @@
 import shutil
 from pathlib import Path
 
+from ml_metadata.proto import metadata_store_pb2
+from tfx.proto.orchestration import pipeline_pb2
+
 from tests.tfx_modules.node.conftest import Nodes
+from tfx_modules.node.launching.outputs import resolver_for
 
 
 def restore_older_store(nodes: Nodes) -> Path:
@@ -59,10 +63,36 @@ def test_a_try_removes_what_a_killed_try_of_the_same_execution_has_left(nodes: N
     nodes.run("Writer", text="crash")
     (folder,) = (nodes.state / "pipeline" / "Writer" / "written").iterdir()
     (folder / "data-00001-of-00002.gz").write_bytes(b"half of it")
+    working = folder.parent.parent / ".system" / "stateful_working_dir"
+    assert [path.name for path in working.iterdir()] == [folder.name], "all tries of the execution have it"
 
     ended = nodes.run("Writer", text="anew")
 
+    assert list(working.iterdir()) == []
     assert (ended.state, ended.outputs["written"][0]["uri"]) == ("complete", str(folder))
     assert [path.name for path in folder.iterdir()] == ["text"]
     assert not (nodes.state / "pipeline" / ".aside").exists()
     assert any("which an earlier try of execution" in line for line in ended.log)
+
+
+def test_a_try_finds_what_the_try_before_has_left_in_its_working_folder(tmp_path: Path) -> None:
+    spec = pipeline_pb2.PipelineRuntimeSpec()
+    spec.pipeline_root.field_value.string_value = str(tmp_path)
+    node = pipeline_pb2.PipelineNode()
+    node.node_info.id = "Trainer"
+
+    def folder(known: int | None) -> Path:
+        resolver = resolver_for(known)(
+            pipeline_node=node, pipeline_info=pipeline_pb2.PipelineInfo(id="made_up"), pipeline_runtime_spec=spec
+        )
+        return Path(resolver.get_stateful_working_directory(metadata_store_pb2.Execution(id=7)))
+
+    first = folder(None)
+    (first / "training.npz").write_bytes(b"a checkpoint")
+    assert folder(7) == first
+    assert (first / "training.npz").is_file()
+
+    assert folder(None) == first, "the id is given out anew, by a store that was restored"
+    assert list(first.iterdir()) == []
+    (moved,) = (tmp_path / ".aside").iterdir()
+    assert (moved / "training.npz").is_file()

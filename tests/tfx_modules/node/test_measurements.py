@@ -1,6 +1,7 @@
 """What the ledger gets of a run beside the gate's numbers."""
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def nodes(tmp_path: Path) -> dict[str, NodeRecord]:
 
 def test_training_time_rejected_rows_of_the_data_date_and_distances_are_collected(nodes: dict[str, NodeRecord]) -> None:
     assert nodes.keys() == measurements.KINDS
-    assert measurements.of_run(nodes) == {
+    assert measurements.of_run(lambda _: nodes) == {
         "training_seconds": 75.2,
         "rows": {"used": 97, "rejected": 3},
         "distances": DISTANCES,
@@ -49,7 +50,7 @@ def test_a_number_that_cannot_be_read_is_missing_and_the_log_says_why(
 ) -> None:
     (tmp_path / "trained" / "training.json").write_text("[]")
     (tmp_path / "spans" / "2026-11-05" / "v2" / "manifest.json").unlink()
-    assert measurements.of_run(nodes) == {"distances": DISTANCES}
+    assert measurements.of_run(lambda _: nodes) == {"distances": DISTANCES}
     assert "the ledger gets no training_seconds of this run: NodeError: " in caplog.text
     assert "the ledger gets no rows of this run: FileNotFoundError: " in caplog.text
 
@@ -58,4 +59,12 @@ def test_nodes_of_an_earlier_release_have_left_no_numbers(nodes: dict[str, NodeR
     (tmp_path / "trained" / "training.json").unlink()
     earlier = {**nodes, VALIDATOR: record({"anomalies": Made("")})}
     del earlier[EXAMPLE_GEN]
-    assert measurements.of_run(earlier) == {}
+    assert measurements.of_run(lambda _: earlier) == {}
+
+
+def test_a_component_that_cannot_be_imported_leaves_the_verdict_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    def of_a_broken_component(kinds: Collection[str]) -> Mapping[str, NodeRecord]:
+        raise OSError(f"a library is missing, asked for {len(kinds)}")
+
+    assert measurements.of_run(of_a_broken_component) == {}
+    assert "the ledger gets no measurements of this run: OSError: a library is missing" in caplog.text

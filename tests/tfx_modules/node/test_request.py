@@ -60,7 +60,7 @@ def test_a_wrong_field_is_named_with_what_is_allowed(changes: dict[str, Any], me
         parse_request({**GOOD, **changes})
 
 
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("name", GOOD.keys() - {"shown_errors"})
 def test_no_field_may_be_missing(name: str) -> None:
     with pytest.raises(NodeError, match=rf"{name}"):
         parse_request({key: value for key, value in GOOD.items() if key != name})

@@ -25,6 +25,8 @@ from tfx_modules.settings.task import TaskKind, TaskSettings
 HOSTILE = "good film 3 <script>alert()</script> \N{RIGHT-TO-LEFT OVERRIDE}<!--end of the texts-->"
 EVALUATOR = "tfx.components.evaluator.component.Evaluator"
 
+SETS = TaskSettings(kind=TaskKind.MULTILABEL, labels=("a", "b", "c"))
+
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> NodeRecord:
@@ -119,3 +121,14 @@ def test_of_several_labels_the_answer_is_the_likeliest() -> None:
         ("three", "c", "a", 0.9),
         ("one", "a", "b", 0.5),
     ]
+
+
+def test_of_label_sets_the_surest_is_the_one_with_the_surest_wrong_label() -> None:
+    reviews = review_set("made up", [("one", [1, 0, 0]), ("two", [0, 0, 0]), ("three", [1, 1, 0])], "", SETS)
+    scores = Scores("made up", reviews.labels, np.array([[0.9, 0.7, 0.1], [0.1, 0.2, 0.3], [0.2, 0.05, 0.9]]))
+    found = surest(reviews, scores, 5)
+    assert [(one.text, one.label, one.answer, pytest.approx(one.probability)) for one in found] == [
+        ("three", "a, b", "c", 0.95),
+        ("one", "a", "a, b", 0.7),
+    ]
+    assert surest(reviews, Scores("made up", reviews.labels, np.zeros((3, 3))), 5)[0].answer == "none"

@@ -69,7 +69,10 @@ def read(classifier: keras.Model, folder: Path, *, made_by: str) -> Position | N
                 _logger.warning("%s is of another training; this one begins anew", file)
                 return None
             variables = _variables(classifier)
-            values = [found[str(number)] for number in range(len(variables))]
+            values = [found[str(number)] for number in range(len(found.files) - 1)]
+            if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+                _logger.warning("%s has variables of other forms; training begins anew", file)
+                return None
     except FileNotFoundError:
         return None
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:

@@ -104,10 +104,11 @@ def write(
     began = time.monotonic()
     exact = graph.build(classifier)
     accuracies = {"float32": _written(exact, "float32", folder, measured)}
-    lacking = unusable("bfloat16")
-    if not lacking:
+    lacking = {precision: reason for precision in ("bfloat16", "int8") if (reason := unusable(precision))}
+    if "bfloat16" not in lacking:
         accuracies["bfloat16"] = _written(exact, "bfloat16", folder, measured)
-    accuracies["int8"] = _written(quantization.quantized(exact, calibration), "int8", folder, measured)
+    if "int8" not in lacking:
+        accuracies["int8"] = _written(quantization.quantized(exact, calibration), "int8", folder, measured)
     chosen = _chosen(accuracies, max_accuracy_loss)
     for precision in set(accuracies) - {variant.precision for variant in chosen}:
         _remove(folder, precision)
@@ -116,8 +117,8 @@ def write(
     description.write(made, folder)
     listed = ", ".join(f"{accuracies[each]:.4f} in {each}" for each in PRECISIONS if each in accuracies)
     reason = f"accuracy on {len(measured.labels)} of {measured.name} {listed}; it may lose {max_accuracy_loss:g}"
-    if lacking:
-        reason += f"; bfloat16 was not measured: {lacking}"
+    for precision, why in lacking.items():
+        reason += f"; {precision} was not measured: {why}"
     names = " and ".join(variant.precision for variant in chosen)
     _logger.info(
         "for OpenVINO the model is exported in %s: %s. This took %.0f s.", names, reason, time.monotonic() - began

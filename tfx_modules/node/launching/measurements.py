@@ -6,7 +6,7 @@ cannot be read any more, is missing in the verdict, and changes nothing about it
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,17 @@ _MANIFEST = "manifest.json"
 _logger = logging.getLogger(__name__)
 
 
-def of_run(nodes: Mapping[str, NodeRecord]) -> dict[str, Any]:
+def of_run(nodes_of: Callable[[Collection[str]], Mapping[str, NodeRecord]]) -> dict[str, Any]:
     """Return what the nodes of a run have measured, as JSON values.
 
     Args:
-        nodes: those that have succeeded, by the path of their component's class, of :data:`KINDS`.
+        nodes_of: returns those nodes that have succeeded, of some components, by the path of the component's class.
     """
+    try:
+        nodes = nodes_of(KINDS)
+    except Exception as error:  # noqa: BLE001 (a component of the user's may not even be imported here)
+        _logger.warning("the ledger gets no measurements of this run: %s: %s", type(error).__name__, error)
+        return {}
     found = {key: _read(key, read, nodes[kind]) for key, (kind, read) in _READERS.items() if kind in nodes}
     return {key: value for key, value in found.items() if value}
 

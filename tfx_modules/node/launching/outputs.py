@@ -6,6 +6,8 @@ An execution's folders are named after its id. There may be something in them al
   find them beside its own. They are removed, as TFX does where a node fails;
 - files of an execution that ML Metadata does not know, because it was restored from a backup that is older than the
   files, and gives out its ids anew. They are moved aside: somebody may want them.
+
+What an earlier try of the same execution has left in its working folder stays: a Trainer goes on from its checkpoint.
 """
 
 import functools
@@ -16,12 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration.portable import outputs_utils
 from tfx.types.artifact import Artifact
 
 from tfx_modules.common.aside import move_aside
 
 _SCRATCH = Path(".system", "executor_execution")
+_WORKING = Path(".system", "stateful_working_dir")
 
 _logger = logging.getLogger(__name__)
 
@@ -48,6 +52,14 @@ class EmptyOutputs(outputs_utils.OutputsResolver):  # type: ignore[misc]
         for folder in (*(self._node / key for key in keys), self._node / _SCRATCH):
             self._empty(folder / str(execution_id), execution_id)
         return found
+
+    def get_stateful_working_directory(self, execution: metadata_store_pb2.Execution) -> str:
+        """Return a folder that all tries of an execution have; TFX's own is another one for each try."""
+        folder = self._node / _WORKING / str(execution.id)
+        if execution.id != self._known:
+            self._empty(folder, execution.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
 
     def _empty(self, path: Path, execution_id: int) -> None:
         if not os.path.lexists(path) or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):

@@ -114,9 +114,11 @@ def _has_a_file(pattern: str) -> bool:
     """Tell whether some local file is named as a pattern with ``{date}`` has it, whatever the day."""
     parts = Formatter().parse(pattern)
     anywhere = "".join(
-        text + ("" if name is None else re.sub("%.", "*", form or "%F")) for text, name, form, _ in parts
+        text + ("" if name is None else re.sub("%[-_0^#]?.", "*", form or "%F")) for text, name, form, _ in parts
     )
-    return any(path.is_file() for path in Path("/").glob(anywhere.lstrip("/")))
+    # Between other characters, and more than two of them, stars are refused by pathlib.
+    named = [part if part == "**" else re.sub(r"\*+", "*", part) for part in anywhere.lstrip("/").split("/")]
+    return any(path.is_file() for path in Path("/").glob("/".join(named)))
 
 
 def _connection(what: str, conn_id: str) -> Finding:

@@ -74,6 +74,12 @@ def refresh(pipeline: str, given: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         BertServiceError: A parameter is not allowed, or the data cannot be refreshed.
     """
+    run_id = str(given[RUN_ID])
+    if "{{" in run_id:
+        raise RunConfError(
+            f"the run's id is {run_id}, which this Kubeflow Pipelines has not filled in; needed: 2.5.0 or newer. The "
+            "ledger tells runs apart by it. Install a newer one."
+        )
     folder = _folder(pipeline)
     settings = pipeline_settings(folder)
     conf = {key: _value(key, value) for key, value in given.items() if key != RUN_ID}
@@ -84,7 +90,7 @@ def refresh(pipeline: str, given: Mapping[str, Any]) -> dict[str, str]:
     return rendered(
         node_parameters(settings, pipeline, refresh_task_id=_REFRESH),
         pipeline,
-        run_id=str(given[RUN_ID]),
+        run_id=run_id,
         parameters=parameters,
         refreshed=refreshed,
         user=ACTOR,

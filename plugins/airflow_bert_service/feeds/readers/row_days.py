@@ -1,9 +1,13 @@
 """Picks the rows of one day from files that hold several days."""
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Iterator
 
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
+
+MOST_HELD = 10_000
+"""Rows without a date that wait for one of the day; where there are more, the file is broken, and they are rejected."""
 
 
 def day_of(value: object) -> dt.date | None:
@@ -29,15 +33,24 @@ def day_of(value: object) -> dt.date | None:
 def rows_of(day: dt.date, rows: Iterable[RawRow]) -> Iterator[RawRow]:
     """Yield the rows of a day, numbered anew.
 
-    A row whose date cannot be read may be of any day: it is yielded for each, with a problem, so that it is rejected.
+    A row whose date cannot be read may be of any day: it is yielded for each that has a row of its own, with a problem,
+    so that it is rejected. A day that has none is missing, whatever the rows without a date.
 
     Args:
         day: A UTC day.
         rows: Those of all days, with their dates.
     """
-    number = 0
+    numbers = itertools.count(1)
+    held: list[RawRow] | None = []  # until there is a row of the day
     for row in rows:
         found = day_of(row.date)
-        if found is None or found == day:
-            number += 1
-            yield row._replace(number=number, problem=row.problem if found else row.problem or Reason.NO_DATE)
+        if found is None:
+            row = row._replace(problem=row.problem or Reason.NO_DATE)
+            if held is not None and len(held) < MOST_HELD:
+                held.append(row)
+                continue
+        elif found != day:
+            continue
+        for one in (*(held or ()), row):
+            yield one._replace(number=next(numbers))
+        held = None

@@ -133,8 +133,8 @@ def require_columns(header: list[str], needed: tuple[str, ...], *, where: str) -
         )
         raise FeedError(
             f"{where}: the columns are {names}; missing, or there twice: {', '.join(wrong)}. Correct the header, or "
-            f"set [bert_service] id_column, text_column, sentiment_column and files_date_column to the names that "
-            f"it has.{index}"
+            f"set [bert_service] id_column, text_column, sentiment_column or label_columns, and files_date_column to "
+            f"the names that it has.{index}"
         )
 
 

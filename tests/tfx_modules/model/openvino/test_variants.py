@@ -84,6 +84,15 @@ def test_where_they_lose_more_than_is_allowed_float32_is_written(
     np.testing.assert_allclose(encoder.logits(rows), classifier(rows, training=False)[:, 0], atol=1e-5)
 
 
+def test_where_int8_cannot_be_computed_float32_is_written_and_the_reason_told(
+    classifier: keras.Model, ends: Ends, right: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(variants, "unusable", lambda precision: "" if precision == "float32" else "it would crash")
+    made = variants.write(classifier, ends, tmp_path, calibration=iter(IDS), measured=right, max_accuracy_loss=1.0)
+    assert [variant.precision for variant in made.description.variants] == ["float32"]
+    assert made.reason.endswith("bfloat16 was not measured: it would crash; int8 was not measured: it would crash")
+
+
 @pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor does not compute in bfloat16")
 def test_bfloat16_answers_nearly_as_float32(
     classifier: keras.Model, ends: Ends, right: Measured, tmp_path: Path
