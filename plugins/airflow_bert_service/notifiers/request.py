@@ -32,15 +32,21 @@ class RequestDeliveries:
     """Records, in the task's state store, which channels were notified of the request that waits.
 
     It is no event of the ledger, whose deliveries the ledger records.
+
+    Args:
+        store: The task's.
+        cleared: How often the run was cleared. A task that was cleared asks anew, and all channels are notified.
     """
 
-    def __init__(self, store: StateStore) -> None:
+    def __init__(self, store: StateStore, cleared: int = 0) -> None:
         self._store = store
+        self._cleared = cleared
 
     def since(self) -> dt.datetime:
         """Return when the request was first told of; the first call sets it."""
         if not (told := self._told()):
-            told = {"at": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"), "channels": []}
+            now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
+            told = {"at": now, "channels": [], "cleared": self._cleared}
             self._store.set(TOLD, told, retention=NEVER_EXPIRE)
         return dt.datetime.fromisoformat(told["at"])
 
@@ -59,7 +65,7 @@ class RequestDeliveries:
 
     def _told(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._store.get(TOLD) or {}
-        return found
+        return found if found.get("cleared", 0) == self._cleared else {}
 
 
 def forget_request(context: Context) -> None:
@@ -96,7 +102,8 @@ class RequestNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Notify the channels that were not yet."""
-        deliveries = RequestDeliveries(context["task_state_store"])
+        cleared = int(getattr(context.get("dag_run"), "clear_number", 0) or 0)
+        deliveries = RequestDeliveries(context["task_state_store"], cleared)
         try:
             event = self.waiting(deliveries.since())
             NotificationDispatcher(deliveries, self.channels, self.delivery_retry_policy).announce(event, context)

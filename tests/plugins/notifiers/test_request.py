@@ -46,10 +46,11 @@ def told(at: dt.datetime) -> PromotionEvent:
     return waiting(PROPOSAL, at=at, actor="scheduled", wait=dt.timedelta(hours=24), timeout_promotes=False)
 
 
-def wait(store: Store, *entries: dict[str, Any]) -> None:
+def wait(store: Store, *entries: dict[str, Any], cleared: int = 0) -> None:
     """Begin to wait, as a try of the task does."""
     ti = SimpleNamespace(dag_id="bert", run_id=RUN_ID, task_id="Approval")
     context: Any = {"ti": ti, "dag": DAG("bert", schedule=None), "task_state_store": store}
+    context["dag_run"] = SimpleNamespace(clear_number=cleared)
     policy = DeliveryRetryPolicy(tries=2, pause=0.01)
     RequestNotifier(waiting=told, channels=channels(*entries), delivery_retry_policy=policy)(context)
 
@@ -95,6 +96,14 @@ def test_a_request_after_an_answer_that_was_not_recorded_is_another_one(inbox: I
     wait(store, TWO[0])
     forget_request(context)
     wait(store, TWO[0])
+    assert len(inbox.posts) == 2
+
+
+def test_a_task_that_was_cleared_while_it_waited_asks_anew(inbox: Inbox) -> None:
+    store = Store()
+    wait(store, TWO[0])
+    wait(store, TWO[0], cleared=1)
+    wait(store, TWO[0], cleared=1)
     assert len(inbox.posts) == 2
 
 
