@@ -60,7 +60,8 @@ def test_a_file_that_a_power_failure_has_left_empty_is_as_none(
     store.put(trainer, VERDICT, "promoted")
     (file,) = tmp_path.rglob("*.json")
     whole = json.loads(file.read_text())
-    odd = [json.dumps({**whole, **change}) for change in ({"texts": None}, {"texts": {VERDICT: 1}}, {"at": {}})]
+    changes: list[dict[str, object]] = [{"texts": None}, {"texts": {VERDICT: 1}}, {"at": {}}]
+    odd = [json.dumps({**whole, **change}) for change in changes]
     for content in ("", "[]", json.dumps({"texts": {}}), "\udcff", *odd):
         file.write_bytes(content.encode(errors="surrogateescape"))
         with caplog.at_level(logging.WARNING):
