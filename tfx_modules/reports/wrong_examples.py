@@ -92,15 +92,13 @@ def surest(reviews: ReviewSet, scores: Scores, most: int) -> list[WrongExample]:
     ]
 
 
-def _probabilities(scores: Scores) -> npt.NDArray[np.floating[Any]]:
+def _probabilities(scores: Scores) -> npt.NDArray[np.float64]:
     """Return the probability that a model gives its answer about each example, [reviews]."""
-    answers, found = scores.answers, scores.scores
-    if scores.has_sets:
-        given = np.where(answers == 1, found, 1 - found)
-        return np.max(np.where(answers == scores.labels, 0.0, given), axis=1)
-    if found.ndim == 2:
-        return found[np.arange(len(found)), answers]
-    return np.where(answers == 1, found, 1 - found)
+    answers, found = scores.answers, np.asarray(scores.scores, np.float64)
+    if found.ndim == 2 and not scores.has_sets:
+        return np.take_along_axis(found, answers[:, np.newaxis], axis=1)[:, 0]
+    given = np.where(answers == 1, found, 1 - found)
+    return np.where(answers == scores.labels, 0.0, given).max(axis=1) if scores.has_sets else given
 
 
 def _named(classes: Sequence[str], answer: npt.NDArray[Any]) -> str:
