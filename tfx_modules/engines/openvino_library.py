@@ -12,8 +12,11 @@ variable ``ONEDNN_MAX_CPU_ISA`` once. So a process has one of two kinds of OpenV
 
 - without AMX, the default: the Trainer makes and measures models in INT8. TensorFlow has a oneDNN of its own, which
   reads the same variable and should use AMX: it is set only until OpenVINO has read it.
-- with AMX, after ``allow_amx``: the model server, the gate and batch scoring compute bfloat16 with it, and use no model
-  in INT8 (``unusable``).
+- with AMX, after ``allow_amx``: the model server and batch scoring compute bfloat16 with it, and use no model in INT8
+  (``unusable``).
+
+The gate uses OpenVINO without AMX, for a process that has trained may have no other. Of what a version carries, it
+takes what a server on this processor takes (``fastest_first``).
 """
 
 import functools
@@ -63,6 +66,16 @@ def unusable(precision: str) -> str:
     return ""
 
 
+def fastest_first(precision: str) -> int:
+    """Return the place of a precision among those that a server on this processor takes, the fastest having the least.
+
+    Args:
+        precision: one of ``description.PRECISIONS``.
+    """
+    order = ("bfloat16", "int8", "float32") if _may_use_amx() else ("int8", "bfloat16", "float32")
+    return order.index(precision)
+
+
 @functools.cache
 def processor_flags() -> frozenset[str]:
     """Return the flags of the processor that Linux lists, as ``amx_tile``; none on other systems."""
@@ -74,9 +87,13 @@ def processor_flags() -> frozenset[str]:
 
 
 def _uses_amx() -> bool:
-    most = os.environ.get(MOST_INSTRUCTIONS)
-    is_limited = most is None or (most.upper().startswith(_SETS) and "AMX" not in most.upper())
-    return _OF_AMX in processor_flags() and not is_limited
+    return MOST_INSTRUCTIONS in os.environ and _may_use_amx()
+
+
+def _may_use_amx() -> bool:
+    """Tell whether the processor has AMX, and nobody has limited oneDNN to less."""
+    most = os.environ.get(MOST_INSTRUCTIONS, "").upper()
+    return _OF_AMX in processor_flags() and ("AMX" in most or not most.startswith(_SETS))
 
 
 @functools.cache

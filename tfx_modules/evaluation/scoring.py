@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from tfx_modules.data import features
 from tfx_modules.data.review_set import Label, ReviewSet, review_set
-from tfx_modules.engines.openvino_library import allow_amx
 from tfx_modules.evaluation.mcnemar import Scores
 from tfx_modules.exceptions import ScoringError, UnusableModelError
 from tfx_modules.model import ends, export
@@ -42,7 +41,6 @@ def load(folder: Path) -> ServedModel:
         UnusableModelError: it cannot be loaded, or lacks the signature from text to score.
         ScoringError: the disk does not give its files, which may pass.
     """
-    allow_amx()  # as the model server does
     try:
         model = load_model(folder, engine=EngineChoice.AUTO)
     except ModelUnreadableError as error:

@@ -328,6 +328,26 @@ def test_what_a_processor_computes_safely(
     assert {each for each in PRECISIONS if not openvino_library.unusable(each)} == usable
 
 
+@pytest.mark.parametrize(
+    ("flags", "most", "first"),
+    [
+        ("avx512_bf16", None, "int8"),
+        ("amx_tile amx_bf16", None, "bfloat16"),
+        ("amx_tile amx_bf16", "DEFAULT", "bfloat16"),
+        ("amx_tile amx_bf16", "AVX512_CORE_FP16", "int8"),
+    ],
+)
+def test_the_gate_takes_what_a_server_on_this_processor_takes(
+    processor: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, flags: str, most: str | None, first: str
+) -> None:
+    processor(flags)
+    if most is None:
+        monkeypatch.delenv(openvino_library.MOST_INSTRUCTIONS, raising=False)
+    else:
+        monkeypatch.setenv(openvino_library.MOST_INSTRUCTIONS, most)
+    assert min(PRECISIONS, key=openvino_library.fastest_first) == first
+
+
 def test_a_precision_that_the_processor_lacks_is_refused(file: Path, processor: Callable[[str], None]) -> None:
     processor("avx2")
     with pytest.raises(EngineFileError, match="cannot be used: this processor does not compute in bfloat16"):

@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tfx_modules.engines import description
 from tfx_modules.engines.description import Variant
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
-from tfx_modules.engines.openvino_library import check_version, unusable
+from tfx_modules.engines.openvino_library import check_version, fastest_first, unusable
 from tfx_modules.exceptions import EngineFileError
 from tfx_modules.serving.exceptions import (
     ForbiddenOpError,
@@ -60,7 +60,10 @@ class OpenVinoRuns:
 
 
 def usable_variants(folder: Path) -> tuple[Variant, ...]:
-    """Return what a version carries for OpenVINO that this process can use; nothing where it carries nothing.
+    """Return what a version carries for OpenVINO that this process can use, the fastest first.
+
+    Returns:
+        Nothing where it carries nothing.
 
     Raises:
         EngineFileError: it is damaged, of another version of OpenVINO than the installed one, or nothing of it is
@@ -78,7 +81,7 @@ def usable_variants(folder: Path) -> tuple[Variant, ...]:
     usable = tuple(variant for variant, reason in reasons.items() if not reason)
     if not usable:
         raise EngineFileError("; ".join(reasons.values()))
-    return usable
+    return tuple(sorted(usable, key=lambda variant: fastest_first(variant.precision)))
 
 
 def load_openvino(
