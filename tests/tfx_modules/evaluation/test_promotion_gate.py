@@ -228,7 +228,7 @@ def test_the_candidate_is_scored_once_for_all_champions(tmp_path: Path, model: M
     ("signature", "method", "message"),
     [
         ("other", Numbered.texts, "it has the signatures other; needed: serving_default, from text to score"),
-        ("serving_default", Numbered.other_output, "needed: serving_default, from text to score. Train it anew"),
+        ("serving_default", Numbered.other_output, "from text to score or scores. Train it anew"),
         ("serving_default", Numbered.refusing, "signature 'serving_default' rejects the input"),
         (
             "serving_default",
