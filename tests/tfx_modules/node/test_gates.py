@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,11 @@ def test_a_model_that_is_blessed_twice_is_promoted(nodes: Nodes) -> None:
     assert (nodes.state / "served" / "2026110501" / "saved_model.pb").exists()
 
 
+def without_artifact(page: str) -> str:
+    """Leave out where the pushed model's artifact is, which differs from node to node."""
+    return re.sub(r"\w+/pushed_model/\d+", "", page)
+
+
 def test_a_derived_pusher_has_a_model_card_as_the_project_s_has(nodes: Nodes) -> None:
     train(nodes)
     told = push(nodes).log
@@ -103,7 +109,7 @@ def test_a_derived_pusher_has_a_model_card_as_the_project_s_has(nodes: Nodes) ->
 
     told += push(nodes, node="DerivedPusher").log
 
-    assert card.read_text(encoding="utf-8") == page
+    assert without_artifact(card.read_text(encoding="utf-8")) == without_artifact(page)
     assert '<meta name="pipeline" content="tiny">' in page
     assert not [line for line in told if "was not written" in line and "card" in line]
 

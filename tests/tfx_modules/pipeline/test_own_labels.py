@@ -87,7 +87,7 @@ def test_the_version_has_a_model_card(pipeline: WholePipeline, promoted: dict[st
     assert re.search(r"<td data-label=\"day\" class=\"\"><div>2026-11-05</div></td>.*<div>3</div></td></tr>", page)
     assert "<dt>Rejected rows</dt><dd>3 (no_text 1, unknown_label 2)</dd>" in page
     assert "<code>sentiment</code>" in page
-    assert page.count('<h2 class="part"') == 7
+    assert page.count('<h2 class="part"') == 8
     for told in ("examples/s", "Calibration of 👍 gut", "Settings of the gate", "Distances", "no search found others"):
         assert told in page
     assert "no report of this" not in page
