@@ -4,19 +4,27 @@ import atexit
 import functools
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 NAME = "airflow.db"
 
 
 def put_migrated_database(home: Path) -> None:
-    """Put the database into a home of Airflow, unless it has one."""
+    """Put the database into a home of Airflow, unless it has one.
+
+    One without tables is an error: a test has asked Airflow for something before, and this process keeps it open.
+    """
     if not (home / NAME).exists():
         home.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_migrated() / NAME, home / NAME)
+    with closing(sqlite3.connect(home / NAME)) as database:
+        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    assert tables, f"the database in {home} has no tables: a test asked Airflow for something before it was migrated"
 
 
 @functools.cache

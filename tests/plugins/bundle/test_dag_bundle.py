@@ -267,7 +267,7 @@ def end(process: "subprocess.Popen[bytes]") -> None:
             process.wait(timeout=5)
             return
     process.kill()
-    pytest.fail("the DAG processor does not end")
+    process.wait()
 
 
 @dataclass(frozen=True)

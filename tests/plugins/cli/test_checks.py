@@ -11,6 +11,7 @@ from airflow_bert_service.cli.checks import airflow_side, places, tfx_side
 from airflow_bert_service.cli.checks.finding import Finding
 from airflow_bert_service.settings.settings import Settings, settings_from
 
+from tests.plugins.gate_run import migrate
 from tests.support.airflow_home import PROJECT_ROOT
 
 TFX_PYTHON = PROJECT_ROOT / ".venv" / "tfx" / "bin" / "python"
@@ -97,6 +98,7 @@ def test_a_node_server_that_does_not_listen(tmp_path: Path) -> None:
 
 
 def test_a_feed_that_lacks_its_file_or_connection(tmp_path: Path) -> None:
+    migrate()  # Airflow looks for connections there
     assert wrong(*places.feed(settings(tmp_path))) == {}
     imdb = settings(tmp_path, feed="imdb", imdb_archive=str(tmp_path / "aclImdb.tar.gz"))
     assert "aclImdb.tar.gz does not exist" in wrong(*places.feed(imdb))["feed imdb"]
