@@ -156,7 +156,8 @@ def test_a_day_of_markup_and_bad_labels_blocks_with_numbers_and_the_page_escapes
     assert "<script>alert(1)</script>" in outcome.reason
     assert f"sentiment missing in 1 of {every} rows" in outcome.reason
     assert re.search(
-        rf"tags drifted (?:0\.9\d|1\.00) > 0\.\d\d \(Jensen-Shannon, {NEWEST} against {DAYS[1]}; 0: 0% against \d\d%\)",
+        r"tags drifted (?:0\.9\d|1\.00) > 0\.\d\d "
+        rf"\(Jensen-Shannon, {NEWEST} against {DAYS[1]}; 3 to 4: \d\d% against 0%\)",
         outcome.reason,
     )
     page = page_of(outcome)
