@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from airflow_bert_service.cli.places import ChosenPipeline
 from airflow_bert_service.clients.retention import RetentionClient, RetentionFlags, RetentionRequest
 from airflow_bert_service.installation import command
-from airflow_bert_service.settings.log_folders import log_folders
+from airflow_bert_service.runs.log_folders import log_folders
 from airflow_bert_service.settings.reading.limits import PositiveUpTo
 
 ADOPT = "adopt"

@@ -41,7 +41,7 @@ class RetentionRequest:
         Args:
             settings: The Airflow side's settings.
             name: The pipeline's name.
-            logs: Folders of logs (:func:`airflow_bert_service.settings.log_folders.log_folders`).
+            logs: Folders of logs (:func:`airflow_bert_service.runs.log_folders.log_folders`).
 
         Raises:
             SettingsError: A database is a connection that Airflow does not have.

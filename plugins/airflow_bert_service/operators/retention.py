@@ -9,8 +9,8 @@ from airflow.sdk import BaseOperator, Context, Param
 from airflow_bert_service.clients.retention import RetentionClient, RetentionFlags, RetentionRequest
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.runs.conf import check_conf_of, remedy
+from airflow_bert_service.runs.log_folders import log_folders
 from airflow_bert_service.runs.running_task import recording_failure
-from airflow_bert_service.settings.log_folders import log_folders
 from airflow_bert_service.settings.reading.limits import PositiveUpTo
 from airflow_bert_service.settings.settings import Settings
 

@@ -8,6 +8,7 @@ Layers, each knowing only those below it::
     result.py      explains why a run has no verdict in the ledger
     running_task.py    what a running task leaves for people, and asks of its run
     annotations.py     keeps texts that tasks leave for people, outside of Airflow's database
+    log_folders.py     where the logs and these texts are, for those who remove them
     data_date.py   the data date of a run, and its window of days
     conf.py        keys and numbers of a run's conf
     default_zone.py    days of Airflow's default time zone

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from airflow_bert_service.files import make_folder, sync
-from airflow_bert_service.settings.log_folders import annotations_of, digest_of
+from airflow_bert_service.runs.log_folders import annotations_of, digest_of
 from airflow_bert_service.settings.settings import annotations_folder
 
 VERDICT = "verdict"

@@ -3,9 +3,8 @@
 To add a setting, declare a field with its type, default, limits and docstring; the reader finds it.
 Layers, each knowing only those below it::
 
-    log_folders.py  where Airflow keeps this project's logs
     settings.py     all settings, read once
-    feeds.py row_rules.py retention.py gpu.py containers.py channels.py    groups of settings
+    feeds.py row_rules.py retention.py scoring.py gpu.py containers.py channels.py    groups of settings
     database_url.py looks up an Airflow connection that a setting names
     databases.py sql_query.py    limits of their own
     reading/        the reader, driven by the declarations

@@ -100,7 +100,6 @@ def test_request_and_surroundings(place: NodeEnvironment) -> None:
         "use_cache": True,
         "gpu": "none",
         "metadata_wait_seconds": 120,
-        "shown_errors": 0,
     }
     assert seen["cwd"] == str(MODULE_ROOT)
     assert seen["session"], "the node has no session of its own"

@@ -10,7 +10,7 @@ from airflow_bert_service.clients.ledger import PromotionEnvironment, promotion_
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.pipeline.compiler import compiled_pipeline
 from airflow_bert_service.pipeline.name import ALLOWED, dag_ids, pipeline_name
-from airflow_bert_service.settings.log_folders import log_folders
+from airflow_bert_service.runs.log_folders import log_folders
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.toy_project import ToyProject, publish
