@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from airflow_bert_service.files import make_folder, sync
-from airflow_bert_service.runs.log_folders import annotations_of, digest_of
-from airflow_bert_service.settings.settings import annotations_folder
+from airflow_bert_service.runs.log_folders import annotations_folder, annotations_of, digest_of
 
 VERDICT = "verdict"
 """Key of a line for the run's note, like ``blocked: 12 of 300 reviews have no text``. Any operator may leave one."""

@@ -5,10 +5,22 @@ import re
 from pathlib import Path
 
 from airflow_bert_service.pipeline.name import dag_ids
-from airflow_bert_service.settings.settings import Settings
+from airflow_bert_service.settings.reading.naming import SECTION
+from airflow_bert_service.settings.settings import Settings, settings_from
 
 _SHOWN = 60  # characters of a DAG's id that the name of its folder of annotations has
 _DIGITS = 16
+
+
+def annotations_folder() -> Path:
+    """Return where tasks leave texts for people; it reads nothing else, so that a mistake elsewhere hides no text.
+
+    Raises:
+        SettingsError: ``root`` or ``state`` is not allowed.
+    """
+    from airflow.configuration import conf
+
+    return settings_from({key: str(conf.get(SECTION, key, fallback="")) for key in ("root", "state")}).annotations
 
 
 def digest_of(name: str) -> str:

@@ -328,17 +328,6 @@ def usable(settings: Kind, *, restoring: bool = False) -> Kind:
     return settings
 
 
-def annotations_folder() -> Path:
-    """Return where tasks leave texts for people; it reads nothing else, so that a mistake elsewhere hides no text.
-
-    Raises:
-        SettingsError: ``root`` or ``state`` is not allowed.
-    """
-    from airflow.configuration import conf
-
-    return settings_from({key: str(conf.get(SECTION, key, fallback="")) for key in ("root", "state")}).annotations
-
-
 def texts_of_section() -> dict[str, str]:
     """Return the texts of ``[bert_service]`` by key, with the environment's overrides."""
     from airflow.configuration import conf
