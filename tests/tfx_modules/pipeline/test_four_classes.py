@@ -1,15 +1,13 @@
 """From tickets of four classes to served answers, no code changed."""
 
-import json
 import re
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorflow_model_analysis as tfma
 
-from tests.tfx_modules.pipeline.whole_pipeline import REJECTED, WholePipeline, page_of, told_by_a_word
+from tests.tfx_modules.pipeline.whole_pipeline import REJECTED, WholePipeline, classify, page_of, told_by_a_word
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.serving.client.model_client import ModelClient
@@ -122,11 +120,7 @@ def test_the_server_answers_with_the_label_and_all_probabilities(
                 assert sum(one.scores.values()) == pytest.approx(1, abs=1e-5)
             assert set(signatures) >= {"serving_default", "serving_examples", "classify"}
             assert "regress" not in signatures
-        connection = HTTPConnection(rest, timeout=30)
-        body = {"signature_name": "classify", "examples": [{"review": texts[0]}]}
-        connection.request("POST", "/v1/models/own:classify", json.dumps(body))
-        (classes,) = json.loads(connection.getresponse().read())["results"]
-        connection.close()
+        (classes,) = classify(rest, texts[:1])
     assert [name for name, _ in classes] == list(WORDS)
     assert dict(classes) == pytest.approx(found[0].scores, abs=1e-5)
 

@@ -1,10 +1,8 @@
 """From tickets with any number of three labels to served answers, no code changed."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 import tensorflow_model_analysis as tfma
 
-from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, page_of
+from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, classify, page_of
 from tfx_modules.data.label_values import label_numbers
 from tfx_modules.data.review_set import review_set
 from tfx_modules.evaluation.promotion_gate import make_judge
@@ -120,11 +118,7 @@ def test_the_server_answers_with_every_label_that_a_text_has(
                 assert one.chosen == tuple(label for label, score in one.scores.items() if score >= 0.5)
             assert set(signatures) >= {"serving_default", "serving_examples", "classify"}
             assert "regress" not in signatures
-        connection = HTTPConnection(rest, timeout=30)
-        body = {"signature_name": "classify", "examples": [{"review": texts[0]}]}
-        connection.request("POST", "/v1/models/own:classify", json.dumps(body))
-        (classes,) = json.loads(connection.getresponse().read())["results"]
-        connection.close()
+        (classes,) = classify(rest, texts[:1])
     assert [name for name, _ in classes] == list(WORDS)
     assert dict(classes) == pytest.approx(found[0].scores, abs=1e-5)
 

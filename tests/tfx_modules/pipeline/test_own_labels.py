@@ -1,13 +1,11 @@
 """From reviews with labels of the user's own to served answers, no code changed."""
 
-import json
 import re
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, page_of, told_by_a_word
+from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, classify, page_of, told_by_a_word
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.serving.client.model_client import ModelClient
@@ -108,15 +106,6 @@ def test_the_server_answers_in_the_user_s_words(pipeline: WholePipeline, promote
         (classes,) = classify(rest, texts[:1])
     assert [name for name, _ in classes] == ['schlecht, "böse"', "👍 gut"]
     assert dict(classes)["👍 gut"] == pytest.approx(good.score, abs=1e-5)
-
-
-def classify(address: str, texts: list[str]) -> list[list[tuple[str, float]]]:
-    body = {"signature_name": "classify", "examples": [{"review": text} for text in texts]}
-    connection = HTTPConnection(address, timeout=30)
-    connection.request("POST", "/v1/models/own:classify", json.dumps(body))
-    found: list[list[tuple[str, float]]] = json.loads(connection.getresponse().read())["results"]
-    connection.close()
-    return found
 
 
 def test_a_served_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,13 @@ class WholePipeline:
             csv.writer(file, lineterminator="\n").writerows([("review", "sentiment"), *rows])
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return json.dumps({"name": path.stem, "path": str(path), "sha256": digest})
+
+
+def classify(address: str, texts: Sequence[str]) -> list[list[tuple[str, float]]]:
+    """Ask the model `own` for the scores of all labels over REST; return them for each text."""
+    body = {"signature_name": "classify", "examples": [{"review": text} for text in texts]}
+    connection = HTTPConnection(address, timeout=30)
+    connection.request("POST", "/v1/models/own:classify", json.dumps(body))
+    found: list[list[tuple[str, float]]] = json.loads(connection.getresponse().read())["results"]
+    connection.close()
+    return found
