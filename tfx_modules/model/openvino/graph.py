@@ -48,9 +48,9 @@ class _Builder:
         if self._weights.embedding != self._weights.width:
             hidden = self._dense(hidden, PROJECTION)
         for number in range(self._weights.layers):
-            hidden = self._layer(hidden, mask, f"transformer_layer_{number}")
-        start = op.gather(hidden, _whole(0), _whole(1))
-        logits = self._dense(start, "logit")
+            is_last = number == self._weights.layers - 1
+            hidden = self._layer(hidden, mask, f"transformer_layer_{number}", of_starts=is_last)
+        logits = self._dense(op.squeeze(hidden, _whole([1])), "logit")
         if not self._weights.classes:
             logits = op.squeeze(logits, _whole([1]))
         logits.output(0).set_names({LOGITS})
@@ -64,24 +64,27 @@ class _Builder:
         words = op.gather(_constant(self._weights.words), ids, _whole(0))
         return op.add(op.add(words, places), segment)
 
-    def _layer(self, hidden: Node, mask: Node, name: str) -> Node:
-        attended = self._attention(hidden, mask, f"{name}/self_attention_layer")
-        hidden = self._norm(op.add(hidden, attended), f"{name}/self_attention_layer_norm")
+    def _layer(self, hidden: Node, mask: Node, name: str, *, of_starts: bool) -> Node:
+        """Compute a layer: of all tokens, or of each row's first one alone, which is all that the head looks at."""
+        asking = op.slice(hidden, _whole([0]), _whole([1]), _whole([1]), _whole([1])) if of_starts else hidden
+        attended = self._attention(asking, hidden, mask, f"{name}/self_attention_layer")
+        hidden = self._norm(op.add(asking, attended), f"{name}/self_attention_layer_norm")
         gelu = "erf" if self._weights.is_gelu_exact else "tanh"
         inner = op.gelu(self._dense(hidden, f"{name}/feedforward_intermediate_dense"), gelu)
         outer = self._dense(inner, f"{name}/feedforward_output_dense")
         return self._norm(op.add(hidden, outer), f"{name}/feedforward_layer_norm")
 
-    def _attention(self, hidden: Node, mask: Node, name: str) -> Node:
+    def _attention(self, asking: Node, hidden: Node, mask: Node, name: str) -> Node:
         size = self._weights.width // self._weights.heads
 
-        def of_heads(part: str) -> Node:
+        def of_heads(tokens: Node, part: str) -> Node:
             values = op.reshape(
-                self._dense(hidden, f"{name}/{part}"), _whole([0, 0, self._weights.heads, size]), special_zero=True
+                self._dense(tokens, f"{name}/{part}"), _whole([0, 0, self._weights.heads, size]), special_zero=True
             )
             return op.transpose(values, _whole([0, 2, 1, 3]))
 
-        mixed = op.scaled_dot_product_attention(of_heads("query"), of_heads("key"), of_heads("value"), mask)
+        query, key, value = of_heads(asking, "query"), of_heads(hidden, "key"), of_heads(hidden, "value")
+        mixed = op.scaled_dot_product_attention(query, key, value, mask)
         joined = op.reshape(
             op.transpose(mixed, _whole([0, 2, 1, 3])), _whole([0, 0, self._weights.width]), special_zero=True
         )
