@@ -11,6 +11,7 @@ import keras
 import keras_hub
 import tensorflow as tf
 
+from tfx_modules.model.encoder.last_layer import compute_first_token_alone
 from tfx_modules.model.fitting import device
 from tfx_modules.settings.settings import TrainingSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
@@ -192,6 +193,7 @@ def build_classifier(backbone: keras_hub.models.Backbone, dropout: float, output
         to one of each class (float32 [batch, classes]).
     """
     backbone.get_layer("pooled_dense").trainable = False  # its output is not used
+    compute_first_token_alone(backbone)
     ids = keras.Input(shape=(None,), dtype="int32", name="input_ids")
     mask = keras.ops.cast(keras.ops.not_equal(ids, 0), "int32")
     encoded = backbone({"token_ids": ids, "segment_ids": keras.ops.zeros_like(ids), "padding_mask": mask})

@@ -1,9 +1,11 @@
 """The classifier and its schedule."""
 
 import keras
+import keras_hub
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +85,27 @@ def test_steps_compiled_by_xla_are_those_of_keras(prepared: bool) -> None:
     np.testing.assert_allclose(ours.predict(ids, verbose=0), plain.predict(ids, verbose=0), atol=1e-3)
     for mine, theirs in zip(ours.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-3)
+
+
+def logits_and_gradients(classifier: keras.Model) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    with tf.GradientTape() as tape:
+        logits = classifier(np.array([[101, 2023, 3185, 2001, 2307, 102], [101, 6659, 102, 0, 0, 0]]), training=True)
+    return logits, [tf.convert_to_tensor(each) for each in tape.gradient(logits, classifier.trainable_variables)]
+
+
+def test_the_last_layer_of_the_first_token_alone_learns_what_the_whole_one_does() -> None:
+    classifier = small_classifier(dropout=0.0, encoder_dropout=0.0)
+    (backbone,) = (layer for layer in classifier.layers if isinstance(layer, keras_hub.models.BertBackbone))
+    last = backbone.transformer_layers[-1]
+    assert last(np.ones((2, 6, 16)), padding_mask=np.ones((2, 6))).shape == (2, 1, 16)
+    ours, our_gradients = logits_and_gradients(classifier)
+
+    last.__class__ = keras_hub.layers.TransformerEncoder
+    whole, whole_gradients = logits_and_gradients(classifier)
+
+    np.testing.assert_allclose(ours, whole, atol=1e-5)
+    for mine, theirs in zip(our_gradients, whole_gradients, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
 def test_preparing_learns_nothing_and_draws_no_numbers_of_dropout() -> None:
