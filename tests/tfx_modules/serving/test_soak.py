@@ -1,7 +1,8 @@
 """At saturation, with versions that change all the time: no request fails, and memory stays flat.
 
 Some seconds in CI. ``SOAK_SECONDS=300 SOAK_PAUSE=10 SOAK_MODEL=.../2026110501`` makes it five minutes with a version of
-the pipeline's own, that changes every 10 s.
+the pipeline's own, that changes every 10 s. Where that carries what OpenVINO needs, every other one is without it, so
+that both engines serve in turns, and one beside the other for a moment.
 """
 
 import os
@@ -16,6 +17,7 @@ import pytest
 
 from tests.tfx_modules.serving.exported_models import MODEL
 from tests.tfx_modules.serving.load import Clients, status, until
+from tfx_modules.engines import description
 from tfx_modules.serving.client import ClientError, Model, ModelClient, RetryPolicy, Server
 from tfx_modules.serving.process import ModelServerProcess
 
@@ -70,6 +72,8 @@ def change_versions(base: Path, version: Path, server: ModelServerProcess, note:
         began = time.monotonic()
         number += 1
         shutil.copytree(version, base / "copying")
+        if number % 2:
+            shutil.rmtree(base / "copying" / description.PLACE, ignore_errors=True)
         (base / "copying").rename(base / str(number))
         until(partial(_is_available, server, number), 60)
         shutil.rmtree(base / str(number - 1), ignore_errors=True)
