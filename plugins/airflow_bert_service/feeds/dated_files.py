@@ -56,7 +56,7 @@ class PartitionedFeed(DatedFeed):
             MissingDayError: There is no file.
             FeedError: The store or a file cannot be read, or a file's ending is not known.
         """
-        place = self.pattern.format(date=day)
+        place = self._place(day)
         with feed_errors(place, ADVICE):
             files = self._files(place)
             if not files:
@@ -66,7 +66,10 @@ class PartitionedFeed(DatedFeed):
                 )
             readers = [(file, _reader(str(file))) for file in files]  # before the first row, so that none is in vain
             rows = self._in_turn(readers)
-            yield from rows_of(day, rows) if self.columns.date else rows
+            yield from rows_of(day, rows, self._place) if self.columns.date else rows
+
+    def _place(self, day: dt.date) -> str:
+        return self.pattern.format(date=day)
 
     def _in_turn(self, readers: "list[tuple[ObjectStoragePath, Callable[..., Iterator[RawRow]]]]") -> Iterator[RawRow]:
         number = 1

@@ -121,11 +121,65 @@ def test_a_row_without_a_date_is_rejected_on_each_day_and_a_bad_row_on_its_own(t
     ]
 
 
+def test_a_row_in_the_file_of_another_day_is_rejected_since_no_day_reads_it(tmp_path: Path) -> None:
+    lines = [
+        "at,id,review,sentiment",
+        "2026-11-05T00:30:00+01:00,1,Warm.,pos",
+        "2026-11-05T12:00:00+01:00,2,Loud.,neg",
+        "2026-11-06T00:30:00Z,3,Dull.,",
+        "2027-01-01,4,Long.,neg",
+    ]
+    (tmp_path / "2026-11-05.csv").write_text("\n".join(lines))
+    rows = read(f"{tmp_path}/{{date}}.csv", files_date_column="at")
+    assert [(row.id, row.problem) for row in rows] == [
+        ("1", Reason.OTHER_DAY),
+        ("2", None),
+        ("3", Reason.OTHER_DAY),
+        ("4", Reason.OTHER_DAY),
+    ]
+
+
+PATTERNS = ("all.csv", "{date:%Y-%m}.csv", "{date:%G-%V}.csv", "{date}.csv")
+
+
+@given(
+    dates=st.lists(st.dates(dt.date(2026, 1, 20), dt.date(2026, 3, 10)), max_size=30),
+    pattern=st.sampled_from(PATTERNS),
+    day=st.dates(dt.date(2026, 2, 1), dt.date(2026, 2, 28)),
+)
+def test_each_row_of_a_file_is_read_for_its_day_or_rejected_on_one_of_the_files_days(
+    dates: list[dt.date], pattern: str, day: dt.date
+) -> None:
+    def place_of(one: dt.date) -> str:
+        return pattern.format(date=one)
+
+    file = [RawRow(n, str(n), "Warm.", "pos", f"row {n}", date=f"{date}") for n, date in enumerate(dates)]
+    days_of_file = [
+        one for one in (day + dt.timedelta(days=n) for n in range(-60, 60)) if place_of(one) == place_of(day)
+    ]
+    # Each of the file's days has a row, so that none is missing.
+    file += [RawRow(0, "own", "Warm.", "pos", "", date=f"{one}") for one in days_of_file]
+    read = [row for one in days_of_file for row in row_days.rows_of(one, file, place_of) if row.id != "own"]
+    assert sorted((int(row.id), row.problem) for row in read) == [
+        (n, None if place_of(date) == place_of(day) else Reason.OTHER_DAY) for n, date in enumerate(dates)
+    ]
+
+
 @pytest.mark.parametrize("undated", ["", "soon,2,Cold.,neg\n"], ids=["all dated", "one without a date"])
 def test_a_day_of_which_the_file_has_no_row_is_a_missing_day(tmp_path: Path, undated: str) -> None:
     (tmp_path / "all.csv").write_text(f"at,id,review,sentiment\n2026-11-04,1,Warm.,pos\n{undated}")
     with pytest.raises(MissingDayError, match="feed files has no reviews of 2026-11-05"):
         list(feed(f"{tmp_path}/all.csv", files_date_column="at").delivered(DAY))
+
+
+def test_a_file_that_has_only_rows_of_other_days_is_told_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "2026-11-05.csv").write_text("at,id,review,sentiment\n2026-11-04,1,Warm.,pos\nsoon,2,Cold.,neg\n")
+    with pytest.raises(MissingDayError, match="feed files has no reviews of 2026-11-05"):
+        list(feed(f"{tmp_path}/{{date}}.csv", files_date_column="at").delivered(DAY))
+    assert "no row is of 2026-11-05, and 2 rows are read for no day" in caplog.text
+    assert "2026-11-05.csv, row 1, with the date '2026-11-04'" in caplog.text
 
 
 def test_a_file_without_the_column_of_dates(tmp_path: Path) -> None:
@@ -137,8 +191,8 @@ def test_a_file_without_the_column_of_dates(tmp_path: Path) -> None:
 def test_a_file_of_which_nothing_has_a_date_is_rejected_and_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_days, "MOST_HELD", 3)
     rows = [RawRow(n, str(n), "Warm.", "pos", f"row {n}", date="soon") for n in range(1, 6)]
-    assert list(row_days.rows_of(DAY, rows[:3])) == []
-    found = list(row_days.rows_of(DAY, rows))
+    assert list(row_days.rows_of(DAY, rows[:3], str)) == []
+    found = list(row_days.rows_of(DAY, rows, str))
     assert [(row.number, row.id, row.problem) for row in found] == [(n, str(n), Reason.NO_DATE) for n in range(1, 6)]
 
 

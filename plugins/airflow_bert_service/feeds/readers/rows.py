@@ -13,6 +13,8 @@ class Reason(str, Enum):
     """The id is missing, blank, or neither text nor number."""
     NO_DATE = "no_date"
     """The row has no date, in a file that holds several days; it may be of any of them."""
+    OTHER_DAY = "other_day"
+    """The row's date is of a day that has another file; no run would read the row."""
     UNKNOWN_LABEL = "unknown_label"
     """The label is none of the setting ``labels``; of a multilabel task, one of the row's labels is."""
     WRONG_COLUMNS = "wrong_columns"
