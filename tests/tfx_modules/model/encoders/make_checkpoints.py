@@ -5,12 +5,15 @@ The project's environments have no PyTorch, so this runs in one of its own, with
     pip install torch==2.13.0 transformers==5.20.2 tokenizers==0.23.3 safetensors==0.8.0 numpy==2.4.6
 
 From the root of the checkout: ``python -m tests.tfx_modules.model.encoders.make_checkpoints FOLDER``. The committed
-folder is ``checkpoints`` beside this file; ``--texts 10000`` makes as many texts, for a comparison by hand.
+folder is ``checkpoints`` beside this file. ``--texts 10000 --tokens 256`` makes more and longer texts, for a comparison
+by hand::
+
+    ENCODER_CHECKPOINTS=FOLDER .venv/tfx/bin/python -m pytest tests/tfx_modules/model/encoders/test_encoders.py
 
 Each encoder has two layers of random weights, large enough for every approximation to show. ``expected.npz`` beside its
-files has the ids of the texts (``ids`` [texts, tokens]), the last layer's vectors of all tokens of the first
-texts (``hidden`` [texts, tokens, width]), and the logits (``logits`` [texts, classes]) of a head (``head``
-[width, classes]) on the last layer's vector of [CLS].
+files has the ids of the texts (``ids`` [texts, tokens]), the last layer's vectors of all tokens of a few texts
+(``hidden`` [the first texts, tokens, width]), and the logits (``logits`` [the first texts, classes]) of a head
+(``head`` [width, classes]) on the last layer's vector of [CLS].
 """
 
 import argparse
@@ -25,17 +28,17 @@ import transformers
 
 from tests.tfx_modules.model.encoders.nasty_texts import ALPHABETS, nasty_texts
 
-TOKENS = 48
 CLASSES = 3
 WHOLE = 3
 """Texts whose vectors of all tokens are kept."""
+COMPUTED = 200
+"""Texts whose logits are computed."""
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PIECES = ("film", "good", "watch", "##ing", "##able", "un", "##s", "gut", "Film", "the", "don", "well")
 NUMBERS = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
-    "max_position_embeddings": TOKENS,
 }
 BERT_TOKENIZER = "BertTokenizer"
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -70,12 +73,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--texts", type=int, default=200)
+    parser.add_argument("--tokens", type=int, default=48, help="that a text is cut at")
     flags = parser.parse_args()
     flags.folder.mkdir(parents=True, exist_ok=True)
     texts = nasty_texts(flags.texts)
     (flags.folder / "texts.json").write_text(json.dumps(texts, indent=0) + "\n", encoding="ascii")
     for seed, (name, what) in enumerate(ENCODERS.items()):
-        make(flags.folder / name, texts, seed=seed, **what)
+        make(flags.folder / name, texts, seed=seed, tokens=flags.tokens, **what)
 
 
 def make(
@@ -83,6 +87,7 @@ def make(
     texts: list[str],
     *,
     seed: int,
+    tokens: int,
     model: str,
     dtype: torch.dtype,
     tokenizer: str = BERT_TOKENIZER,
@@ -94,7 +99,8 @@ def make(
     kind = getattr(transformers, model)
     splitter = getattr(transformers, tokenizer)(vocab=vocabulary(options or {}), **(options or {}))
     inner = {"hidden_dim" if model.startswith("DistilBert") else "intermediate_size": 40}
-    numbers = kind.config_class(vocab_size=len(splitter), **(NUMBERS | inner | (config or {})))
+    sizes = NUMBERS | inner | {"max_position_embeddings": tokens} | (config or {})
+    numbers = kind.config_class(vocab_size=len(splitter), **sizes)
     made = kind(numbers)
     with torch.no_grad():
         for weights in made.parameters():
@@ -107,24 +113,23 @@ def make(
     if tokenizer != BERT_TOKENIZER:
         words = sorted(splitter.get_vocab(), key=splitter.get_vocab().get)
         (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
-    np.savez_compressed(folder / "expected.npz", **expected(folder, kind, texts, seed))
+    np.savez_compressed(folder / "expected.npz", **expected(folder, kind, texts, seed, tokens))
 
 
-def expected(folder: Path, kind: Any, texts: list[str], seed: int) -> dict[str, Any]:
+def expected(folder: Path, kind: Any, texts: list[str], seed: int, tokens: int) -> dict[str, Any]:
     """Ask Hugging Face's libraries for what they make of the texts, of the folder that was written."""
     splitter = transformers.AutoTokenizer.from_pretrained(folder)
     encoder = kind.from_pretrained(folder, dtype=torch.float32).base_model.eval()
     # What stands for a special token in a text is text, for a review must not end itself.
     found = splitter(
-        texts, truncation=True, max_length=TOKENS, padding="max_length", split_special_tokens=True, return_tensors="pt"
+        texts, truncation=True, max_length=tokens, padding="max_length", split_special_tokens=True, return_tensors="pt"
     )
+    batches = (found[name][:COMPUTED].split(64) for name in ("input_ids", "attention_mask"))
     with torch.no_grad():
-        hidden = torch.cat(
-            [
-                encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-                for ids, mask in zip(found["input_ids"].split(64), found["attention_mask"].split(64), strict=True)
-            ]
-        ).numpy()
+        vectors = [
+            encoder(input_ids=ids, attention_mask=mask).last_hidden_state for ids, mask in zip(*batches, strict=True)
+        ]
+    hidden = torch.cat(vectors).numpy()
     head = np.random.default_rng(seed).normal(size=(hidden.shape[-1], CLASSES)).astype(np.float32)
     return {
         "ids": found["input_ids"].numpy().astype(np.int16),

@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tfx_modules.model.inference_graph import BertGraph
 from tfx_modules.model.openvino import graph, quantization
 from tfx_modules.settings.settings import EncoderSettings
 
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
+CHECKPOINTS = Path(os.environ.get("ENCODER_CHECKPOINTS") or Path(__file__).parent / "checkpoints")
 TEXTS: list[str] = json.loads((CHECKPOINTS / "texts.json").read_text(encoding="ascii"))
 NAMES = ("bert-uncased", "bert-multilingual-cased", "bert-uncased-with-accents", "distilbert", "electra-small")
 CLOSE = 1e-3
@@ -36,15 +37,23 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def settings(name: str) -> EncoderSettings:
+def settings(name: str, expected: Expected) -> EncoderSettings:
     """What a user writes, the folder, and what compiling makes of it."""
-    return checkpoint.check(EncoderSettings(source=str(CHECKPOINTS / name), max_tokens=48, head_tokens=48))
+    tokens = expected["ids"].shape[1]
+    return checkpoint.check(EncoderSettings(source=str(CHECKPOINTS / name), max_tokens=tokens, head_tokens=tokens))
 
 
 @pytest.fixture(scope="module")
 def expected(name: str) -> Expected:
     with np.load(CHECKPOINTS / name / "expected.npz") as found:
         return dict(found)
+
+
+@pytest.fixture(scope="module")
+def ids(expected: Expected) -> npt.NDArray[np.int32]:
+    """The ids of the texts whose logits are known."""
+    found: npt.NDArray[np.int32] = expected["ids"][: len(expected["logits"])].astype(np.int32)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -77,24 +86,22 @@ def test_the_vectors_are_hugging_faces(settings: EncoderSettings, expected: Expe
 
 
 def test_the_trained_models_logits_are_hugging_faces(
-    classifier: bert_classifier.SentimentClassifier, expected: Expected
+    classifier: bert_classifier.SentimentClassifier, ids: npt.NDArray[np.int32], expected: Expected
 ) -> None:
-    ids = expected["ids"].astype(np.int32)
     assert np.ptp(expected["logits"]) > 5
     np.testing.assert_allclose(classifier(ids, training=False), expected["logits"], atol=CLOSE)
 
 
 def test_the_served_graphs_logits_are_hugging_faces(
-    classifier: bert_classifier.SentimentClassifier, expected: Expected
+    classifier: bert_classifier.SentimentClassifier, ids: npt.NDArray[np.int32], expected: Expected
 ) -> None:
-    ids = tf.constant(expected["ids"], tf.int32)
-    np.testing.assert_allclose(BertGraph(classifier, tf.float32).logits(ids), expected["logits"], atol=CLOSE)
+    served = BertGraph(classifier, tf.float32)
+    np.testing.assert_allclose(served.logits(tf.constant(ids)), expected["logits"], atol=CLOSE)
 
 
 def test_openvinos_logits_are_hugging_faces(
-    classifier: bert_classifier.SentimentClassifier, expected: Expected
+    classifier: bert_classifier.SentimentClassifier, ids: npt.NDArray[np.int32], expected: Expected
 ) -> None:
-    ids = expected["ids"].astype(np.int32)
     exact = graph.build(classifier)
     found = openvino.compile_model(exact, "CPU", ROUNDED)(ids)["logits"]
     np.testing.assert_allclose(found, expected["logits"], atol=CLOSE)
@@ -109,9 +116,8 @@ def test_what_is_not_in_the_encoder_is_not_trained(name: str, classifier: bert_c
 
 @pytest.mark.parametrize("name", ["electra-small"], indirect=True)
 def test_an_encoder_with_a_projection_is_quantised(
-    classifier: bert_classifier.SentimentClassifier, expected: Expected
+    classifier: bert_classifier.SentimentClassifier, ids: npt.NDArray[np.int32], expected: Expected
 ) -> None:
-    ids = expected["ids"].astype(np.int32)
     made = quantization.quantized(graph.build(classifier), (row[row > 0] for row in ids))
     nearly = openvino.compile_model(made, "CPU", ROUNDED)(ids)["logits"]
     assert np.corrcoef(nearly.ravel(), expected["logits"].ravel())[0, 1] > 0.9
