@@ -101,8 +101,8 @@ def _is_as_promoted(promotion: PromotionEvent, model: Path) -> bool:
 
 def _is_comparable(promotion: PromotionEvent, model: Path, task: TaskSettings) -> bool:
     theirs = of_model(model)
-    # The Evaluator knows classes by their numbers.
-    if task.is_comparable_with(theirs) and task.classes == theirs.classes:
+    # The Evaluator knows classes by their numbers, and has one threshold for both models.
+    if task.is_comparable_with(theirs) and (task.classes, task.threshold) == (theirs.classes, theirs.threshold):
         return True
     _logger.warning(
         "the model in service, %s, answers %s, and the pipeline's labels are %s; it is no baseline",

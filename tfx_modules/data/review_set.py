@@ -18,28 +18,34 @@ Label = int | tuple[int, ...]
 """The number of a text's class; of a multilabel task, 0 or 1 for each class."""
 
 
-def answers(scores: npt.NDArray[np.floating[Any]], *, sets: bool = False) -> npt.NDArray[np.int64]:
+def answers(
+    scores: npt.NDArray[np.floating[Any]], *, sets: bool = False, threshold: float = THRESHOLD
+) -> npt.NDArray[np.int64]:
     """Return the numbers of the classes that a model answers, as the label that it gives.
 
     Args:
         scores: [texts], the probability of positive; or [texts, classes], that of each class.
         sets: whether a text may have several of the classes, or none.
+        threshold: of a multilabel task, the probability from which on a text has a class.
 
     Returns:
         [texts]; with ``sets`` [texts, classes], 0 or 1.
     """
     one_of_many = scores.ndim == 2 and not sets
-    return np.argmax(scores, axis=1) if one_of_many else (scores >= THRESHOLD).astype(np.int64)
+    return np.argmax(scores, axis=1) if one_of_many else (scores >= threshold).astype(np.int64)
 
 
-def share_right(scores: npt.NDArray[np.floating[Any]], labels: npt.NDArray[Any]) -> float:
+def share_right(
+    scores: npt.NDArray[np.floating[Any]], labels: npt.NDArray[Any], *, threshold: float = THRESHOLD
+) -> float:
     """Return the share of texts that a model has right: of a multilabel task, with all their labels.
 
     Args:
         scores: as in :func:`answers`.
         labels: as a :class:`ReviewSet` has them.
+        threshold: as in :func:`answers`.
     """
-    right = answers(scores, sets=labels.ndim == 2) == labels
+    right = answers(scores, sets=labels.ndim == 2, threshold=threshold) == labels
     return float(np.mean(right.all(axis=1) if labels.ndim == 2 else right))
 
 

@@ -59,7 +59,7 @@ def eval_config(gate: GateSettings, task: TaskSettings = BINARY_SENTIMENT) -> co
 def _metrics(gate: GateSettings, task: TaskSettings) -> list[config_pb2.MetricsSpec]:
     if task.outputs == 1:
         return _binary(gate)
-    return [*(_of_sets(gate) if task.has_sets else _of_answers(gate)), *_of_classes(task)]
+    return [*(_of_sets(gate, task) if task.has_sets else _of_answers(gate)), *_of_classes(task)]
 
 
 def _binary(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
@@ -73,10 +73,11 @@ def _binary(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
     return [config_pb2.MetricsSpec(metrics=metrics)]
 
 
-def _of_sets(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
+def _of_sets(gate: GateSettings, task: TaskSettings) -> list[config_pb2.MetricsSpec]:
     """Return the share of texts with all labels right, of a multilabel task."""
     matched = _gated(exact_match.ExactMatchOfLabels.__name__, gate.accuracy_floor - _EPSILON)
     matched.module = exact_match.__name__
+    matched.config = json.dumps({"threshold": task.threshold})
     return [config_pb2.MetricsSpec(metrics=[matched, config_pb2.MetricConfig(class_name="ExampleCount")])]
 
 
@@ -98,10 +99,11 @@ def _of_answers(gate: GateSettings) -> list[config_pb2.MetricsSpec]:
 def _of_classes(task: TaskSettings) -> list[config_pb2.MetricsSpec]:
     """Return each class against all others, and their means.
 
-    Precision, recall and F1 of a class are those of probabilities above 0.5.
+    Precision, recall and F1 of a class are those of probabilities above 0.5, or above the threshold of label sets.
     """
     numbers = range(len(task.classes))
-    each = [config_pb2.MetricConfig(class_name=name) for name in _OF_EACH_CLASS]
+    above = {"thresholds": [task.threshold]} if task.has_sets else {}
+    each = [_configured(name, **above) for name in _OF_EACH_CLASS]
     return [
         config_pb2.MetricsSpec(
             metrics=each,
@@ -120,7 +122,7 @@ def _calibration() -> config_pb2.MetricConfig:
 
 
 def _configured(metric: str, **arguments: Any) -> config_pb2.MetricConfig:
-    return config_pb2.MetricConfig(class_name=metric, config=json.dumps(arguments))
+    return config_pb2.MetricConfig(class_name=metric, config=json.dumps(arguments) if arguments else "")
 
 
 def _slices(task: TaskSettings) -> tuple[tuple[str, ...], ...]:

@@ -21,9 +21,9 @@ class ExactMatchOfLabels(metric_types.Metric):  # type: ignore[misc]
     TFMA's EvalConfig names it by class and module.
     """
 
-    def __init__(self, name: str = NAME) -> None:
-        """Take the name in the results."""
-        super().__init__(metric_util.merge_per_key_computations(_computations), name=name)
+    def __init__(self, name: str = NAME, threshold: float = THRESHOLD) -> None:
+        """Take the name in the results, and the task's threshold."""
+        super().__init__(metric_util.merge_per_key_computations(_computations), name=name, threshold=threshold)
 
 
 metric_types.register_metric(ExactMatchOfLabels)
@@ -34,9 +34,10 @@ def _computations(
     eval_config: Any = None,
     model_name: str = "",
     output_name: str = "",
+    threshold: float = THRESHOLD,
 ) -> list[metric_types.MetricComputation]:
     key = metric_types.MetricKey(name=name, model_name=model_name, output_name=output_name)
-    combiner = _CountRight(key, eval_config)
+    combiner = _CountRight(key, eval_config, np.float32(threshold))
     return [metric_types.MetricComputation(keys=[key], preprocessors=None, combiner=combiner)]
 
 
@@ -45,8 +46,9 @@ _Counted = tuple[float, float]
 
 
 class _CountRight(beam.CombineFn):  # type: ignore[misc]
-    def __init__(self, key: metric_types.MetricKey, eval_config: Any) -> None:
+    def __init__(self, key: metric_types.MetricKey, eval_config: Any, threshold: np.float32) -> None:
         super().__init__()
+        self._threshold = threshold  # as the model's own graph compares, in float32
         self._key = key
         self._eval_config = eval_config
 
@@ -65,7 +67,7 @@ class _CountRight(beam.CombineFn):  # type: ignore[misc]
             flatten=False,
         ):
             counted = float(metric_util.safe_to_scalar(weight))
-            is_right = np.array_equal(np.ravel(scores) >= THRESHOLD, np.ravel(labels) > 0)
+            is_right = np.array_equal(np.ravel(scores) >= self._threshold, np.ravel(labels) > 0)
             right, total = right + counted * is_right, total + counted
         return right, total
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-from tfx_modules.data.review_set import answers
+from tfx_modules.data.review_set import THRESHOLD, answers
 
 _DIGITS = 3
 _MOST_DIGITS = 10
@@ -47,11 +47,13 @@ class Scores:
             [reviews, classes], whether it has the class.
         scores: [reviews], the model's probability that it is, 0 to 1; of a task with several classes [reviews,
             classes], that of each class.
+        threshold: of a multilabel task, the probability from which on the model gives a review a class.
     """
 
     reviews: str
     labels: Classes
     scores: Floats
+    threshold: float = THRESHOLD
 
     def __post_init__(self) -> None:
         """Check the forms; they come from code, not from users."""
@@ -72,7 +74,7 @@ class Scores:
     @property
     def answers(self) -> npt.NDArray[np.int64]:
         """[reviews], the number of the class that the model answers; of a multilabel task [reviews, classes]."""
-        return answers(self.scores, sets=self.has_sets)
+        return answers(self.scores, sets=self.has_sets, threshold=self.threshold)
 
     @property
     def accuracy(self) -> float:
@@ -91,7 +93,7 @@ class Scores:
 
     def of_class(self, number: int) -> "Scores":
         """Return the scores of one class of a multilabel task alone."""
-        return Scores(self.reviews, self.labels[:, number].astype(bool), self.scores[:, number])
+        return Scores(self.reviews, self.labels[:, number].astype(bool), self.scores[:, number], self.threshold)
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class _CandidateGate:
 
     @cached_property
     def _scored(self) -> tuple[Engine, list[Scores]]:
-        return _score(self._model, self._sets, "the candidate", self._task.classes)
+        return _score(self._model, self._sets, "the candidate", self._task)
 
     @property
     def _scores(self) -> list[Scores]:
@@ -237,15 +237,15 @@ def _champion_task(champion: Champion) -> TaskSettings:
 
 def _champion_scores(champion: Champion, sets: Sequence[ReviewSet], task: TaskSettings) -> list[Scores]:
     try:
-        return _score(champion.folder, sets, f"{champion.version}, the champion", task.classes)[1]
+        return _score(champion.folder, sets, f"{champion.version}, the champion", task)[1]
     except UnusableModelError as error:
         raise ChampionUnusableError(str(error)) from error
 
 
-def _score(folder: Path, sets: Sequence[ReviewSet], who: str, classes: Sequence[str]) -> tuple[Engine, list[Scores]]:
+def _score(folder: Path, sets: Sequence[ReviewSet], who: str, task: TaskSettings) -> tuple[Engine, list[Scores]]:
     start = time.monotonic()
     model = scoring.load(folder)
-    found = [scoring.score(model, reviews, classes) for reviews in sets]
+    found = [scoring.score(model, reviews, task) for reviews in sets]
     count = sum(len(reviews.texts) for reviews in sets)
     _logger.info("scored %s on %d reviews in %.1f s, with %s", who, count, time.monotonic() - start, model.engine)
     return model.engine, found

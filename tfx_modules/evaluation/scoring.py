@@ -8,7 +8,7 @@ number of reviews.
 
 import hashlib
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,7 @@ def load(folder: Path) -> ServedModel:
     return model
 
 
-def score(model: ServedModel, reviews: ReviewSet, classes: Sequence[str] = ()) -> Scores:
+def score(model: ServedModel, reviews: ReviewSet, task: TaskSettings | None = None) -> Scores:
     """Score a model on reviews.
 
     Texts of like length share a batch, since a batch is as slow as its longest one.
@@ -64,7 +64,7 @@ def score(model: ServedModel, reviews: ReviewSet, classes: Sequence[str] = ()) -
     Args:
         model: from ``load``.
         reviews: one at least.
-        classes: the classes of the model's own task, in its order; empty: those of the reviews'.
+        task: the model's own; None: the reviews'. It may have the same classes in another order, and another threshold.
 
     Returns:
         The scores, in the set's order.
@@ -78,15 +78,14 @@ def score(model: ServedModel, reviews: ReviewSet, classes: Sequence[str] = ()) -
             f"there are no labelled reviews in {reviews.name}; one is needed at least. Widen the window."
         )
     order = sorted(range(len(reviews.texts)), key=lambda n: len(reviews.texts[n]))
-    task = reviews.task
-    # The model may have the same classes in another order.
-    columns = [(classes or task.classes).index(label) for label in task.classes] if task.outputs > 1 else []
+    task = task or reviews.task
+    columns = [task.classes.index(label) for label in reviews.task.classes] if task.outputs > 1 else []
     scores = np.empty((len(order), len(columns)) if columns else len(order), np.float32)
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
         found = _scores(model, [reviews.texts[n] for n in batch], task)
         scores[batch] = found[:, columns] if columns else found
-    return Scores(reviews.name, reviews.labels, scores)
+    return Scores(reviews.name, reviews.labels, scores, task.threshold)
 
 
 def _scores(model: ServedModel, texts: list[str], task: TaskSettings) -> npt.NDArray[np.float32]:

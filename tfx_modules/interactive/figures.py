@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from tfx import types
 
 from tfx_modules.model.record import training_record
-from tfx_modules.reports import curves
+from tfx_modules.reports import curves, evaluation
 from tfx_modules.reports.evaluation import Confusion, SliceResult
 from tfx_modules.serving.client.specs import Prediction
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 from tfx_modules.validation import profile
 
 _BLUE, _ORANGE, _GREY = "#3266ad", "#d1752b", "#9a9a9a"
@@ -76,11 +77,12 @@ def token_counts(counts: Sequence[int], most: int) -> Figure:
     return figure
 
 
-def training(run: types.Artifact) -> Figure:
-    """Draw the loss by step, and loss and accuracy by epoch.
+def training(run: types.Artifact, task: TaskSettings = BINARY_SENTIMENT) -> Figure:
+    """Draw the loss by step, and loss and accuracy, or exact match, by epoch.
 
     Args:
         run: Trainer's output ``model_run``.
+        task: the pipeline's; it says what the accuracy is called.
     """
     folder = Path(run.uri)
     record = training_record.read(folder)
@@ -90,11 +92,11 @@ def training(run: types.Artifact) -> Figure:
     steps = curves.read(folder, curves.TRAIN).get("batch_loss", ())
     by_step.plot([step for step, _ in steps], [loss for _, loss in steps], color=_BLUE)
     by_step.set(title="Loss by step", xlabel="step", ylabel="loss, mean of the epoch so far")
-    for axes, name in ((by_loss, "loss"), (by_accuracy, "accuracy")):
+    for axes, name, shown in ((by_loss, "loss", "loss"), (by_accuracy, "accuracy", task.measure)):
         for label, key, colour in (("training", name, _BLUE), ("validation", f"val_{name}", _ORANGE)):
             values = history.get(key, ())
             axes.plot(range(1, len(values) + 1), values, marker="o", color=colour, label=label)
-        axes.set(title=f"{name.capitalize()} by epoch", xlabel="epoch", ylabel=name)
+        axes.set(title=f"{shown.capitalize()} by epoch", xlabel="epoch", ylabel=shown)
         axes.set_xticks(range(1, len(history.get(name, ())) + 1))
         _legend(axes)
     for axes in (by_step, by_loss, by_accuracy):
@@ -103,23 +105,25 @@ def training(run: types.Artifact) -> Figure:
 
 
 def accuracy_by_slice(found: Sequence[SliceResult]) -> Figure:
-    """Draw the accuracy of each slice, beside the champion's where there is one.
+    """Draw the accuracy of each slice, or its exact match, beside the champion's where there is one.
 
     Args:
         found: what ``tables.slices`` returned.
     """
-    shown = [item for item in reversed(found) if "accuracy" in item.candidate.metrics]
+    measured = {name for item in found for name in item.candidate.metrics}
+    measure = next((name for name in evaluation.SHARES_RIGHT if name in measured), evaluation.SHARES_RIGHT[0])
+    shown = [item for item in reversed(found) if measure in item.candidate.metrics]
     figure, axes = _figure(8, 0.8 + 0.4 * len(shown))
     for place, item in enumerate(shown):
-        accuracy = item.candidate.metrics["accuracy"]
+        accuracy = item.candidate.metrics[measure]
         axes.barh(place, accuracy, color=_BLUE, height=0.6, label="candidate" if place == 0 else None)
         axes.text(accuracy + 0.01, place, f"{accuracy:.3f}", va="center")
-        if "accuracy" in item.champion.metrics:
-            mark = item.champion.metrics["accuracy"]
+        if measure in item.champion.metrics:
+            mark = item.champion.metrics[measure]
             axes.plot([mark, mark], [place - 0.4, place + 0.4], color=_ORANGE, label="champion" if place == 0 else None)
     names = [f"{item.name} ({item.candidate.metrics.get('examples', 0):.0f})" for item in shown]
     axes.set_yticks(range(len(shown)), names)
-    axes.set(title="Accuracy by slice (number of reviews)", xlim=(0, 1.1), xlabel="accuracy")
+    axes.set(title=f"{measure.capitalize()} by slice (number of reviews)", xlim=(0, 1.1), xlabel=measure)
     _legend(axes)
     return figure
 
@@ -141,11 +145,32 @@ def confusion(found: Confusion) -> Figure:
 
 
 def scores(found: Sequence[Prediction]) -> Figure:
-    """Draw the scores that the model server answered, a bar a text."""
+    """Draw the scores that the model server answered, a bar a text; of a multilabel task a bar for each label of it.
+
+    Labels that a text has are blue then, and others grey.
+    """
+    if any(item.has_sets for item in found):
+        return _scores_of_sets(found)
     figure, axes = _figure(8, 0.8 + 0.4 * len(found))
     for place, item in enumerate(reversed(found)):
         axes.barh(place, item.score, color=_BLUE if item.score >= 0.5 else _ORANGE, height=0.6)
         axes.text(item.score + 0.01, place, f"{item.label} {item.score:.3f}", va="center")
+    return _of_texts(figure, axes, found)
+
+
+def _scores_of_sets(found: Sequence[Prediction]) -> Figure:
+    most = max(len(item.scores) for item in found)
+    figure, axes = _figure(8, 0.8 + 0.3 * most * len(found))
+    height = 0.8 / most
+    for place, item in enumerate(reversed(found)):
+        for row, (label, score) in enumerate(item.scores.items()):
+            where = place + 0.4 - height * (row + 0.5)
+            axes.barh(where, score, color=_BLUE if label in item.chosen else _GREY, height=0.9 * height)
+            axes.text(score + 0.01, where, f"{label} {score:.3f}", va="center")
+    return _of_texts(figure, axes, found)
+
+
+def _of_texts(figure: Figure, axes: Axes, found: Sequence[Prediction]) -> Figure:
     axes.set_yticks(range(len(found)), [_short(item.text) for item in reversed(found)])
     axes.set(title="Scores of the served model", xlim=(0, 1.25), xlabel="score")
     return figure

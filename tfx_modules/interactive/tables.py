@@ -18,11 +18,13 @@ from tfx_modules.reports import evaluation
 from tfx_modules.reports.evaluation import SliceResult
 from tfx_modules.serving.client.specs import Prediction
 from tfx_modules.settings.settings import EncoderSettings
-from tfx_modules.settings.task import of_model
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings, of_model
 from tfx_modules.validation import profile
 
-_OF_ONE_LABEL = ("examples", "accuracy")
-_METRICS = ("examples", "accuracy", "AUC", "precision", "recall", "F1")
+_OF_ONE_LABEL = ("examples", *evaluation.SHARES_RIGHT)
+_METRICS = (*_OF_ONE_LABEL, "AUC", "precision", "recall", "F1")
+NONE = "none"
+"""What is shown for the labels of a text that has none."""
 
 
 def days(statistics: types.Artifact) -> pd.DataFrame:
@@ -38,24 +40,38 @@ def days(statistics: types.Artifact) -> pd.DataFrame:
     return table.loc[:, table.any() | (table.columns != profile.NO_SENTIMENT)]
 
 
-def tokens(transformed: types.Artifact, encoder: EncoderSettings, *, rows: int = 5) -> Styler:
-    """Return the WordPieces of the first reviews of the split train, their ids without padding, and their label.
+def tokens(
+    transformed: types.Artifact, encoder: EncoderSettings, task: TaskSettings = BINARY_SENTIMENT, *, rows: int = 5
+) -> Styler:
+    """Return the WordPieces of the first reviews of the split train, their ids without padding, and their labels.
 
     Args:
         transformed: Transform's output ``transformed_examples``.
         encoder: the pipeline's; its vocabulary names the ids.
+        task: the pipeline's; it names the labels.
         rows: how many reviews.
     """
     names = read_tokens(vocab_path(encoder))
     examples = [_values(record) for record in _records(transformed, "train").take(rows).as_numpy_iterator()]
     ids = [[number for number in item[features.INPUT_IDS] if number != PAD_ID] for item in examples]
     columns = {
-        "label": [item[features.LABEL][0] for item in examples],
+        ("labels" if task.has_sets else "label"): [_named(item[features.LABEL], task) for item in examples],
         "tokens": [len(found) for found in ids],
         "WordPieces": [" ".join(names[number] for number in found) for found in ids],
         "ids": [" ".join(map(str, found)) for found in ids],
     }
     return _wrapped(pd.DataFrame(columns))
+
+
+def _named(numbers: Sequence[int], task: TaskSettings) -> str:
+    """Name the label of a review by its number; of a multilabel task, the labels whose number is 1."""
+    if not task.has_sets:
+        return task.classes[numbers[0]]
+    return _listed([label for label, there in zip(task.classes, numbers, strict=True) if there])
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(labels) or NONE
 
 
 def token_counts(transformed: types.Artifact) -> list[int]:
@@ -75,7 +91,7 @@ def slices(evaluated: types.Artifact, model: Path) -> list[SliceResult]:
 
 
 def metrics(found: Sequence[SliceResult]) -> Styler:
-    """Return the candidate's metrics by slice, and the champion's accuracy where there is a champion.
+    """Return the candidate's metrics by slice, and the champion's accuracy, or exact match, where there is a champion.
 
     Args:
         found: what :func:`slices` returned.
@@ -85,16 +101,23 @@ def metrics(found: Sequence[SliceResult]) -> Styler:
 
 
 def _metrics(found: SliceResult) -> dict[str, float]:
-    """Return the metrics that say something of a slice: of reviews with one label, the accuracy alone does."""
+    """Return the metrics that say something of a slice: of reviews with one label, the share right alone does."""
     names = _OF_ONE_LABEL if found.by_label else _METRICS
     values = {name: found.candidate.metrics[name] for name in names if name in found.candidate.metrics}
-    champion = found.champion.metrics
-    return {**values, "champion's accuracy": champion["accuracy"]} if "accuracy" in champion else values
+    champion = {f"champion's {name}": found.champion.metrics.get(name) for name in evaluation.SHARES_RIGHT}
+    return {**values, **{name: value for name, value in champion.items() if value is not None}}
 
 
 def predictions(found: Sequence[Prediction]) -> Styler:
-    """Return the answers of the model server as a table, a text a row."""
-    return _wrapped(pd.DataFrame([{"label": p.label, "score": p.score, "text": p.text} for p in found]))
+    """Return the answers of the model server as a table, a text a row; of a multilabel task with all labels."""
+    return _wrapped(pd.DataFrame([_answered(one) for one in found]))
+
+
+def _answered(found: Prediction) -> dict[str, str | float]:
+    if not found.has_sets:
+        return {"label": found.label, "score": found.score, "text": found.text}
+    scores = {f"score of {label}": score for label, score in found.scores.items()}
+    return {"labels": _listed(found.chosen), **scores, "text": found.text}
 
 
 def _wrapped(table: pd.DataFrame) -> Styler:

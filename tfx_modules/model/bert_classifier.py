@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -241,7 +242,8 @@ def _judged_by(task: TaskSettings, settings: TrainingSettings) -> tuple[Any, ker
     """Return the loss and the accuracy, which of a multilabel task is the share of texts with all labels right."""
     if task.has_sets:
         weights = tf.constant(settings.weights_of(task) or (1.0,) * task.outputs, tf.float32)
-        return _LossOfLabels(weights), keras.metrics.MeanMetricWrapper(_all_right, name="accuracy")
+        all_right = partial(_all_right, logit=task.logit)
+        return _LossOfLabels(weights), keras.metrics.MeanMetricWrapper(all_right, name="accuracy")
     if task.outputs == 1:
         accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
         return keras.losses.BinaryCrossentropy(from_logits=True), accuracy
@@ -262,6 +264,9 @@ class _LossOfLabels(keras.losses.Loss):  # type: ignore[misc]
         return tf.reduce_mean(each, axis=-1)
 
 
-def _all_right(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Return whether all labels of each text are right, float32 [batch], from [batch, classes]."""
-    return tf.reduce_min(tf.cast(tf.equal(labels >= 0.5, logits >= 0.0), tf.float32), axis=-1)
+def _all_right(labels: tf.Tensor, logits: tf.Tensor, *, logit: float) -> tf.Tensor:
+    """Return whether all labels of each text are right, float32 [batch], from [batch, classes].
+
+    A text has a label from a logit on: that of the task's threshold.
+    """
+    return tf.reduce_min(tf.cast(tf.equal(labels >= 0.5, logits >= logit), tf.float32), axis=-1)

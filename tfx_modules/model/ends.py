@@ -8,7 +8,6 @@ import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from tfx_modules.data import features
-from tfx_modules.data.review_set import THRESHOLD
 from tfx_modules.engines import description
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
@@ -30,10 +29,12 @@ class Ends(tf.Module):  # type: ignore[misc]
 
     Attributes:
         arguments: the name of each signature's input, string [batch].
+        task: the labels that it answers.
     """
 
     def __init__(self, transform: tft.TFTransformOutput, task: TaskSettings = BINARY_SENTIMENT) -> None:
         super().__init__()
+        self.task = task
         self._labels = task.classes
         self._is_binary = task.outputs == 1
         self._has_sets = task.has_sets
@@ -91,7 +92,7 @@ class Ends(tf.Module):  # type: ignore[misc]
     def _judge(self, logits: tf.Tensor) -> Outputs:
         if self._has_sets:
             scores = tf.sigmoid(logits)
-            return {LABELS: self._all_labels(scores), SCORES: scores, CHOSEN: scores >= THRESHOLD}
+            return {LABELS: self._all_labels(scores), SCORES: scores, CHOSEN: scores >= self.task.threshold}
         if not self._is_binary:
             return self._choose(tf.nn.softmax(logits))
         scores = tf.sigmoid(logits)

@@ -24,7 +24,7 @@ Of a multilabel task:
 
 ``serving_default``, ``serving_examples``
     The same inputs -> ``labels`` string [batch, classes], all labels; ``scores`` float32 [batch, classes], the
-    probability that the text has each; ``chosen`` bool [batch, classes], whether it is 0.5 or more.
+    probability that the text has each; ``chosen`` bool [batch, classes], whether it is ``task.threshold`` or more.
 ``classify``
     As of a multiclass task. There is no ``regress``.
 

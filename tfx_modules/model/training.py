@@ -107,7 +107,7 @@ def _export_for_openvino(
     from tfx_modules.model.openvino import variants  # OpenVINO and NNCF take seconds to import
 
     if reviews is None:
-        measured = variants.of_split("the eval split", batches.read_examples(fn_args.eval_files, transform))
+        measured = variants.of_split("the eval split", batches.read_examples(fn_args.eval_files, transform), ends.task)
     else:
         measured = variants.of_reviews(reviews, ends)
     training = batches.read_examples(fn_args.train_files, transform)

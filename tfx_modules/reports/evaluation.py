@@ -16,6 +16,8 @@ ALL = "all examples"
 """Name of the slice that has all."""
 _DISPLAY_NAMES = {"binary_accuracy": "accuracy", "auc": "AUC", "f1_score": "F1", "example_count": "examples"}
 """TFMA's names, but for those that only lack their blanks: ``exact_match``."""
+SHARES_RIGHT = ("accuracy", "exact match")
+"""What the share of examples that are right is called; of a multilabel task, of those with all labels right."""
 _NO_ANSWER = -1
 """TFMA's number of the class where no probability is above the threshold."""
 NO_ANSWER = "none"

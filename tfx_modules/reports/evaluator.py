@@ -19,9 +19,7 @@ from tfx_modules.settings.task import TaskSettings, of_model
 OUTPUT = standard_component_specs.EVALUATION_KEY
 _BLESSED = "blessed"
 _MOST_CURVES = 8
-_SHARES_RIGHT = ("accuracy", "exact match")
-"""What the share of examples that are right is called; of a multilabel task, of those with all labels right."""
-_SHOWN = (*_SHARES_RIGHT, "AUC", "precision", "recall", "F1")
+_SHOWN = (*evaluation.SHARES_RIGHT, "AUC", "precision", "recall", "F1")
 """The metrics in the table of slices, where there are any."""
 _NOT_IN_LABELS = ("AUC", "precision", "recall", "F1")
 """They say nothing of examples that all have the same label."""
@@ -38,7 +36,7 @@ def render(record: NodeRecord) -> str:
     task = of_model(Path(path_utils.serving_model_path(model.uri))) if model else of_model(Path(folder))
     labels = evaluation.labels_of(folder, task)
     slices = evaluation.read(folder, labels)
-    sections = itertools.chain(_sections(record, slices, labels), _wrong(record, task))
+    sections = itertools.chain(_sections(record, slices, labels, task), _wrong(record, task))
     return document.page("Evaluation of the model", _banner(record, folder), sections, pipeline=record.pipeline)
 
 
@@ -52,19 +50,21 @@ def _banner(record: NodeRecord, folder: str) -> str:
     return document.banner(Verdict.BLOCK, "Not blessed", text)
 
 
-def _sections(record: NodeRecord, slices: Sequence[SliceResult], labels: evaluation.Labels) -> Iterator[str]:
+def _sections(
+    record: NodeRecord, slices: Sequence[SliceResult], labels: evaluation.Labels, task: TaskSettings
+) -> Iterator[str]:
     if not slices:
         yield section("Metrics", paragraph("TFMA has measured nothing."))
         return
     overall = slices[0]
     has_champion = any(one.champion.metrics for one in slices)
-    yield section("Data", _facts(record, overall, has_champion=has_champion))
+    yield section("Data", _facts(record, overall, task, has_champion=has_champion))
     names = dict.fromkeys([*overall.candidate.metrics, *overall.champion.metrics])
     rows = [(name, overall.candidate.metrics.get(name), overall.champion.metrics.get(name)) for name in names]
     note = paragraph(f"Precision, recall and F1 are those of {labels.positive}.") if "precision" in names else ""
     yield section("Metrics", note, tables.side_by_side("metric", rows, has_champion=has_champion))
     if overall.candidate.classes:
-        yield section("Metrics of each label", _of_classes(overall, has_champion=has_champion))
+        yield section("Metrics of each label", _of_classes(overall, task, has_champion=has_champion))
     if len(slices) > 1:
         yield section("Metrics by slice", _by_slice(slices, has_champion=has_champion))
     if overall.candidate.confusion:
@@ -82,7 +82,7 @@ def _wrong(record: NodeRecord, task: TaskSettings) -> Iterator[str]:
         yield wrong_examples.render(folder, Path(examples.uri), task, record.shown_errors)
 
 
-def _facts(record: NodeRecord, overall: SliceResult, *, has_champion: bool) -> str:
+def _facts(record: NodeRecord, overall: SliceResult, task: TaskSettings, *, has_champion: bool) -> str:
     count = overall.candidate.metrics.get("examples")
     rows = [("Evaluated on", "the eval split" + (f", {count:,.0f} labelled examples" if count is not None else ""))]
     if has_champion:
@@ -90,12 +90,13 @@ def _facts(record: NodeRecord, overall: SliceResult, *, has_champion: bool) -> s
         told = f", artifact {champion.uri}" if champion else ""
         rows.append(("Compared with", f"the model in service when this was evaluated{told}"))
     else:
-        rows.append(("Compared with", "nothing: no model of these labels was in service"))
+        same = "these labels and this threshold" if task.has_sets else "these labels"
+        rows.append(("Compared with", f"nothing: no model of {same} was in service"))
     rows.append(("Promotion", "is decided by the Pusher, which compares both models on the same reviews once more"))
     return document.facts(rows)
 
 
-def _of_classes(overall: SliceResult, *, has_champion: bool) -> str:
+def _of_classes(overall: SliceResult, task: TaskSettings, *, has_champion: bool) -> str:
     ours, theirs = overall.candidate.classes, overall.champion.classes
     names = list(dict.fromkeys(name for found in ours.values() for name in found))
     columns = [("label", ""), *((name, NUMBER) for name in names)]
@@ -106,7 +107,7 @@ def _of_classes(overall: SliceResult, *, has_champion: bool) -> str:
         if has_champion:
             row += [tables.metric(name, theirs.get(label, {}).get(name)) for name in names]
         rows.append(row)
-    note = "Each label against all others, where its probability is above 0.5."
+    note = f"Each label against all others, where its probability is above {task.threshold:g}."
     return paragraph(note) + document.table(columns, rows)
 
 
@@ -124,7 +125,7 @@ def _by_slice(slices: Sequence[SliceResult], *, has_champion: bool) -> str:
     parts = [document.table(columns, rows)]
     if has_champion:
         parts.insert(0, paragraph(f"In parentheses: the {tables.CHAMPION}."))
-    if measure := next((name for name in _SHARES_RIGHT if name in names), None):
+    if measure := next((name for name in evaluation.SHARES_RIGHT if name in names), None):
         series = [tables.CANDIDATE, *([tables.CHAMPION] if has_champion else [])]
         drawn = [drawing.Row(one.name, _accuracies(one, measure, len(series))) for one in slices]
         parts.append(document.pictures([tables.accuracy_of_slices(drawn, series, measure)]))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from html import escape
+from typing import Any
 
 from tfx.types import standard_component_specs
 
@@ -14,6 +15,7 @@ from tfx_modules.report_page.document import NUMBER, Verdict, paragraph, section
 from tfx_modules.reports import curves, tables
 from tfx_modules.reports.curves import Points
 from tfx_modules.reports.node_record import NodeRecord
+from tfx_modules.settings.task import TaskSettings, from_config
 
 OUTPUT = standard_component_specs.MODEL_RUN_KEY
 _LOSS, _ACCURACY = "epoch_loss", "epoch_accuracy"
@@ -33,10 +35,9 @@ def render(record: NodeRecord) -> str:
     if made is not None and made.fit.history:
         trained = {**trained, **_epochs_of(made.fit, "")}
         validated = {**validated, **_epochs_of(made.fit, "val_")}
-    banner = _banner(validated)
-    return document.page(
-        "Training of the model", banner, _sections(record, made, trained, validated), pipeline=record.pipeline
-    )
+    measure = _task(record).measure
+    sections = _sections(record, made, trained, validated, measure)
+    return document.page("Training of the model", _banner(validated, measure), sections, pipeline=record.pipeline)
 
 
 def _epochs_of(fit: Fit, prefix: str) -> dict[str, Points]:
@@ -44,12 +45,13 @@ def _epochs_of(fit: Fit, prefix: str) -> dict[str, Points]:
     return {tag: list(enumerate(fit.history[name])) for tag, name in names.items() if name in fit.history}
 
 
-def _banner(validated: Mapping[str, Points]) -> str:
+def _banner(validated: Mapping[str, Points], measure: str) -> str:
     points = validated.get(_ACCURACY)
     if not points:
         return document.banner(Verdict.PLAIN, "Trained", "The training left no curves.")
     epoch, accuracy = max(points, key=lambda point: (point[1], -point[0]))
-    text = f"The weights of epoch {epoch + 1:.0f} of {len(points)} are kept: accuracy {accuracy:.3f} on the eval split."
+    kept = f"The weights of epoch {epoch + 1:.0f} of {len(points)} are kept"
+    text = f"{kept}: {measure} {accuracy:.3f} on the eval split."
     return document.banner(Verdict.PLAIN, "Trained", text)
 
 
@@ -58,6 +60,7 @@ def _sections(
     made: TrainingRecord | None,
     trained: Mapping[str, Points],
     validated: Mapping[str, Points],
+    measure: str,
 ) -> Iterator[str]:
     if made is None:
         yield section("Training", paragraph(_NO_RECORD))
@@ -66,10 +69,10 @@ def _sections(
         origin = "A search found them." if made.tuned else "They are those of the settings; no search found others."
         rows = [(name, tables.value_text(value)) for name, value in made.hyperparameters.items()]
         yield section("Hyperparameters", paragraph(origin), document.facts(rows))
-    if figures := list(_figures(trained, validated)):
+    if figures := list(_figures(trained, validated, measure)):
         yield section("Curves", document.pictures(figures))
     if made is not None:
-        yield section("Precision of each engine", _engines(made.engines), *_accuracies(made.engines))
+        yield section("Precision of each engine", _engines(made.engines), *_accuracies(made.engines, measure))
     yield section("Settings", tables.settings(_settings(record)))
 
 
@@ -82,8 +85,8 @@ def _fit(fit: Fit) -> Iterator[tuple[str, str]]:
         yield "Speed", f"{fit.examples_per_second:,.1f} examples/s, without the first step and the validations"
 
 
-def _figures(trained: Mapping[str, Points], validated: Mapping[str, Points]) -> Iterator[str]:
-    for tag, name, is_share in ((_ACCURACY, "accuracy", True), (_LOSS, "loss", False)):
+def _figures(trained: Mapping[str, Points], validated: Mapping[str, Points], measure: str) -> Iterator[str]:
+    for tag, name, is_share in ((_ACCURACY, measure, True), (_LOSS, "loss", False)):
         parts = {"training": trained.get(tag, ()), "validation": validated.get(tag, ())}
         lines = [drawing.Line(part, [(epoch + 1, value) for epoch, value in points]) for part, points in parts.items()]
         if lines := [line for line in lines if line.points]:
@@ -125,8 +128,8 @@ def _engines(engines: tuple[EngineChoice, ...]) -> str:
     return document.table(columns, rows)
 
 
-def _accuracies(engines: tuple[EngineChoice, ...]) -> Iterator[str]:
-    columns = (("engine", ""), ("precision", ""), ("accuracy", NUMBER), ("measured on", ""))
+def _accuracies(engines: tuple[EngineChoice, ...], measure: str) -> Iterator[str]:
+    columns = (("engine", ""), ("precision", ""), (measure, NUMBER), ("measured on", ""))
     rows = [
         (
             escape(one.engine),
@@ -138,12 +141,21 @@ def _accuracies(engines: tuple[EngineChoice, ...]) -> Iterator[str]:
         for precision, accuracy in one.accuracies.items()
     ]
     if rows:
-        yield "<h3>Accuracy of each precision</h3>"
+        yield f"<h3>{measure.capitalize()} of each precision</h3>"
         yield document.table(columns, rows)
 
 
+def _task(record: NodeRecord) -> TaskSettings:
+    return from_config(_config(record))
+
+
+def _config(record: NodeRecord) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads(record.parameters[standard_component_specs.CUSTOM_CONFIG_KEY])
+    return config
+
+
 def _settings(record: NodeRecord) -> dict[str, object]:
-    config = json.loads(record.parameters[standard_component_specs.CUSTOM_CONFIG_KEY])
+    config = _config(record)
     return {
         f"{group}.{name}": value
         for group, found in config.items()

@@ -28,7 +28,7 @@ class Score(NamedTuple):
     """With more than two labels, the probability of each; else None."""
     error: str | None = None
     chosen: tuple[str, ...] | None = None
-    """Of a multilabel task, the labels with a probability of 0.5 or more; else None."""
+    """Of a multilabel task, the labels that the model says the text has; else None."""
 
 
 class Provenance(NamedTuple):

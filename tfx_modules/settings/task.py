@@ -7,16 +7,17 @@ they always did. A model without the file was made before there was one, or else
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.settings.labels import problem
 from tfx_modules.settings.reading.declared import SettingsGroup, refused
-from tfx_modules.settings.reading.limits import Limit
+from tfx_modules.settings.reading.limits import Limit, StrictlyBetween
 from tfx_modules.settings.reading.naming import named
 from tfx_modules.settings.reading.reader import build
 
@@ -48,12 +49,17 @@ class TaskSettings(SettingsGroup):
     What a source calls them is another setting, ``labels`` in ``[bert_service]``."""
     positive: str = "positive"
     """The label that the served ``score`` is the probability of; only with ``binary``."""
+    threshold: Annotated[float, StrictlyBetween(0, 1)] = 0.5
+    """From this probability on a text has a label, whichever it is; only with ``multilabel``. Lower, more labels are
+    found, and more that are wrong."""
 
     def __post_init__(self) -> None:
         """Check the labels."""
         super().__post_init__()
         if wrong := problem(self.labels):
             raise SettingsError(f"{named('task.labels')} {wrong}. {Limit.advice}.")
+        if self.threshold != TaskSettings.threshold and not self.has_sets:
+            raise refused("task.threshold", self.threshold, f"none, with task.kind {self.kind.value}")
         if self.kind is not TaskKind.BINARY:
             if self.positive != TaskSettings.positive:
                 raise refused("task.positive", self.positive, f"none, with task.kind {self.kind.value}")
@@ -79,12 +85,25 @@ class TaskSettings(SettingsGroup):
         return self.kind is TaskKind.MULTILABEL
 
     @property
+    def measure(self) -> str:
+        """What the share of texts that a model has right is called: of label sets, it has all labels of them right."""
+        return "exact match" if self.has_sets else "accuracy"
+
+    @property
+    def logit(self) -> float:
+        """The logit of the threshold."""
+        return math.log(self.threshold / (1 - self.threshold))
+
+    @property
     def is_default(self) -> bool:
         """Whether it is the task of settings that say nothing of a task."""
         return self == BINARY_SENTIMENT
 
     def is_comparable_with(self, other: "TaskSettings") -> bool:
-        """Whether models of both tasks can be compared: they answer the same labels, and mean the same by a score."""
+        """Whether models of both tasks can be compared: they answer the same labels, and mean the same by a score.
+
+        Their thresholds may differ: what is right for one is right for the other, and each answers by its own.
+        """
         if self.kind is not TaskKind.BINARY:
             return (self.kind, set(self.labels)) == (other.kind, set(other.labels))
         return (self.kind, self.classes) == (other.kind, other.classes)
@@ -97,7 +116,8 @@ class TaskSettings(SettingsGroup):
     def describe(self) -> str:
         """Return the task in words, like ``ham, spam (score of spam)``."""
         if self.kind is not TaskKind.BINARY:
-            return f"{', '.join(self.labels)} ({self.kind.value})"
+            chosen = "" if self.threshold == TaskSettings.threshold else f", from {self.threshold:g} on"
+            return f"{', '.join(self.labels)} ({self.kind.value}{chosen})"
         return f"{', '.join(self.classes)} (score of {self.positive})"
 
 
@@ -107,7 +127,7 @@ BINARY_SENTIMENT = TaskSettings()
 
 def to_config(task: TaskSettings) -> dict[str, Any]:
     """Return what a component's configuration has for a task; nothing for the default's."""
-    return {} if task.is_default else {KEY: asdict(task)}
+    return {} if task.is_default else {KEY: _fields(task)}
 
 
 def from_config(config: Mapping[str, Any]) -> TaskSettings:
@@ -127,7 +147,12 @@ def from_parameter(value: str | None) -> TaskSettings:
 
 def to_json(task: TaskSettings) -> str:
     """Return a task as text; the same task gives the same one."""
-    return json.dumps(asdict(task), sort_keys=True)
+    return json.dumps(_fields(task), sort_keys=True)
+
+
+def _fields(task: TaskSettings) -> dict[str, Any]:
+    """Return a task as JSON values; a threshold has only a task of label sets."""
+    return {name: value for name, value in asdict(task).items() if name != "threshold" or task.has_sets}
 
 
 def of_model(folder: Path) -> TaskSettings:

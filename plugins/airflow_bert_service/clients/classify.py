@@ -1,7 +1,8 @@
-"""Asks a model server for the score of each label of texts: TensorFlow Serving's Classify, over REST.
+"""Asks a model server for the score of each label of texts, over REST.
 
-The signature ``classify`` answers all labels with their scores in one form, whatever the pipeline's task is. Predict
-would name one label of two, and no other.
+The signature ``classify`` answers all labels with their scores, of two labels and of several; Predict would name one
+label of two, and no other. But Classify does not say which labels a text has where it may have any number of them. So
+the model's metadata are read first: a signature with the output ``chosen`` is asked by Predict, which says it.
 """
 
 import http.client
@@ -11,7 +12,7 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,16 +23,15 @@ from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.clients.rest import Connections, ask_within, trouble_of
 
 SIGNATURE = "classify"
+SETS_SIGNATURE = "serving_default"
+"""What is asked where a text may have several labels; its output ``chosen`` says which."""
+CHOSEN = "chosen"
 FEATURE = "review"
 """The name of the text in the tf.Examples that the pipeline's models take."""
 MOST_BYTES = 4 << 20
 """The largest answer; one of 64 texts with 50 long labels has 2 MB."""
 _MOST_OF_AN_ERROR = 64 << 10
 _LONGEST_MESSAGE = 300
-THRESHOLD = 0.5
-"""From this probability on a text has a label of a multilabel task, as the model's own output ``chosen`` says."""
-_SHARES = 1e-4
-"""By how much the sum of the probabilities of one label of several may differ from 1: rounding makes less."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -46,6 +46,8 @@ class ClassifyRequest:
     texts: tuple[str, ...] = field(repr=False)
     key: str = field(default="", repr=False)
     """The API key; empty: none is sent."""
+    has_sets: bool = False
+    """Whether a text may have several labels, or none: then Predict is asked, and else Classify."""
 
     @property
     def has_number(self) -> bool:
@@ -55,15 +57,25 @@ class ClassifyRequest:
     @property
     def address(self) -> str:
         """Where the request goes to."""
-        chosen = ""
+        return self._address(":predict" if self.has_sets else ":classify")
+
+    @property
+    def metadata(self) -> str:
+        """Where the signatures of the model are."""
+        return self._address("/metadata")
+
+    def _address(self, end: str) -> str:
+        version = ""
         if self.version:
-            chosen = f"/{'versions' if self.has_number else 'labels'}/{quote(self.version, safe='')}"
+            version = f"/{'versions' if self.has_number else 'labels'}/{quote(self.version, safe='')}"
         parts = urlsplit(self.model)
-        return parts._replace(path=f"{parts.path.rstrip('/')}{chosen}:classify").geturl()
+        return parts._replace(path=f"{parts.path.rstrip('/')}{version}{end}").geturl()
 
     @property
     def body(self) -> Mapping[str, Any]:
         """What is sent, as JSON."""
+        if self.has_sets:
+            return {"signature_name": SETS_SIGNATURE, "instances": list(self.texts)}
         return {"signature_name": SIGNATURE, "examples": [{FEATURE: text} for text in self.texts]}
 
 
@@ -73,8 +85,13 @@ class Scores:
 
     by_label: Mapping[str, float]
     """The probability of each label, 0 to 1, in the order of the model's labels."""
-    has_sets: bool = False
-    """Whether a text may have several of the labels, or none: the model's task is a multilabel one."""
+    chosen: tuple[str, ...] | None = None
+    """The labels that the model says the text has, where it may have several, or none; else None."""
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether a text may have several of the labels, or none: the model's task is a multilabel one."""
+        return self.chosen is not None
 
     @property
     def label(self) -> str:
@@ -90,9 +107,7 @@ class Scores:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that the model gives: the most probable one, or any number of them, or none."""
-        if not self.has_sets:
-            return (self.label,)
-        return tuple(label for label, score in self.by_label.items() if score >= THRESHOLD)
+        return (self.label,) if self.chosen is None else self.chosen
 
     @property
     def answer(self) -> str:
@@ -110,6 +125,11 @@ class Classified:
     """From the connection to the last byte of the answer."""
     problem: str = ""
     """Why there is no answer; empty: there is one."""
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return any(one.has_sets for one in self.scores)
 
 
 def classify(request: ClassifyRequest, seconds: float) -> Classified:
@@ -132,18 +152,25 @@ def _ask(request: ClassifyRequest, seconds: float, connections: Connections) -> 
     headers = {"Content-Type": "application/json"}
     if request.key:
         headers["Authorization"] = f"Bearer {request.key}"
-    sent = urllib.request.Request(request.address, json.dumps(request.body).encode(), headers)  # noqa: S310 (a setting)
-    started = time.perf_counter()
-    try:
+
+    def answer(address: str, body: bytes | None = None) -> bytes:
+        sent = urllib.request.Request(address, body, headers)  # noqa: S310 (a setting)
         with connections.opener(_NoRedirects()).open(sent, timeout=seconds) as response:
-            content = response.read(MOST_BYTES + 1)
+            content: bytes = response.read(MOST_BYTES + 1)
+        return content
+
+    try:
+        asked = replace(request, has_sets=_has_sets(answer(request.metadata)))
+        started = time.perf_counter()
+        content = answer(asked.address, json.dumps(asked.body).encode())
         milliseconds = (time.perf_counter() - started) * 1000
-        return Classified(scores=_scores(content, len(request.texts)), milliseconds=milliseconds)
+        found = (_sets if asked.has_sets else _scores)(content, len(request.texts))
+        return Classified(scores=found, milliseconds=milliseconds)
     except urllib.error.HTTPError as error:
         problem = _refusal(error, request)
     except TimeoutError:
         return _late(seconds)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         problem = "its answer has no scores of labels for each text"
     except (OSError, http.client.HTTPException) as error:
         problem = trouble_of(error)
@@ -154,16 +181,34 @@ def _late(seconds: float) -> Classified:
     return Classified(problem=f"no answer within {seconds:g} s")
 
 
+def _has_sets(content: bytes) -> bool:
+    """Whether metadata are those of a model that says which of several labels a text has."""
+    signatures = json.loads(content)["metadata"]["signature_def"]["signature_def"]
+    return CHOSEN in signatures.get(SETS_SIGNATURE, {}).get("outputs", {})
+
+
 def _scores(content: bytes, count: int) -> tuple[Scores, ...]:
+    """Read the answer to Classify."""
     results = json.loads(content)["results"]
-    found = tuple(Scores({_shown(label): _probability(score) for label, score in row}) for row in results)
+    return _checked([Scores({_shown(label): _probability(score) for label, score in row}) for row in results], count)
+
+
+def _sets(content: bytes, count: int) -> tuple[Scores, ...]:
+    """Read the answer to Predict of a model whose texts have any number of labels."""
+    return _checked([_set(row) for row in json.loads(content)["predictions"]], count)
+
+
+def _set(row: Mapping[str, Any]) -> Scores:
+    labels = [_shown(label) for label in row["labels"]]
+    by_label = dict(zip(labels, map(_probability, row["scores"]), strict=True))
+    return Scores(by_label, tuple(label for label, there in zip(labels, row[CHOSEN], strict=True) if there))
+
+
+def _checked(found: Sequence[Scores], count: int) -> tuple[Scores, ...]:
     labels = {tuple(one.by_label) for one in found}
     if len(found) != count or len(labels) != 1 or () in labels:
         raise ValueError("not an answer of the same labels for each text")
-    # Classify does not say which task a model has. Probabilities of which one label holds add up to 1. Those of a
-    # multilabel task do so by chance at most, and then nearly always because one label holds: the answer is the same.
-    has_sets = any(abs(sum(one.by_label.values()) - 1) > _SHARES for one in found)
-    return tuple(replace(one, has_sets=True) for one in found) if has_sets else found
+    return tuple(found)
 
 
 def _probability(score: Any) -> float:

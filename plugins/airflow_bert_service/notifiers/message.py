@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from airflow_bert_service.promotion.events import EventKind, PromotionEvent
+from airflow_bert_service.promotion.measurements import measure
 
 Row = tuple[str, str]
 """A label and its value."""
@@ -67,7 +68,7 @@ def _measures(metrics: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _comparison(measured: Mapping[str, Any]) -> str:
-    accuracy = _form(measured.get("accuracy"), lambda value: f"accuracy {value:.3f}")
+    accuracy = _form(measured.get("accuracy"), lambda value: f"{measure(measured)} {value:.3f}")
     champion = _form(measured.get("champion_accuracy"), lambda value: f"champion {value:.3f}")
     chance = _form(measured.get("p"), lambda value: f"p = {value:.2g}")
     number = _form(measured.get("n"), lambda value: f"n = {value:.0f}")

@@ -16,7 +16,7 @@ from airflow_bert_service.pipeline.name import settings_document, settings_file
 BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
 KINDS = (BINARY, MULTICLASS, MULTILABEL)
 """What ``kind`` may be."""
-KEYS = ("kind", "labels", "positive")
+KEYS = ("kind", "labels", "positive", "threshold")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Task:
     """In the settings' order."""
     positive: str = "positive"
     """The label that the served score is the probability of; of a binary task."""
+    threshold: float = 0.5
+    """From this probability on a text has a label; of a multilabel task."""
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -39,6 +41,7 @@ class Task:
             raise _refused("kind", f"is {self.kind!r}; allowed: {', '.join(KINDS)}")
         if wrong := problem(self.labels):
             raise _refused("labels", wrong)
+        self._check_threshold()
         if self.kind != BINARY:
             if self.positive != Task.positive:
                 raise _refused("positive", f"is {self.positive!r}; allowed: none, with task.kind {self.kind}")
@@ -51,6 +54,13 @@ class Task:
         if self.positive not in self.labels:
             allowed = f"one of task.labels, {', '.join(self.labels)}"
             raise _refused("positive", f"is {self.positive!r}; allowed: {allowed}")
+
+    def _check_threshold(self) -> None:
+        is_number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
+        if not is_number or not 0 < self.threshold < 1:
+            raise _refused("threshold", f"is {self.threshold!r}; allowed: a number above 0 and below 1")
+        if self.threshold != Task.threshold and not self.has_sets:
+            raise _refused("threshold", f"is {self.threshold!r}; allowed: none, with task.kind {self.kind}")
 
     @property
     def has_sets(self) -> bool:

@@ -182,12 +182,13 @@ def _table(proposal: Proposal) -> Iterator[str]:
     yield f"| Reviews | Candidate | {proposal.champion or 'No version'} in service | Difference |"
     yield "|---|---|---|---|"
     for one in measured:
-        cells = (escaped(one.name), _accuracy(one.accuracy), _accuracy(one.champion_accuracy), _difference(one))
+        shares = (_share(one.measure, value) for value in (one.accuracy, one.champion_accuracy))
+        cells = (escaped(one.name), *shares, _difference(one))
         yield f"| {' | '.join(cells)} |"
 
 
-def _accuracy(value: float | None) -> str:
-    return "not measured" if value is None else f"accuracy {value:.3f}"
+def _share(measure: str, value: float | None) -> str:
+    return "not measured" if value is None else f"{measure} {value:.3f}"
 
 
 def _difference(one: MeasuredSet) -> str:

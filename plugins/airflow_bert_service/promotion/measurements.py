@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+ACCURACY, EXACT_MATCH = "accuracy", "exact match"
 _TOO_LARGE = 2**63
 _ENGINES = {"openvino": "OpenVINO", "tensorflow": "TensorFlow"}
 
@@ -39,6 +40,8 @@ class MeasuredSet:
     """Reviews that the candidate alone has right."""
     only_champion: int | None
     slices: tuple[Slice, ...]
+    measure: str = ACCURACY
+    """What the accuracy is called: ``exact match`` where reviews have any number of labels."""
 
 
 def measured_sets(metrics: Mapping[str, Any]) -> tuple[MeasuredSet, ...]:
@@ -160,7 +163,17 @@ def _set(item: Mapping[str, Any]) -> MeasuredSet:
         only_candidate=whole(item.get("only_candidate")),
         only_champion=whole(item.get("only_champion")),
         slices=tuple(_slice(name, part) for name, part in slices.items()) if isinstance(slices, Mapping) else (),
+        measure=measure(item),
     )
+
+
+def measure(item: Mapping[str, Any]) -> str:
+    """Return what a measured set's accuracy is called.
+
+    Args:
+        item: One of an event's ``sets``, as JSON values.
+    """
+    return EXACT_MATCH if item.get("measure") == EXACT_MATCH else ACCURACY
 
 
 def _slice(name: object, part: Any) -> Slice:

@@ -13,33 +13,60 @@ from airflow_bert_service.clients.classify import Classified, ClassifyRequest, S
 from tests.support.loopback import HOST, serving
 
 TEXTS = ("a fine film", "")
-SETS = {"results": [[["bad", 0.75], ["good", 0.5], ["long", 0.25]], [["bad", 0.1], ["good", 0.2], ["long", 0.25]]]}
+LABELS = ["bad", "good", "long"]
+SETS = {
+    "predictions": [
+        {"labels": LABELS, "scores": [0.75, 0.3, 0.25], "chosen": [True, True, False]},
+        {"labels": LABELS, "scores": [0.25, 0.2, 0.25], "chosen": [False, False, False]},
+    ]
+}
 FINE = {"results": [[["bad", 0.1], ["good", 0.9]], [["bad", 0.5], ["good", 0.5]]]}
 
 
 class Server(BaseHTTPRequestHandler):
     """Answers by the name of the model that it is asked for."""
 
+    def do_GET(self) -> None:
+        """Answer the metadata, or else what Classify is answered."""
+        end = "/metadata"
+        name, _, rest = self.path.partition("?")[0].removeprefix("/v1/models/").removesuffix(end).partition("/")
+        assert self.path.partition("?")[0].endswith(end)
+        if name.isdecimal():
+            self.answer(int(name), json.dumps({"error": f"said:\n{self.headers['Authorization']} {rest}"}))
+        elif name == "silent":
+            self.answer(429, "")
+        elif name in ODD_METADATA:
+            self.answer(200, ODD_METADATA[name])
+        elif name == "half-error":
+            self.answer(500, json.dumps({"error": "half \ud83d, whole \U0001f600"}))
+        else:
+            outputs = {"chosen": {}} if name.startswith("sets") else {"label": {}}
+            signatures = {"serving_default": {"outputs": outputs}, "classify": {}}
+            self.answer(200, json.dumps({"metadata": {"signature_def": {"signature_def": signatures}}}))
+
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         name, _, rest = self.path.removeprefix("/v1/models/").partition("/")
         name = name.partition(":")[0]
         code, body = 200, json.dumps(FINE)
-        if name.isdecimal():
-            code, body = int(name), json.dumps({"error": f"said:\n{self.headers['Authorization']} {rest}"})
-        elif name == "silent":
-            code, body = 429, ""
-        elif name == "half-error":
-            code, body = 500, json.dumps({"error": "half \ud83d, whole \U0001f600"})
+        if name == "gone-now":
+            code, body = 404, json.dumps({"error": f"said: {rest}"})
         elif name == "half-label":
             body = json.dumps({"results": [[["half \udc00, whole \U0001f600", 1.0]]] * len(asked["examples"])})
         elif name == "echo":
             text = f"{self.path} {self.headers['Authorization']} {json.dumps(asked)}"
             body = json.dumps({"results": [[[text, 1.0]]] * len(asked["examples"])})
         elif name == "sets":
+            assert asked == {"signature_name": "serving_default", "instances": list(TEXTS)}
+            assert self.path.endswith(":predict")
             body = json.dumps(SETS)
+        elif name in ODD_SETS:
+            body = json.dumps({"predictions": [ODD_SETS[name]] * 2})
         elif name != "fine":
             body = ODD[name]
+        self.answer(code, body)
+
+    def answer(self, code: int, body: str) -> None:
         self.send_response(code)
         if 300 <= code < 400:
             self.send_header("Location", "/v1/models/fine:classify")
@@ -62,6 +89,21 @@ ODD = {
     "long-number": '{"results": [[["bad", ' + "1" * 10_000 + "]]]}",
 }
 
+ODD_METADATA = {
+    "metadata-text": "<p>",
+    "metadata-list": "[]",
+    "metadata-none": "{}",
+    "metadata-signatures": json.dumps({"metadata": {"signature_def": {"signature_def": []}}}),
+    "metadata-large": " " * (5 << 20),
+}
+ODD_SETS = {
+    "sets-lacks-labels": {"scores": [0.5], "chosen": [True]},
+    "sets-lacks-chosen": {"labels": ["bad"], "scores": [0.5]},
+    "sets-few-scores": {"labels": ["bad", "good"], "scores": [0.5], "chosen": [True, False]},
+    "sets-few-chosen": {"labels": ["bad", "good"], "scores": [0.5, 0.5], "chosen": [True]},
+    "sets-none": {"labels": [], "scores": [], "chosen": []},
+}
+
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
@@ -81,8 +123,9 @@ def test_it_answers_the_scores_of_each_text(base: str) -> None:
     assert 0 < answer.milliseconds < 5000
 
 
-def test_labels_of_a_set_are_those_from_one_half_on(base: str) -> None:
+def test_labels_of_a_set_are_those_that_the_model_chose_whatever_their_scores_are(base: str) -> None:
     several, none = asked(f"{base}/sets").scores
+    assert several.by_label == {"bad": 0.75, "good": 0.3, "long": 0.25}
     assert (several.labels, several.answer) == (("bad", "good"), "bad, good")
     assert (none.labels, none.answer) == ((), "no label")
     (one, _) = asked(f"{base}/fine").scores
@@ -118,7 +161,7 @@ def test_the_key_is_sent_in_the_header_alone(base: str) -> None:
     assert TEXTS[0] not in repr(request)
 
 
-@pytest.mark.parametrize("model", ODD)
+@pytest.mark.parametrize("model", [*ODD, *ODD_METADATA, *ODD_SETS])
 def test_an_answer_without_scores_of_each_text_is_a_problem(base: str, model: str) -> None:
     assert asked(f"{base}/{model}").problem == "its answer has no scores of labels for each text"
 
@@ -131,8 +174,8 @@ def test_an_answer_without_scores_of_each_text_is_a_problem(base: str, model: st
         (401, "", "k", "it refuses the API key: said: Bearer k"),
         (403, "", "", "it does not take requests from this server: said: None"),
         (404, "", "", "it does not serve the model now: said: None"),
-        (404, "7", "", "it does not serve version 7 now: said: None versions/7:classify"),
-        (404, "new", "", "it does not serve the label new now: said: None labels/new:classify"),
+        (404, "7", "", "it does not serve version 7 now: said: None versions/7"),
+        (404, "new", "", "it does not serve the label new now: said: None labels/new"),
         (429, "", "", "it has too much to do just now: said: None"),
         (500, "", "", "HTTP status 500: said: None"),
         (503, "", "", "it cannot answer just now; ask again in a moment: said: None"),
@@ -143,6 +186,10 @@ def test_an_answer_without_scores_of_each_text_is_a_problem(base: str, model: st
 )
 def test_a_refusal_is_told_in_plain_words(base: str, code: int, version: str, key: str, problem: str) -> None:
     assert asked(f"{base}/{code}", version, key).problem == problem
+
+
+def test_a_version_that_leaves_between_the_two_requests_is_told(base: str) -> None:
+    assert asked(f"{base}/gone-now", "7").problem == "it does not serve version 7 now: said: versions/7:classify"
 
 
 def test_of_too_much_to_do_the_server_says_what_to_do_or_else_this_side(base: str) -> None:

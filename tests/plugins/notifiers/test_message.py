@@ -55,12 +55,22 @@ def test_a_first_model_has_no_champion_to_be_compared_with() -> None:
     assert "In service before" not in message
 
 
+def test_of_label_sets_the_exact_match_is_told() -> None:
+    measured = {"name": "own-v1", "accuracy": 0.75, "champion_accuracy": 0.5, "measure": "exact match"}
+    assert (
+        "Measured on own-v1: exact match 0.750, champion 0.500"
+        in message_of(event(metrics={"sets": [measured]}), {}).text
+    )
+
+
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-MEASURED = st.dictionaries(st.sampled_from(["name", "n", "accuracy", "champion_accuracy", "p", "verdict"]), JSON)
+MEASURED = st.dictionaries(
+    st.sampled_from(["name", "n", "accuracy", "champion_accuracy", "p", "verdict", "measure"]), JSON
+)
 METRICS = st.dictionaries(st.sampled_from(["sets", "bytes", "latency_ms"]), JSON | st.lists(MEASURED, max_size=3))
 
 

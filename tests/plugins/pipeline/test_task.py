@@ -43,6 +43,8 @@ def test_settings_without_a_task_are_binary_sentiment(dags: Path) -> None:
 def test_labels_of_the_user_s_own(dags: Path) -> None:
     write(dags, '[task]\nlabels = ["ham", "spam"]\npositive = "spam"\n')
     assert pipeline_task(dags) == SPAM
+    write(dags, '[task]\nkind = "multilabel"\nlabels = ["ham", "spam"]\nthreshold = 0.3\n')
+    assert pipeline_task(dags) == Task(kind="multilabel", labels=("ham", "spam"), threshold=0.3)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,19 @@ def test_labels_of_the_user_s_own(dags: Path) -> None:
             "[task]\nlabels = ['ham', 'spam']",
             r"setting task\.positive is 'positive'; allowed: one of task\.labels, ham",
         ),
-        ("[task]\nlabel = ['a', 'b']", r"setting task has the unknown key label; known: kind, labels, positive"),
+        ("[task]\nthreshold = 0.3", r"setting task\.threshold is 0\.3; allowed: none, with task\.kind binary"),
+        (
+            "[task]\nkind = 'multilabel'\nthreshold = 1",
+            r"setting task\.threshold is 1; allowed: a number above 0 and below 1",
+        ),
+        (
+            "[task]\nkind = 'multilabel'\nthreshold = '0.3'",
+            r"setting task\.threshold is '0\.3'; allowed: a number above 0 and below 1",
+        ),
+        (
+            "[task]\nlabel = ['a', 'b']",
+            r"setting task has the unknown key label; known: kind, labels, positive, threshold",
+        ),
         ("task = [", r"settings file .*settings\.toml cannot be read .*Correct the file"),
     ],
 )

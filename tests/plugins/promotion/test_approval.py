@@ -64,6 +64,14 @@ def test_the_first_model_is_asked_for_without_a_champion() -> None:
     assert body.endswith("the candidate is promoted.")
 
 
+def test_of_label_sets_the_exact_match_is_told() -> None:
+    found = {"name": "own-v1", "accuracy": 0.75, "champion_accuracy": 0.5, "measure": "exact match"}
+
+    body = body_of(replace(PROPOSAL, metrics={"sets": [found]}), {}, wait=dt.timedelta(hours=1), timeout_promotes=True)
+
+    assert "| own-v1 | exact match 0.750 | exact match 0.500 | not compared |" in body
+
+
 @given(st.text())
 def test_texts_from_elsewhere_make_no_markup(text: str) -> None:
     shown = escaped(text)

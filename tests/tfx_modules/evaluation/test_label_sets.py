@@ -1,5 +1,6 @@
 """The gate of a multilabel task: no model that says nothing passes, and no label gets worse unseen."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,9 +11,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from tensorflow_model_analysis.metrics.metric_types import StandardMetricInputs
 
 from tfx_modules.data.review_set import ReviewSet, answers, review_set, share_right
 from tfx_modules.evaluation import floors
+from tfx_modules.evaluation.eval_config import eval_config
+from tfx_modules.evaluation.exact_match import ExactMatchOfLabels
 from tfx_modules.evaluation.label_comparison import compare_labels, holm
 from tfx_modules.evaluation.mcnemar import Difference, Scores, compare
 from tfx_modules.settings.gate import GateSettings
@@ -48,6 +52,40 @@ def test_a_good_model_breaks_no_floor_and_has_right_what_has_all_labels_right() 
     assert (made.accuracy, made.measure) == (0.95, "exact match")
     assert share_right(values, found.labels) == made.accuracy
     assert answers(values, sets=True).shape == (80, 3)
+
+
+def test_a_text_has_a_label_from_the_task_s_threshold_on_and_each_model_answers_by_its_own() -> None:
+    """What a model gives 0.3 is a label at 0.3, and none at 0.5; the champion is right by what it was served with."""
+    lower = replace(TICKETS, threshold=0.3)
+    rows = SETS * 20
+    found = review_set("own-v1", [(f"ticket {n}", row) for n, row in enumerate(rows)], "digest", lower)
+    values = np.where(found.labels, 0.3, 0.2).astype(np.float32)
+    ours = Scores(found.name, found.labels, values, lower.threshold)
+    theirs = Scores(found.name, found.labels, values, TICKETS.threshold)
+    assert (ours.accuracy, theirs.accuracy) == (1.0, 0.25), "one of four texts has no label"
+    assert share_right(values, found.labels, threshold=lower.threshold) == 1.0
+    assert list(floors.broken_floors(floors.measure(found, ours), GateSettings())) == []
+    assert compare(ours, theirs).difference(0.05) is Difference.BETTER
+    billing, fault, order = compare_labels(ours, theirs, lower.classes)
+    assert [one.made.only_candidate for one in (billing, fault, order)] == [40, 40, 20]
+
+
+def test_the_evaluator_counts_by_the_task_s_threshold_as_the_model_does() -> None:
+    lower = replace(TICKETS, threshold=0.3)
+    config = eval_config(GateSettings(), lower)
+    by_name = {
+        one.class_name: json.loads(one.config) for spec in config.metrics_specs for one in spec.metrics if one.config
+    }
+    assert by_name["ExactMatchOfLabels"] == {"threshold": 0.3}
+    assert by_name["Precision"] == by_name["Recall"] == by_name["F1Score"] == {"thresholds": [0.3]}
+    (computation,) = ExactMatchOfLabels(**by_name["ExactMatchOfLabels"]).computations()
+    combiner = computation.combiner
+    counted = combiner.create_accumulator()
+    for scores_of_one in ([0.3, 0.1, 0.9], [0.29, 0.1, 0.9]):
+        extracts = {"labels": [1, 0, 1], "predictions": np.float32(scores_of_one), "example_weights": [1.0]}
+        found = StandardMetricInputs({name: np.array(value) for name, value in extracts.items()})
+        counted = combiner.add_input(counted, found)
+    assert list(combiner.extract_output(counted).values()) == [0.5]
 
 
 def test_slices_by_label_overlap_and_those_of_the_text_do_not() -> None:

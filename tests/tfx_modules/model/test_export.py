@@ -156,9 +156,9 @@ def test_a_model_of_four_classes_gives_the_label_and_all_probabilities(
 def test_a_model_of_label_sets_gives_all_probabilities_and_the_labels_that_a_text_has(
     tmp_path: Path, transform: tft.TFTransformOutput, encoder_config: EncoderSettings
 ) -> None:
-    folder, task = tmp_path / "1", replace(TICKETS, kind=TaskKind.MULTILABEL)
+    folder, task = tmp_path / "1", replace(TICKETS, kind=TaskKind.MULTILABEL, threshold=0.4)
     three = small_classifier(dropout=0.1, outputs=4)
-    three.get_layer("logit").bias.assign([0.7, -0.7, 0.0, 3.0])
+    three.get_layer("logit").bias.assign([0.7, -0.7, -0.2, 3.0])
     export.save(three, transform, encoder_config, str(folder), lengths=LENGTHS, task=task)
     served = load_model(folder)
     assert set(served.signatures) == {"serving_default", "serving_examples", "classify"}, "Regress says nothing"
@@ -169,7 +169,8 @@ def test_a_model_of_label_sets_gives_all_probabilities_and_the_labels_that_a_tex
     names = [label.encode() for label in task.labels]
     assert found["labels"].tolist() == [names] * len(TEXTS)
     assert found["chosen"].dtype == np.bool_
-    assert found["chosen"].tolist() == (found["scores"] >= 0.5).tolist()
+    assert found["chosen"].tolist() == (found["scores"] >= np.float32(0.4)).tolist()
+    assert (found["chosen"] & (found["scores"] < 0.5)).any(), "the threshold is the task's"
     assert found["chosen"][:, 3].all()
     assert not found["chosen"].all()
     assert (found["scores"].sum(axis=1) > 1.2).all(), "each label has a probability of its own"

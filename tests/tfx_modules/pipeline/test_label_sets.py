@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tfx_modules.settings.task import PLACE, TaskKind, TaskSettings, of_model, t
 pytestmark = pytest.mark.filterwarnings("default")
 
 WORDS = {"Rechnung": "bad", "Störung, akut": "broken", "שונות": "good"}
-TICKETS = TaskSettings(kind=TaskKind.MULTILABEL, labels=tuple(WORDS))
+TICKETS = TaskSettings(kind=TaskKind.MULTILABEL, labels=tuple(WORDS), threshold=0.4)
 AROUND = ("film", "shop", "very", "so", "it", "was", "and", "the")
 
 
@@ -94,6 +95,12 @@ def test_the_evaluator_measures_the_exact_match_and_each_label(promoted: dict[st
 def test_the_report_of_the_evaluation_has_every_label(promoted: dict[str, Outcome]) -> None:
     page = page_of(promoted["Evaluator"], "evaluation")
     assert "exact match" in page
+    assert "where its probability is above 0.4." in page
+    assert "no model of these labels and this threshold was in service" in page
+    training = page_of(promoted["Trainer"], "model_run")
+    assert "kept: exact match 0." in training or "kept: exact match 1." in training
+    assert "Exact match of each epoch" in training
+    assert "Accuracy" not in training
     for label in WORDS:
         assert f"Calibration of {label}" in page
         assert f"<div>sentiment = {label}</div>" in page
@@ -115,7 +122,7 @@ def test_the_server_answers_with_every_label_that_a_text_has(
             assert {len(one.chosen) for one in found} >= {1, 2}
             for one in found:
                 assert list(one.scores) == list(WORDS)
-                assert one.chosen == tuple(label for label, score in one.scores.items() if score >= 0.5)
+                assert one.chosen == tuple(label for label, score in one.scores.items() if score >= TICKETS.threshold)
             assert set(signatures) >= {"serving_default", "serving_examples", "classify"}
             assert "regress" not in signatures
         (classes,) = classify(rest, texts[:1])
@@ -138,7 +145,7 @@ def test_a_candidate_that_takes_two_labels_for_each_other_is_blocked(
     candidate = shutil.copytree(
         version, tmp_path / "candidate", ignore=shutil.ignore_patterns(Path(manifest.PLACE).name)
     )
-    swapped = TaskSettings(kind=TaskKind.MULTILABEL, labels=(second, first, third))
+    swapped = replace(TICKETS, labels=(second, first, third))
     (candidate / PLACE).write_text(to_json(swapped), encoding="utf-8")
     gate = GateSettings(accuracy_floor=0, recall_floor=0, slice_floor=0, beat_majority=False)
     held_out = review_set("own-v1", [(text, label_numbers(label, TICKETS)) for text, label in HELD_OUT], "", TICKETS)

@@ -1,19 +1,22 @@
 """`python -m tests.tfx_modules.serving.word_models FOLDER [FLAG ...]`: serves small models whose answers follow words.
 
 Each has the signature ``classify`` of the pipeline's models. Two versions of ``bert_sentiment`` are served, which judge
-``good`` otherwise, and one of ``tickets``, with labels of its own. The flags are the server's.
+``good`` otherwise, one of ``tickets``, with labels of its own, and one of ``topics``, of which a text has any number.
+The flags are the server's.
 """
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 OLDER, NEWER = 2026110301, 2026110401
 SENTIMENT = ("negative", "positive")
 TICKETS = ("billing", "fault", "<i>other</i>")
+TOPIC_THRESHOLD = 0.3
 CONFIG = """
 model_config_list {{
   config {{
@@ -21,6 +24,7 @@ model_config_list {{
     model_version_policy {{ all {{}} }} version_labels {{ key: "stable" value: {older} }}
   }}
   config {{ name: "tickets" base_path: "{folder}/tickets" model_platform: "tensorflow" }}
+  config {{ name: "topics" base_path: "{folder}/topics" model_platform: "tensorflow" }}
 }}
 """
 
@@ -36,16 +40,45 @@ class WordModel(tf.Module):  # type: ignore[misc]
 
     def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = {"review": tf.io.FixedLenFeature([], tf.string, default_value="")}
-        text = tf.strings.lower(tf.io.parse_example(inputs, spec)["review"], encoding="utf-8")
+        scores = self._scores(self._logits(tf.io.parse_example(inputs, spec)["review"]))
+        return {"classes": self._all_labels(scores), "scores": scores}
+
+    def signatures(self) -> dict[str, Any]:
+        return {"classify": _traced(self.classify, "inputs")}
+
+    def _scores(self, logits: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(logits)
+
+    def _logits(self, text: tf.Tensor) -> tf.Tensor:
+        text = tf.strings.lower(text, encoding="utf-8")
         words = tf.strings.split(tf.strings.regex_replace(text, "[^a-z]+", " ")).to_tensor("")
         counts = tf.reduce_sum(tf.cast(words[:, :, tf.newaxis] == tf.constant(self._words), tf.float32), axis=1)
-        scores = tf.nn.softmax(tf.linalg.matmul(counts, tf.constant(self._weights)))
-        return {"classes": tf.tile(tf.constant([self._labels]), [tf.shape(scores)[0], 1]), "scores": scores}
+        return tf.linalg.matmul(counts, tf.constant(self._weights))
+
+    def _all_labels(self, scores: tf.Tensor) -> tf.Tensor:
+        return tf.tile(tf.constant([self._labels]), [tf.shape(scores)[0], 1])
+
+
+class SetsOfWords(WordModel):
+    """Gives a text every label whose probability is the threshold or more, and says which."""
+
+    def predict(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores = self._scores(self._logits(text))
+        return {"labels": self._all_labels(scores), "scores": scores, "chosen": scores >= TOPIC_THRESHOLD}
+
+    def signatures(self) -> dict[str, Any]:
+        return {**super().signatures(), "serving_default": _traced(self.predict, "text")}
+
+    def _scores(self, logits: tf.Tensor) -> tf.Tensor:
+        return tf.sigmoid(logits - 2.0)
+
+
+def _traced(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], name: str) -> Any:
+    return tf.function(function, input_signature=[tf.TensorSpec([None], tf.string, name)]).get_concrete_function()
 
 
 def export(folder: Path, model: WordModel) -> None:
-    signature = tf.function(model.classify, input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
-    tf.saved_model.save(model, str(folder), signatures={"classify": signature.get_concrete_function()})
+    tf.saved_model.save(model, str(folder), signatures=model.signatures())
     updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
     updater.replace_method_name("classify", "tensorflow/serving/classify")
     updater.save()
@@ -58,6 +91,8 @@ def export_all(folder: Path) -> Path:
     export(folder / "bert_sentiment" / str(OLDER), WordModel(SENTIMENT, {**words, "good": (2.0, 0.0)}))
     tickets = {"invoice": (3.0, 0.0, 0.0), "broken": (0.0, 3.0, 0.0), "hello": (0.0, 0.0, 1.0)}
     export(folder / "tickets" / "7", WordModel(TICKETS, tickets))
+    topics = {"invoice": (1.5, 0.0, 0.0), "broken": (0.0, 4.0, 0.0), "maybe": (0.0, 0.0, 1.0)}
+    export(folder / "topics" / "3", SetsOfWords(TICKETS, topics))
     written = folder / "models.config"
     written.write_text(CONFIG.format(folder=folder.absolute(), older=OLDER))
     return written

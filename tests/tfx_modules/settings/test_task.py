@@ -1,7 +1,7 @@
 """The task: labels of the user's own, what they may be, and how they go with a model."""
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,7 +75,17 @@ def test_labels_of_the_user_s_own(tmp_path: Path) -> None:
             "kind = 'multilabel'\nlabels = ['a', '[b]']",
             r"task\.labels is \['a', '\[b\]'\]; allowed: labels that do not begin with \[, with task\.kind multilabel",
         ),
-        ("label = ['a', 'b']", r"unknown key task\.label; known: kind, labels, positive\. Did you mean labels\?"),
+        (
+            "kind = 'multiclass'\nlabels = ['a', 'b', 'c']\nthreshold = 0.3",
+            r"task\.threshold is 0\.3; allowed: none, with task\.kind multiclass",
+        ),
+        ("threshold = 0.3", r"task\.threshold is 0\.3; allowed: none, with task\.kind binary"),
+        ("kind = 'multilabel'\nthreshold = 0", r"task\.threshold is 0\.0; allowed: above 0 and below 1"),
+        ("kind = 'multilabel'\nthreshold = 1.0", r"task\.threshold is 1\.0; allowed: above 0 and below 1"),
+        (
+            "label = ['a', 'b']",
+            r"unknown key task\.label; known: kind, labels, positive, threshold\. Did you mean labels\?",
+        ),
     ],
 )
 def test_tasks_that_are_not_allowed(tmp_path: Path, text: str, message: str) -> None:
@@ -159,4 +169,19 @@ def test_reviews_of_a_class_may_count_more(tmp_path: Path) -> None:
 
 
 def test_the_task_goes_as_plain_values() -> None:
-    assert asdict(SPAM) == {"kind": "binary", "labels": ("ham", "spam"), "positive": "spam"}
+    assert tasks.to_config(SPAM)["task"] == {"kind": "binary", "labels": ("ham", "spam"), "positive": "spam"}
+
+
+def test_label_sets_have_a_threshold_which_goes_with_the_model_and_other_tasks_are_written_as_ever(
+    tmp_path: Path,
+) -> None:
+    found = read(tmp_path, "[task]\nkind = 'multilabel'\nlabels = ['a', 'b']\nthreshold = 0.3\n").task
+    assert found.threshold == 0.3
+    assert found.describe() == "a, b (multilabel, from 0.3 on)"
+    assert tasks.from_parameter(tasks.to_parameter(found)) == found
+    assert tasks.from_config(tasks.to_config(found)) == found
+    assert found.is_comparable_with(replace(found, threshold=0.5)), "each answers by its own"
+    assert "threshold" not in tasks.to_json(TICKETS)
+    assert "threshold" not in tasks.to_config(SPAM)["task"]
+    before = '{"kind": "multilabel", "labels": ["a", "b"], "positive": "positive"}'
+    assert tasks.from_parameter(before) == replace(found, threshold=0.5), "as earlier releases wrote it"

@@ -13,13 +13,14 @@ import numpy.typing as npt
 import openvino
 import tensorflow as tf
 
-from tfx_modules.data.review_set import THRESHOLD, ReviewSet
+from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.engines import description
 from tfx_modules.engines.description import PRECISIONS, Description, Variant
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
 from tfx_modules.engines.openvino_library import unusable
 from tfx_modules.model.ends import Ends
 from tfx_modules.model.openvino import graph, quantization
+from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 Ids = npt.NDArray[np.int32]
 
@@ -27,7 +28,6 @@ MOST_MEASURED = 1000
 """Rows that each precision is measured on: with more, a run would wait for minutes on two cores."""
 _BATCH = 32
 _EPSILON = 1e-9
-_LOGIT = float(np.log(THRESHOLD / (1 - THRESHOLD)))
 
 _logger = logging.getLogger(__name__)
 
@@ -40,11 +40,13 @@ class Measured:
         name: of the set, for people.
         ids: of each row, int32 [tokens], without padding.
         labels: int64 [rows], the number of each row's class; of a multilabel task [rows, classes], 0 or 1.
+        task: what the labels are of.
     """
 
     name: str
     ids: tuple[Ids, ...]
     labels: npt.NDArray[np.int64]
+    task: TaskSettings = BINARY_SENTIMENT
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,13 @@ def of_reviews(reviews: ReviewSet, ends: Ends) -> Measured:
     )
     lengths = np.count_nonzero(rows, axis=1)
     ids = tuple(row[:length].astype(np.int32) for row, length in zip(rows, lengths, strict=True))
-    return Measured(reviews.name, ids, reviews.labels[:MOST_MEASURED].astype(np.int64))
+    return Measured(reviews.name, ids, reviews.labels[:MOST_MEASURED].astype(np.int64), reviews.task)
 
 
-def of_split(name: str, examples: tf.data.Dataset) -> Measured:
+def of_split(name: str, examples: tf.data.Dataset, task: TaskSettings) -> Measured:
     """Take a split's examples, from ``batches.read_examples``; the first ``MOST_MEASURED`` count."""
     ids, labels = zip(*examples.take(MOST_MEASURED).as_numpy_iterator(), strict=True)
-    return Measured(name, ids, np.array(labels, np.int64))
+    return Measured(name, ids, np.array(labels, np.int64), task)
 
 
 def write(
@@ -116,7 +118,8 @@ def write(
     made = Description(openvino.get_version().partition("-")[0], measured.name, chosen)
     description.write(made, folder)
     listed = ", ".join(f"{accuracies[each]:.4f} in {each}" for each in PRECISIONS if each in accuracies)
-    reason = f"accuracy on {len(measured.labels)} of {measured.name} {listed}; it may lose {max_accuracy_loss:g}"
+    where = f"{measured.task.measure} on {len(measured.labels)} of {measured.name}"
+    reason = f"{where} {listed}; it may lose {max_accuracy_loss:g}"
     for precision, why in lacking.items():
         reason += f"; {precision} was not measured: {why}"
     names = " and ".join(variant.precision for variant in chosen)
@@ -152,12 +155,13 @@ def _written(model: openvino.Model, precision: str, folder: Path, measured: Meas
 
 def _answers(logits: Callable[[Ids], npt.NDArray[np.float32]], measured: Measured) -> npt.NDArray[np.int64]:
     answers = np.empty_like(measured.labels)
+    logit = measured.task.logit
     order = sorted(range(len(measured.ids)), key=lambda n: len(measured.ids[n]))
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
         found = logits(_padded([measured.ids[n] for n in rows]))
         one_of_many = found.ndim == 2 and answers.ndim == 1
-        answers[rows] = np.argmax(found, axis=1) if one_of_many else found >= _LOGIT
+        answers[rows] = np.argmax(found, axis=1) if one_of_many else found >= logit
     return answers
 
 

@@ -45,7 +45,7 @@ def _as_text(prediction: Prediction) -> str:
     shown = start if len(start) <= SHOWN else f"{start[: SHOWN - 3]}..."
     if {"label", "score"} <= set(prediction.outputs):
         return f"{prediction.label:<8}  {prediction.score:.3f}  {shown}"
-    if {"labels", "scores", "chosen"} <= set(prediction.outputs):
+    if prediction.has_sets:
         scores = prediction.scores
         told = ", ".join(f"{label} {scores[label]:.3f}" for label in prediction.chosen)
         return f"{told or 'no label'}  {shown}"

@@ -155,8 +155,13 @@ class Prediction:
         return dict(zip(labels, map(float, self._output("scores")), strict=True))
 
     @property
+    def has_sets(self) -> bool:
+        """Whether the text may have several labels, or none: the model's task is a multilabel one."""
+        return {"labels", "scores", "chosen"} <= set(self.outputs)
+
+    @property
     def chosen(self) -> tuple[str, ...]:
-        """The labels that the text has, with a probability of 0.5 or more each; none, or several: of a multilabel task.
+        """The labels that the text has, by the model's threshold; none, or several: of a multilabel task.
 
         Raises:
             ClientError: the signature has no such outputs.

@@ -70,7 +70,7 @@ class ModelContents:
             "servers": self._servers(pipeline),
             "history": history,
             "query": query,
-            "topics": list(Topic),
+            "topics": _headings(live.promotion if live else None),
             "kinds": [(kind, history.counts.get(kind, 0)) for kind in EventKind],
         }
 
@@ -115,7 +115,8 @@ class ModelContents:
         with self._reader(pipeline).open() as ledger:
             events = ledger.judged(days)
         drawn = {"curves": curves_of(series_of(topic, events)), "width": WIDTH, "height": HEIGHT, "kinds": JUDGED}
-        return {"pipeline": pipeline, "topic": topic, "topics": list(Topic), "days": days, **drawn}
+        topics = _headings(*events)
+        return {"pipeline": pipeline, "topic": topic, "topics": topics, "days": days, **drawn}
 
     def live(self) -> int | None:
         """Return the version in service; None: none ever was."""
@@ -150,6 +151,13 @@ class ModelContents:
 
 def _measured(event: PromotionEvent | None) -> tuple[MeasuredSet, ...]:
     return measured_sets(event.metrics) if event else ()
+
+
+def _headings(*events: PromotionEvent | None) -> dict[Topic, str]:
+    """Return the topics of curves with their headings: accuracy is called as the first of the events calls it."""
+    measures = (one.measure.capitalize() for event in events for one in _measured(event))
+    headings = {topic: topic.heading for topic in Topic}
+    return {**headings, Topic.ACCURACY: next(measures, headings[Topic.ACCURACY])}
 
 
 def _other_than_compared(live: InService | None) -> PromotionEvent | None:

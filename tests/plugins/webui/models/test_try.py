@@ -113,20 +113,43 @@ def test_a_small_csv_file_is_asked_about(pages: TestClient) -> None:
     assert "was taken for" not in asked(pages, "good")
 
 
+def pages_beside(name: str, year: SeededState, real_server: RunningModelServer, root: Path) -> TestClient:
+    """The pages of several pipelines, one of them of a name."""
+    folder = root / "dags" / "bert_pipelines" / name
+    folder.mkdir(parents=True)
+    (folder / "settings.toml").write_text(f'name = "{name}"\n')
+    settings = settings_from({"root": str(root), "state": str(year.folder), **real_server.settings()})
+    app = pipelines_app(settings, ModelChanges(settings, lambda _client: None))
+    return TestClient(Starlette(routes=[Mount(PAGE.rstrip("/"), app)]))
+
+
 def test_labels_of_ones_own_have_a_score_each_and_another_pipeline_asks_its_own_model(
     year: SeededState, real_server: RunningModelServer, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "dags" / "bert_pipelines" / "tickets"
-    folder.mkdir(parents=True)
-    (folder / "settings.toml").write_text('name = "tickets"\n')
-    settings = settings_from({"root": str(tmp_path), "state": str(year.folder), **real_server.settings()})
-    app = pipelines_app(settings, ModelChanges(settings, lambda _client: None))
-    pages = TestClient(Starlette(routes=[Mount(PAGE.rstrip("/"), app)]))
+    pages = pages_beside("tickets", year, real_server, tmp_path)
     said = asked(pages, "My invoice is broken", path="of/tickets/try")
     assert "the live version, 7" in said
     assert "billing 0.4879 fault 0.4879 &lt;i&gt;other&lt;/i&gt; 0.0243" in said
     assert send(pages, "x", path="of/tickets/try", role=None).status_code == 403
     assert "/v1/models/tickets:classify" in said
+
+
+def test_a_text_has_the_labels_that_the_model_chose_by_its_own_threshold(
+    year: SeededState, real_server: RunningModelServer, tmp_path: Path
+) -> None:
+    pages = pages_beside("topics", year, real_server, tmp_path)
+    texts = "My invoice is broken\nMaybe\nThe invoice, maybe maybe"
+    answer = send(pages, texts, path="of/topics/try", form="lines")
+    said = text_of(answer.text)
+    assert "My invoice is broken billing, fault Label Score As a bar billing 0.3775 fault 0.8808" in said
+    assert "Maybe no label Label Score" in said
+    assert "The invoice, maybe maybe billing, &lt;i&gt;other&lt;/i&gt; Label Score" in said
+    assert "/v1/models/topics:predict" in said
+    command, program = examples(answer.text)
+    assert '"instances"' in command
+    assert '["chosen"]' in program
+    words = asked(pages, "My invoice is broken", path="of/topics/try", do="words")
+    assert "Marked are those that the score of fault depends on" in words
 
 
 def test_it_shows_which_words_mattered(pages: TestClient) -> None:
@@ -335,9 +358,10 @@ def test_few_requests_are_answered_at_a_time_one_of_each_user_so_that_airflow_ha
     done, begun = threading.Event(), threading.Semaphore(0)
 
     class Slow(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            begun.release()
-            done.wait(20)
+        def do_GET(self) -> None:
+            if self.path.endswith("/metadata"):
+                begun.release()
+                done.wait(20)
 
     with serving(Slow) as port, ThreadPoolExecutor(AT_A_TIME) as threads:
         pages = pages_of(year, model_servers=f"http://{HOST}:{port}")

@@ -109,3 +109,22 @@ def test_it_names_who_has_approved_it_and_their_words_as_text(client: TestClient
     odd_event(state, kind="promoted", version="2026110509", metrics=json.dumps({"approval": answer}))
     html = pages_of(state).get(f"{PAGE}versions/2026110509", headers=login("viewer")).text
     assert "<dt>Approved</dt><dd>2026-11-06 09:12 UTC, by anna: reads &lt;b&gt;well&lt;/b&gt;</dd>" in html
+
+
+def test_of_label_sets_the_pages_say_exact_match(client: TestClient, tmp_path: Path) -> None:
+    del client
+    state = seeded(tmp_path, days=3)
+    slices = {"length=short": {"n": 90, "accuracy": 0.7}}
+    found = {"name": "own-v1", "n": 96, "accuracy": 0.75, "measure": "exact match", "slices": slices}
+    odd_event(state, kind="promoted", version="2026110509", metrics=json.dumps({"sets": [found]}))
+    pages = pages_of(state)
+    version = text_of(see(pages, "versions/2026110509"))
+    assert "Reviews Count Exact match" in version
+    assert "Slices of own-v1 Slice Count Exact match length=short 90 0.700" in version
+    live = text_of(see(pages))
+    assert "Reviews Count Exact match" in live
+    assert "Over data dates: Exact match , Size and speed" in live
+    curves = text_of(see(pages, "curves"))
+    assert "Exact match over data dates" in curves
+    assert "the 95 % interval of their exact match" in curves
+    assert "Version Exact match 95 % interval" in curves

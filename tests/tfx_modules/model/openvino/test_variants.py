@@ -18,6 +18,7 @@ from tfx_modules.engines.openvino_library import unusable
 from tfx_modules.model.ends import Ends
 from tfx_modules.model.openvino import variants
 from tfx_modules.model.openvino.variants import Measured
+from tfx_modules.settings.task import BINARY_SENTIMENT
 
 ROWS = 64
 RANDOM = np.random.default_rng(7)
@@ -120,7 +121,7 @@ def test_without_a_holdout_the_eval_split_is_measured() -> None:
         lambda: zip(IDS, [0.0, 1.0] * (ROWS // 2), strict=True),
         output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)),
     )
-    found = variants.of_split("the eval split", examples)
+    found = variants.of_split("the eval split", examples, BINARY_SENTIMENT)
     assert found.name == "the eval split"
     assert len(found.ids) == ROWS
     assert list(found.labels[:2]) == [0, 1]

@@ -136,7 +136,7 @@ def _accuracies(metrics: Mapping[str, Any]) -> Iterator[_Found]:
         if one.accuracy is not None and 0 <= one.accuracy <= 1:
             n = one.n if one.n and one.n > 0 else None
             low, high = interval(one.accuracy, n) if n else (one.accuracy, one.accuracy)
-            yield one.name, "Accuracy", Unit(), {"value": one.accuracy, "low": low, "high": high, "n": n}
+            yield one.name, one.measure.capitalize(), Unit(), {"value": one.accuracy, "low": low, "high": high, "n": n}
 
 
 def _of_model(metrics: Mapping[str, Any]) -> Iterator[_Found]:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -214,13 +214,14 @@ def _read_key(file: Path) -> str:
 def _asked(request: ClassifyRequest, live: int | None, *, words: bool) -> AskedVersion:
     answer, asked, weighed = _weighed(request) if words else (classify(request, SECONDS), len(request.texts), None)
     is_live = not request.version
+    shown = replace(request, has_sets=answer.has_sets)
     return AskedVersion(
         name=str(live or "") if is_live else request.version,
         is_live=is_live,
         answer=answer,
         asked=asked,
-        curl=as_curl(request),
-        python=as_python(request),
+        curl=as_curl(shown),
+        python=as_python(shown),
         has_key=bool(request.key),
         weighed=weighed,
     )

@@ -3,7 +3,7 @@
 import json
 
 from airflow_bert_service.addresses import without_credentials
-from airflow_bert_service.clients.classify import FEATURE, SIGNATURE, ClassifyRequest
+from airflow_bert_service.clients.classify import CHOSEN, FEATURE, SETS_SIGNATURE, SIGNATURE, ClassifyRequest
 
 KEY_VARIABLE = "MODEL_KEY"
 """The environment variable that has the API key: the page does not show it."""
@@ -33,16 +33,35 @@ def as_python(request: ClassifyRequest) -> str:
         "texts = [",
         *(f"    {text!a}," for text in request.texts),
         "]",
-        f'body = {{"signature_name": "{SIGNATURE}", "examples": [{{"{FEATURE}": text}} for text in texts]}}',
+        _body(request),
         'headers = {"Content-Type": "application/json"}',
         *key,
         f"address = {_address(request)!a}",
         "request = urllib.request.Request(address, json.dumps(body).encode(), headers)",
         f"with urllib.request.urlopen(request, timeout={SECONDS}) as response:",
+        *_printed(request),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _body(request: ClassifyRequest) -> str:
+    if request.has_sets:
+        return f'body = {{"signature_name": "{SETS_SIGNATURE}", "instances": texts}}'
+    return f'body = {{"signature_name": "{SIGNATURE}", "examples": [{{"{FEATURE}": text}} for text in texts]}}'
+
+
+def _printed(request: ClassifyRequest) -> list[str]:
+    if request.has_sets:
+        return [
+            '    for text, found in zip(texts, json.load(response)["predictions"]):',
+            '        labels = dict(zip(found["labels"], found["scores"]))',
+            f'        has = [label for label, there in zip(labels, found["{CHOSEN}"]) if there]',
+            "        print(has, labels, repr(text))",
+        ]
+    return [
         '    for text, scores in zip(texts, json.load(response)["results"]):',
         "        print(dict(scores), repr(text))",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _address(request: ClassifyRequest) -> str:
