@@ -56,9 +56,10 @@ class Task:
             raise _refused("positive", f"is {self.positive!r}; allowed: {allowed}")
 
     def _check_threshold(self) -> None:
-        is_number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
+        given: object = self.threshold
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
         if not is_number or not 0 < self.threshold < 1:
-            raise _refused("threshold", f"is {self.threshold!r}; allowed: a number above 0 and below 1")
+            raise _refused("threshold", f"is {given!r}; allowed: a number above 0 and below 1")
         if self.threshold != Task.threshold and not self.has_sets:
             raise _refused("threshold", f"is {self.threshold!r}; allowed: none, with task.kind {self.kind}")
 

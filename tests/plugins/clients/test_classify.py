@@ -40,7 +40,7 @@ class Server(BaseHTTPRequestHandler):
         elif name == "half-error":
             self.answer(500, json.dumps({"error": "half \ud83d, whole \U0001f600"}))
         else:
-            outputs = {"chosen": {}} if name.startswith("sets") else {"label": {}}
+            outputs: dict[str, object] = {"chosen": {}} if name.startswith("sets") else {"label": {}}
             signatures = {"serving_default": {"outputs": outputs}, "classify": {}}
             self.answer(200, json.dumps({"metadata": {"signature_def": {"signature_def": signatures}}}))
 

@@ -108,7 +108,11 @@ def _of_several() -> _Signatures:
     signal = _v1.placeholder(tf.float32, [None, None], "signal")
     image = _v1.placeholder(tf.string, None, "image")
     outputs = {"tag": tf.strings.upper(tag), "sum": tf.reduce_sum(signal, axis=1)}
+    scores = tf.stack([tf.cast(tf.strings.length(tag), tf.float32) / 4.0, tf.fill(tf.shape(tag), 0.5)], axis=1)
+    labels = tf.tile([["long", "any"]], [tf.shape(tag)[0], 1])
+    sets = {"labels": labels, "scores": scores, "chosen": scores >= 0.5}
     return {
+        "label_sets": _signature({"tag": tag}, sets),
         "several": _signature({"tag": tag, "signal": signal}, outputs),
         "image": _signature({"image": image}, {"image_bytes": tf.identity(image)}),
     }

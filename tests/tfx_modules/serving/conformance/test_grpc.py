@@ -123,6 +123,17 @@ ANSWERED = [
         {"sum": 1, "tag": 7},
     ),
     GrpcCase(
+        "texts, floats and truths of rank 2, as of label sets",
+        PREDICT_UTIL,
+        predict({"tag": tensor(["a", "bcd"], tf.string)}, of=spec("label_sets")),
+        lambda response: {name: tf.make_ndarray(made).tolist() for name, made in response.outputs.items()},
+        {
+            "labels": [[b"long", b"any"]] * 2,
+            "scores": [[0.25, 0.5], [0.75, 0.5]],
+            "chosen": [[False, True], [True, True]],
+        },
+    ),
+    GrpcCase(
         "a signature for classify",
         PREDICT_UTIL,
         predict({"inputs": tensor([examples(2.0).example_list.examples[0].SerializeToString()], tf.string)}, of=C),

@@ -58,6 +58,17 @@ ANSWERED = [
         answer={"outputs": {"tag": ["FOO", "BAR"], "sum": [6.0, 8.5]}},
     ),
     RestCase(
+        "texts, floats and truths of rank 2 by row, as of label sets",
+        TENSOR,
+        rows(["a", "bcd"], "label_sets"),
+        answer={
+            "predictions": [
+                {"labels": ["long", "any"], "scores": [0.25, 0.5], "chosen": [False, True]},
+                {"labels": ["long", "any"], "scores": [0.75, 0.5], "chosen": [True, True]},
+            ]
+        },
+    ),
+    RestCase(
         "columns of different first dimensions",
         DOC,
         columns({"tag": ["foo"], "signal": [[1], [2]]}, "several"),
