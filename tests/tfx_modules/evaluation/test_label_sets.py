@@ -82,7 +82,7 @@ def test_the_evaluator_counts_by_the_task_s_threshold_as_the_model_does() -> Non
     combiner = computation.combiner
     counted = combiner.create_accumulator()
     for scores_of_one in ([0.3, 0.1, 0.9], [0.29, 0.1, 0.9]):
-        extracts = {"labels": [1, 0, 1], "predictions": np.float32(scores_of_one), "example_weights": [1.0]}
+        extracts = {"labels": [1, 0, 1], "predictions": np.array(scores_of_one, np.float32), "example_weights": [1.0]}
         found = StandardMetricInputs({name: np.array(value) for name, value in extracts.items()})
         counted = combiner.add_input(counted, found)
     assert list(combiner.extract_output(counted).values()) == [0.5]
