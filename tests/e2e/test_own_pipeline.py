@@ -1,14 +1,18 @@
-"""The guide for pipelines of a user's own, tried to the letter: TFX's penguin example becomes a DAG, and runs."""
+"""Pipelines of TFX's examples become DAGs, and run; the guide for pipelines of a user's own is tried to the letter.
+
+Their artifacts are those that TFX's LocalDagRunner makes (``tests/tfx_modules/local/compared.py``).
+"""
 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +28,7 @@ FILE = re.compile(r"^```python title=\"(?P<name>[^\"]+)\"\n(?P<text>.*?)^```$", 
 COMMAND = re.compile(r"^```bash\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 TFX_PYTHON = ROOT / ".venv" / "tfx" / "bin" / "python"
 READY_SECONDS = 300.0
+COMPARED = "tests.tfx_modules.local.compared"
 NODES = {
     "CsvExampleGen",
     "StatisticsGen",
@@ -36,14 +41,77 @@ NODES = {
     "Evaluator",
     "Pusher",
 }
+TAXI_NODES = {
+    "CsvExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "latest_blessed_model_resolver",
+    "Evaluator",
+    "Pusher",
+}
+TAXI = '''
+"""The pipeline of TFX's Chicago taxi example, for Airflow."""
+
+from pathlib import Path
+
+import taxi_pipeline_native_keras as example
+from tfx import v1 as tfx
+
+HERE = Path(__file__).parent
+
+
+def create_pipeline() -> tfx.dsl.Pipeline:
+    return example._create_pipeline(
+        pipeline_name="taxi",
+        pipeline_root="",
+        data_root=str(HERE / "data"),
+        module_file=str(HERE / "taxi_utils_native_keras.py"),
+        serving_model_dir=str(HERE / "serving_model"),
+        metadata_path="unused.db",
+        beam_pipeline_args=[],
+    )
+'''
+EVERYWHERE = {
+    *("Examples", "ExampleStatistics", "Schema", "TransformGraph"),
+    *("Model", "ModelEvaluation", "ModelBlessing", "PushedModel"),
+}
+"""Types of artifacts that both examples have."""
+TAXI_STEPS = "train_args=trainer_pb2.TrainArgs(num_steps=1000)"
+"""What the example trains, of which the test needs few."""
+TAXI_TRIPS = 1500
+"""Rows of the example's file that the test takes."""
+TAXI_DAG = """
+from pathlib import Path
+
+from airflow_bert_service import AirflowDagRunner, AirflowPipelineConfig, load_pipeline
+
+plan = load_pipeline(Path(__file__).parent / "taxi")
+dag = AirflowDagRunner(AirflowPipelineConfig({"schedule": None})).run(plan)
+"""
 OUTCOMES = """
 import json, sys
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 with create_session() as session:
-    rows = session.query(XComModel).filter_by(dag_id="penguin", run_id=sys.argv[1], key="return_value")
+    rows = session.query(XComModel).filter_by(run_id=sys.argv[1], key="return_value")
     print(json.dumps({row.task_id: XComModel.deserialize_value(row) for row in rows}))
 """
+
+
+Outcomes = dict[str, Any]
+"""The outcome of each node."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What two runs of a pipeline made."""
+
+    types: dict[str, str]
+    """The type of each output, by node and output."""
+    differences: list[str]
 
 
 @dataclass(frozen=True)
@@ -66,7 +134,38 @@ class Home:
         assert done.returncode == code, f"{command}:\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
-    def outcomes(self, output: str) -> dict[str, Any]:
+    def compared(self, runs: Mapping[str, Outcomes]) -> dict[str, Compared]:
+        """Run pipelines with LocalDagRunner, in one process, and compare their artifacts with those of runs.
+
+        Args:
+            runs: The outcomes of each run, by its pipeline's FILE:FUNCTION in the folder.
+        """
+        arguments = []
+        for function, outcomes in runs.items():
+            name = Path(function).parts[0]
+            (self.folder / f"{name}.json").write_text(json.dumps(outcomes))
+            places = (self.folder / function, self.folder / f"{name}.json", self.folder / "local" / name)
+            arguments += list(map(str, places))
+        done = subprocess.run(
+            [str(TFX_PYTHON), "-m", COMPARED, *arguments],
+            cwd=self.folder,
+            env={
+                **{name: value for name, value in self.environ.items() if not name.startswith("AIRFLOW")},
+                "PYTHONPATH": str(ROOT),
+                "UNSUPPORTED_DO_NOT_PACKAGE_USER_MODULES": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-5000:]
+        found = map(json.loads, done.stdout.splitlines()[-len(runs) :])
+        return {
+            function: Compared(one["compared"], one["differences"]) for function, one in zip(runs, found, strict=True)
+        }
+
+    def outcomes(self, output: str) -> Outcomes:
         """The outcomes of the run that `airflow dags test` has just told of."""
         (run_id,) = set(re.findall(r"manual__[0-9T:.+-]+", output))
         found = subprocess.run(
@@ -130,7 +229,8 @@ def node_server(home: Home, socket: Path) -> Iterator[None]:
         process.wait(60)
 
 
-def test_the_guides_pipeline_becomes_a_dag_and_runs(home: Home) -> None:
+@pytest.fixture(scope="module")
+def penguin(home: Home) -> Outcomes:
     guide = GUIDE.read_text(encoding="utf-8")
     copy, make_data, compile_it, run_it = (found["text"] for found in COMMAND.finditer(guide))
     home.run(copy)
@@ -138,11 +238,51 @@ def test_the_guides_pipeline_becomes_a_dag_and_runs(home: Home) -> None:
         (home.folder / found["name"]).write_text(found["text"], encoding="utf-8")
     home.run(make_data)
     assert "Compiled the pipeline penguin, version " in home.run(compile_it)
+    return home.outcomes(home.run(run_it))
 
-    outcomes = home.outcomes(home.run(run_it))
 
-    assert {node: outcome["state"] for node, outcome in outcomes.items()} == dict.fromkeys(NODES, "complete")
+@pytest.fixture(scope="module")
+def taxi(home: Home) -> Outcomes:
+    folder, example = home.folder / "taxi", Path(home.environ["TFX_EXAMPLES"]) / "chicago_taxi_pipeline"
+    (folder / "data").mkdir(parents=True)
+    shutil.copy(example / "taxi_utils_native_keras.py", folder)
+    pipeline = (example / "taxi_pipeline_native_keras.py").read_text(encoding="utf-8")
+    assert pipeline.count(TAXI_STEPS) == 1
+    few_steps = pipeline.replace(TAXI_STEPS, "train_args=trainer_pb2.TrainArgs(num_steps=60)")
+    (folder / "taxi_pipeline_native_keras.py").write_text(few_steps, encoding="utf-8")
+    trips = (example / "data" / "simple" / "data.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "data" / "data.csv").write_text("".join(trips[: 1 + TAXI_TRIPS]), encoding="utf-8")
+    (folder / "taxi.py").write_text(TAXI, encoding="utf-8")
+    (home.folder / "dags" / "taxi_dag.py").write_text(TAXI_DAG, encoding="utf-8")
+    home.run("bert-service compile taxi/taxi.py:create_pipeline -o dags/taxi")
+    return home.outcomes(home.run("airflow dags test taxi"))
+
+
+def test_the_guides_pipeline_becomes_a_dag_and_runs(home: Home, penguin: Outcomes) -> None:
+    assert {node: outcome["state"] for node, outcome in penguin.items()} == dict.fromkeys(NODES, "complete")
+    check_pushed(penguin, home.folder / "penguin" / "serving_model")
+
+
+def test_the_pipeline_of_the_chicago_taxi_example_runs(home: Home, taxi: Outcomes) -> None:
+    assert {node: outcome["state"] for node, outcome in taxi.items()} == dict.fromkeys(TAXI_NODES, "complete")
+    assert taxi["ExampleValidator"]["outputs"]["anomalies"]
+    check_pushed(taxi, home.folder / "taxi" / "serving_model")
+
+
+def check_pushed(outcomes: Outcomes, folder: Path) -> None:
     (blessing,) = outcomes["Evaluator"]["outputs"]["blessing"]
     assert blessing["properties"]["blessed"] == 1
-    (model,) = (home.folder / "penguin" / "serving_model").iterdir()
+    (model,) = folder.iterdir()
     assert (model / "saved_model.pb").is_file()
+
+
+def test_the_artifacts_are_those_that_tfx_s_local_dag_runner_makes(
+    home: Home, penguin: Outcomes, taxi: Outcomes
+) -> None:
+    found = home.compared({"penguin/penguin.py:create_pipeline": penguin, "taxi/taxi.py:create_pipeline": taxi})
+    for compared in found.values():
+        assert set(compared.types.values()) > EVERYWHERE
+        assert compared.differences == []
+    of_penguin, of_taxi = (set(compared.types.values()) for compared in found.values())
+    assert "HyperParameters" in of_penguin
+    assert "ExampleAnomalies" in of_taxi
