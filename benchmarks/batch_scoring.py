@@ -1,27 +1,38 @@
 """Measure the scoring of many reviews: the scoring command's own code, other ways to share out the work, and Beam.
 
     .venv/tfx/bin/python -m benchmarks.batch_scoring --reviews imdb_5k.csv.gz --texts 20000
+    .venv/tfx/bin/python -m benchmarks.batch_scoring --reviews imdb_5k.csv.gz --texts 100000 --only-day \
+        --peers /tmp/peers/bin/python
 
-The model is the default encoder with a head of random weights, in INT8 for OpenVINO as the Trainer exports it. The
-reviews are repeated until there are enough. With ``--engine tensorflow`` it carries nothing for OpenVINO.
+The model is the default encoder with a head of random weights, for OpenVINO as the Trainer exports it (INT8; bfloat16
+with AMX). The reviews are repeated until there are enough. With ``--engine tensorflow`` it carries nothing for
+OpenVINO.
+
+With ``--peers``, the Python of an environment with ``benchmarks/serving/requirements.txt``, the same encoder and head
+are measured behind FastAPI (``benchmarks/serving/peer.py``), too: first each way with a few texts, then the whole day
+with the fastest. Its clients share the machine with it, and send texts in requests of 32 or 64.
 """
 
 import argparse
 import datetime as dt
 import itertools
+import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
+import numpy as np
 from tensorflow.core.example import example_pb2
 from tfx_bsl.public.beam import RunInference
 from tfx_bsl.public.proto import model_spec_pb2
 
+from benchmarks import batch_peers
 from benchmarks.serving import models
+from benchmarks.serving.peer_process import PEERS
 from tfx_modules.beam.runner import pipeline_of
 from tfx_modules.model import ends
 from tfx_modules.promotion.events import Run
@@ -54,18 +65,27 @@ def main() -> None:
     parser.add_argument("--engine", choices=("openvino", "tensorflow"), default="openvino", help="what computes")
     parser.add_argument("--version", type=Path, help="folder of an exported version, in place of one made for this")
     parser.add_argument("--beam", action="store_true", help="measure Beam too, which computes with TensorFlow alone")
+    parser.add_argument("--peers", help="Python of the peers' environment: measure FastAPI, too")
+    parser.add_argument(
+        "--kinds", nargs="+", choices=PEERS, default=list(batch_peers.KINDS), help="peers (default: %(default)s)"
+    )
+    parser.add_argument("--only-day", action="store_true", help="leave out the other ways to share out the work")
     flags = parser.parse_args()
     reviews = models.read_reviews(flags.reviews)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         version = flags.version or _exported(folder, flags.tokens, reviews if flags.engine == "openvino" else ())
         few = list(itertools.islice(itertools.cycle(reviews), flags.few))
-        _print_ways(version, few)
+        if not flags.only_day:
+            _print_ways(version, few)
         if flags.beam:
             for workers in (1, cores()):
                 seconds = _timed(partial(_with_beam, version, few, workers))
                 print(f"Beam's RunInference, {workers} workers, {len(few)} texts: {seconds:.1f} s", flush=True)
-        _print_day(folder, version, itertools.islice(itertools.cycle(reviews), flags.texts))
+        texts = list(itertools.islice(itertools.cycle(reviews), flags.texts))
+        _print_day(folder, version, texts)
+        if flags.peers:
+            batch_peers.print_peers(flags.peers, flags.kinds, flags.reviews, folder, few, texts, flags.tokens)
 
 
 def _exported(folder: Path, tokens: int, reviews: Sequence[str]) -> Path:
@@ -118,7 +138,7 @@ def _example(text: str) -> example_pb2.Example:
     return made
 
 
-def _print_day(folder: Path, version: Path, texts: Iterator[str]) -> None:
+def _print_day(folder: Path, version: Path, texts: Sequence[str]) -> None:
     request = _promoted(folder, version)
     began = time.monotonic()
     report = score_day(request, (Text(number, str(number), text) for number, text in enumerate(texts, start=1)))
@@ -128,6 +148,9 @@ def _print_day(folder: Path, version: Path, texts: Iterator[str]) -> None:
         f"{report.file.stat().st_size:,} bytes",
         flush=True,
     )
+    scores = [json.loads(line)["score"] for line in report.file.read_text(encoding="utf-8").splitlines()]
+    first = " ".join(f"{score:.3f}" for score in scores[:4])
+    print(f"its mean score is {np.mean(scores):.4f}, its first scores {first}", flush=True)
 
 
 def _promoted(folder: Path, version: Path) -> ScoringRequest:

@@ -11,31 +11,22 @@ for all.
 """
 
 import argparse
-import contextlib
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from benchmarks.serving import models
 from benchmarks.serving.load import Ask, Measured, grpc_asker, measure, rest_asker
+from benchmarks.serving.peer_process import PEERS, Peer
 from tfx_modules.serving.process import ModelServerProcess
 from tfx_modules.settings.settings import Precision
 
 LENGTHS = (128, 256, 512)
 MIX = 512
-OPENVINO_PEERS = tuple(f"openvino{kind}-{hint}" for kind in ("", "-int8") for hint in ("latency", "throughput"))
-PEERS = ("onnx", "torch", "onnx-int8", "torch-bfloat16", *OPENVINO_PEERS)
 OPENVINO = "openvino"
 """This server with OpenVINO; with TensorFlow it has the precision that the graph is exported in."""
 SERVERS = (*PEERS, Precision.BFLOAT16.value, Precision.FLOAT32.value, OPENVINO)
-PEER = Path(__file__).with_name("peer.py")
 BATCHING = "max_batch_size { value: 32 } num_batch_threads { value: 2 }"
 
 
@@ -99,7 +90,8 @@ def ours(workload: Workload, kind: str, *, batching: bool) -> Iterator[tuple[str
 def peer(workload: Workload, python: str, kind: str, *, batching: bool) -> Iterator[tuple[str, int, Measured]]:
     """Measure a peer over REST."""
     name = f"FastAPI, {kind}, {'batching' if batching else 'no batching'}, REST"
-    with _peer_process(workload, python, kind, batching=batching) as address:
+    chosen = Peer(python, kind, workload.folder / "head.npz", workload.reviews, workload.threads)
+    with chosen.running(batching=batching) as address:
         for tokens, texts in workload.texts.items():
             connect = rest_asker(address, f"/{tokens}", float)
             yield name, tokens, _measure(connect, texts, workload)
@@ -107,33 +99,6 @@ def peer(workload: Workload, python: str, kind: str, *, batching: bool) -> Itera
 
 def _measure(connect: Callable[[], Ask], texts: Sequence[str], workload: Workload) -> Measured:
     return measure(connect, texts, clients=workload.clients, seconds=workload.seconds, rows=workload.rows)
-
-
-@contextlib.contextmanager
-def _peer_process(workload: Workload, python: str, kind: str, *, batching: bool) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [python, str(PEER), kind, str(port), str(models.encoder_folder()), str(workload.folder / "head.npz")]
-    command.append(str(workload.reviews))
-    flags = [*(["--batch"] if batching else []), *([f"--threads={workload.threads}"] if workload.threads else [])]
-    process = subprocess.Popen([*command, *flags])
-    try:
-        _wait(f"http://127.0.0.1:{port}/docs", process)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(url, trust_env=False, timeout=5)
-            return
-        time.sleep(0.2)
-    sys.exit(f"the peer did not start: {process.args!r}")
 
 
 def main() -> None:

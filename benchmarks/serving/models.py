@@ -20,6 +20,7 @@ from tfx_modules.model import bert_classifier, export
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.encoder.files import resolve
 from tfx_modules.model.ends import Ends
+from tfx_modules.model.measuring.rows import of_reviews
 from tfx_modules.model.openvino import variants
 from tfx_modules.model.openvino.quantization import CALIBRATION_EXAMPLES
 from tfx_modules.model.preprocessing import preprocessing_fn
@@ -68,7 +69,7 @@ def _write_for_openvino(
     classifier: bert_classifier.SentimentClassifier, ends: Ends, version: Path, reviews: Sequence[str]
 ) -> None:
     """Write INT8: the head is random, so that its accuracy says nothing."""
-    some = variants.of_reviews(review_set("reviews", [(text, 1) for text in reviews[:CALIBRATION_EXAMPLES]], ""), ends)
+    some = of_reviews(review_set("reviews", [(text, 1) for text in reviews[:CALIBRATION_EXAMPLES]], ""), ends)
     variants.write(classifier, ends, version, calibration=iter(some.ids), measured=some, max_accuracy_loss=1.0)
 
 

@@ -32,7 +32,7 @@ _CJK = f"({one_of('3400-4DBF 4E00-9FFF F900-FAFF 20000-2A6DF 2A700-2B81F 2B920-2
 _PUNCTUATION = one_of(PUNCTUATION)
 _MARKS = one_of(MARKS)
 _UNKNOWN = "[UNK]"
-_LONGEST_WORD = 100
+LONGEST_WORD = 100
 """Characters; longer words are unknown."""
 _MOST_BYTES = 4
 """Of a character in UTF-8."""
@@ -52,7 +52,7 @@ def _tokenizer(vocab: Path) -> _Tokenizer:
         wordpiece = tf_text.FastWordpieceTokenizer(
             vocab=tokens,
             unknown_token=_UNKNOWN,
-            max_bytes_per_word=_LONGEST_WORD * _MOST_BYTES,
+            max_bytes_per_word=LONGEST_WORD * _MOST_BYTES,
             token_out_type=tf.int64,
             no_pretokenization=True,
         )
@@ -124,7 +124,7 @@ def unknown_share(texts: tf.Tensor, vocab: Path, how: Normalisation) -> tf.Tenso
 
 def _pieces(tokenizer: _Tokenizer, texts: tf.Tensor, how: Normalisation) -> tf.RaggedTensor:
     words = tf_text.regex_split(_normalise(texts, how), rf" +|{_PUNCTUATION}", _PUNCTUATION)
-    is_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > _LONGEST_WORD
+    is_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > LONGEST_WORD
     words = words.with_flat_values(tf.where(is_long, _UNKNOWN, words.flat_values))
     return tokenizer.wordpiece.tokenize(words).merge_dims(-2, -1)
 

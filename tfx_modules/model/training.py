@@ -5,7 +5,8 @@ import json
 import logging
 import math
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.ends import Ends
 from tfx_modules.model.fitting import device, loop
+from tfx_modules.model.measuring.rows import Measured, of_reviews, of_split
 from tfx_modules.model.record import training_record
-from tfx_modules.model.record.training_record import EngineChoice, Fit, TrainingRecord
+from tfx_modules.model.record.training_record import EngineChoice, Fit, LiteMeasures, TrainingRecord
 from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, Engine, ExportSettings, Precision, TrainingSettings
 from tfx_modules.settings.task import TaskSettings, from_config
@@ -73,11 +75,15 @@ def run_fn(fn_args: FnArgs) -> None:
         precision=chosen.precision,
         task=task,
     )
-    engines = [_of_tensorflow(chosen, reviews)]
+    exporting = _Exporting(classifier, transform, task, fn_args, settings, reviews)
+    engines, tflite = [_of_tensorflow(chosen, reviews)], None
     if Engine.OPENVINO in settings.engines:
-        engines.append(_export_for_openvino(classifier, Ends(transform, task), fn_args, settings, reviews, transform))
+        engines.append(exporting.for_openvino())
+    if settings.tflite:
+        choice, tflite = exporting.for_tflite(encoder, chosen.precision)
+        engines.append(choice)
     tuned = bool((fn_args.hyperparameters or {}).get("values"))
-    record = TrainingRecord(asdict(values), tuned, fit, tuple(engines))
+    record = TrainingRecord(asdict(values), tuned, fit, tuple(engines), tflite)
     training_record.write(record, Path(fn_args.model_run_dir))
 
 
@@ -96,31 +102,57 @@ def _check_engines(settings: ExportSettings) -> None:
         )
 
 
-def _export_for_openvino(
-    classifier: keras.Model,
-    ends: Ends,
-    fn_args: FnArgs,
-    settings: ExportSettings,
-    reviews: ReviewSet | None,
-    transform: tft.TFTransformOutput,
-) -> EngineChoice:
-    from tfx_modules.model.openvino import variants  # OpenVINO and NNCF take seconds to import
+@dataclass(frozen=True)
+class _Exporting:
+    """Exports the trained classifier in other forms than a SavedModel, each measured on the same rows."""
 
-    if reviews is None:
-        measured = variants.of_split("the eval split", batches.read_examples(fn_args.eval_files, transform), ends.task)
-    else:
-        measured = variants.of_reviews(reviews, ends)
-    training = batches.read_examples(fn_args.train_files, transform)
-    made = variants.write(
-        classifier,
-        ends,
-        Path(fn_args.serving_model_dir),
-        calibration=(ids for ids, _ in training.as_numpy_iterator()),
-        measured=measured,
-        max_accuracy_loss=settings.max_accuracy_loss,
-    )
-    precisions = tuple(variant.precision for variant in made.description.variants)
-    return EngineChoice("OpenVINO", precisions, made.reason, made.description.measured_on, made.accuracies)
+    classifier: keras.Model
+    transform: tft.TFTransformOutput
+    task: TaskSettings
+    fn_args: FnArgs
+    settings: ExportSettings
+    reviews: ReviewSet | None
+
+    def for_openvino(self) -> EngineChoice:
+        from tfx_modules.model.openvino import variants  # OpenVINO and NNCF take seconds to import
+
+        training = batches.read_examples(self.fn_args.train_files, self.transform)
+        made = variants.write(
+            self.classifier,
+            self._ends,
+            Path(self.fn_args.serving_model_dir),
+            calibration=(ids for ids, _ in training.as_numpy_iterator()),
+            measured=self._measured,
+            max_accuracy_loss=self.settings.max_accuracy_loss,
+        )
+        precisions = tuple(variant.precision for variant in made.description.variants)
+        return EngineChoice("OpenVINO", precisions, made.reason, made.description.measured_on, made.accuracies)
+
+    def for_tflite(self, encoder: EncoderSettings, precision: Precision) -> tuple[EngineChoice, LiteMeasures]:
+        from tfx_modules.model.tflite import variant  # so does TFLite's converter
+
+        made = variant.write(
+            self.classifier,
+            Path(self.fn_args.serving_model_dir),
+            encoder=encoder,
+            task=self.task,
+            precision=precision,
+            measured=self._measured,
+            max_accuracy_loss=self.settings.max_accuracy_loss,
+        )
+        measures = made.measures
+        choice = EngineChoice("TFLite", (measures.precision,), made.reason, measures.measured_on, made.accuracies)
+        return choice, measures
+
+    @cached_property
+    def _ends(self) -> Ends:
+        return Ends(self.transform, self.task)
+
+    @cached_property
+    def _measured(self) -> Measured:
+        if self.reviews is None:
+            return of_split("the eval split", batches.read_examples(self.fn_args.eval_files, self.transform), self.task)
+        return of_reviews(self.reviews, self._ends)
 
 
 def _precision(

@@ -179,7 +179,7 @@ def _trainer(settings: PipelineSettings, data: _Data, hyperparameters: types.Bas
         custom_config={
             "encoder": settings.encoder.to_config(),
             "training": settings.training.to_config(),
-            "export": asdict(settings.export),
+            "export": settings.export.to_config(),
             **to_config(settings.task),
         },
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tfx_modules.common.files import make_folder, sync
 from tfx_modules.promotion import manifest
+from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.ledger import Writing
 from tfx_modules.promotion.repository import MOVING, ModelRepository
 
@@ -99,6 +100,7 @@ class Moves:
         shutil.rmtree(staged, ignore_errors=True)
         manifest.forget_digest(self._repository.served, version)
         self._repository.card_of(version).unlink(missing_ok=True)
+        folders.remove(self._repository, version)
 
     def _move(self, version: int, source: Path, target: Path) -> None:
         passing, withdrawn = self._own / str(version), self._repository.withdrawn / str(version)

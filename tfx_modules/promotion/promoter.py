@@ -22,6 +22,7 @@ from tfx_modules.promotion.exceptions import (
     ModelRepositoryError,
     PromotionError,
 )
+from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger, Writing
 from tfx_modules.promotion.moves import moving
@@ -262,7 +263,7 @@ def _key(candidate: Candidate) -> str:
 
 
 def settle(ledger: Ledger, repository: ModelRepository) -> Service:
-    """Bring the served folder in line with the ledger; may be repeated at any time, by anybody.
+    """Bring the served folder, and those of exports, in line with the ledger; may be repeated any time, by anybody.
 
     Returns:
         What is in service.
@@ -291,6 +292,7 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
             else:
                 with moving(held, repository) as moves:
                     moves.serve(service.live)
+            folders.follow(repository, service.live, held.check)
     return service
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tfx_modules.promotion import agreement, history
 from tfx_modules.promotion.events import Event
+from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.history import Service
 from tfx_modules.promotion.ledger import Ledger
 from tfx_modules.promotion.moves import moving
@@ -176,7 +177,11 @@ class Versions:
         return [self._item(ItemKind.STAGING, path.name, path, "left by a push that was killed") for path in old]
 
     def _unfinished(self) -> list[Path]:
-        return [*self._repository.staged(), *self._repository.unfinished_cards()]
+        return [
+            *self._repository.staged(),
+            *self._repository.unfinished_cards(),
+            *folders.unfinished(self._repository),
+        ]
 
     def _item(self, kind: ItemKind, name: str, path: Path, reason: str, ids: tuple[int, ...] = ()) -> Item:
         return Item(

@@ -162,10 +162,18 @@ class ExportSettings(SettingsGroup):
     ``auto``, train on a processor like the servers'."""
     max_accuracy_loss: Annotated[float, Between(0, 1)] = 0.003
     """How much lower than float32's the accuracy on the holdout may be with ``auto``, and with INT8 and bfloat16 for
-    OpenVINO (on the eval split where there is no holdout): 0.003 is 0.3 points."""
+    OpenVINO, and how much lower than the SavedModel's with INT8 for TFLite (on the eval split where there is no
+    holdout): 0.003 is 0.3 points."""
     engines: tuple[Engine, ...] = (Engine.OPENVINO,)
     """What the model is exported for beside TensorFlow: ``openvino``, or nothing (``[]``). Default
     ``["openvino"]``."""
+    tflite: bool = False
+    """Whether versions carry the model for TFLite, too, which runs on phones and small devices
+    (``docs/how-to/tflite.md``)."""
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the fields as components get them; without TFLite as before there was it."""
+        return {name: value for name, value in asdict(self).items() if name != "tflite" or value}
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,45 @@ def rejected_share(metrics: Mapping[str, Any]) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TfLite:
+    """What was measured of the model for TFLite, beside the SavedModel on the same reviews; None: it is not known."""
+
+    precision: str
+    measured_on: str
+    """The reviews' name."""
+    n: int | None
+    accuracy: float | None
+    savedmodel_accuracy: float | None
+    latency_ms: float | None
+    """Median time from the WordPieces of a text to its scores."""
+    savedmodel_latency_ms: float | None
+    bytes: int | None
+    savedmodel_bytes: int | None
+
+
+def tflite(metrics: Mapping[str, Any]) -> TfLite | None:
+    """Return what was measured of the model for TFLite; None: it was not exported for it.
+
+    Args:
+        metrics: An event's, as JSON values.
+    """
+    found = metrics.get("tflite")
+    if not isinstance(found, Mapping):
+        return None
+    return TfLite(
+        precision=str(found.get("precision") or ""),
+        measured_on=str(found.get("measured_on") or ""),
+        n=whole(found.get("n")),
+        accuracy=number(found.get("accuracy")),
+        savedmodel_accuracy=number(found.get("savedmodel_accuracy")),
+        latency_ms=number(found.get("latency_ms")),
+        savedmodel_latency_ms=number(found.get("savedmodel_latency_ms")),
+        bytes=whole(found.get("bytes")),
+        savedmodel_bytes=whole(found.get("savedmodel_bytes")),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answered:
     """Who answered the request for approval of a candidate, when, and with which words."""
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from tests.tfx_modules.reports.made_up import Made, folder, record
 from tfx_modules.model.record import training_record
-from tfx_modules.model.record.training_record import Fit, TrainingRecord
+from tfx_modules.model.record.training_record import Fit, LiteMeasures, TrainingRecord
 from tfx_modules.node.launching import measurements
 from tfx_modules.reports.node_record import NodeRecord
 
@@ -43,6 +44,27 @@ def test_training_time_rejected_rows_of_the_data_date_and_distances_are_collecte
         "rows": {"used": 97, "rejected": 3},
         "distances": DISTANCES,
     }
+
+
+def test_of_a_model_that_is_exported_for_tflite_its_measures_are_collected(
+    nodes: dict[str, NodeRecord], tmp_path: Path
+) -> None:
+    made = training_record.read(tmp_path / "trained")
+    assert made is not None
+    measures = LiteMeasures(
+        precision="int8",
+        measured_on="own-v1",
+        n=400,
+        accuracy=0.87,
+        savedmodel_accuracy=0.872,
+        score_difference=0.03,
+        latency_ms=12.5,
+        savedmodel_latency_ms=40.1,
+        bytes=23_000_000,
+        savedmodel_bytes=91_000_000,
+    )
+    training_record.write(replace(made, tflite=measures), tmp_path / "trained")
+    assert measurements.of_run(lambda _: nodes)["tflite"] == asdict(measures)
 
 
 def test_a_number_that_cannot_be_read_is_missing_and_the_log_says_why(

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 import tensorflow_model_analysis as tfma
 
-from tests.tfx_modules.pipeline.whole_pipeline import REJECTED, WholePipeline, classify, page_of, told_by_a_word
+from tests.tfx_modules.pipeline.whole_pipeline import (
+    REJECTED,
+    WholePipeline,
+    classify,
+    copied_for_tflite,
+    page_of,
+    told_by_a_word,
+)
+from tfx_modules.model.tflite.score import LiteScorer
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.serving.client.model_client import ModelClient
@@ -54,6 +62,11 @@ def test_the_ledger_has_what_the_run_has_measured(pipeline: WholePipeline, promo
     assert metrics["training_seconds"] > 0
     assert metrics["latency_ms"] > 0
     assert metrics["bytes"] > 0
+    tflite, (holdout, *_) = metrics["tflite"], metrics["sets"]
+    assert (tflite["measured_on"], tflite["n"]) == (holdout["name"], holdout["n"])
+    assert tflite["accuracy"] == pytest.approx(holdout["accuracy"], abs=0.05)
+    assert 0 < tflite["bytes"] < tflite["savedmodel_bytes"] < metrics["bytes"]
+    assert min(tflite["latency_ms"], tflite["savedmodel_latency_ms"]) > 0
 
 
 def test_the_evaluator_measures_each_class_and_their_means(promoted: dict[str, Outcome]) -> None:
@@ -123,6 +136,11 @@ def test_the_server_answers_with_the_label_and_all_probabilities(
         (classes,) = classify(rest, texts[:1])
     assert [name for name, _ in classes] == list(WORDS)
     assert dict(classes) == pytest.approx(found[0].scores, abs=1e-5)
+    for text, served in zip(texts, found, strict=True):
+        answer = LiteScorer(copied_for_tflite(pipeline)).answer(text)
+        assert (answer["label"], answer["labels"]) == (served.label, list(WORDS))
+        assert answer["score"] == pytest.approx(served.score, abs=0.05)
+        assert dict(zip(WORDS, answer["scores"], strict=True)) == pytest.approx(served.scores, abs=0.05)
 
 
 def test_a_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:

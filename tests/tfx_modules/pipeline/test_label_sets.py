@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import tensorflow_model_analysis as tfma
 
-from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, classify, page_of
+from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, classify, copied_for_tflite, page_of
 from tfx_modules.data.label_values import label_numbers
 from tfx_modules.data.review_set import review_set
 from tfx_modules.evaluation.promotion_gate import make_judge
+from tfx_modules.model.tflite.score import LiteScorer
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.ledger import open_ledger
@@ -128,6 +129,11 @@ def test_the_server_answers_with_every_label_that_a_text_has(
         (classes,) = classify(rest, texts[:1])
     assert [name for name, _ in classes] == list(WORDS)
     assert dict(classes) == pytest.approx(found[0].scores, abs=1e-5)
+    for text, served in zip(texts[:4], found, strict=False):
+        answer = LiteScorer(copied_for_tflite(pipeline)).answer(text)
+        assert dict(zip(WORDS, answer["scores"], strict=True)) == pytest.approx(served.scores, abs=0.05)
+        assert answer["chosen"] == [score >= 0.5 for score in answer["scores"]]
+        assert answer.keys() == {"labels", "scores", "chosen"}
 
 
 def test_a_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:

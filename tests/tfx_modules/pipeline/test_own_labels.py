@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.tfx_modules.pipeline.whole_pipeline import WholePipeline, classify, page_of, told_by_a_word
+from tests.tfx_modules.pipeline.whole_pipeline import (
+    WholePipeline,
+    classify,
+    copied_for_tflite,
+    page_of,
+    told_by_a_word,
+)
+from tfx_modules.model.tflite.score import LiteScorer
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.serving.client.model_client import ModelClient
@@ -58,6 +65,7 @@ def test_each_costly_node_leaves_a_report_of_its_own(promoted: dict[str, Outcome
     assert "Loss by step" in trained
     assert "<div>OpenVINO</div>" in trained
     assert re.search(r"<div>(int8|bfloat16|float32), exported</div></td>.*<div>own-v0</div>", trained)
+    assert "<div>TFLite</div>" in trained
     assert "no search found others" in trained
 
     assert "none did before it" in page_of(promoted["Tuner"], "tuner_results")
@@ -106,6 +114,9 @@ def test_the_server_answers_in_the_user_s_words(pipeline: WholePipeline, promote
         (classes,) = classify(rest, texts[:1])
     assert [name for name, _ in classes] == ['schlecht, "böse"', "👍 gut"]
     assert dict(classes)["👍 gut"] == pytest.approx(good.score, abs=1e-5)
+    for text, served in zip(texts, (good, bad), strict=True):
+        answer = LiteScorer(copied_for_tflite(pipeline)).answer(text)
+        assert answer == {"label": served.label, "score": pytest.approx(served.score, abs=0.05)}
 
 
 def test_a_served_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:

@@ -150,7 +150,7 @@ class WholePipeline:
             training=TrainingSettings(
                 batch_size=16, epochs=16, learning_rate=1e-2, length_buckets=(), jit_compile=False
             ),
-            export=ExportSettings(precision=Precision.FLOAT32),
+            export=ExportSettings(precision=Precision.FLOAT32, tflite=True),
             validation=ValidationSettings(minimum_class_rows=5),
             gate=gate,
         )
@@ -176,6 +176,11 @@ class WholePipeline:
             csv.writer(file, lineterminator="\n").writerows([("review", "sentiment"), *rows])
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return json.dumps({"name": path.stem, "path": str(path), "sha256": digest})
+
+
+def copied_for_tflite(pipeline: WholePipeline) -> Path:
+    """Return the folder for phones of the version in service."""
+    return max(pipeline.models.with_name("bert_sentiment.tflite").iterdir(), key=lambda folder: int(folder.name))
 
 
 def classify(address: str, texts: Sequence[str]) -> list[list[tuple[str, float]]]:

@@ -26,11 +26,13 @@ def repository_of(folder: Path, pipeline: str = "bert") -> ModelRepository:
 
 
 def train(folder: Path, day: int) -> None:
-    """Make the model of a day of November 2026."""
+    """Make the model of a day of November 2026, which carries something for TFLite."""
     model = folder / "trained" / str(day)
     (model / "variables").mkdir(parents=True)
     (model / "saved_model.pb").write_text(f"model of {day}")
     (model / "variables" / "variables.index").write_text(f"variables of {day}")
+    (model / "assets.extra" / "tflite").mkdir(parents=True)
+    (model / "assets.extra" / "tflite" / "model.tflite").write_text(f"for phones, of {day}")
 
 
 def act(folder: str, what: str) -> str:

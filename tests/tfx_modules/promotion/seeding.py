@@ -93,6 +93,18 @@ def of_run(day: dt.date, champion: int | None) -> Mapping[str, Any]:
         "latency_ms": 12.3 if draw.random() < 0.7 else draw.uniform(11, 15),
         "training_seconds": draw.uniform(900, 1100),
         "rows": {"used": 97, "rejected": draw.choice([0, 0, 0, 1, 3])},
+        "tflite": {
+            "precision": "int8",
+            "measured_on": "sample-v1",
+            "n": 400,
+            "accuracy": 0.926,
+            "savedmodel_accuracy": 0.928,
+            "score_difference": 0.06,
+            "latency_ms": 14.2,
+            "savedmodel_latency_ms": 48.7,
+            "bytes": 23_100_000,
+            "savedmodel_bytes": 92_400_000,
+        },
         "distances": {"drift": far(0.1), **({"skew": far(0.05)} if champion else {})},
     }
 

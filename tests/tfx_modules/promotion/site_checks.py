@@ -6,6 +6,8 @@ from pathlib import Path
 from tests.tfx_modules.promotion.pushing import ledger_of, repository_of
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.events import VERDICTS
+from tfx_modules.promotion.exports import folders
+from tfx_modules.promotion.repository import ModelRepository
 
 
 def check_always(folder: Path, pipeline: str = "bert") -> history.Service:
@@ -17,6 +19,7 @@ def check_always(folder: Path, pipeline: str = "bert") -> history.Service:
     repository = repository_of(folder, pipeline)
     for version in repository.versions():
         assert manifest.check(repository.folder(version)), f"version {version} has no manifest"
+    check_copies(repository)
     events = ledger_of(folder, pipeline).events() if (folder / "ledger" / "ledger.db").exists() else []
     verdicts = Counter(event.run.run_id for event in events if event.kind in VERDICTS and event.run)
     assert set(verdicts.values()) <= {1}
@@ -27,9 +30,18 @@ def check_always(folder: Path, pipeline: str = "bert") -> history.Service:
     return service
 
 
+def check_copies(repository: ModelRepository) -> None:
+    """What was copied of a version for TFLite is what the version carries."""
+    for copy, version in folders.copied(repository).items():
+        carried = repository.folder(version) / folders.PLACES[folders.TFLITE]
+        assert manifest.describe(copy) == manifest.describe(carried), f"{copy} is not {carried}"
+
+
 def check_settled(folder: Path, pipeline: str = "bert") -> None:
     """What is served is what the ledger says; nothing is left of what went wrong."""
     service, repository = check_always(folder, pipeline), repository_of(folder, pipeline)
     assert service.live is not None
     assert max(repository.served_versions()) == service.live
     assert repository.staged() == []
+    assert max(folders.copied(repository).values(), default=service.live) == service.live
+    assert folders.unfinished(repository) == []

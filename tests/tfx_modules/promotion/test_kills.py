@@ -9,9 +9,11 @@ import pytest
 
 from tests.support.forked_program import forked_program
 from tests.tfx_modules.promotion import pushing
+from tests.tfx_modules.promotion.site_checks import check_copies
 from tests.tfx_modules.promotion.steps import begun_anew
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.events import Event, EventKind
+from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.promoter import settle
 
 MOST_STEPS = 100
@@ -46,11 +48,19 @@ def events(folder: Path) -> list[Event]:
 
 
 def served(folder: Path) -> int:
-    """What a server takes; it is whole at every moment."""
+    """What a server takes; it is whole at every moment, and so is each copy of what a version carries."""
     repository = pushing.repository_of(folder)
+    check_copies(repository)
     version = max(repository.served_versions())
     assert manifest.check(repository.served / str(version))
     return version
+
+
+def newest_copy(folder: Path) -> int:
+    """The largest version in the folder for TFLite, in which nothing unfinished is left."""
+    repository = pushing.repository_of(folder)
+    assert not folders.unfinished(repository)
+    return max(folders.copied(repository).values())
 
 
 def test_a_push_that_was_killed_anywhere_and_tried_again(run: Act, tmp_path: Path) -> None:
@@ -64,6 +74,7 @@ def test_a_push_that_was_killed_anywhere_and_tried_again(run: Act, tmp_path: Pat
         assert served(folder) in (2026110501, 2026110502)
         assert [event.kind for event in events(folder)] == [EventKind.PROMOTED] * 3
         assert not list((folder / "models" / "bert.withdrawn").glob(".*"))
+        assert newest_copy(folder) == served(folder)
         if code == 0:
             break
         assert code == -signal.SIGKILL
@@ -105,6 +116,7 @@ def test_a_rollback_that_was_killed_anywhere_and_settled(run: Act, tmp_path: Pat
         settle(pushing.ledger_of(folder), pushing.repository_of(folder))
 
         assert served(folder) == (2026110401 if rolled_back else 2026110301)
+        assert newest_copy(folder) == served(folder)
         if code == 0:
             break
         assert code == -signal.SIGKILL

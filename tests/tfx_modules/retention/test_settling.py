@@ -106,6 +106,20 @@ def test_the_card_of_a_version_that_the_ledger_does_not_know_is_moved_aside(rest
     assert settle(where).moved == ()
 
 
+def test_what_was_copied_for_tflite_of_a_version_that_the_ledger_does_not_know_is_moved_aside(
+    restored: tuple[Places, Records],
+) -> None:
+    where, _ = restored
+    copies = where.models.with_name("bert.tflite")
+    (copies / str(OLD)).mkdir(parents=True)
+    (copies / str(LATER)).mkdir()
+
+    ((lost, moved),) = settle(where).moved
+
+    assert (lost, moved.parent) == (copies / str(LATER), copies / ".aside")
+    assert sorted(path.name for path in copies.iterdir()) == [".aside", str(OLD)]
+
+
 def test_the_version_in_service_is_served_again(restored: tuple[Places, Records]) -> None:
     where, _ = restored
     withdrawn = where.models.with_name("bert.withdrawn")

@@ -23,7 +23,7 @@ def compute_first_token_alone(backbone: keras_hub.models.Backbone) -> None:
 
 
 class _OfFirstToken(TransformerEncoder):  # type: ignore[misc]
-    def call(self, inputs: tf.Tensor, padding_mask: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, padding_mask: tf.Tensor, *, training: bool | None = None) -> tf.Tensor:
         """Compute the layer, from [batch, tokens, width] and the mask [batch, tokens], to [batch, 1, width]."""
         first = inputs[:, :1]
         attended = self._self_attention_layer(

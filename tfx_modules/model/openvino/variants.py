@@ -3,50 +3,24 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import openvino
-import tensorflow as tf
 
-from tfx_modules.data.review_set import ReviewSet
 from tfx_modules.engines import description
 from tfx_modules.engines.description import PRECISIONS, Description, Variant
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
 from tfx_modules.engines.openvino_library import unusable
 from tfx_modules.model.ends import Ends
+from tfx_modules.model.measuring.rows import Ids, Measured, logits_of, share_right
 from tfx_modules.model.openvino import graph, quantization
-from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
-Ids = npt.NDArray[np.int32]
-
-MOST_MEASURED = 1000
-"""Rows that each precision is measured on: with more, a run would wait for minutes on two cores."""
-_BATCH = 32
 _EPSILON = 1e-9
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Rows that precisions are compared on.
-
-    Attributes:
-        name: of the set, for people.
-        ids: of each row, int32 [tokens], without padding.
-        labels: int64 [rows], the number of each row's class; of a multilabel task [rows, classes], 0 or 1.
-        task: what the labels are of.
-    """
-
-    name: str
-    ids: tuple[Ids, ...]
-    labels: npt.NDArray[np.int64]
-    task: TaskSettings = BINARY_SENTIMENT
 
 
 @dataclass(frozen=True)
@@ -62,23 +36,6 @@ class Written:
     description: Description
     accuracies: Mapping[str, float]
     reason: str
-
-
-def of_reviews(reviews: ReviewSet, ends: Ends) -> Measured:
-    """Tokenise reviews; the first ``MOST_MEASURED`` count."""
-    texts = [text.encode() for text in reviews.texts[:MOST_MEASURED]]
-    rows = np.concatenate(
-        [ends.token_ids(tf.constant(texts[n : n + _BATCH])).numpy() for n in range(0, len(texts), _BATCH)]
-    )
-    lengths = np.count_nonzero(rows, axis=1)
-    ids = tuple(row[:length].astype(np.int32) for row, length in zip(rows, lengths, strict=True))
-    return Measured(reviews.name, ids, reviews.labels[:MOST_MEASURED].astype(np.int64), reviews.task)
-
-
-def of_split(name: str, examples: tf.data.Dataset, task: TaskSettings) -> Measured:
-    """Take a split's examples, from ``batches.read_examples``; the first ``MOST_MEASURED`` count."""
-    ids, labels = zip(*examples.take(MOST_MEASURED).as_numpy_iterator(), strict=True)
-    return Measured(name, ids, np.array(labels, np.int64), task)
 
 
 def write(
@@ -149,27 +106,7 @@ def _written(model: openvino.Model, precision: str, folder: Path, measured: Meas
     # more digits than bfloat16, too.
     openvino.save_model(model, file, compress_to_fp16=precision != "float32")
     encoder = OpenVinoEncoder(file, precision=precision)
-    right = _answers(encoder.logits, measured) == measured.labels
-    return float(np.mean(right.all(axis=1) if right.ndim == 2 else right))
-
-
-def _answers(logits: Callable[[Ids], npt.NDArray[np.float32]], measured: Measured) -> npt.NDArray[np.int64]:
-    answers = np.empty_like(measured.labels)
-    logit = measured.task.logit
-    order = sorted(range(len(measured.ids)), key=lambda n: len(measured.ids[n]))
-    for start in range(0, len(order), _BATCH):
-        rows = order[start : start + _BATCH]
-        found = logits(_padded([measured.ids[n] for n in rows]))
-        one_of_many = found.ndim == 2 and answers.ndim == 1
-        answers[rows] = np.argmax(found, axis=1) if one_of_many else found >= logit
-    return answers
-
-
-def _padded(rows: list[Ids]) -> Ids:
-    made = np.zeros((len(rows), max(map(len, rows))), np.int32)
-    for place, ids in zip(made, rows, strict=True):
-        place[: len(ids)] = ids
-    return made
+    return share_right(logits_of(encoder.logits, measured), measured)
 
 
 def _remove(folder: Path, precision: str) -> None:

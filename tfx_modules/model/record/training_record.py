@@ -48,7 +48,7 @@ class EngineChoice:
     """The precisions that the model was exported in for one engine, and what was measured for the choice."""
 
     engine: str
-    """``TensorFlow`` or ``OpenVINO``."""
+    """``TensorFlow``, ``OpenVINO`` or ``TFLite``."""
     precisions: tuple[str, ...]
     """The chosen ones."""
     reason: str
@@ -57,6 +57,28 @@ class EngineChoice:
     """Name of the reviews that the accuracies are of; empty where none was measured."""
     accuracies: Mapping[str, float] = field(default_factory=dict)
     """The accuracy of each precision that was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiteMeasures:
+    """What was measured of the TFLite model, and of the SavedModel on the same rows in the same process."""
+
+    precision: str
+    """``int8`` or ``float32``."""
+    measured_on: str
+    """Name of the reviews."""
+    n: int
+    """How many of them."""
+    accuracy: float
+    savedmodel_accuracy: float
+    score_difference: float
+    """The greatest difference of a score from the SavedModel's."""
+    latency_ms: float
+    """Median time from a text's ids to its logits, one text at a time."""
+    savedmodel_latency_ms: float
+    bytes: int
+    """Size of the TFLite model's file."""
+    savedmodel_bytes: int
 
 
 @dataclass(frozen=True)
@@ -68,6 +90,8 @@ class TrainingRecord:
     """Whether a search found the hyperparameters; else they are the settings'."""
     fit: Fit
     engines: tuple[EngineChoice, ...]
+    tflite: LiteMeasures | None = None
+    """None: the model was not exported for TFLite."""
 
 
 def write(record: TrainingRecord, folder: Path) -> None:
@@ -100,7 +124,8 @@ def _parsed(made: Any) -> TrainingRecord:
     if made["format"] not in (_OF_ONE_PRECISION, FORMAT):
         raise ValueError(f"format {made['format']!r}; allowed: {_OF_ONE_PRECISION}, {FORMAT}")
     engines = tuple(_engine(each, made["format"]) for each in made["engines"])
-    return TrainingRecord(made["hyperparameters"], made["tuned"], Fit(**made["fit"]), engines)
+    tflite = LiteMeasures(**made["tflite"]) if made.get("tflite") else None
+    return TrainingRecord(made["hyperparameters"], made["tuned"], Fit(**made["fit"]), engines, tflite)
 
 
 def _engine(made: dict[str, Any], format_: int) -> EngineChoice:

@@ -7,6 +7,7 @@ cannot be read any more, is missing in the verdict, and changes nothing about it
 import json
 import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ ROWS = "rows"
 """Key of the counts of the data date's rows: ``used`` and ``rejected``."""
 DISTANCES = "distances"
 """Key of the distances between data: by kind (``drift``, ``skew``) and feature ``value`` and ``limit``."""
+TFLITE = "tflite"
+"""Key of what was measured of the TFLite model beside the SavedModel, where the model is exported for it."""
 _EXAMPLE_GEN = "tfx_modules.components.example_gen.CsvExampleGen"
 _EXAMPLE_VALIDATOR = "tfx_modules.components.example_validator.ExampleValidator"
 _TRAINER = "tfx_modules.components.trainer.Trainer"
@@ -57,6 +60,11 @@ def _training_seconds(trainer: NodeRecord) -> float | None:
     return record.fit.seconds if record else None
 
 
+def _tflite(trainer: NodeRecord) -> dict[str, Any] | None:
+    record = training_record.read(trainer.folder(standard_component_specs.MODEL_RUN_KEY))
+    return asdict(record.tflite) if record and record.tflite else None
+
+
 def _rows(example_gen: NodeRecord) -> dict[str, int] | None:
     """Return the counts of the newest day of the window, which is the data date."""
     versions = json.loads(example_gen.parameters["span_versions"])
@@ -75,6 +83,7 @@ def _distances(validator: NodeRecord) -> Any:
 
 _READERS: dict[str, tuple[str, Callable[[NodeRecord], Any]]] = {
     TRAINING_SECONDS: (_TRAINER, _training_seconds),
+    TFLITE: (_TRAINER, _tflite),
     ROWS: (_EXAMPLE_GEN, _rows),
     DISTANCES: (_EXAMPLE_VALIDATOR, _distances),
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.common.aside import move_aside
+from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.ledger import find_ledger
 from tfx_modules.promotion.promoter import settle
 from tfx_modules.promotion.repository import ModelRepository
@@ -66,5 +67,6 @@ def _of_versions(repository: ModelRepository, known: set[int | None]) -> Iterato
             for folder in (repository.served, repository.withdrawn)
             if (folder / str(version)).is_dir()
         )
-    # A version that gets the number anew would keep the card of the one that was lost.
+    # A version that gets the number anew would keep the card of the one that was lost, and what was copied of it.
     yield from map(repository.card_of, sorted(repository.versions_with_card() - known))
+    yield from (path for path, version in folders.copied(repository).items() if version not in known)

@@ -16,6 +16,7 @@ from airflow_bert_service.promotion.measurements import (
     measured_sets,
     number,
     rejected_share,
+    tflite,
 )
 from airflow_bert_service.promotion.version_files import card_of, folder_of, read_card, version_files
 from airflow_bert_service.settings.database_url import database_url
@@ -95,6 +96,7 @@ class ModelContents:
             "training": number(event.metrics.get("training_seconds")),
             "rejected": rejected_share(event.metrics),
             "engine": engine(event.metrics),
+            "tflite": tflite(event.metrics),
             "approved": answered(event.metrics),
             "files": version_files(self._settings.models_of(pipeline), version),
             "has_card": card_of(self._settings.models_of(pipeline), version) is not None,

@@ -41,6 +41,12 @@ def test_it_tells_the_time_of_training_and_the_rejected_rows(client: TestClient)
     )
 
 
+def test_it_has_the_model_for_tflite_beside_the_saved_model(client: TestClient) -> None:
+    text = text_of(see(client, "versions/2026110501"))
+    assert "On 400 reviews of sample-v1, one at a time, from WordPieces to scores." in text
+    assert "TFLite (int8) 0.926 14.2 ms 23.1 MB SavedModel 0.928 48.7 ms 92.4 MB" in text
+
+
 def test_it_lists_what_was_decided_about_it(client: TestClient) -> None:
     text = text_of(see(client, "versions/2026110401"))
     assert "Version 2026110401 Not in service" in text
@@ -109,6 +115,7 @@ def test_it_names_who_has_approved_it_and_their_words_as_text(client: TestClient
     odd_event(state, kind="promoted", version="2026110509", metrics=json.dumps({"approval": answer}))
     html = pages_of(state).get(f"{PAGE}versions/2026110509", headers=login("viewer")).text
     assert "<dt>Approved</dt><dd>2026-11-06 09:12 UTC, by anna: reads &lt;b&gt;well&lt;/b&gt;</dd>" in html
+    assert "TFLite" not in html, "this one carries none"
 
 
 def test_of_label_sets_the_pages_say_exact_match(client: TestClient, tmp_path: Path) -> None:

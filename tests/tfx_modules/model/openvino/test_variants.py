@@ -16,8 +16,8 @@ from tfx_modules.engines.description import Description
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
 from tfx_modules.engines.openvino_library import unusable
 from tfx_modules.model.ends import Ends
+from tfx_modules.model.measuring.rows import Measured, of_reviews, of_split
 from tfx_modules.model.openvino import variants
-from tfx_modules.model.openvino.variants import Measured
 from tfx_modules.settings.task import BINARY_SENTIMENT
 
 ROWS = 64
@@ -108,7 +108,7 @@ def test_bfloat16_answers_nearly_as_float32(
 
 
 def test_reviews_are_measured_by_their_own_tokens(ends: Ends) -> None:
-    found = variants.of_reviews(review_set("two", [("A fine film.", 1), ("", 0)], "0" * 64), ends)
+    found = of_reviews(review_set("two", [("A fine film.", 1), ("", 0)], "0" * 64), ends)
     assert found.name == "two"
     assert list(found.labels) == [1, 0]
     assert [len(ids) for ids in found.ids] == [6, 2]
@@ -121,7 +121,7 @@ def test_without_a_holdout_the_eval_split_is_measured() -> None:
         lambda: zip(IDS, [0.0, 1.0] * (ROWS // 2), strict=True),
         output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)),
     )
-    found = variants.of_split("the eval split", examples, BINARY_SENTIMENT)
+    found = of_split("the eval split", examples, BINARY_SENTIMENT)
     assert found.name == "the eval split"
     assert len(found.ids) == ROWS
     assert list(found.labels[:2]) == [0, 1]

@@ -1,0 +1,1 @@
+"""What the exported forms of a model are compared on: rows of token ids with their labels."""
