@@ -5,6 +5,8 @@ a shape from another tensor: after the input has been resized, all shapes are kn
 TFLite hands the graph to its fast kernels (XNNPACK) as a whole.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -13,6 +15,9 @@ from tfx_modules.model.bert_weights import PROJECTION, BertWeights
 IDS = "ids"
 LOGITS = "logits"
 SIGNATURE = "serving_default"
+"""For a text of any length."""
+PADDED = "padded"
+"""For one that is padded to the greatest length: some runtimes, as LiteRT.js, take fixed shapes alone."""
 _MASKED = -1e9
 
 
@@ -28,8 +33,18 @@ class LiteGraph(tf.Module):  # type: ignore[misc]
         super().__init__()
         self._weights = BertWeights(classifier)
 
-    @tf.function(input_signature=[tf.TensorSpec([1, None], tf.int32, name=IDS)])  # type: ignore[untyped-decorator]
-    def serve(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+    def signatures(self, tokens: int) -> dict[str, Any]:
+        """Return the traced function of each signature; they share their constants in the converted model.
+
+        Args:
+            tokens: the length of ``PADDED``.
+        """
+        return {
+            name: tf.function(self.compute).get_concrete_function(tf.TensorSpec([1, length], tf.int32, name=IDS))
+            for name, length in ((SIGNATURE, None), (PADDED, tokens))
+        }
+
+    def compute(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
         """Compute the logits of a text.
 
         Args:

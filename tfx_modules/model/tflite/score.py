@@ -37,6 +37,7 @@ class LiteScorer:
         self._labels: list[str] = described["task"]["labels"]
         self._threshold: float = described["threshold"]
         self._cutting = described["tokenizer"]
+        self._start, self._end = described["tokenizer"]["start"], described["tokenizer"]["end"]
         self._markup = re.compile(self._cutting["markup"])
         self._tokenizer = _tokenizer(folder / "vocab.txt", self._cutting)
         self._run = Interpreter(model_path=str(folder / "model.tflite")).get_signature_runner("serving_default")
@@ -48,8 +49,7 @@ class LiteScorer:
         if len(pieces) > room:
             head = min(self._cutting["head_tokens"], room)
             pieces = pieces[:head] + pieces[len(pieces) - (room - head) :]
-        start, end = (self._tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
-        return [start, *pieces, end]
+        return [self._start, *pieces, self._end]
 
     def logits(self, text: str) -> Any:
         """Return the model's output, float32 [1] or [1, labels]."""

@@ -2,7 +2,8 @@
 
 The folder ``assets.extra/tflite`` of a version, which TensorFlow Serving passes over::
 
-    model.tflite   from ``ids`` int32 [1, tokens] to ``logits`` float32 [1], or [1, classes]
+    model.tflite   from ``ids`` int32 [1, tokens] to ``logits`` float32 [1], or [1, classes]; its signature ``padded``
+                   takes ids that are padded to the greatest length, alone
     vocab.txt      the WordPieces, one a line, each at the place of its id
     model.json     labels, threshold, how texts become ids, and what was measured
     score.py       an example that scores texts with the files beside it
@@ -11,7 +12,7 @@ The folder ``assets.extra/tflite`` of a version, which TensorFlow Serving passes
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,12 @@ def write(
     began = time.monotonic()
     served = _tried(BertGraph(classifier, tf.as_dtype(precision.value)).logits, measured)
     exact = share_right(served.logits, measured)
-    content, found = _made(classifier, measured, int8=True)
+    content, found = _made(classifier, encoder.max_tokens, measured, int8=True)
     accuracies = {"int8": share_right(found.logits, measured)}
     chosen = "int8"
     if exact - accuracies["int8"] > max_accuracy_loss + _EPSILON:
         chosen = "float32"
-        content, found = _made(classifier, measured, int8=False)
+        content, found = _made(classifier, encoder.max_tokens, measured, int8=False)
         accuracies["float32"] = share_right(found.logits, measured)
     measures = LiteMeasures(
         precision=chosen,
@@ -125,8 +126,8 @@ def write(
     return Written(measures, accuracies, reason)
 
 
-def _made(classifier: keras.Model, measured: Measured, *, int8: bool) -> tuple[bytes, _Tried]:
-    content = converted(classifier, int8=int8)
+def _made(classifier: keras.Model, tokens: int, measured: Measured, *, int8: bool) -> tuple[bytes, _Tried]:
+    content = converted(classifier, tokens, int8=int8)
     return content, _tried(LiteModel(content).logits, measured)
 
 
@@ -165,13 +166,15 @@ def _write_files(
     (folder / MODEL).write_bytes(content)
     tokens = read_tokens(vocab_path(encoder))
     (folder / VOCABULARY).write_text("".join(f"{token}\n" for token in tokens), encoding="utf-8")
-    described = _described(encoder, task, measures)
+    described = _described(encoder, tokens, task, measures)
     (folder / DESCRIPTION).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     example = Path(score.__file__)
     (folder / example.name).write_text(example.read_text(encoding="utf-8"), encoding="utf-8")
 
 
-def _described(encoder: EncoderSettings, task: TaskSettings, measures: LiteMeasures) -> dict[str, Any]:
+def _described(
+    encoder: EncoderSettings, tokens: Sequence[str], task: TaskSettings, measures: LiteMeasures
+) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "tensorflow": tf.__version__,
@@ -182,6 +185,8 @@ def _described(encoder: EncoderSettings, task: TaskSettings, measures: LiteMeasu
             **asdict(encoder.normalisation),
             "markup": tokenizer.MARKUP,
             "longest_word": tokenizer.LONGEST_WORD,
+            "start": tokens.index("[CLS]"),
+            "end": tokens.index("[SEP]"),
             "max_tokens": encoder.max_tokens,
             "head_tokens": encoder.head_tokens,
         },

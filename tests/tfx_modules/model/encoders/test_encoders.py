@@ -22,6 +22,7 @@ from tfx_modules.model.inference_graph import BertGraph
 from tfx_modules.model.openvino import graph, quantization
 from tfx_modules.model.tflite import conversion
 from tfx_modules.model.tflite.conversion import LiteModel
+from tfx_modules.model.tflite.graph import PADDED
 from tfx_modules.settings.settings import EncoderSettings
 
 CHECKPOINTS = Path(os.environ.get("ENCODER_CHECKPOINTS") or Path(__file__).parent / "checkpoints")
@@ -109,11 +110,13 @@ def test_openvinos_logits_are_hugging_faces(
     np.testing.assert_allclose(found, expected["logits"], atol=CLOSE)
 
 
+@pytest.mark.parametrize("name", ["bert-uncased", "electra-small"], indirect=True)
 def test_tflites_logits_are_hugging_faces(classifier: bert_classifier.SentimentClassifier, expected: Expected) -> None:
-    lite = LiteModel(conversion.converted(classifier, int8=False))
+    content = conversion.converted(classifier, expected["ids"].shape[1], int8=False)
+    lite, padded = LiteModel(content), LiteModel(content, PADDED)
     for ids, logits in zip(expected["ids"].astype(np.int32), expected["logits"], strict=True):
-        np.testing.assert_allclose(lite.logits(ids[np.newaxis]), logits[np.newaxis], atol=CLOSE)  # with padding
         np.testing.assert_allclose(lite.logits(ids[np.newaxis, ids > 0]), logits[np.newaxis], atol=CLOSE)
+        np.testing.assert_allclose(padded.logits(ids[np.newaxis]), logits[np.newaxis], atol=CLOSE)
 
 
 def test_what_is_not_in_the_encoder_is_not_trained(name: str, classifier: bert_classifier.SentimentClassifier) -> None:
