@@ -114,8 +114,8 @@ def write(
     )
     _write_files(version / _PLACE, content, encoder, task, measures)
     reason = (
-        f"{task.measure} on {measures.n} of {measured.name} {accuracies['int8']:.4f} in int8, {exact:.4f} of the SavedModel; "
-        f"it may lose {max_accuracy_loss:g}"
+        f"{task.measure} on {measures.n} of {measured.name} {accuracies['int8']:.4f} in int8, {exact:.4f} of the "
+        f"SavedModel; it may lose {max_accuracy_loss:g}"
     )
     _logger.info(
         "for TFLite the model is exported in %s, %.1f MB (the SavedModel has %.1f): %s; a text takes %.1f ms (%.1f). "
