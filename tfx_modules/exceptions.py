@@ -19,6 +19,7 @@
     ├── BeamServerError      Beam would need a server that is not private, or got a request that is not allowed
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
     ├── BatchScoringError    a day's texts were not scored: the request, the texts or the model
+    ├── VertexError          Vertex AI cannot be asked, or refuses what it is asked for
     ├── GateError            data or model stopped the run; the message says why, with numbers
     ├── EngineFileError      what a version carries for an engine beside TensorFlow is damaged or of another version
     └── ServingError         the model server cannot start, load or answer
@@ -87,6 +88,10 @@ class BeamServerError(PipelineError):
 
 class BatchScoringError(PipelineError):
     """A day's texts were not scored; the message says what is wrong with the request, the texts or the model."""
+
+
+class VertexError(PipelineError):
+    """Vertex AI cannot be asked, or refuses what it is asked for; the message has its answer."""
 
 
 class GateError(PipelineError):

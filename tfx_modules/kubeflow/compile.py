@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from tfx_modules.exceptions import PipelineError, SettingsError
 from tfx_modules.kubeflow.kfp_library import require_kfp
-from tfx_modules.kubeflow.options import Cluster, add_arguments, cluster_of
+from tfx_modules.kubeflow.options import Cluster, Containers, add_arguments, cluster_of
 
 if TYPE_CHECKING:
-    from tfx_modules.kubeflow.spec import Spec, Versions
+    from tfx_modules.kubeflow.spec import Document, Spec, Versions
     from tfx_modules.settings.settings import PipelineSettings
 
 SETTINGS = Path(__file__).parents[1] / "settings.toml"
@@ -77,21 +77,38 @@ def compile_for_kubeflow(settings: Path, cluster: Cluster) -> "Spec":
 
 def compile_settings(config: "PipelineSettings", cluster: Cluster) -> "Spec":
     """Compile the pipeline of settings; see :func:`compile_for_kubeflow`."""
+    from tfx_modules.kubeflow.spec import make_spec
+
+    return make_spec(_written_by_tfx(config, cluster), config.name, _versions(config), cluster)
+
+
+def compile_containers(config: "PipelineSettings", containers: Containers) -> "Document":
+    """Compile the pipeline of settings to the part of a spec that is the same on all systems.
+
+    Raises as :func:`compile_for_kubeflow`.
+    """
+    from tfx_modules.kubeflow.spec import make_pipeline_spec
+
+    return make_pipeline_spec(_written_by_tfx(config, containers), config.name, _versions(config), containers)
+
+
+def _written_by_tfx(config: "PipelineSettings", containers: Containers) -> "Document":
+    """Return the pipeline spec that TFX's runner for Kubeflow Pipelines writes of the pipeline."""
     # Imported here: it takes many seconds, and somebody who edits the settings should hear of a mistake before.
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as tfx_runner
 
     from tfx_modules.kubeflow.parts import ON_KUBEFLOW, check_can_run
-    from tfx_modules.kubeflow.spec import make_spec, node_command
+    from tfx_modules.kubeflow.spec import node_command
     from tfx_modules.pipeline.pipeline import create_pipeline
 
     check_can_run(config)
     pipeline = create_pipeline(config, ON_KUBEFLOW)
     pipeline.pipeline_info.pipeline_name = _name(config.name)
     options = tfx_runner.KubeflowV2DagRunnerConfig(
-        default_image=cluster.image, default_commands=list(node_command()), use_pipeline_spec_2_1=True
+        default_image=containers.image, default_commands=list(node_command()), use_pipeline_spec_2_1=True
     )
-    job = tfx_runner.KubeflowV2DagRunner(options).run(pipeline, write_out=False)
-    return make_spec(job["pipelineSpec"], config.name, _versions(config), cluster)
+    written: Document = tfx_runner.KubeflowV2DagRunner(options).run(pipeline, write_out=False)["pipelineSpec"]
+    return written
 
 
 def _name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -53,8 +53,8 @@ class Secret:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cluster:
-    """What the spec says of the cluster that it is going to run on."""
+class Containers:
+    """What the spec says of the nodes' containers, wherever it is going to run."""
 
     image: str
     """The worker's."""
@@ -62,19 +62,25 @@ class Cluster:
     """The worker's with NVIDIA's libraries, for nodes with a GPU; empty: the same image."""
     gpu_type: str = "nvidia.com/gpu"
     """Name of the resource that a GPU is."""
-    claim: str
-    """The PersistentVolumeClaim with the state folder."""
     mount_path: str = "/state"
-    """Where it is mounted: the state folder of the image."""
-    pull_policy: str = "IfNotPresent"
-    ledger: Secret | None = None
-    """Where the ledger's address is; None: the ledger is a file on the volume."""
+    """Where the state folder is mounted."""
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Variables of all containers."""
     resources: Mapping[str, Resources] = field(default_factory=lambda: MappingProxyType({}))
     """By node."""
     pipeline_root: str = ""
     """Where artifacts are kept; empty: Kubeflow Pipelines' own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster(Containers):
+    """What the spec says of the cluster of Kubernetes that it is going to run on."""
+
+    claim: str
+    """The PersistentVolumeClaim with the state folder."""
+    pull_policy: str = "IfNotPresent"
+    ledger: Secret | None = None
+    """Where the ledger's address is; None: the ledger is a file on the volume."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--env",
         action="append",
         default=[],
-        type=_variable,
+        type=variable_unless(_SET_OTHERWISE),
         metavar="NAME=VALUE",
         help="a variable of all containers, like AIRFLOW__BERT_SERVICE__FEED=files; may be given several times",
     )
@@ -222,13 +228,22 @@ def _secret(text: str) -> Secret:
     return Secret(_dns(name), key)
 
 
-def _variable(text: str) -> tuple[str, str]:
-    name, mark, value = text.partition("=")
-    if not mark or not _VARIABLE.fullmatch(name):
-        raise argparse.ArgumentTypeError(f"{text!r} is no variable; allowed: NAME=VALUE")
-    if name in _SET_OTHERWISE:
-        raise argparse.ArgumentTypeError(
-            f"{name} is set by {_SET_OTHERWISE[name]}, and only a part of the containers would go by --env; allowed: "
-            "other variables"
-        )
-    return name, value
+def variable_unless(set_otherwise: Mapping[str, str]) -> Callable[[str], tuple[str, str]]:
+    """Return a function that reads ``NAME=VALUE``.
+
+    Args:
+        set_otherwise: variables that are refused, and the option that says the same to all containers.
+    """
+
+    def read(text: str) -> tuple[str, str]:
+        name, mark, value = text.partition("=")
+        if not mark or not _VARIABLE.fullmatch(name):
+            raise argparse.ArgumentTypeError(f"{text!r} is no variable; allowed: NAME=VALUE")
+        if name in set_otherwise:
+            raise argparse.ArgumentTypeError(
+                f"{name} is set by {set_otherwise[name]}, and only a part of the containers would go by --env; "
+                "allowed: other variables"
+            )
+        return name, value
+
+    return read

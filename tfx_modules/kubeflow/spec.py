@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfx_modules.exceptions import SettingsError
-from tfx_modules.kubeflow.options import Cluster, Resources
+from tfx_modules.kubeflow.options import Cluster, Containers, Resources
 from tfx_modules.kubeflow.values import LEDGER, NODE_MODULE, REFRESH, REFRESH_MODULE, RUN_ID, STATE
 
 Document = dict[str, Any]
@@ -50,20 +50,26 @@ class Spec:
 
 
 def make_spec(written: Document, name: str, versions: Versions, cluster: Cluster) -> Spec:
-    """Make a spec.
+    """Make a spec for a cluster of Kubernetes; see :func:`make_pipeline_spec`."""
+    made = make_pipeline_spec(written, name, versions, cluster)
+    return Spec(made, _platform(made, cluster))
+
+
+def make_pipeline_spec(written: Document, name: str, versions: Versions, containers: Containers) -> Document:
+    """Make the part of a spec that is the same on all systems.
 
     Args:
         written: the pipeline spec that TFX's runner has written.
         name: the pipeline's name in the ledger.
         versions: of the code.
-        cluster: where it is going to run.
+        containers: what is said of the nodes' containers.
 
     Raises:
         SettingsError: resources are for nodes that the pipeline does not have.
     """
     made = copy.deepcopy(written)
     nodes = sorted(made["root"]["dag"]["tasks"])
-    if unknown := sorted(set(cluster.resources) - set(nodes)):
+    if unknown := sorted(set(containers.resources) - set(nodes)):
         raise SettingsError(
             f"--resources names {', '.join(unknown)}; allowed: {', '.join(nodes)}. Name nodes of the pipeline."
         )
@@ -76,15 +82,15 @@ def make_spec(written: Document, name: str, versions: Versions, cluster: Cluster
             f"--pipeline_version={versions.pipeline}",
             f"--code_version={versions.nodes[node]}",
         ]
-        container["env"] = [*_environment(cluster), {"name": "PYTHONPATH", "value": ROOT}]
-        _give(container, cluster.resources.get(node, Resources()), cluster)
+        container["env"] = [*_environment(containers), {"name": "PYTHONPATH", "value": ROOT}]
+        _give(container, containers.resources.get(node, Resources()), containers)
     made = _renamed(made)
-    _add_refresh(made, name, cluster)
+    _add_refresh(made, name, containers)
     for task, spec in made["root"]["dag"]["tasks"].items():
         spec["cachingOptions"] = {} if task in NEVER_CACHED else {"enableCache": True}
-    if cluster.pipeline_root:
-        made["defaultPipelineRoot"] = cluster.pipeline_root
-    return Spec(made, _platform(made, cluster))
+    if containers.pipeline_root:
+        made["defaultPipelineRoot"] = containers.pipeline_root
+    return made
 
 
 def node_command() -> tuple[str, ...]:
@@ -103,7 +109,7 @@ def _container(spec: Document, node: str) -> Document:
     return container
 
 
-def _give(container: Document, resources: Resources, cluster: Cluster) -> None:
+def _give(container: Document, resources: Resources, containers: Containers) -> None:
     given: Document = {}
     # Kubeflow Pipelines before 2.4 knows the numbers alone; later ones take the texts where there are any.
     if resources.cpu:
@@ -113,18 +119,18 @@ def _give(container: Document, resources: Resources, cluster: Cluster) -> None:
     if resources.gpu:
         count = str(resources.gpu)
         given["accelerator"] = {
-            "type": cluster.gpu_type,
+            "type": containers.gpu_type,
             "count": count,
-            "resourceType": cluster.gpu_type,
+            "resourceType": containers.gpu_type,
             "resourceCount": count,
         }
-        container["image"] = cluster.gpu_image or container["image"]
+        container["image"] = containers.gpu_image or container["image"]
     if given:
         container["resources"] = given
 
 
-def _environment(cluster: Cluster) -> list[Document]:
-    variables = {STATE: cluster.mount_path, **cluster.environment}
+def _environment(containers: Containers) -> list[Document]:
+    variables = {STATE: containers.mount_path, **containers.environment}
     return [{"name": name, "value": value} for name, value in sorted(variables.items())]
 
 
@@ -153,7 +159,7 @@ def _renamed_task(node: str, task: Document) -> Document:
     return made
 
 
-def _add_refresh(spec: Document, name: str, cluster: Cluster) -> None:
+def _add_refresh(spec: Document, name: str, containers: Containers) -> None:
     """Put the task in that refreshes the data; nodes take the values of the runtime parameters from it."""
     root = spec["root"]
     values = sorted(root["inputDefinitions"]["parameters"])
@@ -175,7 +181,7 @@ def _add_refresh(spec: Document, name: str, cluster: Cluster) -> None:
         "inputDefinitions": {"parameters": {key: {"parameterType": kind} for key, (kind, *_) in inputs.items()}},
         "outputDefinitions": {"parameters": {key: {"parameterType": "STRING"} for key in values}},
     }
-    spec["deploymentSpec"]["executors"][f"exec-{REFRESH}"] = {"container": _refresh_container(name, cluster)}
+    spec["deploymentSpec"]["executors"][f"exec-{REFRESH}"] = {"container": _refresh_container(name, containers)}
     root["dag"]["tasks"][REFRESH] = {
         "taskInfo": {"name": REFRESH},
         "componentRef": {"name": f"comp-{REFRESH}"},
@@ -188,12 +194,12 @@ def _add_refresh(spec: Document, name: str, cluster: Cluster) -> None:
     }
 
 
-def _refresh_container(name: str, cluster: Cluster) -> Document:
+def _refresh_container(name: str, containers: Containers) -> Document:
     return {
-        "image": cluster.image,
+        "image": containers.image,
         "command": [AIRFLOW_PYTHON, "-m", REFRESH_MODULE],
         "args": ["--pipeline", name, "--executor-input", "{{$}}"],
-        "env": [*_environment(cluster), {"name": "PYTHONPATH", "value": f"{ROOT}/plugins"}],
+        "env": [*_environment(containers), {"name": "PYTHONPATH", "value": f"{ROOT}/plugins"}],
     }
 
 

@@ -39,6 +39,9 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "compile-kubeflow": SubCommand(
         "kubeflow.compile_kubeflow", "compile the pipeline to a spec for Kubeflow Pipelines"
     ),
+    "run-vertex": SubCommand(
+        "kubeflow.run_vertex", "submit the pipeline to Vertex AI, where every node is a custom job"
+    ),
     "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
     "doctor": SubCommand("doctor", "check the installation; the exit code is 1 when a check fails"),
 }

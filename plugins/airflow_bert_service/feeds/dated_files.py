@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ADVICE = (
     "Check [bert_service] files_pattern and files_conn_id, and that the provider package of the store is installed "
-    "(apache-airflow-providers-amazon[s3fs] for s3://)."
+    "(apache-airflow-providers-amazon[s3fs] for s3://, apache-airflow-providers-google for gs://)."
 )
 _logger = logging.getLogger(__name__)
 _READERS: Mapping[str, Callable[..., Iterator[RawRow]]] = {

@@ -1,1 +1,1 @@
-"""The sub-command that compiles for Kubeflow Pipelines, and what refreshes the data in a container there."""
+"""The sub-commands for Kubeflow Pipelines and Vertex AI, and what refreshes the data in a container there."""

@@ -3,16 +3,10 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from airflow_bert_service.cli.places import become, dags_folder, explain_where_asked, split_pipeline, tfx_environment
-from airflow_bert_service.pipeline.folders import folder_of_pipeline
-from airflow_bert_service.pipeline.source_digest import SETTINGS
-from airflow_bert_service.pipelines.settings import check_settings
-from airflow_bert_service.settings.settings import load_settings
+from airflow_bert_service.cli.kubeflow.tfx_command import become_compiler
 
 COMMAND = "compile-kubeflow"
 _MODULE = "tfx_modules.kubeflow.compile"
-_KFP = "kubeflow"
-"""Name of the environment with kfp, beside the TFX environment."""
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -24,13 +18,4 @@ def main(arguments: Sequence[str]) -> NoReturn:
     Raises:
         SettingsError: There is no TFX environment, or no pipeline of this name.
     """
-    explain_where_asked(_MODULE, arguments, COMMAND)
-    name, arguments = split_pipeline(arguments)
-    settings = load_settings()
-    folder = folder_of_pipeline(dags_folder(settings), name)
-    check_settings(folder)  # the container that refreshes the data reads them
-    own = folder / SETTINGS
-    defaults = [f"--kfp={settings.tfx_python.parents[2] / _KFP}"]
-    if own.is_file():
-        defaults.append(f"--settings={own}")
-    become(settings, _MODULE, [*defaults, *arguments], tfx_environment(COMMAND), stay=True)
+    become_compiler(_MODULE, arguments, COMMAND)

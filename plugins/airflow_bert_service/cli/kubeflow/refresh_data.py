@@ -31,6 +31,8 @@ ACTOR = "kubeflow"
 """Who triggered the run, for the ledger: Kubeflow Pipelines tells a container of no user."""
 RUN_ID = "run_id"
 """As ``tfx_modules/kubeflow/values.py`` has it."""
+_LAUNCHED = "gcp_resources"
+"""Output at Vertex AI, as ``tfx_modules/kubeflow/values.py`` has it; what starts the container there writes it."""
 _REFRESH = "refresh_data"
 _INTEGERS = ("train_steps",)
 """JSON of Kubeflow Pipelines has no whole numbers."""
@@ -121,7 +123,11 @@ def _read(text: str) -> tuple[dict[str, Any], dict[str, Path]]:
     try:
         document = json.loads(text)
         given = dict(document["inputs"]["parameterValues"])
-        places = {name: Path(item["outputFile"]) for name, item in document["outputs"]["parameters"].items()}
+        places = {
+            name: Path(item["outputFile"])
+            for name, item in document["outputs"]["parameters"].items()
+            if name != _LAUNCHED
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunConfError(
             f"--executor-input is {text[:500]!r} ({error!r}); allowed: what Kubeflow Pipelines puts in the place of "

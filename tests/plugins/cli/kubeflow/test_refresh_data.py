@@ -67,6 +67,14 @@ def test_the_window_is_refreshed_and_its_versions_are_told(state: Path, tmp_path
 
 
 @pytest.mark.usefixtures("state")
+def test_at_vertex_ai_what_starts_the_task_has_an_output_of_its_own(tmp_path: Path) -> None:
+    document = json.loads(executor_input(tmp_path))
+    document["outputs"]["parameters"]["gcp_resources"] = {"outputFile": str(tmp_path / "values" / "gcp_resources")}
+    assert run(json.dumps(document)) == 0
+    assert {file.name for file in (tmp_path / "values").iterdir()} == set(OUTPUTS)
+
+
+@pytest.mark.usefixtures("state")
 @pytest.mark.parametrize(
     ("changed", "told"),
     [

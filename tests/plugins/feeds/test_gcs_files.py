@@ -1,0 +1,81 @@
+"""Reviews in files by date on Google Cloud Storage: a stand-in for it runs here.
+
+The locked environment has no provider package for it. In an environment with apache-airflow-providers-google and
+gcp-storage-emulator beside the locked packages, all of these tests run.
+"""
+
+import gzip
+import json
+import socket
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from airflow_bert_service.exceptions import FeedError, MissingDayError
+
+from tests.plugins.feeds.test_dated_files import DAY, HEADER, feed, read
+
+needs_provider = pytest.mark.skipif(
+    find_spec("airflow.providers.google") is None or find_spec("gcp_storage_emulator") is None,
+    reason="apache-airflow-providers-google and gcp-storage-emulator are not installed beside the locked packages",
+)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A new bucket, and the Airflow connection `reviews_gcs` to the store that has it."""
+    from gcp_storage_emulator.server import create_server
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = create_server("127.0.0.1", port, in_memory=True)
+    server.start()
+    try:
+        address = f"http://127.0.0.1:{port}"
+        extra = {"is_anonymous": True, "project": "reviews", "gcs.endpoint": address}
+        connection = {"conn_type": "google_cloud_platform", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_GCS", json.dumps(connection))
+        client = storage.Client(
+            project="reviews", credentials=AnonymousCredentials(), client_options={"api_endpoint": address}
+        )
+        yield client.create_bucket("reviews")
+    finally:
+        server.stop()
+
+
+@needs_provider
+def test_a_day_on_cloud_storage_comes_in_and_is_corrected(bucket: Any) -> None:
+    pattern = "gs://reviews/dt={date}/*.csv"
+    with pytest.raises(MissingDayError, match=r"there is no file gs://reviews/dt=2026-11-05/\*\.csv"):
+        read(pattern, files_conn_id="reviews_gcs")
+    bucket.blob("dt=2026-11-05/a.csv").upload_from_string(HEADER + "1,Warm.,pos\n")
+    bucket.blob("dt=2026-11-06/a.csv").upload_from_string(HEADER + "9,Other.,pos\n")
+    [row] = read(pattern, files_conn_id="reviews_gcs")
+    assert (row.id, row.where) == ("1", "gs://reviews_gcs@reviews/dt=2026-11-05/a.csv, row 1")
+    bucket.blob("dt=2026-11-05/a.csv").upload_from_string(HEADER + "1,Warm.,pos\n2,Dull.,neg\n")
+    assert [row.id for row in read(pattern, files_conn_id="reviews_gcs")] == ["1", "2"]
+
+
+@needs_provider
+def test_a_zipped_file_of_each_day_needs_no_wildcard(bucket: Any) -> None:
+    zipped = gzip.compress((HEADER + "1,Warm.,positive\n").encode())
+    bucket.blob(f"reviews/{DAY}.csv.gz").upload_from_string(zipped, content_type="application/octet-stream")
+    found = feed("gs://reviews/reviews/{date}.csv.gz", files_conn_id="reviews_gcs")
+    assert [row.text for row in found.delivered(DAY)] == ["Warm."]
+
+
+@needs_provider
+@pytest.mark.usefixtures("bucket")
+def test_a_bucket_that_is_not_there() -> None:
+    with pytest.raises(FeedError, match=r"gs://nowhere-at-all/2026-11-05\.csv"):
+        read("gs://nowhere-at-all/{date}.csv", files_conn_id="reviews_gcs")
+
+
+@pytest.mark.skipif(find_spec("airflow.providers.google") is not None, reason="the provider package is installed")
+def test_without_the_provider_package_the_error_names_it() -> None:
+    with pytest.raises(FeedError, match=r"gs://reviews/2026-11-05\.csv .*apache-airflow-providers-google for gs://"):
+        read("gs://reviews/{date}.csv")

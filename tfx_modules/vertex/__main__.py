@@ -1,0 +1,109 @@
+"""`python -m tfx_modules.vertex --project ID --location REGION ...`: submit the pipeline to Vertex AI."""
+
+import argparse
+import datetime as dt
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tfx_modules.exceptions import PipelineError
+from tfx_modules.kubeflow.compile import SETTINGS, compile_containers
+from tfx_modules.kubeflow.kfp_library import require_kfp
+from tfx_modules.vertex.options import SECONDS, Place, add_arguments, place_of, run_of, seconds
+
+_CONSOLE = "https://console.cloud.google.com/vertex-ai/locations/{0.location}/pipelines/runs/{1}?project={0.project}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Submit the pipeline, or write the request; return the exit code."""
+    flags = parse(arguments)
+    logging.getLogger().setLevel(logging.WARNING)
+    try:
+        place = place_of(flags)
+        require_kfp(flags.kfp)
+        request = make(flags, place)
+        return _write(request, flags.write) if flags.write else _submit(request, place, flags)
+    except PipelineError as error:
+        print(f"The pipeline was not submitted: {error}", file=sys.stderr)
+        return 1
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog=os.environ.get("BERT_SERVICE_PROGRAM") or "python -m tfx_modules.vertex",
+        description="Submit the pipeline to Vertex AI Pipelines: every node is a custom job.",
+    )
+    add_arguments(parser)
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE.json", help="write the request to a file, and submit nothing"
+    )
+    parser.add_argument(
+        "--wait",
+        nargs="?",
+        type=seconds,
+        const=SECONDS,
+        metavar="SECONDS",
+        help="wait for the job's end; look at it every so many seconds (default: %(const)s); the exit code is 1 "
+        "when it has not succeeded",
+    )
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        default=SETTINGS,
+        help="TOML file with the pipeline's settings (default: the project's)",
+    )
+    parser.add_argument("--kfp", type=Path, metavar="FOLDER", help="the environment that has kfp, for Python 3.11")
+    return parser.parse_args(arguments)
+
+
+def make(flags: argparse.Namespace, place: Place) -> dict[str, Any]:
+    """Compile the pipeline, and make the request; ``kfp`` has to be importable.
+
+    Raises:
+        PipelineError: as :func:`tfx_modules.kubeflow.compile.compile_for_kubeflow`, or a machine is for a node that
+            the pipeline does not have.
+    """
+    from tfx_modules.pipeline.compile import checked_settings
+    from tfx_modules.vertex.request import make_request
+
+    compiled = compile_containers(checked_settings(flags.settings), place.containers)
+    run = run_of(flags, compiled["pipelineInfo"]["name"], dt.datetime.now(dt.UTC))
+    return make_request(compiled, place, run)
+
+
+def _write(request: dict[str, Any], file: Path) -> int:
+    from tfx_modules.common.files import write_atomically
+    from tfx_modules.vertex.service import checked
+
+    checked(request)
+    try:
+        write_atomically(file, json.dumps(request, indent=2, sort_keys=True) + "\n")
+    except OSError as error:
+        print(f"{file} cannot be written: {error}. Correct this, and repeat.", file=sys.stderr)
+        return 1
+    print(f"Wrote the request into {file}; nothing was submitted.")
+    return 0
+
+
+def _submit(request: dict[str, Any], place: Place, flags: argparse.Namespace) -> int:
+    # Here, since only this needs the client, which takes seconds to import.
+    from tfx_modules.vertex.service import VertexAI
+
+    api = VertexAI(flags.api_endpoint or f"{place.location}-aiplatform.googleapis.com")
+    name = api.create(request)
+    print(f"Submitted {name}.\n{_CONSOLE.format(place, request['pipelineJobId'])}", flush=True)
+    if flags.wait is None:
+        return 0
+    ended = api.wait(name, flags.wait, lambda state: print(f"The job is {state}.", flush=True))
+    for failure in ended.failures:
+        print(failure, file=sys.stderr)
+    return 0 if ended.is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
