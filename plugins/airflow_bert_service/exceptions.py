@@ -23,6 +23,7 @@
     ├── RetentionError           the retention command failed or was cancelled, or its output cannot be read
     ├── ScoringError             the scoring command failed or was cancelled, or its output cannot be read
     │   └── ScoringRefusedError      there is no such version; trying again cannot help
+    ├── ModelCopyError           versions of a model were not copied to an object store or from one
     └── FeedError                a feed cannot deliver
         ├── MissingDayError      a day of the run's window is not in the feed
         ├── BadInputError        too many of a day's rows cannot be used
@@ -132,6 +133,10 @@ class ScoringRefusedError(ScoringError):
 
 class BackupError(BertServiceError):
     """A backup cannot be made or is damaged, or what it should be restored into is not empty."""
+
+
+class ModelCopyError(BertServiceError):
+    """Versions of a model were not copied; what was there before is still there."""
 
 
 class FeedError(BertServiceError):

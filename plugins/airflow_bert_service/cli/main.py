@@ -32,6 +32,9 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     ),
     "restore": SubCommand("backups.restore", "restore a backup into empty databases and an empty state folder"),
     "serve": SubCommand("serve", "start the model server, which answers over REST and gRPC"),
+    "copy-models": SubCommand(
+        "copies.copy_models", "copy a model's versions to an object store, or from there into a folder"
+    ),
     "client": SubCommand("client", "ask a model server about texts; --model_name is this pipeline's by default"),
     "run-local": SubCommand(
         "local.run_local", "run the pipeline once in one process, without Airflow's processes, for debugging"

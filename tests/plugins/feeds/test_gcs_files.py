@@ -7,6 +7,7 @@ gcp-storage-emulator beside the locked packages, all of these tests run.
 import gzip
 import json
 import socket
+import uuid
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -22,40 +23,46 @@ needs_provider = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A new bucket, and the Airflow connection `reviews_gcs` to the store that has it."""
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Address of a Cloud Storage that is empty at first; one, since Airflow keeps the store of a connection."""
     from gcp_storage_emulator.server import create_server
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = create_server("127.0.0.1", port, in_memory=True)
     server.start()
-    try:
-        address = f"http://127.0.0.1:{port}"
-        extra = {"is_anonymous": True, "project": "reviews", "gcs.endpoint": address}
-        connection = {"conn_type": "google_cloud_platform", "extra": extra}
-        monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_GCS", json.dumps(connection))
-        client = storage.Client(
-            project="reviews", credentials=AnonymousCredentials(), client_options={"api_endpoint": address}
-        )
-        yield client.create_bucket("reviews")
-    finally:
-        server.stop()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A new bucket, and the Airflow connection `reviews_gcs` to the store that has it."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    # gcsfs would ask Google itself which kind of bucket it is.
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    extra = {"is_anonymous": True, "project": "reviews", "gcs.endpoint": address}
+    connection = {"conn_type": "google_cloud_platform", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_GCS", json.dumps(connection))
+    client = storage.Client(
+        project="reviews", credentials=AnonymousCredentials(), client_options={"api_endpoint": address}
+    )
+    return client.create_bucket(f"reviews-{uuid.uuid4().hex}")
 
 
 @needs_provider
 def test_a_day_on_cloud_storage_comes_in_and_is_corrected(bucket: Any) -> None:
-    pattern = "gs://reviews/dt={date}/*.csv"
-    with pytest.raises(MissingDayError, match=r"there is no file gs://reviews/dt=2026-11-05/\*\.csv"):
+    pattern = f"gs://{bucket.name}/dt={{date}}/*.csv"
+    with pytest.raises(MissingDayError, match=rf"there is no file gs://{bucket.name}/dt=2026-11-05/\*\.csv"):
         read(pattern, files_conn_id="reviews_gcs")
     bucket.blob("dt=2026-11-05/a.csv").upload_from_string(HEADER + "1,Warm.,pos\n")
     bucket.blob("dt=2026-11-06/a.csv").upload_from_string(HEADER + "9,Other.,pos\n")
     [row] = read(pattern, files_conn_id="reviews_gcs")
-    assert (row.id, row.where) == ("1", "gs://reviews_gcs@reviews/dt=2026-11-05/a.csv, row 1")
+    assert (row.id, row.where) == ("1", f"gs://reviews_gcs@{bucket.name}/dt=2026-11-05/a.csv, row 1")
     bucket.blob("dt=2026-11-05/a.csv").upload_from_string(HEADER + "1,Warm.,pos\n2,Dull.,neg\n")
     assert [row.id for row in read(pattern, files_conn_id="reviews_gcs")] == ["1", "2"]
 
@@ -64,7 +71,7 @@ def test_a_day_on_cloud_storage_comes_in_and_is_corrected(bucket: Any) -> None:
 def test_a_zipped_file_of_each_day_needs_no_wildcard(bucket: Any) -> None:
     zipped = gzip.compress((HEADER + "1,Warm.,positive\n").encode())
     bucket.blob(f"reviews/{DAY}.csv.gz").upload_from_string(zipped, content_type="application/octet-stream")
-    found = feed("gs://reviews/reviews/{date}.csv.gz", files_conn_id="reviews_gcs")
+    found = feed(f"gs://{bucket.name}/reviews/{{date}}.csv.gz", files_conn_id="reviews_gcs")
     assert [row.text for row in found.delivered(DAY)] == ["Warm."]
 
 

@@ -113,6 +113,7 @@ def test_settings_of_a_group_are_keys_like_the_others() -> None:
             {"sise": "1"},
             r"^\[bert_service\] has the unknown key sise; known: codes, .*\. Did you mean size\? Rename or",
         ),
+        ({"folder": "s3://bucket/y"}, r"folder is 's3://bucket/y'; allowed: a path of a disk that is mounted here"),
         ({"folder": "~no-such-user/y"}, r"folder is '~no-such-user/y'; allowed: a path; one that begins with ~"),
         ({"part": "1"}, r"unknown key part; known"),
     ],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.installation import command, is_checkout
 from airflow_bert_service.settings.reading.declared import ALLOWED, refused
@@ -94,8 +95,15 @@ def path(text: str, place: Place) -> Path:
         one.
 
     Raises:
-        SettingsError: It has a variable that is not set, or the home folder of an unknown user.
+        SettingsError: It has a variable that is not set, or the home folder of an unknown user; or it is an address.
     """
+    if "://" in text:
+        # As a path it would be a folder of that name below the base.
+        raise refused(
+            place.key,
+            without_credentials(text),
+            "a path of a disk that is mounted here; an object store has not the locks and renames that it needs",
+        )
     if "${" in text:
         or_else = f", or start Airflow with `{command('airflow')}`, which does" if is_checkout() else ""
         raise SettingsError(
