@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.cloud import aiplatform_v1
 
 from tests.tfx_modules.kubeflow.spec_run import SpecRun
 from tests.tfx_modules.kubeflow.test_nodes import DAYS, Volume
@@ -75,6 +76,12 @@ def test_nodes_run_on_their_machines_with_the_state_folder_in_the_network(spec: 
         variables = {item["name"]: item["value"] for item in pool(spec, task)["container_spec"]["env"]}
         assert variables["BERT_SERVICE_STATE"] == "/mnt/nfs/bert-state"
         assert variables["BERT_SERVICE_LEDGER"] == place.ledger
+
+
+def test_google_s_launcher_can_read_every_custom_job(spec: Document) -> None:
+    for job in custom_jobs(spec).values():
+        # It hands the fields to the client by name, in the case that they have there.
+        assert aiplatform_v1.CustomJob(job) == aiplatform_v1.CustomJob.from_json(json.dumps(job))
 
 
 def test_the_same_is_cached_as_on_kubeflow_pipelines_or_nothing(
