@@ -115,8 +115,8 @@ def _name(name: str) -> str:
     made = name.lower().replace("_", "-")
     if not _NAME.fullmatch(made):
         raise SettingsError(
-            f"setting name is {name!r}, which is {made!r} at Kubeflow Pipelines; allowed there: up to 128 of a-z, 0-9 "
-            "and -. Give the pipeline another name."
+            f"setting name is {name!r}, which is {made!r} at Kubeflow Pipelines and Vertex AI; allowed there: up to "
+            "128 of a-z, 0-9 and -. Give the pipeline another name."
         )
     return made
 

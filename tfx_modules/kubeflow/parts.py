@@ -29,8 +29,8 @@ def check_can_run(settings: PipelineSettings) -> None:
         )
     if wrong:
         raise UnsupportedPipelineError(
-            f"pipeline {settings.name} cannot run on Kubeflow Pipelines: {'; '.join(wrong)}. Change the pipeline's "
-            "settings file, or run the pipeline on Airflow."
+            f"pipeline {settings.name} cannot run on Kubeflow Pipelines or Vertex AI: {'; '.join(wrong)}. Change the "
+            "pipeline's settings file, or run the pipeline on Airflow."
         )
 
 

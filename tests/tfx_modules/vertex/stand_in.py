@@ -35,7 +35,7 @@ class StandIn:
 
     public_key: bytes
     endpoint: str = ""
-    states: Sequence[State] = (State.PIPELINE_STATE_RUNNING, State.PIPELINE_STATE_SUCCEEDED)
+    states: Sequence[aiplatform_v1.PipelineState] = (State.PIPELINE_STATE_RUNNING, State.PIPELINE_STATE_SUCCEEDED)
     """Those that a job has at one look after another; the last one stays."""
     requests: list[aiplatform_v1.CreatePipelineJobRequest] = field(default_factory=list)
     jobs: dict[str, aiplatform_v1.PipelineJob] = field(default_factory=dict)
