@@ -8,12 +8,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx_modules.exceptions import PipelineError
 from tfx_modules.kubeflow.compile import SETTINGS, compile_containers
 from tfx_modules.kubeflow.kfp_library import require_kfp
 from tfx_modules.vertex.options import SECONDS, Place, add_arguments, place_of, run_of, seconds
+
+if TYPE_CHECKING:
+    from tfx_modules.vertex.service import VertexAI
 
 _CONSOLE = "https://console.cloud.google.com/vertex-ai/locations/{0.location}/pipelines/runs/{1}?project={0.project}"
 
@@ -25,8 +28,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         place = place_of(flags)
         require_kfp(flags.kfp)
-        request = make(flags, place)
-        return _write(request, flags.write) if flags.write else _submit(request, place, flags)
+        if flags.write:
+            return _write(make(flags, place), flags.write)
+        # Before the pipeline is compiled: somebody without credentials should hear of it soon.
+        api = _api(flags.api_endpoint or f"{place.location}-aiplatform.googleapis.com")
+        return _submit(api, make(flags, place), place, flags.wait)
     except PipelineError as error:
         print(f"The pipeline was not submitted: {error}", file=sys.stderr)
         return 1
@@ -90,16 +96,19 @@ def _write(request: dict[str, Any], file: Path) -> int:
     return 0
 
 
-def _submit(request: dict[str, Any], place: Place, flags: argparse.Namespace) -> int:
+def _api(endpoint: str) -> "VertexAI":
     # Here, since only this needs the client, which takes seconds to import.
     from tfx_modules.vertex.service import VertexAI
 
-    api = VertexAI(flags.api_endpoint or f"{place.location}-aiplatform.googleapis.com")
+    return VertexAI(endpoint)
+
+
+def _submit(api: "VertexAI", request: dict[str, Any], place: Place, wait: float | None) -> int:
     name = api.create(request)
     print(f"Submitted {name}.\n{_CONSOLE.format(place, request['pipelineJobId'])}", flush=True)
-    if flags.wait is None:
+    if wait is None:
         return 0
-    ended = api.wait(name, flags.wait, lambda state: print(f"The job is {state}.", flush=True))
+    ended = api.wait(name, wait, lambda state: print(f"The job is {state}.", flush=True))
     for failure in ended.failures:
         print(failure, file=sys.stderr)
     return 0 if ended.is_good else 1

@@ -108,8 +108,8 @@ class VertexAI:
             yield
         except GoogleAuthError as error:
             raise VertexError(
-                f"Google Cloud knows nobody here: {error}. Run `gcloud auth application-default login`, or set "
-                "GOOGLE_APPLICATION_CREDENTIALS to a file with credentials."
+                f"Google Cloud knows nobody here: {str(error).rstrip('.')}. Run `gcloud auth application-default "
+                "login`, or set GOOGLE_APPLICATION_CREDENTIALS to a file with credentials."
             ) from error
         except GoogleAPIError as error:
             raise VertexError(
