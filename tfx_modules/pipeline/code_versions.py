@@ -110,13 +110,21 @@ def _check_functions(node: str, parameters: pipeline_pb2.NodeParameters, sources
     for name, value in parameters.parameters.items():
         is_given_by_run = value.WhichOneof("value") == "runtime_parameter"
         text = value.field_value.string_value
-        is_unknown_file = name in _MODULE_FILES and (is_given_by_run or (text and not sources.users_module(text)))
+        is_unknown_file = name in _MODULE_FILES and (
+            is_given_by_run or (text and not _is_known_module(name, text, sources))
+        )
         if is_unknown_file or (_FUNCTION.fullmatch(name) and is_given_by_run):
             raise CodeVersionError(
                 f"{name} of node {node} is {'a runtime parameter' if is_given_by_run else repr(text)}; allowed: the "
                 "dotted name of a function, or a file in the folder of the user's pipeline, so that the node's code "
                 "version covers it. Give it as run_fn is given."
             )
+
+
+def _is_known_module(name: str, text: str, sources: Sources) -> bool:
+    """Tell whether the code is looked at: a file of the user's folder, or a dotted name in one of the packages."""
+    is_dotted_name = name == "module_path" and text.partition(".")[0] in sources.packages
+    return is_dotted_name or sources.users_module(text) is not None
 
 
 def _module_files(parameters: pipeline_pb2.NodeParameters) -> Iterator[str]:

@@ -28,6 +28,7 @@ SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
 _PREPROCESSING_FN = "tfx_modules.model.preprocessing.preprocessing_fn"
 _RUN_FN = "tfx_modules.model.training.run_fn"
 _TUNER_FN = "tfx_modules.model.tuning.tuner_fn"
+_EVALUATOR_MODULE = "tfx_modules.evaluation.evaluation_progress"
 _CHECK_TRIES = 2
 
 
@@ -116,6 +117,7 @@ def _model_components(settings: PipelineSettings, data: _Data, earlier: EarlierR
         model=trainer.outputs["model"],
         baseline_model=earlier.model,
         eval_config=eval_config.eval_config(settings.gate, settings.task),
+        module_path=_EVALUATOR_MODULE,
     )
     infra_validator = _infra_validator(settings.serving_check, trainer, data, parts)
     infra_validator.add_upstream_node(evaluator)

@@ -37,7 +37,7 @@ ENTRY_POINTS = {
     "Transform": ["model.preprocessing", "beam.operator"],
     "Tuner": ["components.tuner", "model.tuning"],
     "Trainer": ["components.trainer", "model.training"],
-    "Evaluator": ["beam.operator"],
+    "Evaluator": ["evaluation.evaluation_progress", "beam.operator"],
     "InfraValidator": ["components.infra_validator"],
     "Pusher": ["components.pusher"],
 }
