@@ -19,8 +19,13 @@ PREVIOUS = "previous"
 CHOICES = ("no", "yes")
 TUNED = "tuned"
 """Custom property of hyperparameters: 1 where a search has found them."""
+CURVES_DIR = "curves_dir"
+"""Key of ``custom_config``: the folder for the trials' curves, which TensorBoard shows."""
+CURVES = "trials"
+"""Its name, beside the results."""
 _BEST = standard_component_specs.BEST_HYPERPARAMETERS_KEY
 _RESULTS = standard_component_specs.TUNER_RESULTS_KEY
+_CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
 
 
 class LatestTunedStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
@@ -62,12 +67,19 @@ class Executor(executor.Executor):  # type: ignore[misc]
                 f"parameter {TUNE} is {wanted!r}; allowed: {', '.join(CHOICES)}. Correct the run's parameters."
             )
         if wanted == "yes":
-            super().Do(input_dict, output_dict, exec_properties)
+            super().Do(input_dict, output_dict, _with_curves(exec_properties, output_dict))
             output_dict[_BEST][0].set_int_custom_property(TUNED, 1)
             return
         best = _read(input_dict[PREVIOUS][0]) if input_dict.get(PREVIOUS) else {"space": [], "values": {}}
         _write(output_dict, _BEST, "best_hyperparameters.txt", best)
         _write(output_dict, _RESULTS, "tuner_results.json", [])
+
+
+def _with_curves(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Artifact]]) -> dict[str, Any]:
+    """Add the folder of the trials' curves to ``custom_config``: TFX has no other way to tell ``tuner_fn`` of it."""
+    given = json.loads(exec_properties[_CUSTOM_CONFIG])
+    folder = f"{artifact_utils.get_single_uri(output_dict[_RESULTS])}/{CURVES}"
+    return {**exec_properties, _CUSTOM_CONFIG: json.dumps({**given, CURVES_DIR: folder})}
 
 
 def _read(artifact: types.Artifact) -> Any:

@@ -14,6 +14,8 @@ from tfx_modules.settings.reading.reader import build
 from tfx_modules.settings.settings import EncoderSettings, TrainingSettings, TuningSettings
 from tfx_modules.settings.task import TaskSettings, from_config
 
+_CURVES_DIR = "curves_dir"
+
 
 class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
     """The classifier as a function of what is searched."""
@@ -43,7 +45,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
     Args:
         fn_args: ``custom_config`` has ``encoder``, ``training`` and ``tuning``, and ``task`` where it is another than
-            the default's; the files are Transform's examples.
+            the default's, and ``curves_dir``, where the curves of each trial go; the files are Transform's examples.
 
     Returns:
         The tuner, and what its ``search`` is called with.
@@ -72,7 +74,11 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         "steps_per_epoch": tuning.steps_per_trial,
         "epochs": 1,
         "validation_data": batches.evaluation_batches(evaluation, shape).take(tuning.eval_batches),
-        "callbacks": [Progress(shape.batch_size)],
+        # KerasTuner gives each trial a folder of its own in the log_dir, with the trial's values.
+        "callbacks": [
+            Progress(shape.batch_size),
+            keras.callbacks.TensorBoard(log_dir=fn_args.custom_config[_CURVES_DIR], write_graph=False, update_freq=1),
+        ],
         "shuffle": False,  # the batches are
         "verbose": 2,
     }

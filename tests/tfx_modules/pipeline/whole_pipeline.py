@@ -28,6 +28,7 @@ from tfx_modules.settings.settings import (
     PipelineSettings,
     Precision,
     TrainingSettings,
+    TuningSettings,
     ValidationSettings,
 )
 from tfx_modules.settings.task import TaskSettings
@@ -52,6 +53,15 @@ WORDS = ("good", "bad", "late", "broken", "film", "shop", "very", "so", "it", "w
 COLUMNS = ("id", "date", "review", "sentiment")
 REJECTED = {"unknown_label": 2, "no_text": 1}
 """What the manifest of each day counts as rejected rows."""
+TUNING = TuningSettings(
+    trials=4,
+    steps_per_trial=6,
+    eval_batches=2,
+    learning_rates=(3e-3, 2e-2, 3e-2),
+    dropouts=(0.25, 0.35),
+    warmup_fractions=(0.05, 0.15),
+)
+"""What a search chooses from: none of the values is the one that a training has without a search."""
 Labelled = Sequence[tuple[str, str]]
 """Texts and their labels."""
 
@@ -94,9 +104,17 @@ class WholePipeline:
         return self.folder / "models" / "bert_sentiment"
 
     def run(
-        self, task: TaskSettings, days: Mapping[str, Labelled], held_out: Labelled, run_id: str, **gate: Any
+        self,
+        task: TaskSettings,
+        days: Mapping[str, Labelled],
+        held_out: Labelled,
+        run_id: str,
+        *,
+        tune: str = "no",
+        up_to: str = NODES[-1],
+        **gate: Any,
     ) -> dict[str, Outcome]:
-        """Run all nodes on a window of days, up to the first that is blocked; return their outcomes."""
+        """Run the nodes on a window of days, up to one or the first that is blocked; return their outcomes."""
         pipeline = self._compile(task, GateSettings(**gate))
         first, last = ((dt.date.fromisoformat(day) - EPOCH).days for day in (min(days), max(days)))
         window = {"static_range": {"start_span_number": first, "end_span_number": last}}
@@ -109,7 +127,7 @@ class WholePipeline:
                 "span_versions": json.dumps(dict.fromkeys(days, 1)),
                 "holdout": holdout,
             },
-            "Tuner": {"tune": "no"},
+            "Tuner": {"tune": tune},
             "Trainer": {"train_args": json.dumps({"splits": ["train"], "num_steps": 0}), "holdout": holdout},
             "Pusher": {
                 "promotion": json.dumps({**promotion, "data_date": max(days), "first_day": min(days)}),
@@ -118,7 +136,7 @@ class WholePipeline:
             },
         }
         outcomes = {}
-        for node in NODES:
+        for node in NODES[: NODES.index(up_to) + 1]:
             outcome = run_node(self._request(pipeline, node, run_id, parameters.get(node, {})))
             assert outcome.state is not NodeState.FAILED, f"{node}: {outcome.reason}"
             outcomes[node] = outcome
@@ -150,6 +168,7 @@ class WholePipeline:
             training=TrainingSettings(
                 batch_size=16, epochs=16, learning_rate=1e-2, length_buckets=(), jit_compile=False
             ),
+            tuning=TUNING,
             export=ExportSettings(precision=Precision.FLOAT32, tflite=True),
             validation=ValidationSettings(minimum_class_rows=5),
             gate=gate,
