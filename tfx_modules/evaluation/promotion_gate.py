@@ -111,7 +111,19 @@ class _CandidateGate:
         of_labels = [
             compare_labels(*pair, reviews.task.classes) for reviews, pair in zip(self._sets, pairs, strict=True)
         ]
-        return self._result(champion, made, of_labels, low, metrics)
+        return self._with_thresholds(self._result(champion, made, of_labels, low, metrics), champion, other)
+
+    def _with_thresholds(self, result: GateResult, champion: Champion, theirs: TaskSettings) -> GateResult:
+        """Say that the candidate gives labels from another score on than the champion does, if so."""
+        ours = self._task.threshold
+        if ours == theirs.threshold:
+            return result
+        reason = (
+            f"{result.reason}; it gives a label from a score of {ours:g} on, {champion.version} from "
+            f"{theirs.threshold:g} on"
+        )
+        measured = {**result.metrics, "threshold": ours, "champion_threshold": theirs.threshold}
+        return replace(result, reason=reason, metrics=measured)
 
     @cached_property
     def _task(self) -> TaskSettings:

@@ -94,13 +94,15 @@ class Moves:
 
     def remove(self, version: int) -> None:
         """Delete a version's folder; a server sees it vanish in one step."""
+        # First: whoever repeats a removal that was killed in the middle finds the version, and so its copies.
+        self._held.check()
+        folders.remove(self._repository, version)
         # What is left of a deletion that was killed in the middle must not look like a version.
         staged = self._repository.staging_place(f"removed {version}")
         self._move(version, self._repository.folder(version), staged)
         shutil.rmtree(staged, ignore_errors=True)
         manifest.forget_digest(self._repository.served, version)
         self._repository.card_of(version).unlink(missing_ok=True)
-        folders.remove(self._repository, version)
 
     def _move(self, version: int, source: Path, target: Path) -> None:
         passing, withdrawn = self._own / str(version), self._repository.withdrawn / str(version)

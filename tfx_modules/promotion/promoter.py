@@ -292,8 +292,21 @@ def settle(ledger: Ledger, repository: ModelRepository) -> Service:
             else:
                 with moving(held, repository) as moves:
                     moves.serve(service.live)
-            folders.follow(repository, service.live, held.check)
+            _follow(repository, service.live, held)
     return service
+
+
+def _follow(repository: ModelRepository, live: int, held: Writing) -> None:
+    """Bring the copies of what the version carries in line; the version serves, whether they can be made or not."""
+    try:
+        folders.follow(repository, live, held.check)
+    except OSError as error:
+        _logger.error(  # noqa: TRY400 - its traceback says no more than its text
+            "version %s serves, but what it carries for others could not be copied: %s. Check the disk and the rights "
+            "of the folder, then run `bert-service models settle` (in a checkout `scripts/bert models settle`).",
+            live,
+            error,
+        )
 
 
 def usable_folder(repository: ModelRepository, service: Service, version: int) -> Path:

@@ -1,4 +1,4 @@
-"""Rolls back to an earlier version: one event in the ledger and a few renames, no training and no copying."""
+"""Rolls back to an earlier version: one event in the ledger and a few renames, no training and no copy of a model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from tfx_modules.promotion.ledger import Ledger
 from tfx_modules.promotion.moves import moving
 from tfx_modules.promotion.promoter import settle
 from tfx_modules.promotion.repository import ModelRepository
-from tfx_modules.settings.task import of_model
+from tfx_modules.settings.task import TaskSettings, of_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +92,14 @@ def _change_of_labels(repository: ModelRepository, service: Service, version: in
     except (ModelRepositoryError, SettingsError, OSError):
         return ""  # a version may be rolled back because its files are damaged or gone
     if target.is_comparable_with(live):
-        return ""
+        return _change_of_threshold(target, live)
     return f"; clients get other labels: {target.describe()} instead of {live.describe()}"
+
+
+def _change_of_threshold(target: TaskSettings, live: TaskSettings) -> str:
+    if target.threshold == live.threshold:
+        return ""
+    return f"; clients get labels from a score of {target.threshold:g} on, and not from {live.threshold:g} on"
 
 
 def _run(events: Sequence[Event], version: int, request: RollbackRequest) -> Run | None:

@@ -151,8 +151,10 @@ def to_json(task: TaskSettings) -> str:
 
 
 def _fields(task: TaskSettings) -> dict[str, Any]:
-    """Return a task as JSON values; a threshold has only a task of label sets."""
-    return {name: value for name, value in asdict(task).items() if name != "threshold" or task.has_sets}
+    """Return a task as JSON values; the default threshold is left out, since code of releases before knows no other."""
+    return {
+        name: value for name, value in asdict(task).items() if name != "threshold" or value != TaskSettings.threshold
+    }
 
 
 def of_model(folder: Path) -> TaskSettings:

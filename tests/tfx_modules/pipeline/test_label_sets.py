@@ -132,7 +132,7 @@ def test_the_server_answers_with_every_label_that_a_text_has(
     for text, served in zip(texts[:4], found, strict=False):
         answer = LiteScorer(copied_for_tflite(pipeline)).answer(text)
         assert dict(zip(WORDS, answer["scores"], strict=True)) == pytest.approx(served.scores, abs=0.05)
-        assert answer["chosen"] == [score >= 0.5 for score in answer["scores"]]
+        assert answer["chosen"] == [score >= TICKETS.threshold for score in answer["scores"]]
         assert answer.keys() == {"labels", "scores", "chosen"}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.tfx_modules.promotion.conftest import Site
-from tfx_modules.promotion.exceptions import ModelRepositoryError
 from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.promoter import settle
 
@@ -87,6 +86,34 @@ def test_what_is_damaged_in_the_version_is_not_copied_and_the_log_says_so(
     assert f"{file.parent} is not what its version's manifest lists, and was not copied to" in caplog.text
 
 
+def test_what_is_gone_from_the_version_is_told_in_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    carry(site, 3)
+    shutil.rmtree(folders.folder_of(site.repository, folders.TFLITE))
+    shutil.rmtree(site.repository.folder(2026110301) / PLACE)
+    settle(site.ledger, site.repository)
+    assert copies(site) == {}
+    assert "is gone, which its version's manifest lists" in caplog.text
+
+
+def test_what_python_writes_into_a_copy_that_it_imports_from_is_no_damage(site: Site) -> None:
+    carry(site, 3)
+    copy = folders.folder_of(site.repository, folders.TFLITE) / "2026110301"
+    (copy / "__pycache__").mkdir()
+    (copy / "__pycache__" / "score.cpython-311.pyc").write_text("bytecode")
+    before = copy.stat().st_ino
+    settle(site.ledger, site.repository)
+    assert copy.stat().st_ino == before
+
+
+def test_copies_of_versions_that_are_gone_are_removed(site: Site) -> None:
+    carry(site, 3)
+    carry(site, 4)
+    folder = folders.folder_of(site.repository, folders.TFLITE)
+    shutil.copytree(folder / "2026110301", folder / "2026110201")
+    settle(site.ledger, site.repository)
+    assert sorted(copies(site)) == ["2026110301", "2026110401"]
+
+
 def test_a_damaged_manifest_keeps_it_from_being_copied(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     carry(site, 3)
     shutil.rmtree(folders.folder_of(site.repository, folders.TFLITE) / "2026110301")
@@ -97,7 +124,9 @@ def test_a_damaged_manifest_keeps_it_from_being_copied(site: Site, caplog: pytes
     assert f"the manifest {manifest} cannot be read" in caplog.text
 
 
-def test_a_copy_that_cannot_be_made_leaves_nothing_behind(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_cannot_be_made_leaves_nothing_behind_and_the_version_serves(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     carry(site, 3)
     real = shutil.copytree
 
@@ -108,8 +137,10 @@ def test_a_copy_that_cannot_be_made_leaves_nothing_behind(site: Site, monkeypatc
         return made
 
     monkeypatch.setattr(shutil, "copytree", fails_for_tflite)
-    with pytest.raises(ModelRepositoryError, match="No space left on device"):
-        carry(site, 4)
+    carry(site, 4)
+    assert site.repository.is_in_line(2026110401)
+    assert "version 2026110401 serves, but what it carries for others could not be copied" in caplog.text
+    assert "No space left on device. Check the disk" in caplog.text
     assert copies(site) == {"2026110301": "lite 3 a"}
     monkeypatch.undo()
     settle(site.ledger, site.repository)

@@ -10,7 +10,7 @@ from tfx_modules.promotion import history
 from tfx_modules.promotion.events import EventKind, Run
 from tfx_modules.promotion.exceptions import ManifestError, ModelRepositoryError, RefusedError
 from tfx_modules.promotion.rollback import RollbackRequest, roll_back
-from tfx_modules.settings.task import PLACE, TaskSettings, to_json
+from tfx_modules.settings.task import PLACE, TaskKind, TaskSettings, to_json
 
 
 def promoted(site: Site, *days: int) -> Site:
@@ -38,6 +38,17 @@ def test_the_reason_says_where_clients_get_other_labels(site: Site) -> None:
         "from 2026110401 to 2026110301: it is rude; clients get other labels: negative, positive (score of positive) "
         "instead of ham, spam (score of spam)"
     )
+
+
+def test_the_reason_says_where_clients_get_labels_from_another_score_on(site: Site) -> None:
+    for day, threshold in ((3, 0.5), (4, 0.3)):
+        sets = site.candidate(day)
+        (sets.model / "assets.extra").mkdir()
+        task = TaskSettings(kind=TaskKind.MULTILABEL, labels=("billing", "fault"), threshold=threshold)
+        (sets.model / PLACE).write_text(to_json(task))
+        site.promote(sets)
+
+    assert site.roll_back().reason.endswith("; clients get labels from a score of 0.5 on, and not from 0.3 on")
 
 
 def test_a_version_can_be_named(site: Site) -> None:

@@ -11,10 +11,13 @@ from tests.tfx_modules.promotion.conftest import Site
 from tests.tfx_modules.promotion.steps import begun_anew
 from tests.tfx_modules.retention import retaining
 from tests.tfx_modules.retention.records import DAY, NOW, Records, tree
+from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.repository import ModelRepository
 
 MOST_STEPS = 120
+CARRIES = 2
+"""The day whose version carries what is copied to a folder of its own."""
 
 
 def fill(folder: Path) -> None:
@@ -26,7 +29,12 @@ def fill(folder: Path) -> None:
     for day in (1, 2, 3, 4):
         trained = records.node("Trainer", f"run-{day}-a", age=40)
         records.node("Pusher", f"run-{day}-a", age=40, inputs=trained.artifacts)
-        site.promote(site.candidate(day))
+        candidate = site.candidate(day)
+        if day == CARRIES:
+            place = candidate.model / folders.PLACES[folders.TFLITE]
+            place.mkdir(parents=True)
+            (place / "model.tflite").write_text("lite")
+        site.promote(candidate)
     log = folder / "logs" / "dag_id=bert" / "run_id=old" / "attempt=1.log"
     log.parent.mkdir(parents=True)
     log.write_text("a line")
@@ -58,6 +66,8 @@ def test_killed_anywhere_it_hands_out_nothing_that_is_missing_and_the_next_one_f
 
             assert handed_out_but_missing(records) == []
             assert retaining.retain_all(folder) == []
+            repository = ModelRepository(folder / "models" / "bert")
+            assert set(folders.copied(repository).values()) <= repository.versions()
             assert ModelRepository(folder / "models" / "bert").versions() == {2026110201, 2026110301, 2026110401}
             assert len(records.executions()) == len(records.states()) == 6
             assert len([path for path in tree(folder / "pipeline") if path.endswith("/file")]) == 6

@@ -185,3 +185,4 @@ def test_label_sets_have_a_threshold_which_goes_with_the_model_and_other_tasks_a
     assert "threshold" not in tasks.to_config(SPAM)["task"]
     before = '{"kind": "multilabel", "labels": ["a", "b"], "positive": "positive"}'
     assert tasks.from_parameter(before) == replace(found, threshold=0.5), "as earlier releases wrote it"
+    assert tasks.to_json(replace(found, threshold=0.5)) == before, "so that code of earlier releases can read it"

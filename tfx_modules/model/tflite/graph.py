@@ -58,8 +58,9 @@ class LiteGraph(tf.Module):  # type: ignore[misc]
         if self._weights.embedding != self._weights.width:
             hidden = self._dense(hidden, PROJECTION)
         for number in range(self._weights.layers):
-            hidden = self._layer(hidden, mask, f"transformer_layer_{number}")
-        logits = self._dense(hidden[:1], "logit")
+            is_last = number == self._weights.layers - 1
+            hidden = self._layer(hidden, mask, f"transformer_layer_{number}", of_start=is_last)
+        logits = self._dense(hidden, "logit")
         return {LOGITS: logits if self._weights.classes else tf.reshape(logits, [1])}
 
     def _embedded(self, ids: tf.Tensor) -> tf.Tensor:
@@ -69,24 +70,26 @@ class LiteGraph(tf.Module):  # type: ignore[misc]
         numbers = tf.cumsum(tf.ones_like(ids), exclusive=True)
         return tf.gather(tf.constant(self._weights.words), ids) + tf.gather(tf.constant(places), numbers)
 
-    def _layer(self, hidden: tf.Tensor, mask: tf.Tensor, name: str) -> tf.Tensor:
-        """A layer of the encoder, from [tokens, width] to the same."""
-        attended = self._attention(hidden, mask, f"{name}/self_attention_layer")
-        hidden = self._norm(hidden + attended, f"{name}/self_attention_layer_norm")
+    def _layer(self, hidden: tf.Tensor, mask: tf.Tensor, name: str, *, of_start: bool) -> tf.Tensor:
+        """Compute a layer of the encoder, from [tokens, width] to the same, or to [1, width] of the first token."""
+        asking = hidden[:1] if of_start else hidden
+        attended = self._attention(asking, hidden, mask, f"{name}/self_attention_layer")
+        hidden = self._norm(asking + attended, f"{name}/self_attention_layer_norm")
         inner = self._dense(hidden, f"{name}/feedforward_intermediate_dense")
         inner = tf.nn.gelu(inner, approximate=not self._weights.is_gelu_exact)
         outer = self._dense(inner, f"{name}/feedforward_output_dense")
         return self._norm(hidden + outer, f"{name}/feedforward_layer_norm")
 
-    def _attention(self, hidden: tf.Tensor, mask: tf.Tensor, name: str) -> tf.Tensor:
+    def _attention(self, asking: tf.Tensor, hidden: tf.Tensor, mask: tf.Tensor, name: str) -> tf.Tensor:
         size = self._weights.width // self._weights.heads
 
-        def of_heads(part: str) -> tf.Tensor:
-            values = tf.reshape(self._dense(hidden, f"{name}/{part}"), [1, -1, self._weights.heads, size])
+        def of_heads(tokens: tf.Tensor, part: str) -> tf.Tensor:
+            values = tf.reshape(self._dense(tokens, f"{name}/{part}"), [1, -1, self._weights.heads, size])
             return tf.transpose(values, [0, 2, 1, 3])
 
-        likeness = tf.matmul(of_heads("query"), of_heads("key"), transpose_b=True) * size**-0.5 + mask
-        mixed = tf.transpose(tf.matmul(tf.nn.softmax(likeness), of_heads("value")), [0, 2, 1, 3])
+        query, key, value = of_heads(asking, "query"), of_heads(hidden, "key"), of_heads(hidden, "value")
+        likeness = tf.matmul(query, key, transpose_b=True) * size**-0.5 + mask
+        mixed = tf.transpose(tf.matmul(tf.nn.softmax(likeness), value), [0, 2, 1, 3])
         return self._dense(tf.reshape(mixed, [-1, self._weights.width]), f"{name}/attention_output")
 
     def _dense(self, values: tf.Tensor, name: str) -> tf.Tensor:

@@ -41,20 +41,24 @@ def follow(repository: ModelRepository, live: int, check: Callable[[], None]) ->
         check: checks that the ledger's lock is still held, and raises otherwise.
 
     Raises:
-        LockLostError: the lock was lost; nothing was moved since.
+        LockLostError: the lock was lost.
         OSError: the disk refuses.
     """
+    there = repository.versions()
     for kind, place in PLACES.items():
-        folder, source = folder_of(repository, kind), repository.folder(live) / place
-        if not folder.is_dir() and not source.is_dir():
+        folder, version = folder_of(repository, kind), repository.folder(live)
+        source, listed = version / place, _listed(version, place)
+        is_carried = source.is_dir() or (listed is not None and bool(listed.files))
+        if not folder.is_dir() and not is_carried:
             continue
         make_folder(folder)
+        check()
         for left in _staged(folder):
             shutil.rmtree(left, ignore_errors=True)
-        if source.is_dir():
-            _put(source, folder / str(live), _listed(repository.folder(live), place), check)
+        if is_carried:
+            _put(source, folder / str(live), listed, check)
         for number in sorted(_numbers(folder)):
-            if number > live:
+            if number > live or number not in there:
                 check()
                 _remove(folder / str(number))
         sync(folder)
@@ -87,7 +91,10 @@ def _put(source: Path, target: Path, listed: manifest.Manifest | None, check: Ca
         listed: what the version's manifest has of these files; None: it has none.
         check: checks that the lock is held.
     """
-    if target.is_dir() and manifest.describe(target) == (listed or manifest.describe(source)):
+    if target.is_dir() and _without_bytecode(target) == (listed or manifest.describe(source)):
+        return
+    if not source.is_dir():
+        _logger.error("%s is gone, which its version's manifest lists; nothing was copied to %s.", source, target)
         return
     staged = target.with_name(f"{_STAGING}{uuid.uuid4().hex}")
     try:
@@ -107,6 +114,12 @@ def _put(source: Path, target: Path, listed: manifest.Manifest | None, check: Ca
         shutil.rmtree(staged, ignore_errors=True)
         raise
     _logger.info("%s: copied to %s", source, target)
+
+
+def _without_bytecode(copy: Path) -> manifest.Manifest:
+    """Return the files of a copy, but for what Python writes beside a module that is imported from it."""
+    files = manifest.describe(copy).files
+    return manifest.Manifest({name: what for name, what in files.items() if not name.startswith("__pycache__/")})
 
 
 def _listed(version: Path, place: str) -> manifest.Manifest | None:

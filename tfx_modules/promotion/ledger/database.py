@@ -14,7 +14,8 @@ from tfx_modules.promotion.exceptions import LedgerError
 from tfx_modules.promotion.ledger.tables import HEAD
 
 LOCK_SECONDS = 300
-"""How long a process waits for the lock; it is held while folders are renamed, never while models are compared."""
+"""How long a process waits for the lock; it is held while folders are renamed and what versions
+carry for others is copied, never while models are compared."""
 
 _LOCK = 7_310_579_264_011_001
 """Key of PostgreSQL's advisory lock; any number that others do not use."""
