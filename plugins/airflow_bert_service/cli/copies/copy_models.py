@@ -2,8 +2,9 @@
 
 import argparse
 import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from airflow_bert_service.addresses import without_credentials
@@ -15,6 +16,9 @@ from airflow_bert_service.exceptions import BertServiceError, ModelCopyError
 from airflow_bert_service.installation import command
 
 NAME = "copy-models"
+_MOST_FAILURES = 10
+"""So many copies of ``--every`` that fail one after another end the command."""
+_LOCAL = ("file", "local")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,36 +30,43 @@ def main(arguments: Sequence[str]) -> int:
     flags = _parse(arguments)
     # Providers would tell of each connection at each copy.
     os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
-    address = flags.to or flags.source
-    while True:
-        try:
-            _tell(_copy(flags, address))
-        except BertServiceError:
-            raise
-        # The connection decides which libraries the store is asked by, and their errors have no common base class.
-        except Exception as error:  # noqa: BLE001 - it is raised again, in other words
-            message = (
-                f"{address} cannot be used: {type(error).__name__}: {error}. Check address and --conn-id, and that the "
-                "provider package of the store is installed (apache-airflow-providers-amazon[s3fs] for s3://, "
-                "apache-airflow-providers-google for gs://)."
-            )
-            raise ModelCopyError(without_credentials(message, of=address)) from None
-        if flags.every is None:
-            return 0
+    _copy_once(flags)  # an error ends it: address or connection may be wrong
+    failures = 0
+    while flags.every is not None:
         time.sleep(flags.every)
+        try:
+            _copy_once(flags)
+            failures = 0
+        except BertServiceError as error:
+            failures += 1
+            if failures == _MOST_FAILURES:
+                raise
+            print(f"{error}\nThe next try is in {flags.every:g} s.", file=sys.stderr, flush=True)
+    return 0
 
 
-def _copy(flags: argparse.Namespace, address: str) -> list[str]:
-    store = ModelStore(address, flags.conn_id)
+def _copy_once(flags: argparse.Namespace) -> None:
+    address = flags.to or flags.source
+    try:
+        for line in _copies(flags, ModelStore(address, flags.conn_id)):
+            print(line, flush=True)
+    except BertServiceError:
+        raise
+    # The connection decides which libraries the store is asked by, and their errors have no common base class.
+    except Exception as error:  # noqa: BLE001 - it is raised again, in other words
+        message = (
+            f"{address} cannot be used: {type(error).__name__}: {error}. Check address and --conn-id, and that the "
+            "provider package of the store is installed (apache-airflow-providers-amazon[s3fs] for s3://, "
+            "apache-airflow-providers-google for gs://)."
+        )
+        raise ModelCopyError(without_credentials(message, of=address)) from None
+
+
+def _copies(flags: argparse.Namespace, store: ModelStore) -> Iterator[str]:
     if flags.source:
         return download(store, flags.into.absolute())
     pipeline = ChosenPipeline.find(flags.pipeline)
-    return upload(pipeline.settings.models_of(pipeline.name), store)
-
-
-def _tell(done: Sequence[str]) -> None:
-    for line in done:
-        print(line, flush=True)
+    return upload(pipeline.name, pipeline.settings.models_of(pipeline.name), store)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -72,7 +83,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="make this follow the served folder, like s3://bucket/models/NAME",
     )
     way.add_argument("--from", dest="source", type=_address, metavar="ADDRESS", help="make a folder follow this")
-    parser.add_argument("--into", type=Path, metavar="FOLDER", help="with --from: the folder")
+    parser.add_argument("--into", type=_folder, metavar="FOLDER", help="with --from: the folder")
     parser.add_argument("--conn-id", default="", metavar="ID", help="Airflow connection of the store (default: none)")
     parser.add_argument(
         "--every", type=_seconds, metavar="SECONDS", help="do it again after so many seconds, until Ctrl-C"
@@ -90,12 +101,21 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _address(text: str) -> str:
     scheme, mark, rest = text.partition("://")
-    if not mark or not scheme or not rest.strip("/").partition("/")[2]:
+    if not mark or scheme.lower() in ("", *_LOCAL) or not rest.strip("/").partition("/")[2] or set(text) & set("*?["):
         raise argparse.ArgumentTypeError(
-            f"{without_credentials(text)!r} is no folder of an object store; allowed: SCHEME://BUCKET/FOLDER, like "
-            "s3://bucket/models/bert_sentiment"
+            f"{without_credentials(text)!r} is no folder of an object store; allowed: SCHEME://BUCKET/FOLDER without "
+            "*, ? and [, like s3://bucket/models/bert_sentiment"
         )
     return text
+
+
+def _folder(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"{without_credentials(text)!r} is no folder of this machine; allowed: a path, like "
+            "/srv/models/bert_sentiment"
+        )
+    return Path(text)
 
 
 def _seconds(text: str) -> float:

@@ -19,8 +19,8 @@ class Manifest:
 
     text: str
     """As it is written."""
-    files: Mapping[str, str]
-    """SHA-256 by path below the version's folder; the manifest itself is not in it."""
+    files: Mapping[str, tuple[int, str]]
+    """Size in bytes and SHA-256 by path below the version's folder; the manifest itself is not in it."""
 
     @classmethod
     def read(cls, text: str, where: str) -> "Manifest":
@@ -30,7 +30,8 @@ class Manifest:
             ModelCopyError: It is none, or names a file outside the version's folder.
         """
         try:
-            files = {str(name): str(facts["sha256"]) for name, facts in json.loads(text)["files"].items()}
+            listed = json.loads(text)["files"].items()
+            files = {str(name): (int(facts["size"]), str(facts["sha256"])) for name, facts in listed}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelCopyError(
                 f"{where} is no manifest of a model ({error!r}); allowed: what the Pusher writes. Copy the "
@@ -44,16 +45,24 @@ class Manifest:
         """Return the files as they are to be copied: the graph after what it needs, and the manifest last."""
         return [*sorted(self.files, key=lambda name: (name == GRAPH, name)), PLACE]
 
-    def check(self, folder: Path) -> None:
+    def sizes(self) -> dict[str, int]:
+        """Return the size in bytes of each file, the manifest itself too."""
+        return {**{name: size for name, (size, _) in self.files.items()}, PLACE: len(self.text.encode())}
+
+    def check(self, folder: Path, where: str, advice: str) -> None:
         """Compare a folder's files with the manifest.
 
+        Args:
+            folder: Has the files.
+            where: What the error says of where they come from.
+            advice: What the error says is to be done.
+
         Raises:
-            ModelCopyError: A file is another.
-            OSError: A file is missing, or cannot be read.
+            ModelCopyError: A file is missing, or is another.
         """
-        for name, digest in self.files.items():
-            if sha256(folder / name) != digest:
+        for name, (_, digest) in self.files.items():
+            file = folder / name
+            if not file.is_file() or sha256(file) != digest:
                 raise ModelCopyError(
-                    f"{folder / name} is not the file that the version's manifest lists. Put the version's own files "
-                    "back, or roll back to another version; nothing was copied from it."
+                    f"{where}: {name} is missing, or is not the file that the version's manifest lists. {advice}"
                 )

@@ -1,99 +1,22 @@
 """Versions of a model on an object store: copied to it and from it, complete or not at all."""
 
-import hashlib
-import json
-import uuid
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 from airflow_bert_service.cli.copies.copy_models import main
 from airflow_bert_service.cli.copies.manifest import PLACE, Manifest
+from airflow_bert_service.cli.copies.store import ModelStore
+from airflow_bert_service.cli.copies.upload import upload
 from airflow_bert_service.exceptions import ModelCopyError
+from airflow_bert_service.files import try_lock
 
+from tests.plugins.cli.copies.copies_site import FIRST, SECOND, Site, content, site, told, write_version
 from tests.plugins.s3 import s3_address
 
-__all__ = ["s3_address"]
-
-FIRST, SECOND = 2026110501, 2026110601
-
-
-def write_version(served: Path, version: int, text: str = "") -> Path:
-    """Write a version as the Pusher does: files, and a manifest of them."""
-    folder = served / str(version)
-    contents = {
-        "saved_model.pb": f"graph of {version}{text}",
-        "variables/variables.index": f"index of {version}",
-        "assets/vocab.txt": "good\nbad\n",
-    }
-    for name, content in contents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(content)
-    digests = {name: hashlib.sha256(content.encode()).hexdigest() for name, content in contents.items()}
-    (folder / PLACE).parent.mkdir()
-    listed = {name: {"size": len(contents[name]), "sha256": digest} for name, digest in digests.items()}
-    (folder / PLACE).write_text(json.dumps({"format": 1, "digest": "", "files": listed}))
-    return folder
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and ".copying.lock" not in path.parts
-    }
-
-
-def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What the command has printed, without log lines: in tests, Airflow prints those, too."""
-    return [line for line in capsys.readouterr().out.splitlines() if line.startswith(("copied", "removed"))]
-
-
-@dataclass
-class Site:
-    """The served folder, a bucket, and a folder that follows it elsewhere."""
-
-    served: Path
-    follower: Path
-    bucket: Any
-
-    @property
-    def address(self) -> str:
-        return f"s3://{self.bucket.name}/models/bert_sentiment"
-
-    def up(self) -> int:
-        return main(["--to", self.address, "--conn-id", "models_s3"])
-
-    def down(self) -> int:
-        return main(["--from", self.address, "--into", str(self.follower), "--conn-id", "models_s3"])
-
-    def names(self) -> set[str]:
-        return {str(item.key) for item in self.bucket.objects.all()}
-
-
-@pytest.fixture
-def site(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    import boto3
-
-    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path / "state"))
-    connection = {
-        "conn_type": "aws",
-        "login": "user",
-        "password": "secret",
-        "extra": {"endpoint_url": s3_address, "region_name": "us-east-1"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_MODELS_S3", json.dumps(connection))
-    store = boto3.resource(
-        "s3",
-        endpoint_url=s3_address,
-        region_name="us-east-1",
-        aws_access_key_id="user",
-        aws_secret_access_key="secret",
-    )
-    bucket = store.create_bucket(Bucket=f"models-{uuid.uuid4().hex}")
-    return Site(tmp_path / "state" / "models" / "bert_sentiment", tmp_path / "elsewhere", bucket)
+__all__ = ["s3_address", "site"]
 
 
 def test_versions_go_to_the_store_and_from_there_to_a_server_s_folder(
@@ -121,14 +44,14 @@ def test_a_rollback_is_followed(site: Site, capsys: pytest.CaptureFixture[str]) 
     assert (site.up(), site.down()) == (0, 0)
     assert told(capsys) == [f"removed {SECOND}", f"removed {SECOND}"]
     assert content(site.follower) == content(site.served)
-    assert all(f"/{FIRST}/" in key for key in site.names())
+    assert not any(f"/{SECOND}/" in key for key in site.names())
 
 
 def test_a_version_whose_copy_was_interrupted_is_passed_over_and_completed(site: Site) -> None:
     write_version(site.served, FIRST)
     assert site.up() == 0
     write_version(site.served, SECOND)
-    site.bucket.put_object(Key=f"models/bert_sentiment/{SECOND}/saved_model.pb", Body=b"half")
+    site.put(f"{SECOND}/saved_model.pb", b"half")
     assert site.down() == 0
     assert {path.name for path in site.follower.iterdir()} == {str(FIRST), ".copying.lock"}
     assert (site.up(), site.down()) == (0, 0)
@@ -141,24 +64,46 @@ def test_the_graph_is_copied_after_what_it_needs_and_the_manifest_last(tmp_path:
     assert order == ["assets/vocab.txt", "variables/variables.index", "saved_model.pb", PLACE]
 
 
-def test_a_version_that_was_changed_in_the_store_does_not_appear(site: Site) -> None:
+@pytest.mark.parametrize("marker", [None, b'{"pipeline": "another_one"}', b"\xff"])
+def test_an_address_that_has_something_else_keeps_it(site: Site, marker: bytes | None) -> None:
     write_version(site.served, FIRST)
-    assert (site.up(), site.down()) == (0, 0)
-    before = content(site.follower)
-    write_version(site.served, SECOND)
-    assert site.up() == 0
-    site.bucket.put_object(Key=f"models/bert_sentiment/{SECOND}/variables/variables.index", Body=b"changed")
-    with pytest.raises(ModelCopyError, match=r"variables.index is not the file that the version's manifest lists"):
-        site.down()
-    assert content(site.follower) == before
-
-
-def test_a_version_that_was_changed_on_the_disk_is_not_copied(site: Site) -> None:
-    folder = write_version(site.served, FIRST)
-    (folder / "saved_model.pb").write_text("changed")
-    with pytest.raises(ModelCopyError, match=r"saved_model.pb is not the file that the version's manifest lists"):
+    site.put("20261105/reviews.csv", b"text,label\n")
+    if marker is not None:
+        site.put(".copies.json", marker)
+    before = site.names()
+    with pytest.raises(ModelCopyError, match=r"Name another (one|address)"):
         site.up()
-    assert site.names() == set()
+    assert site.names() == before
+
+
+def test_a_folder_that_has_something_else_keeps_it(site: Site) -> None:
+    write_version(site.served, FIRST)
+    assert site.up() == 0
+    (site.follower / "7").mkdir(parents=True)
+    with pytest.raises(ModelCopyError, match=r"elsewhere, which has entries with numbers, like 7"):
+        site.down()
+    assert [path.name for path in site.follower.iterdir()] == ["7"]
+
+
+def test_what_was_promoted_during_an_upload_is_not_removed(site: Site) -> None:
+    write_version(site.served, FIRST)
+    lines = upload("bert_sentiment", site.served, site.store)
+    assert next(lines) == f"copied {FIRST}"
+    assert try_lock(site.served.with_name("bert_sentiment.copying.lock")) is None  # a second upload would wait
+    write_version(site.served, SECOND)
+    site.put(f"{SECOND}/saved_model.pb", b"graph")
+    assert list(lines) == []
+    assert f"models/bert_sentiment/{SECOND}/saved_model.pb" in site.names()
+
+
+def test_an_upload_whose_served_folder_is_unmounted_removes_nothing(site: Site) -> None:
+    write_version(site.served, FIRST)
+    lines = upload("bert_sentiment", site.served, site.store)
+    assert next(lines) == f"copied {FIRST}"
+    site.served.rename(site.served.with_name("unmounted"))
+    with pytest.raises(ModelCopyError, match=r"no version is in .*; nothing was removed"):
+        list(lines)
+    assert f"models/bert_sentiment/{FIRST}/{PLACE}" in site.names()
 
 
 def served_nothing(site: Site) -> None:
@@ -166,13 +111,17 @@ def served_nothing(site: Site) -> None:
 
 
 def stored_nothing(site: Site) -> None:
-    write_version(site.follower, FIRST)
+    write_version(site.served, FIRST)
+    assert (site.up(), site.down()) == (0, 0)
+    site.bucket.objects.all().delete()
     site.down()
 
 
 def another_model_of_the_number(site: Site) -> None:
     write_version(site.served, FIRST)
     assert site.up() == 0
+    assert site.down() == 0
+    shutil.rmtree(site.follower / str(FIRST))
     write_version(site.follower, FIRST, "another one")
     site.down()
 
@@ -211,11 +160,60 @@ def test_a_store_that_cannot_be_asked_is_told(site: Site) -> None:
         main(["--to", site.address, "--conn-id", "no_such_connection"])
 
 
+def test_a_bucket_that_is_not_there_is_told(site: Site) -> None:
+    write_version(site.served, FIRST)
+    with pytest.raises(ModelCopyError, match=r"s3://no-such-bucket/models cannot be used: .*bucket does not exist"):
+        main(["--to", "s3://no-such-bucket/models", "--conn-id", "models_s3"])
+
+
+def test_a_version_that_is_withdrawn_while_it_is_copied_is_told(site: Site) -> None:
+    folder = write_version(site.served, FIRST)
+
+    class Slow(ModelStore):
+        def put(self, file: Path, version: int, name: str) -> None:
+            if name == "saved_model.pb":
+                folder.rename(site.served.with_name("withdrawn"))
+            super().put(file, version, name)
+
+    with pytest.raises(ModelCopyError, match=rf"version {FIRST} was withdrawn from .* while it was copied. Run the"):
+        list(upload("bert_sentiment", site.served, Slow(site.address, "models_s3")))
+
+
+def test_copies_go_on_after_errors_until_ten_in_a_row(
+    site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, away = write_version(site.served, FIRST), site.served.with_name("away")
+    waits = 0
+
+    def wait(seconds: float) -> None:
+        nonlocal waits
+        assert seconds == 30
+        waits += 1
+        if waits in (1, 11):
+            folder.rename(away)
+        if waits == 10:
+            away.rename(folder)
+
+    monkeypatch.setattr("airflow_bert_service.cli.copies.copy_models.time", SimpleNamespace(sleep=wait))
+    with pytest.raises(ModelCopyError, match="no version is in"):
+        site.up("--every", "30")
+    assert waits == 20
+    assert capsys.readouterr().err.count("The next try is in 30 s") == 18
+
+
+def test_an_error_of_the_first_copy_ends_the_command(site: Site) -> None:
+    with pytest.raises(ModelCopyError, match="no version is in"):
+        site.up("--every", "30")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["--to", "/srv/models"], "is no folder of an object store; allowed: SCHEME://BUCKET/FOLDER"),
         (["--to", "s3://bucket"], "is no folder of an object store"),
+        (["--to", "s3://bucket/models*"], "allowed: SCHEME://BUCKET/FOLDER without *, ? and ["),
+        (["--to", "file:///mnt/x/models"], "is no folder of an object store"),
+        (["--from", "s3://bucket/models", "--into", "s3://bucket/x"], "is no folder of this machine"),
         (["--from", "s3://bucket/models"], "--from needs --into FOLDER"),
         (["--to", "s3://bucket/models", "--into", "/srv"], "--into belongs to --from"),
         (["--from", "s3://bucket/models", "--into", "/srv", "--pipeline", "a"], "--pipeline belongs to --to"),
@@ -227,11 +225,3 @@ def test_a_wrong_command_line_is_refused(arguments: list[str], reason: str, caps
     with pytest.raises(SystemExit):
         main(arguments)
     assert reason in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "text", ["[]", "{}", '{"files": {"../../x": {"sha256": "0"}}}', '{"files": {"/x": {"sha256": "0"}}}']
-)
-def test_a_manifest_that_is_none_or_leads_elsewhere_is_refused(text: str) -> None:
-    with pytest.raises(ModelCopyError, match=r"is no manifest of a model|outside the version's folder"):
-        Manifest.read(text, "it")

@@ -1,0 +1,99 @@
+"""A served folder, a bucket of an S3 server, and a folder that follows it elsewhere; for tests of ``copy-models``."""
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_bert_service.cli.copies.copy_models import main
+from airflow_bert_service.cli.copies.manifest import PLACE
+from airflow_bert_service.cli.copies.store import ModelStore
+
+FIRST, SECOND, THIRD = 2026110501, 2026110601, 2026110701
+
+
+def write_version(served: Path, version: int, text: str = "") -> Path:
+    """Write a version as the Pusher does: files, and a manifest of them."""
+    folder = served / str(version)
+    contents = {
+        "saved_model.pb": f"graph of {version}{text}",
+        "variables/variables.index": f"index of {version}",
+        "assets/vocab.txt": "good\nbad\n",
+    }
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    digests = {name: hashlib.sha256(content.encode()).hexdigest() for name, content in contents.items()}
+    (folder / PLACE).parent.mkdir()
+    listed = {name: {"size": len(contents[name]), "sha256": digest} for name, digest in digests.items()}
+    (folder / PLACE).write_text(json.dumps({"format": 1, "digest": "", "files": listed}))
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".copying.lock" not in path.parts
+    }
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What the command has printed, without log lines: in tests, Airflow prints those, too."""
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith(("copied", "removed"))]
+
+
+@dataclass
+class Site:
+    """The served folder, a bucket, and a folder that follows it elsewhere."""
+
+    served: Path
+    follower: Path
+    bucket: Any
+
+    @property
+    def address(self) -> str:
+        return f"s3://{self.bucket.name}/models/bert_sentiment"
+
+    @property
+    def store(self) -> ModelStore:
+        return ModelStore(self.address, "models_s3")
+
+    def up(self, *flags: str) -> int:
+        return main(["--to", self.address, "--conn-id", "models_s3", *flags])
+
+    def down(self, *flags: str) -> int:
+        return main(["--from", self.address, "--into", str(self.follower), "--conn-id", "models_s3", *flags])
+
+    def put(self, name: str, body: bytes) -> None:
+        """Write an object as somebody else than the command."""
+        self.bucket.put_object(Key=f"models/bert_sentiment/{name}", Body=body)
+
+    def names(self) -> set[str]:
+        return {str(item.key) for item in self.bucket.objects.all()}
+
+
+@pytest.fixture
+def site(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    import boto3
+
+    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path / "state"))
+    connection = {
+        "conn_type": "aws",
+        "login": "user",
+        "password": "secret",
+        "extra": {"endpoint_url": s3_address, "region_name": "us-east-1"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_MODELS_S3", json.dumps(connection))
+    store = boto3.resource(
+        "s3",
+        endpoint_url=s3_address,
+        region_name="us-east-1",
+        aws_access_key_id="user",
+        aws_secret_access_key="secret",
+    )
+    bucket = store.create_bucket(Bucket=f"models-{uuid.uuid4().hex}")
+    return Site(tmp_path / "state" / "models" / "bert_sentiment", tmp_path / "elsewhere", bucket)
