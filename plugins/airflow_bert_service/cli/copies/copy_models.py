@@ -86,7 +86,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--into", type=_folder, metavar="FOLDER", help="with --from: the folder")
     parser.add_argument("--conn-id", default="", metavar="ID", help="Airflow connection of the store (default: none)")
     parser.add_argument(
-        "--every", type=_seconds, metavar="SECONDS", help="do it again after so many seconds, until Ctrl-C"
+        "--every",
+        type=_seconds,
+        metavar="SECONDS",
+        help="do it again after so many seconds, until Ctrl-C or ten errors in a row",
     )
     parser.add_argument("--pipeline", metavar="NAME", help="with --to: the pipeline (default: that of the DAGs folder)")
     flags = parser.parse_args(arguments)
