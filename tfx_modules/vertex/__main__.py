@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfx_modules.exceptions import PipelineError
+from tfx_modules.exceptions import PipelineError, VertexError
 from tfx_modules.kubeflow.compile import SETTINGS, compile_containers
 from tfx_modules.kubeflow.kfp_library import require_kfp
 from tfx_modules.vertex.options import SECONDS, Place, add_arguments, place_of, run_of, seconds
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfx_modules.vertex.service import VertexAI
 
 _CONSOLE = "https://console.cloud.google.com/vertex-ai/locations/{0.location}/pipelines/runs/{1}?project={0.project}"
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,10 +33,13 @@ def main(arguments: Sequence[str]) -> int:
             return _write(make(flags, place), flags.write)
         # Before the pipeline is compiled: somebody without credentials should hear of it soon.
         api = _api(flags.api_endpoint or f"{place.location}-aiplatform.googleapis.com")
-        return _submit(api, make(flags, place), place, flags.wait)
+        return submit(api, make(flags, place), place, flags.wait)
     except PipelineError as error:
         print(f"The pipeline was not submitted: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted before Vertex AI had told a job's name.", file=sys.stderr)
+        return _INTERRUPTED
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -82,6 +86,29 @@ def make(flags: argparse.Namespace, place: Place) -> dict[str, Any]:
     return make_request(compiled, place, run)
 
 
+def submit(api: "VertexAI", request: dict[str, Any], place: Place, wait: float | None) -> int:
+    """Submit a request, and wait for the job's end where ``wait`` has seconds; return the exit code.
+
+    Raises:
+        PipelineError: nothing was submitted.
+    """
+    name = api.create(request)
+    print(f"Submitted {name}.\n{_CONSOLE.format(place, request['pipelineJobId'])}", flush=True)
+    if wait is None:
+        return 0
+    try:
+        ended = api.wait(name, wait, lambda state: print(f"The job is {state}.", flush=True))
+    except VertexError as error:
+        print(f"{name} was submitted and goes on; its state cannot be read: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"Interrupted; {name} goes on.", file=sys.stderr)
+        return _INTERRUPTED
+    for failure in ended.failures:
+        print(failure, file=sys.stderr)
+    return 0 if ended.is_good else 1
+
+
 def _write(request: dict[str, Any], file: Path) -> int:
     from tfx_modules.common.files import write_atomically
     from tfx_modules.vertex.service import checked
@@ -101,17 +128,6 @@ def _api(endpoint: str) -> "VertexAI":
     from tfx_modules.vertex.service import VertexAI
 
     return VertexAI(endpoint)
-
-
-def _submit(api: "VertexAI", request: dict[str, Any], place: Place, wait: float | None) -> int:
-    name = api.create(request)
-    print(f"Submitted {name}.\n{_CONSOLE.format(place, request['pipelineJobId'])}", flush=True)
-    if wait is None:
-        return 0
-    ended = api.wait(name, wait, lambda state: print(f"The job is {state}.", flush=True))
-    for failure in ended.failures:
-        print(failure, file=sys.stderr)
-    return 0 if ended.is_good else 1
 
 
 if __name__ == "__main__":

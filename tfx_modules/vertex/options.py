@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.kubeflow.options import Containers, variable_unless
+from tfx_modules.kubeflow.spec import task_name
 from tfx_modules.kubeflow.values import LEDGER, STATE
 
 PASSWORD_FILE = "pgpass"  # noqa: S105 (a file's name)
@@ -224,8 +225,8 @@ def place_of(flags: argparse.Namespace) -> Place:
     Raises:
         SettingsError: they do not fit each other.
     """
-    nodes = [node for node, _ in flags.machine]
-    if twice := sorted({node for node in nodes if nodes.count(node) > 1}):
+    tasks = [task_name(node) for node, _ in flags.machine]
+    if twice := sorted({task for task in tasks if tasks.count(task) > 1}):
         raise SettingsError(f"--machine names {', '.join(twice)} twice; allowed: each node once. Leave one out.")
     with_gpu = sorted(node for node, machine in flags.machine if machine.gpu)
     if with_gpu and not flags.gpu_image:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.api_core.client_options import ClientOptions
-from google.api_core.exceptions import GoogleAPIError
+from google.api_core.exceptions import (
+    AlreadyExists,
+    DeadlineExceeded,
+    GoogleAPIError,
+    InternalServerError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import aiplatform_v1
 from google.protobuf.json_format import ParseError
@@ -20,6 +28,8 @@ from tfx_modules.vertex.spec import custom_jobs
 Document = dict[str, Any]
 
 _ANSWER_SECONDS = 60.0
+_PATIENCE_SECONDS = 300.0
+_PASSING = if_exception_type(DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
 _Jobs = aiplatform_v1.PipelineServiceClient
 _State = aiplatform_v1.PipelineState
 _ENDED = (
@@ -79,21 +89,25 @@ class VertexAI:
         with self._telling():
             return str(self._jobs.create_pipeline_job(request=message, timeout=_ANSWER_SECONDS).name)
 
-    def wait(self, name: str, seconds: float, tell: Callable[[str], None]) -> Ended:
+    def wait(
+        self, name: str, seconds: float, tell: Callable[[str], None], patience: float = _PATIENCE_SECONDS
+    ) -> Ended:
         """Wait until a job has ended.
 
         Args:
             name: the job's.
             seconds: between two looks.
             tell: is called with the state whenever it changes.
+            patience: seconds for which a look is repeated while the API is unavailable or answers with 429.
 
         Raises:
-            VertexError: the API cannot be reached.
+            VertexError: the API cannot be reached, or does not tell the state; the job goes on.
         """
+        retry = Retry(predicate=_PASSING, timeout=patience)
         told = ""
         while True:
             with self._telling():
-                job = self._jobs.get_pipeline_job(name=name, timeout=_ANSWER_SECONDS)
+                job = self._jobs.get_pipeline_job(name=name, retry=retry, timeout=_ANSWER_SECONDS)
             state = job.state.name.removeprefix("PIPELINE_STATE_").lower()
             if state != told:
                 tell(state)
@@ -110,6 +124,11 @@ class VertexAI:
             raise VertexError(
                 f"Google Cloud knows nobody here: {str(error).rstrip('.')}. Run `gcloud auth application-default "
                 "login`, or set GOOGLE_APPLICATION_CREDENTIALS to a file with credentials."
+            ) from error
+        except AlreadyExists as error:
+            raise VertexError(
+                f"Vertex AI at {self._endpoint} answers: {error}. Look at that job, or name another --job-id for a "
+                "second run."
             ) from error
         except GoogleAPIError as error:
             raise VertexError(

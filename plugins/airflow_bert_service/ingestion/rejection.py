@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 from airflow_bert_service.exceptions import BadInputError
+from airflow_bert_service.feeds.readers.rows import Reason
+from airflow_bert_service.feeds.readers.screening import OF_DATE, Rejected
 from airflow_bert_service.files import make_folder, publishing
 from airflow_bert_service.ingestion.span_writer import QUARANTINE, WriteSummary
 
@@ -45,9 +47,22 @@ def _message(summary: WriteSummary, max_bad_share: float, day: dt.date, source: 
     unknown = (
         f" Unknown labels, the most frequent: {labels}; [bert_service] labels says which are known." if labels else ""
     )
-    first = "; ".join(f"row {row.number}: {row.reason.value} ({row.where})" for row in summary.first_rejected)
+    other = summary.rejected.get(Reason.OTHER_DAY.value, 0)
+    misfiled = (
+        f" The dates of {other} rows are of other days than their file's, and no day reads these rows: cut files at "
+        "midnight UTC, or take {date} out of [bert_service] files_pattern."
+        if other
+        else ""
+    )
+    first = "; ".join(_shown(row) for row in summary.first_rejected)
     return (
         f"feed {source}, {day}: {bad} of {bad + summary.reviews} rows cannot be used, a share of {share}; "
-        f"allowed: {max_bad_share:g}, and one usable row at least. By reason: {reasons}.{unknown} The first: {first}. "
-        f"All: {kept}. Nothing was published. Correct the delivery, or raise [bert_service] max_bad_share."
+        f"allowed: {max_bad_share:g}, and one usable row at least. By reason: {reasons}.{unknown}{misfiled} "
+        f"The first: {first}. All: {kept}. Nothing was published. Correct the delivery, or raise [bert_service] "
+        "max_bad_share."
     )
+
+
+def _shown(row: Rejected) -> str:
+    date = f", date {row.date!r}" if row.reason in OF_DATE else ""
+    return f"row {row.number}: {row.reason.value} ({row.where}{date})"

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from airflow_bert_service.feeds.readers.reviews import Review
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
-from airflow_bert_service.feeds.readers.screening import Rejected, rejected
+from airflow_bert_service.feeds.readers.screening import OF_DATE, Rejected, rejected
 from airflow_bert_service.files import sha256, sync
 
 COLUMNS = ("id", "date", "review", "sentiment")
@@ -145,6 +145,8 @@ class _Quarantine:
             values["label"] = row.label
             if row.label in self._labels or len(self._labels) < _MOST_LABELS:
                 self._labels[row.label] += 1
+        if row.reason in OF_DATE:
+            values["date"] = row.date
         self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
 
     def counts(self) -> dict[str, int]:

@@ -59,6 +59,13 @@ def test_the_golden_layout_is_read_so_that_the_same_reviews_are_no_new_version(t
     assert read_span_layout(tmp_path) == golden("span_layout")
 
 
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_row_that_is_rejected_for_any_reason_fits_the_schema(tmp_path: Path, reason: Reason) -> None:
+    bad = Rejected(2, reason, "r4", "2026-11-05.csv, row 2", "", label="so-so", date="soon")
+    SpanStore(tmp_path, max_bad_share=0.5).write(DAYS[2], [REVIEWS[2], bad], source="files")
+    assert faults("span_layout", read_span_layout(tmp_path)) == []
+
+
 @pytest.mark.parametrize("name", ["rows", "sha256", "source", "written_at", "unknown"])
 def test_a_manifest_of_another_form_is_ignored_and_the_day_gets_a_new_version(tmp_path: Path, name: str) -> None:
     layout = golden("span_layout")
@@ -96,5 +103,7 @@ def test_the_schema_refuses_a_path_of_another_form(path: str) -> None:
 
 
 def test_the_reasons_of_bad_rows_are_those_of_the_schema() -> None:
-    known = schema("span_layout")["$defs"]["rejected_row"]["properties"]["reason"]["enum"]
-    assert known == [reason.value for reason in Reason]
+    definitions = schema("span_layout")["$defs"]
+    known = [reason.value for reason in Reason]
+    assert definitions["rejected_row"]["properties"]["reason"]["enum"] == known
+    assert definitions["manifest"]["properties"]["rejected"]["propertyNames"]["enum"] == known

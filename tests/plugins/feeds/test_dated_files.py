@@ -139,6 +139,28 @@ def test_a_row_in_the_file_of_another_day_is_rejected_since_no_day_reads_it(tmp_
     ]
 
 
+def test_a_day_that_is_cut_at_midnight_elsewhere_is_refused_with_dates_and_the_way_out(tmp_path: Path) -> None:
+    hours = [f"2026-11-05T{hour:02}:00:00+02:00" for hour in range(24)]
+    lines = [f"{at},{n},Film {n}.,pos" for n, at in enumerate([*hours, "soon"])]
+    (tmp_path / "2026-11-05.csv").write_text("\n".join(["at,id,review,sentiment", *lines]))
+    made = feed(f"{tmp_path}/{{date}}.csv", files_date_column="at")
+    rows = screen(made.read(DAY), day=DAY, labels=settings_from({}).rules.labels)
+    with pytest.raises(BadInputError) as raised:
+        SpanStore(tmp_path / "spans", 0.05).write(DAY, rows, source=made.name)
+    told = str(raised.value)
+    assert (
+        "The dates of 2 rows are of other days than their file's, and no day reads these rows: cut files at midnight "
+        "UTC, or take {date} out of [bert_service] files_pattern." in told
+    )
+    assert "2026-11-05.csv, row 1, date '2026-11-05T00:00:00+02:00'); row 2: other_day (" in told
+    kept = [json.loads(line) for line in (tmp_path / "spans" / "refused" / f"{DAY}.jsonl").read_text().splitlines()]
+    assert [(row["reason"], row["date"]) for row in kept] == [
+        ("other_day", "2026-11-05T00:00:00+02:00"),
+        ("other_day", "2026-11-05T01:00:00+02:00"),
+        ("no_date", "soon"),
+    ]
+
+
 PATTERNS = ("all.csv", "{date:%Y-%m}.csv", "{date:%G-%V}.csv", "{date}.csv")
 
 

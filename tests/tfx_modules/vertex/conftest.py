@@ -51,15 +51,18 @@ def compiled(kfp_environment: Path, place: Place) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    # gRPC reads the variable with the certificates once in a process.
-    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("vertex"), patch.setenv) as found:
+    # One for all tests: gRPC reads the file with the certificates once in a process.
+    with running(tmp_path_factory.mktemp("vertex")) as found:
         yield found
 
 
 @pytest.fixture
-def stand_in(served: StandIn) -> StandIn:
+def stand_in(served: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    for name, value in served.environment.items():
+        monkeypatch.setenv(name, value)
     served.requests.clear()
     served.jobs.clear()
     served.looks = 0
     served.states = StandIn.states
+    served.at_look = None
     return served

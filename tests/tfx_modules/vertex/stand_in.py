@@ -5,7 +5,7 @@ jobs, and lets them go through the states that a test names. It runs no job.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,12 +34,16 @@ class StandIn:
     """What tests ask of it, and what it was asked."""
 
     public_key: bytes
+    environment: Mapping[str, str]
+    """What callers need: its certificate, and credentials that it knows."""
     endpoint: str = ""
     states: Sequence[aiplatform_v1.PipelineState] = (State.PIPELINE_STATE_RUNNING, State.PIPELINE_STATE_SUCCEEDED)
     """Those that a job has at one look after another; the last one stays."""
     requests: list[aiplatform_v1.CreatePipelineJobRequest] = field(default_factory=list)
     jobs: dict[str, aiplatform_v1.PipelineJob] = field(default_factory=dict)
     looks: int = 0
+    at_look: Callable[[grpc.ServicerContext], Any] | None = None
+    """Is called when somebody looks at a job, before the answer."""
 
     def create(
         self, request: aiplatform_v1.CreatePipelineJobRequest, context: grpc.ServicerContext
@@ -65,6 +69,8 @@ class StandIn:
         self._authenticate(context, f"name={request.name}")
         if request.name not in self.jobs:
             context.abort(grpc.StatusCode.NOT_FOUND, f"there is no job {request.name}")
+        if self.at_look:
+            self.at_look(context)
         job = self.jobs[request.name]
         job.state = self.states[min(self.looks, len(self.states) - 1)]
         self.looks += 1
@@ -92,17 +98,19 @@ class StandIn:
 
 
 @contextmanager
-def running(folder: Path, setenv: Callable[[str, str], Any]) -> Iterator[StandIn]:
-    """Run one; the environment gets its certificate, and credentials that it knows."""
+def running(folder: Path) -> Iterator[StandIn]:
+    """Run one."""
     authority = Authority(folder, "vertex-ai")
     pair = authority.issue("server")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     credentials = folder / "credentials.json"
     credentials.write_text(json.dumps(_account(key)), encoding="utf-8")
-    setenv("GOOGLE_APPLICATION_CREDENTIALS", str(credentials))
-    setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(authority.file))
-    stand_in = StandIn(public)
+    environment = {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(authority.file),
+    }
+    stand_in = StandIn(public, environment)
     server = grpc.server(ThreadPoolExecutor(2))
     server.add_generic_rpc_handlers((_handlers(stand_in),))
     secrets = grpc.ssl_server_credentials([(pair.key.read_bytes(), pair.certificate.read_bytes())])

@@ -77,7 +77,9 @@ def test_a_wrong_option_is_refused(option: str, value: str, told: str, capsys: p
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--machine", "Trainer:a-1", "--machine", "Trainer:a-2"), "names Trainer twice"),
+        (("--machine", "Trainer:a-1", "--machine", "Trainer:a-2"), "names trainer twice"),
+        (("--machine", "Trainer:a-1", "--machine", "trainer:a-2"), "names trainer twice"),
+        (("--machine", "DataGate:a-1", "--machine", "data-gate:a-2"), "names data-gate twice"),
         (("--machine", "Trainer:a-1,NVIDIA_L4=1"), "gives Trainer a GPU, and there is no --gpu-image"),
         (("--gpu-image", "worker-gpu:1"), "--gpu-image is given, and no node has a GPU"),
     ],

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf import json_format
 
@@ -14,7 +16,7 @@ from tests.tfx_modules.vertex.conftest import NEEDED, WITH_GPU
 from tests.tfx_modules.vertex.stand_in import PARENT, StandIn, State
 from tfx_modules.exceptions import VertexError
 from tfx_modules.kubeflow.spec import Document
-from tfx_modules.vertex.__main__ import main
+from tfx_modules.vertex.__main__ import main, submit
 from tfx_modules.vertex.options import Place, Run
 from tfx_modules.vertex.request import make_request
 from tfx_modules.vertex.service import VertexAI
@@ -65,9 +67,55 @@ def test_a_job_that_fails_is_told_with_its_tasks(stand_in: StandIn, request_: Do
 def test_a_second_job_of_the_same_id_is_refused(stand_in: StandIn, request_: Document) -> None:
     api = VertexAI(stand_in.endpoint)
     assert api.create(request_) == NAME
-    with pytest.raises(VertexError, match=r"answers: 409 there is a job .*/november"):
+    with pytest.raises(
+        VertexError, match=r"answers: 409 there is a job .*/november\. Look at that job, or name another"
+    ):
         api.create(request_)
     assert len(stand_in.requests) == 1
+
+
+def test_a_job_is_waited_for_while_the_api_is_unavailable_for_a_moment(stand_in: StandIn, request_: Document) -> None:
+    codes = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED]
+    stand_in.at_look = lambda context: context.abort(codes.pop(), "busy") if codes else None
+    api = VertexAI(stand_in.endpoint)
+    assert api.wait(api.create(request_), 0.05, print).is_good
+    assert codes == []
+
+
+def test_an_api_that_stays_unavailable_is_told(stand_in: StandIn, request_: Document) -> None:
+    stand_in.at_look = lambda context: context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
+    api = VertexAI(stand_in.endpoint)
+    name = api.create(request_)
+    with pytest.raises(VertexError, match=r"answers: Timeout of 0\.1s exceeded, last exception: 503 busy"):
+        api.wait(name, 0.05, print, patience=0.1)
+
+
+def test_a_job_whose_state_cannot_be_read_is_not_said_to_be_missing(
+    stand_in: StandIn, request_: Document, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in.at_look = lambda context: context.abort(grpc.StatusCode.PERMISSION_DENIED, "you may not look")
+    assert submit(VertexAI(stand_in.endpoint), request_, place, 0.05) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith(f"Submitted {NAME}.\n")
+    assert told.err.startswith(f"{NAME} was submitted and goes on; its state cannot be read: Vertex AI at ")
+    assert "403 you may not look" in told.err
+
+
+def test_ctrl_c_ends_the_wait_in_a_line_and_the_job_goes_on(
+    stand_in: StandIn, request_: Document, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in.at_look = lambda _: os.kill(os.getpid(), signal.SIGINT)
+    stand_in.states = (State.PIPELINE_STATE_RUNNING,)
+    assert submit(VertexAI(stand_in.endpoint), request_, place, 5) == 130
+    assert capsys.readouterr().err == f"Interrupted; {NAME} goes on.\n"
+
+
+def test_ctrl_c_before_that_ends_the_command_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tfx_modules.vertex.__main__.require_kfp", lambda _: signal.raise_signal(signal.SIGINT))
+    assert main([*NEEDED, "--kfp", str(ENVIRONMENT)]) == 130
+    assert capsys.readouterr().err == "Interrupted before Vertex AI had told a job's name.\n"
 
 
 def test_a_project_of_others_is_told(stand_in: StandIn, request_: Document) -> None:

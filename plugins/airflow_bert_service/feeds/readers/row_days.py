@@ -39,8 +39,8 @@ def rows_of(day: dt.date, rows: Iterable[RawRow], place_of: Callable[[dt.date], 
 
     A row whose date cannot be read may be of any day: it is yielded for each that has a row of its own, with a problem,
     so that it is rejected. A row that lies in the files of other days than its own is read for none: it is yielded with
-    a problem, too, for the day of these files that is nearest to its own. A day that has no row of its own is missing,
-    whatever the bad ones.
+    a problem, too, for the day of these files that is nearest to its own, and for none where that day is not read. A
+    day that has no row of its own is missing, whatever the bad ones.
 
     Args:
         day: A UTC day.

@@ -15,6 +15,8 @@ from airflow_bert_service.pipeline.labels import normal_label
 
 EXCERPT = 200
 """Characters of a bad row's text, and of its id, that are kept."""
+OF_DATE = (Reason.NO_DATE, Reason.OTHER_DAY)
+"""Reasons for which a row's date is kept."""
 
 
 class Rejected(NamedTuple):
@@ -31,6 +33,8 @@ class Rejected(NamedTuple):
     """The beginning of the text, as far as it could be read."""
     label: str = ""
     """The beginning of the label, if that is the reason."""
+    date: str = ""
+    """The beginning of the date, if that is the reason."""
 
 
 def screen(
@@ -70,10 +74,12 @@ def fault_of_text(row: RawRow) -> Reason | None:
 
 def rejected(row: RawRow | Review, reason: Reason) -> Rejected:
     """Return what the quarantine keeps of a row or a review that is rejected."""
-    label = ""
-    if reason is Reason.UNKNOWN_LABEL and isinstance(row, RawRow):
-        label = _excerpt(row.sentiment if isinstance(row.sentiment, str) else repr(row.sentiment))
-    return Rejected(row.number, reason, _excerpt(row.id), row.where, _excerpt(row.text), label)
+    label = date = ""
+    if isinstance(row, RawRow) and reason is Reason.UNKNOWN_LABEL:
+        label = _shown(row.sentiment)
+    elif isinstance(row, RawRow) and reason in OF_DATE:
+        date = _shown(row.date)
+    return Rejected(row.number, reason, _excerpt(row.id), row.where, _excerpt(row.text), label, date)
 
 
 def _fault(id_: str, text: object) -> Reason | None:
@@ -97,6 +103,10 @@ def is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _shown(value: object) -> str:
+    return _excerpt(value if isinstance(value, str) else repr(value))
 
 
 def _excerpt(text: object) -> str:
