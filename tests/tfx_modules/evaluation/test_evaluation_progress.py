@@ -5,7 +5,6 @@ import logging
 import apache_beam as beam
 import pytest
 import tensorflow_model_analysis as tfma
-from apache_beam.internal import pickler
 from tensorflow_model_analysis.constants import INPUT_KEY
 
 from tfx_modules.beam.runner import pipeline_of
@@ -47,10 +46,9 @@ def test_an_evaluation_of_a_few_seconds_has_no_line(caplog: pytest.LogCaptureFix
 
 def test_beam_can_send_it_to_workers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    received = pickler.loads(pickler.dumps(TellProgress(interval=0)))
     with pipeline_of(()) as pipeline:
         batches = pipeline | beam.Create([{INPUT_KEY: [b"x"] * 4}] * BATCHES, reshuffle=False)
-        batches | beam.ParDo(received)
+        batches | beam.ParDo(TellProgress(interval=0))
     assert "evaluated 24 examples" in caplog.text
 
 
