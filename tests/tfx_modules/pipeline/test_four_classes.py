@@ -1,4 +1,4 @@
-"""From tickets of four classes to served answers, no code changed."""
+"""From tickets of four classes to served answers, no code changed, with an ELECTRA."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import tensorflow_model_analysis as tfma
 
+from tests.tfx_modules.pipeline import stock_serving
+from tests.tfx_modules.pipeline.small_encoders import electra
 from tests.tfx_modules.pipeline.whole_pipeline import (
     REJECTED,
     WholePipeline,
@@ -33,7 +35,7 @@ HELD_OUT = tuple(told_by_a_word(WORDS, 80, start=800))
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> WholePipeline:
-    return WholePipeline(tmp_path_factory.mktemp("whole"))
+    return WholePipeline(tmp_path_factory.mktemp("whole"), electra)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +117,8 @@ def test_the_report_of_the_verdict_has_every_label(promoted: dict[str, Outcome])
     assert page.count("<h3>Confusion</h3>") == 2, "of the holdout and of the eval split"
 
 
-def test_the_server_answers_with_the_label_and_all_probabilities(
-    pipeline: WholePipeline, promoted: dict[str, Outcome]
+def test_the_project_s_server_and_a_stock_one_answer_with_the_label_and_all_probabilities(
+    pipeline: WholePipeline, promoted: dict[str, Outcome], tmp_path: Path
 ) -> None:
     del promoted
     texts = [f"it was {word} and" for word in WORDS.values()]
@@ -141,6 +143,10 @@ def test_the_server_answers_with_the_label_and_all_probabilities(
         assert (answer["label"], answer["labels"]) == (served.label, list(WORDS))
         assert answer["score"] == pytest.approx(served.score, abs=0.05)
         assert dict(zip(WORDS, answer["scores"], strict=True)) == pytest.approx(served.scores, abs=0.05)
+    (version,) = (folder for folder in pipeline.models.iterdir() if folder.name.isdigit())
+    stock = stock_serving.ask(version, texts, tmp_path)
+    assert stock.labels == list(WORDS)
+    assert stock.scores == pytest.approx([one.score for one in found], abs=0.05), "with OpenVINO in lower precision"
 
 
 def test_a_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:

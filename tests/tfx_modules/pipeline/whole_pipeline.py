@@ -5,7 +5,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from tfx.dsl.compiler.compiler import Compiler
 
 from tests.tfx_modules.model.test_encoder_checkpoint import CONFIG, tensors, write
+from tfx_modules.model.encoder import checkpoint
 from tfx_modules.node.outcome import NodeState, Outcome
 from tfx_modules.node.request import GpuUse, NodeRequest
 from tfx_modules.node.run import run_node
@@ -97,6 +98,8 @@ class WholePipeline:
     """A state folder with a metadata store, a ledger and served models of its own."""
 
     folder: Path
+    encoder: Callable[[Path], EncoderSettings] = small_encoder
+    """Makes the encoder, given a folder of its own."""
 
     @property
     def models(self) -> Path:
@@ -164,7 +167,7 @@ class WholePipeline:
         path = self.folder / "pipeline.json"
         settings = PipelineSettings(
             task=task,
-            encoder=small_encoder(self.folder / "encoder"),
+            encoder=checkpoint.check(self.encoder(self.folder / "encoder")),
             training=TrainingSettings(
                 batch_size=16, epochs=16, learning_rate=1e-2, length_buckets=(), jit_compile=False
             ),
