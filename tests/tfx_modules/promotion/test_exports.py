@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.tfx_modules.promotion.conftest import Site
+from tfx_modules.common import carried
 from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.promoter import settle
 
-PLACE = folders.PLACES[folders.TFLITE]
+PLACE = carried.PLACES[carried.TFLITE]
 
 
 def carry(site: Site, day: int, name: str = "a") -> None:
@@ -25,20 +26,20 @@ def carry(site: Site, day: int, name: str = "a") -> None:
 
 def copies(site: Site) -> dict[str, str]:
     """What there is for readers, hidden files included."""
-    folder = folders.folder_of(site.repository, folders.TFLITE)
+    folder = folders.folder_of(site.repository, carried.TFLITE)
     return {path.name: (path / "model.tflite").read_text() for path in folder.iterdir()} if folder.is_dir() else {}
 
 
 def test_versions_without_it_make_no_folder(site: Site) -> None:
     site.promote(site.candidate(3))
-    assert not folders.folder_of(site.repository, folders.TFLITE).exists()
+    assert not folders.folder_of(site.repository, carried.TFLITE).exists()
 
 
 def test_what_a_promoted_version_carries_is_copied(site: Site) -> None:
     carry(site, 3)
     site.promote(site.candidate(4))
     carry(site, 5)
-    assert folders.folder_of(site.repository, folders.TFLITE) == site.folder / "models" / "bert.tflite"
+    assert folders.folder_of(site.repository, carried.TFLITE) == site.folder / "models" / "bert.tflite"
     assert copies(site) == {"2026110301": "lite 3 a", "2026110501": "lite 5 a"}
 
 
@@ -61,7 +62,7 @@ def test_a_version_that_is_removed_takes_it_along(site: Site) -> None:
 @pytest.mark.parametrize("damage", ["changed", "missing", "more"])
 def test_settling_mends_a_copy_that_is_not_what_the_version_carries(site: Site, damage: str) -> None:
     carry(site, 3)
-    copy = folders.folder_of(site.repository, folders.TFLITE) / "2026110301"
+    copy = folders.folder_of(site.repository, carried.TFLITE) / "2026110301"
     if damage == "missing":
         shutil.rmtree(copy)
     else:
@@ -77,7 +78,7 @@ def test_what_is_damaged_in_the_version_is_not_copied_and_the_log_says_so(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     carry(site, 3)
-    shutil.rmtree(folders.folder_of(site.repository, folders.TFLITE) / "2026110301")
+    shutil.rmtree(folders.folder_of(site.repository, carried.TFLITE) / "2026110301")
     file = site.repository.folder(2026110301) / PLACE / "model.tflite"
     file.write_text("lite damaged")
     with caplog.at_level(logging.ERROR):
@@ -88,7 +89,7 @@ def test_what_is_damaged_in_the_version_is_not_copied_and_the_log_says_so(
 
 def test_what_is_gone_from_the_version_is_told_in_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     carry(site, 3)
-    shutil.rmtree(folders.folder_of(site.repository, folders.TFLITE))
+    shutil.rmtree(folders.folder_of(site.repository, carried.TFLITE))
     shutil.rmtree(site.repository.folder(2026110301) / PLACE)
     settle(site.ledger, site.repository)
     assert copies(site) == {}
@@ -97,7 +98,7 @@ def test_what_is_gone_from_the_version_is_told_in_the_log(site: Site, caplog: py
 
 def test_what_python_writes_into_a_copy_that_it_imports_from_is_no_damage(site: Site) -> None:
     carry(site, 3)
-    copy = folders.folder_of(site.repository, folders.TFLITE) / "2026110301"
+    copy = folders.folder_of(site.repository, carried.TFLITE) / "2026110301"
     (copy / "__pycache__").mkdir()
     (copy / "__pycache__" / "score.cpython-311.pyc").write_text("bytecode")
     before = copy.stat().st_ino
@@ -108,7 +109,7 @@ def test_what_python_writes_into_a_copy_that_it_imports_from_is_no_damage(site: 
 def test_copies_of_versions_that_are_gone_are_removed(site: Site) -> None:
     carry(site, 3)
     carry(site, 4)
-    folder = folders.folder_of(site.repository, folders.TFLITE)
+    folder = folders.folder_of(site.repository, carried.TFLITE)
     shutil.copytree(folder / "2026110301", folder / "2026110201")
     settle(site.ledger, site.repository)
     assert sorted(copies(site)) == ["2026110301", "2026110401"]
@@ -116,7 +117,7 @@ def test_copies_of_versions_that_are_gone_are_removed(site: Site) -> None:
 
 def test_a_damaged_manifest_keeps_it_from_being_copied(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     carry(site, 3)
-    shutil.rmtree(folders.folder_of(site.repository, folders.TFLITE) / "2026110301")
+    shutil.rmtree(folders.folder_of(site.repository, carried.TFLITE) / "2026110301")
     manifest = site.repository.folder(2026110301) / "assets.extra" / "manifest.json"
     manifest.write_text(json.dumps({"format": 1}))
     settle(site.ledger, site.repository)

@@ -11,6 +11,7 @@ from tests.tfx_modules.promotion.conftest import Site
 from tests.tfx_modules.promotion.steps import begun_anew
 from tests.tfx_modules.retention import retaining
 from tests.tfx_modules.retention.records import DAY, NOW, Records, tree
+from tfx_modules.common import carried
 from tfx_modules.promotion.exports import folders
 from tfx_modules.promotion.ledger import open_ledger
 from tfx_modules.promotion.repository import ModelRepository
@@ -31,7 +32,7 @@ def fill(folder: Path) -> None:
         records.node("Pusher", f"run-{day}-a", age=40, inputs=trained.artifacts)
         candidate = site.candidate(day)
         if day == CARRIES:
-            place = candidate.model / folders.PLACES[folders.TFLITE]
+            place = candidate.model / carried.PLACES[carried.TFLITE]
             place.mkdir(parents=True)
             (place / "model.tflite").write_text("lite")
         site.promote(candidate)

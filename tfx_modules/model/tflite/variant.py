@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfx_modules.common import carried
 from tfx_modules.data import tokenizer
 from tfx_modules.data.vocabulary import read_tokens
 from tfx_modules.model.encoder.files import vocab_path
@@ -30,7 +31,6 @@ from tfx_modules.model.measuring.rows import Ids, Logits, Measured, logits_of, s
 from tfx_modules.model.record.training_record import LiteMeasures
 from tfx_modules.model.tflite import score
 from tfx_modules.model.tflite.conversion import LiteModel, converted
-from tfx_modules.promotion.exports import folders
 from tfx_modules.settings.settings import EncoderSettings, Precision
 from tfx_modules.settings.task import TaskSettings
 
@@ -38,7 +38,7 @@ MODEL = "model.tflite"
 VOCABULARY = "vocab.txt"
 DESCRIPTION = "model.json"
 FORMAT = 1
-_PLACE = folders.PLACES[folders.TFLITE]
+_PLACE = carried.PLACES[carried.TFLITE]
 _NOT_OF_THE_MODEL = "assets.extra"
 _EPSILON = 1e-9
 

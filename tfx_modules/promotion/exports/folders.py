@@ -3,17 +3,15 @@
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tfx_modules.common.carried import PLACES
 from tfx_modules.common.files import make_folder, sync, sync_tree
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.exceptions import ManifestError
 from tfx_modules.promotion.repository import ModelRepository
 
-TFLITE = "tflite"
-PLACES: Mapping[str, str] = {TFLITE: "assets.extra/tflite"}
-"""Where a version's folder has what it carries, by the ending of the folder that it is copied to."""
 _STAGING = ".staging-"
 
 _logger = logging.getLogger(__name__)
@@ -24,7 +22,7 @@ def folder_of(repository: ModelRepository, kind: str) -> Path:
 
     Args:
         repository: the versions' folders.
-        kind: one of ``PLACES``.
+        kind: one of ``carried.PLACES``.
     """
     return repository.served.with_name(f"{repository.served.name}.{kind}")
 

@@ -13,6 +13,7 @@ import pytest
 import tensorflow_transform as tft
 
 from tests.tfx_modules.conftest import small_classifier
+from tfx_modules.common import carried
 from tfx_modules.data.review_set import review_set
 from tfx_modules.model import export
 from tfx_modules.model.ends import Ends
@@ -20,7 +21,6 @@ from tfx_modules.model.measuring.rows import Measured, of_reviews
 from tfx_modules.model.tflite import variant
 from tfx_modules.model.tflite.score import LiteScorer
 from tfx_modules.model.tflite.variant import Written
-from tfx_modules.promotion.exports import folders
 from tfx_modules.serving.models.model import load_model
 from tfx_modules.serving.specs import PredictCall, bytes_array
 from tfx_modules.settings.settings import EncoderSettings, Precision
@@ -79,7 +79,7 @@ def served(version: Path) -> list[dict[str, Any]]:
 def test_the_example_answers_as_the_version_is_served(made: tuple[Written, Path], tmp_path: Path) -> None:
     """It runs by itself, with the files beside it and nothing of this project."""
     found, version = made
-    (version / folders.PLACES[folders.TFLITE]).rename(tmp_path / "phone")
+    (version / carried.PLACES[carried.TFLITE]).rename(tmp_path / "phone")
     try:
         done = subprocess.run(
             [sys.executable, "score.py", *TEXTS],
@@ -91,7 +91,7 @@ def test_the_example_answers_as_the_version_is_served(made: tuple[Written, Path]
             timeout=120,
         )
     finally:
-        (tmp_path / "phone").rename(version / folders.PLACES[folders.TFLITE])
+        (tmp_path / "phone").rename(version / carried.PLACES[carried.TFLITE])
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     near = found.measures.score_difference + 1e-6
@@ -108,7 +108,7 @@ def test_it_is_measured_beside_the_saved_model(made: tuple[Written, Path]) -> No
     assert 0 < measures.score_difference < 0.1
     assert measures.latency_ms > 0
     assert measures.savedmodel_latency_ms > 0
-    model = version / folders.PLACES[folders.TFLITE] / variant.MODEL
+    model = version / carried.PLACES[carried.TFLITE] / variant.MODEL
     assert measures.bytes == model.stat().st_size
     assert measures.savedmodel_bytes > 3 * measures.bytes, "matrices and words' vectors have a quarter of the bytes"
     graph = sum(path.stat().st_size for path in (version / "variables").iterdir())
@@ -117,7 +117,7 @@ def test_it_is_measured_beside_the_saved_model(made: tuple[Written, Path]) -> No
 
 def test_its_description_has_what_an_app_needs(made: tuple[Written, Path], transform: tft.TFTransformOutput) -> None:
     found, version = made
-    folder = version / folders.PLACES[folders.TFLITE]
+    folder = version / carried.PLACES[carried.TFLITE]
     assert {path.name for path in folder.iterdir()} == {"model.tflite", "model.json", "vocab.txt", "score.py"}
     described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     assert described["task"] == {"kind": "binary", "labels": ["negative", "positive"]}
@@ -136,5 +136,5 @@ def test_where_int8_loses_more_than_is_allowed_float32_is_written(
     assert found.measures.precision == "float32"
     assert set(found.accuracies) == {"int8", "float32"}
     assert found.measures.score_difference < 1e-5
-    described = json.loads((tmp_path / "1" / folders.PLACES[folders.TFLITE] / "model.json").read_text())
+    described = json.loads((tmp_path / "1" / carried.PLACES[carried.TFLITE] / "model.json").read_text())
     assert described["precision"] == "float32"
