@@ -1,10 +1,8 @@
 """Pipelines of TFX's examples become DAGs, and run; the guide for pipelines of a user's own is tried to the letter.
 
-Their artifacts are those that TFX's LocalDagRunner makes (``tests/tfx_modules/local/compared.py``). So does a pipeline
-that ``bert-service init`` writes for texts with label sets, up to the gate on the data.
+Their artifacts are those that TFX's LocalDagRunner makes (``tests/tfx_modules/local/compared.py``).
 """
 
-import csv
 import json
 import os
 import re
@@ -17,7 +15,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +91,6 @@ from airflow_bert_service import AirflowDagRunner, AirflowPipelineConfig, load_p
 plan = load_pipeline(Path(__file__).parent / "taxi")
 dag = AirflowDagRunner(AirflowPipelineConfig({"schedule": None})).run(plan)
 """
-DAYS_OF_TOPICS = ("2026-11-04", "2026-11-05")
-"""Days of a feed of label sets."""
 OUTCOMES = """
 import json, sys
 from airflow.models.xcom import XComModel
@@ -291,34 +286,3 @@ def test_the_artifacts_are_those_that_tfx_s_local_dag_runner_makes(
     of_penguin, of_taxi = (set(compared.types.values()) for compared in found.values())
     assert "HyperParameters" in of_penguin
     assert "ExampleAnomalies" in of_taxi
-
-
-def test_a_feed_of_label_sets_is_refreshed_and_its_data_pass_the_gate(home: Home) -> None:
-    """A text has any number of three labels, or none: every set comes as often as any other, each day."""
-    sets = [", ".join(one) for size in range(4) for one in combinations(("billing", "fault", "order"), size)]
-    with (home.folder / "topics.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("created", "text", "topics"))
-        for day in DAYS_OF_TOPICS:
-            rows.writerows((day, f"Message {n} of {day}, in some words.", labels) for n, labels in enumerate(sets))
-    home.run(
-        "bert-service init topics --kind multilabel --labels billing,fault,order --feed files "
-        f"--set files_pattern={home.folder}/topics.csv --set files_date_column=created "
-        f"--set first_day={DAYS_OF_TOPICS[0]} --set last_day={DAYS_OF_TOPICS[-1]} "
-        "--set text_column=text --set sentiment_column=topics"
-    )
-    home.run("bert-service compile dags/bert_pipelines/topics")
-    conf = json.dumps({"data_date": DAYS_OF_TOPICS[-1], "mode": "data_only"})
-
-    outcomes = home.outcomes(home.run(f"airflow dags test topics --conf '{conf}'"))
-
-    assert outcomes.pop("refresh_data")["rows"] == len(DAYS_OF_TOPICS) * len(sets)
-    assert outcomes["ExampleValidator"]["state"] == "complete", outcomes["ExampleValidator"]
-    (span,) = (home.folder / "state").rglob(f"{DAYS_OF_TOPICS[-1]}/v1/reviews.csv")
-    with span.open(newline="", encoding="utf-8") as file:
-        labels = [json.loads(row["sentiment"]) for row in csv.DictReader(file)]
-    assert sorted(map(", ".join, labels)) == sorted(sets)
-    (statistics,) = outcomes["StatisticsGen"]["outputs"]["statistics"]
-    days = json.loads(Path(statistics["uri"], "days.json").read_text(encoding="utf-8"))
-    counted = days["days"][DAYS_OF_TOPICS[-1]]
-    assert counted["counts"]["sentiment"][:3] == [4, 4, 4], "of eight texts, each label is one of half of them"
