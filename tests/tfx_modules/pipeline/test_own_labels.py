@@ -60,7 +60,7 @@ def test_the_report_names_the_labels(promoted: dict[str, Outcome]) -> None:
 
 def test_each_costly_node_leaves_a_report_of_its_own(promoted: dict[str, Outcome]) -> None:
     trained = page_of(promoted["Trainer"], "model_run")
-    assert re.search(r"The weights of epoch \d+ of 16 are kept: accuracy [01]\.\d{3} on the eval split\.", trained)
+    assert re.search(r"The weights of epoch \d+ of 24 are kept: accuracy [01]\.\d{3} on the eval split\.", trained)
     assert re.search(r"[\d,.]+ examples/s", trained)
     assert "Loss by step" in trained
     assert "<div>OpenVINO</div>" in trained

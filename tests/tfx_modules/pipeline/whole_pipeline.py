@@ -169,7 +169,7 @@ class WholePipeline:
             task=task,
             encoder=checkpoint.check(self.encoder(self.folder / "encoder")),
             training=TrainingSettings(
-                batch_size=16, epochs=16, learning_rate=1e-2, length_buckets=(), jit_compile=False
+                batch_size=16, epochs=24, learning_rate=1e-2, length_buckets=(), jit_compile=False
             ),
             tuning=TUNING,
             export=ExportSettings(precision=Precision.FLOAT32, tflite=True),
