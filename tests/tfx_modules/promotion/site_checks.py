@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.tfx_modules.promotion.pushing import ledger_of, repository_of
+from tfx_modules.common import carried
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.events import VERDICTS
 from tfx_modules.promotion.exports import folders
@@ -33,8 +34,8 @@ def check_always(folder: Path, pipeline: str = "bert") -> history.Service:
 def check_copies(repository: ModelRepository) -> None:
     """What was copied of a version for TFLite is what the version carries."""
     for copy, version in folders.copied(repository).items():
-        carried = repository.folder(version) / folders.PLACES[folders.TFLITE]
-        assert manifest.describe(copy) == manifest.describe(carried), f"{copy} is not {carried}"
+        source = repository.folder(version) / carried.PLACES[carried.TFLITE]
+        assert manifest.describe(copy) == manifest.describe(source), f"{copy} is not {source}"
 
 
 def check_settled(folder: Path, pipeline: str = "bert") -> None:
