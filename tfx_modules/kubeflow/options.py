@@ -152,16 +152,7 @@ def cluster_of(flags: argparse.Namespace) -> Cluster:
             "like Trainer:cpu=8,memory=32G,gpu=1."
         )
     with_gpu = sorted(node for node, given in flags.resources if given.gpu)
-    if with_gpu and not flags.gpu_image:
-        raise SettingsError(
-            f"--resources gives {', '.join(with_gpu)} a GPU, and there is no --gpu-image; allowed: the worker image "
-            "built with --build-arg ACCELERATOR=cuda. Name it, or leave gpu out."
-        )
-    if flags.gpu_image and not with_gpu:
-        raise SettingsError(
-            "--gpu-image is given, and no node has a GPU; allowed: with a node that has one. Add --resources like "
-            "Trainer:gpu=1, or leave --gpu-image out."
-        )
+    check_gpu_image(flags.gpu_image, with_gpu, option="--resources", example="Trainer:gpu=1", gpu="gpu")
     return Cluster(
         image=flags.image,
         gpu_image=flags.gpu_image,
@@ -174,6 +165,31 @@ def cluster_of(flags: argparse.Namespace) -> Cluster:
         resources=dict(flags.resources),
         pipeline_root=flags.pipeline_root,
     )
+
+
+def check_gpu_image(image: str, with_gpu: Sequence[str], *, option: str, example: str, gpu: str) -> None:
+    """Check that an image for GPUs is named where a node has a GPU, and only there.
+
+    Args:
+        image: that of nodes with a GPU; may be empty.
+        with_gpu: the nodes that have one.
+        option: gives a node its GPU.
+        example: a value of that option.
+        gpu: what an error calls the GPU in that option.
+
+    Raises:
+        SettingsError: one of both is missing.
+    """
+    if with_gpu and not image:
+        raise SettingsError(
+            f"{option} gives {', '.join(with_gpu)} a GPU, and there is no --gpu-image; allowed: the worker image "
+            f"built with --build-arg ACCELERATOR=cuda. Name it, or leave {gpu} out."
+        )
+    if image and not with_gpu:
+        raise SettingsError(
+            f"--gpu-image is given, and no node has a GPU; allowed: with a node that has one. Add {option} like "
+            f"{example}, or leave --gpu-image out."
+        )
 
 
 def _resources(text: str) -> tuple[str, Resources]:

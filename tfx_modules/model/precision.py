@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfx_modules.data.review_set import ReviewSet, share_right
+from tfx_modules.model.measuring.rows import loses_too_much
 from tfx_modules.settings.settings import ExportSettings, Precision
 
 Score = Callable[[tf.Tensor], tf.Tensor]
@@ -24,7 +25,6 @@ MIN_SPEEDUP = 1.2
 BATCH = 32
 _TIMED_TEXTS = 8
 _TIMED_RUNS = 5
-_EPSILON = 1e-9
 
 _logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def _tried(make: Callable[[Precision], Score], settings: ExportSettings, holdout
         f"bfloat16 is {speedup:.1f} times as fast here, {holdout.task.measure} on {holdout.name} {nearly:.4f}, "
         f"float32 {right:.4f}"
     )
-    if right - nearly > settings.max_accuracy_loss + _EPSILON:
+    if loses_too_much(right, nearly, settings.max_accuracy_loss):
         reason = f"{comparison}; it may lose {settings.max_accuracy_loss}"
         return PrecisionChoice(Precision.FLOAT32, reason, accuracies)
     return PrecisionChoice(Precision.BFLOAT16, comparison, accuracies)

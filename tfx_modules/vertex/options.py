@@ -9,7 +9,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from tfx_modules.exceptions import SettingsError
-from tfx_modules.kubeflow.options import Containers, variable_unless
+from tfx_modules.kubeflow.options import Containers, check_gpu_image, variable_unless
 from tfx_modules.kubeflow.spec import task_name
 from tfx_modules.kubeflow.values import LEDGER, STATE
 
@@ -229,16 +229,8 @@ def place_of(flags: argparse.Namespace) -> Place:
     if twice := sorted({task for task in tasks if tasks.count(task) > 1}):
         raise SettingsError(f"--machine names {', '.join(twice)} twice; allowed: each node once. Leave one out.")
     with_gpu = sorted(node for node, machine in flags.machine if machine.gpu)
-    if with_gpu and not flags.gpu_image:
-        raise SettingsError(
-            f"--machine gives {', '.join(with_gpu)} a GPU, and there is no --gpu-image; allowed: the worker image "
-            "built with --build-arg ACCELERATOR=cuda. Name it, or leave the GPU out."
-        )
-    if flags.gpu_image and not with_gpu:
-        raise SettingsError(
-            "--gpu-image is given, and no node has a GPU; allowed: with a node that has one. Add --machine like "
-            "Trainer:n1-standard-8,NVIDIA_TESLA_T4=1, or leave --gpu-image out."
-        )
+    example = "Trainer:n1-standard-8,NVIDIA_TESLA_T4=1"
+    check_gpu_image(flags.gpu_image, with_gpu, option="--machine", example=example, gpu="the GPU")
     return Place(
         project=flags.project,
         location=flags.location,

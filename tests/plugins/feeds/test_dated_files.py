@@ -3,7 +3,6 @@
 import datetime as dt
 import gzip
 import json
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from airflow_bert_service.settings.settings import settings_from
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.plugins.s3 import s3_address
+from tests.plugins.s3 import new_bucket, s3_address
 
 __all__ = ["s3_address"]
 
@@ -315,23 +314,7 @@ def test_without_a_last_day_more_come_in() -> None:
 @pytest.fixture
 def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A new bucket, and the Airflow connection `reviews_s3` to the S3 that has it."""
-    import boto3
-
-    connection = {
-        "conn_type": "aws",
-        "login": "user",
-        "password": "secret",
-        "extra": {"endpoint_url": s3_address, "region_name": "us-east-1"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_S3", json.dumps(connection))
-    store = boto3.resource(
-        "s3",
-        endpoint_url=s3_address,
-        region_name="us-east-1",
-        aws_access_key_id="user",
-        aws_secret_access_key="secret",
-    )
-    return store.create_bucket(Bucket=f"reviews-{uuid.uuid4().hex}")
+    return new_bucket(s3_address, "reviews", monkeypatch)
 
 
 def test_a_day_on_an_s3_comes_in_and_is_corrected(bucket: Any) -> None:

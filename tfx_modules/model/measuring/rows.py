@@ -17,6 +17,7 @@ Logits = npt.NDArray[np.float32]
 MOST_MEASURED = 1000
 """Rows that each form is measured on: with more, a run would wait for minutes on two cores."""
 BATCH = 32
+_EPSILON = 1e-9
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ def share_right(logits: Logits, measured: Measured) -> float:
     one_of_many = logits.ndim == 2 and measured.labels.ndim == 1
     right = (np.argmax(logits, axis=1) if one_of_many else logits >= measured.task.logit) == measured.labels
     return float(np.mean(right.all(axis=1) if right.ndim == 2 else right))
+
+
+def loses_too_much(exact: float, accuracy: float, most: float) -> bool:
+    """Tell whether an accuracy is further below the exact form's than it may be; both are shares, 0 to 1."""
+    return exact - accuracy > most + _EPSILON
 
 
 def _padded(rows: list[Ids]) -> Ids:

@@ -1,7 +1,6 @@
 """Writes what a version carries for OpenVINO: the precisions that lose little accuracy."""
 
 import logging
-import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,10 +14,8 @@ from tfx_modules.engines.description import PRECISIONS, Description, Variant
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
 from tfx_modules.engines.openvino_library import unusable
 from tfx_modules.model.ends import Ends
-from tfx_modules.model.measuring.rows import Ids, Measured, logits_of, share_right
+from tfx_modules.model.measuring.rows import Ids, Measured, logits_of, loses_too_much, share_right
 from tfx_modules.model.openvino import graph, quantization
-
-_EPSILON = 1e-9
 
 _logger = logging.getLogger(__name__)
 
@@ -92,7 +89,7 @@ def _chosen(accuracies: Mapping[str, float], max_accuracy_loss: float) -> tuple[
     kept = [
         Variant(precision, accuracies[precision], exact - accuracies[precision])
         for precision in ("int8", "bfloat16")
-        if exact - accuracies.get(precision, -math.inf) <= max_accuracy_loss + _EPSILON
+        if precision in accuracies and not loses_too_much(exact, accuracies[precision], max_accuracy_loss)
     ]
     if not any(variant.precision == "int8" for variant in kept):
         kept.append(Variant("float32", exact, 0.0))

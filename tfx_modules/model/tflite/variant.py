@@ -27,7 +27,7 @@ from tfx_modules.data import tokenizer
 from tfx_modules.data.vocabulary import read_tokens
 from tfx_modules.model.encoder.files import vocab_path
 from tfx_modules.model.inference_graph import BertGraph
-from tfx_modules.model.measuring.rows import Ids, Logits, Measured, logits_of, share_right
+from tfx_modules.model.measuring.rows import Ids, Logits, Measured, logits_of, loses_too_much, share_right
 from tfx_modules.model.record.training_record import LiteMeasures
 from tfx_modules.model.tflite import score
 from tfx_modules.model.tflite.conversion import LiteModel, converted
@@ -40,7 +40,6 @@ DESCRIPTION = "model.json"
 FORMAT = 1
 _PLACE = carried.PLACES[carried.TFLITE]
 _NOT_OF_THE_MODEL = "assets.extra"
-_EPSILON = 1e-9
 
 _logger = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ def write(
     content, found = _made(classifier, encoder.max_tokens, measured, int8=True)
     accuracies = {"int8": share_right(found.logits, measured)}
     chosen = "int8"
-    if exact - accuracies["int8"] > max_accuracy_loss + _EPSILON:
+    if loses_too_much(exact, accuracies["int8"], max_accuracy_loss):
         chosen = "float32"
         content, found = _made(classifier, encoder.max_tokens, measured, int8=False)
         accuracies["float32"] = share_right(found.logits, measured)

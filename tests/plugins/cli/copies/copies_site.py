@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import pytest
 from airflow_bert_service.cli.copies.copy_models import main
 from airflow_bert_service.cli.copies.manifest import PLACE
 from airflow_bert_service.cli.copies.store import ModelStore
+
+from tests.plugins.s3 import new_bucket
 
 FIRST, SECOND, THIRD = 2026110501, 2026110601, 2026110701
 
@@ -78,22 +79,6 @@ class Site:
 
 @pytest.fixture
 def site(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    import boto3
-
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path / "state"))
-    connection = {
-        "conn_type": "aws",
-        "login": "user",
-        "password": "secret",
-        "extra": {"endpoint_url": s3_address, "region_name": "us-east-1"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_MODELS_S3", json.dumps(connection))
-    store = boto3.resource(
-        "s3",
-        endpoint_url=s3_address,
-        region_name="us-east-1",
-        aws_access_key_id="user",
-        aws_secret_access_key="secret",
-    )
-    bucket = store.create_bucket(Bucket=f"models-{uuid.uuid4().hex}")
+    bucket = new_bucket(s3_address, "models", monkeypatch)
     return Site(tmp_path / "state" / "models" / "bert_sentiment", tmp_path / "elsewhere", bucket)

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from html import escape, unescape
 from http.server import BaseHTTPRequestHandler
@@ -19,7 +18,6 @@ from airflow_bert_service.webui.models.changes import ModelChanges
 from airflow_bert_service.webui.models.pipelines import pipelines_app
 from airflow_bert_service.webui.models.trying.asking import AT_A_TIME
 from fastapi.testclient import TestClient
-from httpx import Response
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -27,47 +25,17 @@ from tests.plugins.api_server import login
 from tests.plugins.ledgers import SeededState
 from tests.plugins.model_server import LIVE, OLDER, RunningModelServer
 from tests.plugins.models_pages import PAGE, pages_of, see, text_of
+from tests.plugins.webui.models.try_form import OURS, asked, send
 from tests.support.loopback import HOST, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("client")]
 
-OURS = {"Origin": "http://testserver"}
 HOSTILE = "</textarea></pre><script>alert(1)</script><img src=x onerror=\"alert('2')\"> {{ 7 * 7 }} \u202e good"
 
 
 @pytest.fixture
 def pages(year: SeededState, real_server: RunningModelServer) -> TestClient:
     return pages_of(year, **real_server.settings())
-
-
-def send(
-    pages: TestClient,
-    text: str = "",
-    *,
-    path: str = "try",
-    file: bytes | None = None,
-    role: str | None = "viewer",
-    user: str = "anna",
-    headers: Mapping[str, str] = OURS,
-    **fields: str,
-) -> Response:
-    """Send the form as a browser does that is logged in by its cookie."""
-    token = login(role, user)["Authorization"].removeprefix("Bearer ")
-    parts: list[tuple[str, tuple[str | None, bytes]]] = [
-        (name, (None, value.encode())) for name, value in {"text": text, "form": "one", **fields}.items()
-    ]
-    parts.append(("file", ("texts.csv" if file is not None else "", file or b"")))
-    answer: Response = pages.post(
-        PAGE + path, files=parts, headers={"Cookie": f"_token={token}", **headers}, follow_redirects=False
-    )
-    return answer
-
-
-def asked(pages: TestClient, text: str = "", **fields: Any) -> str:
-    """What the page says after a question that it has answered."""
-    answer = send(pages, text, **fields)
-    assert answer.status_code == 200, answer.text
-    return text_of(answer.text)
 
 
 def examples(html: str) -> list[str]:
