@@ -80,5 +80,7 @@ class Site:
 @pytest.fixture
 def site(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path / "state"))
+    # As the command sets it for its process, which here is that of later tests, too.
+    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     bucket = new_bucket(s3_address, "models", monkeypatch)
     return Site(tmp_path / "state" / "models" / "bert_sentiment", tmp_path / "elsewhere", bucket)
