@@ -18,7 +18,7 @@ from tfx_modules.serving.flags.batching_flags import cores
 
 ROWS = (32, 64)
 """Texts of a request."""
-KINDS = ("onnx-int8", "openvino-int8-throughput", "torch-bfloat16")
+KINDS = ("onnx-int8", "openvino-int8-throughput", "openvino-throughput", "torch-bfloat16")
 """The peers that are compared where none is named: the faster ones for many texts."""
 _CLIENTS_OF_A_CORE = 2
 """So that none of the server's cores ever waits for a client."""
