@@ -2,16 +2,16 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfx_modules.serving.exceptions import DeadlineError, InferenceError, InvalidRequestError
 from tfx_modules.serving.models.engines.engine import TENSORFLOW
 from tfx_modules.serving.models.engines.saved_model import POOLS, SignatureDefs
+from tfx_modules.serving.models.engines.signature_run import SignatureRun
 from tfx_modules.serving.specs import Array, TimeLimit
 
 _v1: Any = tf.compat.v1
@@ -62,8 +62,7 @@ class TensorFlowRuns:
         Raises:
             KeyError, ValueError: the graph lacks a tensor that a signature names.
         """
-        self._runs = {name: _run_of(session, proto) for name, proto in signature_defs.items()}
-        self._session = session  # holds the graph and the variables
+        self._runs = {name: SignatureRun(session, proto) for name, proto in signature_defs.items()}
 
     def run(self, signature: str, given: Sequence[Array], limit: TimeLimit) -> Sequence[Array | bytes]:
         """Compute a signature; see ``engine.Runs``."""
@@ -80,7 +79,7 @@ class TensorFlowRuns:
         try:
             with _POOLS.least_busy() as pool:
                 options = _v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
-                result: list[Array | bytes] = self._runs[part](*given, options=options)
+                return self._runs[part](given, options)
         except tf.errors.DeadlineExceededError as error:
             raise ended(of, seconds or 0.0) from error
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
@@ -90,7 +89,6 @@ class TensorFlowRuns:
             raise InvalidRequestError(f"signature {of!r} rejects the input: {_reason(said)}") from error
         except tf.errors.OpError as error:
             raise InferenceError(f"signature {of!r} failed: {_reason(error.message)}") from error
-        return result
 
 
 def left(limit: TimeLimit, signature: str) -> float | None:
@@ -113,19 +111,6 @@ def ended(signature: str, seconds: float) -> DeadlineError:
     )
 
 
-def _run_of(session: Any, signature: meta_graph_pb2.SignatureDef) -> Callable[..., Any]:
-    """Return what takes a signature's inputs and gives its outputs, each in the order of their names."""
-    # Looked up now: names that the graph lacks are the model's fault, and not each request's.
-    inputs, outputs = (
-        [session.graph.get_tensor_by_name(infos[name].name) for name in sorted(infos)]
-        for infos in (signature.inputs, signature.outputs)
-    )
-    run: Callable[..., Any] = session.make_callable(outputs, feed_list=inputs)
-    return run
-
-
 def _reason(message: str) -> str:
-    """Return what an op said, on one line, without the traceback before it and the node's name after it."""
-    said = message.partition("\n\t [[")[0]
-    _, traced, after = said.rpartition("\nNode: ")
-    return " ".join((after.partition("\n")[2] if traced else said).split()) or "TensorFlow gave no reason"
+    """Return what an op said, on one line, without the names of nodes after it."""
+    return " ".join(message.partition("\n\t [[")[0].split()) or "TensorFlow gave no reason"
