@@ -46,6 +46,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     ),
     "Feeds of your own": ("source",),
     "Rows": ("rules",),
+    "Artifacts": ("artifacts",),
     "Retention": ("retention",),
     "Time limits": ("limits",),
     "GPU": ("gpu",),
@@ -104,7 +105,7 @@ def main() -> int:
 
 def airflow_sections() -> Iterator[Section]:
     """Return the tables of section ``[bert_service]``; a key's default is that of the provider metadata."""
-    classes = {name: found for file in AIRFLOW_SETTINGS.glob("*.py") for name, found in read_classes(file).items()}
+    classes = {name: found for file in AIRFLOW_SETTINGS.rglob("*.py") for name, found in read_classes(file).items()}
     defaults = {key: str(option["default"]).replace("%%", "%") for key, option in provider_config.options().items()}
     settings = _settings()
     declared = {field.name: field for field in classes["Settings"].members}

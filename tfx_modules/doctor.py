@@ -2,8 +2,8 @@
 
 Reads a request as JSON from standard input: ``lock`` (the file that pins this environment's packages), ``settings``
 (the pipeline's TOML file), ``further`` (those of further pipelines by their names), ``ledger`` and ``metadata``
-(addresses of databases). Prints a JSON list of findings, each with ``what``, ``got``, ``do`` (empty where nothing is
-wrong). It imports no TensorFlow, and changes nothing.
+(addresses of databases) and ``artifact_store`` (an address; empty: none). Prints a JSON list of findings, each with
+``what``, ``got``, ``do`` (empty where nothing is wrong). It imports no TensorFlow, and changes nothing.
 """
 
 import importlib.metadata
@@ -16,6 +16,7 @@ from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
+from tfx_modules.artifact_store.store import ArtifactStore
 from tfx_modules.common import database_url
 from tfx_modules.exceptions import PipelineError
 from tfx_modules.model.encoder import files as encoder_files
@@ -49,6 +50,7 @@ def main() -> int:
             for found in encoder(Path(path))
         ),
         *(database(name, request[name]) for name in _DATABASES),
+        *(artifact_store(address) for address in [request["artifact_store"]] if address),
     ]
     print(json.dumps(findings))
     return 0
@@ -127,6 +129,15 @@ def database(name: str, address: str) -> Finding:
     finally:
         engine.dispose()
     return Finding(what=name, got=f"{shown}, {tables} tables", do="")
+
+
+def artifact_store(address: str) -> Finding:
+    """Ask an artifact store whether it is there, as nodes do."""
+    try:
+        ArtifactStore(address).check()
+    except PipelineError as error:
+        return Finding(what="artifact_store", got=str(error), do="correct what the message names")
+    return Finding(what="artifact_store", got=f"{address} answers", do="")
 
 
 if __name__ == "__main__":

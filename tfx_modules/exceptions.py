@@ -13,6 +13,7 @@
     ├── PipelineFunctionError   a user's function makes no pipeline that can be compiled
     ├── UnsupportedPipelineError   the runner cannot run what a pipeline has
     ├── NodeError            a node of the compiled pipeline cannot be run
+    ├── ArtifactStoreError   an artifact cannot be fetched from the artifact store, or kept there
     ├── InterruptedNodeError   Ctrl-C ended a node of a local run
     ├── InteractiveError     a notebook's run was asked for something that cannot be run
     ├── BeamWorkerError      a process that worked for a node's Beam pipeline died
@@ -68,6 +69,10 @@ class UnsupportedPipelineError(PipelineError):
 
 class NodeError(PipelineError):
     """The node command was asked for something that the compiled pipeline cannot do."""
+
+
+class ArtifactStoreError(PipelineError):
+    """An artifact cannot be fetched from the artifact store, or kept there; the message says why."""
 
 
 class InterruptedNodeError(PipelineError):

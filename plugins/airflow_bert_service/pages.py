@@ -30,11 +30,14 @@ def pages_app() -> Starlette:
 
         announce_newest_rollback(client, settings.notifications)
 
+    reports = reports_app(
+        settings.pipeline_root, AnnotationStore(settings.annotations), settings.artifacts.artifact_store
+    )
     models = pipelines_app(settings, ModelChanges(settings, announce))
     return Starlette(
         routes=[
             Route("/models", lambda _request: RedirectResponse("models/")),  # relative: it holds behind any proxy
             Mount("/models", models),
-            Mount("/", reports_app(settings.pipeline_root, AnnotationStore(settings.annotations))),
+            Mount("/", reports),
         ]
     )

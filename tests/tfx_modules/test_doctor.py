@@ -58,3 +58,13 @@ def test_a_database_is_looked_at_and_never_made(tmp_path: Path) -> None:
     refused = doctor.database("metadata", "postgresql://bert:sesame@127.0.0.1:1/mlmd")
     assert "Connection refused" in refused["got"]
     assert "sesame" not in str(refused)
+
+
+def test_an_artifact_store_is_asked_and_nothing_is_written_to_it(tmp_path: Path) -> None:
+    address = f"file://{tmp_path}/store"
+    missing = doctor.artifact_store(address)
+    assert f"{address} cannot be used: {tmp_path}/store does not exist" in missing["got"]
+    assert missing["do"] == "correct what the message names"
+    (tmp_path / "store").mkdir()
+    assert doctor.artifact_store(address) == {"what": "artifact_store", "got": f"{address} answers", "do": ""}
+    assert list((tmp_path / "store").iterdir()) == []

@@ -14,6 +14,8 @@ from tfx.dsl.compiler import constants
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
+from tfx_modules.artifact_store.current import current_staging
+from tfx_modules.artifact_store.staging import STORED_AS
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.events import Event as PromotionEvent
@@ -54,6 +56,8 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
         promotion = history.promotion_of(events, live) if live else None
         source = promotion.model_uri if promotion else ""
         found = [item for item in input_dict[MODEL] if source.startswith(f"{item.uri.rstrip('/')}/")]
+        if found and not _is_here(found[0]):
+            return {MODEL: []}
         if found and promotion and not may_be_baseline(promotion, Path(promotion.model_uri), self._task):
             return {MODEL: []}
         return {MODEL: found[:1]}
@@ -83,6 +87,21 @@ def may_be_baseline(promotion: PromotionEvent, model: Path, task: TaskSettings) 
         task: The pipeline's.
     """
     return _is_as_promoted(promotion, model) and _is_comparable(promotion, model, task)
+
+
+def _is_here(model: types.Artifact) -> bool:
+    """Fetch a model from the artifact store, where there is one; return whether it has it, or the log says that not."""
+    staging = current_staging()
+    if staging is None:
+        return True
+    name = str(model.get_string_custom_property(STORED_AS))
+    if not staging.is_kept(model.uri, name):
+        _logger.warning(
+            "the model in service, %s, is no longer in %s; it is no baseline", model.uri, staging.store.address
+        )
+        return False
+    staging.fetch(model.uri, name)
+    return True
 
 
 def _is_as_promoted(promotion: PromotionEvent, model: Path) -> bool:

@@ -7,10 +7,19 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as proto
 from tfx.orchestration.metadata import Metadata
 
+from tfx_modules.artifact_store.store import ArtifactStore
 from tfx_modules.node.request import NodeRequest
 from tfx_modules.promotion import history
 from tfx_modules.promotion.current import current_ledger
-from tfx_modules.promotion.environment import ADOPT, CONTEXT_TYPE, Place, place_of, require_same, write_marker
+from tfx_modules.promotion.environment import (
+    ADOPT,
+    CONTEXT_TYPE,
+    MARKER,
+    Place,
+    place_of,
+    require_same,
+    write_marker,
+)
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError
 
 PUSHER = "tfx_modules.components.pusher.Pusher"
@@ -53,6 +62,23 @@ def check_environment(request: NodeRequest, metadata: Metadata) -> None:
             _write(handle.store, str(ledger.id))
     if folder.id is None:
         write_marker(request.pipeline_root, str(ledger.id))
+
+
+def check_store(store: ArtifactStore) -> None:
+    """Check that an artifact store is of the node's environment; one that has no id gets the ledger's.
+
+    Raises:
+        EnvironmentMismatchError: it is of another environment, whose artifacts would be removed by this one's rules.
+        ArtifactStoreError: it does not answer.
+        LedgerError: the ledger cannot be used.
+    """
+    with current_ledger().exclusive() as held:
+        ledger = held.environment
+    found = store.read_text(MARKER)
+    if found is None:
+        store.write_text(MARKER, f"{ledger.id}\n")
+        return
+    require_same([ledger, Place(f"[bert_service] artifact_store ({store.address})", found.strip())])
 
 
 def _read(store: MetadataStore) -> str | None:

@@ -12,6 +12,7 @@ from tfx.types import standard_component_specs
 
 from tfx_modules.evaluation import tfma_summary
 from tfx_modules.node.environment import APPROVAL, PUSHER
+from tfx_modules.node.launching.storing import staged
 from tfx_modules.node.lineage import Artifacts, ExecutionRecord
 from tfx_modules.node.outcome import Artifact, NodeState
 
@@ -63,7 +64,9 @@ def _evaluation(execution: ExecutionRecord) -> str:
     blessing = _only(execution.outputs, standard_component_specs.BLESSING_KEY)
     if _BLESSED not in blessing.properties:
         return ""  # without thresholds, TFX's Evaluator blesses nothing
-    described = tfma_summary.describe(_only(execution.outputs, standard_component_specs.EVALUATION_KEY).uri)
+    # The artifact is fetched where there is a store: an earlier run, elsewhere, may have made it.
+    (evaluation,) = staged(execution.outputs)[standard_component_specs.EVALUATION_KEY]
+    described = tfma_summary.describe(evaluation.uri)
     return (
         described
         if _BASELINE in blessing.properties or not blessing.properties[_BLESSED]

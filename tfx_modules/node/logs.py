@@ -9,7 +9,7 @@ import warnings
 
 _LONGEST = 400
 """Characters; TFX logs whole protos."""
-_NOISY = ("apache_beam", "h5py", "matplotlib", "numexpr", "urllib3")
+_NOISY = ("aiobotocore", "apache_beam", "botocore", "h5py", "matplotlib", "numexpr", "urllib3")
 _TFX_LOGGER = "absl"
 _NEEDLESS = (
     # Compiled pipelines have no metadata connection; the request says which store.

@@ -2,6 +2,7 @@
 
 import enum
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,6 +15,8 @@ FORMAT = 1
 
 ParameterValue = str | int | float
 Count = Annotated[int, "0 or more"]
+StoreAddress = Annotated[str, "of an object store, or empty"]
+_STORE = re.compile(r"(?:(?:s3|gs)://[A-Za-z0-9_.-]+|file:///[A-Za-z0-9_.=+-]+)(?:/[A-Za-z0-9_.=+-]+)*")
 
 
 class GpuUse(enum.StrEnum):
@@ -55,11 +58,15 @@ class NodeRequest:
     """How many of the examples that a model gets wrong its reports show, with their texts; 0: none."""
     outcome: Path
     """Where the outcome is written."""
+    artifact_store: StoreAddress = ""
+    """Address that artifacts are kept at, like ``s3://bucket/folder``; empty: they are in ``pipeline_root`` alone."""
+    artifact_copies_gb: Count = 0
+    """Gigabytes that copies of stored artifacts may have in ``pipeline_root``; 0: no limit."""
 
 
 _TYPES = {declared.name: declared.type for declared in fields(NodeRequest)}
 _FIELDS = frozenset({"format", *_TYPES})
-_DEFAULTS = {"shown_errors": 0}
+_DEFAULTS = {"shown_errors": 0, "artifact_store": "", "artifact_copies_gb": 0}
 """Of fields that a request may lack."""
 
 
@@ -137,6 +144,17 @@ def _count(fields: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _store(fields: Mapping[str, Any], name: str) -> str:
+    value = fields[name]
+    if not isinstance(value, str) or (value and not _STORE.fullmatch(value)):
+        # What is no such address may have a password in it.
+        raise NodeError(
+            f"request field {name} is no address of a store; allowed: an empty text, s3://BUCKET/FOLDER, "
+            "gs://BUCKET/FOLDER, file:///FOLDER, without credentials. Correct the request."
+        )
+    return value
+
+
 def _parameters(fields: Mapping[str, Any], name: str) -> dict[str, ParameterValue]:
     values = fields[name]
     if not isinstance(values, dict):
@@ -164,6 +182,7 @@ _READ: Mapping[Any, Callable[[Mapping[str, Any], str], Any]] = {
     bool: _flag,
     int: _seconds,
     Count: _count,
+    StoreAddress: _store,
     GpuUse: _gpu,
     Mapping[str, ParameterValue]: _parameters,
 }

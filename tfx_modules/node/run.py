@@ -12,18 +12,21 @@ from tfx.orchestration.metadata import Metadata
 from tfx.orchestration.portable import execution_watcher, outputs_utils
 from tfx.orchestration.portable.launcher import DEFAULT_EXECUTOR_OPERATORS, Launcher
 from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
+from tfx.types import artifact_utils
 
+from tfx_modules.artifact_store.current import current_staging, using
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.operator import BeamOperator
 from tfx_modules.common.files import make_folder
 from tfx_modules.exceptions import NodeError, PipelineError
 from tfx_modules.node import connection, gates, ir
-from tfx_modules.node.environment import APPROVAL, PUSHER, check_environment
+from tfx_modules.node.environment import APPROVAL, PUSHER, check_environment, check_store
 from tfx_modules.node.gpu_check import preflight
 from tfx_modules.node.launching import measurements, skipping
 from tfx_modules.node.launching.flushing import flushing
 from tfx_modules.node.launching.inputs import found_nothing, missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
+from tfx_modules.node.launching.storing import keep_report, staged, storing, verify_artifacts
 from tfx_modules.node.launching.users_code import use_code_of
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import NodeState, Outcome
@@ -86,7 +89,10 @@ def run_node(request: NodeRequest, *, forks_workers: bool = True) -> Outcome:
 def _run(request: NodeRequest, *, forks_workers: bool) -> Outcome:
     use_code_of(request.pipeline)
     bound = ir.bind(request)
-    with current.using(request.ledger, bound.pipeline_info.id, ir.version_of(request.pipeline)):
+    with (
+        current.using(request.ledger, bound.pipeline_info.id, ir.version_of(request.pipeline)),
+        using(request.artifact_store, request.pipeline_root, request.artifact_copies_gb),
+    ):
         if not (forks_workers and bound.chooses_beam_workers):
             return _run_bound(request, bound, None)
         # Before TFX starts its first thread.
@@ -111,8 +117,12 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
         measured = measurements.of_run(functools.partial(_nodes_of_run, bound, metadata))
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
     make_folder(request.pipeline_root)
+    staging = current_staging()
+    if staging:
+        check_store(staging.store)
     with current.measured(measured):
-        failure = _launch(bound, metadata, flushing(_operators(forker), request.pipeline_root))
+        operators = storing(flushing(_operators(forker), request.pipeline_root), staging)
+        failure = _launch(bound, metadata, operators)
     connection.flush(request.metadata)
     return _launched(bound, metadata, failure)
 
@@ -146,6 +156,7 @@ def _launch(bound: ir.BoundNode, metadata: Metadata, operators: Mapping[type[Mes
         What it raised, as a line; empty when it raised nothing.
     """
     execution_watcher.ExecutionWatcher = NoExecutionWatcher
+    artifact_utils.verify_artifacts = verify_artifacts
     try:
         Launcher(
             pipeline_node=bound.node,
@@ -196,7 +207,8 @@ def _judged(bound: ir.BoundNode, metadata: Metadata, state: NodeState, execution
 def _leave_reports(bound: ir.BoundNode, metadata: Metadata, execution: ExecutionRecord) -> None:
     """Write what people read of a node that has succeeded; an error is logged, and nothing depends on it."""
     record = _node_record(bound, execution)
-    writer.write(bound.class_paths, record)
+    if (report := writer.write(bound.class_paths, record)) is not None:
+        keep_report(report, execution.outputs)
     if PUSHER in bound.class_paths:
         writer.write_card(record, functools.partial(_nodes_of_run, bound, metadata))
 
@@ -209,4 +221,5 @@ def _nodes_of_run(bound: ir.BoundNode, metadata: Metadata, known: Collection[str
 
 def _node_record(bound: ir.BoundNode, execution: ExecutionRecord) -> NodeRecord:
     pipeline = bound.pipeline_info.id
-    return NodeRecord(pipeline, execution.inputs, execution.outputs, execution.texts, bound.shown_errors)
+    inputs, outputs = staged(execution.inputs), staged(execution.outputs)
+    return NodeRecord(pipeline, inputs, outputs, execution.texts, bound.shown_errors)

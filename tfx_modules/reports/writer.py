@@ -13,7 +13,7 @@ from tfx_modules.reports.node_record import NodeRecord
 _logger = logging.getLogger(__name__)
 
 
-def write(class_paths: Sequence[str], record: NodeRecord) -> None:
+def write(class_paths: Sequence[str], record: NodeRecord) -> Path | None:
     """Write the report of a node beside its output, unless it is there already.
 
     It never raises: a node that has done its work does not fail for a page. The log has the error then, and Airflow
@@ -22,24 +22,28 @@ def write(class_paths: Sequence[str], record: NodeRecord) -> None:
     Args:
         class_paths: the component's class and its base classes with their modules, the most special one first.
         record: what the node has made.
+
+    Returns:
+        The page's file; None where none was written.
     """
     page = next((PAGES[path] for path in class_paths if path in PAGES), None)
     if page is None:
-        return
+        return None
     started = time.monotonic()
     try:
         output, render = page()
         file = record.folder(output) / FILE
         if _is_written(file):
-            return  # the outputs are those of an earlier execution
+            return None  # the outputs are those of an earlier execution
         text = render(record)
         make_folder(file.parent)
         write_atomically(file, text)
     # A page is made of what libraries and users' components have written, and its own faults are not the node's.
     except Exception:
         _logger.exception("the node has succeeded, but its report was not written")
-        return
+        return None
     _logger.info("wrote the report %s in %.1f s", file, time.monotonic() - started)
+    return file
 
 
 def write_card(pusher: NodeRecord, nodes_of_run: Callable[[Collection[str]], card.Run]) -> None:

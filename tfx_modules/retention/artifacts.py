@@ -13,13 +13,12 @@ A kill in between leaves artifacts that are marked; the next retention goes on w
 
 import datetime as dt
 import functools
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfx_modules.common.files import locked
-from tfx_modules.retention.disk import changed_at, empty_trash, is_own, remove, size_of
+from tfx_modules.retention.files.folder import PipelineFolder
 from tfx_modules.retention.plan import Item, ItemKind
 from tfx_modules.retention.store import rows
 from tfx_modules.retention.store.database import MetadataDatabase
@@ -38,8 +37,6 @@ from tfx_modules.retention.store.graph import (
 from tfx_modules.retention.store.tables import DELETED, LIVE
 from tfx_modules.retention.versions import UNFINISHED, Sources
 
-_SCRATCH = ".system"
-_WORKING = f"*/{_SCRATCH}/stateful_working_dir/*"
 _LOCK = ".retention.lock"
 
 
@@ -72,15 +69,16 @@ class Artifacts:
     Args:
         address: the store's.
         pipeline: the pipeline's name; other pipelines may use the same store and folder.
-        root: the pipeline's folder.
+        files: the pipeline's folder, and what is stored of it.
         days: ``keep_artifact_days``.
         now: the time.
     """
 
-    def __init__(self, address: str, pipeline: str, root: Path, days: int, now: dt.datetime) -> None:
+    def __init__(self, address: str, pipeline: str, files: PipelineFolder, days: int, now: dt.datetime) -> None:
         self._pipeline = pipeline
         self._database = MetadataDatabase(address)
-        self.root = root
+        self.files = files
+        self.root = files.root
         self._days = days
         self._now = now
 
@@ -105,7 +103,7 @@ class Artifacts:
         Raises:
             RetentionError: the store cannot be used, or has several environment ids.
         """
-        folders = _numbered(self.root)  # before the rows, as for the plan
+        folders = self.files.numbered()  # before the rows, as for the plan
         with self._database.reading() as connection:
             graph = rows.read_graph(connection) if connection else Graph()
             environment = read_environment(connection) if connection else None
@@ -115,7 +113,7 @@ class Artifacts:
             runs=frozenset(item.run for item in graph.executions.values() if item.run is not None),
             executions=len(graph.executions),
             artifacts=len(living),
-            astray=sum(not (self._is_ours(Path(uri)) and os.path.lexists(uri)) for uri in living),
+            astray=sum(not (self.files.is_ours(Path(uri)) and self.files.exists(Path(uri))) for uri in living),
             folders=sum(map(len, folders.values())),
             unknown=sum(len(found) for number, found in folders.items() if number not in graph.executions),
             newest=max((item.updated for item in graph.executions.values()), default=None),
@@ -123,11 +121,11 @@ class Artifacts:
         )
 
     def unknown(self) -> list[Path]:
-        """Return the folders that are named after an execution which the store does not have.
+        """Return the folders of this machine that are named after an execution which the store does not have.
 
         Those that an execution is about to make are among them: nothing may run.
         """
-        folders = _numbered(self.root)
+        folders = self.files.on_disk()
         graph = self._read()
         known = {place for item in graph.artifacts.values() for place in (item.uri, str(Path(item.uri).parent))}
         strange = [path for number, found in folders.items() if number not in graph.executions for path in found]
@@ -135,7 +133,7 @@ class Artifacts:
 
     def totals(self, found: Survey) -> dict[ItemKind, int]:
         """Return how many runs there are, and folders that may be left over."""
-        folders = found.folders + len(list(self.root.glob(_WORKING)))
+        folders = found.folders + len(self.files.working())
         return {ItemKind.RUN: found.own_runs, ItemKind.LEFTOVER: folders}
 
     def environments(self) -> list[str]:
@@ -161,10 +159,10 @@ class Artifacts:
         Returns:
             The removed items.
         """
-        if not self.root.is_dir():
+        if not self.files.is_there:
             return []
         with locked(self.root / _LOCK):
-            empty_trash(self.root)
+            self.files.empty_trash()
             gone = self._mark(sources)
             self._take_back(sources)
             self._remove_files(sources, gone)
@@ -172,7 +170,7 @@ class Artifacts:
         return [item for item in items if item.kind is ItemKind.LEFTOVER or not gone.isdisjoint(item.ids)]
 
     def _find(self, sources: Sources) -> Found:
-        folders = _numbered(self.root)  # before the rows: an execution is there before its folder
+        folders = self.files.numbered()  # before the rows: an execution is there before its folder
         graph = self._read()
         return Found(graph, choose(graph, self._wanted(sources)), folders)
 
@@ -202,7 +200,7 @@ class Artifacts:
                 kind=ItemKind.RUN,
                 name=run,
                 age=self._now - max(item.updated for item in executions),
-                size=sum(map(size_of, paths)),
+                size=sum(map(self.files.size_of, paths)),
                 reason=f"older than {self._days} days; no version that stays came from it",
                 paths=tuple(sorted(paths)),
                 ids=tuple(numbers),
@@ -221,8 +219,8 @@ class Artifacts:
             Item(
                 kind=ItemKind.LEFTOVER,
                 name=f"{len(paths)} folder{'s' if len(paths) > 1 else ''}",
-                age=self._now - min(map(changed_at, paths)),
-                size=sum(map(size_of, paths)),
+                age=self._now - min(map(self.files.changed_at, paths)),
+                size=sum(map(self.files.size_of, paths)),
                 reason="no execution in ML Metadata has made them; left by a kill",
                 paths=tuple(paths),
                 count=len(paths),
@@ -247,13 +245,12 @@ class Artifacts:
             if number in gone or (number <= last and self._age(path) > UNFINISHED)
         ]
         paths = {path for path in (*marked, *orphans, *self._working()) if str(path) not in found.held_uris}
-        return sorted(path for path in paths if self._is_ours(path) and os.path.lexists(path))
+        return sorted(path for path in paths if self.files.is_ours(path) and self.files.exists(path))
 
     def _working(self) -> list[Path]:
         """Return working folders of nodes that were killed; TFX names them at random."""
-        folders = self.root.glob(_WORKING)
         longest = dt.timedelta(days=self._days)
-        return [path for path in folders if self._days and self._age(path) > max(longest, STALE)]
+        return [path for path in self.files.working() if self._days and self._age(path) > max(longest, STALE)]
 
     def _mark(self, sources: Sources) -> frozenset[int]:
         with self._database.exclusive() as connection:
@@ -273,31 +270,18 @@ class Artifacts:
             graph = rows.read_graph(connection)
             held = choose(graph, self._wanted(sources)).held
             marked = [item for item in graph.artifacts.values() if item.gone and item.id in held]
-            rows.mark(connection, [item.id for item in marked if os.path.lexists(item.uri)], LIVE)
+            rows.mark(connection, [item.id for item in marked if self.files.exists(Path(item.uri))], LIVE)
 
     def _remove_files(self, sources: Sources, gone: frozenset[int]) -> None:
         for path in self._left(self._find(sources), gone):
-            remove(path, self.root)
+            self.files.remove(path)
 
     def _forget(self) -> None:
         with self._database.exclusive() as connection:
             if connection is not None:
                 unused = rows.unused_deleted(connection)
-                rows.delete_artifacts(
-                    connection, [number for number, uri in unused.items() if not os.path.lexists(uri)]
-                )
+                gone = [number for number, uri in unused.items() if not self.files.exists(Path(uri))]
+                rows.delete_artifacts(connection, gone)
 
     def _age(self, path: Path) -> dt.timedelta:
-        return self._now - changed_at(path)
-
-    def _is_ours(self, path: Path) -> bool:
-        return is_own(path, self.root)
-
-
-def _numbered(root: Path) -> dict[int, list[Path]]:
-    """Find ``NODE/OUTPUT/7`` and ``NODE/.system/executor_execution/7``."""
-    found: dict[int, list[Path]] = {}
-    for path in (*root.glob("[!.]*/[!.]*/*"), *root.glob(f"[!.]*/{_SCRATCH}/executor_execution/*")):
-        if path.name.isascii() and path.name.isdecimal() and path.is_dir() and is_own(path, root):
-            found.setdefault(int(path.name), []).append(path)
-    return found
+        return self._now - self.files.changed_at(path)

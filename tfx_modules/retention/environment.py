@@ -59,6 +59,8 @@ class Environment:
         """
         survey = self._artifacts.survey()
         others = [*map(place_of, self._folders), Place(self._artifacts.name, survey.environment)]
+        if (stored := self._artifacts.files.store()) is not None:
+            others.append(stored)
         if self._ledger is None:
             self._require_no_ids(others)
             return survey
@@ -78,6 +80,8 @@ class Environment:
         for folder in self._folders:
             if folder.is_dir() and place_of(folder).id is None:
                 write_marker(folder, environment)
+        if (stored := self._artifacts.files.store()) is not None and stored.id is None:
+            self._artifacts.files.mark_store(environment)
         if survey.environment is None:
             self._artifacts.set_environment(environment)
 
@@ -106,6 +110,7 @@ class Environment:
             for folder in self._folders:
                 if folder.is_dir():
                     write_marker(folder, environment)
+            self._artifacts.files.mark_store(environment)
             self._artifacts.set_environment(environment)
         return rows
 
@@ -120,6 +125,8 @@ class Environment:
                 before if is_there else "not there",
                 environment if is_there else "at its first use",
             )
+        if (stored := self._artifacts.files.store()) is not None:
+            yield Adopted(stored.name, stored.id or "none", environment)
         before = ", ".join(self._artifacts.environments())
         is_there = self._artifacts.has_store
         yield Adopted(

@@ -13,6 +13,7 @@ _PATHS = ("models", "pipeline", "spans", "scores")
 _ADDRESSES = ("ledger", "metadata")
 _NAME = "name"
 _LOGS = "logs"
+_STORE = "artifact_store"
 _SHARE = "keep_max_removed_share"
 
 
@@ -56,6 +57,8 @@ class Places:
     """Where scores are kept, a folder a day."""
     logs: tuple[Path, ...]
     """Folders of logs that are removed by age; not those of running processes."""
+    artifact_store: str = ""
+    """Address that artifacts are kept at; empty: they are in ``pipeline`` alone."""
 
 
 def read_request(text: str) -> tuple[RetentionRules, Places]:
@@ -64,7 +67,7 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     Args:
         text: a JSON object with ``format`` (3), ``rules`` (an object of whole numbers and a share), ``ledger``,
             ``metadata``, ``name``, ``models``, ``pipeline``, ``spans``, ``scores`` (texts) and ``logs`` (a list of
-            texts).
+            texts); it may have ``artifact_store`` (a text).
 
     Raises:
         RetentionError: it is something else. The message repeats no value, since one may hold a password.
@@ -73,7 +76,7 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
     try:
         values = json.loads(text)
         rules = values["rules"]
-        good = sorted(values) == sorted(("format", "rules", _NAME, _LOGS, *_PATHS, *_ADDRESSES))
+        good = sorted({_STORE: "", **values}) == sorted(("format", "rules", _NAME, _LOGS, _STORE, *_PATHS, *_ADDRESSES))
         good = good and values["format"] == FORMAT and sorted(rules) == sorted([*names, _SHARE])
         good = good and _has_rules(rules) and _has_places(values)
     except (ValueError, TypeError, KeyError):
@@ -83,7 +86,8 @@ def read_request(text: str) -> tuple[RetentionRules, Places]:
             f"standard input is not a request of format {FORMAT}; allowed: a JSON object of format, rules (whole "
             f"numbers from 0: {', '.join(names)}; {_SHARE} is a number above 0 and up to 1), the addresses "
             f"{', '.join(_ADDRESSES)}, {_NAME} (the pipeline's), the absolute paths {', '.join(_PATHS)}, and {_LOGS} "
-            f"(a list of absolute paths). Run {program('bert-service retention')}, which sends one."
+            f"(a list of absolute paths); it may have the address {_STORE}. Run {program('bert-service retention')}, "
+            "which sends one."
         )
     return RetentionRules(**rules), _places(values)
 
@@ -109,11 +113,12 @@ def _places(values: dict[str, Any]) -> Places:
         spans=Path(values["spans"]),
         scores=Path(values["scores"]),
         logs=tuple(map(Path, values[_LOGS])),
+        artifact_store=values.get(_STORE, ""),
     )
 
 
 def _has_places(values: dict[str, Any]) -> bool:
     paths = [*(values[name] for name in _PATHS), *values[_LOGS]]
-    texts = [*paths, values[_NAME], *(values[name] for name in _ADDRESSES)]
+    texts = [*paths, values[_NAME], values.get(_STORE, ""), *(values[name] for name in _ADDRESSES)]
     good = isinstance(values[_LOGS], list) and all(isinstance(text, str) for text in texts)
     return good and all(Path(path).is_absolute() for path in paths)

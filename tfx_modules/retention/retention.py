@@ -3,11 +3,14 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from tfx_modules.artifact_store.store import ArtifactStore
 from tfx_modules.promotion.ledger import find_ledger
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.retention.artifacts import Artifacts
 from tfx_modules.retention.environment import Adopted, Environment
 from tfx_modules.retention.exceptions import RetentionError
+from tfx_modules.retention.files.folder import PipelineFolder
+from tfx_modules.retention.files.stored import StoredFolder
 from tfx_modules.retention.limits import Newest, clock_objection, share_objection
 from tfx_modules.retention.logs import Logs
 from tfx_modules.retention.plan import Item
@@ -46,7 +49,7 @@ class Retention:
         self._places = places
         self._now = now
         self._versions = Versions(ledger, repository, rules.keep_versions, now)
-        self._artifacts = Artifacts(places.metadata, places.name, places.pipeline, rules.keep_artifact_days, now)
+        self._artifacts = Artifacts(places.metadata, places.name, _files_of(places), rules.keep_artifact_days, now)
         self._spans = Spans(places.spans, rules.keep_span_days, rules.keep_span_versions, now)
         self._scores = Scores(places.scores, rules.keep_score_days, now)
         self._logs = Logs(places.logs, rules.keep_log_days, now)
@@ -97,6 +100,12 @@ class Retention:
         newest = Newest(event=self._versions.newest(), execution=survey.newest, span=self._spans.newest())
         clock = "" if trust_clock else clock_objection(newest, self._rules, self._now)
         return tuple(filter(None, (share_objection(items, totals, self._rules), clock)))
+
+
+def _files_of(places: Places) -> PipelineFolder:
+    if not places.artifact_store:
+        return PipelineFolder(places.pipeline)
+    return StoredFolder(places.pipeline, ArtifactStore(places.artifact_store))
 
 
 def retain(

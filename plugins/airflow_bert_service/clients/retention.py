@@ -33,6 +33,8 @@ class RetentionRequest:
     spans: Path
     scores: Path
     logs: tuple[Path, ...]
+    artifact_store: str = ""
+    """Address that artifacts are kept at; empty: they are in ``pipeline`` alone."""
 
     @classmethod
     def of(cls, settings: Settings, name: str, logs: Iterable[Path]) -> "RetentionRequest":
@@ -56,12 +58,13 @@ class RetentionRequest:
             spans=settings.spans,
             scores=settings.scores_of(name),
             logs=tuple(logs),
+            artifact_store=settings.artifacts.artifact_store,
         )
 
     def to_json(self) -> str:
-        """Return the request as JSON."""
-        keys = ("ledger", "metadata", "name", "models", "pipeline", "spans", "scores")
-        texts = {key: str(getattr(self, key)) for key in keys}
+        """Return the request as JSON; without an artifact store it has no field for it."""
+        keys = ("ledger", "metadata", "name", "models", "pipeline", "spans", "scores", "artifact_store")
+        texts = {key: text for key in keys if (text := str(getattr(self, key)))}
         return json.dumps({"format": FORMAT, "rules": asdict(self.rules), **texts, "logs": list(map(str, self.logs))})
 
 

@@ -63,11 +63,14 @@ def _mounts(plan: PipelinePlan, settings: Settings) -> tuple[ContainerMount, ...
         return settings.containers.container_mounts
     state = ContainerMount(str(settings.state), settings.state)
     others = [path for path in _read(plan, settings) if not path.is_relative_to(settings.state)]
-    return (state, *(ContainerMount(str(path), path, read_only=True) for path in others))
+    root = settings.pipeline_root
+    artifacts = () if root.is_relative_to(settings.state) else (ContainerMount(str(root), root),)
+    return (state, *artifacts, *(ContainerMount(str(path), path, read_only=True) for path in others))
 
 
 def _written(settings: Settings) -> Iterator[tuple[str, Path]]:
     yield "state", settings.state
+    yield "artifact_folder", settings.pipeline_root
     for name, address in (("metadata", settings.metadata), ("ledger", settings.ledger)):
         if (file := sqlite_file(address)) is not None:
             yield name, file

@@ -156,5 +156,7 @@ def node_environment(plan: PipelinePlan, settings: Settings) -> NodeEnvironment:
         metadata_wait_seconds=settings.limits.max_metadata_wait_seconds,
         ledger=settings.ledger,
         shown_errors=settings.shown_errors,
+        artifact_store=settings.artifacts.artifact_store,
+        artifact_copies_gb=settings.artifacts.copies_gb,
         outcomes=settings.outcomes,
     )

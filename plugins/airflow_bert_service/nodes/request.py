@@ -8,6 +8,8 @@ from pathlib import Path
 
 FORMAT = 1
 """Version of the request's form; the node command refuses others."""
+_LEFT_OUT = frozenset({"shown_errors", "artifact_store", "artifact_copies_gb"})
+"""Fields that a request lacks where they have their defaults."""
 
 
 class GpuUse(str, Enum):
@@ -53,6 +55,10 @@ class PipelinePlaces:
     """Address of the ledger of promotions."""
     shown_errors: int = 0
     """How many of the examples that a model gets wrong its reports show, with their texts; 0: none."""
+    artifact_store: str = ""
+    """Address that artifacts are kept at; empty: they are in ``pipeline_root`` alone."""
+    artifact_copies_gb: int = 0
+    """Gigabytes that copies of stored artifacts may have in ``pipeline_root``; 0: no limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +75,7 @@ class NodeRequest(NodeRun, PipelinePlaces):
         run that is pinned to its version of the DAG bundle goes on after an upgrade.
         """
         values = asdict(self)
-        if not self.shown_errors:
-            del values["shown_errors"]
+        values = {name: value for name, value in values.items() if value or name not in _LEFT_OUT}
         paths = {name: str(value) for name, value in values.items() if isinstance(value, Path)}
         return {"format": FORMAT, **values, **paths, "parameters": dict(self.parameters), "gpu": self.gpu.value}
 

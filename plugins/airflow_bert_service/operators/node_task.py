@@ -140,7 +140,7 @@ class NodeTask(BaseOperator):
             gpu=self.gpu,
         )
         outcome = client.run(run, self._log_line)
-        self._leave_annotations(context, outcome)
+        self._leave_annotations(client, context, outcome)
         self.log.info("%s: %s", self.tfx_node, outcome.state.value)
         if outcome.reason:
             self.log.info("%s", outcome.reason)
@@ -153,10 +153,10 @@ class NodeTask(BaseOperator):
         level, text = read_log_line(line)
         self.log.log(level, "%s", text)
 
-    def _leave_annotations(self, context: Context, outcome: NodeOutcome) -> None:
+    def _leave_annotations(self, client: NodeClient, context: Context, outcome: NodeOutcome) -> None:
         """Leave the report's address, and the line for the run's note: a blocked node returns nothing."""
         if artifacts := outcome.outputs.get(self.report_output):
-            leave_annotation(context, REPORT, report_uri(artifacts[0].uri))
+            leave_annotation(context, REPORT, report_uri(client.report_folder(artifacts[0])))
         if outcome.state is NodeState.BLOCKED:
             # Reasons of this project's nodes begin with the word already; those of other nodes need not.
             reason = outcome.reason.removeprefix(BLOCKED).strip() or f"node {self.tfx_node!r} gave no reason"

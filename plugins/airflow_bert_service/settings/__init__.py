@@ -7,5 +7,6 @@ Layers, each knowing only those below it::
     feeds.py row_rules.py retention.py scoring.py gpu.py containers.py channels.py    groups of settings
     database_url.py looks up an Airflow connection that a setting names
     databases.py sql_query.py    limits of their own
+    stores/         groups of settings of object stores
     reading/        the reader, driven by the declarations
 """

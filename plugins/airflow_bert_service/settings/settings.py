@@ -36,6 +36,7 @@ from airflow_bert_service.settings.reading.texts import Place, path
 from airflow_bert_service.settings.retention import RetentionSettings
 from airflow_bert_service.settings.row_rules import RowRules, labels_for
 from airflow_bert_service.settings.scoring import ScoringSettings
+from airflow_bert_service.settings.stores.artifacts import ArtifactSettings
 from airflow_bert_service.settings.time_limits import TimeLimitSettings
 
 PUBLIC_IMDB_ARCHIVE = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -144,6 +145,8 @@ class Settings(SettingsGroup):
     """CSV file (the feed's columns, or ``review``, ``sentiment``) of reviews that are never trained on, and that
     candidates are judged by (``docs/explanation/promotion.md``); its name without ending names it. Empty: the
     feed's own, which ``files``, ``sql`` and ``http`` do not have."""
+    artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
+    """Where artifacts are kept: the keys ``artifact_*``."""
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     """How much is kept of what runs leave behind: the keys ``keep_*``. 0 keeps all.
     ``docs/how-to/retention.md`` tells what is removed when."""
@@ -211,8 +214,8 @@ class Settings(SettingsGroup):
 
     @property
     def pipeline_root(self) -> Path:
-        """Where TFX keeps artifacts."""
-        return self.state / "pipeline"
+        """The folder that nodes read and write artifacts in; with an artifact store it has copies."""
+        return self.artifacts.artifact_folder or self.state / "pipeline"
 
     @property
     def spans(self) -> Path:

@@ -33,13 +33,14 @@ LOGIN_HINT = "Log in to Airflow in this browser, then open this page again.\n"
 _logger = logging.getLogger(__name__)
 
 
-def reports_app(root: Path, annotations: AnnotationStore) -> FastAPI:
+def reports_app(root: Path, annotations: AnnotationStore, store: str = "") -> FastAPI:
     """Make the app that shows reports.
 
     Args:
         annotations: Where tasks leave the paths of their reports.
         root: The folder that reports of all pipelines are in; nothing outside of it is read. A report is shown for
             its own pipeline's DAG; one that an earlier release wrote does not say whose it is, and is shown for any.
+        store: The artifact store's address, at which the same holds; empty: there is none.
     """
     app = FastAPI(title="Reports", openapi_url=None)  # without pages of documentation
 
@@ -68,7 +69,7 @@ def reports_app(root: Path, annotations: AnnotationStore) -> FastAPI:
         uri = annotations.of_task(dag_id, run_id, task_id, map_index).get(REPORT)
         if uri is None:
             raise _no_report(dag_id, run_id, task_id)
-        return HTMLResponse(_page(uri, root, dag_id))
+        return HTMLResponse(_page(uri, root, dag_id, store))
 
     return app
 
@@ -91,9 +92,9 @@ def _no_report(dag_id: str, run_id: str, task_id: str) -> HTTPException:
     )
 
 
-def _page(uri: str, root: Path, dag_id: str) -> bytes:
+def _page(uri: str, root: Path, dag_id: str, store: str) -> bytes:
     try:
-        return read_report(uri, root, dag_id)
+        return read_report(uri, root, dag_id, store)
     except ReportError as error:
         _logger.warning("%s", error)
         raise HTTPException(status.HTTP_403_FORBIDDEN, str(error)) from error
@@ -101,5 +102,6 @@ def _page(uri: str, root: Path, dag_id: str) -> bytes:
         raise HTTPException(
             status.HTTP_404_NOT_FOUND,
             f"The report at {uri} cannot be read ({error.strerror or 'not a file'}). Either the node wrote none, or "
-            "its artifacts were removed, or this server cannot read the folder. Run the task again to write one.",
+            "its artifacts were removed, or this server cannot read the folder or the artifact store. Run the task "
+            "again to write one.",
         ) from error

@@ -1,11 +1,13 @@
 """Reads the reports of tasks: HTML pages in an artifact's folder, which Airflow's API server shows."""
 
+import errno
 import html
 import re
 import stat
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from airflow_bert_service.addresses import without_credentials
 from airflow_bert_service.exceptions import ReportError
 from airflow_bert_service.pipeline.name import dag_ids
 
@@ -14,6 +16,7 @@ URL_PREFIX = "/bert_service"
 REPORT_FILE = "report.html"
 """Name of a report's file: one HTML page with its pictures inside, without scripts."""
 _PIPELINE = re.compile(r'<meta name="pipeline" content="([^"]*)"')
+_NAME = re.compile(r"[\w.=+-]+")
 _HEAD_BYTES = 2048
 """Where a page names its pipeline: at its beginning."""
 
@@ -42,34 +45,27 @@ def report_page(base_url: str, *, dag_id: str, run_id: str, task_id: str, map_in
     return f"{urlsplit(base_url).path.rstrip('/')}{URL_PREFIX}/reports/{path}{query}"
 
 
-def read_report(uri: str, root: Path, dag_id: str) -> bytes:
+def read_report(uri: str, root: Path, dag_id: str, store: str = "") -> bytes:
     """Read a report of a DAG's pipeline.
 
     A page names its pipeline in its head. One that an earlier release wrote names none: it is read for any DAG, as
     earlier releases did, so that whoever may edit one DAG can read such pages of all.
 
     Args:
-        uri: Where it is: a path, which any task may have left.
+        uri: Where it is: a path, or an address of the artifact store, which any task may have left.
         root: The folder that it has to be in; all pipelines have theirs in it.
         dag_id: The DAG whose task names it.
+        store: The artifact store's address; empty: there is none.
 
     Returns:
         The page, as HTML in UTF-8.
 
     Raises:
-        ReportError: The path is not one of a report in ``root``; it was not read. Or the page is another pipeline's.
-        FileNotFoundError: There is no file at that path.
+        ReportError: It is not one of a report in ``root`` or ``store``; it was not read. Or the page is another
+            pipeline's.
+        OSError: There is no file at that path, or the store does not give it.
     """
-    # Links resolved: one that leads out of the folder must not be followed.
-    path = None if "\0" in uri else Path(uri).resolve()
-    if path is None or path.name != REPORT_FILE or not path.is_relative_to(root.resolve()):
-        raise ReportError(
-            f"the report at {uri!r} is not shown; allowed: a {REPORT_FILE} in {root}. Give the API server the same "
-            "[bert_service] settings as the tasks."
-        )
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise FileNotFoundError(path)
-    page = path.read_bytes()
+    page = _stored_page(uri, store) if store and "://" in uri else _page(uri, root)
     pipeline = _pipeline_of(page)
     if pipeline is not None and dag_id not in dag_ids(pipeline):
         raise ReportError(
@@ -77,6 +73,42 @@ def read_report(uri: str, root: Path, dag_id: str) -> bytes:
             "pipeline's. Run the task again to write its own."
         )
     return page
+
+
+def _page(uri: str, root: Path) -> bytes:
+    # Links resolved: one that leads out of the folder must not be followed.
+    path = None if "\0" in uri else Path(uri).resolve()
+    if path is None or path.name != REPORT_FILE or not path.is_relative_to(root.resolve()):
+        raise _not_shown(uri, str(root))
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FileNotFoundError(path)
+    return path.read_bytes()
+
+
+def _stored_page(uri: str, store: str) -> bytes:
+    above = f"{store.rstrip('/')}/"
+    parts = uri.removeprefix(above).split("/")
+    # The form that nodes write; nothing in it that a store's library would take for something else than a name.
+    good = all(_NAME.fullmatch(part) and set(part) != {"."} for part in parts) and parts[-1] == REPORT_FILE
+    if not (uri.startswith(above) and good):
+        raise _not_shown(without_credentials(uri), store)
+    # Imported here: pages of a pipeline without a store need none of it.
+    import fsspec
+
+    try:
+        files, path = fsspec.url_to_fs(uri)
+        return bytes(files.cat_file(path))
+    except OSError:
+        raise
+    except Exception as error:  # each store's library has errors of its own
+        raise OSError(errno.EIO, f"{type(error).__name__}: {error}") from error
+
+
+def _not_shown(uri: str, allowed: str) -> ReportError:
+    return ReportError(
+        f"the report at {uri!r} is not shown; allowed: a {REPORT_FILE} in {allowed}. Give the API server the same "
+        "[bert_service] settings as the tasks."
+    )
 
 
 def _pipeline_of(page: bytes) -> str | None:

@@ -1,6 +1,7 @@
 """The Airflow side writes retention requests as contract 5 says, and reads the reports."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,11 @@ def test_a_retention_request_is_written() -> None:
         spans=Path(RETENTION["spans"]),
         scores=Path(RETENTION["scores"]),
         logs=tuple(map(Path, RETENTION["logs"])),
+        artifact_store=RETENTION["artifact_store"],
     )
     assert json.loads(request.to_json()) == RETENTION
+    without = {name: value for name, value in RETENTION.items() if name != "artifact_store"}
+    assert json.loads(replace(request, artifact_store="").to_json()) == without
 
 
 def test_the_golden_report_is_read() -> None:

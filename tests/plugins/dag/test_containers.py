@@ -57,6 +57,20 @@ def test_the_named_nodes_do(tmp_path: Path) -> None:
     assert container.python == "/opt/bert-service/.venv/tfx/bin/python"
 
 
+def test_a_folder_of_artifacts_elsewhere_is_mounted_and_has_to_be(tmp_path: Path) -> None:
+    keys = {**TRAINER, "artifact_store": "s3://bucket/artifacts", "artifact_folder": "/scratch/artifacts"}
+    task = trainer(dag_with(tmp_path, keys))
+    assert ContainerMount("/scratch/artifacts", Path("/scratch/artifacts")) in task.container.mounts
+    environment = task.environment
+    assert (environment.pipeline_root, environment.artifact_store) == (
+        Path("/scratch/artifacts"),
+        "s3://bucket/artifacts",
+    )
+    assert environment.artifact_copies_gb == 20
+    with pytest.raises(SettingsError, match=r"where artifact_folder \(/scratch/artifacts\) is not writable"):
+        dag_with(tmp_path / "other", {**keys, "container_mounts": f"/srv:{tmp_path}/other"})
+
+
 def test_each_key_reaches_the_container(tmp_path: Path) -> None:
     state = tmp_path / "var"
     keys = {

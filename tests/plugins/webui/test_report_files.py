@@ -1,6 +1,7 @@
 """Only reports in the pipeline's folder are read."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -129,3 +130,39 @@ def test_the_page_of_a_report_is_below_airflows_own_address() -> None:
 def test_any_id_is_one_part_of_the_path(name: str) -> None:
     page = report_page("", dag_id=name, run_id=name, task_id=name)
     assert [unquote(part) for part in page.split("/")] == ["", "bert_service", "reports", name, name, name]
+
+
+@pytest.fixture
+def store(root: Path) -> str:
+    """An artifact store that has the report of the folder."""
+    made, folder = root / "ExampleValidator" / "anomalies" / "7", root.with_name("store")
+    shutil.copytree(made, folder / "ExampleValidator" / "anomalies" / "7" / "0123456789abcdef")
+    return f"file://{folder}"
+
+
+def test_a_report_of_the_artifact_store_is_read_there(root: Path, store: str) -> None:
+    uri = report_uri(f"{store}/ExampleValidator/anomalies/7/0123456789abcdef")
+    shutil.rmtree(root)
+    assert read_report(uri, root, DAG, store) == PAGE
+    with pytest.raises(FileNotFoundError):
+        read_report(uri.replace("/7/", "/8/"), root, DAG, store)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "{store}/../secrets/report.html",
+        "{store}/ExampleValidator/anomalies/7/0123456789abcdef/SchemaDiff.pb",
+        "{store}-other/report.html",
+        "{store}/*/report.html",
+        "{store}/a?versionId=7/report.html",
+        "file:///etc/report.html",
+        "s3://bucket/report.html",
+        "https://somebody:secret@example.org/report.html",
+        "/etc/passwd",
+    ],
+)
+def test_no_other_address_is_asked(root: Path, store: str, uri: str) -> None:
+    with pytest.raises(ReportError, match=r"is not shown; allowed: a report\.html in .*\. Give") as error:
+        read_report(uri.format(store=store), root, DAG, store)
+    assert ":secret@" not in str(error.value)

@@ -28,14 +28,17 @@ def test_the_golden_node_request_is_read(tmp_path: Path) -> None:
     assert [use.value for use in GpuUse] == schema("node_request")["properties"]["gpu"]["enum"]
 
 
-def test_a_request_of_a_release_before_says_nothing_of_wrong_examples() -> None:
-    document = golden("node_request")
-    del document["shown_errors"]
+LATER = {"shown_errors": 0, "artifact_store": "", "artifact_copies_gb": 0}
+"""Fields that requests of earlier releases lack, with what they mean by that."""
+
+
+def test_a_request_of_a_release_before_says_nothing_of_wrong_examples_and_stores() -> None:
+    document = {name: value for name, value in golden("node_request").items() if name not in LATER}
     assert faults("node_request", document) == []
-    assert parse_request(document).shown_errors == 0
+    assert {name: getattr(parse_request(document), name) for name in LATER} == LATER
 
 
-@pytest.mark.parametrize("name", [*golden("node_request").keys() - {"shown_errors"}, "unknown"])
+@pytest.mark.parametrize("name", [*golden("node_request").keys() - LATER, "unknown"])
 def test_a_node_request_with_other_fields_is_refused(name: str) -> None:
     document = golden("node_request")
     changed = with_wrong_fields(document)[name]
@@ -57,6 +60,11 @@ def test_a_node_request_with_other_fields_is_refused(name: str) -> None:
         {"metadata_wait_seconds": True},
         {"shown_errors": -1},
         {"shown_errors": True},
+        {"artifact_store": "s3://key:secret@bucket/artifacts"},
+        {"artifact_store": "s3://bucket/artifacts?token=secret"},
+        {"artifact_store": "/srv/artifacts"},
+        {"artifact_store": None},
+        {"artifact_copies_gb": -1},
         {"parameters": ["tune"]},
         {"parameters": {"tune": True}},
         {"parameters": {"tune": None}},

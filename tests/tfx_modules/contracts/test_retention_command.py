@@ -30,11 +30,18 @@ def test_the_golden_retention_request_is_read() -> None:
     assert json.loads(json.dumps(read, default=str)) == golden("retention_request")
 
 
-@pytest.mark.parametrize("name", [*golden("retention_request"), "unknown"])
+@pytest.mark.parametrize("name", [*golden("retention_request").keys() - {"artifact_store"}, "unknown"])
 def test_a_retention_request_with_other_fields_is_refused(name: str) -> None:
     document = golden("retention_request")
     changed = with_wrong_fields(document)[name]
     _refused_by_retention(changed)
+
+
+def test_a_retention_request_without_an_artifact_store_is_read() -> None:
+    document = golden("retention_request")
+    del document["artifact_store"]
+    assert faults("retention_request", document) == []
+    assert read_retention_request(json.dumps(document))[1].artifact_store == ""
 
 
 @pytest.mark.parametrize("name", [*golden("retention_request")["rules"], "unknown"])
@@ -73,7 +80,7 @@ def test_the_retention_command_takes_the_golden_request_and_prints_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     request = {**golden("retention_request"), "metadata": f"sqlite:///{tmp_path}/mlmd.db"}
-    text = json.dumps(request).replace("/srv/bert/var", str(tmp_path))
+    text = json.dumps(request).replace("/srv/bert/var", str(tmp_path)).replace("s3://bert", f"file://{tmp_path}")
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
 
     assert retention_command(["--json", "--dry-run"]) == 0

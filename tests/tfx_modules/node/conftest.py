@@ -80,7 +80,8 @@ def start_server(folder: Path) -> NodeServer:
             stdout=output,
             stderr=output,
             text=True,
-            env=environment(),
+            # A test of artifacts on S3 writes the file; nodes read it when they ask a store.
+            env={**environment(), "AWS_CONFIG_FILE": str(folder / "aws.config")},
         )
     return NodeServer(process, path, log)
 

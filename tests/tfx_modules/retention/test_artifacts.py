@@ -10,6 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as proto
 from tests.tfx_modules.retention.records import DAY, KEEP_ALL, NOW, Records, places, remove_all_but, tree
 from tfx_modules.retention.artifacts import Artifacts
 from tfx_modules.retention.exceptions import RetentionError
+from tfx_modules.retention.files.folder import PipelineFolder
 from tfx_modules.retention.limits import FEW
 from tfx_modules.retention.retention import retain
 from tfx_modules.retention.store.database import MetadataDatabase
@@ -144,7 +145,8 @@ def test_folders_of_another_environment_behind_a_link_are_left_alone(
 
     assert [item.name for item in gone] == ["young"]
     assert (theirs / "model").read_text() == "the others' champion"
-    assert Artifacts(records.address, places(tmp_path).name, records.root, 30, later).unknown() == []
+    files = PipelineFolder(records.root)
+    assert Artifacts(records.address, places(tmp_path).name, files, 30, later).unknown() == []
 
 
 def test_a_dry_run_changes_nothing_and_tells_the_same(records: Records, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def _request(settings: Settings, dags: Path, further: Sequence[Path]) -> dict[st
         "further": {folder.name: str(settings_file(folder)) for folder in further},
         "metadata": database_url(settings.metadata),
         "ledger": database_url(settings.ledger),
+        "artifact_store": settings.artifacts.artifact_store,
     }
 
 

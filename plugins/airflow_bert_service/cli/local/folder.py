@@ -11,6 +11,7 @@ from pathlib import Path
 from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.files import free_lock, try_lock
 from airflow_bert_service.settings.settings import Settings
+from airflow_bert_service.settings.stores.artifacts import ArtifactSettings
 
 DEFAULT = "local"
 """Name of the folder below ``state``."""
@@ -21,8 +22,8 @@ MARKER = ".local-runs"
 def local_settings(settings: Settings, root: Path | None) -> Settings:
     """Return settings whose state is the folder of local runs, which is made; the feed's stay as they are.
 
-    Metadata, ledger, models, artifacts and reviews are below that folder. Nobody is notified, and no model server is
-    waited for.
+    Metadata, ledger, models, artifacts and reviews are below that folder, and no artifact store is used. Nobody is
+    notified, and no model server is waited for.
 
     Args:
         settings: The Airflow side's.
@@ -53,6 +54,7 @@ def local_settings(settings: Settings, root: Path | None) -> Settings:
         state=folder,
         metadata=f"sqlite:///{folder}/metadata/mlmd.db",
         ledger=f"sqlite:///{folder}/ledger/ledger.db",
+        artifacts=ArtifactSettings(),
         node_socket=None,
         model_servers=(),
         notifications=(),

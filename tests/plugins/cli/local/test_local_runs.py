@@ -58,6 +58,12 @@ def test_a_local_run_has_metadata_ledger_and_models_of_its_own_and_the_feed_of_t
     assert (local.source, local.feed, local.window_days) == (settings.source, settings.feed, settings.window_days)
 
 
+def test_a_local_run_keeps_its_artifacts_in_its_folder(settings: Settings) -> None:
+    stores = settings_from({"artifact_store": "s3://bucket/artifacts", "artifact_folder": "/scratch"}).artifacts
+    local = local_settings(replace(settings, artifacts=stores), None)
+    assert (local.artifacts.artifact_store, local.pipeline_root) == ("", settings.state / "local" / "pipeline")
+
+
 def test_the_next_run_takes_the_folder_of_the_one_before(settings: Settings) -> None:
     first = local_settings(settings, None)
     (first.state / "ledger").mkdir()

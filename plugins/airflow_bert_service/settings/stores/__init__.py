@@ -1,0 +1,1 @@
+"""Settings of the object stores that what runs make is kept on."""

@@ -1,0 +1,203 @@
+"""Keeps copies of stored artifacts in the pipeline's folder of this machine.
+
+A copy is at the artifact's path, and counts when its stamp, ``.copies/NODE/OUTPUT/ID.json``, names what is stored.
+Beside the stamp is the lock of the path: who reads or writes there shares it, and who replaces or removes the copy has
+it alone. The kernel frees the locks of a process that dies.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tfx_modules.artifact_store.contents import Contents
+from tfx_modules.artifact_store.store import Stored
+from tfx_modules.common.files import make_folder, sync, sync_tree, write_atomically
+
+FOLDER = ".copies"
+_COMING = ".coming"
+_GONE = ".gone"
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    place: str
+    stored_as: str
+    size: int
+    used: float
+
+
+class Copies:
+    """The copies of one pipeline's folder. What this object has locked stays until its block ends.
+
+    Args:
+        root: the pipeline's folder.
+        most_bytes: the largest size of all copies together, once a node has ended; 0: no limit.
+    """
+
+    def __init__(self, root: Path, most_bytes: int) -> None:
+        self._root = root
+        self._most_bytes = most_bytes
+        self._locks: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Free the locks, and remove copies that were used least recently until the limit is kept."""
+        while self._locks:
+            os.close(self._locks.popitem()[1])
+        self._trim()
+
+    def use(self, stored: Stored, get: Callable[[Path], Contents]) -> bool:
+        """Have a copy, and keep it from being removed until the block ends.
+
+        Args:
+            stored: what the copy is of.
+            get: copies it from the store to a path that does not exist yet.
+
+        Returns:
+            Whether it was copied now.
+        """
+        lock, copied = self._lock(stored.place), False
+        while True:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if self._is_copy(stored):
+                os.utime(self._stamp(stored.place))
+                return copied
+            _take(lock, stored.place)
+            # Another process may have done it meanwhile.
+            if not self._is_copy(stored):
+                self._replace(stored, get)
+                copied = True
+
+    def reserve(self, place: str) -> None:
+        """Keep others from a path that is about to be written, until the block ends; what is there is no copy."""
+        lock = self._lock(place)
+        _take(lock, place)
+        self._stamp(place).unlink(missing_ok=True)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+
+    def add(self, stored: Stored, contents: Contents) -> None:
+        """Make a copy of what is at a path that this object has reserved, and that is on the disk."""
+        self._write_stamp(stored, contents.size)
+
+    def forget(self, place: str) -> None:
+        """Remove the stamp of a copy that is being removed."""
+        self._stamp(place).unlink(missing_ok=True)
+
+    def _replace(self, stored: Stored, get: Callable[[Path], Contents]) -> None:
+        coming = self._root / FOLDER / _COMING / uuid.uuid4().hex
+        make_folder(coming.parent)
+        path = self._root / stored.place
+        try:
+            contents = get(coming)
+            sync_tree(coming)
+            self._stamp(stored.place).unlink(missing_ok=True)
+            self._remove(path)
+            make_folder(path.parent)
+            coming.rename(path)
+            sync(path.parent)
+        finally:
+            _delete(coming)
+        self._write_stamp(stored, contents.size)
+
+    def _remove(self, path: Path) -> None:
+        """Remove what is at a path, which is gone in one step."""
+        if not os.path.lexists(path):
+            return
+        gone = self._root / FOLDER / _GONE / uuid.uuid4().hex
+        make_folder(gone.parent, durable=False)
+        path.rename(gone)
+        _delete(gone)
+
+    def _is_copy(self, stored: Stored) -> bool:
+        found = self._read_stamp(self._stamp(stored.place))
+        return found is not None and found.stored_as == stored.stored_as and (self._root / stored.place).exists()
+
+    def _trim(self) -> None:
+        if not self._most_bytes:
+            return
+        files = (self._root / FOLDER).glob("[!.]*/**/*.json")
+        stamps = sorted(filter(None, map(self._read_stamp, files)), key=lambda stamp: stamp.used)
+        size = sum(stamp.size for stamp in stamps)
+        for stamp in stamps:
+            if size <= self._most_bytes:
+                return
+            if self._removed(stamp):
+                size -= stamp.size
+
+    def _removed(self, stamp: _Stamp) -> bool:
+        """Remove a copy, unless somebody uses it."""
+        lock = _open(self._lock_file(stamp.place))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            file = self._stamp(stamp.place)
+            if self._read_stamp(file) == stamp:
+                file.unlink()
+                self._remove(self._root / stamp.place)
+                _logger.info("removed the copy of %s (%.1f MB): limit of copies", stamp.place, stamp.size / 1e6)
+            return True
+        finally:
+            os.close(lock)
+
+    def _read_stamp(self, file: Path) -> _Stamp | None:
+        """Read a stamp; one that is damaged is none, so that its artifact is copied anew."""
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+            place = file.relative_to(self._root / FOLDER).with_suffix("").as_posix()
+            return _Stamp(place, str(found["stored_as"]), int(found["size"]), file.stat().st_mtime)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _write_stamp(self, stored: Stored, size: int) -> None:
+        text = json.dumps({"stored_as": stored.stored_as, "size": size})
+        write_atomically(self._stamp(stored.place), text, durable=True)
+
+    def _stamp(self, place: str) -> Path:
+        return self._root / FOLDER / f"{place}.json"
+
+    def _lock_file(self, place: str) -> Path:
+        return self._root / FOLDER / f"{place}.lock"
+
+    def _lock(self, place: str) -> int:
+        if place not in self._locks:
+            self._locks[place] = _open(self._lock_file(place))
+        return self._locks[place]
+
+
+def _open(file: Path) -> int:
+    make_folder(file.parent, durable=False)
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _take(lock: int, place: str) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _logger.info("waiting for another process on this machine that uses %s", place)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,136 @@
+"""Fetches the artifacts that a node reads, and stores those that it has made."""
+
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tfx_modules.artifact_store.copies import Copies
+from tfx_modules.artifact_store.store import ArtifactStore, Stored
+from tfx_modules.common.files import write_atomically
+from tfx_modules.exceptions import ArtifactStoreError
+
+STORED_AS = "stored_as"
+"""The artifact's custom property in ML Metadata that names what was stored of it."""
+_MEGABYTE = 1e6
+
+_logger = logging.getLogger(__name__)
+
+
+class Staging:
+    """The store's artifacts for one node. What was fetched, or is being made, stays until the block ends.
+
+    Args:
+        root: the pipeline's folder on this machine.
+        store: where artifacts are kept.
+        most_bytes: the largest size of the copies in the folder; 0: no limit.
+    """
+
+    def __init__(self, root: Path, store: ArtifactStore, most_bytes: int) -> None:
+        self._root = root
+        self.store = store
+        self._copies = Copies(root, most_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._copies.release()
+
+    def fetch(self, uri: str, stored_as: str) -> None:
+        """Have an artifact in the pipeline's folder; harmless for one that is elsewhere.
+
+        Args:
+            uri: the artifact's, a path.
+            stored_as: its property :data:`STORED_AS`; empty: it was made without a store.
+
+        Raises:
+            ArtifactStoreError: it is not in the store, or the store does not answer.
+        """
+        place = self.place_of(uri)
+        if place is None:
+            return
+        if not stored_as:
+            self._require_here(uri)
+            return
+        stored = Stored(place, stored_as)
+        began = time.monotonic()
+        if self._copies.use(stored, lambda path: self.store.get(stored, path)):
+            _logger.info("copied %s from %s in %.1f s", place, self.store.address, time.monotonic() - began)
+
+    def reserve(self, uris: Iterable[str]) -> None:
+        """Keep other processes of this machine from the paths that a node is about to write."""
+        for place in filter(None, map(self.place_of, uris)):
+            self._copies.reserve(place)
+
+    def keep(self, uri: str) -> str:
+        """Store an artifact that a node has made, whose path is reserved.
+
+        Returns:
+            The value of its property :data:`STORED_AS`; empty: it is not in the pipeline's folder.
+
+        Raises:
+            ArtifactStoreError: the store refuses, or does not answer.
+        """
+        place = self.place_of(uri)
+        if place is None:
+            return ""
+        began = time.monotonic()
+        stored, contents = self.store.put(Path(uri), place)
+        self._copies.add(stored, contents)
+        took = time.monotonic() - began
+        _logger.info("stored %s at %s: %.1f MB in %.1f s", place, self.store.address, contents.size / _MEGABYTE, took)
+        return stored.stored_as
+
+    def fetch_beside(self, uri: str, stored_as: str, name: str) -> None:
+        """Have a file for people, such as a report, beside the files of an artifact that was fetched, if there is one.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        place, file = self.place_of(uri), Path(uri, name)
+        if place is None or not stored_as or file.exists():
+            return
+        found = self.store.beside(Stored(place, stored_as), name)
+        if found is not None:
+            write_atomically(file, found.decode())
+
+    def keep_beside(self, stored_as: str, file: Path) -> None:
+        """Store a file for people that is in an artifact's folder.
+
+        Raises:
+            ArtifactStoreError: the store refuses, or does not answer.
+        """
+        place = self.place_of(str(file.parent))
+        if place is not None and stored_as:
+            self.store.put_beside(Stored(place, stored_as), file)
+
+    def is_kept(self, uri: str, stored_as: str) -> bool:
+        """Return whether an artifact can be fetched.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        place = self.place_of(uri)
+        if place is None:
+            return True
+        return self.store.contents(Stored(place, stored_as)) is not None if stored_as else Path(uri).exists()
+
+    def place_of(self, uri: str) -> str | None:
+        """Return an artifact's path below the pipeline's folder; None: it is elsewhere."""
+        path = Path(uri)
+        if self._root not in path.parents or ".." in path.parts:
+            return None
+        return path.relative_to(self._root).as_posix()
+
+    def _require_here(self, uri: str) -> None:
+        if not Path(uri).exists():
+            raise ArtifactStoreError(
+                f"{uri} was made when [bert_service] artifact_store was empty, and is not on this machine; allowed: "
+                f"artifacts of {self.store.address}, and those in the folder of this machine. Copy it here, or start "
+                "a run with use_cache = false, which makes it anew."
+            )

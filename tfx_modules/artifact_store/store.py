@@ -1,0 +1,242 @@
+"""Writes artifacts to an object store, and reads them from it.
+
+What is stored of an artifact is in a folder of its own, ``ADDRESS/NODE/OUTPUT/ID/STORED_AS``: ``files/...`` (of an
+artifact that is a file: ``file``), and ``contents.json``, which is written last. Credentials are those that the store's
+library finds itself: environment variables, configuration files, the machine's role.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tfx_modules.artifact_store.contents import Contents, describe
+from tfx_modules.exceptions import ArtifactStoreError
+
+_CONTENTS = "contents.json"
+_FILES = "files"
+_FILE = "file"
+_OPTIONS: dict[str, dict[str, Any]] = {"file": {"auto_mkdir": True}}
+"""What file systems are made with, by protocol."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What of an artifact is in the store."""
+
+    place: str
+    """The artifact's path below the pipeline's folder."""
+    stored_as: str
+    """The name that the artifact's property has."""
+
+    @property
+    def key(self) -> str:
+        """Its path below the store's address."""
+        return f"{self.place}/{self.stored_as}"
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object of the store."""
+
+    size: int
+    """Bytes."""
+    written: dt.datetime
+    """When, in UTC."""
+
+
+class ArtifactStore:
+    """The artifacts at an address.
+
+    Args:
+        address: like ``s3://bucket/folder``; it has no credentials.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+        protocol, _, path = self.address.partition("://")
+        self._protocol = protocol
+        self._root = path
+
+    @cached_property
+    def _fs(self) -> Any:
+        """The library's file system; its first use begins a thread, and Beam's workers are forked before that."""
+        import fsspec
+
+        return fsspec.filesystem(self._protocol, **_OPTIONS.get(self._protocol, {}))
+
+    def check(self) -> None:
+        """Check that the store answers, and that the bucket exists.
+
+        Raises:
+            ArtifactStoreError: one of these is not so.
+        """
+        bucket = self._root if self._protocol == "file" else self._root.partition("/")[0]
+        with self._asking(f"{self.address} cannot be used"):
+            there = self._fs.exists(bucket)
+        if not there:
+            raise ArtifactStoreError(
+                f"{self.address} cannot be used: {bucket} does not exist, or may not be looked at with the credentials "
+                "that are found. Make it, or correct [bert_service] artifact_store."
+            )
+
+    def put(self, path: Path, place: str) -> tuple[Stored, Contents]:
+        """Store a file, or a folder with all that is in it, as something new.
+
+        Args:
+            path: what is stored.
+            place: the artifact's path below the pipeline's folder.
+
+        Returns:
+            What was stored. Nothing of it counts before all of it is there.
+
+        Raises:
+            ArtifactStoreError: the store refuses, or does not answer; or the artifact cannot be stored.
+        """
+        stored = Stored(place, uuid.uuid4().hex)
+        with self._asking(f"{place} was not stored at {self.address}"):
+            contents = describe(path)
+            names = sorted(contents.files)
+            if names:
+                self._fs.put([str(path / name) for name in names], [self._file(stored, name) for name in names])
+            self._fs.pipe_file(self._path(f"{stored.key}/{_CONTENTS}"), contents.to_json().encode())
+        return stored, contents
+
+    def contents(self, stored: Stored) -> Contents | None:
+        """Return the description of what was stored; None: it is not there.
+
+        Raises:
+            ArtifactStoreError: the store does not answer, or the description is damaged.
+        """
+        text = self._read(f"{stored.key}/{_CONTENTS}")
+        return None if text is None else Contents.from_json(text, f"{self.address}/{stored.key}")
+
+    def get(self, stored: Stored, path: Path) -> Contents:
+        """Copy what was stored to a path that does not exist yet, and compare the copy with the description.
+
+        Raises:
+            ArtifactStoreError: it is not there, is damaged, or the store does not answer.
+        """
+        address = f"{self.address}/{stored.key}"
+        contents = self.contents(stored)
+        if contents is None:
+            raise ArtifactStoreError(
+                f"{address} is not there, or is incomplete: somebody has removed it. Start a run with use_cache = "
+                "false, which makes its artifact anew."
+            )
+        with self._asking(f"{address} was not copied"):
+            if not contents.is_file:
+                path.mkdir(parents=True)
+            for folder in contents.folders:
+                (path / folder).mkdir(parents=True, exist_ok=True)
+            if names := sorted(contents.files):
+                self._fs.get([self._file(stored, name) for name in names], [str(path / name) for name in names])
+            found = describe(path)
+        if found.files != contents.files:
+            wrong = sorted(name for name in contents.files if found.files.get(name) != contents.files[name])
+            raise ArtifactStoreError(
+                f"{address} is damaged: {', '.join(wrong[:3]) or 'its files'} is not what the node has stored. Start "
+                "a run with use_cache = false, which makes its artifact anew."
+            )
+        return contents
+
+    def put_beside(self, stored: Stored, file: Path) -> None:
+        """Add a file for people to what was stored; copies do not have it.
+
+        Raises:
+            ArtifactStoreError: the store refuses, or does not answer.
+        """
+        with self._asking(f"{file.name} was not stored beside {stored.place} at {self.address}"):
+            self._fs.put_file(str(file), self._path(f"{stored.key}/{file.name}"))
+
+    def beside(self, stored: Stored, name: str) -> bytes | None:
+        """Return such a file; None: there is none.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        return self._read(f"{stored.key}/{name}")
+
+    def read_text(self, name: str) -> str | None:
+        """Read a small file beside the nodes' folders; None: it is not there.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        text = self._read(name)
+        return None if text is None else text.decode(errors="replace")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a small file beside the nodes' folders, in one step.
+
+        Raises:
+            ArtifactStoreError: the store refuses, or does not answer.
+        """
+        with self._asking(f"{self.address}/{name} was not written"):
+            self._fs.pipe_file(self._path(name), text.encode())
+
+    def objects(self, place: str = "") -> dict[str, StoredObject]:
+        """Return all objects at a place and below, by their paths below the store's address.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        above = f"{self._root}/"
+        with self._asking(f"{self.address} cannot be listed"):
+            self._fs.invalidate_cache()
+            found = self._fs.find(self._path(f"{place}/") if place else self._root, detail=True)
+            return {str(name).removeprefix(above): _object(facts) for name, facts in found.items()}
+
+    def remove(self, place: str) -> None:
+        """Remove all that was stored of an artifact; descriptions first, so that nothing looks complete meanwhile.
+
+        Raises:
+            ArtifactStoreError: the store refuses, or does not answer.
+        """
+        described = [name for name in self.objects(place) if name.endswith(f"/{_CONTENTS}")]
+        with self._asking(f"{self.address}/{place} was not removed"), suppress(FileNotFoundError):
+            for name in described:
+                self._fs.rm_file(self._path(name))
+            self._fs.rm(self._path(place), recursive=True)
+
+    def _read(self, key: str) -> bytes | None:
+        with self._asking(f"{self.address}/{key} cannot be read"):
+            try:
+                return bytes(self._fs.cat_file(self._path(key)))
+            except FileNotFoundError:
+                return None
+
+    def _file(self, stored: Stored, name: str) -> str:
+        return self._path(f"{stored.key}/{_FILES}/{name}" if name else f"{stored.key}/{_FILE}")
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}"
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Turn the errors of the store's library, which has one of its own for each thing, into this project's."""
+        try:
+            yield
+        except ArtifactStoreError:
+            raise
+        except ImportError as error:
+            raise ArtifactStoreError(f"{what}: {error}. Add the package to the TFX environment.") from error
+        except Exception as error:
+            raise ArtifactStoreError(
+                f"{what}: {type(error).__name__}: {error}. Look at [bert_service] artifact_store, at the store, and "
+                "at the credentials that the node's process finds."
+            ) from error
+
+
+def _object(facts: dict[str, Any]) -> StoredObject:
+    # Each library has names of its own for the time.
+    written = next(facts[name] for name in ("LastModified", "mtime", "updated") if name in facts)
+    if isinstance(written, (int, float)):
+        written = dt.datetime.fromtimestamp(written, tz=dt.UTC)
+    elif isinstance(written, str):
+        written = dt.datetime.fromisoformat(written)
+    return StoredObject(int(facts["size"]), written.astimezone(dt.UTC))
