@@ -10,8 +10,10 @@ import json
 import logging
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,8 @@ from tfx_modules.common.files import make_folder, sync, sync_tree, write_atomica
 FOLDER = ".copies"
 _COMING = ".coming"
 _GONE = ".gone"
+_LONGEST_COPYING = 24 * 3600.0
+"""Seconds after which nobody copies or removes any longer."""
 
 _logger = logging.getLogger(__name__)
 
@@ -58,10 +62,17 @@ class Copies:
         self.release()
 
     def release(self) -> None:
-        """Free the locks, and remove copies that were used least recently until the limit is kept."""
+        """Free the locks, and remove copies that were used least recently until the limit is kept.
+
+        Where something cannot be removed, the log says so: the node has ended, and nothing of it is wrong.
+        """
         while self._locks:
             os.close(self._locks.popitem()[1])
-        self._trim()
+        try:
+            self._remove_left()
+            self._trim()
+        except OSError as error:
+            _logger.warning("copies in %s cannot be removed: %s", self._root, error)
 
     def use(self, stored: Stored, get: Callable[[Path], Contents]) -> bool:
         """Have a copy, and keep it from being removed until the block ends.
@@ -128,6 +139,13 @@ class Copies:
     def _is_copy(self, stored: Stored) -> bool:
         found = self._read_stamp(self._stamp(stored.place))
         return found is not None and found.stored_as == stored.stored_as and (self._root / stored.place).exists()
+
+    def _remove_left(self) -> None:
+        """Remove what processes that were killed have left of copying and removing."""
+        for path in (*(self._root / FOLDER / _COMING).glob("*"), *(self._root / FOLDER / _GONE).glob("*")):
+            with suppress(FileNotFoundError):
+                if time.time() - path.lstat().st_mtime > _LONGEST_COPYING:
+                    _delete(path)
 
     def _trim(self) -> None:
         if not self._most_bytes:

@@ -18,7 +18,7 @@ from tfx_modules.artifact_store.current import current_staging, using
 from tfx_modules.beam.forking import Forker
 from tfx_modules.beam.operator import BeamOperator
 from tfx_modules.common.files import make_folder
-from tfx_modules.exceptions import NodeError, PipelineError
+from tfx_modules.exceptions import ArtifactStoreError, NodeError, PipelineError
 from tfx_modules.node import connection, gates, ir
 from tfx_modules.node.environment import APPROVAL, PUSHER, check_environment, check_store
 from tfx_modules.node.gpu_check import preflight
@@ -78,7 +78,7 @@ def run_node(request: NodeRequest, *, forks_workers: bool = True) -> Outcome:
     del sys.argv[1:]
     try:
         return _run(request, forks_workers=forks_workers)
-    except (NodeError, EnvironmentMismatchError) as error:
+    except (NodeError, ArtifactStoreError, EnvironmentMismatchError) as error:
         return Outcome(request.node, NodeState.FAILED, reason=one_line(error))
     # The outermost level of the node command: only a crash of the process may leave it without an outcome.
     except Exception as error:

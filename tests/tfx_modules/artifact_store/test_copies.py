@@ -102,6 +102,15 @@ def test_the_copies_that_were_used_least_recently_go_and_those_in_use_stay(
     assert [(root / item.place).exists() for item in (used, newest)] == [False, True]
 
 
+def test_what_killed_copying_has_left_goes_when_nobody_can_be_at_it(store: ArtifactStore, root: Path) -> None:
+    for name, age in (("left", 90_000), ("at work", 60)):
+        (root / ".copies" / ".coming" / name).mkdir(parents=True)
+        os.utime(root / ".copies" / ".coming" / name, (time.time() - age,) * 2)
+    with Staging(root, store, 0):
+        pass
+    assert [path.name for path in (root / ".copies" / ".coming").iterdir()] == ["at work"]
+
+
 def test_what_is_being_made_is_no_copy_and_is_not_removed(store: ArtifactStore, root: Path, put: Put) -> None:
     """A killed try has stored its output, and the next one is making it anew at the same path."""
     stored = put("Gen/examples/1", b"x" * 400)
