@@ -108,7 +108,7 @@ class WindowRefresh:
         return window
 
     def _write(self, window: Window, feed: Feed) -> dict[dt.date, Span | None]:
-        store = SpanStore(self._settings.spans, self._settings.rules.max_bad_share)
+        store = SpanStore(self._settings.spans, self._settings.rules.max_bad_share, has_sets=self._task.has_sets)
         gaps = self._settings.allowed_gaps - {window.last_day}
         labels = labels_for(self._task, self._settings.rules.labels)
         read = partial(screen, labels=labels, sets=label_sets(self._settings, self._task, labels))

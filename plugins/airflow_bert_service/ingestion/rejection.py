@@ -8,6 +8,7 @@ from airflow_bert_service.exceptions import BadInputError
 from airflow_bert_service.feeds.readers.rows import Reason
 from airflow_bert_service.feeds.readers.screening import OF_DATE, Rejected
 from airflow_bert_service.files import make_folder, publishing
+from airflow_bert_service.ingestion.label_shares import LabelShare, too_bad
 from airflow_bert_service.ingestion.span_writer import QUARANTINE, WriteSummary
 
 REFUSED = "refused"
@@ -15,13 +16,21 @@ REFUSED = "refused"
 
 
 def check_share(
-    summary: WriteSummary, max_bad_share: float, *, day: dt.date, source: str, folder: Path, keep_in: Path
+    summary: WriteSummary,
+    max_bad_share: float,
+    *,
+    has_sets: bool,
+    day: dt.date,
+    source: str,
+    folder: Path,
+    keep_in: Path,
 ) -> None:
-    """Reject a day if more of its rows than allowed cannot be used, or all of them.
+    """Reject a day if more of its rows than allowed cannot be used, of all or of one label, or all of them.
 
     Args:
         summary: Counts of its usable and unusable rows.
         max_bad_share: The largest share allowed, 0 to 1.
+        has_sets: Whether a row may have several labels, or none.
         day: The day.
         source: Name of the feed.
         folder: Where the day was written.
@@ -31,16 +40,19 @@ def check_share(
         BadInputError: The day is rejected.
     """
     kept = keep_in / f"{day}.jsonl"
-    if summary.bad_share <= max_bad_share and (summary.reviews or not summary.rejected):
+    labels = too_bad(summary.usable_of, summary.rejected_of, max_bad_share, has_sets=has_sets)
+    if summary.bad_share <= max_bad_share and not labels and (summary.reviews or not summary.rejected):
         kept.unlink(missing_ok=True)
         return
     make_folder(keep_in)
     with publishing(kept) as part:
         shutil.copyfile(folder / QUARANTINE, part)
-    raise BadInputError(_message(summary, max_bad_share, day, source, kept))
+    raise BadInputError(_message(summary, labels, max_bad_share, day, source, kept))
 
 
-def _message(summary: WriteSummary, max_bad_share: float, day: dt.date, source: str, kept: Path) -> str:
+def _message(
+    summary: WriteSummary, worst: tuple[LabelShare, ...], max_bad_share: float, day: dt.date, source: str, kept: Path
+) -> str:
     bad, share = sum(summary.rejected.values()), f"{summary.bad_share:.4g}"
     reasons = ", ".join(f"{reason} {count}" for reason, count in summary.rejected.items())
     labels = ", ".join(f"{label!r} ({count} rows)" for label, count in summary.unknown_labels)
@@ -56,8 +68,10 @@ def _message(summary: WriteSummary, max_bad_share: float, day: dt.date, source: 
     )
     first = "; ".join(_shown(row) for row in summary.first_rejected)
     return (
-        f"feed {source}, {day}: {bad} of {bad + summary.reviews} rows cannot be used, a share of {share}; "
-        f"allowed: {max_bad_share:g}, and one usable row at least. By reason: {reasons}.{unknown}{misfiled} "
+        f"feed {source}, {day}: {bad} of {bad + summary.reviews} rows cannot be used, a share of {share}"
+        f"{', '.join(['', *(f'{one.bad} of {one.rows} with the label {one.label!r}' for one in worst)])}; "
+        f"allowed: {max_bad_share:g}{', of each label too' if worst else ''}, and one usable row at least. "
+        f"By reason: {reasons}.{unknown}{misfiled} "
         f"The first: {first}. All: {kept}. Nothing was published. Correct the delivery, or raise [bert_service] "
         "max_bad_share."
     )

@@ -89,7 +89,9 @@ class SpanStore:
 
     folder: Path
     max_bad_share: float = 0.0
-    """The largest share of a day's rows, 0 to 1, that may be unusable."""
+    """The largest share of a day's rows, 0 to 1, that may be unusable; of all, and of those with each label."""
+    has_sets: bool = False
+    """Whether a row may have several labels, or none: of a multilabel task."""
 
     def write(self, day: dt.date, rows: Iterable[Review | Rejected], *, source: str) -> Span:
         """Write a day's reviews, as a new version of the day if they differ from its latest.
@@ -135,7 +137,15 @@ class SpanStore:
 
     def _write(self, day: dt.date, folder: Path, rows: Iterable[Review | Rejected], source: str) -> SpanManifest:
         summary = write_day(folder, rows)
-        check_share(summary, self.max_bad_share, day=day, source=source, folder=folder, keep_in=self.folder / REFUSED)
+        check_share(
+            summary,
+            self.max_bad_share,
+            has_sets=self.has_sets,
+            day=day,
+            source=source,
+            folder=folder,
+            keep_in=self.folder / REFUSED,
+        )
         now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
         manifest = SpanManifest(
             summary.reviews, summary.sha256, source, now, summary.rejected, summary.quarantine_sha256

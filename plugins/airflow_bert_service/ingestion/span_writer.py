@@ -71,6 +71,10 @@ class WriteSummary:
     """Digest of ``reviews.csv``, hex."""
     quarantine_sha256: str
     """Digest of ``quarantine.jsonl``, hex; empty where there is no such file."""
+    usable_of: Mapping[str, int]
+    """Number of rows that can be used, by label as ``reviews.csv`` has it."""
+    rejected_of: Mapping[str, int]
+    """Number of rows that cannot, of those whose label is known."""
 
     @property
     def bad_share(self) -> float:
@@ -98,18 +102,20 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> WriteSummary:
         with _Writer(reviews, scratch, quarantine) as writer:
             for batch in _batches(rows):
                 writer.add(batch)
-        count = writer.count
+        usable = writer.labels
         if contradicted := writer.contradicted():
-            count -= _take_out(contradicted, reviews, scratch, quarantine)
+            usable = usable - _take_out(contradicted, reviews, scratch, quarantine)
     shutil.rmtree(scratch)
     sync(reviews)
     return WriteSummary(
-        count,
+        usable.total(),
         quarantine.counts(),
         tuple(quarantine.first),
         quarantine.unknown_labels(),
         sha256(reviews),
         quarantine.digest(),
+        usable,
+        quarantine.labels,
     )
 
 
@@ -124,9 +130,10 @@ class _Quarantine:
 
     def __init__(self, path: Path) -> None:
         self.first: list[Rejected] = []
+        self.labels: Counter[str] = Counter()
         self._path = path
         self._counts: Counter[Reason] = Counter()
-        self._labels: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
 
     def __enter__(self) -> "_Quarantine":
         self._file = _writing(self._path)
@@ -138,13 +145,15 @@ class _Quarantine:
     def add(self, row: Rejected) -> None:
         """Write a row into the quarantine."""
         self._counts[row.reason] += 1
+        if row.sentiment:
+            self.labels[row.sentiment] += 1
         if len(self.first) < FIRST_BAD_ROWS:
             self.first.append(row)
         values = {"row": row.number, "reason": row.reason.value, "id": row.id, "where": row.where, "text": row.excerpt}
         if row.reason is Reason.UNKNOWN_LABEL:
             values["label"] = row.label
-            if row.label in self._labels or len(self._labels) < _MOST_LABELS:
-                self._labels[row.label] += 1
+            if row.label in self._unknown or len(self._unknown) < _MOST_LABELS:
+                self._unknown[row.label] += 1
         if row.reason in OF_DATE:
             values["date"] = row.date
         self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
@@ -155,7 +164,7 @@ class _Quarantine:
 
     def unknown_labels(self) -> tuple[tuple[str, int], ...]:
         """Return the most frequent unknown labels, with the number of their rows."""
-        return tuple(self._labels.most_common(SHOWN_LABELS))
+        return tuple(self._unknown.most_common(SHOWN_LABELS))
 
     def digest(self) -> str:
         """Sync the closed file to the disk, or remove it if it is empty; return its digest."""
@@ -173,7 +182,7 @@ class _Writer:
     """
 
     def __init__(self, reviews: Path, scratch: Path, quarantine: _Quarantine) -> None:
-        self.count = 0
+        self.labels: Counter[str] = Counter()
         self._reviews, self._scratch = reviews, scratch
         self._quarantine = quarantine
         self._ids: set[str | bytes] = set()
@@ -227,7 +236,7 @@ class _Writer:
             self._csv.writelines(('"', '"\n"'.join(lines), '"\n'))
         self._keys.writelines(compress(keys, is_new))
         self._places.writelines(compress(map("{} {}\n".format, numbers, places), is_new))
-        self.count += sum(is_new)
+        self.labels.update(compress(sentiments, is_new))
         return [rejected(row, Reason.DUPLICATE_ID) for row, new in zip(reviews, is_new, strict=True) if not new]
 
     def _is_new(self, id_: str) -> bool:
@@ -238,10 +247,10 @@ class _Writer:
         return True
 
 
-def _take_out(contradicted: frozenset[bytes], reviews: Path, scratch: Path, quarantine: _Quarantine) -> int:
-    """Move the reviews of some texts from the CSV file to the quarantine; return how many there were."""
+def _take_out(contradicted: frozenset[bytes], reviews: Path, scratch: Path, quarantine: _Quarantine) -> Counter[str]:
+    """Move the reviews of some texts from the CSV file to the quarantine; return how many there were of each label."""
     kept = scratch / REVIEWS
-    count = 0
+    taken: Counter[str] = Counter()
     with (
         reviews.open(encoding="utf-8", newline="\n") as lines,
         (scratch / _PLACES).open(encoding="utf-8", newline="\n") as places,
@@ -253,13 +262,13 @@ def _take_out(contradicted: frozenset[bytes], reviews: Path, scratch: Path, quar
             if key not in contradicted:
                 new.write(line)
                 continue
-            id_, _, text, _ = next(csv.reader([line], strict=True))
+            id_, _, text, sentiment = next(csv.reader([line], strict=True))
             number, _, where = place.removesuffix("\n").partition(" ")
             row = RawRow(int(number), id_, text, None, where)
-            quarantine.add(rejected(row, Reason.CONTRADICTING_LABELS))
-            count += 1
+            quarantine.add(rejected(row, Reason.CONTRADICTING_LABELS, sentiment))
+            taken[sentiment] += 1
     kept.replace(reviews)
-    return count
+    return taken
 
 
 def _one_line(values: Sequence[str]) -> Sequence[str]:

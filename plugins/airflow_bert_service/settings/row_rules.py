@@ -130,4 +130,5 @@ class RowRules(SettingsGroup):
     """Of a multilabel task, what stands between the labels of a row where they are one text, as in CSV. A cell that is
     empty has no label; a list in JSON is read as one."""
     max_bad_share: Annotated[float, Between(0, 1)] = 0.05
-    """The largest share of a day's rows that may be unusable. Above it the refresh fails."""
+    """The largest share of a day's rows that may be unusable. Above it the refresh fails; also where the rows with one
+    label are above it, and by more than chance."""

@@ -180,7 +180,7 @@ def test_the_tail_of_a_long_line_of_json_is_no_row() -> None:
 
 def test_the_text_of_a_rejected_row_is_cut() -> None:
     (row,) = judged(csv_rows(b'7,"' + b"x\n\xff" * 500 + b'",pos\n'))
-    assert row == Rejected(1, Reason.BAD_ENCODING, "7", "f, row 1", ("x\n?" * 500)[:200])
+    assert row == Rejected(1, Reason.BAD_ENCODING, "7", "f, row 1", ("x\n?" * 500)[:200], sentiment="positive")
 
 
 # A day

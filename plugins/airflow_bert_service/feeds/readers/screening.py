@@ -35,6 +35,8 @@ class Rejected(NamedTuple):
     """The beginning of the label, if that is the reason."""
     date: str = ""
     """The beginning of the date, if that is the reason."""
+    sentiment: str = ""
+    """The pipeline's label, as spans have it; empty where it is unknown or was not read."""
 
 
 def screen(
@@ -53,6 +55,7 @@ def screen(
     """
     for row in rows:
         number, id_, text, label, where, reason, _ = row
+        sentiment = None
         if reason is None:
             if sets:
                 sentiment = sets.read(label)
@@ -64,7 +67,7 @@ def screen(
                 continue
             if sets and reason is Reason.UNKNOWN_LABEL:
                 row = row._replace(sentiment=sets.unknown(label))
-        yield rejected(row, reason or Reason.WRONG_COLUMNS)
+        yield rejected(row, reason or Reason.WRONG_COLUMNS, sentiment)
 
 
 def fault_of_text(row: RawRow) -> Reason | None:
@@ -72,14 +75,21 @@ def fault_of_text(row: RawRow) -> Reason | None:
     return row.problem or _fault(row.id if row.id.strip() else str(row.number), row.text)
 
 
-def rejected(row: RawRow | Review, reason: Reason) -> Rejected:
-    """Return what the quarantine keeps of a row or a review that is rejected."""
+def rejected(row: RawRow | Review, reason: Reason, sentiment: str | None = None) -> Rejected:
+    """Return what is kept of a row or a review that is rejected.
+
+    Args:
+        row: The row.
+        reason: Why.
+        sentiment: The pipeline's label, as spans have it; None: it is unknown, or the review has it.
+    """
     label = date = ""
     if isinstance(row, RawRow) and reason is Reason.UNKNOWN_LABEL:
         label = _shown(row.sentiment)
     elif isinstance(row, RawRow) and reason in OF_DATE:
         date = _shown(row.date)
-    return Rejected(row.number, reason, _excerpt(row.id), row.where, _excerpt(row.text), label, date)
+    known = row.sentiment if isinstance(row, Review) else sentiment or ""
+    return Rejected(row.number, reason, _excerpt(row.id), row.where, _excerpt(row.text), label, date, known)
 
 
 def _fault(id_: str, text: object) -> Reason | None:

@@ -1,0 +1,82 @@
+"""Tells of which labels of a day so many rows cannot be used that the model would learn from a skewed rest.
+
+A share of all rows says little of a rare label: all of its rows may be lost, and the day has few bad rows.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+LEVEL = 0.001
+"""How often at most a day is refused by chance, of which only the allowed share is bad, whatever its labels."""
+_NEGLIGIBLE = 1e-9
+
+
+@dataclass(frozen=True)
+class LabelShare:
+    """A label, and how many of a day's rows with it cannot be used."""
+
+    label: str
+    bad: int
+    rows: int
+
+
+def too_bad(
+    usable: Mapping[str, int], rejected: Mapping[str, int], max_bad_share: float, *, has_sets: bool
+) -> tuple[LabelShare, ...]:
+    """Return the labels of which a larger share is bad than is allowed, and than chance explains.
+
+    Chance is that of a binomial distribution: with few rows, one bad row is a large share and says nothing. The level
+    is divided by the number of labels.
+
+    Args:
+        usable: How many rows can be used, by label as spans have it.
+        rejected: How many cannot, of those whose label could be read.
+        max_bad_share: The largest share allowed, 0 to 1.
+        has_sets: Whether a row may have several labels, so that spans have a list in JSON.
+    """
+    good, bad = _of_labels(usable, has_sets=has_sets), _of_labels(rejected, has_sets=has_sets)
+    level = LEVEL / max(1, len(good | bad))
+    shares = (LabelShare(label, bad[label], bad[label] + good[label]) for label in sorted(bad))
+    return tuple(
+        one
+        for one in shares
+        if one.bad > max_bad_share * one.rows and chance_of(one.bad, one.rows, max_bad_share) < level
+    )
+
+
+def chance_of(bad: int, rows: int, share: float) -> float:
+    """Return how probable as many bad rows or more are, where each is bad with the probability of a share.
+
+    Args:
+        bad: Above the share's part of the rows.
+        rows: At least as many.
+        share: 0 to 1.
+    """
+    if share <= 0:
+        return 0.0
+    term = math.exp(
+        math.lgamma(rows + 1)
+        - math.lgamma(bad + 1)
+        - math.lgamma(rows - bad + 1)
+        + bad * math.log(share)
+        + (rows - bad) * math.log1p(-share)
+    )
+    found = term
+    # Above the mean each term is smaller than the one before.
+    while bad < rows and term > found * _NEGLIGIBLE:
+        term *= (rows - bad) / (bad + 1) * share / (1 - share)
+        bad += 1
+        found += term
+    return found
+
+
+def _of_labels(counts: Mapping[str, int], *, has_sets: bool) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for sentiment, count in counts.items():
+        labels: Iterable[str] = json.loads(sentiment) if has_sets else (sentiment,)
+        for label in labels:
+            found[label] += count
+    return found

@@ -1,0 +1,99 @@
+"""A day is refused, too, where so many rows with one label cannot be used that it would be learnt from a rest."""
+
+import datetime as dt
+import math
+from pathlib import Path
+
+import pytest
+from airflow_bert_service.exceptions import BadInputError
+from airflow_bert_service.feeds import RawRow, screen
+from airflow_bert_service.feeds.readers.label_sets import LabelSets
+from airflow_bert_service.ingestion.label_shares import chance_of
+from airflow_bert_service.ingestion.span_store import SpanStore
+from hypothesis import given
+from hypothesis import strategies as st
+
+DAY = dt.date(2026, 11, 5)
+LABELS = {"billing": "billing", "fault": "fault"}
+SHARE = 0.05
+Row = tuple[str, object]
+"""A text and its label."""
+
+
+def rows_of(*rows: Row) -> list[RawRow]:
+    return [RawRow(n, f"r{n}", text, label, f"row {n}") for n, (text, label) in enumerate(rows, start=1)]
+
+
+def write(folder: Path, rows: list[RawRow], sets: LabelSets | None = None) -> int:
+    """Write a day; return how many of its rows can be used."""
+    store = SpanStore(folder, SHARE, has_sets=sets is not None)
+    screened = screen(rows, day=DAY, labels=LABELS, sets=sets)
+    return store.write(DAY, screened, source="files").manifest.rows
+
+
+def texts(count: int, label: object, start: str = "Text") -> list[Row]:
+    return [(f"{start} {n}, {label}.", label) for n in range(count)]
+
+
+def test_a_rare_label_that_is_mostly_lost_refuses_a_day_with_few_bad_rows(tmp_path: Path) -> None:
+    rows = rows_of(*texts(200, "billing"), *texts(3, "fault"), *[("", "fault")] * 7)
+    with pytest.raises(
+        BadInputError,
+        match=r"7 of 210 rows cannot be used, a share of 0\.03333, 7 of 10 with the label 'fault'; "
+        r"allowed: 0\.05, of each label too, and one usable row at least\. By reason: no_text 7\.",
+    ):
+        write(tmp_path, rows)
+    assert not (tmp_path / str(DAY)).exists()
+    assert len((tmp_path / "refused" / f"{DAY}.jsonl").read_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize(("lost", "kept"), [(1, 3), (2, 10), (8, 92)])
+def test_what_chance_explains_does_not(tmp_path: Path, lost: int, kept: int) -> None:
+    rows = rows_of(*texts(400, "billing"), *texts(kept, "fault"), *[("", "fault")] * lost)
+    assert write(tmp_path, rows) == 400 + kept
+
+
+def test_bad_rows_of_all_labels_alike_are_counted_as_ever(tmp_path: Path) -> None:
+    rows = rows_of(*texts(960, "billing"), *texts(96, "fault"), *[("", "billing")] * 40, *[("", "fault")] * 4)
+    assert write(tmp_path, rows) == 960 + 96
+
+
+def test_rows_whose_label_is_not_known_are_nobodys(tmp_path: Path) -> None:
+    rows = rows_of(*texts(200, "billing"), *texts(10, "fault"), *texts(9, "falt"))
+    assert write(tmp_path, rows) == 210
+
+
+def contradicting(label: str) -> list[Row]:
+    return [(f"Both {n}.", one) for n in range(8) for one in ("billing", label)]
+
+
+def test_rows_that_contradict_each_other_or_come_twice_count_for_their_labels(tmp_path: Path) -> None:
+    rows = rows_of(*texts(400, "billing"), *texts(4, "fault"), *contradicting("fault"))
+    with pytest.raises(BadInputError, match=r"16 of 420 rows .* 8 of 12 with the label 'fault'; .*contradicting_lab"):
+        write(tmp_path / "contradicting", rows)
+    few = rows_of(*texts(400, "billing"), *texts(4, "fault"))
+    again = [few[-1]._replace(number=500 + n) for n in range(8)]
+    with pytest.raises(BadInputError, match=r"8 of 412 rows .* 8 of 12 with the label 'fault'; .* duplicate_id 8"):
+        write(tmp_path / "twice", few + again)
+
+
+def test_a_row_with_several_labels_counts_for_each(tmp_path: Path) -> None:
+    sets = LabelSets(LABELS, tuple(LABELS), ",")
+    lost: list[Row] = [("", "billing, fault")] * 6 + [("", "")] * 2
+    rows = rows_of(*texts(300, "billing"), *texts(100, ""), *texts(4, ["fault"]), *lost)
+    with pytest.raises(BadInputError, match=r"8 of 412 rows cannot be used, a share of \S+, 6 of 10 with the label 'f"):
+        write(tmp_path, rows, sets)
+
+
+@given(st.integers(1, 60), st.data(), st.floats(0.001, 0.9))
+def test_the_chance_is_that_of_a_binomial_distribution(rows: int, data: st.DataObject, share: float) -> None:
+    least = math.floor(rows * share) + 1
+    bad = data.draw(st.integers(min(least, rows), rows))
+    exact = math.fsum(math.comb(rows, n) * share**n * (1 - share) ** (rows - n) for n in range(bad, rows + 1))
+    assert chance_of(bad, rows, share) == pytest.approx(exact, rel=1e-6)
+
+
+def test_the_chance_of_many_rows_is_found_at_once() -> None:
+    assert 0 < chance_of(50_500, 1_000_000, 0.05) < 0.02
+    assert chance_of(500_000, 1_000_000, 0.05) == 0.0
+    assert chance_of(1, 1_000_000, 0.0) == 0.0
