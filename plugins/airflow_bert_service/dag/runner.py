@@ -100,6 +100,7 @@ class AirflowDagRunner:
             "parameters": {p.name: templates[p.name] for p in node.parameters if p.name in templates},
             "use_cache": self._config.use_cache,
             "gpu": self._config.settings.gpu.use_of(node),
+            "is_exit_handler": node.is_exit_handler,
             "report_output": report_output,
             "report_name": report_name,
             "doc_md": NODE_DOCS.get(node.type, f"Runs the TFX node `{node.id}` of type `{node.type}`."),

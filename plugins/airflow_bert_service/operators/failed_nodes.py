@@ -5,9 +5,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_bert_service.runs.running_task import states_of
-
-_FAILED = frozenset({"failed", "upstream_failed"})
+from airflow_bert_service.runs.running_task import failed_among
 
 
 class FailedNodesOperator(BaseOperator):
@@ -29,6 +27,5 @@ class FailedNodesOperator(BaseOperator):
         Raises:
             AirflowFailException: Always.
         """
-        states = states_of(context)
-        failed = sorted(name for name in self.upstream_task_ids if states.get(name) in _FAILED)
+        failed = failed_among(self.upstream_task_ids, context)
         raise AirflowFailException(f"nodes have failed: {', '.join(failed)}. Their logs say why.")

@@ -10,11 +10,19 @@ from jinja2 import UndefinedError
 from airflow_bert_service.clients.log_lines import read_log_line
 from airflow_bert_service.clients.node import NodeClient
 from airflow_bert_service.exceptions import SettingsError
+from airflow_bert_service.nodes.final_status import final_status
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState
 from airflow_bert_service.nodes.request import GpuUse, NodeRun
+from airflow_bert_service.pipeline.plan import FINAL_STATUS
 from airflow_bert_service.runs.annotations import REPORT, VERDICT
 from airflow_bert_service.runs.result import BLOCKED
-from airflow_bert_service.runs.running_task import lacks_result, leave_annotation, recording_failure, states_of
+from airflow_bert_service.runs.running_task import (
+    failed_among,
+    lacks_result,
+    leave_annotation,
+    recording_failure,
+    states_of,
+)
 from airflow_bert_service.webui.report_files import report_uri
 from airflow_bert_service.webui.report_link import ReportLink
 
@@ -42,6 +50,8 @@ class NodeTask(BaseOperator):
         use_cache: ``True`` or ``False`` as text, templated: whether outputs of an earlier run with the same inputs may
             be taken.
         gpu: Whether the node may, or must, use a GPU.
+        is_exit_handler: Whether the node gets how the tasks right before it have ended, as one parameter more
+            (:mod:`airflow_bert_service.nodes.final_status`).
         report_output: Key of the output whose artifact has a report for people in its folder
             (:mod:`airflow_bert_service.webui.report_files`); the task gets a link to it. Empty: the node makes none.
         report_name: The text of that link's button.
@@ -59,6 +69,7 @@ class NodeTask(BaseOperator):
         parameters: Mapping[str, str],
         use_cache: str = "True",
         gpu: GpuUse = GpuUse.NONE,
+        is_exit_handler: bool = False,
         report_output: str = "",
         report_name: str = "Report",
         **kwargs: Any,
@@ -68,6 +79,7 @@ class NodeTask(BaseOperator):
         self.parameters = parameters
         self.use_cache = use_cache
         self.gpu = gpu
+        self.is_exit_handler = is_exit_handler
         self.report_output = report_output
         self.report_name = report_name
         self.operator_extra_links = (ReportLink(report_name),) if report_output else ()
@@ -135,7 +147,7 @@ class NodeTask(BaseOperator):
         run = NodeRun(
             node=self.tfx_node,
             run_id=context["run_id"],
-            parameters=_checked_parameters(self.parameters),
+            parameters={**_checked_parameters(self.parameters), **self._final_status(context)},
             use_cache=_checked_boolean("use_cache", self.use_cache),
             gpu=self.gpu,
         )
@@ -147,6 +159,12 @@ class NodeTask(BaseOperator):
         if outcome.state in _ERRORS:
             raise _ERRORS[outcome.state](outcome.reason or f"node {self.tfx_node!r} is {outcome.state.value}")
         return outcome.to_xcom()
+
+    def _final_status(self, context: Context) -> Mapping[str, str]:
+        if not self.is_exit_handler:
+            return {}
+        run = context["dag_run"]
+        return {FINAL_STATUS: final_status(run.dag_id, run.run_id, failed_among(self.upstream_task_ids, context))}
 
     def _log_line(self, line: str) -> None:
         """Log a line of the node's output with the level that it has."""

@@ -26,6 +26,8 @@ from airflow_bert_service.pipeline.version import PipelineVersion, read_version
 
 TFX_OWN_PARAMETERS = frozenset({"pipeline-root", "pipeline-run-id"})
 """Runtime parameters that the node command fills in itself."""
+FINAL_STATUS = "final-status"
+"""The runtime parameter of exit handlers, which the operator fills in: how the nodes before them have ended."""
 
 _REMEDY = f"Run `{command('compile')}`."
 
@@ -64,6 +66,8 @@ class NodePlan:
     """Whether it runs only where a condition holds (``tfx.dsl.Cond``)."""
     approval: ApprovalTerms | None = None
     """How it asks a person to approve the candidate; None: it asks nobody."""
+    is_exit_handler: bool = False
+    """Whether it is told how the nodes before it have ended."""
 
     @property
     def short_type(self) -> str:
@@ -185,13 +189,14 @@ def _node(node: Mapping[str, Any]) -> NodePlan:
         parameters=tuple(
             ParameterPlan(name, ParameterType(entry["type"]), "default_value" in entry, _default(entry))
             for name, entry in sorted(found.items())
-            if name not in TFX_OWN_PARAMETERS
+            if name not in TFX_OWN_PARAMETERS | {FINAL_STATUS}
         ),
         options=read_execution_options(str(node["node_info"]["id"]), node.get("execution_options", {})),
         has_condition=bool(node.get("inputs", {}).get("conditionals")),
         approval=read_approval_terms(
             str(node["node_info"]["type"]["name"]), node.get("parameters", {}).get("parameters", {})
         ),
+        is_exit_handler=FINAL_STATUS in found,
     )
 
 

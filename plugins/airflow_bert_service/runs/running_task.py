@@ -6,7 +6,7 @@ The texts go into files (:mod:`airflow_bert_service.runs.annotations`), where th
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ WITHOUT_VERDICT = "the run ended without a verdict"
 """What the error of ``promoted_model`` begins with where other tasks are the cause of it."""
 ADVICE = "Look for what it waited for; the settings max_*_minutes in [bert_service] are the limits."
 
+_FAILED = frozenset({"failed", "upstream_failed"})
 _LONGEST = 500  # characters of an error that are kept
 _logger = logging.getLogger(__name__)
 
@@ -76,6 +77,12 @@ def states_of(context: Context) -> Mapping[str, str | None]:
     run = context["dag_run"]
     found = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])
     return {str(name): state for name, state in found.get(run.run_id, {}).items()}
+
+
+def failed_among(tasks: Iterable[str], context: Context) -> list[str]:
+    """Return those of some tasks, by their ids, that have failed up to now, or wait for one that has."""
+    states = states_of(context)
+    return sorted(name for name in tasks if states.get(name) in _FAILED)
 
 
 def lacks_result(task: Any, context: Context) -> bool:

@@ -10,6 +10,7 @@ from airflow.sdk import DAG, TriggerRule
 from airflow_bert_service.dag.config import AirflowPipelineConfig, NodeSettings
 from airflow_bert_service.dag.runner import FAILED_NODES, AirflowDagRunner
 from airflow_bert_service.exceptions import CompiledPipelineError
+from airflow_bert_service.operators.node import TfxNodeOperator
 from airflow_bert_service.pipeline.plan import load_plan, parse_ir
 from airflow_bert_service.settings.settings import settings_from
 
@@ -97,13 +98,26 @@ def test_a_node_that_runs_after_failed_ones_does_not_make_the_run_green(tmp_path
     assert watching.downstream_task_ids == set()
 
 
+def test_an_exit_handler_takes_no_parameter_of_runs(tmp_path: Path) -> None:
+    ir = json.loads(ir_with({"Trainer": {"strategy": COMPLETED}}))
+    trainer = next(one["pipeline_node"] for one in ir["nodes"] if one["pipeline_node"]["node_info"]["id"] == "Trainer")
+    status = {"runtime_parameter": {"name": "final-status", "type": "STRING"}}
+    trainer["parameters"]["parameters"]["final_status"] = status
+    dag = dag_of(tmp_path, json.dumps(ir))
+    told = {task.task_id for task in dag.tasks if isinstance(task, TfxNodeOperator) and task.is_exit_handler}
+    assert told == {"Trainer"}
+    assert "final-status" not in dag.params
+    assert set(dag.get_task("Trainer").parameters) == {"train_args"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("ends", "states"),
+    ("ends", "states", "told"),
     [
         (
             "Guarded=skipped",
             {"run": "success", "Guarded": "skipped", "After": "success", "Last": "success", FAILED_NODES: "skipped"},
+            {"state": "SUCCEEDED"},
         ),
         (
             "Guarded=failed",
@@ -114,13 +128,21 @@ def test_a_node_that_runs_after_failed_ones_does_not_make_the_run_green(tmp_path
                 "Last": "success",
                 FAILED_NODES: "failed",
             },
+            {"state": "FAILED", "error": {"code": 2, "message": "nodes have failed: After, Guarded"}},
         ),
     ],
 )
-def test_a_real_run_ends_as_tfx_would_have_it(tmp_path: Path, ends: str, states: dict[str, str]) -> None:
+def test_a_real_run_ends_as_tfx_would_have_it_and_its_exit_handler_hears_of_it(
+    tmp_path: Path, ends: str, states: dict[str, str], told: dict[str, Any]
+) -> None:
     migrate()
     printed = run_dag("options_dag.py", ends, state=tmp_path)
-    assert json.loads(printed.splitlines()[-1]) == {"Gen": "success", **states}
+    assert json.loads(printed.splitlines()[-1]) == {"Gen": "success", "Bye": "success", **states}
+    (file,) = tmp_path.rglob("final_status.json")
+    status = json.loads(file.read_text())
+    run = status.pop("pipelineJobResourceName")
+    assert run.startswith("dags/options/dagRuns/")
+    assert status == {"pipelineTaskName": "options", **told}
 
 
 @pytest.mark.parametrize(

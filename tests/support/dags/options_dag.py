@@ -1,6 +1,7 @@
 """A DAG file: nodes with conditions and trigger strategies, run by the stand-in `tfx_modules`.
 
-As a script it runs once in this process: `python options_dag.py NODE=STATE,...`; other nodes complete.
+As a script it runs once in this process: `python options_dag.py NODE=STATE,...`; other nodes complete, and the exit
+handler keeps what it is told.
 It prints the run's state and those of its tasks as JSON.
 """
 
@@ -25,13 +26,14 @@ plan = PipelinePlan(
         NodePlan("Guarded", "Guarded", ("Gen",), ACT, has_condition=True),
         NodePlan("After", "After", ("Guarded",), ACT),
         NodePlan("Last", "Last", ("After",), ACT, options=LAST),
+        NodePlan("Bye", "Bye", ("Gen", "Guarded", "After", "Last"), ACT, options=LAST, is_exit_handler=True),
     ),
     path=Path("options.json"),
     module_root=Path(os.environ["TEST_MODULE_ROOT"]),
 )
 config = AirflowPipelineConfig(
     {"schedule": None, "params": {"states": {}}},
-    parameters={"act": "{{ params.states.get(task.task_id, 'complete') }}"},
+    parameters={"act": "{{ params.states.get(task.task_id, 'keep' if task.task_id == 'Bye' else 'complete') }}"},
     settings=load_settings(),
 )
 dag = AirflowDagRunner(config).run(plan)

@@ -15,6 +15,7 @@ from tfx_modules.pipeline.sources import Sources
 from tfx_modules.pipeline.supported import check_supported
 from tfx_modules.pipeline.users.code import write_code
 from tfx_modules.pipeline.users.defaults import with_empty_defaults
+from tfx_modules.pipeline.users.exit_handlers import with_exit_handlers
 from tfx_modules.pipeline.users.function import PipelineFunction, call
 from tfx_modules.pipeline.users.module_files import with_module_paths
 
@@ -41,7 +42,8 @@ def compile_users_pipeline(function: PipelineFunction, folder: Path) -> None:
         CodeVersionError: What code a node runs cannot be found out, or cannot be imported where nodes run.
     """
     os.environ[_NO_WHEELS] = "1"
-    ir = _compiled(call(function), function)
+    pipeline = call(function)
+    ir = with_exit_handlers(_compiled(pipeline, function), pipeline)
     check_supported(ir)
     sources = Sources(users=function.code)
     versioned = with_code_versions(ir, sources)
