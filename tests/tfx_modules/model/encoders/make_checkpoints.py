@@ -13,7 +13,8 @@ by hand::
 Each encoder has two layers of random weights, large enough for every approximation to show. ``expected.npz`` beside its
 files has the ids of the texts (``ids`` [texts, tokens]), the last layer's vectors of all tokens of a few texts
 (``hidden`` [the first texts, tokens, width]), and the logits (``logits`` [the first texts, classes]) of a head
-(``head`` [width, classes]) on the last layer's vector of [CLS].
+(``head`` [width, classes]) on the last layer's vector of [CLS]. ``learned`` [a few texts, classes] has the logits of
+some texts after a step of gradient descent on them, in which text n has the class n modulo their number.
 """
 
 import argparse
@@ -33,6 +34,10 @@ WHOLE = 3
 """Texts whose vectors of all tokens are kept."""
 COMPUTED = 200
 """Texts whose logits are computed."""
+LEARNED = 32
+"""Texts that the step of gradient descent is on."""
+RATE = 0.003
+"""Its learning rate."""
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PIECES = ("film", "good", "watch", "##ing", "##able", "un", "##s", "gut", "Film", "the", "don", "well")
 NUMBERS = {
@@ -124,7 +129,7 @@ def expected(folder: Path, kind: Any, texts: list[str], seed: int, tokens: int) 
     found = splitter(
         texts, truncation=True, max_length=tokens, padding="max_length", split_special_tokens=True, return_tensors="pt"
     )
-    batches = (found[name][:COMPUTED].split(64) for name in ("input_ids", "attention_mask"))
+    batches = [found[name][:COMPUTED].split(64) for name in ("input_ids", "attention_mask")]
     with torch.no_grad():
         vectors = [
             encoder(input_ids=ids, attention_mask=mask).last_hidden_state for ids, mask in zip(*batches, strict=True)
@@ -136,7 +141,24 @@ def expected(folder: Path, kind: Any, texts: list[str], seed: int, tokens: int) 
         "hidden": hidden[:WHOLE],
         "head": head,
         "logits": hidden[:, 0] @ head,
+        "learned": after_a_step(encoder, torch.from_numpy(head.copy()), *(batch[0][:LEARNED] for batch in batches)),
     }
+
+
+def after_a_step(encoder: Any, head: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> Any:
+    """Return the logits of some texts after a step of gradient descent, without dropout."""
+    learned = [*encoder.parameters(), head.requires_grad_()]
+    classes = torch.arange(len(ids)) % CLASSES
+
+    def logits() -> torch.Tensor:
+        return encoder(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0] @ head
+
+    torch.nn.functional.cross_entropy(logits(), classes).backward()
+    with torch.no_grad():
+        for weights in learned:
+            if weights.grad is not None:  # the pooler has none
+                weights.sub_(RATE * weights.grad)
+        return logits().numpy()
 
 
 def vocabulary(options: dict[str, Any]) -> dict[str, int]:

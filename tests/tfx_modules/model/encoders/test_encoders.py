@@ -30,6 +30,8 @@ TEXTS: list[str] = json.loads((CHECKPOINTS / "texts.json").read_text(encoding="a
 NAMES = ("bert-uncased", "bert-multilingual-cased", "bert-uncased-with-accents", "distilbert", "electra-small")
 CLOSE = 1e-3
 """What the logits, of up to 20, may differ by."""
+RATE = 0.003
+"""The learning rate of the step that ``learned`` is after."""
 ROUNDED = {"INFERENCE_PRECISION_HINT": "f32"}
 Expected = dict[str, npt.NDArray[Any]]
 
@@ -93,6 +95,22 @@ def test_the_trained_models_logits_are_hugging_faces(
 ) -> None:
     assert np.ptp(expected["logits"]) > 5
     np.testing.assert_allclose(classifier(ids, training=False), expected["logits"], atol=CLOSE)
+
+
+@pytest.mark.parametrize("name", ["bert-uncased", "distilbert", "electra-small"], indirect=True)
+def test_a_step_of_gradient_descent_is_hugging_faces(settings: EncoderSettings, expected: Expected) -> None:
+    learned = expected["learned"]
+    ids, classes = expected["ids"][: len(learned)].astype(np.int32), np.arange(len(learned)) % learned.shape[1]
+    model = bert_classifier.build_classifier(load_backbone(settings), 0.1, learned.shape[1])
+    model.get_layer("logit").kernel.assign(expected["head"])
+    with tf.GradientTape() as tape:
+        logits = model(ids, training=False)
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits))
+    weights = [one for one in model.trainable_variables if one.path != "logit/bias"]  # Hugging Face's head has none
+    for one, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
+        one.assign_sub(RATE * tf.convert_to_tensor(gradient))
+    assert np.abs(logits - learned).max() > 0.5, "the step is long enough for each gradient to count"
+    np.testing.assert_allclose(model(ids, training=False), learned, atol=CLOSE)
 
 
 def test_the_served_graphs_logits_are_hugging_faces(
