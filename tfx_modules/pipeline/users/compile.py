@@ -43,8 +43,9 @@ def compile_users_pipeline(function: PipelineFunction, folder: Path) -> None:
     """
     os.environ[_NO_WHEELS] = "1"
     pipeline = call(function)
-    ir = with_exit_handlers(_compiled(pipeline, function), pipeline)
+    ir = _compiled(pipeline, function)
     check_supported(ir)
+    ir = with_exit_handlers(ir, pipeline)
     sources = Sources(users=function.code)
     versioned = with_code_versions(ir, sources)
     write_code(code_of_pipeline(ir, sources), sources, folder / CODE)
