@@ -21,6 +21,7 @@ PLACE = "assets.extra/manifest.json"
 DIGESTS = ".digests"
 """The folder beside the versions that has the digest of each, as the ledger has it. Servers pass over it."""
 _ADVICE = "Put the model's own files back, or roll back to another version."
+_OTHER = "roll back to another version."
 _CHUNK = 1 << 20
 _MOST_BYTES = 4096
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -168,19 +169,41 @@ def _difference(listed: Manifest, found: Manifest, name: str) -> str:
     return "changed" if name in listed.files else "not listed"
 
 
-def _read(path: Path) -> Manifest:
+def parsed(text: str, where: str, advice: str) -> Manifest:
+    """Return a manifest of its text.
+
+    Args:
+        text: the file's.
+        where: what errors call it.
+        advice: what they say is to be done.
+
+    Raises:
+        ManifestError: it is damaged.
+    """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(text)
         made = Manifest({name: (int(item["size"]), str(item["sha256"])) for name, item in document["files"].items()})
         good = (document["format"], document["digest"]) == (FORMAT, made.digest)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ManifestError(f"the manifest {path} cannot be read ({error!r}); roll back to another version.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(where, error, advice) from error
     if not good:
         raise ManifestError(
-            f"the manifest {path} has been changed: its digest is not that of what it lists, or its format is not "
-            f"{FORMAT}; roll back to another version."
+            f"the manifest {where} has been changed: its digest is not that of what it lists, or its format is not "
+            f"{FORMAT}; {advice}"
         )
     return made
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _unreadable(str(path), error, _OTHER) from error
+    return parsed(text, str(path), _OTHER)
+
+
+def _unreadable(where: str, error: Exception, advice: str) -> ManifestError:
+    return ManifestError(f"the manifest {where} cannot be read ({error!r}); {advice}")
 
 
 def _of_file(path: Path) -> tuple[int, str]:

@@ -15,5 +15,6 @@ Layers, each knowing only those below it::
     specs.py           the frozen data that the layers pass
 
 Beside them, for those who only want to use a server, and without TensorFlow: ``process.py`` runs one as a child
-process, ``client/`` asks one. Importing this package imports nothing.
+process, ``client/`` asks one, ``vertex/`` starts one in a container of a Vertex endpoint. Importing this package
+imports nothing.
 """

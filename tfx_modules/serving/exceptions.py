@@ -10,6 +10,9 @@
     │   ├── ForbiddenOpError        its graph could do more than compute
     │   └── ModelUnreadableError    its files cannot be read now
     ├── ServerProcessError          a server run as a child process did not start
+    ├── ContainerError              a container of a Vertex endpoint cannot serve what it is told to
+    ├── StorageError                a model's files in Cloud Storage cannot be read
+    │   └── MissingObjectError      one of them is not there
     ├── ClientError                 the client got no answer
     └── RequestError                the answer to a client; has a status
         ├── InvalidRequestError     the request's form or content
@@ -60,6 +63,18 @@ class ModelUnreadableError(ModelLoadError):
 
 class ServerProcessError(ServingError):
     """A model server that runs as a child process did not become ready."""
+
+
+class ContainerError(ServingError):
+    """A container of a Vertex endpoint cannot serve what it is told to; the message says why."""
+
+
+class StorageError(ServingError):
+    """A model's files in Cloud Storage cannot be read."""
+
+
+class MissingObjectError(StorageError):
+    """An object is not where it should be in Cloud Storage."""
 
 
 class ClientError(ServingError):

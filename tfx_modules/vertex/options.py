@@ -3,7 +3,7 @@
 import argparse
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from tfx_modules.exceptions import SettingsError
 from tfx_modules.kubeflow.options import Containers, check_gpu_image, variable_unless
 from tfx_modules.kubeflow.spec import task_name
 from tfx_modules.kubeflow.values import LEDGER, STATE
+from tfx_modules.vertex.rules import checked
 
 PASSWORD_FILE = "pgpass"  # noqa: S105 (a file's name)
 """File of the state folder with the ledger's password, as PostgreSQL's clients read it."""
@@ -29,23 +30,6 @@ _SET_OTHERWISE: Mapping[str, str] = {
     "AIRFLOW__BERT_SERVICE__STATE": "--nfs",
     STATE: "--nfs",
     "PYTHONPATH": "the image",
-}
-_RULES: Mapping[str, tuple[re.Pattern[str], str]] = {
-    "project": (re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]"), "a project's id, like my-project"),
-    "location": (re.compile(r"[a-z]+-[a-z]+\d+"), "a region, like europe-west4"),
-    "root": (re.compile(r"gs://[a-z0-9][a-z0-9._-]+[a-z0-9](/[^/\s]+)*/?"), "gs://BUCKET or gs://BUCKET/FOLDER"),
-    "network": (
-        re.compile(r"projects/\d+/global/networks/[a-z][a-z0-9-]*"),
-        "projects/NUMBER/global/networks/NAME with the project's number",
-    ),
-    "service account": (
-        re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com"),
-        "its address, like bert@my-project.iam.gserviceaccount.com",
-    ),
-    "job id": (re.compile(r"[a-z][a-z0-9-]{0,126}"), "up to 127 of a-z, 0-9 and -, a letter first"),
-    "range": (re.compile(r"[a-z][a-z0-9-]*"), "the name of an IP range that is reserved in the network"),
-    "endpoint": (re.compile(r"[A-Za-z0-9.-]+(:\d+)?"), "HOST or HOST:PORT"),
-    "machine type": (re.compile(r"[a-z0-9]+-[a-z0-9-]+"), "a machine type of Compute Engine, like n1-standard-8"),
 }
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3}):(/[^\s]*[^\s/])")
 _MACHINE = re.compile(r"([A-Za-z][A-Za-z-]*):([a-z0-9]+-[a-z0-9-]+)(?:,([A-Z][A-Z0-9_]+)=([1-9]\d?))?")
@@ -129,7 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--no-cache", action="store_true", help="compute every node anew")
     run.add_argument(
         "--job-id",
-        type=_checked("job id"),
+        type=checked("job id"),
         metavar="ID",
         help="the job's id; a second job of the same id is refused (default: the pipeline's name and the time)",
     )
@@ -139,22 +123,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_place(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--project", required=True, type=_checked("project"), metavar="ID")
-    group.add_argument("--location", required=True, type=_checked("location"), metavar="REGION")
+    group.add_argument("--project", required=True, type=checked("project"), metavar="ID")
+    group.add_argument("--location", required=True, type=checked("location"), metavar="REGION")
     group.add_argument(
-        "--pipeline-root", required=True, type=_checked("root"), metavar="gs://...", help="where artifacts are kept"
+        "--pipeline-root", required=True, type=checked("root"), metavar="gs://...", help="where artifacts are kept"
     )
     group.add_argument(
         "--service-account",
         required=True,
-        type=_checked("service account"),
+        type=checked("service account"),
         metavar="ADDRESS",
         help="who the nodes run as",
     )
     group.add_argument(
         "--network",
         required=True,
-        type=_checked("network"),
+        type=checked("network"),
         metavar="projects/NUMBER/global/networks/NAME",
         help="the VPC network with the share and the ledger, peered with Vertex AI",
     )
@@ -162,7 +146,7 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         "--reserved-ip-range",
         action="append",
         default=[],
-        type=_checked("range"),
+        type=checked("range"),
         metavar="NAME",
         help="of the network",
     )
@@ -183,7 +167,7 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--api-endpoint",
-        type=_checked("endpoint"),
+        type=checked("API endpoint"),
         metavar="HOST",
         help="Vertex AI's API, like one of Private Service Connect (default: REGION-aiplatform.googleapis.com)",
     )
@@ -197,7 +181,7 @@ def _add_nodes(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--default-machine",
         default=DEFAULT_MACHINE,
-        type=_checked("machine type"),
+        type=checked("machine type"),
         metavar="TYPE",
         help="what nodes run on (default: %(default)s)",
     )
@@ -279,17 +263,6 @@ def seconds(text: str) -> float:
     if not 0 < value <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between looks; allowed: up to 3600")
     return value
-
-
-def _checked(what: str) -> Callable[[str], str]:
-    pattern, allowed = _RULES[what]
-
-    def read(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise argparse.ArgumentTypeError(f"{text!r} is no {what} here; allowed: {allowed}")
-        return text
-
-    return read
 
 
 def _share(text: str) -> Share:

@@ -4,32 +4,21 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from google.api_core.client_options import ClientOptions
-from google.api_core.exceptions import (
-    AlreadyExists,
-    DeadlineExceeded,
-    GoogleAPIError,
-    InternalServerError,
-    ServiceUnavailable,
-    TooManyRequests,
-)
-from google.api_core.retry import Retry, if_exception_type
-from google.auth.exceptions import GoogleAuthError
+from google.api_core.retry import Retry
 from google.cloud import aiplatform_v1
 from google.protobuf.json_format import ParseError
 
-from tfx_modules.exceptions import SettingsError, VertexError
+from tfx_modules.exceptions import SettingsError
+from tfx_modules.vertex.errors import ANSWER_SECONDS, PASSING, PATIENCE_SECONDS, telling
 from tfx_modules.vertex.spec import custom_jobs
 
 Document = dict[str, Any]
 
-_ANSWER_SECONDS = 60.0
-_PATIENCE_SECONDS = 300.0
-_PASSING = if_exception_type(DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
 _Jobs = aiplatform_v1.PipelineServiceClient
 _State = aiplatform_v1.PipelineState
 _ENDED = (
@@ -87,11 +76,9 @@ class VertexAI:
         """
         message = checked(request)
         with self._telling():
-            return str(self._jobs.create_pipeline_job(request=message, timeout=_ANSWER_SECONDS).name)
+            return str(self._jobs.create_pipeline_job(request=message, timeout=ANSWER_SECONDS).name)
 
-    def wait(
-        self, name: str, seconds: float, tell: Callable[[str], None], patience: float = _PATIENCE_SECONDS
-    ) -> Ended:
+    def wait(self, name: str, seconds: float, tell: Callable[[str], None], patience: float = PATIENCE_SECONDS) -> Ended:
         """Wait until a job has ended.
 
         Args:
@@ -103,11 +90,11 @@ class VertexAI:
         Raises:
             VertexError: the API cannot be reached, or does not tell the state; the job goes on.
         """
-        retry = Retry(predicate=_PASSING, timeout=patience)
+        retry = Retry(predicate=PASSING, timeout=patience)
         told = ""
         while True:
             with self._telling():
-                job = self._jobs.get_pipeline_job(name=name, retry=retry, timeout=_ANSWER_SECONDS)
+                job = self._jobs.get_pipeline_job(name=name, retry=retry, timeout=ANSWER_SECONDS)
             state = job.state.name.removeprefix("PIPELINE_STATE_").lower()
             if state != told:
                 tell(state)
@@ -116,25 +103,12 @@ class VertexAI:
                 return Ended(state, tuple(_failures(job)))
             time.sleep(seconds)
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except GoogleAuthError as error:
-            raise VertexError(
-                f"Google Cloud knows nobody here: {str(error).rstrip('.')}. Run `gcloud auth application-default "
-                "login`, or set GOOGLE_APPLICATION_CREDENTIALS to a file with credentials."
-            ) from error
-        except AlreadyExists as error:
-            raise VertexError(
-                f"Vertex AI at {self._endpoint} answers: {error}. Look at that job, or name another --job-id for a "
-                "second run."
-            ) from error
-        except GoogleAPIError as error:
-            raise VertexError(
-                f"Vertex AI at {self._endpoint} answers: {error}. Look at project, region and network, and whether "
-                "you may create jobs there as the service account."
-            ) from error
+    def _telling(self) -> AbstractContextManager[None]:
+        return telling(
+            self._endpoint,
+            "Look at project, region and network, and whether you may create jobs there as the service account.",
+            "Look at that job, or name another --job-id for a second run.",
+        )
 
 
 def checked(request: Document) -> aiplatform_v1.CreatePipelineJobRequest:

@@ -45,6 +45,9 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "run-vertex": SubCommand(
         "kubeflow.run_vertex", "submit the pipeline to Vertex AI, where every node is a custom job"
     ),
+    "deploy-vertex": SubCommand(
+        "kubeflow.deploy_vertex", "have an endpoint of Vertex AI serve the version that is in service"
+    ),
     "node-server": SubCommand("node_server", "start the server that runs nodes without importing TFX each time"),
     "doctor": SubCommand("doctor", "check the installation; the exit code is 1 when a check fails"),
 }

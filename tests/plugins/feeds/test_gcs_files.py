@@ -1,14 +1,6 @@
-"""Reviews in files by date on Google Cloud Storage: a stand-in for it runs here.
-
-The locked environment has no provider package for it. In an environment with apache-airflow-providers-google and
-gcp-storage-emulator beside the locked packages, all of these tests run.
-"""
+"""Reviews in files by date on Google Cloud Storage: a stand-in for it runs here (``tests/plugins/gcs.py``)."""
 
 import gzip
-import json
-import socket
-import uuid
-from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,42 +8,15 @@ import pytest
 from airflow_bert_service.exceptions import FeedError, MissingDayError
 
 from tests.plugins.feeds.test_dated_files import DAY, HEADER, feed, read
+from tests.plugins.gcs import gcs_address, needs_provider, new_gcs_bucket
 
-needs_provider = pytest.mark.skipif(
-    find_spec("airflow.providers.google") is None or find_spec("gcp_storage_emulator") is None,
-    reason="apache-airflow-providers-google and gcp-storage-emulator are not installed beside the locked packages",
-)
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Address of a Cloud Storage that is empty at first; one, since Airflow keeps the store of a connection."""
-    from gcp_storage_emulator.server import create_server
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = create_server("127.0.0.1", port, in_memory=True)
-    server.start()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+__all__ = ["gcs_address"]
 
 
 @pytest.fixture
-def bucket(address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def bucket(gcs_address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A new bucket, and the Airflow connection `reviews_gcs` to the store that has it."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
-
-    # gcsfs would ask Google itself which kind of bucket it is.
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    extra = {"is_anonymous": True, "project": "reviews", "gcs.endpoint": address}
-    connection = {"conn_type": "google_cloud_platform", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_REVIEWS_GCS", json.dumps(connection))
-    client = storage.Client(
-        project="reviews", credentials=AnonymousCredentials(), client_options={"api_endpoint": address}
-    )
-    return client.create_bucket(f"reviews-{uuid.uuid4().hex}")
+    return new_gcs_bucket(gcs_address, "reviews", monkeypatch)
 
 
 @needs_provider

@@ -15,6 +15,8 @@ ENTRIES = (
     "tfx_modules.serving.server",
     "tfx_modules.serving.client.command",
     "tfx_modules.serving.client.rpc",
+    "tfx_modules.serving.vertex.__main__",
+    "tfx_modules.serving.vertex.storage",
 )
 
 

@@ -65,4 +65,5 @@ def stand_in(served: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     served.looks = 0
     served.states = StandIn.states
     served.at_look = None
+    served.registry.clear()
     return served

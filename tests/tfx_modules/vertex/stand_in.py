@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from cryptography.hazmat.primitives import serialization
@@ -20,12 +21,11 @@ from google.cloud import aiplatform_v1
 from google.rpc import status_pb2
 
 from tests.tfx_modules.serving.certificates import Authority
+from tests.tfx_modules.vertex.registry import NUMBER, PARENT, PROJECT, Registry
 
-PROJECT = "my-project"
-PARENT = f"projects/{PROJECT}/locations/europe-west4"
+__all__ = ["PARENT", "PROJECT"]
 CALLER = f"me@{PROJECT}.iam.gserviceaccount.com"
 _SERVICE = "google.cloud.aiplatform.v1.PipelineService"
-_NUMBER = "12345"
 State = aiplatform_v1.PipelineState
 
 
@@ -44,11 +44,13 @@ class StandIn:
     looks: int = 0
     at_look: Callable[[grpc.ServicerContext], Any] | None = None
     """Is called when somebody looks at a job, before the answer."""
+    registry: Registry = field(default_factory=Registry)
+    """The models and endpoints."""
 
     def create(
         self, request: aiplatform_v1.CreatePipelineJobRequest, context: grpc.ServicerContext
     ) -> aiplatform_v1.PipelineJob:
-        self._authenticate(context, f"parent={PARENT}")
+        self.authenticate(context, f"parent={PARENT}")
         if request.parent != PARENT:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, f"no access to {request.parent}")
         job = request.pipeline_job
@@ -56,7 +58,7 @@ class StandIn:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "runtime_config.gcs_output_directory is required")
         if "root" not in job.pipeline_spec or job.pipeline_spec["schemaVersion"] != "2.1.0":
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "pipeline_spec is none of schema 2.1.0")
-        name = f"projects/{_NUMBER}/locations/europe-west4/pipelineJobs/{request.pipeline_job_id}"
+        name = f"projects/{NUMBER}/locations/europe-west4/pipelineJobs/{request.pipeline_job_id}"
         if name in self.jobs:
             context.abort(grpc.StatusCode.ALREADY_EXISTS, f"there is a job {name}")
         self.requests.append(request)
@@ -66,7 +68,7 @@ class StandIn:
     def get(
         self, request: aiplatform_v1.GetPipelineJobRequest, context: grpc.ServicerContext
     ) -> aiplatform_v1.PipelineJob:
-        self._authenticate(context, f"name={request.name}")
+        self.authenticate(context, f"name={request.name}")
         if request.name not in self.jobs:
             context.abort(grpc.StatusCode.NOT_FOUND, f"there is no job {request.name}")
         if self.at_look:
@@ -84,7 +86,7 @@ class StandIn:
             job.job_detail = aiplatform_v1.PipelineJobDetail(task_details=[detail])
         return job
 
-    def _authenticate(self, context: grpc.ServicerContext, route: str) -> None:
+    def authenticate(self, context: grpc.ServicerContext, route: str) -> None:
         metadata = dict(context.invocation_metadata())
         token = metadata.get("authorization", "").removeprefix("Bearer ")
         try:
@@ -93,7 +95,7 @@ class StandIn:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
         if claims["iss"] != CALLER:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, f"who is {claims['iss']}?")
-        if metadata.get("x-goog-request-params", "").replace("%2F", "/") != route:
+        if unquote(metadata.get("x-goog-request-params", "")) != route:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the request is not routed by {route}")
 
 
@@ -112,7 +114,7 @@ def running(folder: Path) -> Iterator[StandIn]:
     }
     stand_in = StandIn(public, environment)
     server = grpc.server(ThreadPoolExecutor(2))
-    server.add_generic_rpc_handlers((_handlers(stand_in),))
+    server.add_generic_rpc_handlers((_handlers(stand_in), *stand_in.registry.handlers(stand_in.authenticate)))
     secrets = grpc.ssl_server_credentials([(pair.key.read_bytes(), pair.certificate.read_bytes())])
     stand_in.endpoint = f"localhost:{server.add_secure_port('127.0.0.1:0', secrets)}"
     server.start()

@@ -63,7 +63,7 @@ def test_a_run_has_the_parameters_that_are_given_and_an_id_of_its_own() -> None:
         ("--job-id", "5", "is no job id here; allowed: up to 127 of a-z, 0-9 and -"),
         ("--date", "5 November", "is no day; allowed: one like 2026-11-05"),
         ("--train-steps", "0", "is no number of batches; allowed: a whole number from 1"),
-        ("--api-endpoint", "https://x", "is no endpoint here; allowed: HOST or HOST:PORT"),
+        ("--api-endpoint", "https://x", "is no API endpoint here; allowed: HOST or HOST:PORT"),
     ],
 )
 def test_a_wrong_option_is_refused(option: str, value: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     flags = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        answer: Answer = flags.run(_context(os.environ), flags)
+        answer: Answer = flags.run(context_of(os.environ), flags)
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 1
@@ -57,7 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _context(environ: Mapping[str, str]) -> CommandContext:
+def context_of(environ: Mapping[str, str]) -> CommandContext:
+    """Return the ledger and the model repository that the environment names.
+
+    Raises:
+        RefusedError: a variable is missing.
+        LedgerError: the ledger cannot be used.
+    """
     ledger = open_ledger(_needed(environ, LEDGER), _needed(environ, PIPELINE))
     return CommandContext(ledger, ModelRepository(Path(_needed(environ, MODELS))))
 

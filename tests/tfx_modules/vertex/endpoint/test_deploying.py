@@ -1,0 +1,265 @@
+"""The command that has an endpoint follow the ledger, against stand-ins for Vertex AI's API and Cloud Storage."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from google.cloud import aiplatform_v1 as api
+
+from tests.tfx_modules.vertex.endpoint.conftest import IMAGE, Deploying
+from tests.tfx_modules.vertex.registry import ENDPOINT, OWN_NAME, PARENT
+from tfx_modules.promotion.manifest import PLACE
+
+UP = ["UploadModel", "DeployModel", "UpdateEndpoint"]
+"""What brings a version into service that Vertex AI does not know."""
+
+
+def test_the_version_in_service_is_uploaded_deployed_and_gets_all_traffic(
+    deploying: Deploying, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = deploying.promote(5)
+    assert deploying.run("--machine-type", "n1-standard-4", "--max-replica-count", "3") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"uploading {version} from gs://models/bert/{version}",
+        f"deploying {version}; this takes minutes",
+        f"deployed {version}",
+        f"{version} has all traffic",
+    ]
+    assert deploying.serving() == [deploying.alias(version)]
+
+    (_, upload), (_, deploy), (_, update) = deploying.registry.changes
+    digest = deploying.site.ledger.service().digest_of(version)
+    assert (upload.parent, upload.model_id, upload.parent_model) == (PARENT, "bert", "")
+    assert upload.model.artifact_uri == f"gs://models/bert/{version}"
+    container = upload.model.container_spec
+    assert (container.image_uri, list(container.command)) == (IMAGE, ["python", "-m", "tfx_modules.serving.vertex"])
+    assert {item.name: item.value for item in container.env} == {
+        "MODEL_NAME": "bert",
+        "BERT_SERVICE_VERSION": str(version),
+        "BERT_SERVICE_DIGEST": digest,
+    }
+    assert (container.predict_route, container.health_route) == ("/v1/models/bert:predict", "/v1/models/bert/metadata")
+    assert [port.container_port for port in container.ports] == [8080]
+    assert (container.startup_probe.http_get.path, container.startup_probe.http_get.port) == (
+        "/v1/models/bert/metadata",
+        8080,
+    )
+    resources = deploy.deployed_model.dedicated_resources
+    assert resources.machine_spec.machine_type == "n1-standard-4"
+    assert (resources.min_replica_count, resources.max_replica_count) == (1, 3)
+    assert dict(update.endpoint.traffic_split) == {"1": 100}
+
+
+def test_a_second_pass_changes_nothing(deploying: Deploying, capsys: pytest.CaptureFixture[str]) -> None:
+    deploying.promote(5)
+    assert deploying.run() == 0
+    capsys.readouterr()
+    deploying.methods()
+    assert deploying.run() == 0
+    assert (deploying.methods(), capsys.readouterr().out) == ([], "")
+
+
+def test_promotions_and_rollbacks_are_followed(deploying: Deploying) -> None:
+    first, second = deploying.promote(5), deploying.promote(6)
+    for version in (first, second):
+        deploying.copy(version)
+    assert deploying.run() == 0
+    third = deploying.promote(7)
+    deploying.methods()
+    assert deploying.run() == 0
+    assert deploying.methods() == UP  # the version before stays, for a rollback
+    assert deploying.deployed() == [deploying.alias(second), deploying.alias(third)]
+    assert [model.version_id for model in deploying.registry.models[f"{OWN_NAME}/models/bert"]] == ["1", "2"]
+
+    deploying.site.roll_back()
+    assert deploying.run() == 0
+    assert deploying.methods() == ["UpdateEndpoint", "UndeployModel"]  # seconds, and then what was withdrawn goes
+    assert deploying.serving() == deploying.deployed() == [deploying.alias(second)]
+
+    deploying.site.roll_back(to=third)
+    deploying.storage.objects.clear()
+    assert deploying.run("--keep", "0") == 0
+    assert deploying.methods() == ["DeployModel", "UpdateEndpoint", "UndeployModel"]  # it was uploaded before
+    assert deploying.serving() == deploying.deployed() == [deploying.alias(third)]
+
+
+def test_a_model_of_an_older_day_that_is_not_promoted_changes_nothing(deploying: Deploying) -> None:
+    newer = deploying.promote(6)
+    assert deploying.run() == 0
+    deploying.methods()
+    deploying.site.promote(deploying.site.candidate(5))
+    assert deploying.run() == 0
+    assert (deploying.methods(), deploying.serving()) == ([], [deploying.alias(newer)])
+
+
+def test_what_others_have_deployed_stays_and_loses_its_traffic(deploying: Deploying) -> None:
+    resources = api.DedicatedResources()
+    others = api.DeployedModel(
+        id="99", model=f"{OWN_NAME}/models/bert", display_name="by hand", dedicated_resources=resources
+    )
+    deploying.registry.endpoint = api.Endpoint(
+        name=ENDPOINT, deployed_models=[others], traffic_split={"99": 100}, etag="7"
+    )
+    version = deploying.promote(5)
+    assert deploying.run("--keep", "0") == 0
+    assert deploying.registry.deployed[0] == "by hand"
+    assert deploying.serving() == [deploying.alias(version)]
+
+
+def test_a_version_that_is_rolled_back_while_it_is_deployed_never_gets_traffic(deploying: Deploying) -> None:
+    first = deploying.promote(5)
+    assert deploying.run() == 0
+    deploying.promote(6)
+    deploying.methods()
+    deploying.registry.at_change["DeployModel"] = deploying.site.roll_back
+    assert deploying.run() == 0
+    assert deploying.methods() == ["UploadModel", "DeployModel", "UndeployModel"]
+    assert deploying.serving() == deploying.deployed() == [deploying.alias(first)]
+
+
+def test_what_vertex_ai_takes_long_for_is_waited_for(deploying: Deploying) -> None:
+    version = deploying.promote(5)
+    deploying.registry.looks = 1
+    assert deploying.run() == 0
+    assert deploying.serving() == [deploying.alias(version)]
+
+
+def test_a_deployment_that_fails_leaves_the_traffic_where_it_is(
+    deploying: Deploying, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = deploying.promote(5)
+    assert deploying.run() == 0
+    second = deploying.promote(6)
+
+    def fail() -> None:
+        deploying.registry.failure = "the model server exited unexpectedly"
+
+    deploying.registry.at_change["DeployModel"] = fail
+    assert deploying.run() == 1
+    assert "the model server exited unexpectedly" in capsys.readouterr().err
+    assert deploying.serving() == [deploying.alias(first)]
+    deploying.registry.failure = ""
+    deploying.methods()
+    assert deploying.run() == 0
+    assert deploying.methods() == UP[1:]  # it is in the registry already
+    assert deploying.serving() == [deploying.alias(second)]
+
+
+def test_an_endpoint_that_somebody_else_changes_meanwhile_is_left_alone(
+    deploying: Deploying, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploying.promote(5)
+
+    def change() -> None:
+        deploying.registry.endpoint.etag = "8"
+
+    deploying.registry.at_change["UpdateEndpoint"] = change
+    assert deploying.run() == 1
+    assert "the endpoint was changed meanwhile" in capsys.readouterr().err
+    assert deploying.run() == 0
+
+
+def not_promoted(deploying: Deploying) -> None:
+    del deploying
+
+
+def not_copied(deploying: Deploying) -> None:
+    deploying.promote(5)
+    deploying.storage.objects.clear()
+
+
+def another_model_copied(deploying: Deploying) -> None:
+    first, second = deploying.promote(5), deploying.promote(6)
+    objects = deploying.storage.objects
+    objects[f"models/bert/{second}/{PLACE}"] = objects[f"models/bert/{first}/{PLACE}"]
+
+
+def half_a_manifest_copied(deploying: Deploying) -> None:
+    version = deploying.promote(5)
+    deploying.storage.objects[f"models/bert/{version}/{PLACE}"] = b'{"files": '
+
+
+def a_model_of_others(deploying: Deploying) -> None:
+    deploying.promote(5)
+    name = f"{OWN_NAME}/models/bert"
+    deploying.registry.models[name] = [api.Model(name=name, version_id="1", labels={"team": "others"})]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "reason"),
+    [
+        (not_promoted, "no version of bert was ever in service"),
+        (not_copied, "2026110501, or not complete: there is no assets.extra/manifest.json; run `copy-models --to`"),
+        (another_model_copied, "has another model than version 2026110601: the digest of its manifest is "),
+        (half_a_manifest_copied, "cannot be read (JSONDecodeError"),
+        (a_model_of_others, "is a model with the label bert-service-environment=none; allowed: one that this command"),
+    ],
+)
+def test_what_is_refused_changes_nothing(
+    deploying: Deploying, prepare: Callable[[Deploying], None], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(deploying)
+    assert deploying.run() == 1
+    assert reason in capsys.readouterr().err
+    assert deploying.methods() == []
+
+
+def test_an_endpoint_that_is_not_there_is_told(deploying: Deploying, capsys: pytest.CaptureFixture[str]) -> None:
+    deploying.promote(5)
+    assert deploying.run("--endpoint", "7002") == 1
+    told = capsys.readouterr().err
+    assert f"answers: 404 there is no endpoint {PARENT}/endpoints/7002" in told
+    assert "Look at project, region, endpoint and image" in told
+
+
+def test_passes_go_on_after_errors_until_ten_in_a_row(
+    deploying: Deploying, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = deploying.promote(5)
+    waits = 0
+
+    def wait(seconds: float) -> None:
+        nonlocal waits
+        assert seconds == 30
+        waits += 1
+        if waits == 1:
+            deploying.promote(6)
+        if waits > 1:
+            deploying.storage.objects.clear()
+            deploying.site.promote(deploying.site.candidate(6 + waits))
+
+    monkeypatch.setattr("tfx_modules.vertex.endpoint.__main__.time", SimpleNamespace(sleep=wait))
+    assert deploying.run("--every", "30") == 1
+    assert waits == 11
+    told = capsys.readouterr()
+    assert told.err.count("The next try is in 30 s") == 9
+    assert told.out.count("has all traffic") == 2
+    assert deploying.alias(version) in deploying.deployed()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "told"),
+    [
+        ("--endpoint", "projects/1/endpoints/2", "is no endpoint here; allowed: its id"),
+        ("--artifact-uri", "gs://bucket", "is no address here; allowed: gs://BUCKET/FOLDER"),
+        ("--artifact-uri", "s3://bucket/models", "is no address here"),
+        ("--image", "docker.io/bert/serving:1", "is no image here; allowed: one in Artifact Registry"),
+        ("--model-id", "Bert", "is no model id here"),
+        ("--min-replica-count", "0", "is no number of machines; allowed: 1 to 1000"),
+        ("--keep", "-1", "is no number of versions; allowed: 0 to 9"),
+        ("--every", "soon", "is no time between passes; allowed: 1 to 86400"),
+    ],
+)
+def test_a_wrong_command_line_is_refused(
+    deploying: Deploying, flag: str, value: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        deploying.run(flag, value)
+    assert told in capsys.readouterr().err
+
+
+def test_fewer_machines_at_most_than_at_least_are_refused(
+    deploying: Deploying, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deploying.run("--min-replica-count", "2", "--max-replica-count", "1") == 1
+    assert "--max-replica-count is 1; allowed: from --min-replica-count on, which is 2" in capsys.readouterr().err

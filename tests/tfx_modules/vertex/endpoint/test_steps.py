@@ -1,0 +1,97 @@
+"""Which step comes next, on the way to an endpoint that serves the version in service."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfx_modules.promotion.history import Service
+from tfx_modules.vertex.endpoint.steps import (
+    WHOLE,
+    Deploy,
+    Deployment,
+    MoveTraffic,
+    ServedVersion,
+    Undeploy,
+    next_step,
+    versions,
+)
+
+NUMBERS = (2026110501, 2026110601, 2026110701, 2026110702)
+VERSIONS = [ServedVersion(number, f"{index:x}" * 64) for index, number in enumerate(NUMBERS, 10)]
+FIRST, SECOND, THIRD, _ = VERSIONS
+
+
+def service(*past: ServedVersion, rolled_back: tuple[ServedVersion, ...] = ()) -> Service:
+    return Service(
+        live=past[-1].number if past else None,
+        past=tuple(version.number for version in past),
+        rolled_back=frozenset(version.number for version in rolled_back),
+        digests=frozenset((version.number, version.digest) for version in past),
+    )
+
+
+def test_a_version_is_known_by_number_and_files() -> None:
+    assert FIRST.alias == "v2026110501-aaaaaaaaaaaaaaaa"
+    assert replace(FIRST, digest="f" * 64).alias != FIRST.alias
+
+
+def test_those_stay_that_a_rollback_would_go_back_to() -> None:
+    assert versions(service(), 1) == (None, [])
+    assert versions(service(FIRST, SECOND, THIRD), 1) == (THIRD, [SECOND])
+    assert versions(service(FIRST, SECOND, THIRD), 0) == (THIRD, [])
+    rolled_back = service(FIRST, SECOND, THIRD, SECOND, rolled_back=(THIRD,))
+    assert versions(rolled_back, 2) == (SECOND, [FIRST])
+
+
+def test_a_version_gets_traffic_when_it_is_deployed_and_then_others_go() -> None:
+    old = Deployment("1", FIRST.alias, WHOLE)
+    assert next_step(SECOND, [FIRST], [old]) == Deploy(SECOND)
+    new = Deployment("2", SECOND.alias, 0)
+    assert next_step(SECOND, [FIRST], [old, new]) == MoveTraffic(SECOND, "2")
+    old, new = replace(old, traffic=0), replace(new, traffic=WHOLE)
+    assert next_step(SECOND, [FIRST], [old, new]) is None
+    assert next_step(SECOND, [], [old, new]) == Undeploy(old)
+
+
+def test_a_second_deployment_of_a_version_goes() -> None:
+    twice = [Deployment("1", SECOND.alias, WHOLE), Deployment("2", SECOND.alias, 0)]
+    assert next_step(SECOND, [], twice) == Undeploy(twice[1])
+
+
+@st.composite
+def deployments(draw: st.DrawFn) -> list[Deployment]:
+    """What an endpoint may have; its traffic adds up to 100, or there is none."""
+    aliases = draw(st.lists(st.sampled_from(["", *(version.alias for version in VERSIONS)]), max_size=6))
+    there = [Deployment(str(number), alias, 0) for number, alias in enumerate(aliases, 1)]
+    shares = draw(st.sampled_from([(), (WHOLE,), (40, 60)]))
+    takers = draw(st.permutations(range(len(there))))[: len(shares)]
+    if len(takers) == len(shares):
+        for index, share in zip(takers, shares, strict=True):
+            there[index] = replace(there[index], traffic=share)
+    return there
+
+
+@given(deployments(), st.permutations(VERSIONS), st.integers(0, 3))
+def test_whatever_is_deployed_the_version_in_service_ends_with_all_traffic(
+    there: list[Deployment], order: list[ServedVersion], kept: int
+) -> None:
+    live, earlier = versions(service(*order), kept)
+    assert live is not None
+    others = {item.id for item in there if not item.alias}
+    for _ in range(len(there) + 3):
+        step = next_step(live, earlier, there)
+        if step is None:
+            break
+        if isinstance(step, Deploy):
+            there = [*there, Deployment("new", step.version.alias, 0)]
+        elif isinstance(step, MoveTraffic):
+            there = [replace(item, traffic=WHOLE if item.id == step.id else 0) for item in there]
+        else:
+            assert step.deployment.traffic == 0
+            there = [item for item in there if item != step.deployment]
+    assert [item.alias for item in there if item.traffic] == [live.alias]
+    own = [item.alias for item in there if item.alias]
+    assert len(own) == len(set(own))
+    assert set(own) <= {live.alias, *(version.alias for version in earlier)}
+    assert others <= {item.id for item in there}

@@ -1,0 +1,97 @@
+"""``python -m tfx_modules.vertex.endpoint --project ID ...``: have a Vertex endpoint serve what is in service.
+
+The environment names ledger and pipeline as for the promotion command (``tfx_modules.promotion.command``).
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from tfx_modules.common.program import program
+from tfx_modules.exceptions import PipelineError
+from tfx_modules.promotion.command import CommandContext, context_of
+from tfx_modules.vertex.endpoint.options import Destination, add_arguments, destination_of
+
+PROGRAM = "bert-service deploy-vertex"
+_MOST_FAILURES = 10
+"""So many passes of ``--every`` that fail one after another end the command."""
+_INTERRUPTED = 130
+
+Pass = Callable[[], Iterator[str]]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Follow once, or again and again until Ctrl-C; return the exit code."""
+    flags = parse(arguments)
+    logging.getLogger().setLevel(logging.WARNING)
+    try:
+        context = context_of(os.environ)
+        destination = destination_of(flags, context.ledger.pipeline)
+        host = flags.api_endpoint or f"{destination.location}-aiplatform.googleapis.com"
+        return repeat(_pass(context, destination, host), flags.every)
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; what Vertex AI has begun goes on. Repeat the command to see to it.", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog=program(PROGRAM),
+        description="Have an endpoint of Vertex AI serve the version that is in service by the ledger, rollbacks too. "
+        "What is no longer in service is undeployed at the end; what others have deployed stays.",
+    )
+    add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def repeat(follow_once: Pass, every: float | None) -> int:
+    """Make one pass, or one after the other; print what they do, and return the exit code.
+
+    Args:
+        follow_once: a pass.
+        every: seconds between two; None: one is all.
+
+    Raises:
+        PipelineError: the first pass failed, or ten in a row.
+    """
+    _tell(follow_once)  # an error ends it: an option may be wrong
+    failures = 0
+    while every is not None:
+        time.sleep(every)
+        try:
+            _tell(follow_once)
+            failures = 0
+        except PipelineError as error:
+            failures += 1
+            if failures == _MOST_FAILURES:
+                raise
+            print(f"{error}\nThe next try is in {every:g} s.", file=sys.stderr, flush=True)
+    return 0
+
+
+def _tell(follow_once: Pass) -> None:
+    for line in follow_once():
+        print(line, flush=True)
+
+
+def _pass(context: CommandContext, destination: Destination, host: str) -> Pass:
+    # Here, since only this needs the clients, which take seconds to import.
+    from tfx_modules.serving.vertex.storage import StoredFolder
+    from tfx_modules.vertex.endpoint.following import follow
+    from tfx_modules.vertex.endpoint.service import EndpointService
+
+    with context.ledger.exclusive() as held:
+        owner = str(held.environment.id)
+    service = EndpointService(destination, host, owner)
+    return lambda: follow(context, destination, service, StoredFolder)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
