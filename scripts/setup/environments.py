@@ -119,7 +119,10 @@ def build(environment: Environment, uv: Path, python: Path, environ: Mapping[str
     use_build(environment.folder, folder)
 
 
-_STRIPPED = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+_OF_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+# The lock says all of packages. Colab names files here that need not be there (googlecolab/colabtools#5237).
+_OF_UV = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_PRERELEASE", "UV_SYSTEM_PYTHON")
+_STRIPPED = (*_OF_PYTHON, *_OF_UV)
 
 
 def _add_own_folder(folder: Path) -> None:

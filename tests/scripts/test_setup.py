@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -10,7 +11,13 @@ from pathlib import Path
 import pytest
 
 from scripts.setup.__main__ import main
-from scripts.setup.environments import Environment, all_environments, notebook_environment, tools_environment
+from scripts.setup.environments import (
+    Environment,
+    all_environments,
+    build,
+    notebook_environment,
+    tools_environment,
+)
 from scripts.setup.pythons import candidates, find_python, probe
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +131,19 @@ def test_the_notebook_environment_has_the_releases_that_the_tfx_environment_has(
     assert {"ipython", "traitlets"} <= shared
     assert {name: own[name] for name in shared} == {name: base[name] for name in shared}
     assert notebook.python == notebook.base.python
+
+
+def test_constraints_that_others_have_set_for_uv_do_not_count(tmp_path: Path) -> None:
+    found = shutil.which("uv") or ROOT / ".venv" / "uv" / "bin" / "uv"
+    environment = Environment("own", THIS, tmp_path)
+    environment.lock.parent.mkdir()
+    environment.lock.touch()
+    missing = str(tmp_path / "nowhere.constraints")  # as Colab has it
+    others = {"UV_CONSTRAINT": missing, "UV_BUILD_CONSTRAINT": missing, "UV_SYSTEM_PYTHON": "true"}
+
+    build(environment, Path(found), Path(sys.executable), {**os.environ, **others})
+
+    assert environment.is_ready()
 
 
 def test_an_unknown_argument_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

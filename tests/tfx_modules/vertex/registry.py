@@ -26,8 +26,7 @@ _MODEL_ID = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 _IMAGE = re.compile(r"([a-z0-9-]+-docker\.pkg\.dev|([a-z]+\.)?gcr\.io)/\S+")
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
-Context = grpc.ServicerContext
-Authenticate = Callable[[Context, str], None]
+Authenticate = Callable[[grpc.ServicerContext, str], None]
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Registry:
         """The display names of what is deployed."""
         return [item.display_name for item in self.endpoint.deployed_models]
 
-    def upload(self, request: api.UploadModelRequest, context: Context) -> operations_pb2.Operation:
+    def upload(self, request: api.UploadModelRequest, context: grpc.ServicerContext) -> operations_pb2.Operation:
         self._note("UploadModel", request)
         if request.parent != PARENT:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, f"no access to {request.parent}")
@@ -89,13 +88,13 @@ class Registry:
         versions.append(model)
         return self._operation(api.UploadModelResponse(model=name, model_version_id=model.version_id))
 
-    def model(self, request: api.GetModelRequest, context: Context) -> api.Model:
+    def model(self, request: api.GetModelRequest, context: grpc.ServicerContext) -> api.Model:
         return self._find(request.name, context)
 
-    def get_endpoint(self, request: api.GetEndpointRequest, context: Context) -> api.Endpoint:
+    def get_endpoint(self, request: api.GetEndpointRequest, context: grpc.ServicerContext) -> api.Endpoint:
         return self._endpoint(request.name, context)
 
-    def deploy(self, request: api.DeployModelRequest, context: Context) -> operations_pb2.Operation:
+    def deploy(self, request: api.DeployModelRequest, context: grpc.ServicerContext) -> operations_pb2.Operation:
         self._note("DeployModel", request)
         endpoint, asked = self._endpoint(request.endpoint, context), request.deployed_model
         model = self._find(asked.model, context)
@@ -110,7 +109,7 @@ class Registry:
             endpoint.deployed_models.append(asked)
         return self._operation(api.DeployModelResponse(deployed_model=asked))
 
-    def update(self, request: api.UpdateEndpointRequest, context: Context) -> api.Endpoint:
+    def update(self, request: api.UpdateEndpointRequest, context: grpc.ServicerContext) -> api.Endpoint:
         self._note("UpdateEndpoint", request)
         endpoint, asked = self._endpoint(request.endpoint.name, context), request.endpoint
         _require(context, list(request.update_mask.paths) == ["traffic_split"], "update_mask")
@@ -122,7 +121,7 @@ class Registry:
         endpoint.etag = str(int(endpoint.etag) + 1)
         return endpoint
 
-    def undeploy(self, request: api.UndeployModelRequest, context: Context) -> operations_pb2.Operation:
+    def undeploy(self, request: api.UndeployModelRequest, context: grpc.ServicerContext) -> operations_pb2.Operation:
         self._note("UndeployModel", request)
         endpoint = self._endpoint(request.endpoint, context)
         if endpoint.traffic_split.get(request.deployed_model_id):
@@ -132,7 +131,9 @@ class Registry:
         endpoint.deployed_models = left
         return self._operation(api.UndeployModelResponse())
 
-    def operation(self, request: operations_pb2.GetOperationRequest, context: Context) -> operations_pb2.Operation:
+    def operation(
+        self, request: operations_pb2.GetOperationRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
         if request.name not in self._operations:
             context.abort(grpc.StatusCode.NOT_FOUND, f"there is no operation {request.name}")
         left, done = self._operations[request.name]
@@ -182,12 +183,12 @@ class Registry:
         if act := self.at_change.pop(method, None):
             act()
 
-    def _endpoint(self, name: str, context: Context) -> api.Endpoint:
+    def _endpoint(self, name: str, context: grpc.ServicerContext) -> api.Endpoint:
         if name.replace(PROJECT, NUMBER) != ENDPOINT:
             context.abort(grpc.StatusCode.NOT_FOUND, f"there is no endpoint {name}")
         return self.endpoint
 
-    def _find(self, name: str, context: Context) -> api.Model:
+    def _find(self, name: str, context: grpc.ServicerContext) -> api.Model:
         name, _, version = name.replace(PROJECT, NUMBER).partition("@")
         for model in self.models.get(name, []):
             if version in ("", model.version_id, *model.version_aliases):
@@ -208,7 +209,7 @@ class Registry:
         return operations_pb2.Operation(name=name) if self.looks else done
 
 
-def _require(context: Context, is_good: bool, what: str) -> None:
+def _require(context: grpc.ServicerContext, is_good: bool, what: str) -> None:
     if not is_good:
         context.abort(_INVALID, f"{what} is required, or is not as documented")
 
@@ -218,7 +219,7 @@ def _written(message: Any) -> bytes:
 
 
 def _handler(authenticate: Authenticate, answer: Any, read: Any, write: Any, route: str) -> grpc.RpcMethodHandler:
-    def call(request: Any, context: Context) -> Any:
+    def call(request: Any, context: grpc.ServicerContext) -> Any:
         authenticate(context, route.format(request))
         return answer(request, context)
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tfx_modules.common.program import program
 from tfx_modules.exceptions import PipelineError
-from tfx_modules.promotion.command import CommandContext, context_of
+from tfx_modules.promotion.command import context_of
+from tfx_modules.promotion.command.answers import CommandContext
 from tfx_modules.vertex.endpoint.options import Destination, add_arguments, destination_of
 
 PROGRAM = "bert-service deploy-vertex"
