@@ -131,6 +131,7 @@ def test_a_version_that_is_not_there_fails_and_is_named(volume: Volume) -> None:
 
 @pytest.mark.usefixtures("kfp_environment")
 @pytest.mark.skipif("WHOLE_KUBEFLOW" not in os.environ, reason="takes minutes; WHOLE_KUBEFLOW=1 runs it")
+@pytest.mark.filterwarnings("default")  # Keras and TFX warn of themselves when a model is trained and judged
 def test_the_whole_spec_promotes_a_model_and_the_next_run_compares_with_it(volume: Volume) -> None:
     for day in DAYS:
         volume.write(day, 1, 150)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import NotFound
@@ -36,15 +35,17 @@ class EndpointService:
         destination: which, and what versions are served by.
         host: the API's host, and a port where it is not 443.
         owner: the id of the ledger that the endpoint follows.
+        patience: seconds that an upload or a deployment may take.
 
     Raises:
         VertexError: there are no credentials.
     """
 
-    def __init__(self, destination: Destination, host: str, owner: str) -> None:
+    def __init__(self, destination: Destination, host: str, owner: str, patience: float = _OPERATION_SECONDS) -> None:
         self._destination = destination
         self._host = host
         self._owner = owner
+        self._patience = patience
         options = ClientOptions(api_endpoint=host)
         with self._telling():
             self._models = api.ModelServiceClient(client_options=options)
@@ -92,7 +93,7 @@ class EndpointService:
         else:
             request.model_id = where.model_id
         with self._telling():
-            _wait(self._models.upload_model(request=request, timeout=ANSWER_SECONDS))
+            self._wait(self._models.upload_model(request=request, timeout=ANSWER_SECONDS))
 
     def deploy(self, version: ServedVersion) -> None:
         """Deploy an uploaded version without traffic, and wait until it answers.
@@ -113,7 +114,7 @@ class EndpointService:
         )
         request = api.DeployModelRequest(endpoint=where.endpoint_name, deployed_model=deployed)
         with self._telling():
-            _wait(self._endpoints.deploy_model(request=request, timeout=ANSWER_SECONDS))
+            self._wait(self._endpoints.deploy_model(request=request, timeout=ANSWER_SECONDS))
 
     def move_traffic(self, deployment: str) -> None:
         """Send all traffic to a deployment, unless somebody else changes the endpoint meanwhile.
@@ -135,7 +136,16 @@ class EndpointService:
         """
         request = api.UndeployModelRequest(endpoint=self._destination.endpoint_name, deployed_model_id=deployment)
         with self._telling():
-            _wait(self._endpoints.undeploy_model(request=request, timeout=ANSWER_SECONDS))
+            self._wait(self._endpoints.undeploy_model(request=request, timeout=ANSWER_SECONDS))
+
+    def _wait(self, operation: Operation) -> None:
+        try:
+            operation.result(timeout=self._patience, retry=_READ)
+        except TimeoutError as error:
+            raise VertexError(
+                f"{operation.operation.name} at Vertex AI has not ended after {self._patience:g} s, and goes on. Look "
+                "at model and endpoint in the console, and repeat the command when it has ended."
+            ) from error
 
     def _endpoint(self) -> api.Endpoint:
         with self._telling():
@@ -200,7 +210,3 @@ def _container(where: Destination, version: ServedVersion) -> api.ModelContainer
             failure_threshold=_PROBES,
         ),
     )
-
-
-def _wait(operation: Operation) -> Any:
-    return operation.result(timeout=_OPERATION_SECONDS, retry=_READ)

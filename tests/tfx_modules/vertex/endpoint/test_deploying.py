@@ -7,8 +7,12 @@ import pytest
 from google.cloud import aiplatform_v1 as api
 
 from tests.tfx_modules.vertex.endpoint.conftest import IMAGE, Deploying
-from tests.tfx_modules.vertex.registry import ENDPOINT, OWN_NAME, PARENT
+from tests.tfx_modules.vertex.registry import ENDPOINT, OWN_NAME, PARENT, PROJECT
+from tfx_modules.exceptions import VertexError
 from tfx_modules.promotion.manifest import PLACE
+from tfx_modules.vertex.endpoint.options import Destination
+from tfx_modules.vertex.endpoint.service import EndpointService
+from tfx_modules.vertex.endpoint.steps import ServedVersion
 
 UP = ["UploadModel", "DeployModel", "UpdateEndpoint"]
 """What brings a version into service that Vertex AI does not know."""
@@ -122,6 +126,23 @@ def test_what_vertex_ai_takes_long_for_is_waited_for(deploying: Deploying) -> No
     deploying.registry.looks = 1
     assert deploying.run() == 0
     assert deploying.serving() == [deploying.alias(version)]
+
+
+def test_what_does_not_end_is_told_and_goes_on(deploying: Deploying) -> None:
+    deploying.registry.looks = 99
+    version = deploying.promote(5)
+    destination = Destination(
+        project=PROJECT,
+        location="europe-west4",
+        endpoint="7001",
+        artifacts="gs://models/bert",
+        image=IMAGE,
+        pipeline="bert",
+        model_id="bert",
+    )
+    service = EndpointService(destination, deploying.host, "1", patience=0.1)
+    with pytest.raises(VertexError, match=r"/operations/1 at Vertex AI has not ended after 0\.1 s, and goes on"):
+        service.upload(ServedVersion(version, "a" * 64))
 
 
 def test_a_deployment_that_fails_leaves_the_traffic_where_it_is(
