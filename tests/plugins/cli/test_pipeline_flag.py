@@ -72,6 +72,19 @@ def test_models_reads_the_events_of_its_pipeline(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("executed")
+def test_a_vertex_endpoint_follows_the_ledger_of_its_pipeline(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/own.json")
+    with pytest.raises(ExecutedError) as caught:
+        main(["deploy-vertex", "--pipeline", "tickets", "--endpoint", "7001"])
+    words, environment = caught.value.args
+    assert words[1:] == ["-m", "tfx_modules.vertex.endpoint", "--endpoint", "7001"]
+    assert environment["BERT_SERVICE_PIPELINE"] == "tickets"
+    assert environment["BERT_SERVICE_LEDGER"] == load_settings().ledger
+    assert environment["BERT_SERVICE_MODELS"] == str(root / "state" / "models" / "tickets")
+    assert environment["GOOGLE_APPLICATION_CREDENTIALS"] == "/own.json"
+
+
+@pytest.mark.usefixtures("executed")
 def test_serve_has_the_models_of_all_pipelines_unless_one_is_named(root: Path) -> None:
     def flags(*words: str) -> list[str]:
         with pytest.raises(ExecutedError) as caught:
