@@ -18,6 +18,7 @@ import datetime as dt
 import itertools
 import json
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ from benchmarks import batch_peers
 from benchmarks.serving import models
 from benchmarks.serving.peer_process import PEERS
 from tfx_modules.beam.runner import pipeline_of
-from tfx_modules.engines.openvino_library import allow_amx
+from tfx_modules.engines.openvino_library import MOST_INSTRUCTIONS
 from tfx_modules.model import ends
 from tfx_modules.promotion.events import Run
 from tfx_modules.promotion.ledger import open_ledger
@@ -77,29 +78,34 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         version = flags.version or _exported(folder, flags.tokens, reviews if flags.engine == "openvino" else ())
-        allow_amx()  # as the scoring command does
-        few = list(itertools.islice(itertools.cycle(reviews), flags.few))
-        if not flags.only_day:
-            _print_ways(version, few)
-        if flags.beam:
-            for workers in (1, cores()):
-                seconds = _timed(partial(_with_beam, version, few, workers))
-                print(f"Beam's RunInference, {workers} workers, {len(few)} texts: {seconds:.1f} s", flush=True)
-        texts = list(itertools.islice(itertools.cycle(reviews), flags.texts))
-        _print_day(folder, version, texts)
-        if flags.peers:
-            batch_peers.print_peers(flags.peers, flags.kinds, flags.reviews, folder, few, texts, flags.tokens)
+        # In a process of its own, with AMX as the scoring command has it: this one has OpenVINO without AMX, with which
+        # models in INT8 are made.
+        os.environ.setdefault(MOST_INSTRUCTIONS, "DEFAULT")
+        measuring = multiprocessing.get_context("spawn").Process(
+            target=_measure, args=(flags, folder, version, reviews)
+        )
+        measuring.start()
+        measuring.join()
+    if measuring.exitcode:
+        raise SystemExit(f"the process that measures ended with {measuring.exitcode}")
+
+
+def _measure(flags: argparse.Namespace, folder: Path, version: Path, reviews: Sequence[str]) -> None:
+    few = list(itertools.islice(itertools.cycle(reviews), flags.few))
+    if not flags.only_day:
+        _print_ways(version, few)
+    if flags.beam:
+        for workers in (1, cores()):
+            seconds = _timed(partial(_with_beam, version, few, workers))
+            print(f"Beam's RunInference, {workers} workers, {len(few)} texts: {seconds:.1f} s", flush=True)
+    texts = list(itertools.islice(itertools.cycle(reviews), flags.texts))
+    _print_day(folder, version, texts)
+    if flags.peers:
+        batch_peers.print_peers(flags.peers, flags.kinds, flags.reviews, folder, few, texts, flags.tokens)
 
 
 def _exported(folder: Path, tokens: int, reviews: Sequence[str]) -> Path:
-    # In a process of its own: one that has made a model in INT8 computes without AMX from then on, in OpenVINO.
-    making = multiprocessing.get_context("spawn").Process(
-        target=models.write, args=(folder, [tokens], Precision.FLOAT32, reviews)
-    )
-    making.start()
-    making.join()
-    if making.exitcode:
-        raise SystemExit(f"the version was not exported: the process that does so ended with {making.exitcode}")
+    models.write(folder, [tokens], Precision.FLOAT32, reviews)
     return folder / f"tokens{tokens}" / "1"
 
 
