@@ -69,18 +69,21 @@ class StoringOperator:
     def _store(self, outputs: Mapping[str, list[Artifact]], output: ExecutorOutput) -> None:
         for key, artifacts in outputs.items():
             # What the executor reports of its outputs takes the place of what the Launcher has made them with.
-            reported = output.output_artifacts[key].artifacts if key in output.output_artifacts else ()
-            for artifact in artifacts:
-                name = self._staging.keep(artifact.uri)
-                if not name:
-                    continue
-                artifact.set_string_custom_property(STORED_AS, name)
-                # Reports of all nodes are found at the same place, also those that an executor writes.
-                if (report := Path(artifact.uri, document.FILE)).is_file():
-                    self._staging.keep_beside(name, report)
-                for item in reported:
-                    if item.uri == artifact.uri:
+            if key in output.output_artifacts:
+                for item in output.output_artifacts[key].artifacts:
+                    if name := self._keep(item.uri):
                         item.custom_properties[STORED_AS].string_value = name
+                continue
+            for artifact in artifacts:
+                if name := self._keep(artifact.uri):
+                    artifact.set_string_custom_property(STORED_AS, name)
+
+    def _keep(self, uri: str) -> str:
+        name = self._staging.keep(uri)
+        # Reports of all nodes are found at the same place, also those that an executor writes.
+        if name and (report := Path(uri, document.FILE)).is_file():
+            self._staging.keep_beside(name, report)
+        return name
 
 
 def storing(
