@@ -21,6 +21,9 @@ SUMS = "backup.json"
 FILES = "state.tar.gz"
 FOLDERS = ("annotations", "bundles", "holdouts", "models", "pipeline", "pipelines", "spans")
 """Folders of the state that are saved. Secrets and logs are not, nor what can be downloaded again."""
+COPY_MARKS = ".copies"
+"""The folder that says which copies of stored artifacts are whole. It is not saved: a copy may be removed while it is
+being saved, and a restored one without its mark is copied from the store anew."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from airflow_bert_service.backup.contents import FILES, FOLDERS, write_sums
+from airflow_bert_service.backup.contents import COPY_MARKS, FILES, FOLDERS, write_sums
 from airflow_bert_service.backup.databases import Database
 from airflow_bert_service.exceptions import BackupError
 
@@ -57,4 +57,5 @@ def _paths(state: Path) -> Iterator[Path]:
             continue
         yield state / name
         for parent, folders, files in os.walk(state / name):
+            folders[:] = [folder for folder in folders if folder != COPY_MARKS]
             yield from (Path(parent, entry) for entry in sorted((*folders, *files)))

@@ -235,6 +235,18 @@ def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path: Path, postgres: P
         restore(tmp_path / "backup", second.databases, second.state, never)
 
 
+def test_restored_copies_of_stored_artifacts_are_not_taken_for_whole_ones(tmp_path: Path, postgres: Path) -> None:
+    first, second = (make("sqlite", tmp_path, number, postgres) for number in (1, 2))
+    copy = first.state / "pipeline" / "Trainer" / "model" / "7" / "data"
+    mark = first.state / "pipeline" / ".copies" / "Trainer" / "model" / "7.json"
+    for path in (copy, mark):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    saved(first, tmp_path / "backup")
+    restore(tmp_path / "backup", second.databases, second.state, settled)
+    assert (copy.exists(), mark.exists()) == (True, False), "at the same paths"
+
+
 def test_passwords_are_in_no_message_and_on_no_command_line() -> None:
     there = database("ledger", "postgresql+psycopg2://bert:open-sesame@127.0.0.1:1/ledger")
 

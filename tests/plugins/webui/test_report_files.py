@@ -12,6 +12,10 @@ from airflow_bert_service.webui.report_files import read_report, report_page, re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.plugins.s3 import new_bucket, s3_address
+
+__all__ = ["s3_address"]
+
 PAGE = "<p>größer ✓".encode()
 DAG = "bert_sentiment"
 
@@ -166,3 +170,16 @@ def test_no_other_address_is_asked(root: Path, store: str, uri: str) -> None:
     with pytest.raises(ReportError, match=r"is not shown; allowed: a report\.html in .*\. Give") as error:
         read_report(uri.format(store=store), root, DAG, store)
     assert ":secret@" not in str(error.value)
+
+
+def test_a_report_on_s3_is_read_with_the_credentials_of_the_environment(
+    root: Path, s3_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = new_bucket(s3_address, "reports", monkeypatch)
+    bucket.put_object(Key="bert/Trainer/model_run/7/abc/report.html", Body=PAGE)
+    for name, value in {"ACCESS_KEY_ID": "user", "SECRET_ACCESS_KEY": "secret", "ENDPOINT_URL": s3_address}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    store = f"s3://{bucket.name}/bert"
+    assert read_report(f"{store}/Trainer/model_run/7/abc/report.html", root, DAG, store) == PAGE
+    with pytest.raises(FileNotFoundError):
+        read_report(f"{store}/Trainer/model_run/8/abc/report.html", root, DAG, store)
