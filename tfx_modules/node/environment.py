@@ -75,7 +75,8 @@ def check_store(store: ArtifactStore) -> None:
     with current_ledger().exclusive() as held:
         ledger = held.environment
     found = store.read_text(MARKER)
-    if found is None:
+    # Where a store is a folder, another node may just be writing it.
+    if found is None or not found.strip():
         store.write_text(MARKER, f"{ledger.id}\n")
         return
     require_same([ledger, Place(f"[bert_service] artifact_store ({store.address})", found.strip())])
