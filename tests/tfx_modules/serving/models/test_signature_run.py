@@ -29,6 +29,8 @@ def session_with_signature() -> tuple[Any, meta_graph_pb2.SignatureDef]:
             "sum": tf.reduce_sum(pairs),
             "first": tf.strings.join(["<", tf.strings.reduce_join(text), ">"]),
             "bfloat": tf.cast(pairs, tf.bfloat16),
+            "given": pairs,  # an input
+            "again": number,
         }
         session = v1.Session(graph=graph)
     signature = meta_graph_pb2.SignatureDef()
@@ -39,6 +41,7 @@ def session_with_signature() -> tuple[Any, meta_graph_pb2.SignatureDef]:
 
 
 SESSION, SIGNATURE = session_with_signature()
+SUM = sorted(SIGNATURE.outputs).index("sum")
 run = SignatureRun(SESSION, SIGNATURE)
 
 
@@ -63,7 +66,7 @@ def test_outputs_are_those_of_a_session(text: list[bytes], pair: list[list[float
 
 
 def test_inputs_become_the_types_of_the_signature() -> None:
-    total = run([np.array([[1, 2]]), np.array([b"1"])], OPTIONS)[3]  # int64 and bytes
+    total = run([np.array([[1, 2]]), np.array([b"1"])], OPTIONS)[SUM]  # int64 and bytes
     assert (total, np.asarray(total).dtype) == (3.0, np.float32)
 
 
@@ -93,6 +96,15 @@ def test_an_error_is_tensorflows_also_where_it_quotes_bytes() -> None:
     assert b"could not correctly convert string: \xff" in undecoded.value.object
 
 
+def test_two_inputs_of_one_tensor_are_given_as_to_a_session() -> None:
+    twice = meta_graph_pb2.SignatureDef()
+    twice.CopyFrom(SIGNATURE)
+    twice.inputs["words"].CopyFrom(SIGNATURE.inputs["text"])
+    upper = sorted(SIGNATURE.outputs).index("upper")
+    found = SignatureRun(SESSION, twice)([np.zeros((1, 2)), np.array([b"1a"]), np.array([b"1b"])], OPTIONS)[upper]
+    assert list(np.atleast_1d(found)) == [b"1B"]  # the last one, in the order of the names
+
+
 def test_a_graph_without_a_tensor_of_the_signature_is_refused() -> None:
     other = meta_graph_pb2.SignatureDef()
     other.CopyFrom(SIGNATURE)
@@ -103,7 +115,7 @@ def test_a_graph_without_a_tensor_of_the_signature_is_refused() -> None:
 
 def test_threads_run_it_at_once() -> None:
     def ask(number: int) -> float:
-        return float(run([np.full((1, 2), number), np.array([b"1"])], OPTIONS)[3])
+        return float(run([np.full((1, 2), number), np.array([b"1"])], OPTIONS)[SUM])
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(200))) == [2.0 * number for number in range(200)]

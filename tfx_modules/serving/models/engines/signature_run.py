@@ -34,10 +34,13 @@ class SignatureRun:
             for infos in (signature.inputs, signature.outputs)
         )
         self._session = session  # holds what the handles below are of
-        self._feeds = [tensor._as_tf_output() for tensor in inputs]  # noqa: SLF001 - as Session.run does
-        self._fetches = [tensor._as_tf_output() for tensor in outputs]  # noqa: SLF001
-        self._types = [tensor.dtype.as_numpy_dtype for tensor in inputs]
-        self._shapes = [tensor.shape for tensor in inputs]
+        self._inputs = [(tensor.name, tensor.dtype.as_numpy_dtype, tensor.shape) for tensor in inputs]
+        self._outputs = [tensor.name for tensor in outputs]
+        # An output that is an input, too, is given back; TensorFlow refuses to compute what it is fed with.
+        fed = {tensor.name: tensor for tensor in inputs}
+        fetched = {tensor.name: tensor for tensor in outputs if tensor.name not in fed}
+        self._feeds = {name: tensor._as_tf_output() for name, tensor in fed.items()}  # noqa: SLF001 - as Session.run
+        self._fetches = {name: tensor._as_tf_output() for name, tensor in fetched.items()}  # noqa: SLF001
 
     def __call__(self, given: Sequence[Array], options: config_pb2.RunOptions) -> list[Array | bytes]:
         """Compute the outputs.
@@ -54,17 +57,19 @@ class SignatureRun:
             UnicodeDecodeError: the run failed, and its message, which is the error's object, quotes bytes of an input.
             ValueError: these are not the inputs' number, types or shapes.
         """
-        feeds = {}
-        for feed, value, kind, shape in zip(self._feeds, given, self._types, self._shapes, strict=True):
+        values = {}
+        for (name, kind, shape), value in zip(self._inputs, given, strict=True):
             array = np.asarray(value, kind)
             if not shape.is_compatible_with(array.shape):
                 raise ValueError(f"an input has the shape {list(array.shape)}; allowed: {shape}")
-            feeds[feed] = array
+            values[name] = array
+        feeds = {self._feeds[name]: value for name, value in values.items()}
         buffer = pywrap_tf_session.TF_NewBufferFromString(options.SerializeToString())
         try:
-            found: list[Array | bytes] = self._session._call_tf_sessionrun(  # noqa: SLF001
-                buffer, feeds, self._fetches, [], None
+            found = self._session._call_tf_sessionrun(  # noqa: SLF001
+                buffer, feeds, list(self._fetches.values()), [], None
             )
         finally:
             pywrap_tf_session.TF_DeleteBuffer(buffer)
-        return found
+        values.update(zip(self._fetches, found, strict=True))
+        return [values[name] for name in self._outputs]
