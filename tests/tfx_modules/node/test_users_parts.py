@@ -109,4 +109,4 @@ def test_each_part_runs(nodes: Nodes, compiled: Path) -> None:
     repeated = text_of(here.run("Repeat", word="so "))
     assert repeated == "so so so ", "a word of this run, as often as there are splits (train and eval) and schemas"
     status = json.dumps({"state": "FAILED", "error": {"message": "nodes have failed: Repeat"}})
-    assert text_of(here.run("Tell", **{"final-status": status})) == status
+    assert text_of(here.run("Tell", "run-1", None, **{"final-status": status})) == status
