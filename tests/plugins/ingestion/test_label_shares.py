@@ -76,7 +76,7 @@ def test_rows_that_contradict_each_other_or_come_twice_count_for_their_labels(tm
 
 def test_a_row_with_several_labels_counts_for_each(tmp_path: Path) -> None:
     sets = LabelSets(LABELS, tuple(LABELS), ",")
-    lost: list[Row] = [("", "billing, fault")] * 6 + [("", "")] * 2
+    lost: list[Row] = [*[("", "billing, fault")] * 6, *[("", "")] * 2]
     rows = rows_of(*texts(300, "billing"), *texts(100, ""), *texts(4, ["fault"]), *lost)
     with pytest.raises(BadInputError, match=r"8 of 412 rows cannot be used, a share of \S+, 6 of 10 with the label 'f"):
         write(tmp_path, rows, sets)
