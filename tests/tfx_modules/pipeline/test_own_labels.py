@@ -1,10 +1,12 @@
-"""From reviews with labels of the user's own to served answers, no code changed."""
+"""From reviews with labels of the user's own to served answers, no code changed, with a DistilBERT."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.tfx_modules.pipeline import stock_serving
+from tests.tfx_modules.pipeline.small_encoders import distilbert
 from tests.tfx_modules.pipeline.whole_pipeline import (
     WholePipeline,
     classify,
@@ -32,7 +34,7 @@ OLD = {"negative": "bad", "positive": "good"}
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> WholePipeline:
-    return WholePipeline(tmp_path_factory.mktemp("whole"))
+    return WholePipeline(tmp_path_factory.mktemp("whole"), distilbert)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +103,9 @@ def test_the_version_has_a_model_card(pipeline: WholePipeline, promoted: dict[st
     assert [name.name for name in pipeline.models.iterdir() if not name.name.startswith(".")] == ["2026110501"]
 
 
-def test_the_server_answers_in_the_user_s_words(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
+def test_the_project_s_server_and_a_stock_one_answer_in_the_user_s_words(
+    pipeline: WholePipeline, promoted: dict[str, Outcome], tmp_path: Path
+) -> None:
     del promoted
     texts = ["it was good and", "the shop bad was"]
     with ModelServerProcess(model_base_path=pipeline.models, model_name="own") as process:
@@ -117,6 +121,10 @@ def test_the_server_answers_in_the_user_s_words(pipeline: WholePipeline, promote
     for text, served in zip(texts, (good, bad), strict=True):
         answer = LiteScorer(copied_for_tflite(pipeline)).answer(text)
         assert answer == {"label": served.label, "score": pytest.approx(served.score, abs=0.05)}
+    (version,) = (folder for folder in pipeline.models.iterdir() if folder.name.isdigit())
+    stock = stock_serving.ask(version, texts, tmp_path)
+    assert stock.labels == [good.label, bad.label]
+    assert stock.scores == pytest.approx([good.score, bad.score], abs=0.05), "with OpenVINO in lower precision"
 
 
 def test_a_served_version_has_its_task_with_it(pipeline: WholePipeline, promoted: dict[str, Outcome]) -> None:
