@@ -1,8 +1,10 @@
 """Pipelines of TFX's examples become DAGs, and run; the guide for pipelines of a user's own is tried to the letter.
 
-Their artifacts are those that TFX's LocalDagRunner makes (``tests/tfx_modules/local/compared.py``).
+Their artifacts are those that TFX's LocalDagRunner makes (``tests/tfx_modules/local/compared.py``). A pipeline for
+label sets, written by ``bert-service init``, reads and validates a feed in the same Airflow.
 """
 
+import csv
 import json
 import os
 import re
@@ -15,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +54,10 @@ TAXI_NODES = {
     "latest_blessed_model_resolver",
     "Evaluator",
     "Pusher",
+    "Goodbye",
 }
 TAXI = '''
-"""The pipeline of TFX's Chicago taxi example, for Airflow."""
+"""The pipeline of TFX's Chicago taxi example, for Airflow, with an exit handler."""
 
 from pathlib import Path
 
@@ -61,9 +65,25 @@ import taxi_pipeline_native_keras as example
 from tfx import v1 as tfx
 
 HERE = Path(__file__).parent
+Parameter = tfx.dsl.components.Parameter
+
+
+@tfx.orchestration.experimental.exit_handler
+def Goodbye(final_status: Parameter[str], file: Parameter[str]):
+    if final_status:  # LocalDagRunner knows no exit handlers
+        Path(file).write_text(final_status)
 
 
 def create_pipeline() -> tfx.dsl.Pipeline:
+    goodbye = Goodbye(
+        final_status=tfx.orchestration.experimental.FinalStatusStr(), file=str(HERE / "final_status.json")
+    )
+    pipeline = taxi()
+    pipeline.components = [goodbye, *pipeline.components]
+    return pipeline
+
+
+def taxi() -> tfx.dsl.Pipeline:
     return example._create_pipeline(
         pipeline_name="taxi",
         pipeline_root="",
@@ -91,6 +111,12 @@ from airflow_bert_service import AirflowDagRunner, AirflowPipelineConfig, load_p
 plan = load_pipeline(Path(__file__).parent / "taxi")
 dag = AirflowDagRunner(AirflowPipelineConfig({"schedule": None})).run(plan)
 """
+DAYS_OF_TOPICS = ("2026-11-04", "2026-11-05")
+"""Days of a feed of label sets."""
+SETS_OF_TOPICS = [", ".join(one) for size in range(4) for one in combinations(("billing", "fault", "order"), size)]
+TIMES = 6
+"""How often each set of labels comes on a day: each label is then in more reviews than the gate asks for, and missing
+in as many."""
 OUTCOMES = """
 import json, sys
 from airflow.models.xcom import XComModel
@@ -269,6 +295,13 @@ def test_the_pipeline_of_the_chicago_taxi_example_runs(home: Home, taxi: Outcome
     check_pushed(taxi, home.folder / "taxi" / "serving_model")
 
 
+def test_its_exit_handler_hears_how_the_run_has_ended(home: Home, taxi: Outcomes) -> None:
+    assert taxi["Goodbye"]["state"] == "complete"
+    status = json.loads((home.folder / "taxi" / "final_status.json").read_text(encoding="utf-8"))
+    assert status["state"] == "SUCCEEDED"
+    assert status["pipelineJobResourceName"].startswith("dags/taxi/dagRuns/manual__")
+
+
 def check_pushed(outcomes: Outcomes, folder: Path) -> None:
     (blessing,) = outcomes["Evaluator"]["outputs"]["blessing"]
     assert blessing["properties"]["blessed"] == 1
@@ -286,3 +319,46 @@ def test_the_artifacts_are_those_that_tfx_s_local_dag_runner_makes(
     of_penguin, of_taxi = (set(compared.types.values()) for compared in found.values())
     assert "HyperParameters" in of_penguin
     assert "ExampleAnomalies" in of_taxi
+
+
+def test_a_feed_of_label_sets_is_refreshed_and_its_data_pass_the_gate(home: Home) -> None:
+    before = files_of_the_checkout()
+    project = home.folder / "labels"  # a folder of DAG files with a tfx_modules beside it, as a checkout has
+    (project / "dags").mkdir(parents=True)
+    (project / "tfx_modules").symlink_to(ROOT / "tfx_modules")
+    with (home.folder / "topics.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("id", "created", "text", "topics"))
+        for day in DAYS_OF_TOPICS:
+            for n, labels in enumerate(SETS_OF_TOPICS * TIMES):
+                rows.writerow((n, day, f"Message {n} of {day}, in some words.", labels))
+    home.run(
+        "bert-service init topics --dags-folder labels/dags --kind multilabel --labels billing,fault,order "
+        f"--feed files --set files_pattern={home.folder}/topics.csv --set files_date_column=created "
+        f"--set first_day={DAYS_OF_TOPICS[0]} --set last_day={DAYS_OF_TOPICS[-1]} "
+        "--set text_column=text --set sentiment_column=topics --set window_days=2"
+    )
+    home.run("bert-service compile labels/dags/bert_pipelines/topics")
+    conf = json.dumps({"data_date": DAYS_OF_TOPICS[-1], "mode": "data_only"})
+
+    run = f"AIRFLOW__CORE__DAGS_FOLDER={project}/dags airflow dags test topics --conf '{conf}'"
+    outcomes = home.outcomes(home.run(run))
+
+    assert outcomes.pop("refresh_data")["rows"] == len(DAYS_OF_TOPICS) * len(SETS_OF_TOPICS) * TIMES
+    assert outcomes["ExampleValidator"]["state"] == "complete", outcomes["ExampleValidator"]
+    assert "Transform" not in outcomes, "the run is about the data alone"
+    (span,) = (home.folder / "state").rglob(f"{DAYS_OF_TOPICS[-1]}/v1/reviews.csv")
+    with span.open(newline="", encoding="utf-8") as file:
+        sets = [", ".join(json.loads(row["sentiment"])) for row in csv.DictReader(file)]
+    assert sorted(sets) == sorted(SETS_OF_TOPICS * TIMES)
+    (statistics,) = outcomes["StatisticsGen"]["outputs"]["statistics"]
+    days = json.loads(Path(statistics["uri"], "days.json").read_text(encoding="utf-8"))
+    counted = days["days"][DAYS_OF_TOPICS[-1]]
+    assert counted["counts"]["sentiment"][:3] == [4 * TIMES] * 3, "of eight sets, each label is in four"
+    assert files_of_the_checkout() == before
+
+
+def files_of_the_checkout() -> set[Path]:
+    """Where commands that take another folder for the user's would write."""
+    folders = [ROOT / name for name in ("dags", "plugins", "tfx_modules", "data")]
+    return {file for folder in folders for file in folder.rglob("*") if "__pycache__" not in file.parts}
