@@ -1,4 +1,4 @@
-"""Write the sample feed: made-up film reviews, about 70 a day for 24 days, the same bytes every time.
+"""Write the sample feed: made-up film reviews, about 140 a day for 24 days, the same bytes every time.
 
 Run it from anywhere: ``python data/make_sample_feed.py`` rewrites ``sample_reviews.csv`` beside it, and the feed's
 holdout, 400 reviews that are not in it, in ``holdout/``. The sentences are in ``phrases/``; README.md tells how a
@@ -21,7 +21,7 @@ sys.path.append(str(HERE.parent / "plugins"))
 from airflow_bert_service.feeds.made_up.days import FEWEST_A_DAY, MOST_A_DAY, SENTIMENTS  # noqa: E402
 from airflow_bert_service.feeds.made_up.draw import Draw  # noqa: E402
 from airflow_bert_service.feeds.made_up.phrases import read_phrases  # noqa: E402
-from airflow_bert_service.feeds.made_up.writer import Writer, normalised, unseen  # noqa: E402
+from airflow_bert_service.feeds.made_up.writer import HOLDOUT_SIZES, Writer, normalised, unseen  # noqa: E402
 
 OUTPUT = HERE / "sample_reviews.csv"
 HOLDOUT = HERE / "holdout" / "sample-v1.csv"
@@ -52,7 +52,7 @@ def rows(seed: int = SEED) -> Iterator[tuple[str, str, str, str]]:
 
 def holdout_rows() -> Iterator[tuple[str, str]]:
     """Make the holdout's rows, a positive and a negative one by turns. They are the same whatever the feed is."""
-    writer = Writer(read_phrases(HERE / "phrases"), Draw(HOLDOUT_SEED), HOLDOUT_SHARES)
+    writer = Writer(read_phrases(HERE / "phrases"), Draw(HOLDOUT_SEED), HOLDOUT_SHARES, HOLDOUT_SIZES)
     seen: set[str] = set()
     for number in range(HOLDOUT_SIZE):
         sentiment = SENTIMENTS[number % 2]

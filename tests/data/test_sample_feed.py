@@ -25,6 +25,7 @@ DATA = Path(__file__).parents[2] / "data"
 FEED = DATA / "sample_reviews.csv"
 HOLDOUT = DATA / "holdout" / "sample-v1.csv"
 SCRIPT = DATA / "make_sample_feed.py"
+SENTENCES = DATA.parent / "benchmarks" / "sample_feed_sentences.csv"
 DIGEST_OF_THE_HOLDOUT = "d0b60bc2e96d4d68e22371653d6dcc56940a0794d36c8fc0c9460e67dd44d65f"
 
 
@@ -70,7 +71,7 @@ def test_it_is_utf_8_with_unix_line_ends() -> None:
 
 
 def test_every_row_is_whole(rows: list[dict[str, str]]) -> None:
-    assert len(rows) >= 1500
+    assert len(rows) >= 3200
     for row in rows:
         assert list(row) == ["id", "date", "review", "sentiment"]
         assert row["sentiment"] in ("negative", "positive")
@@ -82,10 +83,10 @@ def test_ids_count_from_one_and_no_text_comes_twice(rows: list[dict[str, str]]) 
     assert len({row["review"].casefold() for row in rows}) == len(rows)
 
 
-def test_it_covers_24_days_of_about_70_reviews_in_order(rows: list[dict[str, str]]) -> None:
+def test_it_covers_24_days_of_about_140_reviews_in_order(rows: list[dict[str, str]]) -> None:
     a_day = Counter(row["date"] for row in rows)
     assert list(a_day) == [(dt.date(2026, 10, 16) + dt.timedelta(days=n)).isoformat() for n in range(24)]
-    assert all(60 <= count <= 80 for count in a_day.values())
+    assert all(130 <= count <= 150 for count in a_day.values())
 
 
 def test_the_classes_are_balanced_on_every_day(rows: list[dict[str, str]]) -> None:
@@ -98,7 +99,7 @@ def test_lengths_have_a_long_tail(rows: list[dict[str, str]]) -> None:
     words = [len(row["review"].split()) for row in rows]
     assert min(words) >= 3
     assert 150 <= max(words) <= 300
-    assert 30 <= statistics.median(words) <= 45
+    assert 25 <= statistics.median(words) <= 40
     assert statistics.median(words) < statistics.mean(words)
 
 
@@ -143,8 +144,43 @@ def test_no_opinion_is_of_both_classes() -> None:
     assert {pair.positive for pair in pairs}.isdisjoint(pair.negative for pair in pairs)
 
 
-def test_the_reviews_that_the_demo_asks_about_are_in_no_file_of_the_feed() -> None:
-    asked = [normalised(question.text) for question in (*REST_QUESTIONS, *GRPC_QUESTIONS)]
+@pytest.mark.parametrize(
+    ("ones", "others"),
+    [
+        ("gsay", "bsay"),
+        ("mgood", "mbad"),
+        ("npgood", "npbad"),
+        ("theygood", "theybad"),
+        ("hopelow", "hopehigh"),
+        ("dogood", "dobad"),
+        ("feltgood", "feltbad"),
+        ("virtue", "vice"),
+        ("yougood", "youbad"),
+        ("yes", "no"),
+        ("pain", "mockjoy"),
+        ("joyful", "dreary"),
+        ("fun", "dry"),
+    ],
+)
+def test_no_part_of_a_sentence_is_of_both_classes(ones: str, others: str) -> None:
+    words = read_phrases(DATA / "phrases").words
+    assert set(words[ones]).isdisjoint(words[others])
+
+
+def test_every_slot_has_words_and_all_words_have_a_slot() -> None:
+    phrases = read_phrases(DATA / "phrases")
+    frames = [text for pairs in phrases.verdicts.values() for pair in pairs for text in (pair.positive, pair.negative)]
+    texts = [*frames, *(line for lines in phrases.fillers.values() for line in lines)]
+    texts += [entry for entries in phrases.words.values() for entry in entries]
+    used = {slot.rstrip("2") for text in texts for slot in re.findall(r"\{(\w+)\}", text)}
+    assert used - {"he", "his", "him"} == set(phrases.words) - {"lead"}
+
+
+def test_sentences_that_models_are_tested_with_are_in_no_file_of_the_feed() -> None:
+    with SENTENCES.open(encoding="utf-8", newline="") as lines:
+        tested = [row["review"] for row in csv.DictReader(lines)]
+    asked = [normalised(text) for text in (*tested, *(each.text for each in (*REST_QUESTIONS, *GRPC_QUESTIONS)))]
+    assert len(asked) == 28
     files = [FEED, HOLDOUT, *sorted((DATA / "phrases").glob("*.txt"))]
     assert len(files) == 5
     for file in files:

@@ -181,19 +181,23 @@ def default_hyperparameters(settings: TrainingSettings) -> Hyperparameters:
     return Hyperparameters(settings.learning_rate, settings.dropout, settings.warmup_fraction)
 
 
-def build_classifier(backbone: keras_hub.models.Backbone, dropout: float, outputs: int = 1) -> SentimentClassifier:
+def build_classifier(
+    backbone: keras_hub.models.Backbone, dropout: float, outputs: int = 1, *, freeze_embeddings: bool = False
+) -> SentimentClassifier:
     """Build the classifier on the encoder's last layer.
 
     Args:
         backbone: the encoder; it is trained too.
         dropout: share of the CLS output dropped while training.
         outputs: 1, or the number of classes.
+        freeze_embeddings: whether the vectors of WordPieces stay as they are.
 
     Returns:
         A model from ``input_ids`` (int [batch, tokens], 0 is padding) to the logit of positive (float32 [batch, 1]), or
         to one of each class (float32 [batch, classes]).
     """
     backbone.get_layer("pooled_dense").trainable = False  # its output is not used
+    backbone.get_layer("token_embedding").trainable = not freeze_embeddings
     compute_first_token_alone(backbone)
     ids = keras.Input(shape=(None,), dtype="int32", name="input_ids")
     mask = keras.ops.cast(keras.ops.not_equal(ids, 0), "int32")

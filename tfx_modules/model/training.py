@@ -61,7 +61,9 @@ def run_fn(fn_args: FnArgs) -> None:
     transform = tft.TFTransformOutput(fn_args.transform_output)
     shape = batch_shape(training, encoder)
     with device.strategy(training.precision).scope():
-        classifier = bert_classifier.build_classifier(load_backbone(encoder), values.dropout, task.outputs)
+        classifier = bert_classifier.build_classifier(
+            load_backbone(encoder), values.dropout, task.outputs, freeze_embeddings=training.freeze_embeddings
+        )
         fit = _fit(classifier, fn_args, values, training, shape, transform, task)
     named = holdout.parse(fn_args.custom_config["holdout"])
     reviews = None if named is None else holdout.read(named, task)

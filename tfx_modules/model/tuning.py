@@ -33,7 +33,12 @@ class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
             dropout=hp.Choice("dropout", list(self._tuning.dropouts)),
             warmup_fraction=hp.Choice("warmup_fraction", list(self._tuning.warmup_fractions)),
         )
-        classifier = bert_classifier.build_classifier(load_backbone(self._encoder), values.dropout, self._task.outputs)
+        classifier = bert_classifier.build_classifier(
+            load_backbone(self._encoder),
+            values.dropout,
+            self._task.outputs,
+            freeze_embeddings=self._training.freeze_embeddings,
+        )
         bert_classifier.compile_classifier(classifier, values, self._training, self._tuning.steps_per_trial, self._task)
         shape = training.batch_shape(self._training, self._encoder)
         classifier.prepare(shape.batch_size, shape.lengths)

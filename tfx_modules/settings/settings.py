@@ -109,6 +109,9 @@ class TrainingSettings(SettingsGroup):
     faster without it."""
     precision: TrainingPrecision = TrainingPrecision.AUTO
     """What the passes through the encoder are computed in."""
+    freeze_embeddings: bool = False
+    """Whether the encoder's vectors of WordPieces stay as they are. They are half of a small encoder: steps are faster
+    without them, and words that no text has keep their place among those that are learnt from."""
     seed: Annotated[int, AtLeast(1)] = 20261105
     """Seed of all draws: initial weights, dropout, order of batches, the choices of the Tuner."""
     class_weights: Mapping[str, float] = field(default_factory=dict)
@@ -131,8 +134,9 @@ class TrainingSettings(SettingsGroup):
         return None if task.has_sets else self.weights_of(task)
 
     def to_config(self) -> dict[str, Any]:
-        """Return the fields as components get them; without weights as before there were any."""
-        return {name: value for name, value in asdict(self).items() if name != "class_weights" or value}
+        """Return the fields as components get them; without weights and frozen embeddings as before there were any."""
+        left_out = {name for name in ("class_weights", "freeze_embeddings") if not getattr(self, name)}
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 class Precision(StrEnum):

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tfx_modules.conftest import small_classifier
-from tfx_modules.model.bert_classifier import Hyperparameters, WarmupCosine, compile_classifier, default_hyperparameters
+from tfx_modules.model.bert_classifier import (
+    Hyperparameters,
+    WarmupCosine,
+    build_classifier,
+    compile_classifier,
+    default_hyperparameters,
+)
 from tfx_modules.settings.settings import TrainingSettings
 
 
@@ -163,6 +169,20 @@ def test_biases_and_layer_norms_are_not_decayed(classifier: keras.Model) -> None
 
 def test_the_unused_pooler_is_not_trained(classifier: keras.Model) -> None:
     assert not [variable.path for variable in classifier.trainable_variables if "pooled" in variable.path]
+
+
+def test_frozen_embeddings_stay_as_they_are_and_all_else_learns() -> None:
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=20, num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=16, max_sequence_length=8
+    )
+    made = build_classifier(backbone, 0.0, freeze_embeddings=True)
+    compile_classifier(made, Hyperparameters(1e-2, 0.0, 0.0), TrainingSettings(jit_compile=False), 10)
+    before = {variable.path: variable.numpy() for variable in made.weights}
+
+    made.fit(np.array([[1, 2, 3], [1, 4, 3]]), np.array([1.0, 0.0]), verbose=0)
+
+    same = {variable.path for variable in made.weights if (before[variable.path] == variable.numpy()).all()}
+    assert {path for path in same if "pooled" not in path and "seed" not in path} == {"token_embedding/embeddings"}
 
 
 def test_default_hyperparameters_are_those_of_the_settings() -> None:

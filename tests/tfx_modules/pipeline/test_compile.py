@@ -183,7 +183,7 @@ def runtime_parameters(value: Any) -> list[str]:
         ({"validation": {"minimum_class_rows": 5}}, {"ExampleValidator"}),
         ({"serving_check": {"requests": 5}}, {"InfraValidator"}),
         ({"export": {"precision": "float32"}}, {"Trainer"}),
-        ({"training": {"epochs": 3}}, {"Trainer"}),
+        ({"training": {"epochs": 7}}, {"Trainer"}),
         ({"tuning": {"trials": 5}}, {"Tuner"}),
         ({"encoder": {"head_tokens": 64}}, {"Transform", "Trainer", "Tuner"}),
         ({"encoder": {"lower_case": False}}, {"CsvExampleGen", "Transform", "Trainer", "Tuner"}),

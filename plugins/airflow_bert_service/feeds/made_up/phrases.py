@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow_bert_service.exceptions import PhraseError
 
-POOL_SHARES = {"plain": 0.64, "idiom": 0.1, "turned": 0.13, "contrast": 0.05, "negation": 0.06, "irony": 0.02}
+POOL_SHARES = {"plain": 0.48, "idiom": 0.1, "turned": 0.13, "contrast": 0.08, "negation": 0.11, "irony": 0.1}
 """The pools of opinions, and how often the feed draws from each."""
 
 

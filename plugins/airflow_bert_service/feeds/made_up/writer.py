@@ -1,10 +1,16 @@
 """Puts made-up reviews together."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from airflow_bert_service.feeds.made_up.draw import Draw
 from airflow_bert_service.feeds.made_up.phrases import POOL_SHARES, Phrases, Verdict
+
+HOLDOUT_SIZES = (0.1, 0.38, 0.76, 0.96)
+"""Shares of the reviews of the holdout: up to the first, an opinion alone; up to the second, one among up to two other
+sentences; up to the third, two among up to two; up to the fourth, two among up to five; the others are longer."""
+FEED_SIZES = (0.27, 0.52, 0.8, 0.965)
+"""The same for the feed, which has more short reviews: a model learns what a sentence means from one that is alone."""
 
 _LEAD_SHARE = 0.25
 _ONE_SENTENCE = re.compile(r"[^.?!\"{][^.?!\"]*\.")
@@ -53,11 +59,18 @@ class Scene:
 class Writer:
     """Puts reviews together."""
 
-    def __init__(self, phrases: Phrases, draw: Draw, shares: Mapping[str, float] = POOL_SHARES) -> None:
-        """Set what is drawn from; ``shares`` says how often each pool of opinions is."""
+    def __init__(
+        self,
+        phrases: Phrases,
+        draw: Draw,
+        shares: Mapping[str, float] = POOL_SHARES,
+        sizes: Sequence[float] = FEED_SIZES,
+    ) -> None:
+        """Set what is drawn from; ``shares``: how often each pool of opinions is; ``sizes``: how long reviews are."""
         self._phrases = phrases
         self._draw = draw
         self._shares = shares
+        self._sizes = sizes
 
     def review(self, sentiment: str) -> str:
         """Write one review of a class."""
@@ -104,15 +117,16 @@ class Writer:
 
     def _shape(self) -> tuple[int, int, int]:
         """Draw how many plot sentences, asides and opinions a review has."""
+        alone, one, two, more = self._sizes
         size = self._draw.share()
         few = self._draw.below(2)
-        if size < 0.1:
+        if size < alone:
             return 0, 0, 1
-        if size < 0.38:
+        if size < one:
             return 1 - few * self._draw.below(2), few, 1
-        if size < 0.76:
+        if size < two:
             return self._draw.below(2), few, 2
-        if size < 0.96:
+        if size < more:
             return 1 + self._draw.below(3), 1 + few, 2
         return 2 + self._draw.below(4), 2 + self._draw.below(5), 3 + self._draw.below(5)
 
