@@ -112,7 +112,9 @@ def fine_tuned_encoder(train: Split, epochs: int | None, max_tokens: int, seed: 
     steps = batches.steps_per_epoch(len(train.texts), shape)
     with device.strategy(training.precision).scope():
         classifier = bert_classifier.build_classifier(
-            load_backbone(parts), training.dropout, freeze_embeddings=training.freeze_embeddings
+            load_backbone(parts, training.encoder_dropout),
+            training.dropout,
+            freeze_embeddings=training.freeze_embeddings,
         )
         bert_classifier.compile_classifier(
             classifier, bert_classifier.default_hyperparameters(training), training, steps * training.epochs
@@ -151,15 +153,12 @@ def main() -> None:
     if flags.run:
         tests |= read_tests(HOLDOUT) | read_tests(SENTENCES, "kind")
     print(f"trained on {len(train.texts)} reviews")
-    models = {
-        "bag": ("bag of words", lambda: bag_of_words(train)),
-        "encoder": (
-            "fine-tuned encoder",
-            lambda: fine_tuned_encoder(train, flags.epochs, flags.max_tokens, flags.seed),
-        ),
+    models: dict[str, Callable[[], Classifier]] = {
+        "bag": lambda: bag_of_words(train),
+        "encoder": lambda: fine_tuned_encoder(train, flags.epochs, flags.max_tokens, flags.seed),
     }
-    for key, (name, trained) in models.items():
-        if flags.only in (None, key):
+    for name, trained in models.items():
+        if flags.only in (None, name):
             start = time.perf_counter()
             classify = trained()
             print(f"{name}: trained in {time.perf_counter() - start:.0f} s")

@@ -61,8 +61,9 @@ def run_fn(fn_args: FnArgs) -> None:
     transform = tft.TFTransformOutput(fn_args.transform_output)
     shape = batch_shape(training, encoder)
     with device.strategy(training.precision).scope():
+        backbone = load_backbone(encoder, training.encoder_dropout)
         classifier = bert_classifier.build_classifier(
-            load_backbone(encoder), values.dropout, task.outputs, freeze_embeddings=training.freeze_embeddings
+            backbone, values.dropout, task.outputs, freeze_embeddings=training.freeze_embeddings
         )
         fit = _fit(classifier, fn_args, values, training, shape, transform, task)
     named = holdout.parse(fn_args.custom_config["holdout"])

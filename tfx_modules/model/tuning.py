@@ -34,7 +34,7 @@ class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
             warmup_fraction=hp.Choice("warmup_fraction", list(self._tuning.warmup_fractions)),
         )
         classifier = bert_classifier.build_classifier(
-            load_backbone(self._encoder),
+            load_backbone(self._encoder, self._training.encoder_dropout),
             values.dropout,
             self._task.outputs,
             freeze_embeddings=self._training.freeze_embeddings,

@@ -17,7 +17,8 @@ from tfx_modules.model.bert_classifier import (
     compile_classifier,
     default_hyperparameters,
 )
-from tfx_modules.settings.settings import TrainingSettings
+from tfx_modules.model.encoder.backbone import load_backbone
+from tfx_modules.settings.settings import EncoderSettings, TrainingSettings
 
 
 def rates(peak: float, warmup: int, steps: int) -> npt.NDArray[np.float32]:
@@ -183,6 +184,14 @@ def test_frozen_embeddings_stay_as_they_are_and_all_else_learns() -> None:
 
     same = {variable.path for variable in made.weights if (before[variable.path] == variable.numpy()).all()}
     assert {path for path in same if "pooled" not in path and "seed" not in path} == {"token_embedding/embeddings"}
+
+
+@pytest.mark.parametrize(("rate", "same"), [(0.0, True), (0.3, False)])
+def test_the_encoder_drops_what_it_is_told_to(rate: float, same: bool) -> None:
+    made = build_classifier(load_backbone(EncoderSettings(), rate), 0.0)
+    ids = np.array([[101, 2023, 2003, 102]])
+    trained, served = (np.asarray(made(ids, training=training)) for training in (True, False))
+    assert np.allclose(trained, served, atol=1e-4) is same
 
 
 def test_default_hyperparameters_are_those_of_the_settings() -> None:

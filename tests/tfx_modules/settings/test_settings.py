@@ -38,7 +38,8 @@ def test_the_projects_own_settings() -> None:
     config = load_settings(SETTINGS)
     assert config.name == "bert_sentiment"
     written = tomllib.loads(SETTINGS.read_text(encoding="utf-8"))
-    assert config.training == replace(TrainingSettings(), **written["training"])
+    buckets = tuple(written["training"]["length_buckets"])
+    assert config.training == replace(TrainingSettings(), **written["training"] | {"length_buckets": buckets})
     assert config.gate == GateSettings(**written["gate"])
     assert config.validation == ValidationSettings(**written["validation"])
     assert config.serving_check.platform == "project"

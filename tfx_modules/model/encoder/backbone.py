@@ -42,20 +42,24 @@ _NORM = {"weight": "gamma", "bias": "beta"}
 _DENSE = {"weight": "kernel", "bias": "bias"}
 
 
-def load_backbone(settings: EncoderSettings) -> keras_hub.models.Backbone:
+def load_backbone(settings: EncoderSettings, dropout: float = 0.1) -> keras_hub.models.Backbone:
     """Load the encoder with its pretrained weights.
+
+    Args:
+        settings: which encoder.
+        dropout: share of the outputs of its layers, and of its attention, dropped while training.
 
     Raises:
         EncoderError: it is missing, is not supported, or its bytes are not the pinned ones.
     """
     if settings.source.startswith(PRESET):
-        return _from_preset(settings.source.removeprefix(PRESET))
+        return _from_preset(settings.source.removeprefix(PRESET), dropout)
     folder = weights_folder(settings)
     config = read_config(folder)
     names = tensor_names(folder, config)
     # The default encoder keeps the approximation, which its speed and accuracy have been measured with.
     exact = config.is_gelu_exact and not is_default(settings)
-    backbone = _empty(replace(config, is_gelu_exact=exact))
+    backbone = _empty(replace(config, is_gelu_exact=exact), dropout)
     variables = {variable.path: variable for variable in backbone.weights}
     for name, values in read_tensors(folder, names):
         _assign(variables[_path(name)], values)
@@ -70,8 +74,8 @@ def is_gelu_exact(backbone: keras_hub.models.Backbone) -> bool:
     return backbone.transformer_layers[0].activation is keras.activations.gelu
 
 
-def _from_preset(preset: str) -> keras_hub.models.BertBackbone:
-    backbone = keras_hub.models.Backbone.from_preset(preset)
+def _from_preset(preset: str, dropout: float) -> keras_hub.models.BertBackbone:
+    backbone = keras_hub.models.Backbone.from_preset(preset, dropout=dropout)
     if not isinstance(backbone, keras_hub.models.BertBackbone):
         raise EncoderError(
             f"encoder {preset!r} is a {type(backbone).__name__}; allowed: BERT. Change [encoder] source."
@@ -79,9 +83,10 @@ def _from_preset(preset: str) -> keras_hub.models.BertBackbone:
     return backbone
 
 
-def _empty(config: EncoderConfig) -> keras_hub.models.Backbone:
+def _empty(config: EncoderConfig, dropout: float) -> keras_hub.models.Backbone:
     """Make the backbone of a config, with weights to be assigned."""
     numbers = {
+        "dropout": dropout,
         "num_layers": config.layers,
         "num_heads": config.heads,
         "hidden_dim": config.width,

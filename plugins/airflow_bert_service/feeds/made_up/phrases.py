@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow_bert_service.exceptions import PhraseError
 
-POOL_SHARES = {"plain": 0.48, "idiom": 0.1, "turned": 0.13, "contrast": 0.08, "negation": 0.11, "irony": 0.1}
+POOL_SHARES = {"plain": 0.56, "idiom": 0.1, "turned": 0.13, "contrast": 0.07, "negation": 0.08, "irony": 0.06}
 """The pools of opinions, and how often the feed draws from each."""
 
 

@@ -9,7 +9,7 @@ from airflow_bert_service.feeds.made_up.phrases import POOL_SHARES, Phrases, Ver
 HOLDOUT_SIZES = (0.1, 0.38, 0.76, 0.96)
 """Shares of the reviews of the holdout: up to the first, an opinion alone; up to the second, one among up to two other
 sentences; up to the third, two among up to two; up to the fourth, two among up to five; the others are longer."""
-FEED_SIZES = (0.27, 0.52, 0.8, 0.965)
+FEED_SIZES = (0.25, 0.52, 0.8, 0.965)
 """The same for the feed, which has more short reviews: a model learns what a sentence means from one that is alone."""
 
 _LEAD_SHARE = 0.25
