@@ -48,12 +48,13 @@ def follow(
     with locked(served.with_name(f"{served.name}.vertex.lock")):
         while (step := _next(context, destination, service)) is not None:
             if isinstance(step, Deploy):
-                if step.version.alias in deployed:
+                alias = service.alias(step.version)
+                if alias in deployed:
                     raise VertexError(
                         f"{destination.endpoint_name} does not have version {step.version.number}, which was just "
                         "deployed to it; somebody may have undeployed it. Look at the endpoint, and repeat."
                     )
-                deployed.add(step.version.alias)
+                deployed.add(alias)
                 yield from _deploy(step.version, destination, service, stored)
             elif isinstance(step, MoveTraffic):
                 service.move_traffic(step.id)
@@ -72,7 +73,7 @@ def _next(context: CommandContext, destination: Destination, service: EndpointSe
             f"the ledger has no digest of version {live.number}, which an early release has promoted; needed: a "
             "version with one. Promote another one."
         )
-    return next_step(live, kept, service.deployments())
+    return next_step(live, service.alias(live), kept, service.deployments())
 
 
 def _deploy(

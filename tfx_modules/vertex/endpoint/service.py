@@ -12,18 +12,16 @@ from google.cloud import aiplatform_v1 as api
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from tfx_modules.exceptions import VertexError
-from tfx_modules.serving.vertex.container import DIGEST, MODULE, NAME, PORT, VERSION
 from tfx_modules.vertex.endpoint.options import Destination
 from tfx_modules.vertex.endpoint.steps import WHOLE, Deployment, ServedVersion
+from tfx_modules.vertex.endpoint.uploads import alias_of, model_of
 from tfx_modules.vertex.errors import ANSWER_SECONDS, PASSING, PATIENCE_SECONDS, telling
 
 OWNER = "bert-service-environment"
 """Label of the models that this command uploads: the id of the ledger that it follows."""
-_DISPLAY_NAME = re.compile(r".* (v\d+-[0-9a-f]+) \(bert-service .*\)")
+_DISPLAY_NAME = re.compile(r".* (v\d+-[0-9a-f]+-[0-9a-f]+) \(bert-service .*\)")
 _OPERATION_SECONDS = 7200.0
 """The longest that Vertex AI gives a deployment."""
-_PROBE_SECONDS = 5
-_PROBES = 240
 _READ = Retry(predicate=PASSING, timeout=PATIENCE_SECONDS)
 _ADVICE = "Look at project, region, endpoint and image, and whether you may change models and endpoints there."
 
@@ -63,14 +61,18 @@ class EndpointService:
             for item in found.deployed_models
         ]
 
+    def alias(self, version: ServedVersion) -> str:
+        """Return a version's name in Vertex AI, which changes with its files and with what is to serve them."""
+        return alias_of(self._destination, version)
+
     def is_uploaded(self, version: ServedVersion) -> bool:
-        """Return whether the registry has a version, with the same files.
+        """Return whether the registry has a version with the same files, address, image and container.
 
         Raises:
             VertexError: the model of the registry is somebody else's, or the API cannot be asked.
         """
         name = self._destination.model_name
-        return self._owned_model(name) and self._model(f"{name}@{version.alias}") is not None
+        return self._owned_model(name) and self._model(f"{name}@{self.alias(version)}") is not None
 
     def upload(self, version: ServedVersion) -> None:
         """Upload a version, and wait until the registry has it.
@@ -79,14 +81,7 @@ class EndpointService:
             VertexError: the API refuses, or cannot be asked.
         """
         where = self._destination
-        model = api.Model(
-            display_name=where.pipeline,
-            version_aliases=[version.alias],
-            version_description=f"Version {version.number} of {where.pipeline}, digest {version.digest}",
-            labels={OWNER: self._owner},
-            artifact_uri=f"{where.artifacts}/{version.number}",
-            container_spec=_container(where, version),
-        )
+        model = model_of(where, version, (OWNER, self._owner))
         request = api.UploadModelRequest(parent=where.parent, model=model)
         if self._owned_model(where.model_name):
             request.parent_model = where.model_name
@@ -103,8 +98,8 @@ class EndpointService:
         """
         where = self._destination
         deployed = api.DeployedModel(
-            model=f"{where.model_name}@{version.alias}",
-            display_name=self._display_name(version.alias),
+            model=f"{where.model_name}@{self.alias(version)}",
+            display_name=self._display_name(self.alias(version)),
             service_account=where.service_account,
             dedicated_resources=api.DedicatedResources(
                 machine_spec=api.MachineSpec(machine_type=where.machine),
@@ -174,12 +169,9 @@ class EndpointService:
 
     def _alias_of(self, deployed: api.DeployedModel) -> str:
         """Return the alias of a version that this command has deployed; empty: somebody else did."""
-        path = deployed.model.partition("@")[0].split("/")
-        where = ["locations", self._destination.location, "models", self._destination.model_id]
+        # Not by the model that it is of: that is another one after a change of --model-id.
         found = _DISPLAY_NAME.fullmatch(deployed.display_name)
-        # The API answers with the project's number, where the command is told its id.
-        is_own = found and path[2:] == where and self._display_name(found[1]) == deployed.display_name
-        return found[1] if found and is_own else ""
+        return found[1] if found and self._display_name(found[1]) == deployed.display_name else ""
 
     def _display_name(self, alias: str) -> str:
         return f"{self._destination.pipeline} {alias} (bert-service {self._owner[:8]})"
@@ -188,25 +180,3 @@ class EndpointService:
     def _telling(self) -> Iterator[None]:
         with telling(self._host, _ADVICE):
             yield
-
-
-def _container(where: Destination, version: ServedVersion) -> api.ModelContainerSpec:
-    values = {NAME: where.pipeline, VERSION: str(version.number), DIGEST: version.digest}
-    route = f"/v1/models/{where.pipeline}"
-    # Unlike the model's status, it is an error until the version can be asked.
-    health_route = f"{route}/metadata"
-    return api.ModelContainerSpec(
-        image_uri=where.image,
-        command=["python", "-m", MODULE],
-        env=[api.EnvVar(name=name, value=value) for name, value in values.items()],
-        ports=[api.Port(container_port=PORT)],
-        predict_route=f"{route}:predict",
-        health_route=health_route,
-        # Without it, a container that fetches its model for more than 40 s would be started anew.
-        startup_probe=api.Probe(
-            http_get=api.Probe.HttpGetAction(path=health_route, port=PORT),
-            period_seconds=_PROBE_SECONDS,
-            timeout_seconds=2 * _PROBE_SECONDS,
-            failure_threshold=_PROBES,
-        ),
-    )

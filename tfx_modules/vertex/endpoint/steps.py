@@ -24,8 +24,8 @@ class ServedVersion:
     """The ledger's."""
 
     @property
-    def alias(self) -> str:
-        """Its name in Vertex AI: the same for the same files alone, so that nothing is uploaded twice."""
+    def files(self) -> str:
+        """Its name without what serves it: the same for the same files alone."""
         return f"v{self.number}-{self.digest[:_SHOWN]}"
 
 
@@ -35,14 +35,19 @@ class Deployment:
 
     id: str
     alias: str
-    """Of a version that this command has deployed; empty: others did."""
+    """Of a version that this command has deployed: its files, ``-`` and what serves them; empty: others did."""
     traffic: int
     """Percent of the endpoint's."""
+
+    @property
+    def files(self) -> str:
+        """The name of the version's files; empty as the alias is."""
+        return self.alias.rpartition("-")[0]
 
 
 @dataclass(frozen=True)
 class Deploy:
-    """The version in service is not deployed: upload it where it is not in the registry, and deploy it."""
+    """The version in service is not deployed as it is to be: upload it where the registry lacks it, and deploy it."""
 
     version: ServedVersion
 
@@ -65,26 +70,30 @@ class Undeploy:
 Step = Deploy | MoveTraffic | Undeploy
 
 
-def next_step(live: ServedVersion, kept: Sequence[ServedVersion], there: Sequence[Deployment]) -> Step | None:
+def next_step(
+    live: ServedVersion, alias: str, kept: Sequence[ServedVersion], there: Sequence[Deployment]
+) -> Step | None:
     """Return the next step; None: there is nothing to do.
 
     Args:
         live: the version in service.
-        kept: versions that stay deployed if they are.
+        alias: its name together with what is to serve it. Another image makes another one; until that is deployed,
+            what is deployed of the same files serves.
+        kept: versions that stay deployed if they are, whatever serves them.
         there: the endpoint's deployments.
     """
-    of_live = [item for item in there if item.alias == live.alias]
-    if not of_live:
-        return Deploy(live)
-    serving = max(of_live, key=lambda item: item.traffic)
-    if serving.traffic != WHOLE:
+    of_live = [item for item in there if item.files == live.files]
+    wanted = [item for item in of_live if item.alias == alias]
+    serving = max(wanted or of_live, key=lambda item: item.traffic, default=None)
+    if serving is not None and serving.traffic != WHOLE:
         return MoveTraffic(live, serving.id)
-    stays = {live.alias: serving.id}
-    wanted = {version.alias for version in kept}
+    if serving is None or not wanted:
+        return Deploy(live)
+    stays = {live.files: serving.id}
     for item in there:
-        if item.alias in wanted:
-            stays.setdefault(item.alias, item.id)
-    gone = [item for item in there if item.alias and stays.get(item.alias) != item.id]
+        if item.files in {version.files for version in kept}:
+            stays.setdefault(item.files, item.id)
+    gone = [item for item in there if item.alias and stays.get(item.files) != item.id]
     return Undeploy(gone[0]) if gone else None
 
 

@@ -40,20 +40,21 @@ class Deploying:
         self.copy(version)
         return version
 
-    def copy(self, version: int) -> None:
+    def copy(self, version: int, folder: str = "models/bert") -> None:
         """Copy a version as copy-models does."""
-        self.storage.copy(self.site.repository.folder(version), f"models/bert/{version}")
+        self.storage.copy(self.site.repository.folder(version), f"{folder}/{version}")
 
-    def alias(self, version: int) -> str:
+    def files(self, version: int) -> str:
+        """The name of a version's files; that of an upload goes on with what serves them."""
         return f"v{version}-{self.site.ledger.service().digest_of(version)[:16]}"
 
     def serving(self) -> list[str]:
-        """The aliases of the versions that have traffic."""
-        return [name.split()[1] for name, percent in self.registry.traffic.items() if percent]
+        """The files that have traffic."""
+        return [name.split()[1].rpartition("-")[0] for name, percent in self.registry.traffic.items() if percent]
 
     def deployed(self) -> list[str]:
-        """The aliases of what is deployed."""
-        return [name.split()[1] for name in self.registry.deployed]
+        """The files that are deployed."""
+        return [name.split()[1].rpartition("-")[0] for name in self.registry.deployed]
 
     def methods(self) -> list[str]:
         """What was changed since this was asked last."""

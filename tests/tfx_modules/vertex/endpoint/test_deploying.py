@@ -29,7 +29,7 @@ def test_the_version_in_service_is_uploaded_deployed_and_gets_all_traffic(
         f"deployed {version}",
         f"{version} has all traffic",
     ]
-    assert deploying.serving() == [deploying.alias(version)]
+    assert deploying.serving() == [deploying.files(version)]
 
     (_, upload), (_, deploy), (_, update) = deploying.registry.changes
     digest = deploying.site.ledger.service().digest_of(version)
@@ -63,6 +63,47 @@ def test_a_second_pass_changes_nothing(deploying: Deploying, capsys: pytest.Capt
     assert (deploying.methods(), capsys.readouterr().out) == ([], "")
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--image", IMAGE.replace(":1", ":2")),
+        ("--artifact-uri", "gs://models/copies/bert"),
+        ("--model-id", "reviews"),
+    ],
+)
+def test_a_version_is_uploaded_and_deployed_anew_when_something_else_serves_it(
+    deploying: Deploying, flags: tuple[str, ...]
+) -> None:
+    version = deploying.promote(5)
+    deploying.copy(version, "models/copies/bert")
+    assert deploying.run("--keep", "9") == 0
+    deploying.methods()
+    assert deploying.run("--keep", "9", *flags) == 0
+    (_, upload), (_, deploy), *_ = deploying.registry.changes
+    assert flags[1] in (
+        upload.model.container_spec.image_uri,
+        upload.model.artifact_uri.removesuffix(f"/{version}"),
+        upload.model_id,
+    )
+    assert deploy.deployed_model.model_version_id == upload.model.version_id
+    assert deploying.methods() == [*UP, "UndeployModel"]
+    assert deploying.serving() == deploying.deployed() == [deploying.files(version)]
+    assert deploying.run("--keep", "9", *flags) == 0
+    assert deploying.methods() == []
+
+
+def test_a_rollback_is_followed_at_once_also_to_what_another_image_serves(deploying: Deploying) -> None:
+    deploying.promote(5)
+    assert deploying.run() == 0
+    deploying.promote(6)
+    another = ("--image", IMAGE.replace(":1", ":2"))
+    assert deploying.run(*another) == 0
+    deploying.methods()
+    deploying.site.roll_back()
+    assert deploying.run(*another) == 0
+    assert deploying.methods() == ["UpdateEndpoint", *UP, "UndeployModel", "UndeployModel"]
+
+
 def test_promotions_and_rollbacks_are_followed(deploying: Deploying) -> None:
     first, second = deploying.promote(5), deploying.promote(6)
     for version in (first, second):
@@ -72,19 +113,19 @@ def test_promotions_and_rollbacks_are_followed(deploying: Deploying) -> None:
     deploying.methods()
     assert deploying.run() == 0
     assert deploying.methods() == UP  # the version before stays, for a rollback
-    assert deploying.deployed() == [deploying.alias(second), deploying.alias(third)]
+    assert deploying.deployed() == [deploying.files(second), deploying.files(third)]
     assert [model.version_id for model in deploying.registry.models[f"{OWN_NAME}/models/bert"]] == ["1", "2"]
 
     deploying.site.roll_back()
     assert deploying.run() == 0
     assert deploying.methods() == ["UpdateEndpoint", "UndeployModel"]  # seconds, and then what was withdrawn goes
-    assert deploying.serving() == deploying.deployed() == [deploying.alias(second)]
+    assert deploying.serving() == deploying.deployed() == [deploying.files(second)]
 
     deploying.site.roll_back(to=third)
     deploying.storage.objects.clear()
     assert deploying.run("--keep", "0") == 0
     assert deploying.methods() == ["DeployModel", "UpdateEndpoint", "UndeployModel"]  # it was uploaded before
-    assert deploying.serving() == deploying.deployed() == [deploying.alias(third)]
+    assert deploying.serving() == deploying.deployed() == [deploying.files(third)]
 
 
 def test_a_model_of_an_older_day_that_is_not_promoted_changes_nothing(deploying: Deploying) -> None:
@@ -93,7 +134,7 @@ def test_a_model_of_an_older_day_that_is_not_promoted_changes_nothing(deploying:
     deploying.methods()
     deploying.site.promote(deploying.site.candidate(5))
     assert deploying.run() == 0
-    assert (deploying.methods(), deploying.serving()) == ([], [deploying.alias(newer)])
+    assert (deploying.methods(), deploying.serving()) == ([], [deploying.files(newer)])
 
 
 def test_what_others_have_deployed_stays_and_loses_its_traffic(deploying: Deploying) -> None:
@@ -107,7 +148,7 @@ def test_what_others_have_deployed_stays_and_loses_its_traffic(deploying: Deploy
     version = deploying.promote(5)
     assert deploying.run("--keep", "0") == 0
     assert deploying.registry.deployed[0] == "by hand"
-    assert deploying.serving() == [deploying.alias(version)]
+    assert deploying.serving() == [deploying.files(version)]
 
 
 def test_a_version_that_is_rolled_back_while_it_is_deployed_never_gets_traffic(deploying: Deploying) -> None:
@@ -118,14 +159,14 @@ def test_a_version_that_is_rolled_back_while_it_is_deployed_never_gets_traffic(d
     deploying.registry.at_change["DeployModel"] = deploying.site.roll_back
     assert deploying.run() == 0
     assert deploying.methods() == ["UploadModel", "DeployModel", "UndeployModel"]
-    assert deploying.serving() == deploying.deployed() == [deploying.alias(first)]
+    assert deploying.serving() == deploying.deployed() == [deploying.files(first)]
 
 
 def test_what_vertex_ai_takes_long_for_is_waited_for(deploying: Deploying) -> None:
     version = deploying.promote(5)
     deploying.registry.looks = 1
     assert deploying.run() == 0
-    assert deploying.serving() == [deploying.alias(version)]
+    assert deploying.serving() == [deploying.files(version)]
 
 
 def test_what_does_not_end_is_told_and_goes_on(deploying: Deploying) -> None:
@@ -158,12 +199,12 @@ def test_a_deployment_that_fails_leaves_the_traffic_where_it_is(
     deploying.registry.at_change["DeployModel"] = fail
     assert deploying.run() == 1
     assert "the model server exited unexpectedly" in capsys.readouterr().err
-    assert deploying.serving() == [deploying.alias(first)]
+    assert deploying.serving() == [deploying.files(first)]
     deploying.registry.failure = ""
     deploying.methods()
     assert deploying.run() == 0
     assert deploying.methods() == UP[1:]  # it is in the registry already
-    assert deploying.serving() == [deploying.alias(second)]
+    assert deploying.serving() == [deploying.files(second)]
 
 
 def test_an_endpoint_that_somebody_else_changes_meanwhile_is_left_alone(
@@ -255,7 +296,7 @@ def test_passes_go_on_after_errors_until_ten_in_a_row(
     told = capsys.readouterr()
     assert told.err.count("The next try is in 30 s") == 9
     assert told.out.count("has all traffic") == 2
-    assert deploying.alias(version) in deploying.deployed()
+    assert deploying.files(version) in deploying.deployed()
 
 
 @pytest.mark.parametrize(

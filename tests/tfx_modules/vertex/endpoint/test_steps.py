@@ -20,6 +20,11 @@ from tfx_modules.vertex.endpoint.steps import (
 NUMBERS = (2026110501, 2026110601, 2026110701, 2026110702)
 VERSIONS = [ServedVersion(number, f"{index:x}" * 64) for index, number in enumerate(NUMBERS, 10)]
 FIRST, SECOND, THIRD, _ = VERSIONS
+IMAGES = ("12345678", "9abcdef0")
+
+
+def alias(version: ServedVersion, image: str = IMAGES[0]) -> str:
+    return f"{version.files}-{image}"
 
 
 def service(*past: ServedVersion, rolled_back: tuple[ServedVersion, ...] = ()) -> Service:
@@ -32,8 +37,8 @@ def service(*past: ServedVersion, rolled_back: tuple[ServedVersion, ...] = ()) -
 
 
 def test_a_version_is_known_by_number_and_files() -> None:
-    assert FIRST.alias == "v2026110501-aaaaaaaaaaaaaaaa"
-    assert replace(FIRST, digest="f" * 64).alias != FIRST.alias
+    assert FIRST.files == "v2026110501-aaaaaaaaaaaaaaaa"
+    assert replace(FIRST, digest="f" * 64).files != FIRST.files
 
 
 def test_those_stay_that_a_rollback_would_go_back_to() -> None:
@@ -45,24 +50,39 @@ def test_those_stay_that_a_rollback_would_go_back_to() -> None:
 
 
 def test_a_version_gets_traffic_when_it_is_deployed_and_then_others_go() -> None:
-    old = Deployment("1", FIRST.alias, WHOLE)
-    assert next_step(SECOND, [FIRST], [old]) == Deploy(SECOND)
-    new = Deployment("2", SECOND.alias, 0)
-    assert next_step(SECOND, [FIRST], [old, new]) == MoveTraffic(SECOND, "2")
+    old = Deployment("1", alias(FIRST), WHOLE)
+    assert next_step(SECOND, alias(SECOND), [FIRST], [old]) == Deploy(SECOND)
+    new = Deployment("2", alias(SECOND), 0)
+    assert next_step(SECOND, alias(SECOND), [FIRST], [old, new]) == MoveTraffic(SECOND, "2")
     old, new = replace(old, traffic=0), replace(new, traffic=WHOLE)
-    assert next_step(SECOND, [FIRST], [old, new]) is None
-    assert next_step(SECOND, [], [old, new]) == Undeploy(old)
+    assert next_step(SECOND, alias(SECOND), [FIRST], [old, new]) is None
+    assert next_step(SECOND, alias(SECOND), [], [old, new]) == Undeploy(old)
+
+
+def test_a_version_that_another_image_serves_has_traffic_until_it_is_deployed_anew() -> None:
+    old = Deployment("1", alias(SECOND, IMAGES[1]), 0)
+    assert next_step(SECOND, alias(SECOND), [], [old]) == MoveTraffic(SECOND, "1")
+    old = replace(old, traffic=WHOLE)
+    assert next_step(SECOND, alias(SECOND), [], [old]) == Deploy(SECOND)
+    new = Deployment("2", alias(SECOND), 0)
+    assert next_step(SECOND, alias(SECOND), [], [old, new]) == MoveTraffic(SECOND, "2")
+    old, new = replace(old, traffic=0), replace(new, traffic=WHOLE)
+    assert next_step(SECOND, alias(SECOND), [SECOND], [old, new]) == Undeploy(old)
 
 
 def test_a_second_deployment_of_a_version_goes() -> None:
-    twice = [Deployment("1", SECOND.alias, WHOLE), Deployment("2", SECOND.alias, 0)]
-    assert next_step(SECOND, [], twice) == Undeploy(twice[1])
+    twice = [Deployment("1", alias(SECOND), WHOLE), Deployment("2", alias(SECOND), 0)]
+    assert next_step(SECOND, alias(SECOND), [], twice) == Undeploy(twice[1])
 
 
 @st.composite
 def deployments(draw: st.DrawFn) -> list[Deployment]:
     """What an endpoint may have; its traffic adds up to 100, or there is none."""
-    aliases = draw(st.lists(st.sampled_from(["", *(version.alias for version in VERSIONS)]), max_size=6))
+    aliases = draw(
+        st.lists(
+            st.sampled_from(["", *(alias(version, image) for version in VERSIONS for image in IMAGES)]), max_size=6
+        )
+    )
     there = [Deployment(str(number), alias, 0) for number, alias in enumerate(aliases, 1)]
     shares = draw(st.sampled_from([(), (WHOLE,), (40, 60)]))
     takers = draw(st.permutations(range(len(there))))[: len(shares)]
@@ -79,19 +99,19 @@ def test_whatever_is_deployed_the_version_in_service_ends_with_all_traffic(
     live, earlier = versions(service(*order), kept)
     assert live is not None
     others = {item.id for item in there if not item.alias}
-    for _ in range(len(there) + 3):
-        step = next_step(live, earlier, there)
+    for _ in range(len(there) + 4):
+        step = next_step(live, alias(live), earlier, there)
         if step is None:
             break
         if isinstance(step, Deploy):
-            there = [*there, Deployment("new", step.version.alias, 0)]
+            there = [*there, Deployment("new", alias(step.version), 0)]
         elif isinstance(step, MoveTraffic):
             there = [replace(item, traffic=WHOLE if item.id == step.id else 0) for item in there]
         else:
             assert step.deployment.traffic == 0
             there = [item for item in there if item != step.deployment]
-    assert [item.alias for item in there if item.traffic] == [live.alias]
-    own = [item.alias for item in there if item.alias]
+    assert [item.alias for item in there if item.traffic] == [alias(live)]
+    own = [item.files for item in there if item.alias]
     assert len(own) == len(set(own))
-    assert set(own) <= {live.alias, *(version.alias for version in earlier)}
+    assert set(own) <= {live.files, *(version.files for version in earlier)}
     assert others <= {item.id for item in there}
