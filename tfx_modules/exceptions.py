@@ -21,6 +21,7 @@
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
     ├── BatchScoringError    a day's texts were not scored: the request, the texts or the model
     ├── VertexError          Vertex AI cannot be asked, or refuses what it is asked for
+    │   └── EndpointBusyError    an endpoint takes no change now: another one is made, or was made meanwhile
     ├── GateError            data or model stopped the run; the message says why, with numbers
     ├── EngineFileError      what a version carries for an engine beside TensorFlow is damaged or of another version
     └── ServingError         the model server cannot start, load or answer
@@ -97,6 +98,10 @@ class BatchScoringError(PipelineError):
 
 class VertexError(PipelineError):
     """Vertex AI cannot be asked, or refuses what it is asked for; the message has its answer."""
+
+
+class EndpointBusyError(VertexError):
+    """An endpoint takes no change now: another one is made, or was made since it was read."""
 
 
 class GateError(PipelineError):

@@ -1,8 +1,10 @@
 """Models and endpoints of a stand-in for Vertex AI's API: the published messages, and the rules that they document.
 
-It keeps what is uploaded and deployed, and starts no container. Operations take as many looks as a test says.
+It keeps what is uploaded and deployed, and starts no container. Operations take as many looks as a test says, and
+change something when they end.
 """
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,9 +26,26 @@ ENDPOINT = f"{OWN_NAME}/endpoints/7001"
 _ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
 _MODEL_ID = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 _IMAGE = re.compile(r"([a-z0-9-]+-docker\.pkg\.dev|([a-z]+\.)?gcr\.io)/\S+")
+_DEPLOYMENT_ID = re.compile(r"[0-9]{1,10}")
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 Authenticate = Callable[[grpc.ServicerContext, str], None]
+
+
+@dataclass
+class _Operation:
+    """What takes some looks."""
+
+    left: int
+    now: operations_pb2.Operation
+    end: Callable[[], operations_pb2.Operation]
+
+    def look(self) -> operations_pb2.Operation:
+        if not self.now.done:
+            self.left -= 1
+            if self.left < 0:
+                self.now = self.end()
+        return self.now
 
 
 @dataclass
@@ -40,17 +59,28 @@ class Registry:
     """Method and request of whatever was to change something."""
     looks: int = 0
     """So many looks at an operation find it unfinished."""
+    refuses_changes_meanwhile: bool = False
+    """Whether traffic cannot be moved while an operation runs."""
+    shows_early: bool = False
+    """Whether the endpoint shows what is still being deployed."""
     failure: str = ""
     """Operations end with this error; empty: with none."""
     at_change: dict[str, Callable[[], Any]] = field(default_factory=dict)
     """By method: is called once, before the change."""
-    _operations: dict[str, tuple[int, operations_pb2.Operation]] = field(default_factory=dict)
-    _deployed: int = 0
+    after_read: Callable[[], Any] | None = None
+    """Is called once, when the endpoint was read."""
+    _operations: dict[str, _Operation] = field(default_factory=dict)
+    _unready: set[str] = field(default_factory=set)
 
     def clear(self) -> None:
         """Forget all; an empty endpoint is there."""
         self.__init__()  # type: ignore[misc]
         self.endpoint = api.Endpoint(name=ENDPOINT, display_name="reviews", etag="1")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an operation runs."""
+        return any(not item.now.done for item in self._operations.values())
 
     @property
     def traffic(self) -> dict[str, int]:
@@ -81,18 +111,26 @@ class Registry:
             name = f"{OWN_NAME}/models/{request.model_id}"
             if name in self.models:
                 context.abort(grpc.StatusCode.ALREADY_EXISTS, f"there is a model {name}")
-        versions = self.models.setdefault(name, [])
-        model.name, model.version_id = name, str(len(versions) + 1)
-        for other in versions:  # an alias is of one version
-            other.version_aliases = [item for item in other.version_aliases if item not in model.version_aliases]
-        versions.append(model)
-        return self._operation(api.UploadModelResponse(model=name, model_version_id=model.version_id))
+
+        def end() -> api.UploadModelResponse:
+            versions = self.models.setdefault(name, [])
+            model.name, model.version_id = name, str(len(versions) + 1)
+            for other in versions:  # an alias is of one version
+                other.version_aliases = [item for item in other.version_aliases if item not in model.version_aliases]
+            versions.append(model)
+            return api.UploadModelResponse(model=name, model_version_id=model.version_id)
+
+        return self._operation(name, api.UploadModelOperationMetadata, end)
 
     def model(self, request: api.GetModelRequest, context: grpc.ServicerContext) -> api.Model:
         return self._find(request.name, context)
 
     def get_endpoint(self, request: api.GetEndpointRequest, context: grpc.ServicerContext) -> api.Endpoint:
-        return self._endpoint(request.name, context)
+        found = api.Endpoint(self._endpoint(request.name, context))
+        act, self.after_read = self.after_read, None
+        if act:
+            act()
+        return found
 
     def deploy(self, request: api.DeployModelRequest, context: grpc.ServicerContext) -> operations_pb2.Operation:
         self._note("DeployModel", request)
@@ -103,20 +141,33 @@ class Registry:
         _require(context, 1 <= resources.min_replica_count <= resources.max_replica_count, "min_replica_count")
         _require(context, len(asked.display_name) <= 128, "display_name")
         _require(context, not request.traffic_split, "no traffic before the version is known to be in service")
-        self._deployed += 1
-        asked.id, asked.model, asked.model_version_id = str(self._deployed), model.name, model.version_id
-        if not self.failure:
+        _require(context, bool(_DEPLOYMENT_ID.fullmatch(asked.id)), "deployed_model.id")
+        if asked.id in self._unready | {item.id for item in endpoint.deployed_models}:
+            context.abort(grpc.StatusCode.ALREADY_EXISTS, f"there is a deployment {asked.id}")
+        asked.model, asked.model_version_id = model.name, model.version_id
+        asked.create_time = dt.datetime.now(dt.UTC)
+        self._unready.add(asked.id)
+        if self.shows_early:
             endpoint.deployed_models.append(asked)
-        return self._operation(api.DeployModelResponse(deployed_model=asked))
+
+        def end() -> api.DeployModelResponse:
+            self._unready.discard(asked.id)
+            self._set([*(item for item in endpoint.deployed_models if item.id != asked.id), asked])
+            return api.DeployModelResponse(deployed_model=asked)
+
+        return self._operation(ENDPOINT, api.DeployModelOperationMetadata, end, lambda: self._unready.discard(asked.id))
 
     def update(self, request: api.UpdateEndpointRequest, context: grpc.ServicerContext) -> api.Endpoint:
         self._note("UpdateEndpoint", request)
         endpoint, asked = self._endpoint(request.endpoint.name, context), request.endpoint
         _require(context, list(request.update_mask.paths) == ["traffic_split"], "update_mask")
+        if self.refuses_changes_meanwhile and self.is_busy:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the endpoint is being changed")
         if asked.etag != endpoint.etag:
             context.abort(grpc.StatusCode.ABORTED, "the endpoint was changed meanwhile (etag)")
         _require(context, sum(asked.traffic_split.values()) == 100, "traffic_split")
         _require(context, set(asked.traffic_split) <= {item.id for item in endpoint.deployed_models}, "traffic_split")
+        _require(context, not set(asked.traffic_split) & self._unready, "traffic to what is not ready")
         endpoint.traffic_split = dict(asked.traffic_split)
         endpoint.etag = str(int(endpoint.etag) + 1)
         return endpoint
@@ -126,19 +177,39 @@ class Registry:
         endpoint = self._endpoint(request.endpoint, context)
         if endpoint.traffic_split.get(request.deployed_model_id):
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, "it has traffic")
-        left = [item for item in endpoint.deployed_models if item.id != request.deployed_model_id]
-        _require(context, len(left) < len(endpoint.deployed_models), "deployed_model_id")
-        endpoint.deployed_models = left
-        return self._operation(api.UndeployModelResponse())
+        known = {item.id for item in endpoint.deployed_models} - self._unready
+        _require(context, request.deployed_model_id in known, "deployed_model_id")
+        self._unready.add(request.deployed_model_id)
+
+        def end() -> api.UndeployModelResponse:
+            self._unready.discard(request.deployed_model_id)
+            self._set([item for item in endpoint.deployed_models if item.id != request.deployed_model_id])
+            return api.UndeployModelResponse()
+
+        return self._operation(ENDPOINT, api.UndeployModelOperationMetadata, end)
 
     def operation(
         self, request: operations_pb2.GetOperationRequest, context: grpc.ServicerContext
     ) -> operations_pb2.Operation:
         if request.name not in self._operations:
             context.abort(grpc.StatusCode.NOT_FOUND, f"there is no operation {request.name}")
-        left, done = self._operations[request.name]
-        self._operations[request.name] = (left - 1, done)
-        return operations_pb2.Operation(name=request.name) if left > 1 else done
+        return self._operations[request.name].look()
+
+    def operations(
+        self, request: operations_pb2.ListOperationsRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.ListOperationsResponse:
+        """One a page."""
+        name = request.name.replace(PROJECT, NUMBER)
+        if "/endpoints/" in name:
+            self._endpoint(request.name, context)
+        found = [item for key, item in self._operations.items() if key.startswith(f"{name}/operations/")]
+        if not found and "/models/" in name and name not in self.models:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"there is no {name}")
+        place = int(request.page_token or 0)
+        return operations_pb2.ListOperationsResponse(
+            operations=[item.look() for item in found[place : place + 1]],
+            next_page_token=str(place + 1) if place + 1 < len(found) else "",
+        )
 
     def handlers(self, authenticate: Authenticate) -> Iterator[grpc.GenericRpcHandler]:
         """What a gRPC server calls; each call is looked at before it is answered."""
@@ -171,6 +242,12 @@ class Registry:
                     _written,
                     "name={0.name}",
                 ),
+                "ListOperations": (
+                    self.operations,
+                    operations_pb2.ListOperationsRequest.FromString,
+                    _written,
+                    "name={0.name}",
+                ),
             },
         }
         for service, methods in services.items():
@@ -196,17 +273,30 @@ class Registry:
         context.abort(grpc.StatusCode.NOT_FOUND, f"there is no model {name}@{version}")
         raise AssertionError
 
-    def _operation(self, answer: Any) -> operations_pb2.Operation:
-        name = f"{OWN_NAME}/operations/{len(self._operations) + 1}"
-        done = operations_pb2.Operation(name=name, done=True)
-        if self.failure:
-            done.error.CopyFrom(status_pb2.Status(code=9, message=self.failure))
-        else:
-            packed = any_pb2.Any()
-            packed.Pack(type(answer).pb(answer))
-            done.response.CopyFrom(packed)
-        self._operations[name] = (self.looks, done)
-        return operations_pb2.Operation(name=name) if self.looks else done
+    def _set(self, deployed: list[api.DeployedModel]) -> None:
+        self.endpoint.deployed_models = deployed
+        self.endpoint.etag = str(int(self.endpoint.etag) + 1)
+
+    def _operation(
+        self, owner: str, kind: Any, end: Callable[[], Any], failed: Callable[[], Any] = lambda: None
+    ) -> operations_pb2.Operation:
+        name = f"{owner}/operations/{len(self._operations) + 1}"
+        failure, metadata = self.failure, any_pb2.Any()
+        metadata.Pack(kind.pb(kind(generic_metadata={"create_time": dt.datetime.now(dt.UTC)})))
+
+        def finished() -> operations_pb2.Operation:
+            done = operations_pb2.Operation(name=name, done=True, metadata=metadata)
+            if failure:
+                failed()
+                done.error.CopyFrom(status_pb2.Status(code=9, message=failure))
+            else:
+                answer = end()
+                done.response.Pack(type(answer).pb(answer))
+            return done
+
+        begun = _Operation(self.looks, operations_pb2.Operation(name=name, metadata=metadata), finished)
+        self._operations[name] = begun
+        return begun.look()
 
 
 def _require(context: grpc.ServicerContext, is_good: bool, what: str) -> None:

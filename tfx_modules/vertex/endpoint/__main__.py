@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from tfx_modules.common.program import program
 from tfx_modules.exceptions import PipelineError
@@ -21,7 +21,7 @@ _MOST_FAILURES = 10
 """So many passes of ``--every`` that fail one after another end the command."""
 _INTERRUPTED = 130
 
-Pass = Callable[[], Iterator[str]]
+Pass = Callable[[], None]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,7 +53,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def repeat(follow_once: Pass, every: float | None) -> int:
-    """Make one pass, or one after the other; print what they do, and return the exit code.
+    """Make one pass, or one after the other; return the exit code.
 
     Args:
         follow_once: a pass.
@@ -62,12 +62,12 @@ def repeat(follow_once: Pass, every: float | None) -> int:
     Raises:
         PipelineError: the first pass failed, or ten in a row.
     """
-    _tell(follow_once)  # an error ends it: an option may be wrong
+    follow_once()  # an error ends it: an option may be wrong
     failures = 0
     while every is not None:
         time.sleep(every)
         try:
-            _tell(follow_once)
+            follow_once()
             failures = 0
         except PipelineError as error:
             failures += 1
@@ -77,9 +77,8 @@ def repeat(follow_once: Pass, every: float | None) -> int:
     return 0
 
 
-def _tell(follow_once: Pass) -> None:
-    for line in follow_once():
-        print(line, flush=True)
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 def _pass(context: CommandContext, destination: Destination, host: str) -> Pass:
@@ -91,7 +90,7 @@ def _pass(context: CommandContext, destination: Destination, host: str) -> Pass:
     with context.ledger.exclusive() as held:
         owner = str(held.environment.id)
     service = EndpointService(destination, host, owner)
-    return lambda: follow(context, destination, service, StoredFolder)
+    return lambda: follow(context, destination, service, StoredFolder, _tell)
 
 
 if __name__ == "__main__":

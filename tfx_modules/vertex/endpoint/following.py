@@ -1,18 +1,25 @@
 """Has an endpoint follow the ledger: reads both, takes a step, and reads both anew, until nothing is left to do."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from tfx_modules.common.files import locked
-from tfx_modules.exceptions import VertexError
+from tfx_modules.exceptions import EndpointBusyError, VertexError
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.command.answers import CommandContext
 from tfx_modules.promotion.exceptions import ManifestError, RefusedError
 from tfx_modules.promotion.rollback import never_in_service
 from tfx_modules.serving.exceptions import MissingObjectError
+from tfx_modules.vertex.endpoint.operations import Begun
 from tfx_modules.vertex.endpoint.options import Destination
-from tfx_modules.vertex.endpoint.service import EndpointService
+from tfx_modules.vertex.endpoint.service import EndpointService, Look
 from tfx_modules.vertex.endpoint.steps import Deploy, MoveTraffic, ServedVersion, Step, next_step, versions
+
+LOOK_SECONDS = 5.0
+"""Between two looks at endpoint and ledger while Vertex AI works on something."""
+PATIENCE_SECONDS = 7200.0
+"""The longest that Vertex AI gives a deployment."""
 
 
 class Stored(Protocol):
@@ -23,20 +30,23 @@ class Stored(Protocol):
 
 
 def follow(
-    context: CommandContext, destination: Destination, service: EndpointService, stored: Callable[[str], Stored]
-) -> Iterator[str]:
+    context: CommandContext,
+    destination: Destination,
+    service: EndpointService,
+    stored: Callable[[str], Stored],
+    tell: Callable[[str], None],
+) -> None:
     """Make the endpoint serve the version in service, then undeploy earlier ones that are not kept.
 
-    Another pass on this machine waits meanwhile. It may be repeated, also after having been killed in the middle.
+    Another pass on this machine waits meanwhile. It may be repeated, also after having been killed in the middle: what
+    Vertex AI still works on is waited for.
 
     Args:
         context: the ledger.
         destination: the endpoint.
         service: asks it.
         stored: opens a folder of Cloud Storage.
-
-    Yields:
-        What was done, a line each.
+        tell: is told what is done, a line each.
 
     Raises:
         RefusedError: no version was ever in service, or the ledger has no digest of the one that is.
@@ -44,49 +54,137 @@ def follow(
         VertexError: the copy is not the version, or the API refuses or cannot be asked.
     """
     served = context.repository.served
-    deployed: set[str] = set()
     with locked(served.with_name(f"{served.name}.vertex.lock")):
-        while (step := _next(context, destination, service)) is not None:
-            if isinstance(step, Deploy):
-                alias = service.alias(step.version)
-                if alias in deployed:
-                    raise VertexError(
-                        f"{destination.endpoint_name} does not have version {step.version.number}, which was just "
-                        "deployed to it; somebody may have undeployed it. Look at the endpoint, and repeat."
-                    )
-                deployed.add(alias)
-                yield from _deploy(step.version, destination, service, stored)
-            elif isinstance(step, MoveTraffic):
-                service.move_traffic(step.id)
-                yield f"{step.version.number} has all traffic"
-            else:
-                service.undeploy(step.deployment.id)
-                yield f"undeployed {step.deployment.alias}"
+        _Pass(context, destination, service, stored, tell).run()
 
 
-def _next(context: CommandContext, destination: Destination, service: EndpointService) -> Step | None:
-    live, kept = versions(context.ledger.service(), destination.kept)
-    if live is None:
-        raise RefusedError(never_in_service(context.ledger, context.repository))
-    if not live.digest:
-        raise RefusedError(
-            f"the ledger has no digest of version {live.number}, which an early release has promoted; needed: a "
-            "version with one. Promote another one."
-        )
-    return next_step(live, service.alias(live), kept, service.deployments())
+class _Pass:
+    """One pass.
 
+    Args:
+        context: as for :func:`follow`, and so are the others.
+        destination: the endpoint.
+        service: asks it.
+        stored: opens a folder.
+        tell: is told.
+    """
 
-def _deploy(
-    version: ServedVersion, destination: Destination, service: EndpointService, stored: Callable[[str], Stored]
-) -> Iterator[str]:
-    if not service.is_uploaded(version):
-        address = f"{destination.artifacts}/{version.number}"
-        _require_copy(version, address, stored)
-        yield f"uploading {version.number} from {address}"
-        service.upload(version)
-    yield f"deploying {version.number}; this takes minutes"
-    service.deploy(version)
-    yield f"deployed {version.number}"
+    def __init__(
+        self,
+        context: CommandContext,
+        destination: Destination,
+        service: EndpointService,
+        stored: Callable[[str], Stored],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._context = context
+        self._destination = destination
+        self._service = service
+        self._stored = stored
+        self._tell = tell
+        self._begun: Begun | None = None
+        self._said = ""  # when that has ended
+        self._done: set[str] = set()  # what was uploaded and deployed
+        self._waited: list[str] = []
+        self._since = 0.0
+        self._refused = ""
+
+    def run(self) -> None:
+        """Take steps until nothing is left to do, and nothing runs."""
+        while True:
+            self._look_at_begun()
+            # The ledger is read after the endpoint, and what is changed then is the endpoint as it was read.
+            look = self._service.look(self._begun)
+            step = self._next(look)
+            if step is None and not look.running:
+                return
+            if waits_for := look.running if step is None else self._take(step, look):
+                self._wait(waits_for)
+
+    def _look_at_begun(self) -> None:
+        if self._begun is not None and self._service.has_ended(self._begun):
+            self._begun = None
+            if self._said:
+                self._tell(self._said)
+
+    def _next(self, look: Look) -> Step | None:
+        context = self._context
+        live, kept = versions(context.ledger.service(), self._destination.kept)
+        if live is None:
+            raise RefusedError(never_in_service(context.ledger, context.repository))
+        if not live.digest:
+            raise RefusedError(
+                f"the ledger has no digest of version {live.number}, which an early release has promoted; needed: a "
+                "version with one. Promote another one."
+            )
+        return next_step(live, self._service.alias(live), kept, look.deployments, busy=bool(look.running))
+
+    def _take(self, step: Step, look: Look) -> list[str]:
+        """Begin a step; return the operations that have to end first."""
+        if isinstance(step, MoveTraffic):
+            return self._move(step, look)
+        if isinstance(step, Deploy):
+            return self._deploy(step.version)
+        alias = step.deployment.alias
+        self._done.discard(f"deployed {alias}")
+        self._begin(self._service.undeploy(step.deployment.id), f"undeployed {alias}")
+        return []
+
+    def _begin(self, begun: Begun, said: str) -> None:
+        self._begun, self._said = begun, said
+
+    def _move(self, step: MoveTraffic, look: Look) -> list[str]:
+        try:
+            self._service.move_traffic(step.id, look.etag)
+        except EndpointBusyError as error:
+            if not look.running:
+                raise
+            if self._refused != step.id:
+                self._tell(f"{step.version.number} gets traffic when {', '.join(look.running)} has ended: {error}")
+            self._refused = step.id
+            return look.running
+        self._tell(f"{step.version.number} has all traffic")
+        return []
+
+    def _deploy(self, version: ServedVersion) -> list[str]:
+        service, alias = self._service, self._service.alias(version)
+        if f"deployed {alias}" in self._done:
+            raise VertexError(
+                f"{self._destination.endpoint_name} does not have version {version.number}, which was just deployed "
+                "to it; somebody may have undeployed it. Look at the endpoint, and repeat."
+            )
+        if running := service.uploads():  # before the question, so that one that ends in between is not overlooked
+            return running
+        if service.is_uploaded(version):
+            self._tell(f"deploying {version.number}; this takes minutes")
+            self._begin(service.deploy(version), f"deployed {version.number}")
+            self._done.add(f"deployed {alias}")
+            return []
+        if f"uploaded {alias}" in self._done:
+            raise VertexError(
+                f"{self._destination.model_name} does not have version {version.number}, which was just uploaded; "
+                "somebody may have deleted it, or its alias. Look at the Model Registry, and repeat."
+            )
+        address = f"{self._destination.artifacts}/{version.number}"
+        _require_copy(version, address, self._stored)
+        self._tell(f"uploading {version.number} from {address}")
+        self._begin(service.upload(version), "")
+        self._done.add(f"uploaded {alias}")
+        return []
+
+    def _wait(self, names: list[str]) -> None:
+        now = time.monotonic()
+        if names != self._waited:
+            self._waited, self._since = names, now
+            others = [name for name in names if self._begun is None or name != self._begun.name]
+            if others:
+                self._tell(f"waiting for {', '.join(others)}, which an earlier pass or somebody else has begun")
+        if now - self._since > PATIENCE_SECONDS:
+            raise VertexError(
+                f"{', '.join(names)} at Vertex AI has not ended after {PATIENCE_SECONDS:g} s, and goes on. Look at "
+                "model and endpoint in the console; the next pass waits for it."
+            )
+        time.sleep(LOOK_SECONDS)
 
 
 def _require_copy(version: ServedVersion, address: str, stored: Callable[[str], Stored]) -> None:

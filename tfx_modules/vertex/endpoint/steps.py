@@ -1,7 +1,8 @@
 """Decides the next step towards an endpoint that serves the version in service. Pure.
 
-One step at a time: ledger and endpoint are read anew after each, for a step takes minutes, and a version may be
-promoted or rolled back meanwhile. A version gets traffic when it is deployed and still in service, all of it at once.
+One step at a time: endpoint and ledger are read anew after each and while it takes minutes, for a version may be
+promoted or rolled back meanwhile. While one is being taken, traffic alone is moved. A version gets traffic when it is
+deployed and still in service, all of it at once.
 What was deployed by others is never touched, beside losing its traffic.
 """
 
@@ -38,6 +39,8 @@ class Deployment:
     """Of a version that this command has deployed: its files, ``-`` and what serves them; empty: others did."""
     traffic: int
     """Percent of the endpoint's."""
+    ready: bool = True
+    """Whether it can get traffic: it is not being deployed or undeployed."""
 
     @property
     def files(self) -> str:
@@ -71,9 +74,14 @@ Step = Deploy | MoveTraffic | Undeploy
 
 
 def next_step(
-    live: ServedVersion, alias: str, kept: Sequence[ServedVersion], there: Sequence[Deployment]
+    live: ServedVersion,
+    alias: str,
+    kept: Sequence[ServedVersion],
+    there: Sequence[Deployment],
+    *,
+    busy: bool = False,
 ) -> Step | None:
-    """Return the next step; None: there is nothing to do.
+    """Return the next step; None: there is nothing to do, or nothing before what runs has ended.
 
     Args:
         live: the version in service.
@@ -81,12 +89,15 @@ def next_step(
             what is deployed of the same files serves.
         kept: versions that stay deployed if they are, whatever serves them.
         there: the endpoint's deployments.
+        busy: whether something is being uploaded, deployed or undeployed.
     """
-    of_live = [item for item in there if item.files == live.files]
+    of_live = [item for item in there if item.files == live.files and item.ready]
     wanted = [item for item in of_live if item.alias == alias]
     serving = max(wanted or of_live, key=lambda item: item.traffic, default=None)
     if serving is not None and serving.traffic != WHOLE:
         return MoveTraffic(live, serving.id)
+    if busy:
+        return None
     if serving is None or not wanted:
         return Deploy(live)
     stays = {live.files: serving.id}

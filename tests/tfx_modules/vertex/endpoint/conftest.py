@@ -11,6 +11,7 @@ from tests.tfx_modules.promotion.conftest import Site, site
 from tests.tfx_modules.vertex.registry import PROJECT, Registry
 from tests.tfx_modules.vertex.stand_in import StandIn
 from tfx_modules.promotion.command import LEDGER, MODELS, PIPELINE
+from tfx_modules.vertex.endpoint import following
 from tfx_modules.vertex.endpoint.__main__ import main
 
 __all__ = ["site"]
@@ -71,6 +72,7 @@ def deploying(stand_in: StandIn, site: Site, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(LEDGER, f"sqlite:///{site.folder}/ledger/ledger.db")
     monkeypatch.setenv(PIPELINE, "bert")
     monkeypatch.setenv(MODELS, str(site.repository.served))
+    monkeypatch.setattr(following, "LOOK_SECONDS", 0.01)
     with cloud_storage.running() as storage:
         monkeypatch.setenv(cloud_storage.VARIABLE, storage.address)
         yield Deploying(site, stand_in.registry, storage, stand_in.endpoint)

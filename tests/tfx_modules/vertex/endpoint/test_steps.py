@@ -70,6 +70,15 @@ def test_a_version_that_another_image_serves_has_traffic_until_it_is_deployed_an
     assert next_step(SECOND, alias(SECOND), [SECOND], [old, new]) == Undeploy(old)
 
 
+def test_while_something_runs_traffic_alone_is_moved_to_what_is_ready() -> None:
+    new = Deployment("2", alias(SECOND), 0, ready=False)
+    old = Deployment("1", alias(FIRST), WHOLE)
+    assert next_step(SECOND, alias(SECOND), [], [old, new], busy=True) is None
+    assert next_step(THIRD, alias(THIRD), [], [old, new], busy=True) is None
+    ready = replace(new, ready=True)
+    assert next_step(SECOND, alias(SECOND), [], [old, ready], busy=True) == MoveTraffic(SECOND, "2")
+
+
 def test_a_second_deployment_of_a_version_goes() -> None:
     twice = [Deployment("1", alias(SECOND), WHOLE), Deployment("2", alias(SECOND), 0)]
     assert next_step(SECOND, alias(SECOND), [], twice) == Undeploy(twice[1])
