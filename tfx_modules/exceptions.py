@@ -21,6 +21,8 @@
     ├── RetentionError       retention cannot list or remove something (``tfx_modules.retention.exceptions``)
     ├── BatchScoringError    a day's texts were not scored: the request, the texts or the model
     ├── VertexError          Vertex AI cannot be asked, or refuses what it is asked for
+    │   ├── VertexRefusalError   a repeat is refused, too: credentials, rights, or what was asked for
+    │   ├── CopyMissingError     a version's copy is not in Cloud Storage, or not complete yet
     │   └── EndpointBusyError    an endpoint takes no change now: another one is made, or was made meanwhile
     ├── GateError            data or model stopped the run; the message says why, with numbers
     ├── EngineFileError      what a version carries for an engine beside TensorFlow is damaged or of another version
@@ -98,6 +100,14 @@ class BatchScoringError(PipelineError):
 
 class VertexError(PipelineError):
     """Vertex AI cannot be asked, or refuses what it is asked for; the message has its answer."""
+
+
+class VertexRefusalError(VertexError):
+    """Vertex AI refuses, and refuses a repeat: credentials, rights, or what was asked for are wrong."""
+
+
+class CopyMissingError(VertexError):
+    """A version's copy is not in Cloud Storage, or not complete yet."""
 
 
 class EndpointBusyError(VertexError):

@@ -5,16 +5,21 @@ from contextlib import contextmanager
 
 from google.api_core.exceptions import (
     AlreadyExists,
+    BadRequest,
     DeadlineExceeded,
+    FailedPrecondition,
+    Forbidden,
     GoogleAPIError,
     InternalServerError,
+    NotFound,
     ServiceUnavailable,
     TooManyRequests,
+    Unauthorized,
 )
 from google.api_core.retry import if_exception_type
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import GoogleAuthError, TransportError
 
-from tfx_modules.exceptions import VertexError
+from tfx_modules.exceptions import VertexError, VertexRefusalError
 
 ANSWER_SECONDS = 60.0
 PATIENCE_SECONDS = 300.0
@@ -22,10 +27,13 @@ PATIENCE_SECONDS = 300.0
 PASSING = if_exception_type(DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
 """Whether an error may be over soon."""
 
+_LASTING = (BadRequest, Forbidden, NotFound, Unauthorized)
+"""Errors of who asks, or of what is asked for."""
+
 
 @contextmanager
 def telling(endpoint: str, advice: str, there_already: str = "") -> Iterator[None]:
-    """Raise Google's errors as VertexError.
+    """Raise Google's errors as VertexError, as VertexRefusalError where a repeat would not help.
 
     Args:
         endpoint: the API's host.
@@ -35,10 +43,14 @@ def telling(endpoint: str, advice: str, there_already: str = "") -> Iterator[Non
     try:
         yield
     except GoogleAuthError as error:
-        raise VertexError(
+        passing = error.retryable or isinstance(error, TransportError)
+        raise (VertexError if passing else VertexRefusalError)(
             f"Google Cloud knows nobody here: {str(error).rstrip('.')}. Run `gcloud auth application-default "
             "login`, or set GOOGLE_APPLICATION_CREDENTIALS to a file with credentials."
         ) from error
     except GoogleAPIError as error:
         known = isinstance(error, AlreadyExists) and there_already
-        raise VertexError(f"Vertex AI at {endpoint} answers: {error}. {there_already if known else advice}") from error
+        lasting = isinstance(error, _LASTING) and not isinstance(error, FailedPrecondition)
+        raise (VertexRefusalError if lasting else VertexError)(
+            f"Vertex AI at {endpoint} answers: {error}. {there_already if known else advice}"
+        ) from error

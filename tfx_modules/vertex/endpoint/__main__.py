@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 
 from tfx_modules.common.program import program
-from tfx_modules.exceptions import PipelineError
+from tfx_modules.exceptions import CopyMissingError, PipelineError, SettingsError, VertexRefusalError
 from tfx_modules.promotion.command import context_of
 from tfx_modules.promotion.command.answers import CommandContext
+from tfx_modules.promotion.exceptions import RefusedError
 from tfx_modules.vertex.endpoint.options import Destination, add_arguments, destination_of
 
 PROGRAM = "bert-service deploy-vertex"
 _MOST_FAILURES = 10
 """So many passes of ``--every`` that fail one after another end the command."""
+_REFUSALS = (SettingsError, RefusedError, VertexRefusalError)
 _INTERRUPTED = 130
 
 Pass = Callable[[], None]
@@ -60,21 +62,29 @@ def repeat(follow_once: Pass, every: float | None) -> int:
         every: seconds between two; None: one is all.
 
     Raises:
-        PipelineError: the first pass failed, or ten in a row.
+        PipelineError: the only pass failed, or ten in a row, or one was refused and none has succeeded before: an
+            option may be wrong. A version whose copy is not there yet is waited for.
     """
-    follow_once()  # an error ends it: an option may be wrong
-    failures = 0
-    while every is not None:
-        time.sleep(every)
+    failures, succeeded, waited = 0, False, ""
+    while True:
         try:
             follow_once()
-            failures = 0
+            failures, succeeded, waited = 0, True, ""
+        except CopyMissingError as error:
+            if every is None:
+                raise
+            if (missing := str(error)) != waited:
+                print(f"waiting: {missing}", flush=True)
+            failures, waited = 0, missing
         except PipelineError as error:
             failures += 1
-            if failures == _MOST_FAILURES:
+            refused = isinstance(error, _REFUSALS) and not succeeded
+            if every is None or refused or failures == _MOST_FAILURES:
                 raise
             print(f"{error}\nThe next try is in {every:g} s.", file=sys.stderr, flush=True)
-    return 0
+        if every is None:
+            return 0
+        time.sleep(every)
 
 
 def _tell(line: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tfx_modules.common.files import locked
-from tfx_modules.exceptions import EndpointBusyError, VertexError
+from tfx_modules.exceptions import CopyMissingError, EndpointBusyError, VertexError
 from tfx_modules.promotion import manifest
 from tfx_modules.promotion.command.answers import CommandContext
 from tfx_modules.promotion.exceptions import ManifestError, RefusedError
@@ -51,6 +51,7 @@ def follow(
     Raises:
         RefusedError: no version was ever in service, or the ledger has no digest of the one that is.
         StorageError: the version's copy cannot be read.
+        CopyMissingError: it is not there, or not complete.
         VertexError: the copy is not the version, or the API refuses or cannot be asked.
     """
     served = context.repository.served
@@ -192,7 +193,7 @@ def _require_copy(version: ServedVersion, address: str, stored: Callable[[str], 
     try:
         found = manifest.parsed(stored(address).text(manifest.PLACE), f"{address}/{manifest.PLACE}", advice).digest
     except MissingObjectError as error:
-        raise VertexError(
+        raise CopyMissingError(
             f"version {version.number} is not at {address}, or not complete: there is no {manifest.PLACE}; {advice}"
         ) from error
     except ManifestError as error:

@@ -16,7 +16,7 @@ from google.cloud import aiplatform_v1 as api
 from google.longrunning import operations_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from tfx_modules.exceptions import EndpointBusyError, VertexError
+from tfx_modules.exceptions import EndpointBusyError, VertexError, VertexRefusalError
 from tfx_modules.vertex.endpoint.operations import Begun, is_ready, is_upload
 from tfx_modules.vertex.endpoint.options import Destination
 from tfx_modules.vertex.endpoint.steps import WHOLE, Deployment, ServedVersion
@@ -221,7 +221,7 @@ class EndpointService:
         if model is None:
             return False
         if (owner := model.labels.get(OWNER, "")) != self._owner:
-            raise VertexError(
+            raise VertexRefusalError(
                 f"{name} is a model with the label {OWNER}={owner or 'none'}; allowed: one that this command has made "
                 f"for the ledger with the id {self._owner}, or an id that is free. Name another --model-id."
             )

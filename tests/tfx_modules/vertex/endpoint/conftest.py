@@ -16,6 +16,8 @@ from tfx_modules.vertex.endpoint.__main__ import main
 
 __all__ = ["site"]
 IMAGE = f"europe-west4-docker.pkg.dev/{PROJECT}/bert/serving:1"
+UP = ["UploadModel", "DeployModel", "UpdateEndpoint"]
+"""What brings a version into service that Vertex AI does not know."""
 NEEDED = (
     *("--project", PROJECT),
     *("--location", "europe-west4"),
