@@ -5,22 +5,27 @@ import fcntl
 import os
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
+def locked(file: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold a lock that one process has at a time; others wait.
 
     Args:
         file: the lock's file, made where it is missing and left behind empty. The kernel frees the lock of a process
             that dies.
+        waiting: is called before it is waited for, where another process has it.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 

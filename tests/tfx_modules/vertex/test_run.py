@@ -150,7 +150,9 @@ def test_few_modules_import_the_clients_of_google_cloud() -> None:
     ]
     assert found == [
         "serving/vertex/storage.py",
+        "vertex/endpoint/operations.py",
         "vertex/endpoint/service.py",
+        "vertex/endpoint/uploads.py",
         "vertex/errors.py",
         "vertex/service.py",
     ]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from tfx_modules.common.files import locked
@@ -21,6 +22,8 @@ LOOK_SECONDS = 5.0
 PATIENCE_SECONDS = 7200.0
 """The longest that Vertex AI gives a deployment."""
 
+_WAITING = "waiting for another pass on this machine, which works on the same endpoint"
+
 
 class Stored(Protocol):
     """A version's copy in Cloud Storage."""
@@ -38,8 +41,8 @@ def follow(
 ) -> None:
     """Make the endpoint serve the version in service, then undeploy earlier ones that are not kept.
 
-    Another pass on this machine waits meanwhile. It may be repeated, also after having been killed in the middle: what
-    Vertex AI still works on is waited for.
+    Another pass for the endpoint on this machine waits meanwhile. A pass may be repeated, also after having been killed
+    in the middle: what Vertex AI still works on is waited for.
 
     Args:
         context: the ledger.
@@ -54,9 +57,14 @@ def follow(
         CopyMissingError: it is not there, or not complete.
         VertexError: the copy is not the version, or the API refuses or cannot be asked.
     """
-    served = context.repository.served
-    with locked(served.with_name(f"{served.name}.vertex.lock")):
+    with locked(lock_of(context.repository.served, destination), lambda: tell(_WAITING)):
         _Pass(context, destination, service, stored, tell).run()
+
+
+def lock_of(served: Path, destination: Destination) -> Path:
+    """Return the file that a pass locks: one for each endpoint, beside the served folder."""
+    where = f"{destination.project}.{destination.location}.{destination.endpoint}"
+    return served.with_name(f"{served.name}.{where}.vertex.lock")
 
 
 class _Pass:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,11 @@ class Deploying:
         found = [method for method, _ in self.registry.changes]
         self.registry.changes.clear()
         return found
+
+    def lock(self, endpoint: str) -> Path:
+        """The lock of an endpoint's passes."""
+        served = self.site.repository.served
+        return served.with_name(f"{served.name}.{PROJECT}.europe-west4.{endpoint}.vertex.lock")
 
     def run(self, *flags: str) -> int:
         return main([*NEEDED, "--api-endpoint", self.host, *flags])

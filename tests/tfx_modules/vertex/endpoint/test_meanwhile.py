@@ -1,11 +1,13 @@
 """What an endpoint goes through while Vertex AI works on it for minutes: changes, rollbacks, errors, a killed pass."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 
 from tests.tfx_modules.vertex.endpoint.conftest import UP, Deploying
+from tfx_modules.common.files import locked
 from tfx_modules.vertex.endpoint import following
 
 
@@ -198,3 +200,23 @@ def test_a_version_that_comes_back_after_the_same_pass_has_undeployed_it_is_depl
     assert deploying.run() == 0
     assert deploying.methods().count("DeployModel") == 3
     assert deploying.serving() == [deploying.files(third)]
+
+
+def test_one_pass_at_a_time_works_on_an_endpoint(deploying: Deploying, capsys: pytest.CaptureFixture[str]) -> None:
+    deploying.promote(5)
+    with locked(deploying.lock("7002")):
+        assert deploying.run() == 0  # another endpoint's pass is not waited for
+    capsys.readouterr()
+    deploying.promote(6)
+    with ThreadPoolExecutor(1) as threads:
+        with locked(deploying.lock("7001")):
+            later = threads.submit(deploying.run)
+            told = ""
+            while "waiting for another pass" not in told:
+                assert not later.done()
+                time.sleep(0.05)
+                told += capsys.readouterr().out
+            deploying.methods()
+        assert later.result() == 0
+    assert told.splitlines() == ["waiting for another pass on this machine, which works on the same endpoint"]
+    assert deploying.methods() == UP
