@@ -118,7 +118,7 @@ class _Pass:
 
     def _next(self, look: Look) -> Step | None:
         context = self._context
-        live, kept = versions(context.ledger.service(), self._destination.kept)
+        live, earlier = versions(context.ledger.service())
         if live is None:
             raise RefusedError(never_in_service(context.ledger, context.repository))
         if not live.digest:
@@ -126,7 +126,8 @@ class _Pass:
                 f"the ledger has no digest of version {live.number}, which an early release has promoted; needed: a "
                 "version with one. Promote another one."
             )
-        return next_step(live, self._service.alias(live), kept, look.deployments, busy=bool(look.running))
+        alias, kept = self._service.alias(live), self._destination.kept
+        return next_step(live, alias, earlier, look.deployments, kept=kept, busy=bool(look.running))
 
     def _take(self, step: Step, look: Look) -> list[str]:
         """Begin a step; return the operations that have to end first."""

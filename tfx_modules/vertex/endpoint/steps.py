@@ -76,9 +76,10 @@ Step = Deploy | MoveTraffic | Undeploy
 def next_step(
     live: ServedVersion,
     alias: str,
-    kept: Sequence[ServedVersion],
+    earlier: Sequence[ServedVersion],
     there: Sequence[Deployment],
     *,
+    kept: int,
     busy: bool = False,
 ) -> Step | None:
     """Return the next step; None: there is nothing to do, or nothing before what runs has ended.
@@ -87,8 +88,10 @@ def next_step(
         live: the version in service.
         alias: its name together with what is to serve it. Another image makes another one; until that is deployed,
             what is deployed of the same files serves.
-        kept: versions that stay deployed if they are, whatever serves them.
+        earlier: versions that rollbacks would go back to, the next one first.
         there: the endpoint's deployments.
+        kept: so many of the earlier ones stay that are deployed, whatever serves them. What was promoted and replaced
+            before it was deployed is not counted.
         busy: whether something is being uploaded, deployed or undeployed.
     """
     of_live = [item for item in there if item.files == live.files and item.ready]
@@ -101,22 +104,17 @@ def next_step(
     if serving is None or not wanted:
         return Deploy(live)
     stays = {live.files: serving.id}
-    for item in there:
-        if item.files in {version.files for version in kept}:
-            stays.setdefault(item.files, item.id)
+    deployed = {item.files: item.id for item in reversed(there)}
+    back = [version.files for version in earlier if version.files in deployed and version.files not in stays]
+    stays |= {files: deployed[files] for files in back[:kept]}
     gone = [item for item in there if item.alias and stays.get(item.files) != item.id]
     return Undeploy(gone[0]) if gone else None
 
 
-def versions(service: Service, kept: int) -> tuple[ServedVersion | None, list[ServedVersion]]:
-    """Return the version in service, and those that a rollback would go back to, the next one first.
-
-    Args:
-        service: the ledger's state.
-        kept: how many of the latter.
-    """
+def versions(service: Service) -> tuple[ServedVersion | None, list[ServedVersion]]:
+    """Return the version in service, and those that rollbacks would go back to, the next one first."""
     earlier = (number for number in reversed(service.past) if number != service.live)
-    before = [number for number in dict.fromkeys(earlier) if number not in service.rolled_back][:kept]
+    before = [number for number in dict.fromkeys(earlier) if number not in service.rolled_back]
     live = None if service.live is None else _version(service, service.live)
     return live, [_version(service, number) for number in before]
 

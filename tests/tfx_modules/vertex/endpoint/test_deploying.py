@@ -120,6 +120,19 @@ def test_promotions_and_rollbacks_are_followed(deploying: Deploying) -> None:
     assert deploying.serving() == deploying.deployed() == [deploying.files(third)]
 
 
+def test_a_rollback_target_stays_after_two_promotions_between_passes(deploying: Deploying) -> None:
+    first = deploying.promote(5)
+    assert deploying.run() == 0
+    deploying.promote(6)
+    third = deploying.promote(7)
+    assert deploying.run() == 0
+    assert deploying.deployed() == [deploying.files(first), deploying.files(third)]
+    deploying.methods()
+    deploying.site.roll_back(to=first)
+    assert deploying.run() == 0
+    assert deploying.methods()[0] == "UpdateEndpoint"
+
+
 def test_a_model_of_an_older_day_that_is_not_promoted_changes_nothing(deploying: Deploying) -> None:
     newer = deploying.promote(6)
     assert deploying.run() == 0

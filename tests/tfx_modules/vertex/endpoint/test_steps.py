@@ -41,47 +41,56 @@ def test_a_version_is_known_by_number_and_files() -> None:
     assert replace(FIRST, digest="f" * 64).files != FIRST.files
 
 
-def test_those_stay_that_a_rollback_would_go_back_to() -> None:
-    assert versions(service(), 1) == (None, [])
-    assert versions(service(FIRST, SECOND, THIRD), 1) == (THIRD, [SECOND])
-    assert versions(service(FIRST, SECOND, THIRD), 0) == (THIRD, [])
+def test_those_are_earlier_that_a_rollback_would_go_back_to() -> None:
+    assert versions(service()) == (None, [])
+    assert versions(service(FIRST, SECOND, THIRD)) == (THIRD, [SECOND, FIRST])
     rolled_back = service(FIRST, SECOND, THIRD, SECOND, rolled_back=(THIRD,))
-    assert versions(rolled_back, 2) == (SECOND, [FIRST])
+    assert versions(rolled_back) == (SECOND, [FIRST])
+
+
+def test_so_many_stay_as_are_to_be_kept_of_those_that_are_deployed() -> None:
+    first, second = Deployment("1", alias(FIRST), 0), Deployment("2", alias(SECOND), 0)
+    third = Deployment("3", alias(THIRD), WHOLE)
+    earlier = [SECOND, FIRST]
+    assert next_step(THIRD, third.alias, earlier, [first, second, third], kept=2) is None
+    assert next_step(THIRD, third.alias, earlier, [first, second, third], kept=1) == Undeploy(first)
+    assert next_step(THIRD, third.alias, earlier, [first, third], kept=1) is None  # the second was never deployed
+    assert next_step(THIRD, third.alias, earlier, [first, third], kept=0) == Undeploy(first)
 
 
 def test_a_version_gets_traffic_when_it_is_deployed_and_then_others_go() -> None:
     old = Deployment("1", alias(FIRST), WHOLE)
-    assert next_step(SECOND, alias(SECOND), [FIRST], [old]) == Deploy(SECOND)
+    assert next_step(SECOND, alias(SECOND), [FIRST], [old], kept=1) == Deploy(SECOND)
     new = Deployment("2", alias(SECOND), 0)
-    assert next_step(SECOND, alias(SECOND), [FIRST], [old, new]) == MoveTraffic(SECOND, "2")
+    assert next_step(SECOND, alias(SECOND), [FIRST], [old, new], kept=1) == MoveTraffic(SECOND, "2")
     old, new = replace(old, traffic=0), replace(new, traffic=WHOLE)
-    assert next_step(SECOND, alias(SECOND), [FIRST], [old, new]) is None
-    assert next_step(SECOND, alias(SECOND), [], [old, new]) == Undeploy(old)
+    assert next_step(SECOND, alias(SECOND), [FIRST], [old, new], kept=1) is None
+    assert next_step(SECOND, alias(SECOND), [], [old, new], kept=1) == Undeploy(old)
 
 
 def test_a_version_that_another_image_serves_has_traffic_until_it_is_deployed_anew() -> None:
     old = Deployment("1", alias(SECOND, IMAGES[1]), 0)
-    assert next_step(SECOND, alias(SECOND), [], [old]) == MoveTraffic(SECOND, "1")
+    assert next_step(SECOND, alias(SECOND), [], [old], kept=1) == MoveTraffic(SECOND, "1")
     old = replace(old, traffic=WHOLE)
-    assert next_step(SECOND, alias(SECOND), [], [old]) == Deploy(SECOND)
+    assert next_step(SECOND, alias(SECOND), [], [old], kept=1) == Deploy(SECOND)
     new = Deployment("2", alias(SECOND), 0)
-    assert next_step(SECOND, alias(SECOND), [], [old, new]) == MoveTraffic(SECOND, "2")
+    assert next_step(SECOND, alias(SECOND), [], [old, new], kept=1) == MoveTraffic(SECOND, "2")
     old, new = replace(old, traffic=0), replace(new, traffic=WHOLE)
-    assert next_step(SECOND, alias(SECOND), [SECOND], [old, new]) == Undeploy(old)
+    assert next_step(SECOND, alias(SECOND), [SECOND], [old, new], kept=1) == Undeploy(old)
 
 
 def test_while_something_runs_traffic_alone_is_moved_to_what_is_ready() -> None:
     new = Deployment("2", alias(SECOND), 0, ready=False)
     old = Deployment("1", alias(FIRST), WHOLE)
-    assert next_step(SECOND, alias(SECOND), [], [old, new], busy=True) is None
-    assert next_step(THIRD, alias(THIRD), [], [old, new], busy=True) is None
+    assert next_step(SECOND, alias(SECOND), [], [old, new], kept=1, busy=True) is None
+    assert next_step(THIRD, alias(THIRD), [], [old, new], kept=1, busy=True) is None
     ready = replace(new, ready=True)
-    assert next_step(SECOND, alias(SECOND), [], [old, ready], busy=True) == MoveTraffic(SECOND, "2")
+    assert next_step(SECOND, alias(SECOND), [], [old, ready], kept=1, busy=True) == MoveTraffic(SECOND, "2")
 
 
 def test_a_second_deployment_of_a_version_goes() -> None:
     twice = [Deployment("1", alias(SECOND), WHOLE), Deployment("2", alias(SECOND), 0)]
-    assert next_step(SECOND, alias(SECOND), [], twice) == Undeploy(twice[1])
+    assert next_step(SECOND, alias(SECOND), [], twice, kept=1) == Undeploy(twice[1])
 
 
 @st.composite
@@ -105,11 +114,12 @@ def deployments(draw: st.DrawFn) -> list[Deployment]:
 def test_whatever_is_deployed_the_version_in_service_ends_with_all_traffic(
     there: list[Deployment], order: list[ServedVersion], kept: int
 ) -> None:
-    live, earlier = versions(service(*order), kept)
+    live, earlier = versions(service(*order))
     assert live is not None
     others = {item.id for item in there if not item.alias}
+    before = {item.files for item in there}
     for _ in range(len(there) + 4):
-        step = next_step(live, alias(live), earlier, there)
+        step = next_step(live, alias(live), earlier, there, kept=kept)
         if step is None:
             break
         if isinstance(step, Deploy):
@@ -122,5 +132,6 @@ def test_whatever_is_deployed_the_version_in_service_ends_with_all_traffic(
     assert [item.alias for item in there if item.traffic] == [alias(live)]
     own = [item.files for item in there if item.alias]
     assert len(own) == len(set(own))
-    assert set(own) <= {live.files, *(version.files for version in earlier)}
+    back = [version.files for version in earlier if version.files in before][:kept]
+    assert set(own) == {live.files, *back}
     assert others <= {item.id for item in there}
