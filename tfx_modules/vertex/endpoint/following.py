@@ -93,6 +93,7 @@ class _Pass:
         self._tell = tell
         self._begun: Begun | None = None
         self._said = ""  # when that has ended
+        self._own: set[str] = set()  # the operations that were begun
         self._done: set[str] = set()  # what was uploaded and deployed
         self._waited: list[str] = []
         self._since = 0.0
@@ -142,6 +143,7 @@ class _Pass:
 
     def _begin(self, begun: Begun, said: str) -> None:
         self._begun, self._said = begun, said
+        self._own.add(begun.name)
 
     def _move(self, step: MoveTraffic, look: Look) -> list[str]:
         try:
@@ -186,8 +188,7 @@ class _Pass:
         now = time.monotonic()
         if names != self._waited:
             self._waited, self._since = names, now
-            others = [name for name in names if self._begun is None or name != self._begun.name]
-            if others:
+            if others := [name for name in names if name not in self._own]:
                 self._tell(f"waiting for {', '.join(others)}, which an earlier pass or somebody else has begun")
         if now - self._since > PATIENCE_SECONDS:
             raise VertexError(
