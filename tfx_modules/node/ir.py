@@ -24,6 +24,10 @@ CODE_VERSION_FLAG = "--code_version"
 """Flag of the executor spec, put there by ``pipeline.code_versions``; executors ignore it, and TFX's cache key takes it
 in."""
 
+FINAL_STATUS = "final-status"
+"""The runtime parameter of exit handlers that has how the other nodes have ended; the Airflow side knows the name, and
+fills it in."""
+
 _logger = logging.getLogger(__name__)
 
 _CASTS: dict[str, Callable[[ParameterValue], ParameterValue]] = {"STRING": str, "INT": int, "DOUBLE": float}
@@ -44,6 +48,8 @@ class BoundNode:
     """Whether a node before it, at any distance, runs only where a condition holds."""
     needed_by: tuple[str, ...]
     """Ids of the nodes that cannot run without its outputs."""
+    is_exit_handler: bool
+    """Whether it is told how the other nodes have ended, and runs each time that its task does."""
     shown_errors: int
     """How many of the examples that a model gets wrong its report shows."""
 
@@ -85,6 +91,7 @@ def bind(request: NodeRequest) -> BoundNode:
     fields = _read(request.pipeline)
     pipeline = _parse(fields, request.pipeline)
     node = _find(pipeline, request.node)
+    is_exit_handler = _is_exit_handler(node)
     values = _parameter_values(_declared(fields), request.parameters)
     own = {
         constants.PIPELINE_ROOT_PARAMETER_NAME: str(request.pipeline_root),
@@ -106,6 +113,7 @@ def bind(request: NodeRequest) -> BoundNode:
         driver_spec=runner_utils.extract_custom_driver_spec(deployment, request.node),
         follows_condition=_follows_condition(node, pipeline),
         needed_by=_needed_by(node, pipeline),
+        is_exit_handler=is_exit_handler,
         shown_errors=request.shown_errors,
     )
 
@@ -162,6 +170,10 @@ def _find(pipeline: pipeline_pb2.Pipeline, node_id: str) -> pipeline_pb2.Pipelin
         where, allowed = pipeline.pipeline_info.id, ", ".join(nodes)
         raise NodeError(f"node {node_id!r} is not in pipeline {where}; allowed: {allowed}. Ask for one of these.")
     return nodes[node_id]
+
+
+def _is_exit_handler(node: pipeline_pb2.PipelineNode) -> bool:
+    return any(value.runtime_parameter.name == FINAL_STATUS for value in node.parameters.parameters.values())
 
 
 def _follows_condition(node: pipeline_pb2.PipelineNode, pipeline: pipeline_pb2.Pipeline) -> bool:

@@ -66,6 +66,13 @@ class Lineage:
             best = max(executions, key=lambda item: (execution_lib.is_execution_successful(item), item.id))
             return _record(handle.store, best)
 
+    def successes(self, node: pipeline_pb2.PipelineNode) -> int:
+        """Return how often the node has succeeded in its run."""
+        with self._metadata as handle:
+            contexts = context_lib.prepare_contexts(metadata_handle=handle, node_contexts=node.contexts)
+            executions = execution_lib.get_executions_associated_with_all_contexts(handle, contexts)
+            return sum(map(execution_lib.is_execution_successful, executions))
+
     def of_id(self, number: int) -> ExecutionRecord:
         """Return an execution by its id in ML Metadata."""
         with self._metadata as handle:

@@ -23,6 +23,7 @@ from tfx_modules.node import connection, gates, ir
 from tfx_modules.node.environment import APPROVAL, PUSHER, check_environment, check_store
 from tfx_modules.node.gpu_check import preflight
 from tfx_modules.node.launching import measurements, skipping
+from tfx_modules.node.launching.calls import begin_call
 from tfx_modules.node.launching.flushing import flushing
 from tfx_modules.node.launching.inputs import found_nothing, missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
@@ -64,7 +65,7 @@ class NoExecutionWatcher:
 
 
 def run_node(request: NodeRequest, *, forks_workers: bool = True) -> Outcome:
-    """Run a node, unless its run has a successful execution of it already.
+    """Run a node, unless its run has a successful execution of it already; an exit handler runs each time.
 
     Args:
         request: what to run.
@@ -103,6 +104,8 @@ def _run(request: NodeRequest, *, forks_workers: bool) -> Outcome:
 def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None) -> Outcome:
     metadata = metadata_of(connection.connection_config(request.metadata), request.metadata_wait_seconds)
     lineage = Lineage(metadata)
+    if bound.is_exit_handler:
+        begin_call(bound.node, request.run_id, lineage)
     earlier = lineage.of_run(bound.node)
     if earlier and earlier.succeeded:
         # Launcher would find this out for components, but run system nodes again, which could then resolve to

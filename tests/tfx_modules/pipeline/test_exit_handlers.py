@@ -15,8 +15,9 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types.standard_artifacts import Model
 
 from tfx_modules.exceptions import UnsupportedPipelineError
+from tfx_modules.node.ir import FINAL_STATUS
 from tfx_modules.pipeline.supported import check_supported
-from tfx_modules.pipeline.users.exit_handlers import FINAL_STATUS, with_exit_handlers
+from tfx_modules.pipeline.users.exit_handlers import with_exit_handlers
 
 
 @component  # type: ignore[untyped-decorator]

@@ -6,12 +6,10 @@ from tfx.orchestration.kubeflow.decorators import FinalStatusStr
 from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_modules.exceptions import UnsupportedPipelineError
+from tfx_modules.node.ir import FINAL_STATUS
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
-
-FINAL_STATUS = "final-status"
-"""The runtime parameter that has how the other nodes have ended; the Airflow side knows the name, and fills it in."""
 
 
 def with_exit_handlers(ir: pipeline_pb2.Pipeline, pipeline: "Pipeline") -> pipeline_pb2.Pipeline:

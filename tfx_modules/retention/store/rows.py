@@ -18,6 +18,7 @@ TUNED = "tuned"
 _RUN_CONTEXT = "pipeline_run"
 _PIPELINE_CONTEXT = "pipeline"
 _CACHE_CONTEXT = "execution_cache"
+_CALL_CONTEXT = "exit_handler_call"  # as tfx_modules.node.launching.calls writes it
 _AT_ONCE = 500  # databases limit the values of a statement
 
 
@@ -98,7 +99,7 @@ def mark(connection: sa.Connection, artifacts: Collection[int], state: int) -> N
 
 
 def delete_executions(connection: sa.Connection, executions: Collection[int]) -> None:
-    """Delete executions with their properties and events, and the contexts of runs and caches that have no others."""
+    """Delete executions with their properties and events, and the contexts of runs, caches and calls without others."""
     contexts: set[int] = set()
     for numbers in _parts(executions):
         mine = sa.select(t.associations.c.context_id).where(t.associations.c.execution_id.in_(numbers))
@@ -116,7 +117,7 @@ def delete_executions(connection: sa.Connection, executions: Collection[int]) ->
 
 
 def _delete_contexts(connection: sa.Connection, candidates: Collection[int]) -> None:
-    wanted = sa.select(t.types.c.id).where(t.types.c.name.in_((_RUN_CONTEXT, _CACHE_CONTEXT)))
+    wanted = sa.select(t.types.c.id).where(t.types.c.name.in_((_RUN_CONTEXT, _CACHE_CONTEXT, _CALL_CONTEXT)))
     for numbers in _parts(candidates):
         # Not those of pipelines and nodes, which a run has looked up and goes on using.
         mine = sa.select(t.contexts.c.id).where(t.contexts.c.id.in_(numbers), t.contexts.c.type_id.in_(wanted))
