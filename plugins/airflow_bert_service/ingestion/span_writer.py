@@ -74,7 +74,7 @@ class WriteSummary:
     usable_of: Mapping[str, int]
     """Number of rows that can be used, by label as ``reviews.csv`` has it."""
     rejected_of: Mapping[str, int]
-    """Number of rows that cannot, of those whose label is known."""
+    """Number of rows that cannot, of those whose label is known. A row that comes twice is not lost, and not counted."""
 
     @property
     def bad_share(self) -> float:
@@ -145,7 +145,7 @@ class _Quarantine:
     def add(self, row: Rejected) -> None:
         """Write a row into the quarantine."""
         self._counts[row.reason] += 1
-        if row.sentiment:
+        if row.sentiment and row.reason is not Reason.DUPLICATE_ID:  # the label has the earlier row
             self.labels[row.sentiment] += 1
         if len(self.first) < FIRST_BAD_ROWS:
             self.first.append(row)

@@ -63,15 +63,18 @@ def test_rows_whose_label_is_not_known_are_nobodys(tmp_path: Path) -> None:
     assert write(tmp_path, rows) == 210
 
 
-def test_rows_that_contradict_each_other_or_come_twice_count_for_their_labels(tmp_path: Path) -> None:
-    both: list[Row] = [(f"Both {n}.", one) for n in range(8) for one in LABELS]
-    rows = rows_of(*texts(400, "billing"), *texts(4, "fault"), *both)
+def contradicting(label: str) -> list[Row]:
+    return [(f"Both {n}.", one) for n in range(8) for one in ("billing", label)]
+
+
+def test_rows_that_contradict_each_other_count_for_their_labels_and_rows_that_come_twice_do_not(tmp_path: Path) -> None:
+    rows = rows_of(*texts(400, "billing"), *texts(4, "fault"), *contradicting("fault"))
     with pytest.raises(BadInputError, match=r"16 of 420 rows .* 8 of 12 with the label 'fault'; .*contradicting_lab"):
         write(tmp_path / "contradicting", rows)
+    # A source that delivers at least once may repeat a batch: nothing is lost.
     few = rows_of(*texts(400, "billing"), *texts(4, "fault"))
     again = [few[-1]._replace(number=500 + n) for n in range(8)]
-    with pytest.raises(BadInputError, match=r"8 of 412 rows .* 8 of 12 with the label 'fault'; .* duplicate_id 8"):
-        write(tmp_path / "twice", few + again)
+    assert write(tmp_path / "twice", few + again) == 404
 
 
 def test_a_row_with_several_labels_counts_for_each(tmp_path: Path) -> None:
