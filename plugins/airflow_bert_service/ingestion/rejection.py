@@ -20,6 +20,7 @@ def check_share(
     max_bad_share: float,
     *,
     has_sets: bool,
+    is_accepted: bool,
     day: dt.date,
     source: str,
     folder: Path,
@@ -31,6 +32,8 @@ def check_share(
         summary: Counts of its usable and unusable rows.
         max_bad_share: The largest share allowed, 0 to 1.
         has_sets: Whether a row may have several labels, or none.
+        is_accepted: Whether the day was accepted with these very rows before, maybe by a release that did not look at
+            labels; they are not looked at then.
         day: The day.
         source: Name of the feed.
         folder: Where the day was written.
@@ -40,7 +43,7 @@ def check_share(
         BadInputError: The day is rejected.
     """
     kept = keep_in / f"{day}.jsonl"
-    labels = too_bad(summary.usable_of, summary.rejected_of, max_bad_share, has_sets=has_sets)
+    labels = () if is_accepted else too_bad(summary.usable_of, summary.rejected_of, max_bad_share, has_sets=has_sets)
     if summary.bad_share <= max_bad_share and not labels and (summary.reviews or not summary.rejected):
         kept.unlink(missing_ok=True)
         return

@@ -28,7 +28,7 @@ from airflow_bert_service.feeds.readers.reviews import Review
 from airflow_bert_service.feeds.readers.screening import Rejected
 from airflow_bert_service.files import locked, make_folder, sha256, sync
 from airflow_bert_service.ingestion.rejection import REFUSED, check_share
-from airflow_bert_service.ingestion.span_writer import QUARANTINE, REVIEWS, write_day
+from airflow_bert_service.ingestion.span_writer import QUARANTINE, REVIEWS, WriteSummary, write_day
 
 MANIFEST = "manifest.json"
 _LOCK = "lock"
@@ -63,7 +63,7 @@ class SpanManifest:
     quarantine_sha256: str = ""
     """Digest of ``quarantine.jsonl``, hex; empty where there is none."""
 
-    def has_content_of(self, other: "SpanManifest") -> bool:
+    def has_content_of(self, other: "SpanManifest | WriteSummary") -> bool:
         """Whether both are of the same reviews and the same rejected rows."""
         return (self.sha256, self.quarantine_sha256) == (other.sha256, other.quarantine_sha256)
 
@@ -112,8 +112,15 @@ class SpanStore:
         with locked(self._staging / _LOCK):
             self._clear()
             with self._staged(day) as staged:
-                manifest = self._write(day, staged, rows, source)
-                return self._publish(day, staged, manifest)
+                summary = write_day(staged, rows)
+                latest = max(_versions(self.folder / day.isoformat()), default=0)
+                old = _intact_manifest(self.folder / day.isoformat() / f"v{latest}")
+                accepted = old if old and old.has_content_of(summary) else None
+                self._check(day, staged, summary, source, is_accepted=accepted is not None)
+                if accepted:
+                    self._flush(self.folder / day.isoformat())  # whoever wrote it may have been stopped before that
+                    return Span(day, latest, accepted, Change.UNCHANGED)
+                return self._publish(day, staged, _manifest(staged, summary, source), latest)
 
     @property
     def _staging(self) -> Path:
@@ -135,33 +142,20 @@ class SpanStore:
         finally:
             shutil.rmtree(staged, ignore_errors=True)  # when it was not published; the next writer tries again
 
-    def _write(self, day: dt.date, folder: Path, rows: Iterable[Review | Rejected], source: str) -> SpanManifest:
-        summary = write_day(folder, rows)
+    def _check(self, day: dt.date, folder: Path, summary: WriteSummary, source: str, *, is_accepted: bool) -> None:
         check_share(
             summary,
             self.max_bad_share,
             has_sets=self.has_sets,
+            is_accepted=is_accepted,
             day=day,
             source=source,
             folder=folder,
             keep_in=self.folder / REFUSED,
         )
-        now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
-        manifest = SpanManifest(
-            summary.reviews, summary.sha256, source, now, summary.rejected, summary.quarantine_sha256
-        )
-        (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
-        for path in (folder / MANIFEST, folder):
-            sync(path)
-        return manifest
 
-    def _publish(self, day: dt.date, staged: Path, manifest: SpanManifest) -> Span:
+    def _publish(self, day: dt.date, staged: Path, manifest: SpanManifest, latest: int) -> Span:
         folder = self.folder / day.isoformat()
-        latest = max(_versions(folder), default=0)
-        old = _intact_manifest(folder / f"v{latest}")
-        if old is not None and old.has_content_of(manifest):
-            self._flush(folder)  # whoever wrote it may have been stopped before doing so
-            return Span(day, latest, old, Change.UNCHANGED)
         folder.mkdir(exist_ok=True)
         staged.rename(folder / f"v{latest + 1}")
         self._flush(folder)
@@ -175,6 +169,16 @@ class SpanStore:
         for leftover in self._staging.iterdir():
             if leftover.name != _LOCK:
                 shutil.rmtree(leftover)
+
+
+def _manifest(folder: Path, summary: WriteSummary, source: str) -> SpanManifest:
+    """Write the manifest of a version in the making, and sync it to the disk."""
+    now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
+    manifest = SpanManifest(summary.reviews, summary.sha256, source, now, summary.rejected, summary.quarantine_sha256)
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+    for path in (folder / MANIFEST, folder):
+        sync(path)
+    return manifest
 
 
 def _versions(folder: Path) -> list[int]:

@@ -74,7 +74,7 @@ class WriteSummary:
     usable_of: Mapping[str, int]
     """Number of rows that can be used, by label as ``reviews.csv`` has it."""
     rejected_of: Mapping[str, int]
-    """Number of rows that cannot, of those whose label is known. A row that comes twice is not lost, and not counted."""
+    """Number of rows that cannot, of those whose label is known; without rows that come twice, which are not lost."""
 
     @property
     def bad_share(self) -> float:

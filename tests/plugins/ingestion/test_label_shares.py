@@ -8,8 +8,9 @@ import pytest
 from airflow_bert_service.exceptions import BadInputError
 from airflow_bert_service.feeds import RawRow, screen
 from airflow_bert_service.feeds.readers.label_sets import LabelSets
+from airflow_bert_service.feeds.readers.screening import Rejected
 from airflow_bert_service.ingestion.label_shares import chance_of
-from airflow_bert_service.ingestion.span_store import SpanStore
+from airflow_bert_service.ingestion.span_store import Change, SpanStore
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,20 @@ def test_a_rare_label_that_is_mostly_lost_refuses_a_day_with_few_bad_rows(tmp_pa
         write(tmp_path, rows)
     assert not (tmp_path / str(DAY)).exists()
     assert len((tmp_path / "refused" / f"{DAY}.jsonl").read_text().splitlines()) == 7
+
+
+def test_a_day_that_was_accepted_with_the_same_rows_stays_so(tmp_path: Path) -> None:
+    rows = rows_of(*texts(200, "billing"), *texts(3, "fault"), *[("", "fault")] * 7)
+    screened = list(screen(rows, day=DAY, labels=LABELS))
+    unlabelled = [one._replace(sentiment="") if isinstance(one, Rejected) else one for one in screened]
+    written = SpanStore(tmp_path, SHARE).write(DAY, unlabelled, source="files")  # as by a release before
+    assert written.change is Change.NEW
+    again = SpanStore(tmp_path, SHARE).write(DAY, screened, source="files")
+    assert (again.version, again.change) == (1, Change.UNCHANGED)
+    with pytest.raises(BadInputError, match="7 of 11 with the label 'fault'"):
+        write(tmp_path, [*rows, RawRow(500, "r500", "One more.", "fault", "row 500")])
+    with pytest.raises(BadInputError, match=r"a share of 0\.03333; allowed: 0\.01,"):
+        SpanStore(tmp_path, 0.01).write(DAY, screened, source="files")
 
 
 @pytest.mark.parametrize(("lost", "kept"), [(1, 3), (2, 10), (8, 92)])
