@@ -1,12 +1,14 @@
 """Tells of which labels of a day so many rows cannot be used that the model would learn from a skewed rest.
 
-A share of all rows says little of a rare label: all of its rows may be lost, and the day has few bad rows.
+A share of all rows says little of a rare label: all of its rows may be lost, and the day has few bad rows. They may
+be lost because the source calls the label otherwise now. So the rows with an unknown label are a label's, too: of
+whichever, the one with the fewest usable rows would lose the largest share of its rows with them.
 """
 
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 LEVEL = 0.001
@@ -21,10 +23,25 @@ class LabelShare:
     label: str
     bad: int
     rows: int
+    like: str = ""
+    """Where the label is unknown: the known one that has the other rows."""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        if self.like:
+            usable = f"{self.rows - self.bad} usable with {self.like!r}"
+            return f"{self.bad} with the unknown label {self.label!r}, beside {usable}"
+        return f"{self.bad} of {self.rows} with the label {self.label!r}"
 
 
 def too_bad(
-    usable: Mapping[str, int], rejected: Mapping[str, int], max_bad_share: float, *, has_sets: bool
+    usable: Mapping[str, int],
+    rejected: Mapping[str, int],
+    unknown: Mapping[str, int],
+    max_bad_share: float,
+    *,
+    labels: Collection[str],
+    has_sets: bool,
 ) -> tuple[LabelShare, ...]:
     """Return the labels of which a larger share is bad than is allowed, and than chance explains.
 
@@ -33,13 +50,21 @@ def too_bad(
 
     Args:
         usable: How many rows can be used, by label as spans have it.
-        rejected: How many cannot, of those whose label could be read.
+        rejected: How many cannot, of those whose label is known.
+        unknown: How many have a label that is not known, by label.
         max_bad_share: The largest share allowed, 0 to 1.
+        labels: The pipeline's labels; the day may lack some.
         has_sets: Whether a row may have several labels, so that spans have a list in JSON.
     """
     good, bad = _of_labels(usable, has_sets=has_sets), _of_labels(rejected, has_sets=has_sets)
-    level = LEVEL / max(1, len(good | bad))
-    shares = (LabelShare(label, bad[label], bad[label] + good[label]) for label in sorted(bad))
+    names = sorted({*labels, *good, *bad})
+    level = LEVEL / max(1, len(names) + len(unknown))
+    shares = [LabelShare(label, bad[label], bad[label] + good[label]) for label in sorted(bad)]
+    if names:
+        rarest = min(names, key=lambda label: good[label])
+        shares += [
+            LabelShare(label, unknown[label], unknown[label] + good[rarest], rarest) for label in sorted(unknown)
+        ]
     return tuple(
         one
         for one in shares

@@ -108,9 +108,10 @@ class WindowRefresh:
         return window
 
     def _write(self, window: Window, feed: Feed) -> dict[dt.date, Span | None]:
-        store = SpanStore(self._settings.spans, self._settings.rules.max_bad_share, has_sets=self._task.has_sets)
         gaps = self._settings.allowed_gaps - {window.last_day}
-        labels = labels_for(self._task, self._settings.rules.labels)
+        rules = self._settings.rules
+        store = SpanStore(self._settings.spans, rules.max_bad_share, self._task.labels, self._task.has_sets)
+        labels = labels_for(self._task, rules.labels)
         read = partial(screen, labels=labels, sets=label_sets(self._settings, self._task, labels))
         return {day: self._write_day(store, day, feed, read, may_be_missing=day in gaps) for day in window}
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from airflow_bert_service.exceptions import BadInputError
@@ -19,6 +20,7 @@ def check_share(
     summary: WriteSummary,
     max_bad_share: float,
     *,
+    labels: Collection[str],
     has_sets: bool,
     is_accepted: bool,
     day: dt.date,
@@ -31,6 +33,7 @@ def check_share(
     Args:
         summary: Counts of its usable and unusable rows.
         max_bad_share: The largest share allowed, 0 to 1.
+        labels: The pipeline's labels.
         has_sets: Whether a row may have several labels, or none.
         is_accepted: Whether the day was accepted with these very rows before, maybe by a release that did not look at
             labels; they are not looked at then.
@@ -43,14 +46,21 @@ def check_share(
         BadInputError: The day is rejected.
     """
     kept = keep_in / f"{day}.jsonl"
-    labels = () if is_accepted else too_bad(summary.usable_of, summary.rejected_of, max_bad_share, has_sets=has_sets)
-    if summary.bad_share <= max_bad_share and not labels and (summary.reviews or not summary.rejected):
+    worst = () if is_accepted else _too_bad(summary, max_bad_share, labels, has_sets=has_sets)
+    if summary.bad_share <= max_bad_share and not worst and (summary.reviews or not summary.rejected):
         kept.unlink(missing_ok=True)
         return
     make_folder(keep_in)
     with publishing(kept) as part:
         shutil.copyfile(folder / QUARANTINE, part)
-    raise BadInputError(_message(summary, labels, max_bad_share, day, source, kept))
+    raise BadInputError(_message(summary, worst, max_bad_share, day, source, kept))
+
+
+def _too_bad(
+    summary: WriteSummary, max_bad_share: float, labels: Collection[str], *, has_sets: bool
+) -> tuple[LabelShare, ...]:
+    counts = (summary.usable_of, summary.rejected_of, summary.unknown_of)
+    return too_bad(*counts, max_bad_share, labels=labels, has_sets=has_sets)
 
 
 def _message(
@@ -72,7 +82,7 @@ def _message(
     first = "; ".join(_shown(row) for row in summary.first_rejected)
     return (
         f"feed {source}, {day}: {bad} of {bad + summary.reviews} rows cannot be used, a share of {share}"
-        f"{', '.join(['', *(f'{one.bad} of {one.rows} with the label {one.label!r}' for one in worst)])}; "
+        f"{', '.join(['', *map(str, worst)])}; "
         f"allowed: {max_bad_share:g}{', of each label too' if worst else ''}, and one usable row at least. "
         f"By reason: {reasons}.{unknown}{misfiled} "
         f"The first: {first}. All: {kept}. Nothing was published. Correct the delivery, or raise [bert_service] "

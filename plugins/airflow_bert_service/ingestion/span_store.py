@@ -90,6 +90,8 @@ class SpanStore:
     folder: Path
     max_bad_share: float = 0.0
     """The largest share of a day's rows, 0 to 1, that may be unusable; of all, and of those with each label."""
+    labels: tuple[str, ...] = ()
+    """The pipeline's labels. Empty: those of a day's rows."""
     has_sets: bool = False
     """Whether a row may have several labels, or none: of a multilabel task."""
 
@@ -146,6 +148,7 @@ class SpanStore:
         check_share(
             summary,
             self.max_bad_share,
+            labels=self.labels,
             has_sets=self.has_sets,
             is_accepted=is_accepted,
             day=day,

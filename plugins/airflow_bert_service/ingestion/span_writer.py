@@ -31,6 +31,7 @@ from airflow_bert_service.feeds.readers.reviews import Review
 from airflow_bert_service.feeds.readers.rows import RawRow, Reason
 from airflow_bert_service.feeds.readers.screening import OF_DATE, Rejected, rejected
 from airflow_bert_service.files import sha256, sync
+from airflow_bert_service.pipeline.labels import normal_label
 
 COLUMNS = ("id", "date", "review", "sentiment")
 REVIEWS = "reviews.csv"
@@ -42,6 +43,8 @@ SHOWN_LABELS = 3
 """How many of the unknown labels a message shows."""
 _MOST_LABELS = 1000
 """How many different unknown labels are counted; the label of a source may be a text without end."""
+_NOTHING = frozenset({"", "none", "null", "nan"})
+"""How sources write that a row has no label."""
 
 _FEW_LABELS = 50
 """Up to so many, texts with two labels are found pair by pair, which takes no memory."""
@@ -67,6 +70,8 @@ class WriteSummary:
     """The first few of these."""
     unknown_labels: tuple[tuple[str, int], ...]
     """The most frequent labels that the setting ``labels`` does not have, and how many rows have them."""
+    unknown_of: Mapping[str, int]
+    """Number of rows with such a label, by label as :func:`normal_label` writes it; rows that say nothing left out."""
     sha256: str
     """Digest of ``reviews.csv``, hex."""
     quarantine_sha256: str
@@ -112,6 +117,7 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> WriteSummary:
         quarantine.counts(),
         tuple(quarantine.first),
         quarantine.unknown_labels(),
+        quarantine.unknown_of(),
         sha256(reviews),
         quarantine.digest(),
         usable,
@@ -165,6 +171,14 @@ class _Quarantine:
     def unknown_labels(self) -> tuple[tuple[str, int], ...]:
         """Return the most frequent unknown labels, with the number of their rows."""
         return tuple(self._unknown.most_common(SHOWN_LABELS))
+
+    def unknown_of(self) -> Mapping[str, int]:
+        """Return the number of rows by unknown label, however it is written; those that say nothing are no label."""
+        found: Counter[str] = Counter()
+        for label, count in self._unknown.items():
+            if (normal := normal_label(label)) not in _NOTHING:
+                found[normal] += count
+        return found
 
     def digest(self) -> str:
         """Sync the closed file to the disk, or remove it if it is empty; return its digest."""

@@ -27,7 +27,7 @@ def rows_of(*rows: Row) -> list[RawRow]:
 
 def write(folder: Path, rows: list[RawRow], sets: LabelSets | None = None) -> int:
     """Write a day; return how many of its rows can be used."""
-    store = SpanStore(folder, SHARE, has_sets=sets is not None)
+    store = SpanStore(folder, SHARE, ("billing", "fault"), has_sets=sets is not None)
     screened = screen(rows, day=DAY, labels=LABELS, sets=sets)
     return store.write(DAY, screened, source="files").manifest.rows
 
@@ -73,9 +73,30 @@ def test_bad_rows_of_all_labels_alike_are_counted_as_ever(tmp_path: Path) -> Non
     assert write(tmp_path, rows) == 960 + 96
 
 
-def test_rows_whose_label_is_not_known_are_nobodys(tmp_path: Path) -> None:
-    rows = rows_of(*texts(200, "billing"), *texts(10, "fault"), *texts(9, "falt"))
-    assert write(tmp_path, rows) == 210
+def test_a_label_that_the_source_calls_otherwise_refuses_the_day(tmp_path: Path) -> None:
+    rows = rows_of(*texts(200, "billing"), *texts(6, "falt"), *texts(4, "Falt ", "More"))
+    with pytest.raises(
+        BadInputError,
+        match=r"10 of 210 rows cannot be used, a share of 0\.04762, 10 with the unknown label 'falt', beside 0 "
+        r"usable with 'fault'; allowed: 0\.05, of each label too, .* unknown_label 10\. Unknown labels",
+    ):
+        write(tmp_path / "all", rows)
+    with pytest.raises(BadInputError, match="10 with the unknown label 'falt', beside 10 usable with 'fault'"):
+        write(tmp_path / "half", [*rows, *renamed(texts(10, "fault", "Old"))])
+
+
+def renamed(rows: list[Row]) -> list[RawRow]:
+    """Rows with ids of their own."""
+    return [one._replace(id=f"more-{one.id}") for one in rows_of(*rows)]
+
+
+@pytest.mark.parametrize("label", ["falt", "", None, "null"])
+def test_a_few_typos_and_rows_without_a_label_do_not(tmp_path: Path, label: object) -> None:
+    count = 2 if label == "falt" else 9
+    rows = rows_of(*texts(200, "billing"), *texts(count, label))
+    assert write(tmp_path / "no fault", rows) == 200
+    many = rows_of(*texts(2000, "billing"), *texts(1000, "fault"), *texts(9, "falt"))
+    assert write(tmp_path / "many", many) == 3000
 
 
 def contradicting(label: str) -> list[Row]:
