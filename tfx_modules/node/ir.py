@@ -45,7 +45,8 @@ class BoundNode:
     """None for TFX's own Resolver and Importer."""
     driver_spec: Message | None
     follows_condition: bool
-    """Whether a node before it, at any distance, runs only where a condition holds."""
+    """Whether a node before it, at any distance, runs only where a condition holds. Before an exit handler, which waits
+    for all nodes, are those that make its inputs."""
     needed_by: tuple[str, ...]
     """Ids of the nodes that cannot run without its outputs."""
     is_exit_handler: bool
@@ -111,7 +112,7 @@ def bind(request: NodeRequest) -> BoundNode:
         runtime_spec=pipeline.runtime_spec,
         executor_spec=executor_spec,
         driver_spec=runner_utils.extract_custom_driver_spec(deployment, request.node),
-        follows_condition=_follows_condition(node, pipeline),
+        follows_condition=_follows_condition(node, pipeline, is_exit_handler=is_exit_handler),
         needed_by=_needed_by(node, pipeline),
         is_exit_handler=is_exit_handler,
         shown_errors=request.shown_errors,
@@ -176,8 +177,12 @@ def _is_exit_handler(node: pipeline_pb2.PipelineNode) -> bool:
     return any(value.runtime_parameter.name == FINAL_STATUS for value in node.parameters.parameters.values())
 
 
-def _follows_condition(node: pipeline_pb2.PipelineNode, pipeline: pipeline_pb2.Pipeline) -> bool:
-    found = {node.node_info.id}
+def _follows_condition(
+    node: pipeline_pb2.PipelineNode, pipeline: pipeline_pb2.Pipeline, *, is_exit_handler: bool
+) -> bool:
+    channels = [channel for spec in node.inputs.inputs.values() for channel in spec.channels]
+    makers = {channel.producer_node_query.id for channel in channels}
+    found = makers if is_exit_handler else {node.node_info.id}
     # In topological order, so that from the end each node comes before those that it needs.
     for item in reversed(pipeline.nodes):
         if item.pipeline_node.node_info.id in found:
@@ -205,19 +210,20 @@ def needed_channels(node: pipeline_pb2.PipelineNode) -> Iterator[pipeline_pb2.In
 
 def _declared(fields: Any) -> dict[str, str]:
     """Return the type names of all runtime parameters by name, TFX's own left out."""
-    found = {item["name"]: str(item.get("type", "")) for item in _runtime_parameters(fields)}
+    found = {item["name"]: str(item.get("type", "")) for item in runtime_parameters(fields)}
     return {name: kind for name, kind in found.items() if name not in _OWN_PARAMETERS}
 
 
-def _runtime_parameters(value: Any) -> Iterator[dict[str, Any]]:
+def runtime_parameters(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the runtime parameters anywhere inside a compiled pipeline or a part of it, as JSON has them."""
     if isinstance(value, dict):
         if "runtime_parameter" in value:
             yield value["runtime_parameter"]
         for item in value.values():
-            yield from _runtime_parameters(item)
+            yield from runtime_parameters(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _runtime_parameters(item)
+            yield from runtime_parameters(item)
 
 
 def _parameter_values(declared: Mapping[str, str], given: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:

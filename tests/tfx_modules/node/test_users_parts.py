@@ -43,6 +43,11 @@ def Tell(final_status: Parameter[str], text: Out[String]):
     text.value = final_status
 
 
+@tfx.orchestration.experimental.exit_handler
+def TellOf(final_status: Parameter[str], number: In[Integer], text: Out[String]):
+    text.value = f"{number.value}"
+
+
 def create_pipeline() -> tfx.dsl.Pipeline:
     examples = tfx.components.ImportExampleGen(input_base=str(HERE / "records"))
     schema = tfx.dsl.Importer(source_uri=str(HERE / "schema"), artifact_type=Schema).with_id("OwnSchema")
@@ -53,7 +58,15 @@ def create_pipeline() -> tfx.dsl.Pipeline:
     word = tfx.dsl.experimental.RuntimeParameter("word", str, "very ")
     repeat = Repeat(word=word, times=count.outputs["number"].future()[0].value)
     tell = Tell(final_status=tfx.orchestration.experimental.FinalStatusStr())
-    return tfx.dsl.Pipeline("parts", "", components=[examples, schema, statistics, count, repeat, tell])
+    with tfx.dsl.Cond(count.outputs["number"].future()[0].value == 0):
+        guarded = Count(statistics=statistics.outputs["statistics"], schema=schema.outputs["result"]).with_id("Guarded")
+    status = tfx.orchestration.experimental.FinalStatusStr
+    tells = [
+        TellOf(final_status=status(), number=made.outputs["number"]).with_id(name)
+        for name, made in {"TellOfCount": count, "TellOfGuarded": guarded}.items()
+    ]
+    parts = [examples, schema, statistics, count, repeat, guarded, tell, *tells]
+    return tfx.dsl.Pipeline("parts", "", components=parts)
 """
 SCHEMA = 'feature { name: "n" type: INT presence { min_count: 1 } }\n'
 
@@ -103,11 +116,15 @@ def text_of(ended: Any) -> str:
 def test_each_part_runs(nodes: Nodes, compiled: Path) -> None:
     assert beam_arguments(compiled) == {"StatisticsGen": ["--direct_running_mode=in_memory", "--direct_num_workers=1"]}
     here = replace(nodes, pipeline=compiled)
+    lacking = here.run("TellOfCount", **{"final-status": "{}"})
+    assert lacking.state == "failed", "its input is of a node without a condition, which has not run"
     for node in ("ImportExampleGen", "OwnSchema", "StatisticsGen", "Count"):
         ended = here.run(node)
         assert (ended.code, ended.state) == (0, "complete"), ended.log
     repeated = text_of(here.run("Repeat", word="so "))
     assert repeated == "so so so ", "a word of this run, as often as there are splits (train and eval) and schemas"
+    assert here.run("Guarded").state == "skipped"
+    assert here.run("TellOfGuarded", **{"final-status": "{}"}).state == "skipped", "a condition did not hold"
     for state in ("FAILED", "SUCCEEDED", "SUCCEEDED"):
         status = json.dumps({"state": state, "error": {"message": "nodes have failed: Repeat"}})
         told = here.run("Tell", "run-1", None, **{"final-status": status})

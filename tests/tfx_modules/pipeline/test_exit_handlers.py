@@ -86,6 +86,16 @@ def test_there_may_be_several_and_none_waits_for_another() -> None:
     assert [list(nodes[name].upstream_nodes) for name in nodes] == [[], ["Make"], ["Make"]]
 
 
+@pytest.mark.parametrize("others", [[], ["Handler"]])
+def test_no_other_runtime_parameter_may_have_its_name(others: list[str]) -> None:
+    own = Tell(final_status=tfx.dsl.experimental.RuntimeParameter(FINAL_STATUS, str), whom="anna")
+    handlers = [Tell(final_status=FinalStatusStr(), whom="ben").with_id(name) for name in others]
+    with pytest.raises(
+        UnsupportedPipelineError, match=r"'final-status' in Tell has the name .*; allowed: any other name"
+    ):
+        compiled(own, *handlers)
+
+
 def test_nothing_may_wait_for_it() -> None:
     tell = Tell(final_status=FinalStatusStr(), whom="anna")
     use = Use(model=tell.outputs["told"])

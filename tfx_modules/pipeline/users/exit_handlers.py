@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from google.protobuf.json_format import MessageToDict
 from tfx.orchestration.kubeflow.decorators import FinalStatusStr
 from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_modules.exceptions import UnsupportedPipelineError
-from tfx_modules.node.ir import FINAL_STATUS
+from tfx_modules.node.ir import FINAL_STATUS, runtime_parameters
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -23,8 +24,9 @@ def with_exit_handlers(ir: pipeline_pb2.Pipeline, pipeline: "Pipeline") -> pipel
         pipeline: What it was made of.
 
     Raises:
-        UnsupportedPipelineError: A node waits for an exit handler.
+        UnsupportedPipelineError: A node waits for an exit handler, or has a runtime parameter with the name of theirs.
     """
+    _check_name(ir)
     handlers = _handlers(pipeline)
     if not handlers:
         return ir
@@ -57,6 +59,18 @@ def _handlers(pipeline: "Pipeline") -> dict[str, list[str]]:
         for node in pipeline.components
     }
     return {node: names for node, names in found.items() if names}
+
+
+def _check_name(ir: pipeline_pb2.Pipeline) -> None:
+    """Refuse the user's own runtime parameter of the name: it would get the status, and its node be a handler."""
+    nodes = [item.pipeline_node for item in ir.nodes]
+    fields = {node.node_info.id: MessageToDict(node, preserving_proto_field_name=True) for node in nodes}
+    named = {node: {one["name"] for one in runtime_parameters(found)} for node, found in fields.items()}
+    if wrong := [node for node, names in named.items() if FINAL_STATUS in names]:
+        raise UnsupportedPipelineError(
+            f"the runtime parameter {FINAL_STATUS!r} in {', '.join(wrong)} has the name of the one that exit handlers "
+            "have; allowed: any other name. Rename it, or give the component a FinalStatusStr."
+        )
 
 
 def _check_last(nodes: list[pipeline_pb2.PipelineNode], handlers: dict[str, list[str]]) -> None:
