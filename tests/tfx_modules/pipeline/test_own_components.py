@@ -4,6 +4,7 @@ import ast
 import datetime as dt
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,20 +15,26 @@ from google.protobuf import json_format
 from jinja2 import Template
 from tfx.proto import range_config_pb2
 
+from tests.tfx_modules.promotion.conftest import Site
+from tfx_modules import promotion
 from tfx_modules.components.pusher import read_promotion
 from tfx_modules.components.window import day_of
 from tfx_modules.pipeline.users.__main__ import main
+from tfx_modules.promotion.command import main as promotion_command
+from tfx_modules.promotion.ledger import open_ledger
+from tfx_modules.promotion.repository import ModelRepository
 
 GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "own-tfx-pipeline.md"
 CODE = re.compile(r"^```python\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SECTION = GUIDE.read_text(encoding="utf-8").partition("\n## Components of this project in it\n")[2]
 MODEL = "def run_fn(arguments): ...\n"
 
 
 @pytest.fixture
 def shown() -> list[str]:
     """The pipelines and the configurations, as the guide has them."""
-    section = GUIDE.read_text(encoding="utf-8").partition("\n## Components of this project in it\n")[2]
-    return [found["text"] for found in CODE.finditer(section)]
+    return [found["text"] for found in CODE.finditer(SECTION)]
 
 
 @pytest.fixture
@@ -76,6 +83,27 @@ def test_the_promotion_compiles_and_its_configuration_gives_what_it_asks_for(
     assert (run.dag_id, str(run.data_date), actor, older) == ("mails", "2026-11-05", "the DAG mails", False)
     assert json.loads(given["push_destination"])["filesystem"]["base_directory"]
     assert json.loads(given["holdout"]) == {}
+
+
+def test_what_it_promotes_can_be_rolled_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shown: list[str]
+) -> None:
+    shell = next(found for found in SHELL.findall(SECTION) if "tfx_modules.promotion" in found)
+    (_, *exported), (_, _, module, *arguments) = map(shlex.split, shell.splitlines())
+    variables = {
+        name: value.replace("/srv/bert", str(tmp_path)) for name, value in (one.split("=", 1) for one in exported)
+    }
+    assert "/srv/bert/models/mails" in shown[1], "it is about the folder that the configuration names"
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert module == promotion.__name__
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger/ledger.db", "mails")
+    site = Site(tmp_path, ledger, ModelRepository(tmp_path / "models" / "mails"))
+    for day in (4, 5):
+        site.promote(site.candidate(day))
+    assert promotion_command(arguments) == 0
+    assert capsys.readouterr().out.endswith("from 2026110501 to 2026110401: it takes invitations for spam\n")
+    assert site.served == 2026110401
 
 
 def test_the_gate_on_the_data_compiles_and_reads_the_day_of_the_run(
