@@ -99,12 +99,9 @@ def test_a_few_typos_and_rows_without_a_label_do_not(tmp_path: Path, label: obje
     assert write(tmp_path / "many", many) == 3000
 
 
-def contradicting(label: str) -> list[Row]:
-    return [(f"Both {n}.", one) for n in range(8) for one in ("billing", label)]
-
-
 def test_rows_that_contradict_each_other_count_for_their_labels_and_rows_that_come_twice_do_not(tmp_path: Path) -> None:
-    rows = rows_of(*texts(400, "billing"), *texts(4, "fault"), *contradicting("fault"))
+    both: list[Row] = [(f"Both {n}.", one) for n in range(8) for one in LABELS]
+    rows = rows_of(*texts(400, "billing"), *texts(4, "fault"), *both)
     with pytest.raises(BadInputError, match=r"16 of 420 rows .* 8 of 12 with the label 'fault'; .*contradicting_lab"):
         write(tmp_path / "contradicting", rows)
     # A source that delivers at least once may repeat a batch: nothing is lost.

@@ -116,7 +116,7 @@ def text_of(ended: Any) -> str:
 def test_each_part_runs(nodes: Nodes, compiled: Path) -> None:
     assert beam_arguments(compiled) == {"StatisticsGen": ["--direct_running_mode=in_memory", "--direct_num_workers=1"]}
     here = replace(nodes, pipeline=compiled)
-    lacking = here.run("TellOfCount", **{"final-status": "{}"})
+    lacking = here.run("TellOfCount", "run-1", None, **{"final-status": "{}"})
     assert lacking.state == "failed", "its input is of a node without a condition, which has not run"
     for node in ("ImportExampleGen", "OwnSchema", "StatisticsGen", "Count"):
         ended = here.run(node)
@@ -124,7 +124,9 @@ def test_each_part_runs(nodes: Nodes, compiled: Path) -> None:
     repeated = text_of(here.run("Repeat", word="so "))
     assert repeated == "so so so ", "a word of this run, as often as there are splits (train and eval) and schemas"
     assert here.run("Guarded").state == "skipped"
-    assert here.run("TellOfGuarded", **{"final-status": "{}"}).state == "skipped", "a condition did not hold"
+    assert here.run("TellOfGuarded", "run-1", None, **{"final-status": "{}"}).state == "skipped", (
+        "a condition did not hold"
+    )
     for state in ("FAILED", "SUCCEEDED", "SUCCEEDED"):
         status = json.dumps({"state": state, "error": {"message": "nodes have failed: Repeat"}})
         told = here.run("Tell", "run-1", None, **{"final-status": status})
