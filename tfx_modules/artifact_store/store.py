@@ -6,6 +6,7 @@ library finds itself: environment variables, configuration files, the machine's 
 """
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,12 @@ from tfx_modules.exceptions import ArtifactStoreError
 _CONTENTS = "contents.json"
 _FILES = "files"
 _FILE = "file"
+_WRITTEN = re.compile(
+    r"(?P<stored>[^./][^/]*/[^./][^/]*/[0-9]+/(?:[^/]+/)*?[0-9a-f]{32})/"
+    rf"(?:{re.escape(_CONTENTS)}|{_FILE}|{_FILES}/.+|[^/]+\.html)",
+    re.DOTALL,
+)
+"""Paths of what this module writes for artifacts: ``NODE/OUTPUT/ID/STORED_AS/...``, the ID an execution's."""
 _OPTIONS: dict[str, dict[str, Any]] = {"file": {"auto_mkdir": True}}
 """What file systems are made with, by protocol."""
 
@@ -180,7 +187,9 @@ class ArtifactStore:
             self._fs.pipe_file(self._path(name), text.encode())
 
     def objects(self, place: str = "") -> dict[str, StoredObject]:
-        """Return all objects at a place and below, by their paths below the store's address.
+        """Return what was stored of artifacts at a place and below, by its paths below the store's address.
+
+        Objects that nodes do not write, such as reviews in the same bucket, are not among them.
 
         Raises:
             ArtifactStoreError: the store does not answer.
@@ -189,19 +198,41 @@ class ArtifactStore:
         with self._asking(f"{self.address} cannot be listed"):
             self._fs.invalidate_cache()
             found = self._fs.find(self._path(f"{place}/") if place else self._root, detail=True)
-            return {str(name).removeprefix(above): _object(facts) for name, facts in found.items()}
+            named = ((str(name).removeprefix(above), facts) for name, facts in found.items())
+            return {name: _object(facts) for name, facts in named if _WRITTEN.fullmatch(name)}
+
+    def is_empty(self) -> bool:
+        """Return whether nothing at all is at the address, by whomever it was written.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        with self._asking(f"{self.address} cannot be listed"):
+            self._fs.invalidate_cache()
+            try:
+                found = self._fs.ls(self._root, detail=False)
+            except FileNotFoundError:
+                return True
+            # The consoles of stores make an object with the folder's own name.
+            return all(str(name).rstrip("/") == self._root for name in found)
 
     def remove(self, place: str) -> None:
         """Remove all that was stored of an artifact; descriptions first, so that nothing looks complete meanwhile.
 
+        Nothing else that is there is removed; see :meth:`objects`.
+
         Raises:
             ArtifactStoreError: the store refuses, or does not answer.
         """
-        described = [name for name in self.objects(place) if name.endswith(f"/{_CONTENTS}")]
-        with self._asking(f"{self.address}/{place} was not removed"), suppress(FileNotFoundError):
-            for name in described:
-                self._fs.rm_file(self._path(name))
-            self._fs.rm(self._path(place), recursive=True)
+        written = filter(None, map(_WRITTEN.fullmatch, self.objects(place)))
+        tries = sorted({found["stored"] for found in written})
+        with self._asking(f"{self.address}/{place} was not removed"):
+            for key in tries:
+                with suppress(FileNotFoundError):
+                    self._fs.rm_file(self._path(f"{key}/{_CONTENTS}"))
+            for key in tries:
+                with suppress(FileNotFoundError):
+                    self._fs.rm(self._path(key), recursive=True)
 
     def _read(self, key: str) -> bytes | None:
         with self._asking(f"{self.address}/{key} cannot be read"):

@@ -18,6 +18,7 @@ from tfx_modules.promotion.environment import (
     Place,
     place_of,
     require_same,
+    usable_store,
     write_marker,
 )
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError
@@ -65,21 +66,21 @@ def check_environment(request: NodeRequest, metadata: Metadata) -> None:
 
 
 def check_store(store: ArtifactStore) -> None:
-    """Check that an artifact store is of the node's environment; one that has no id gets the ledger's.
+    """Check that an artifact store is of the node's environment; an empty one that has no id gets the ledger's.
 
     Raises:
-        EnvironmentMismatchError: it is of another environment, whose artifacts would be removed by this one's rules.
+        EnvironmentMismatchError: it is of another environment, whose artifacts would be removed by this one's rules;
+            or it has no id, and is not empty.
         ArtifactStoreError: it does not answer.
         LedgerError: the ledger cannot be used.
     """
     with current_ledger().exclusive() as held:
         ledger = held.environment
-    found = store.read_text(MARKER)
-    # Where a store is a folder, another node may just be writing it.
-    if found is None or not found.strip():
+    place = usable_store(store)
+    if place.id is None:
         store.write_text(MARKER, f"{ledger.id}\n")
         return
-    require_same([ledger, Place(f"[bert_service] artifact_store ({store.address})", found.strip())])
+    require_same([ledger, place])
 
 
 def _read(store: MetadataStore) -> str | None:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tfx_modules.common.files import write_atomically
 from tfx_modules.promotion.exceptions import EnvironmentMismatchError
@@ -32,6 +33,44 @@ class Place:
     """For people, without passwords: ``the ledger at ...``."""
     id: str | None
     """Its id; None: it has none yet."""
+
+
+class MarkedStore(Protocol):
+    """An object store with the file :data:`MARKER`."""
+
+    address: str
+
+    def read_text(self, name: str) -> str | None:
+        """Return a file's text; None: it is not there."""
+
+    def is_empty(self) -> bool:
+        """Return whether nothing is in it."""
+
+
+def place_of_store(store: MarkedStore) -> Place:
+    """Return an artifact store with its id, if it has one."""
+    found = store.read_text(MARKER)
+    return Place(f"[bert_service] artifact_store ({store.address})", (found and found.strip()) or None)
+
+
+def usable_store(store: MarkedStore) -> Place:
+    """Return an artifact store with its id; one without an id has to be empty.
+
+    Raises:
+        EnvironmentMismatchError: it has no id, and has something: nobody knows whose that is.
+    """
+    place = place_of_store(store)
+    if place.id is None and not store.is_empty():
+        # Another node may have marked it, and stored something, between the two questions.
+        place = place_of_store(store)
+        if place.id is None:
+            raise EnvironmentMismatchError(
+                f"{place.name} has objects, and no {MARKER} with an environment id; allowed: an address with nothing "
+                "below it, or one that an installation has used. Nothing was changed. Name a folder of its own, such "
+                f"as {store.address}/artifacts; where the objects are this installation's artifacts, run "
+                "`bert-service retention adopt` (in a checkout `scripts/bert retention adopt`)."
+            )
+    return place
 
 
 def place_of(folder: Path) -> Place:

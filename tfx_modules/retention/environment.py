@@ -59,7 +59,7 @@ class Environment:
         """
         survey = self._artifacts.survey()
         others = [*map(place_of, self._folders), Place(self._artifacts.name, survey.environment)]
-        if (stored := self._artifacts.files.store()) is not None:
+        if (stored := self._artifacts.files.usable_store()) is not None:
             others.append(stored)
         if self._ledger is None:
             self._require_no_ids(others)

@@ -116,6 +116,41 @@ def test_all_of_an_artifact_is_removed_and_nothing_of_another(store: ArtifactSto
     assert store.contents(other) is not None
 
 
+def test_what_nodes_have_not_written_is_neither_listed_nor_removed(
+    store: ArtifactStore, model: Path, tmp_path: Path
+) -> None:
+    stored, _ = store.put(model, PLACE)
+    stored_value, _ = store.put(model / "saved_model.pb", f"{PLACE}/value")
+    store.put_beside(stored, written(tmp_path / "report.html"))
+    foreign = [
+        written(tmp_path / "store" / name)
+        for name in (
+            "reviews/2025/11/part.csv",
+            f"{PLACE}/part.csv",
+            f"{PLACE}/files/part.csv",
+            f"{PLACE}/{'a' * 32}/part.csv",
+            f"Trainer/model/{'a' * 32}/contents.json",
+            f".trash/model/7/{'a' * 32}/contents.json",
+        )
+    ]
+
+    assert sorted(store.objects()) == sorted(
+        [f"{stored.key}/{name}" for name in ("contents.json", "files/saved_model.pb", "report.html")]
+        + [f"{stored_value.key}/{name}" for name in ("contents.json", "file")]
+    )
+    store.remove(PLACE)
+    store.remove("reviews/2025/11")
+
+    assert store.objects() == {}
+    assert sorted(path for path in (tmp_path / "store").rglob("*") if path.is_file()) == sorted(foreign)
+
+
+def written(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("text", encoding="utf-8")
+    return file
+
+
 def test_a_store_that_does_not_answer_is_told_with_its_address(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
     broken = ArtifactStore(f"file://{tmp_path}/file/store")

@@ -4,6 +4,7 @@ The store is a folder, and once an S3.
 """
 
 import datetime as dt
+import re
 import shutil
 import signal
 import sqlite3
@@ -20,8 +21,9 @@ from tests.tfx_modules.node.conftest import Ended, Nodes
 from tests.tfx_modules.node.pushing import push, train
 from tests.tfx_modules.retention.records import KEEP_ALL, NOW
 from tfx_modules.artifact_store.staging import STORED_AS
+from tfx_modules.promotion.exceptions import EnvironmentMismatchError
 from tfx_modules.retention.request import Places
-from tfx_modules.retention.retention import retain
+from tfx_modules.retention.retention import Retention, retain
 
 
 class Machines(Nodes):
@@ -84,6 +86,9 @@ def _check_retention(machines: Machines, kept: Ended) -> None:
     """Retention removes from the store what it removes from ML Metadata, on a machine that has nothing of it."""
     old = machines.run("Writer", "run-3", text="of no version")
     machines.run("Writer", "run-4", text="die-storing")
+    foreign = machines.store / "reviews" / "2025" / "3" / "part.csv"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("review", encoding="utf-8")
     before = set(machines.store.rglob("*"))
     assert len(list((machines.store / "Writer" / "written").iterdir())) == 3
     shutil.rmtree(machines.root)
@@ -92,7 +97,8 @@ def _check_retention(machines: Machines, kept: Ended) -> None:
     gone = retain(rules, _places(machines), dry_run=False, now=later, trust_clock=True).items
 
     assert [(item.name, item.size > 0) for item in gone] == [("run-2", False), ("run-3", True), ("run-4", True)]
-    assert [path.name for path in (machines.store / "Writer" / "written").iterdir()] == ["1"]
+    assert {path.parts[-3] for path in (machines.store / "Writer" / "written").rglob("contents.json")} == {"1"}
+    assert foreign.is_file(), "an object that no node has written stays"
     assert set(machines.store.rglob("*")) < before
     assert not stored(machines, old, "written").exists()
     assert (stored(machines, kept, "written") / "contents.json").is_file()
@@ -171,6 +177,23 @@ def test_a_store_of_another_environment_is_refused(machines: Machines, tmp_path:
     assert "allowed: places of one environment" in ended.reason
 
 
+def test_an_address_with_something_and_without_an_environments_id_is_refused(machines: Machines) -> None:
+    foreign = machines.store / "reviews" / "part.csv"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("review", encoding="utf-8")
+    refused = f"artifact_store (file://{machines.store}) has objects, and no .environment with an environment id"
+
+    ended = machines.run("Writer", "run-1", text="hello")
+    assert (ended.code, ended.state) == (1, "failed")
+    assert refused in ended.reason
+    with pytest.raises(EnvironmentMismatchError, match=re.escape(refused)):
+        retain(KEEP_ALL, _places(machines), dry_run=False, now=NOW)
+    assert [path for path in machines.store.rglob("*") if path.is_file()] == [foreign]
+
+    Retention(KEEP_ALL, _places(machines), NOW).adopt(dry_run=False)
+    assert machines.run("Writer", "run-1", text="hello").state == "complete"
+
+
 def test_artifacts_on_s3(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes find credentials as the store's library does, here in a file; nothing that they leave has these."""
     s3fs = pytest.importorskip("s3fs")
@@ -179,6 +202,8 @@ def test_artifacts_on_s3(machines: Machines, monkeypatch: pytest.MonkeyPatch) ->
         (machines.server.log.parent / "aws.config").write_text(CONFIG.format(**config), encoding="utf-8")
         bucket = s3fs.S3FileSystem(endpoint_url=address, key="AKIAMADEUP", secret="made-up-secret")
         bucket.mkdir("bucket")
+        bucket.call_s3("put_object", Bucket="bucket", Key="bert/artifacts/")  # as the console makes folders
+        bucket.pipe_file("bucket/reviews/2025/1/part.csv", b"review")
         on_s3 = {"artifact_store": "s3://bucket/bert/artifacts"}
 
         written = machines.run("Writer", "run-1", on_s3, text="hello")
@@ -194,7 +219,9 @@ def test_artifacts_on_s3(machines: Machines, monkeypatch: pytest.MonkeyPatch) ->
         later = NOW + dt.timedelta(days=40)
         gone = retain(replace(KEEP_ALL, keep_artifact_days=30), places, dry_run=False, now=later, trust_clock=True)
         assert [item.name for item in gone.items] == ["run-1", "run-2"]
-        assert [name for name in bucket.find("bucket") if not name.endswith("/.environment")] == []
+        bucket.invalidate_cache()
+        left = {name.rstrip("/") for name in bucket.find("bucket")} - {"bucket/bert/artifacts"}
+        assert left == {"bucket/reviews/2025/1/part.csv", "bucket/bert/artifacts/.environment"}
 
     down = machines.run("Writer", "run-3", on_s3, text="hello")
     assert (down.code, down.state) == (1, "failed")

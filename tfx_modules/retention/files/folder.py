@@ -69,6 +69,14 @@ class PipelineFolder:
         """Return the artifact store with the environment's id; None: there is none."""
         return None
 
+    def usable_store(self) -> Place | None:
+        """Return it as :meth:`store` does.
+
+        Raises:
+            EnvironmentMismatchError: it has no id, and is not empty.
+        """
+        return self.store()
+
     def mark_store(self, environment: str) -> None:
         """Give the artifact store the environment's id, where there is a store."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tfx_modules.artifact_store.copies import Copies
 from tfx_modules.artifact_store.store import ArtifactStore, StoredObject
-from tfx_modules.promotion.environment import MARKER, Place
+from tfx_modules.promotion.environment import MARKER, Place, place_of_store, usable_store
 from tfx_modules.retention.files.folder import PipelineFolder, by_number
 
 _DEPTH = 3
@@ -38,9 +38,7 @@ class StoredFolder(PipelineFolder):
         """List the store anew, and return the folders in either place that are named after an execution, by its id."""
         self._objects = {}
         for name, item in self._store.objects().items():
-            parts = name.split("/")
-            if len(parts) > _DEPTH and not name.startswith("."):
-                self._objects.setdefault("/".join(parts[:_DEPTH]), {})[name] = item
+            self._objects.setdefault(_folder_of(name), {})[name] = item
         stored = {self.root / name for name in self._objects}
         here = {path for paths in super().numbered().values() for path in paths}
         return by_number(sorted(stored | here))
@@ -72,8 +70,11 @@ class StoredFolder(PipelineFolder):
 
     def store(self) -> Place:
         """Return the artifact store with the environment's id."""
-        found = self._store.read_text(MARKER)
-        return Place(f"[bert_service] artifact_store ({self._store.address})", found and found.strip())
+        return place_of_store(self._store)
+
+    def usable_store(self) -> Place:
+        """Return it as :meth:`store` does; without an id, it has to be empty."""
+        return usable_store(self._store)
 
     def mark_store(self, environment: str) -> None:
         """Give the artifact store the environment's id."""
