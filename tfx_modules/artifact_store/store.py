@@ -28,7 +28,8 @@ _WRITTEN = re.compile(
 )
 """Paths of what this module writes for artifacts: ``NODE/OUTPUT/ID/STORED_AS/...``, the ID an execution's."""
 _OPTIONS: dict[str, dict[str, Any]] = {"file": {"auto_mkdir": True}}
-"""What file systems are made with, by protocol."""
+"""What file systems are made with, by protocol. A folder as a store is for tests: it is not flushed to a disk, and made
+where it is missing."""
 
 
 @dataclass(frozen=True)

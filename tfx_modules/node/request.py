@@ -16,7 +16,8 @@ FORMAT = 1
 ParameterValue = str | int | float
 Count = Annotated[int, "0 or more"]
 StoreAddress = Annotated[str, "of an object store, or empty"]
-_STORE = re.compile(r"(?:(?:s3|gs)://[A-Za-z0-9_.-]+|file:///[A-Za-z0-9_.=+-]+)(?:/[A-Za-z0-9_.=+-]+)*")
+_STORE = re.compile(r"(?:(?:s3|gs)://[A-Za-z0-9_.-]+|file://)(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.=+-]+)+")
+"""The settings allow no ``file://``: it is for tests, whose store is a folder that is there as long as they run."""
 
 
 class GpuUse(enum.StrEnum):
@@ -150,7 +151,7 @@ def _store(fields: Mapping[str, Any], name: str) -> str:
         # What is no such address may have a password in it.
         raise NodeError(
             f"request field {name} is no address of a store; allowed: an empty text, s3://BUCKET/FOLDER, "
-            "gs://BUCKET/FOLDER, file:///FOLDER, without credentials. Correct the request."
+            "gs://BUCKET/FOLDER, without credentials. Correct the request."
         )
     return value
 

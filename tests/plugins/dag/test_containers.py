@@ -21,6 +21,7 @@ from airflow_bert_service.runs.mode import full_only
 from airflow_bert_service.settings.settings import settings_from
 
 from tests.plugins.compiled import compile_small
+from tests.support.contracts import faults, golden
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
 TEMPLATES = {"input_base": "a", "range_config": "b", "train_args": "c"}
@@ -58,7 +59,7 @@ def test_the_named_nodes_do(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_artifacts_elsewhere_is_mounted_and_has_to_be(tmp_path: Path) -> None:
-    keys = {**TRAINER, "artifact_store": "s3://bucket/artifacts", "artifact_folder": "/scratch/artifacts"}
+    keys = {**TRAINER, "artifact_store": "s3://bucket/artifacts/", "artifact_folder": "/scratch/artifacts"}
     task = trainer(dag_with(tmp_path, keys))
     assert ContainerMount("/scratch/artifacts", Path("/scratch/artifacts")) in task.container.mounts
     environment = task.environment
@@ -66,6 +67,7 @@ def test_a_folder_of_artifacts_elsewhere_is_mounted_and_has_to_be(tmp_path: Path
         Path("/scratch/artifacts"),
         "s3://bucket/artifacts",
     )
+    assert faults("node_request", {**golden("node_request"), "artifact_store": environment.artifact_store}) == []
     assert environment.artifact_copies_gb == 20
     with pytest.raises(SettingsError, match=r"where artifact_folder \(/scratch/artifacts\) is not writable"):
         dag_with(tmp_path / "other", {**keys, "container_mounts": f"/srv:{tmp_path}/other"})

@@ -13,7 +13,7 @@ def test_without_settings_artifacts_are_below_the_state_folder_alone() -> None:
     assert settings.artifacts.copies_gb == 0, "what is nowhere else is not removed as a copy"
 
 
-@pytest.mark.parametrize("store", ["s3://bucket", "s3://bucket/bert/artifacts/", "gs://bucket/a", "file:///mnt/bucket"])
+@pytest.mark.parametrize("store", ["s3://bucket/bert/artifacts", "gs://bucket/a", "s3://bucket/.a/..b/day=1"])
 def test_a_store_leaves_copies_in_the_folder(store: str) -> None:
     settings = settings_from({"artifact_store": store, "artifact_folder": "/scratch/bert"})
     assert (settings.artifacts.artifact_store, settings.pipeline_root) == (store, Path("/scratch/bert"))
@@ -29,18 +29,18 @@ def test_a_store_leaves_copies_in_the_folder(store: str) -> None:
         "https://host/secret",
         "/secret",
         "s3://",
+        "s3://bucket",
+        "s3://bucket/",
+        "s3://bucket//a",
+        "s3://bucket/../secret",
+        "s3://bucket/a/./b",
+        "file:///mnt/bucket",
     ],
 )
 def test_what_is_no_address_of_a_store_is_refused_and_not_repeated(store: str) -> None:
     with pytest.raises(SettingsError, match=r"artifact_store is no such address; allowed: s3://BUCKET/FOLDER") as error:
         settings_from({"artifact_store": store})
     assert "secret" not in str(error.value)
-
-
-@pytest.mark.parametrize(("store", "folder"), [("/srv/a", "/srv/a"), ("/srv/a/b", "/srv/a"), ("/srv/a", "/srv/a/b")])
-def test_a_folder_is_not_its_own_store(store: str, folder: str) -> None:
-    with pytest.raises(SettingsError, match="allowed: two folders of which none is in the other"):
-        settings_from({"artifact_store": f"file://{store}", "artifact_folder": folder})
 
 
 @pytest.mark.parametrize("key", ["state", "artifact_folder", "holdout"])

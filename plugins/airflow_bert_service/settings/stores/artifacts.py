@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from airflow_bert_service.exceptions import SettingsError
 from airflow_bert_service.settings.reading.declared import SettingsGroup
 from airflow_bert_service.settings.reading.limits import AtLeast, Matches
-from airflow_bert_service.settings.reading.naming import SECTION
 
-_ADDRESS = r"(?:(?:s3|gs)://[A-Za-z0-9_.-]+|file:///[A-Za-z0-9_.=+-]+)(?:/[A-Za-z0-9_.=+-]+)*/?"
+_ADDRESS = r"(?:s3|gs)://[A-Za-z0-9_.-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.=+-]+)+/?"
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,14 @@ class ArtifactSettings(SettingsGroup):
     """
 
     artifact_store: Annotated[
-        str, StoreAddress(_ADDRESS, "s3://BUCKET/FOLDER, gs://BUCKET/FOLDER and file:///FOLDER, without credentials")
+        str,
+        StoreAddress(
+            _ADDRESS, "s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, without credentials, and without . and .. in it"
+        ),
     ] = ""
-    """Address that artifacts are kept at, like ``s3://bucket/artifacts``: workers need no shared disk for them. Empty:
-    they are in ``artifact_folder`` alone. ``docs/how-to/object-stores.md`` has credentials, and what stays on disks."""
+    """Address that artifacts are kept at, like ``s3://bucket/artifacts``, a folder with nothing else in it: workers
+    need no shared disk for them. Empty: they are in ``artifact_folder`` alone. ``docs/how-to/object-stores.md`` has
+    credentials, and what stays on disks."""
     artifact_folder: Path | None = None
     """Folder that nodes read and write artifacts in; the same path on all workers. With ``artifact_store`` it may be on
     a disk of each worker's own. Empty: ``pipeline`` below ``state``."""
@@ -47,13 +49,6 @@ class ArtifactSettings(SettingsGroup):
         return self.artifact_copies_gb if self.artifact_store else 0
 
     def __post_init__(self) -> None:
-        """Check the limits, and that the address is no folder that nodes write in."""
+        """Check the limits, and leave out a slash at the end of the address: nodes and reports get it without one."""
         super().__post_init__()
-        folder = self.artifact_folder
-        if folder is not None and self.artifact_store.startswith("file://"):
-            store = Path(self.artifact_store.removeprefix("file://"))
-            if store.is_relative_to(folder) or folder.is_relative_to(store):
-                raise SettingsError(
-                    f"[{SECTION}] artifact_store is {self.artifact_store}, and artifact_folder is {folder}; allowed: "
-                    "two folders of which none is in the other. Name another one."
-                )
+        object.__setattr__(self, "artifact_store", self.artifact_store.removesuffix("/"))
