@@ -12,7 +12,7 @@ from airflow_bert_service.clients.node_server import NodeServerTransport
 from airflow_bert_service.clients.process import SubprocessTransport
 from airflow_bert_service.exceptions import NodeCancelledError, OutcomeError
 from airflow_bert_service.nodes.environment import NodeEnvironment
-from airflow_bert_service.nodes.outcome import ArtifactRef, NodeOutcome, NodeState, read_outcome
+from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState, read_outcome
 from airflow_bert_service.nodes.request import NodeRequest, NodeRun, PipelinePlaces
 from airflow_bert_service.settings.database_url import database_url
 
@@ -75,10 +75,6 @@ class NodeClient:
             return _read(request, code, log)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-    def report_folder(self, artifact: ArtifactRef) -> str:
-        """Return where the report in an artifact's folder is read from; see :meth:`NodeEnvironment.report_folder`."""
-        return self._environment.report_folder(artifact)
 
     def cancel(self) -> None:
         """Kill the running node with its whole process group; :meth:`run` then raises."""

@@ -41,6 +41,11 @@ class ArtifactRef:
     uri: str
     properties: Mapping[str, Any]
 
+    @property
+    def stored_as(self) -> str:
+        """The name that the artifact store has it by; empty: it was made without a store."""
+        return str(self.properties.get("stored_as", ""))
+
 
 @dataclass(frozen=True)
 class NodeOutcome:

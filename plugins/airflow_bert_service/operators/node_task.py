@@ -14,7 +14,7 @@ from airflow_bert_service.nodes.final_status import final_status
 from airflow_bert_service.nodes.outcome import NodeOutcome, NodeState
 from airflow_bert_service.nodes.request import GpuUse, NodeRun
 from airflow_bert_service.pipeline.plan import FINAL_STATUS
-from airflow_bert_service.runs.annotations import REPORT, VERDICT
+from airflow_bert_service.runs.annotations import REPORT, STORED_AS, VERDICT
 from airflow_bert_service.runs.result import BLOCKED
 from airflow_bert_service.runs.running_task import (
     failed_among,
@@ -152,7 +152,7 @@ class NodeTask(BaseOperator):
             gpu=self.gpu,
         )
         outcome = client.run(run, self._log_line)
-        self._leave_annotations(client, context, outcome)
+        self._leave_annotations(context, outcome)
         self.log.info("%s: %s", self.tfx_node, outcome.state.value)
         if outcome.reason:
             self.log.info("%s", outcome.reason)
@@ -171,10 +171,13 @@ class NodeTask(BaseOperator):
         level, text = read_log_line(line)
         self.log.log(level, "%s", text)
 
-    def _leave_annotations(self, client: NodeClient, context: Context, outcome: NodeOutcome) -> None:
-        """Leave the report's address, and the line for the run's note: a blocked node returns nothing."""
+    def _leave_annotations(self, context: Context, outcome: NodeOutcome) -> None:
+        """Leave where the report is, and the line for the run's note: a blocked node returns nothing."""
         if artifacts := outcome.outputs.get(self.report_output):
-            leave_annotation(context, REPORT, report_uri(client.report_folder(artifacts[0])))
+            # No address of a store: it may be another one when somebody opens the report.
+            if name := artifacts[0].stored_as:
+                leave_annotation(context, STORED_AS, name)
+            leave_annotation(context, REPORT, report_uri(artifacts[0].uri))
         if outcome.state is NodeState.BLOCKED:
             # Reasons of this project's nodes begin with the word already; those of other nodes need not.
             reason = outcome.reason.removeprefix(BLOCKED).strip() or f"node {self.tfx_node!r} gave no reason"

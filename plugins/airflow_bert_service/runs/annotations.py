@@ -25,6 +25,8 @@ VERDICT = "verdict"
 """Key of a line for the run's note, like ``blocked: 12 of 300 reviews have no text``. Any operator may leave one."""
 REPORT = "report"
 """Key of the path of a report that the task wrote."""
+STORED_AS = "report_stored_as"
+"""Key of the name that the artifact store has that report's artifact by; without a store there is none."""
 FAILURE = "failure"
 """Key of the error that ended the task's last try, in one line; ``notify_promotion`` reports it."""
 

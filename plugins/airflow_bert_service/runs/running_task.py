@@ -37,7 +37,7 @@ def leave_annotation(context: Context, key: str, text: str) -> None:
 
     Args:
         context: The running task's.
-        key: ``VERDICT``, ``REPORT`` or ``FAILURE`` of :mod:`airflow_bert_service.runs.annotations`.
+        key: ``VERDICT``, ``REPORT``, ``STORED_AS`` or ``FAILURE`` of :mod:`airflow_bert_service.runs.annotations`.
         text: The text.
     """
     try:

@@ -5,7 +5,7 @@ it asks for them.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, s
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from airflow_bert_service.exceptions import ReportError
-from airflow_bert_service.runs.annotations import REPORT, AnnotationStore
+from airflow_bert_service.runs.annotations import REPORT, STORED_AS, AnnotationStore
 from airflow_bert_service.webui.report_files import read_report
 
 HEADERS = {
@@ -66,10 +66,10 @@ def reports_app(root: Path, annotations: AnnotationStore, store: str = "") -> Fa
     def report(
         dag_id: str, run_id: str, task_id: str, map_index: Annotated[int, Query(ge=-1, le=LARGEST_MAP_INDEX)] = -1
     ) -> Response:
-        uri = annotations.of_task(dag_id, run_id, task_id, map_index).get(REPORT)
-        if uri is None:
+        left = annotations.of_task(dag_id, run_id, task_id, map_index)
+        if REPORT not in left:
             raise _no_report(dag_id, run_id, task_id)
-        return HTMLResponse(_page(uri, root, dag_id, store))
+        return HTMLResponse(_page(left, root, dag_id, store))
 
     return app
 
@@ -92,9 +92,10 @@ def _no_report(dag_id: str, run_id: str, task_id: str) -> HTTPException:
     )
 
 
-def _page(uri: str, root: Path, dag_id: str, store: str) -> bytes:
+def _page(left: Mapping[str, str], root: Path, dag_id: str, store: str) -> bytes:
+    uri = left[REPORT]
     try:
-        return read_report(uri, root, dag_id, store)
+        return read_report(uri, root, dag_id, store=store, stored_as=left.get(STORED_AS, ""))
     except ReportError as error:
         _logger.warning("%s", error)
         raise HTTPException(status.HTTP_403_FORBIDDEN, str(error)) from error

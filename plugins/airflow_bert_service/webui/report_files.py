@@ -45,17 +45,19 @@ def report_page(base_url: str, *, dag_id: str, run_id: str, task_id: str, map_in
     return f"{urlsplit(base_url).path.rstrip('/')}{URL_PREFIX}/reports/{path}{query}"
 
 
-def read_report(uri: str, root: Path, dag_id: str, store: str = "") -> bytes:
+def read_report(uri: str, root: Path, dag_id: str, *, store: str = "", stored_as: str = "") -> bytes:
     """Read a report of a DAG's pipeline.
 
     A page names its pipeline in its head. One that an earlier release wrote names none: it is read for any DAG, as
     earlier releases did, so that whoever may edit one DAG can read such pages of all.
 
     Args:
-        uri: Where it is: a path, or an address of the artifact store, which any task may have left.
+        uri: Its path, which any task may have left.
         root: The folder that it has to be in; all pipelines have theirs in it.
         dag_id: The DAG whose task names it.
-        store: The artifact store's address; empty: there is none.
+        store: The artifact store's address; empty: there is none, and the file at the path is read.
+        stored_as: The name that the store has its artifact by, which any task may have left, too; empty: the artifact
+            was made without a store, and the file at the path is read.
 
     Returns:
         The page, as HTML in UTF-8.
@@ -65,7 +67,7 @@ def read_report(uri: str, root: Path, dag_id: str, store: str = "") -> bytes:
             pipeline's.
         OSError: There is no file at that path, or the store does not give it.
     """
-    page = _stored_page(uri, store) if store and "://" in uri else _page(uri, root)
+    page = _stored_page(uri, root, store, stored_as) if store and stored_as else _page(uri, root)
     pipeline = _pipeline_of(page)
     if pipeline is not None and dag_id not in dag_ids(pipeline):
         raise ReportError(
@@ -85,19 +87,20 @@ def _page(uri: str, root: Path) -> bytes:
     return path.read_bytes()
 
 
-def _stored_page(uri: str, store: str) -> bytes:
-    above = f"{store.rstrip('/')}/"
-    parts = uri.removeprefix(above).split("/")
+def _stored_page(uri: str, root: Path, store: str, stored_as: str) -> bytes:
+    path = Path(uri)
+    if path.name != REPORT_FILE or not path.is_relative_to(root):
+        raise _not_shown(uri, f"{root}, which {store} has")
+    parts = (*path.parent.relative_to(root).parts, stored_as)
     # The form that nodes write; nothing in it that a store's library would take for something else than a name.
-    good = all(_NAME.fullmatch(part) and set(part) != {"."} for part in parts) and parts[-1] == REPORT_FILE
-    if not (uri.startswith(above) and good):
-        raise _not_shown(without_credentials(uri), store)
+    if not all(_NAME.fullmatch(part) and set(part) != {"."} for part in parts):
+        raise _not_shown("/".join((uri, stored_as)), f"{root}, which {store} has")
     # Imported here: pages of a pipeline without a store need none of it.
     import fsspec
 
     try:
-        files, path = fsspec.url_to_fs(uri)
-        return bytes(files.cat_file(path))
+        files, place = fsspec.url_to_fs("/".join((store, *parts, REPORT_FILE)))
+        return bytes(files.cat_file(place))
     except OSError:
         raise
     except Exception as error:  # each store's library has errors of its own
@@ -106,8 +109,8 @@ def _stored_page(uri: str, store: str) -> bytes:
 
 def _not_shown(uri: str, allowed: str) -> ReportError:
     return ReportError(
-        f"the report at {uri!r} is not shown; allowed: a {REPORT_FILE} in {allowed}. Give the API server the same "
-        "[bert_service] settings as the tasks."
+        f"the report at {without_credentials(uri)!r} is not shown; allowed: a {REPORT_FILE} in {allowed}. Give the API "
+        "server the same [bert_service] settings as the tasks."
     )
 
 

@@ -19,9 +19,8 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.log import mask_secret
 from airflow_bert_service.exceptions import NodeCancelledError, OutcomeError, SettingsError
 from airflow_bert_service.nodes.environment import NodeEnvironment
-from airflow_bert_service.nodes.outcome import ArtifactRef
 from airflow_bert_service.operators.node import TfxNodeOperator
-from airflow_bert_service.runs.annotations import FAILURE, REPORT, VERDICT
+from airflow_bert_service.runs.annotations import FAILURE, REPORT, STORED_AS, VERDICT
 from airflow_bert_service.runs.running_task import recording_failure
 
 from tests.plugins.environments import environment
@@ -138,13 +137,18 @@ def test_a_node_that_makes_a_report_says_where_it_is(
     assert TRY.left == {REPORT: f"{folder}/report.html", **verdict}
 
 
-def test_the_report_of_a_stored_artifact_is_at_the_stores_address(environment: NodeEnvironment) -> None:
-    stores = replace(environment, artifact_store="s3://bucket/artifacts/")
-    uri = f"{environment.pipeline_root}/ExampleValidator/anomalies/7"
-    stored = ArtifactRef(5, "ExampleAnomalies", uri, {"stored_as": "abc"})
-    assert stores.report_folder(stored) == "s3://bucket/artifacts/ExampleValidator/anomalies/7/abc"
-    assert stores.report_folder(replace(stored, properties={})) == uri, "it was made before there was a store"
-    assert environment.report_folder(stored) == uri
+def test_the_report_of_a_stored_artifact_is_known_by_path_and_name_and_not_by_an_address(
+    environment: NodeEnvironment,
+) -> None:
+    TfxNodeOperator(
+        task_id="ExampleValidator",
+        tfx_node="ExampleValidator",
+        environment=replace(environment, artifact_store="s3://bucket/artifacts"),
+        parameters={"act": "report", "state": "complete"},
+        report_output="anomalies",
+    ).execute(CONTEXT)
+    folder = environment.pipeline_root / "ExampleValidator" / "anomalies" / "7"
+    assert TRY.left == {REPORT: f"{folder}/report.html", STORED_AS: "abc"}
 
 
 def test_the_verdict_stays_when_its_annotation_cannot_be_written(

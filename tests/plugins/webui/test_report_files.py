@@ -136,39 +136,55 @@ def test_any_id_is_one_part_of_the_path(name: str) -> None:
     assert [unquote(part) for part in page.split("/")] == ["", "bert_service", "reports", name, name, name]
 
 
+STORED_AS = "0123456789abcdef"
+
+
 @pytest.fixture
 def store(root: Path) -> str:
-    """An artifact store that has the report of the folder."""
+    """An artifact store that has the report of the folder; the folder has it no longer."""
     made, folder = root / "ExampleValidator" / "anomalies" / "7", root.with_name("store")
-    shutil.copytree(made, folder / "ExampleValidator" / "anomalies" / "7" / "0123456789abcdef")
+    shutil.copytree(made, folder / "ExampleValidator" / "anomalies" / "7" / STORED_AS)
+    shutil.rmtree(root)
     return f"file://{folder}"
 
 
-def test_a_report_of_the_artifact_store_is_read_there(root: Path, store: str) -> None:
-    uri = report_uri(f"{store}/ExampleValidator/anomalies/7/0123456789abcdef")
-    shutil.rmtree(root)
-    assert read_report(uri, root, DAG, store) == PAGE
+def test_a_report_of_the_artifact_store_is_read_where_the_store_is_today(root: Path, store: str) -> None:
+    uri = f"{root}/ExampleValidator/anomalies/7/report.html"
+    assert read_report(uri, root, DAG, store=store, stored_as=STORED_AS) == PAGE
+    root.with_name("store").rename(root.with_name("moved"))
+    assert read_report(uri, root, DAG, store=f"file://{root.parent}/moved", stored_as=STORED_AS) == PAGE
     with pytest.raises(FileNotFoundError):
-        read_report(uri.replace("/7/", "/8/"), root, DAG, store)
+        read_report(uri, root, DAG, store=store, stored_as=STORED_AS)
+
+
+def test_a_report_is_read_on_the_disk_where_it_was_not_stored_or_there_is_no_store(root: Path) -> None:
+    uri = f"{root}/ExampleValidator/anomalies/7/report.html"
+    assert read_report(uri, root, DAG, store="s3://bucket/artifacts") == PAGE
+    assert read_report(uri, root, DAG, stored_as=STORED_AS) == PAGE
 
 
 @pytest.mark.parametrize(
-    "uri",
+    ("uri", "stored_as"),
     [
-        "{store}/../secrets/report.html",
-        "{store}/ExampleValidator/anomalies/7/0123456789abcdef/SchemaDiff.pb",
-        "{store}-other/report.html",
-        "{store}/*/report.html",
-        "{store}/a?versionId=7/report.html",
-        "file:///etc/report.html",
-        "s3://bucket/report.html",
-        "https://somebody:secret@example.org/report.html",
-        "/etc/passwd",
+        ("{root}/../secrets/report.html", STORED_AS),
+        ("{root}/ExampleValidator/anomalies/7/SchemaDiff.pb", STORED_AS),
+        ("{root}-other/report.html", STORED_AS),
+        ("{root}/*/report.html", STORED_AS),
+        ("{root}/a?versionId=7/report.html", STORED_AS),
+        ("{root}/ExampleValidator/anomalies/7/report.html", "../8"),
+        ("{root}/ExampleValidator/anomalies/7/report.html", ".."),
+        ("{root}/ExampleValidator/anomalies/7/report.html", "a\0"),
+        ("{store}/ExampleValidator/anomalies/7/report.html", STORED_AS),
+        ("file:///etc/report.html", STORED_AS),
+        ("s3://bucket/report.html", STORED_AS),
+        ("https://somebody:secret@example.org/report.html", STORED_AS),
+        ("https://somebody:secret@example.org/report.html", ""),
+        ("/etc/passwd", STORED_AS),
     ],
 )
-def test_no_other_address_is_asked(root: Path, store: str, uri: str) -> None:
+def test_nothing_else_of_the_store_is_asked(root: Path, store: str, uri: str, stored_as: str) -> None:
     with pytest.raises(ReportError, match=r"is not shown; allowed: a report\.html in .*\. Give") as error:
-        read_report(uri.format(store=store), root, DAG, store)
+        read_report(uri.format(root=root, store=store), root, DAG, store=store, stored_as=stored_as)
     assert ":secret@" not in str(error.value)
 
 
@@ -179,7 +195,7 @@ def test_a_report_on_s3_is_read_with_the_credentials_of_the_environment(
     bucket.put_object(Key="bert/Trainer/model_run/7/abc/report.html", Body=PAGE)
     for name, value in {"ACCESS_KEY_ID": "user", "SECRET_ACCESS_KEY": "secret", "ENDPOINT_URL": s3_address}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    store = f"s3://{bucket.name}/bert"
-    assert read_report(f"{store}/Trainer/model_run/7/abc/report.html", root, DAG, store) == PAGE
+    stored: Any = {"store": f"s3://{bucket.name}/bert", "stored_as": "abc"}
+    assert read_report(f"{root}/Trainer/model_run/7/report.html", root, DAG, **stored) == PAGE
     with pytest.raises(FileNotFoundError):
-        read_report(f"{store}/Trainer/model_run/8/abc/report.html", root, DAG, store)
+        read_report(f"{root}/Trainer/model_run/8/report.html", root, DAG, **stored)

@@ -98,7 +98,8 @@ def report(request: dict[str, Any]) -> None:
     if "page" in request["parameters"]:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.html").write_text(request["parameters"]["page"])
-    anomalies = {"id": 5, "type": "ExampleAnomalies", "uri": str(folder), "properties": {}}
+    properties = {"stored_as": "abc"} if request.get("artifact_store") else {}
+    anomalies = {"id": 5, "type": "ExampleAnomalies", "uri": str(folder), "properties": properties}
     state = request["parameters"]["state"]
     write_outcome(request, state, outputs={"anomalies": [anomalies]})
     sys.exit(EXIT_CODES[state])
