@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from airflow_bert_service.backup.contents import SavedFolders
 from airflow_bert_service.backup.databases import Database, database
 from airflow_bert_service.backup.restoring import restore
 from airflow_bert_service.backup.saving import save
 from airflow_bert_service.exceptions import BackupError, RetentionError, SettingsError
-from airflow_bert_service.settings.settings import RESTORING, load_settings
+from airflow_bert_service.settings.settings import RESTORING, load_settings, settings_from
 
 from scripts import compose_backup
 from scripts.stack import paths
@@ -83,7 +84,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path, postgres: Path) -> tupl
 
 def saved(installation: Installation, backup: Path) -> dict[str, str]:
     """Save an installation, and take its state folder away; return the files that it had."""
-    save(backup, installation.databases, installation.state)
+    save(backup, installation.databases, SavedFolders(installation.state))
     files = installation.files()
     installation.state.rename(installation.state.with_name("lost"))
     installation.state.mkdir()
@@ -103,7 +104,7 @@ def test_databases_and_files_come_back(pair: tuple[Installation, Installation], 
     files = saved(first, tmp_path / "backup")
     first.query("mlmd", "INSERT INTO facts VALUES ('later')")
 
-    assert restore(tmp_path / "backup", second.databases, second.state, settled) == SETTLED
+    assert restore(tmp_path / "backup", second.databases, SavedFolders(second.state), settled) == SETTLED
 
     assert [second.query(name, "SELECT fact FROM facts") for name in NAMES] == [f"{name} before" for name in NAMES]
     kept = {name: text for name, text in files.items() if not name.startswith("secrets")}
@@ -126,7 +127,7 @@ def test_only_empty_places_are_restored_into(
         message = f"the folder {second.state / what} is not empty"
 
     with pytest.raises(BackupError, match=f"{message}; allowed: empty databases.*Nothing was changed"):
-        restore(tmp_path / "backup", second.databases, second.state, never)
+        restore(tmp_path / "backup", second.databases, SavedFolders(second.state), never)
 
     assert not (second.state / RESTORING).exists()
     assert second.files() == {}
@@ -148,7 +149,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_changed(
         harmed.write_bytes(text)
 
     with pytest.raises(BackupError, match=rf"{file} is missing, or has changed since .*Nothing was changed"):
-        restore(tmp_path / "backup", second.databases, second.state, never)
+        restore(tmp_path / "backup", second.databases, SavedFolders(second.state), never)
 
     assert list(second.state.iterdir()) == []
 
@@ -159,7 +160,7 @@ def test_an_interrupted_backup_is_refused(pair: tuple[Installation, Installation
     (tmp_path / "backup" / "backup.json").unlink()
 
     with pytest.raises(BackupError, match=r"has no backup.json that can be read .*allowed: a complete backup"):
-        restore(tmp_path / "backup", second.databases, second.state, never)
+        restore(tmp_path / "backup", second.databases, SavedFolders(second.state), never)
 
 
 def test_a_restore_that_has_not_ended_is_begun_anew(pair: tuple[Installation, Installation], tmp_path: Path) -> None:
@@ -170,11 +171,11 @@ def test_a_restore_that_has_not_ended_is_begun_anew(pair: tuple[Installation, In
         raise RetentionError("no space left on device")
 
     with pytest.raises(RetentionError):
-        restore(tmp_path / "backup", second.databases, second.state, fail)
+        restore(tmp_path / "backup", second.databases, SavedFolders(second.state), fail)
     assert (second.state / RESTORING).exists()
     (second.state / "pipeline" / "half").write_text("of the first restore")
 
-    restore(tmp_path / "backup", second.databases, second.state, settled)
+    restore(tmp_path / "backup", second.databases, SavedFolders(second.state), settled)
 
     assert not (second.state / RESTORING).exists()
     assert "pipeline/half" not in second.files()
@@ -201,7 +202,7 @@ def test_a_backup_of_another_kind_of_database_is_refused(tmp_path: Path, postgre
     with pytest.raises(
         BackupError, match=r"has the databases airflow \(sqlite\), .*settings have airflow \(postgresql\)"
     ):
-        restore(tmp_path / "backup", second.databases, second.state, never)
+        restore(tmp_path / "backup", second.databases, SavedFolders(second.state), never)
 
 
 def test_a_backup_of_another_path_is_refused(tmp_path: Path, postgres: Path) -> None:
@@ -209,7 +210,7 @@ def test_a_backup_of_another_path_is_refused(tmp_path: Path, postgres: Path) -> 
     saved(first, tmp_path / "backup")
 
     with pytest.raises(BackupError, match=r"has the state folder .*allowed: the same path, which ML Metadata has"):
-        restore(tmp_path / "backup", first.databases, tmp_path / "other", never)
+        restore(tmp_path / "backup", first.databases, SavedFolders(tmp_path / "other"), never)
 
     assert not (tmp_path / "other").exists()
 
@@ -222,7 +223,7 @@ def test_a_folder_that_is_there_is_not_overwritten(tmp_path: Path, postgres: Pat
     first = make("sqlite", tmp_path, 1, postgres)
 
     with pytest.raises(BackupError, match="exists; allowed: a new folder"):
-        save(tmp_path, first.databases, first.state)
+        save(tmp_path, first.databases, SavedFolders(first.state))
 
 
 def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path: Path, postgres: Path) -> None:
@@ -232,7 +233,7 @@ def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path: Path, postgres: P
     (second.state / "models").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(BackupError, match=f"the folder {second.state / 'models'} is not empty"):
-        restore(tmp_path / "backup", second.databases, second.state, never)
+        restore(tmp_path / "backup", second.databases, SavedFolders(second.state), never)
 
 
 def test_restored_copies_of_stored_artifacts_are_not_taken_for_whole_ones(tmp_path: Path, postgres: Path) -> None:
@@ -243,8 +244,47 @@ def test_restored_copies_of_stored_artifacts_are_not_taken_for_whole_ones(tmp_pa
         path.parent.mkdir(parents=True)
         path.write_text("{}")
     saved(first, tmp_path / "backup")
-    restore(tmp_path / "backup", second.databases, second.state, settled)
+    restore(tmp_path / "backup", second.databases, SavedFolders(second.state), settled)
     assert (copy.exists(), mark.exists()) == (True, False), "at the same paths"
+
+
+def test_artifacts_in_a_folder_elsewhere_come_back_there(tmp_path: Path, postgres: Path) -> None:
+    first, second = (make("sqlite", tmp_path, number, postgres) for number in (1, 2))
+    folder = tmp_path / "disk" / "artifacts"
+    saved = SavedFolders.of(settings_from({"state": str(first.state), "artifact_folder": str(folder)}))
+    assert saved == SavedFolders(first.state, folder)
+    for path in ("Trainer/model/7/data", "Trainer/model/7/.hidden", ".environment", ".copies/Trainer/model/7.json"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(path)
+    save(tmp_path / "backup", first.databases, saved)
+
+    with pytest.raises(BackupError, match=rf"the folder {folder} is not empty; .* Nothing was changed"):
+        restore(tmp_path / "backup", second.databases, saved, never)
+    for path in folder.iterdir():
+        path.rename(tmp_path / f"lost-{path.name}")
+    for other in (SavedFolders(first.state), SavedFolders(first.state, tmp_path / "other")):
+        with pytest.raises(BackupError, match=rf"has artifacts of {folder}, .*Set artifact_folder as it was"):
+            restore(tmp_path / "backup", second.databases, other, never)
+    assert list(folder.iterdir()) == []
+
+    restore(tmp_path / "backup", second.databases, saved, settled)
+
+    files = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert files == {name: name for name in ("Trainer/model/7/data", "Trainer/model/7/.hidden", ".environment")}
+
+
+@pytest.mark.parametrize(
+    ("folder", "elsewhere"), [("", False), ("/srv/state/pipeline", False), ("/srv/state/own", True), ("/disk", True)]
+)
+def test_a_folder_of_artifacts_is_saved_once_wherever_it_is(folder: str, elsewhere: bool) -> None:
+    settings = settings_from({"state": "/srv/state", "artifact_folder": folder})
+    assert SavedFolders.of(settings) == SavedFolders(Path("/srv/state"), Path(folder) if elsewhere else None)
+
+
+@pytest.mark.parametrize("folder", ["/srv", "/srv/state", "/srv/state/pipeline/.."])
+def test_a_folder_of_artifacts_that_has_the_state_in_it_is_refused(folder: str) -> None:
+    with pytest.raises(BackupError, match=r"artifact_folder is .*, and has the state folder /srv/state in it"):
+        SavedFolders.of(settings_from({"state": "/srv/state", "artifact_folder": folder}))
 
 
 def test_passwords_are_in_no_message_and_on_no_command_line() -> None:

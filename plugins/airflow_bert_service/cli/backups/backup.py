@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from airflow_bert_service.backup.contents import databases_of
+from airflow_bert_service.backup.contents import SavedFolders, databases_of
 from airflow_bert_service.backup.databases import database
 from airflow_bert_service.backup.saving import save
 from airflow_bert_service.installation import command
@@ -25,7 +25,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("folder", type=Path, help="a new folder, which is made")
     options = parser.parse_args(arguments)
     settings = load_settings()
+    saved = SavedFolders.of(settings)
     folder = options.folder.expanduser().absolute()
-    save(folder, {name: database(name, address) for name, address in databases_of(settings).items()}, settings.state)
+    save(folder, {name: database(name, address) for name, address in databases_of(settings).items()}, saved)
     print(f"{folder}: saved. Keep a copy of the secrets too, which are not in it.")
     return 0

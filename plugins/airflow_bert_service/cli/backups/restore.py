@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from airflow_bert_service.backup.contents import databases_of
+from airflow_bert_service.backup.contents import SavedFolders, databases_of
 from airflow_bert_service.backup.databases import database
 from airflow_bert_service.backup.restoring import restore
 from airflow_bert_service.cli.places import ChosenPipeline, dags_folder
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("folder", type=Path, help="the backup")
     options = parser.parse_args(arguments)
     settings = load_settings(restoring=True)
+    saved = SavedFolders.of(settings)
     client = RetentionClient(tfx_python=settings.tfx_python, module_root=settings.root)
     pipelines = [ChosenPipeline.find(name, restoring=True) for name in usable_pipelines(dags_folder(settings))]
     requests = [RetentionRequest.of(pipeline.settings, pipeline.name, []) for pipeline in pipelines]
@@ -36,5 +37,5 @@ def main(arguments: Sequence[str]) -> int:
     def settle() -> str:
         return "".join(map(client.settle, requests))
 
-    print(restore(options.folder.expanduser().absolute(), found, settings.state, settle), end="")
+    print(restore(options.folder.expanduser().absolute(), found, saved, settle), end="")
     return 0
