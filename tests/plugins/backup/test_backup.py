@@ -260,8 +260,8 @@ def test_artifacts_in_a_folder_elsewhere_come_back_there(tmp_path: Path, postgre
 
     with pytest.raises(BackupError, match=rf"the folder {folder} is not empty; .* Nothing was changed"):
         restore(tmp_path / "backup", second.databases, saved, never)
-    for path in folder.iterdir():
-        path.rename(tmp_path / f"lost-{path.name}")
+    for entry in folder.iterdir():
+        entry.rename(tmp_path / f"lost-{entry.name}")
     for other in (SavedFolders(first.state), SavedFolders(first.state, tmp_path / "other")):
         with pytest.raises(BackupError, match=rf"has artifacts of {folder}, .*Set artifact_folder as it was"):
             restore(tmp_path / "backup", second.databases, other, never)
