@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from airflow_bert_service.runs.annotations import REPORT, AnnotationStore
+from airflow_bert_service.runs.annotations import REPORT, STORED_AS, AnnotationStore
 from airflow_bert_service.webui.report_app import HEADERS
 from fastapi.testclient import TestClient
 
 from tests.plugins.api_server import api_server, login, only_reading_dags
 from tests.plugins.gate_run import run_gate
+from tests.plugins.s3 import new_bucket, s3_address
 from tests.plugins.tries import MadeUpTry
+
+__all__ = ["s3_address"]
 
 pytestmark = pytest.mark.slow
 
 PAGE = "<!doctype html><title>Anomalies</title><p>größer ✓"
+STORED_PAGE = f"{PAGE} stored"
 
 
 @dataclass(frozen=True)
@@ -32,22 +36,31 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, s3_address: str) -> Iterator[Server]:
     state = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch, api_server() as client:
         patch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(state))
-        yield Server(client, run_gate("blocked", state=state), state)
+        run_id = run_gate("blocked", state=state)
+        # Pages are made at the first request. The run was before there was a store.
+        bucket = new_bucket(s3_address, "reports", patch)
+        bucket.put_object(Key="bert/ExampleValidator/anomalies/7/abc/report.html", Body=STORED_PAGE.encode())
+        for name, value in {"ACCESS_KEY_ID": "user", "SECRET_ACCESS_KEY": "secret", "ENDPOINT_URL": s3_address}.items():
+            patch.setenv(f"AWS_{name}", value)
+        patch.setenv("AIRFLOW__BERT_SERVICE__ARTIFACT_STORE", f"s3://{bucket.name}/bert/")
+        yield Server(client, run_id, state)
 
 
 @contextmanager
-def report_at(server: Server, uri: str) -> Iterator[None]:
+def report_at(server: Server, uri: str = "", stored_as: str = "") -> Iterator[None]:
     """Have the task name another address, as a task can whose code somebody else has written."""
     store = AnnotationStore(server.state / "annotations")
     of_run = {one.task_id: one for one in store.of_run("gate", server.run_id)}
     found = of_run["ExampleValidator"]
     of_try = MadeUpTry(found.task_id, id=found.try_id, dag_id="gate", run_id=server.run_id)
-    store.put(of_try, REPORT, uri)
+    store.put(of_try, STORED_AS, stored_as)
+    store.put(of_try, REPORT, uri or found.texts[REPORT])
     yield
+    store.put(of_try, STORED_AS, "")
     store.put(of_try, REPORT, found.texts[REPORT])
 
 
@@ -56,6 +69,15 @@ def test_a_user_who_may_read_the_dag_sees_the_report(server: Server) -> None:
     assert (answer.status_code, answer.text) == (200, PAGE)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+def test_a_report_that_was_stored_is_read_from_the_artifact_store(server: Server) -> None:
+    with report_at(server, stored_as="abc"):
+        answer = server.client.get(server.page(), headers=login("viewer"))
+    assert (answer.status_code, answer.text) == (200, STORED_PAGE)
+    with report_at(server, stored_as="gone"):
+        answer = server.client.get(server.page(), headers=login("viewer"))
+    assert (answer.status_code, "or the artifact store" in answer.text) == (404, True)
 
 
 def test_the_browsers_cookie_is_a_login_too(server: Server) -> None:

@@ -220,8 +220,8 @@ def test_artifacts_on_s3(machines: Machines, monkeypatch: pytest.MonkeyPatch) ->
         gone = retain(replace(KEEP_ALL, keep_artifact_days=30), places, dry_run=False, now=later, trust_clock=True)
         assert [item.name for item in gone.items] == ["run-1", "run-2"]
         bucket.invalidate_cache()
-        left = {name.rstrip("/") for name in bucket.find("bucket")} - {"bucket/bert/artifacts"}
-        assert left == {"bucket/reviews/2025/1/part.csv", "bucket/bert/artifacts/.environment"}
+        there = {name.rstrip("/") for name in bucket.find("bucket")} - {"bucket/bert/artifacts"}
+        assert there == {"bucket/reviews/2025/1/part.csv", "bucket/bert/artifacts/.environment"}
 
     down = machines.run("Writer", "run-3", on_s3, text="hello")
     assert (down.code, down.state) == (1, "failed")
