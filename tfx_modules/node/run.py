@@ -13,6 +13,7 @@ from tfx.orchestration.portable import execution_watcher, outputs_utils
 from tfx.orchestration.portable.launcher import DEFAULT_EXECUTOR_OPERATORS, Launcher
 from tfx.proto.orchestration.executable_spec_pb2 import BeamExecutableSpec
 from tfx.types import artifact_utils
+from tfx.types.value_artifact import ValueArtifact
 
 from tfx_modules.artifact_store.current import current_staging, using
 from tfx_modules.beam.forking import Forker
@@ -27,7 +28,7 @@ from tfx_modules.node.launching.calls import begin_call
 from tfx_modules.node.launching.flushing import flushing
 from tfx_modules.node.launching.inputs import found_nothing, missing_inputs
 from tfx_modules.node.launching.outputs import resolver_for
-from tfx_modules.node.launching.storing import keep_report, staged, storing, verify_artifacts
+from tfx_modules.node.launching.storing import keep_report, read_value, staged, storing, verify_artifacts
 from tfx_modules.node.launching.users_code import use_code_of
 from tfx_modules.node.lineage import ExecutionRecord, Lineage
 from tfx_modules.node.outcome import NodeState, Outcome
@@ -160,6 +161,7 @@ def _launch(bound: ir.BoundNode, metadata: Metadata, operators: Mapping[type[Mes
     """
     execution_watcher.ExecutionWatcher = NoExecutionWatcher
     artifact_utils.verify_artifacts = verify_artifacts
+    ValueArtifact.read = read_value
     try:
         Launcher(
             pipeline_node=bound.node,

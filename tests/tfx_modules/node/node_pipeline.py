@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 import tensorflow as tf
@@ -102,6 +102,24 @@ _ACTIONS = {
     "crash": _crash,
     "die-storing": _die_storing,
 }
+
+
+class Counted(TypedDict):
+    """What Counter makes."""
+
+    count: int
+
+
+@component  # type: ignore[untyped-decorator]
+def Counter(number: Parameter[int]) -> Counted:
+    """Makes an artifact that is a value."""
+    return {"count": number}
+
+
+@component  # type: ignore[untyped-decorator]
+def Told(said: Out[HyperParameters], count: Parameter[int]) -> None:
+    """Tells what it was given."""
+    said.set_int_custom_property("count", count)
 
 
 class Liking(tf.Module):  # type: ignore[misc]
@@ -206,7 +224,7 @@ def compile_pipeline(beam_pipeline_args: Sequence[str] = ()) -> pipeline_pb2.Pip
     served = tfx.dsl.Resolver(strategy_class=champion.ChampionStrategy, **champion.model_channels()).with_id("Champion")
     pipeline = tfx.dsl.Pipeline(
         pipeline_name="tiny",
-        components=[*_data_nodes(), *_model_nodes(), examples, latest, served],
+        components=[*_data_nodes(), *_model_nodes(), *_value_nodes(), examples, latest, served],
         beam_pipeline_args=list(beam_pipeline_args),
         enable_cache=True,
     )
@@ -232,6 +250,14 @@ def _data_nodes() -> list[BaseNode]:
         statistics=measure.outputs["statistics"], schema=schema.outputs["schema"]
     ).with_id("StockExampleValidator")
     return [measure, schema, served, *validators, stock]
+
+
+def _value_nodes() -> list[BaseNode]:
+    counter = Counter(number=RuntimeParameter("number", int))
+    count = counter.outputs["count"].future()[0].value
+    with tfx.dsl.Cond(count == 7):
+        when_seven = Told(count=7).with_id("WhenSeven")
+    return [counter, when_seven, Told(count=count)]
 
 
 def _model_nodes() -> list[BaseNode]:

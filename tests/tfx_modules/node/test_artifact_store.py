@@ -154,6 +154,20 @@ def test_what_somebody_has_removed_from_the_store_is_told_and_made_anew_by_the_n
     assert machines.run("Reader", "run-2").state == "complete"
 
 
+def test_conditions_and_parameters_that_are_values_are_those_of_the_store(machines: Machines) -> None:
+    assert machines.run("Counter", number=7).state == "complete"
+    assert machines.run("WhenSeven").state == "complete", "on a machine that has no copy"
+
+    shutil.rmtree(machines.root)
+    left = machines.root / "Counter" / "count" / "1" / "value"
+    left.parent.mkdir(parents=True)
+    left.write_text("8", encoding="utf-8")  # by a killed try
+    machines.is_shared = True
+    told = machines.run("Told")
+    assert told.outputs["said"][0]["properties"]["count"] == 7
+    assert left.read_text(encoding="utf-8") == "7"
+
+
 def test_a_store_that_refuses_fails_the_node_and_the_next_try_succeeds(machines: Machines) -> None:
     machines.run("Writer", "run-0", text="other")
     (machines.store / "Writer" / "written").rename(machines.state / "kept")

@@ -17,6 +17,7 @@ from tfx.orchestration.portable.data_types import ExecutionInfo
 from tfx.proto.orchestration.execution_result_pb2 import ExecutorOutput
 from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
+from tfx.types.value_artifact import ValueArtifact
 
 from tfx_modules.artifact_store.current import current_staging
 from tfx_modules.artifact_store.staging import STORED_AS, Staging
@@ -29,6 +30,7 @@ from tfx_modules.reports.node_record import Artifact as NodeArtifact
 _logger = logging.getLogger(__name__)
 
 _verify_on_disk = artifact_utils.verify_artifacts
+_read_here = ValueArtifact.read
 
 
 class StoringOperator:
@@ -123,6 +125,20 @@ def verify_artifacts(artifacts: Any) -> None:
     for artifact in (item for items in artifacts.values() for item in items):
         if not staging.is_kept(artifact.uri, stored_as(artifact)):
             raise RuntimeError(f"{artifact.uri} is not in {staging.store.address}")
+
+
+def read_value(artifact: ValueArtifact) -> Any:
+    """Read an artifact's value, which is fetched before.
+
+    It takes the place of TFX's method ``ValueArtifact.read``: conditions and parameters that are values of earlier
+    nodes are read before the executor's inputs are fetched.
+
+    Raises:
+        ArtifactStoreError: it cannot be fetched.
+    """
+    if staging := current_staging():
+        staging.fetch(artifact.uri, stored_as(artifact))
+    return _read_here(artifact)
 
 
 @dataclass(frozen=True)
