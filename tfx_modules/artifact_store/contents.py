@@ -64,19 +64,20 @@ class Contents:
 
 
 def describe(path: Path) -> Contents:
-    """Take the digests of a file, or of all files below a folder.
+    """Take the digests of a file, or of all files below a folder; links count as what they lead to.
 
     Raises:
-        ArtifactStoreError: something in it is neither a file nor a folder: a store could not give it back.
+        ArtifactStoreError: something in it is neither a file nor a folder, or a link leads to a folder that it is in: a
+            store could not give it back.
         OSError: it cannot be read, or is not there.
     """
     if path.is_file():
         return Contents({"": _digest_of(path)}, ())
     files: dict[str, tuple[int, str]] = {}
     folders: list[str] = []
-    for found in _below(path):
+    for found in _below(path, ()):
         name = found.relative_to(path).as_posix()
-        if found.is_dir() and not found.is_symlink():
+        if found.is_dir():
             folders.append(name)
         elif found.is_file():
             files[name] = _digest_of(found)
@@ -88,13 +89,19 @@ def describe(path: Path) -> Contents:
     return Contents(files, tuple(sorted(folders)))
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in above:
+        raise ArtifactStoreError(
+            f"{folder} is a link to a folder that it is in itself, {real}, and cannot be kept on the artifact store; "
+            "allowed: links to files, and to folders elsewhere. Have the component write no such link."
+        )
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries)
     for path in (folder / name for name in names):
         yield path
-        if path.is_dir() and not path.is_symlink():
-            yield from _below(path)
+        if path.is_dir():
+            yield from _below(path, (*above, real))
 
 
 def _digest_of(path: Path) -> tuple[int, str]:

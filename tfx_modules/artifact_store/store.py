@@ -6,6 +6,7 @@ library finds itself: environment variables, configuration files, the machine's 
 """
 
 import datetime as dt
+import glob
 import re
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tfx_modules.artifact_store.contents import Contents, describe
+from tfx_modules.artifact_store.trying import is_local, try_again
 from tfx_modules.exceptions import ArtifactStoreError
 
 _CONTENTS = "contents.json"
@@ -27,9 +29,11 @@ _WRITTEN = re.compile(
     re.DOTALL,
 )
 """Paths of what this module writes for artifacts: ``NODE/OUTPUT/ID/STORED_AS/...``, the ID an execution's."""
-_OPTIONS: dict[str, dict[str, Any]] = {"file": {"auto_mkdir": True}}
-"""What file systems are made with, by protocol. A folder as a store is for tests: it is not flushed to a disk, and made
-where it is missing."""
+_OPTIONS: dict[str, dict[str, Any]] = {"file": {"auto_mkdir": True}, "s3": {"max_concurrency": 2}}
+"""What file systems are made with, by protocol. S3: parts of a large file that are copied at once, of 50 MB each. A
+folder as a store is for tests: it is not flushed to a disk, and made where it is missing."""
+_AT_ONCE = 8
+"""Files that are copied at once, each of which takes memory; the library's own default is some thousands."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,24 @@ class ArtifactStore:
         Raises:
             ArtifactStoreError: the store refuses, or does not answer; or the artifact cannot be stored.
         """
-        stored = Stored(place, uuid.uuid4().hex)
-        with self._asking(f"{place} was not stored at {self.address}"):
+        stored, what = Stored(place, uuid.uuid4().hex), f"{place} was not stored at {self.address}"
+        try:
             contents = describe(path)
-            names = sorted(contents.files)
+        except OSError as error:
+            raise ArtifactStoreError(
+                f"{what}: {path}, which the node has made, cannot be read: {type(error).__name__}: {error}. Look at what "
+                "the component writes, and at this machine's disk."
+            ) from error
+        names = sorted(contents.files)
+        here, there = [str(path / name) for name in names], [self._file(stored, name) for name in names]
+
+        def upload() -> None:
             if names:
-                self._fs.put([str(path / name) for name in names], [self._file(stored, name) for name in names])
+                self._fs.put(here, there, batch_size=_AT_ONCE)
             self._fs.pipe_file(self._path(f"{stored.key}/{_CONTENTS}"), contents.to_json().encode())
+
+        with self._asking(what):
+            try_again(what, upload)
         return stored, contents
 
     def contents(self, stored: Stored) -> Contents | None:
@@ -130,19 +145,23 @@ class ArtifactStore:
             ArtifactStoreError: it is not there, is damaged, or the store does not answer.
         """
         address = f"{self.address}/{stored.key}"
-        contents = self.contents(stored)
-        if contents is None:
+        name = f"{stored.key}/{_CONTENTS}"
+        with self._asking(f"{self.address}/{name} cannot be read"):
+            text = try_again(f"{self.address}/{name} cannot be read", lambda: self._bytes(name))
+        if text is None:
             raise ArtifactStoreError(
                 f"{address} is not there, or is incomplete: somebody has removed it. Start a run with use_cache = "
                 "false, which makes its artifact anew."
             )
+        contents = Contents.from_json(text, address)
         with self._asking(f"{address} was not copied"):
             if not contents.is_file:
                 path.mkdir(parents=True)
             for folder in contents.folders:
                 (path / folder).mkdir(parents=True, exist_ok=True)
             if names := sorted(contents.files):
-                self._fs.get([self._file(stored, name) for name in names], [str(path / name) for name in names])
+                there, here = [self._file(stored, name) for name in names], [str(path / name) for name in names]
+                try_again(f"{address} was not copied", lambda: self._fs.get(there, here, batch_size=_AT_ONCE))
             found = describe(path)
         if found.files != contents.files:
             wrong = sorted(name for name in contents.files if found.files.get(name) != contents.files[name])
@@ -158,8 +177,9 @@ class ArtifactStore:
         Raises:
             ArtifactStoreError: the store refuses, or does not answer.
         """
-        with self._asking(f"{file.name} was not stored beside {stored.place} at {self.address}"):
-            self._fs.put_file(str(file), self._path(f"{stored.key}/{file.name}"))
+        what = f"{file.name} was not stored beside {stored.place} at {self.address}"
+        with self._asking(what):
+            try_again(what, lambda: self._fs.put_file(str(file), self._path(f"{stored.key}/{file.name}")))
 
     def beside(self, stored: Stored, name: str) -> bytes | None:
         """Return such a file; None: there is none.
@@ -233,14 +253,25 @@ class ArtifactStore:
                     self._fs.rm_file(self._path(f"{key}/{_CONTENTS}"))
             for key in tries:
                 with suppress(FileNotFoundError):
-                    self._fs.rm(self._path(key), recursive=True)
+                    self._remove_all(self._path(key))
+
+    def _remove_all(self, path: str) -> None:
+        if path == glob.escape(path):
+            self._fs.rm(path, recursive=True)
+            return
+        # The library would take it for a pattern.
+        for name in self._fs.find(path):
+            self._fs.rm_file(name)
 
     def _read(self, key: str) -> bytes | None:
         with self._asking(f"{self.address}/{key} cannot be read"):
-            try:
-                return bytes(self._fs.cat_file(self._path(key)))
-            except FileNotFoundError:
-                return None
+            return self._bytes(key)
+
+    def _bytes(self, key: str) -> bytes | None:
+        try:
+            return bytes(self._fs.cat_file(self._path(key)))
+        except FileNotFoundError:
+            return None
 
     def _file(self, stored: Stored, name: str) -> str:
         return self._path(f"{stored.key}/{_FILES}/{name}" if name else f"{stored.key}/{_FILE}")
@@ -258,6 +289,8 @@ class ArtifactStore:
         except ImportError as error:
             raise ArtifactStoreError(f"{what}: {error}. Add the package to the TFX environment.") from error
         except Exception as error:
+            if is_local(error):
+                raise ArtifactStoreError(f"{what}: {error}. Look at this machine's disk, and at its limits.") from error
             raise ArtifactStoreError(
                 f"{what}: {type(error).__name__}: {error}. Look at [bert_service] artifact_store, at the store, and "
                 "at the credentials that the node's process finds."

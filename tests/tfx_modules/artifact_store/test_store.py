@@ -1,12 +1,19 @@
 """What is stored of an artifact comes back as it was, or not at all. The store is a folder."""
 
+import errno
 import json
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.s3_server import s3_server
+from tfx_modules.artifact_store import trying
 from tfx_modules.artifact_store.contents import Contents, describe
 from tfx_modules.artifact_store.store import ArtifactStore, Stored
 from tfx_modules.exceptions import ArtifactStoreError
@@ -98,9 +105,131 @@ def test_a_description_that_leads_out_of_the_artifact_is_refused(name: str) -> N
 
 
 def test_what_a_store_cannot_give_back_is_refused(store: ArtifactStore, model: Path, tmp_path: Path) -> None:
-    (model / "latest").symlink_to(tmp_path)
+    (model / "latest").symlink_to(tmp_path / "gone")
     with pytest.raises(ArtifactStoreError, match=r"model/latest is neither a file nor a folder"):
         store.put(model, PLACE)
+    (model / "latest").unlink()
+    (model / "latest").symlink_to(tmp_path)
+    with pytest.raises(ArtifactStoreError, match=r"latest/model is a link to a folder|model is a link to a folder"):
+        store.put(model, PLACE)
+
+
+def test_links_are_stored_as_what_they_lead_to(store: ArtifactStore, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "vocabulary").mkdir()
+    (tmp_path / "vocabulary" / "words").write_text("good", encoding="utf-8")
+    (model / "vocabulary").symlink_to(tmp_path / "vocabulary")
+    (model / "words").symlink_to(tmp_path / "vocabulary" / "words")
+    store.get(store.put(model, PLACE)[0], tmp_path / "copy")
+    assert not any(path.is_symlink() for path in (tmp_path / "copy").rglob("*"))
+    assert (tmp_path / "copy" / "vocabulary" / "words").read_text(encoding="utf-8") == "good"
+    assert (tmp_path / "copy" / "words").read_text(encoding="utf-8") == "good"
+
+
+def test_an_output_that_is_not_there_is_told_as_what_it_is(store: ArtifactStore, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactStoreError) as caught:
+        store.put(tmp_path / "nothing", PLACE)
+    assert "/nothing, which the node has made, cannot be read: FileNotFoundError" in str(caught.value)
+    assert "credentials" not in str(caught.value)
+
+
+class Unsteady:
+    """A file system that fails some times before it does what it is asked."""
+
+    def __init__(self, fs: Any, *errors: BaseException) -> None:
+        self._fs, self._errors = fs, list(errors)
+        self.arguments: list[dict[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            self.arguments.append(keywords)
+            if self._errors:
+                raise self._errors.pop(0)
+            return getattr(self._fs, name)(*arguments, **keywords)
+
+        return call
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Has nobody wait; what was waited for."""
+    waited: list[float] = []
+    monkeypatch.setattr(trying.time, "sleep", waited.append)
+    return waited
+
+
+def test_a_short_outage_is_waited_for(
+    store: ArtifactStore, model: Path, tmp_path: Path, waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    steady = store._fs
+    outage = [ConnectionResetError("reset"), TimeoutError("slow"), OSError(errno.EBUSY, "SlowDown")]
+    store.__dict__["_fs"] = unsteady = Unsteady(steady, *outage)
+    stored, contents = store.put(model, PLACE)
+    assert waits == [1, 2, 4]
+    assert [item["batch_size"] for item in unsteady.arguments if item] == [8] * 4
+    assert "was not stored at" in caplog.text
+    assert "ConnectionResetError: reset; that was try 1 of 11, and the next one is in 1 s" in caplog.text
+
+    waits.clear()
+    store.__dict__["_fs"] = Unsteady(steady, *outage)
+    assert store.get(stored, tmp_path / "copy") == contents
+    assert waits == [1, 2, 4]
+
+
+def test_a_long_outage_is_told_after_some_minutes(store: ArtifactStore, model: Path, waits: list[float]) -> None:
+    store.__dict__["_fs"] = Unsteady(store._fs, *(ConnectionRefusedError("down") for _ in range(20)))
+    with pytest.raises(ArtifactStoreError, match="was not stored at .*: ConnectionRefusedError: down"):
+        store.put(model, PLACE)
+    assert sum(waits) == 303
+    assert waits == sorted(waits)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError("AccessDenied"), "AccessDenied. Look at .*credentials"),
+        (FileNotFoundError("NoSuchBucket"), "NoSuchBucket. Look at .*credentials"),
+        (NoCredentialsError(), "NoCredentialsError: .*credentials"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device. Look at this machine's disk"),
+        (ImportError("no module s3fs"), "Add the package to the TFX environment"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_no_wait_mends_is_told_at_once(
+    store: ArtifactStore, model: Path, waits: list[float], error: BaseException, told: str
+) -> None:
+    store.__dict__["_fs"] = Unsteady(store._fs, error)
+    with pytest.raises(ArtifactStoreError, match=told):
+        store.put(model, PLACE)
+    assert waits == []
+
+
+@given(name=st.text("[]*?ab", min_size=1, max_size=5))
+@settings(max_examples=8, deadline=None)
+def test_names_like_patterns_are_names_on_s3(s3: ArtifactStore, name: str) -> None:
+    place = f"Node{name}/model/1"
+    with tempfile.TemporaryDirectory() as folder:
+        made, other = Path(folder, "made"), Path(folder, "other")
+        made.mkdir()
+        for each in (name, "a", "b"):
+            (made / each).write_text(each, encoding="utf-8")
+        kept, _ = s3.put(made, "Nodeab/model/1")
+        stored, contents = s3.put(made, place)
+        assert s3.get(stored, other) == contents
+        s3.remove(place)
+        assert s3.objects(place) == {}
+        assert (s3.contents(kept) is None) is (kept.place == place)
+        s3.remove(kept.place)
+        assert s3.objects() == {}
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[ArtifactStore]:
+    """A store on S3."""
+    with s3_server() as address, pytest.MonkeyPatch.context() as patch:
+        for name, value in (("ACCESS_KEY_ID", "made-up"), ("SECRET_ACCESS_KEY", "made-up"), ("ENDPOINT_URL", address)):
+            patch.setenv(f"AWS_{name}", value)
+        pytest.importorskip("s3fs").S3FileSystem().mkdir("bucket")
+        yield ArtifactStore("s3://bucket/artifacts")
 
 
 def test_all_of_an_artifact_is_removed_and_nothing_of_another(store: ArtifactStore, model: Path) -> None:
