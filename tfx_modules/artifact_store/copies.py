@@ -96,6 +96,10 @@ class Copies:
                 self._replace(stored, get)
                 copied = True
 
+    def has(self, stored: Stored) -> bool:
+        """Return whether there is a copy; nothing is locked."""
+        return self._is_copy(stored)
+
     def reserve(self, place: str) -> None:
         """Keep others from a path that is about to be written, until the block ends; what is there is no copy."""
         lock = self._lock(place)
@@ -172,7 +176,8 @@ class Copies:
                 file.unlink()
                 self._remove(self._root / stamp.place)
                 _logger.info("removed the copy of %s (%.1f MB): limit of copies", stamp.place, stamp.size / 1e6)
-            return True
+                return True
+            return False
         finally:
             os.close(lock)
 

@@ -5,15 +5,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from tfx_modules.artifact_store.staging import Staging
+from tfx_modules.artifact_store.staging import LocalStaging, Staging
 from tfx_modules.artifact_store.store import ArtifactStore
 
 _GIGABYTE = 10**9
-_staging: ContextVar[Staging | None] = ContextVar("the staging of the running node", default=None)
+_staging: ContextVar[LocalStaging | None] = ContextVar("the staging of the running node", default=None)
 
 
 @contextmanager
-def using(address: str, root: Path, most_gigabytes: int) -> Iterator[Staging | None]:
+def using(address: str, root: Path, most_gigabytes: int) -> Iterator[LocalStaging]:
     """Set what :func:`current_staging` returns.
 
     Args:
@@ -21,10 +21,8 @@ def using(address: str, root: Path, most_gigabytes: int) -> Iterator[Staging | N
         root: the pipeline's folder on this machine.
         most_gigabytes: the limit of its copies; 0: none.
     """
-    if not address:
-        yield None
-        return
-    with Staging(root, ArtifactStore(address), most_gigabytes * _GIGABYTE) as staging:
+    made = Staging(root, ArtifactStore(address), most_gigabytes * _GIGABYTE) if address else LocalStaging(root)
+    with made as staging:
         token = _staging.set(staging)
         try:
             yield staging
@@ -32,6 +30,6 @@ def using(address: str, root: Path, most_gigabytes: int) -> Iterator[Staging | N
             _staging.reset(token)
 
 
-def current_staging() -> Staging | None:
-    """Return the running node's staging; None: there is no store."""
+def current_staging() -> LocalStaging | None:
+    """Return the running node's staging; None: no node runs here."""
     return _staging.get()

@@ -19,7 +19,91 @@ _MEGABYTE = 1e6
 _logger = logging.getLogger(__name__)
 
 
-class Staging:
+class LocalStaging:
+    """A node's artifacts where there is no store, or no longer: they are in the pipeline's folder alone.
+
+    Args:
+        root: the pipeline's folder on this machine.
+        most_bytes: the largest size of the copies of stored artifacts in it; 0: no limit.
+    """
+
+    store: ArtifactStore | None = None
+
+    def __init__(self, root: Path, most_bytes: int = 0) -> None:
+        self._root = root
+        self._copies = Copies(root, most_bytes)
+
+    @property
+    def kept_in(self) -> str:
+        """Where artifacts are kept, for messages."""
+        return self.store.address if self.store else f"{self._root} on this machine"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Do nothing: nothing was locked."""
+
+    def fetch(self, uri: str, stored_as: str) -> None:
+        """Check that an artifact may be read from the pipeline's folder; harmless for one that is elsewhere.
+
+        Args:
+            uri: the artifact's, a path.
+            stored_as: its property :data:`STORED_AS`; empty: it was made without a store.
+
+        Raises:
+            ArtifactStoreError: it was stored, and this machine has no whole copy.
+        """
+        place = self.place_of(uri)
+        if place is None or not stored_as or self.is_kept(uri, stored_as):
+            return
+        there = "what is there was left by a try that did not end" if Path(uri).exists() else "it is not there"
+        raise ArtifactStoreError(
+            f"{uri} is on an artifact store, [bert_service] artifact_store is empty, and this machine has no whole "
+            f"copy: {there}; allowed: artifacts that were made without a store, and whole copies. Set artifact_store "
+            "where the node runs, or start a run with use_cache = false, which makes the artifact anew."
+        )
+
+    def is_kept(self, uri: str, stored_as: str) -> bool:
+        """Return whether an artifact of the pipeline's folder can be fetched.
+
+        Raises:
+            ArtifactStoreError: the store does not answer.
+        """
+        place = self.place_of(uri)
+        if place is None or not stored_as:
+            return Path(uri).exists()
+        return self._copies.has(Stored(place, stored_as))
+
+    def reserve(self, uris: Iterable[str]) -> None:
+        """Keep other processes of this machine from the paths that a node is about to write, where there is a store."""
+
+    def keep(self, uri: str) -> str:
+        """Store an artifact that a node has made, where there is a store.
+
+        Returns:
+            The value of its property :data:`STORED_AS`; empty: it was not stored.
+        """
+        del uri
+        return ""
+
+    def fetch_beside(self, uri: str, stored_as: str, name: str) -> None:
+        """Have a file for people beside the files of an artifact, where there is a store."""
+
+    def keep_beside(self, stored_as: str, file: Path) -> None:
+        """Store a file for people that is in an artifact's folder, where there is a store."""
+
+    def place_of(self, uri: str) -> str | None:
+        """Return an artifact's path below the pipeline's folder; None: it is elsewhere."""
+        path = Path(uri)
+        if self._root not in path.parents or ".." in path.parts:
+            return None
+        return path.relative_to(self._root).as_posix()
+
+
+class Staging(LocalStaging):
     """The store's artifacts for one node. What was fetched, or is being made, stays until the block ends.
 
     Args:
@@ -28,13 +112,11 @@ class Staging:
         most_bytes: the largest size of the copies in the folder; 0: no limit.
     """
 
-    def __init__(self, root: Path, store: ArtifactStore, most_bytes: int) -> None:
-        self._root = root
-        self.store = store
-        self._copies = Copies(root, most_bytes)
+    store: ArtifactStore
 
-    def __enter__(self) -> Self:
-        return self
+    def __init__(self, root: Path, store: ArtifactStore, most_bytes: int) -> None:
+        super().__init__(root, most_bytes)
+        self.store = store
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -110,22 +192,15 @@ class Staging:
             self.store.put_beside(Stored(place, stored_as), file)
 
     def is_kept(self, uri: str, stored_as: str) -> bool:
-        """Return whether an artifact can be fetched.
+        """Return whether an artifact of the pipeline's folder can be fetched.
 
         Raises:
             ArtifactStoreError: the store does not answer.
         """
         place = self.place_of(uri)
-        if place is None:
-            return True
-        return self.store.contents(Stored(place, stored_as)) is not None if stored_as else Path(uri).exists()
-
-    def place_of(self, uri: str) -> str | None:
-        """Return an artifact's path below the pipeline's folder; None: it is elsewhere."""
-        path = Path(uri)
-        if self._root not in path.parents or ".." in path.parts:
-            return None
-        return path.relative_to(self._root).as_posix()
+        if place is None or not stored_as:
+            return Path(uri).exists()
+        return self.store.contents(Stored(place, stored_as)) is not None
 
     def _require_here(self, uri: str) -> None:
         if not Path(uri).exists():

@@ -114,8 +114,8 @@ class ArtifactStore:
             contents = describe(path)
         except OSError as error:
             raise ArtifactStoreError(
-                f"{what}: {path}, which the node has made, cannot be read: {type(error).__name__}: {error}. Look at what "
-                "the component writes, and at this machine's disk."
+                f"{what}: {path}, which the node has made, cannot be read: {type(error).__name__}: {error}. Look at "
+                "what the component writes, and at this machine's disk."
             ) from error
         names = sorted(contents.files)
         here, there = [str(path / name) for name in names], [self._file(stored, name) for name in names]

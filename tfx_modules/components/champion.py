@@ -92,13 +92,11 @@ def may_be_baseline(promotion: PromotionEvent, model: Path, task: TaskSettings) 
 def _is_here(model: types.Artifact) -> bool:
     """Fetch a model from the artifact store, where there is one; return whether it has it, or the log says that not."""
     staging = current_staging()
-    if staging is None:
-        return True
     name = str(model.get_string_custom_property(STORED_AS))
+    if staging is None or not (staging.store or name):
+        return True
     if not staging.is_kept(model.uri, name):
-        _logger.warning(
-            "the model in service, %s, is no longer in %s; it is no baseline", model.uri, staging.store.address
-        )
+        _logger.warning("the model in service, %s, is no longer in %s; it is no baseline", model.uri, staging.kept_in)
         return False
     staging.fetch(model.uri, name)
     return True

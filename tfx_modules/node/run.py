@@ -122,7 +122,7 @@ def _run_bound(request: NodeRequest, bound: ir.BoundNode, forker: Forker | None)
     outputs_utils.OutputsResolver = resolver_for(earlier.id if earlier else None)
     make_folder(request.pipeline_root)
     staging = current_staging()
-    if staging:
+    if staging and staging.store:
         check_store(staging.store)
     with current.measured(measured):
         operators = storing(flushing(_operators(forker), request.pipeline_root), staging)

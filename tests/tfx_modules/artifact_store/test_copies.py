@@ -10,7 +10,7 @@ import pytest
 
 from tfx_modules.artifact_store.contents import Contents, describe
 from tfx_modules.artifact_store.copies import Copies
-from tfx_modules.artifact_store.staging import Staging
+from tfx_modules.artifact_store.staging import LocalStaging, Staging
 from tfx_modules.artifact_store.store import ArtifactStore, Stored
 from tfx_modules.exceptions import ArtifactStoreError
 
@@ -80,6 +80,25 @@ def test_an_artifact_of_the_time_before_the_store_is_read_where_it_is(store: Art
         staging.fetch("/data/imported/schema", "")
         with pytest.raises(ArtifactStoreError, match=r"was made when .* artifact_store was empty, and is not on this"):
             staging.fetch(str(root / "Trainer" / "model" / "4"), "")
+
+
+def test_without_a_store_whole_copies_are_read_and_what_killed_tries_have_left_is_not(
+    store: ArtifactStore, root: Path, put: Put
+) -> None:
+    whole, left, gone = put("Gen/examples/1", b"x"), put("Gen/examples/2", b"x"), put("Gen/examples/3", b"x")
+    with Staging(root, store, 0) as staging:
+        fetch(staging, root, whole)
+    (root / left.place).mkdir()
+    (root / "Gen" / "examples" / "4").mkdir()
+    with LocalStaging(root) as staging_here:
+        staging_here.fetch(str(root / whole.place), whole.stored_as)
+        staging_here.fetch(str(root / "Gen" / "examples" / "4"), "")
+        staging_here.fetch("/data/imported/schema", "")
+        for stored, told in ((left, "left by a try that did not end"), (gone, "it is not there")):
+            with pytest.raises(ArtifactStoreError, match=rf"{stored.place} is on .* {told}; allowed: .* Set artifact"):
+                staging_here.fetch(str(root / stored.place), stored.stored_as)
+        kept = [staging_here.is_kept(str(root / item.place), item.stored_as) for item in (whole, left, gone)]
+        assert kept == [True, False, False]
 
 
 def test_the_copies_that_were_used_least_recently_go_and_those_in_use_stay(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from botocore.exceptions import NoCredentialsError
 from hypothesis import HealthCheck, given, settings
@@ -149,6 +150,13 @@ class Unsteady:
         return call
 
 
+def make_unsteady(store: ArtifactStore, *errors: BaseException) -> Unsteady:
+    """Have a store fail some times before it does what it is asked."""
+    steady = fsspec.filesystem("file", auto_mkdir=True)
+    store.__dict__["_fs"] = unsteady = Unsteady(steady, *errors)
+    return unsteady
+
+
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Has nobody wait; what was waited for."""
@@ -160,9 +168,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_short_outage_is_waited_for(
     store: ArtifactStore, model: Path, tmp_path: Path, waits: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    steady = store._fs
     outage = [ConnectionResetError("reset"), TimeoutError("slow"), OSError(errno.EBUSY, "SlowDown")]
-    store.__dict__["_fs"] = unsteady = Unsteady(steady, *outage)
+    unsteady = make_unsteady(store, *outage)
     stored, contents = store.put(model, PLACE)
     assert waits == [1, 2, 4]
     assert [item["batch_size"] for item in unsteady.arguments if item] == [8] * 4
@@ -170,14 +177,14 @@ def test_a_short_outage_is_waited_for(
     assert "ConnectionResetError: reset; that was try 1 of 11, and the next one is in 1 s" in caplog.text
 
     waits.clear()
-    store.__dict__["_fs"] = Unsteady(steady, *outage)
+    make_unsteady(store, *outage)
     assert store.get(stored, tmp_path / "copy") == contents
     assert waits == [1, 2, 4]
 
 
 def test_a_long_outage_is_told_after_some_minutes(store: ArtifactStore, model: Path, waits: list[float]) -> None:
-    store.__dict__["_fs"] = Unsteady(store._fs, *(ConnectionRefusedError("down") for _ in range(20)))
-    with pytest.raises(ArtifactStoreError, match="was not stored at .*: ConnectionRefusedError: down"):
+    make_unsteady(store, *(ConnectionRefusedError("down") for _ in range(20)))
+    with pytest.raises(ArtifactStoreError, match=r"was not stored at .*: ConnectionRefusedError: down"):
         store.put(model, PLACE)
     assert sum(waits) == 303
     assert waits == sorted(waits)
@@ -197,7 +204,7 @@ def test_a_long_outage_is_told_after_some_minutes(store: ArtifactStore, model: P
 def test_what_no_wait_mends_is_told_at_once(
     store: ArtifactStore, model: Path, waits: list[float], error: BaseException, told: str
 ) -> None:
-    store.__dict__["_fs"] = Unsteady(store._fs, error)
+    make_unsteady(store, error)
     with pytest.raises(ArtifactStoreError, match=told):
         store.put(model, PLACE)
     assert waits == []
@@ -228,8 +235,10 @@ def s3() -> Iterator[ArtifactStore]:
     with s3_server() as address, pytest.MonkeyPatch.context() as patch:
         for name, value in (("ACCESS_KEY_ID", "made-up"), ("SECRET_ACCESS_KEY", "made-up"), ("ENDPOINT_URL", address)):
             patch.setenv(f"AWS_{name}", value)
-        pytest.importorskip("s3fs").S3FileSystem().mkdir("bucket")
+        s3fs = pytest.importorskip("s3fs")
+        s3fs.S3FileSystem().mkdir("bucket")
         yield ArtifactStore("s3://bucket/artifacts")
+        s3fs.S3FileSystem.clear_instance_cache()  # one that knows this address would be found by others
 
 
 def test_all_of_an_artifact_is_removed_and_nothing_of_another(store: ArtifactStore, model: Path) -> None:

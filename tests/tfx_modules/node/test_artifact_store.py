@@ -168,6 +168,24 @@ def test_conditions_and_parameters_that_are_values_are_those_of_the_store(machin
     assert left.read_text(encoding="utf-8") == "7"
 
 
+def test_leaving_and_introducing_a_store(machines: Machines) -> None:
+    """Artifacts of the other time are taken only where nobody can miss them, or take a part for the whole."""
+    machines.is_shared = True
+    before = machines.run("Writer", "run-1", {"artifact_store": ""}, text="hello")
+    assert STORED_AS not in before.outputs["written"][0]["properties"]
+    stored = machines.run("Writer", "run-2", text="hello")
+    assert stored.state == "complete", "what one machine alone has is not handed out where there is a store"
+
+    without = machines.run("Writer", "run-3", {"artifact_store": ""}, text="hello")
+    assert (without.state, without.outputs) == ("cached", stored.outputs), "this machine has a whole copy"
+    (machines.root / ".copies" / "Writer" / "written" / "2.json").unlink()  # what a killed try leaves has none
+    reader = machines.run("Reader", "run-3", {"artifact_store": ""})
+    assert (reader.code, reader.state) == (1, "failed")
+    assert "this machine has no whole copy: what is there was left by a try that did not end" in reader.reason
+    again = machines.run("Writer", "run-4", {"artifact_store": ""}, text="hello")
+    assert (again.state, again.outputs) == ("cached", before.outputs)
+
+
 def test_a_store_that_refuses_fails_the_node_and_the_next_try_succeeds(machines: Machines) -> None:
     machines.run("Writer", "run-0", text="other")
     (machines.store / "Writer" / "written").rename(machines.state / "kept")

@@ -20,7 +20,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.value_artifact import ValueArtifact
 
 from tfx_modules.artifact_store.current import current_staging
-from tfx_modules.artifact_store.staging import STORED_AS, Staging
+from tfx_modules.artifact_store.staging import STORED_AS, LocalStaging
 from tfx_modules.exceptions import ArtifactStoreError
 from tfx_modules.node import outcome
 from tfx_modules.node.launching.flushing import Operator
@@ -39,7 +39,7 @@ class StoringOperator:
     Where one of these fails, the Launcher removes the outputs and reports the execution as failed.
     """
 
-    def __init__(self, operator: Operator, staging: Staging) -> None:
+    def __init__(self, operator: Operator, staging: LocalStaging) -> None:
         """Prepare.
 
         Args:
@@ -89,27 +89,29 @@ class StoringOperator:
 
 
 def storing(
-    operators: Mapping[type[Message], Callable[..., Operator]], staging: Staging | None
+    operators: Mapping[type[Message], Callable[..., Operator]], staging: LocalStaging | None
 ) -> dict[type[Message], Any]:
     """Return operators for the Launcher that fetch inputs and store outputs; without a store, those that are given.
 
     Args:
         operators: what makes an operator, by the type of the executor's specification.
-        staging: the node's; None: there is no store.
+        staging: the node's; None: no node runs here.
     """
     if staging is None:
         return dict(operators)
     return {spec: partial(_made, make, staging) for spec, make in operators.items()}
 
 
-def _made(make: Callable[..., Operator], staging: Staging, **arguments: Any) -> StoringOperator:
+def _made(make: Callable[..., Operator], staging: LocalStaging, **arguments: Any) -> StoringOperator:
     return StoringOperator(make(**arguments), staging)
 
 
 def verify_artifacts(artifacts: Any) -> None:
     """Check that outputs which TFX's cache is about to hand out are there, in the artifact store where there is one.
 
-    It takes the place of TFX's function of this name, which looks at this machine's disk.
+    It takes the place of TFX's function of this name, which looks at this machine's disk; artifacts that are not in the
+    pipeline's folder are still checked by that one. What was made before there was a store is on one machine alone, and
+    is not handed out where there is one.
 
     Args:
         artifacts: artifacts by key, as the cache passes them.
@@ -123,8 +125,13 @@ def verify_artifacts(artifacts: Any) -> None:
         _verify_on_disk(artifacts)
         return
     for artifact in (item for items in artifacts.values() for item in items):
-        if not staging.is_kept(artifact.uri, stored_as(artifact)):
-            raise RuntimeError(f"{artifact.uri} is not in {staging.store.address}")
+        name, is_ours = stored_as(artifact), staging.place_of(artifact.uri) is not None
+        if is_ours and staging.store and not name:
+            raise RuntimeError(f"{artifact.uri} was made without {staging.kept_in}")
+        if not (is_ours and name):
+            _verify_on_disk([artifact])
+        elif not staging.is_kept(artifact.uri, name):
+            raise RuntimeError(f"{artifact.uri} is not in {staging.kept_in}")
 
 
 def read_value(artifact: ValueArtifact) -> Any:
@@ -146,7 +153,7 @@ class StagedArtifact:
     """An artifact that is fetched when somebody asks where it is, with the report that was stored beside it."""
 
     artifact: outcome.Artifact
-    staging: Staging
+    staging: LocalStaging
 
     @functools.cached_property
     def uri(self) -> str:
