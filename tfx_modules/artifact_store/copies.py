@@ -2,7 +2,8 @@
 
 A copy is at the artifact's path, and counts when its stamp, ``.copies/NODE/OUTPUT/ID.json``, names what is stored.
 Beside the stamp is the lock of the path: who reads or writes there shares it, and who replaces or removes the copy has
-it alone. The kernel frees the locks of a process that dies.
+it alone. The kernel frees the locks of a process that dies. A lock goes with its copy: who gets one that has been
+removed meanwhile takes that which is there now.
 """
 
 import fcntl
@@ -84,13 +85,13 @@ class Copies:
         Returns:
             Whether it was copied now.
         """
-        lock, copied = self._lock(stored.place), False
+        copied = False
         while True:
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            self._lock(stored.place, fcntl.LOCK_SH)
             if self._is_copy(stored):
                 os.utime(self._stamp(stored.place))
                 return copied
-            _take(lock, stored.place)
+            self._lock(stored.place, fcntl.LOCK_EX)
             # Another process may have done it meanwhile.
             if not self._is_copy(stored):
                 self._replace(stored, get)
@@ -102,18 +103,18 @@ class Copies:
 
     def reserve(self, place: str) -> None:
         """Keep others from a path that is about to be written, until the block ends; what is there is no copy."""
-        lock = self._lock(place)
-        _take(lock, place)
+        self._lock(place, fcntl.LOCK_EX)
         self._stamp(place).unlink(missing_ok=True)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        self._lock(place, fcntl.LOCK_SH)
 
     def add(self, stored: Stored, contents: Contents) -> None:
         """Make a copy of what is at a path that this object has reserved, and that is on the disk."""
         self._write_stamp(stored, contents.size)
 
     def forget(self, place: str) -> None:
-        """Remove the stamp of a copy that is being removed."""
+        """Remove stamp and lock of a path whose copy is being removed, or that is about to have no copy."""
         self._stamp(place).unlink(missing_ok=True)
+        self._lock_file(place).unlink(missing_ok=True)
 
     def _replace(self, stored: Stored, get: Callable[[Path], Contents]) -> None:
         coming = self._root / FOLDER / _COMING / uuid.uuid4().hex
@@ -145,11 +146,17 @@ class Copies:
         return found is not None and found.stored_as == stored.stored_as and (self._root / stored.place).exists()
 
     def _remove_left(self) -> None:
-        """Remove what processes that were killed have left of copying and removing."""
+        """Remove what processes that were killed have left: of copying and removing, and of making outputs."""
         for path in (*(self._root / FOLDER / _COMING).glob("*"), *(self._root / FOLDER / _GONE).glob("*")):
             with suppress(FileNotFoundError):
-                if time.time() - path.lstat().st_mtime > _LONGEST_COPYING:
+                if _is_old(path):
                     _delete(path)
+        for file in (self._root / FOLDER).glob("[!.]*/**/*.lock"):
+            place = file.relative_to(self._root / FOLDER).with_suffix("").as_posix()
+            # One who has just begun to write there may not have locked it yet.
+            with suppress(FileNotFoundError):
+                if not self._stamp(place).exists() and _is_old(file) and not _was_changed_lately(self._root / place):
+                    self._remove_unused(place, None)
 
     def _trim(self) -> None:
         if not self._most_bytes:
@@ -160,26 +167,36 @@ class Copies:
         for stamp in stamps:
             if size <= self._most_bytes:
                 return
-            if self._removed(stamp):
+            if self._remove_unused(stamp.place, stamp):
                 size -= stamp.size
 
-    def _removed(self, stamp: _Stamp) -> bool:
-        """Remove a copy, unless somebody uses it."""
-        lock = _open(self._lock_file(stamp.place))
+    def _remove_unused(self, place: str, stamp: _Stamp | None) -> bool:
+        """Remove what is at a path, its stamp and its lock, unless somebody uses it; return whether it was removed.
+
+        Args:
+            place: the path.
+            stamp: what it had when it was chosen; None: it had none.
+        """
+        lock = _open(self._lock_file(place))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = self._stamp(place)
+            if _is_gone(lock) or self._read_stamp(file) != stamp:
+                return False
+            file.unlink(missing_ok=True)
+            self._remove(self._root / place)
+            self._lock_file(place).unlink()
         except BlockingIOError:
-            return False
-        else:
-            file = self._stamp(stamp.place)
-            if self._read_stamp(file) == stamp:
-                file.unlink()
-                self._remove(self._root / stamp.place)
-                _logger.info("removed the copy of %s (%.1f MB): limit of copies", stamp.place, stamp.size / 1e6)
-                return True
             return False
         finally:
             os.close(lock)
+        what = (
+            f"the copy of {place} ({stamp.size / 1e6:.1f} MB): limit of copies"
+            if stamp
+            else f"{place}, of a killed try"
+        )
+        _logger.info("removed %s", what)
+        return True
 
     def _read_stamp(self, file: Path) -> _Stamp | None:
         """Read a stamp; one that is damaged is none, so that its artifact is copied anew."""
@@ -200,10 +217,15 @@ class Copies:
     def _lock_file(self, place: str) -> Path:
         return self._root / FOLDER / f"{place}.lock"
 
-    def _lock(self, place: str) -> int:
-        if place not in self._locks:
-            self._locks[place] = _open(self._lock_file(place))
-        return self._locks[place]
+    def _lock(self, place: str, how: int) -> None:
+        """Have a path's lock until the block ends, shared or alone."""
+        while True:
+            if place not in self._locks:
+                self._locks[place] = _open(self._lock_file(place))
+            _take(self._locks[place], how, place)
+            if not _is_gone(self._locks[place]):
+                return
+            os.close(self._locks.pop(place))
 
 
 def _open(file: Path) -> int:
@@ -211,12 +233,24 @@ def _open(file: Path) -> int:
     return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _take(lock: int, place: str) -> None:
+def _take(lock: int, how: int, place: str) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:
         _logger.info("waiting for another process on this machine that uses %s", place)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, how)
+
+
+def _is_gone(lock: int) -> bool:
+    return os.fstat(lock).st_nlink == 0
+
+
+def _is_old(path: Path) -> bool:
+    return time.time() - path.lstat().st_mtime > _LONGEST_COPYING
+
+
+def _was_changed_lately(path: Path) -> bool:
+    return os.path.lexists(path) and not _is_old(path)
 
 
 def _delete(path: Path) -> None:

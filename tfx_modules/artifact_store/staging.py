@@ -78,7 +78,9 @@ class LocalStaging:
         return self._copies.has(Stored(place, stored_as))
 
     def reserve(self, uris: Iterable[str]) -> None:
-        """Keep other processes of this machine from the paths that a node is about to write, where there is a store."""
+        """Forget the copies that were at paths that a node is about to write."""
+        for place in filter(None, map(self.place_of, uris)):
+            self._copies.forget(place)
 
     def keep(self, uri: str) -> str:
         """Store an artifact that a node has made, where there is a store.

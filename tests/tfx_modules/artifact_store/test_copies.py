@@ -99,6 +99,9 @@ def test_without_a_store_whole_copies_are_read_and_what_killed_tries_have_left_i
                 staging_here.fetch(str(root / stored.place), stored.stored_as)
         kept = [staging_here.is_kept(str(root / item.place), item.stored_as) for item in (whole, left, gone)]
         assert kept == [True, False, False]
+        staging_here.reserve([str(root / whole.place)])  # a restored metadata store gives out ids anew
+        assert not staging_here.is_kept(str(root / whole.place), whole.stored_as)
+    assert not [path for path in (root / ".copies").rglob("*") if path.is_file()]
 
 
 def test_the_copies_that_were_used_least_recently_go_and_those_in_use_stay(
@@ -128,6 +131,33 @@ def test_what_killed_copying_has_left_goes_when_nobody_can_be_at_it(store: Artif
     with Staging(root, store, 0):
         pass
     assert [path.name for path in (root / ".copies" / ".coming").iterdir()] == ["at work"]
+
+
+def test_outputs_of_killed_tries_go_when_they_are_old_and_locks_go_with_copies(
+    store: ArtifactStore, root: Path, put: Put
+) -> None:
+    places = {name: f"Trainer/model/{number}" for number, name in enumerate(("killed", "made", "begun", "before"))}
+    for place in places.values():
+        (root / place).mkdir(parents=True)
+        (root / place / "file").write_bytes(b"x")
+    for name in ("killed", "begun"):
+        with Staging(root, store, 0) as staging:
+            staging.reserve([str(root / places[name])])  # and no stamp
+    copy = put("Gen/examples/1", b"x" * 400)
+    with Staging(root, store, 0) as staging, Staging(root, store, 0) as making:
+        fetch(staging, root, copy)
+        making.reserve([str(root / places["made"])])
+        for path in (*(root / ".copies").rglob("*.lock"), *(root / place for place in places.values())):
+            os.utime(path, (time.time() - 90_000,) * 2)
+        os.utime(root / places["begun"])
+        with Staging(root, store, 0):
+            pass
+        assert [name for name in places if not (root / places[name]).exists()] == ["killed"]
+    with Staging(root, store, 1):
+        pass
+    assert not (root / copy.place).exists()
+    assert not list((root / ".copies" / "Gen").rglob("*.*"))
+    assert (root / places["before"] / "file").exists(), "which was made before there was a store"
 
 
 def test_what_is_being_made_is_no_copy_and_is_not_removed(store: ArtifactStore, root: Path, put: Put) -> None:
