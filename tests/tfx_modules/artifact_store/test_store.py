@@ -9,12 +9,11 @@ from typing import Any
 
 import fsspec
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import NoCredentialsError  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.s3_server import s3_server
-from tfx_modules.artifact_store import trying
 from tfx_modules.artifact_store.contents import Contents, describe
 from tfx_modules.artifact_store.store import ArtifactStore, Stored
 from tfx_modules.exceptions import ArtifactStoreError
@@ -161,7 +160,7 @@ def make_unsteady(store: ArtifactStore, *errors: BaseException) -> Unsteady:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Has nobody wait; what was waited for."""
     waited: list[float] = []
-    monkeypatch.setattr(trying.time, "sleep", waited.append)
+    monkeypatch.setattr("tfx_modules.artifact_store.trying.time.sleep", waited.append)
     return waited
 
 
