@@ -43,7 +43,10 @@ def test_a_password_is_not_in_the_request_s_text() -> None:
     ("changes", "message"),
     [
         ({"format": 2}, r"field format is 2; allowed: 1"),
-        ({"nodes": "Trainer"}, r"missing or unknown fields: nodes; allowed: format, gpu"),
+        (
+            {"nodes": "Trainer"},
+            r"missing or unknown fields: nodes; allowed: artifact_copies_gb, artifact_store, format, gpu",
+        ),
         ({"node": ""}, r"field node is ''; allowed: a text that is not empty"),
         ({"run_id": 7}, r"field run_id is 7; allowed: a text"),
         ({"outcome": "outcome.json"}, r"field outcome is 'outcome.json'; allowed: an absolute path"),
