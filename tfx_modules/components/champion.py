@@ -14,8 +14,7 @@ from tfx.dsl.compiler import constants
 from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 
-from tfx_modules.artifact_store.current import current_staging
-from tfx_modules.artifact_store.staging import STORED_AS
+from tfx_modules.artifact_store.resolving import is_readable
 from tfx_modules.promotion import history, manifest
 from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.events import Event as PromotionEvent
@@ -56,7 +55,7 @@ class ChampionStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
         promotion = history.promotion_of(events, live) if live else None
         source = promotion.model_uri if promotion else ""
         found = [item for item in input_dict[MODEL] if source.startswith(f"{item.uri.rstrip('/')}/")]
-        if found and not _is_here(found[0]):
+        if found and not is_readable(found[0], "the model in service"):
             return {MODEL: []}
         if found and promotion and not may_be_baseline(promotion, Path(promotion.model_uri), self._task):
             return {MODEL: []}
@@ -75,7 +74,9 @@ class ChampionStatisticsStrategy(resolver.ResolverStrategy):  # type: ignore[mis
         champion = max(pushed, key=lambda item: int(item.id))
         wanted = _statistics_of_run(store, _producer(store, champion.id))
         found = [item for item in input_dict[STATISTICS] if item.id in wanted]
-        return {PUSHED: [champion], STATISTICS: sorted(found, key=lambda item: int(item.id))[-1:]}
+        newest = sorted(found, key=lambda item: int(item.id))[-1:]
+        what = "the statistics of the data of the model in service"
+        return {PUSHED: [champion], STATISTICS: [item for item in newest if is_readable(item, what)]}
 
 
 def may_be_baseline(promotion: PromotionEvent, model: Path, task: TaskSettings) -> bool:
@@ -87,19 +88,6 @@ def may_be_baseline(promotion: PromotionEvent, model: Path, task: TaskSettings) 
         task: The pipeline's.
     """
     return _is_as_promoted(promotion, model) and _is_comparable(promotion, model, task)
-
-
-def _is_here(model: types.Artifact) -> bool:
-    """Fetch a model from the artifact store, where there is one; return whether it has it, or the log says that not."""
-    staging = current_staging()
-    name = str(model.get_string_custom_property(STORED_AS))
-    if staging is None or not (staging.store or name):
-        return True
-    if not staging.is_kept(model.uri, name):
-        _logger.warning("the model in service, %s, is no longer in %s; it is no baseline", model.uri, staging.kept_in)
-        return False
-    staging.fetch(model.uri, name)
-    return True
 
 
 def _is_as_promoted(promotion: PromotionEvent, model: Path) -> bool:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from tfx import types
 from tfx.components.tuner import component, executor
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.dsl.components.common import resolver
 from tfx.orchestration import data_types
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
@@ -26,25 +25,6 @@ CURVES = "trials"
 _BEST = standard_component_specs.BEST_HYPERPARAMETERS_KEY
 _RESULTS = standard_component_specs.TUNER_RESULTS_KEY
 _CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
-
-
-class LatestTunedStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
-    """Resolves the newest hyperparameters that a search found, or none; those passed on do not count.
-
-    Were they counted, every run would get another artifact, and neither Tuner nor Trainer could ever use the cache.
-    """
-
-    def resolve_artifacts(
-        self, store: Any, input_dict: dict[str, list[types.Artifact]]
-    ) -> dict[str, list[types.Artifact]] | None:
-        """Choose for every key of ``input_dict``."""
-        del store
-        return {key: self._latest(artifacts) for key, artifacts in input_dict.items()}
-
-    @staticmethod
-    def _latest(artifacts: list[types.Artifact]) -> list[types.Artifact]:
-        found = [artifact for artifact in artifacts if artifact.get_int_custom_property(TUNED)]
-        return [max(found, key=lambda artifact: int(artifact.id))] if found else []
 
 
 class Executor(executor.Executor):  # type: ignore[misc]

@@ -11,9 +11,9 @@ from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 
 from tfx_modules.components import champion
+from tfx_modules.components.earlier_runs.latest_tuned import LatestTunedStrategy
 from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.infra_validator import InfraValidator
-from tfx_modules.components.tuner import LatestTunedStrategy
 from tfx_modules.settings.settings import Platform
 from tfx_modules.settings.task import KEY as TASK
 from tfx_modules.settings.task import TaskSettings, to_parameter

@@ -126,6 +126,8 @@ def test_a_change_of_any_file_changes_the_nodes_that_depend_on_it_and_no_others(
         ("report_page/style.css", {"ExampleValidator"}),
         ("reports/trainer.py", set()),
         ("reports/writer.py", set()),
+        ("artifact_store/store.py", set()),
+        ("components/earlier_runs/latest_tuned.py", set()),
         ("evaluation/promotion_gate.py", {"Pusher"}),
         ("promotion/ledger/migrations/versions/0001_events_and_deliveries.py", {"Pusher"}),
         ("beam/workers.py", BEAM_NODES),

@@ -1,5 +1,6 @@
 """The champion's data, found in a real metadata store."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from ml_metadata.proto.metadata_store_pb2 import Artifact, Event, Execution
 from tfx import types
 from tfx.types import artifact_utils
 
+from tfx_modules.artifact_store.current import using
+from tfx_modules.artifact_store.staging import STORED_AS
 from tfx_modules.components.champion import PUSHED, STATISTICS, ChampionStatisticsStrategy
 from tfx_modules.node.connection import connection_config
 from tfx_modules.promotion import current
@@ -38,8 +41,11 @@ class Runs:
         _, (made,), _ = self.store.put_execution(execution, [pair], [context], reuse_context_if_already_exist=True)
         return int(made)
 
-    def statistics(self, run: str, key: str = "statistics") -> int:
-        return self.output(run, self._artifact("ExampleStatistics"), key)
+    def statistics(self, run: str, key: str = "statistics", uri: str = "somewhere", stored_as: str = "") -> int:
+        artifact = self._artifact("ExampleStatistics", uri)
+        if stored_as:
+            artifact.custom_properties[STORED_AS].string_value = stored_as
+        return self.output(run, artifact, key)
 
     def cached(self, run: str, artifact: int) -> None:
         (found,) = self.store.get_artifacts_by_id([artifact])
@@ -57,8 +63,8 @@ class Runs:
         with open_ledger(self.ledger, "films").exclusive() as held:
             held.append(Draft(kind=EventKind.ROLLED_BACK, reason="a test", actor="a test", version=version))
 
-    def _artifact(self, name: str) -> Artifact:
-        return Artifact(type_id=self._kinds[name], uri="somewhere", state=Artifact.LIVE)
+    def _artifact(self, name: str, uri: str = "somewhere") -> Artifact:
+        return Artifact(type_id=self._kinds[name], uri=uri, state=Artifact.LIVE)
 
     def champion(self) -> tuple[list[int], list[int]]:
         """Ask the strategy; return the ids of pushed model and statistics."""
@@ -126,3 +132,43 @@ def test_a_version_that_ml_metadata_does_not_know_has_no_statistics(runs: Runs) 
     runs.push("one", 2026110501)
     runs.put_in_service(2026110401)
     assert runs.champion() == ([], [])
+
+
+def test_statistics_that_cannot_be_read_any_more_are_left_out(
+    runs: Runs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root, store = tmp_path / "pipeline", f"file://{tmp_path}/store"
+    made = root / "StatisticsGen" / "statistics" / "1"
+    made.mkdir(parents=True)
+    (made / "stats").write_bytes(b"numbers")
+    with using(store, root, 0) as staging:
+        staging.reserve([str(made)])
+        name = staging.keep(str(made))
+    statistics = runs.statistics("pushing", uri=str(made), stored_as=name)
+    pushed = runs.push("pushing", 2026110501)
+
+    def champion(address: str) -> tuple[list[int], list[int]]:
+        with using(address, root, 0):
+            return runs.champion()
+
+    assert champion(store) == champion("") == ([pushed], [statistics]), "this machine has a whole copy"
+    (root / ".copies" / "StatisticsGen" / "statistics" / "1.json").unlink()
+    assert champion("") == ([pushed], []), "the store was left, and what is here may be a part"
+    assert f"is no longer in {root} on this machine; it is left out" in caplog.text
+    assert champion(store) == ([pushed], [statistics])
+    shutil.rmtree(tmp_path / "store" / "StatisticsGen")
+    assert champion(store) == ([pushed], []), "somebody has removed it"
+    assert f"is no longer in {store}; it is left out" in caplog.text
+
+
+def test_statistics_of_before_there_was_a_store_are_left_out_where_they_are_not(
+    runs: Runs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = tmp_path / "StatisticsGen" / "statistics" / "1"
+    statistics = runs.statistics("pushing", uri=str(made))
+    pushed = runs.push("pushing", 2026110501)
+    with using(f"file://{tmp_path}/store", tmp_path, 0):
+        assert runs.champion() == ([pushed], [])
+        assert "is not on this machine, and was made without file://" in caplog.text
+        made.mkdir(parents=True)
+        assert runs.champion() == ([pushed], [statistics])

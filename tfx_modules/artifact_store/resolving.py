@@ -1,0 +1,39 @@
+"""Tells resolver strategies which artifacts of earlier runs a node can still read."""
+
+import logging
+
+from tfx import types
+
+from tfx_modules.artifact_store.current import current_staging
+from tfx_modules.artifact_store.staging import STORED_AS
+
+_logger = logging.getLogger(__name__)
+
+
+def is_readable(artifact: types.Artifact, what: str) -> bool:
+    """Fetch an artifact of an earlier run, where it has to be; return whether a node can read it.
+
+    A node whose input cannot be fetched fails, and one of an earlier run stays so in every run to come: a strategy
+    leaves such an artifact out. An artifact that was made without a store is readable where there is none.
+
+    Args:
+        artifact: one that a strategy is about to choose.
+        what: what it is, for the log, which says why it is left out.
+
+    Raises:
+        ArtifactStoreError: the store does not answer.
+    """
+    staging = current_staging()
+    name = str(artifact.get_string_custom_property(STORED_AS))
+    if staging is None or not (staging.store or name):
+        return True
+    if not staging.is_kept(artifact.uri, name):
+        where = (
+            f"no longer in {staging.kept_in}"
+            if name
+            else f"not on this machine, and was made without {staging.kept_in}"
+        )
+        _logger.warning("%s, %s, is %s; it is left out", what, artifact.uri, where)
+        return False
+    staging.fetch(artifact.uri, name)
+    return True
