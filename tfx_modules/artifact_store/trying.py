@@ -23,7 +23,7 @@ _LASTING_NAMES = frozenset(
     }
 )
 """Errors of the libraries of the stores, which are imported only where a store is used."""
-_LOCAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.EIO})
+_LOCAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG})
 # The stores' libraries make such errors of answers: there is no such bucket, or the credentials may not.
 _LASTING_NUMBERS = frozenset(
     {
@@ -82,7 +82,9 @@ def is_lasting(error: BaseException) -> bool:
 
 def is_local(error: BaseException) -> bool:
     """Return whether an error is one of this machine's disk."""
-    return _number(error) in _LOCAL
+    # s3fs gives this number to every answer that it does not know, as a gateway's 502.
+    is_broken = _number(error) == errno.EIO and getattr(error.__cause__, "response", None) is None
+    return is_broken or _number(error) in _LOCAL
 
 
 def _is_refused_by_google(error: BaseException) -> bool:

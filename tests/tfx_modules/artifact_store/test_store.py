@@ -9,7 +9,7 @@ from typing import Any
 
 import fsspec
 import pytest
-from botocore.exceptions import NoCredentialsError  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError, NoCredentialsError  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +181,18 @@ def test_a_short_outage_is_waited_for(
     assert waits == [1, 2, 4]
 
 
+@pytest.mark.parametrize("code", ["502", "504", "429", "SlowDownWrite"])
+def test_an_answer_that_the_library_does_not_know_is_waited_for(
+    store: ArtifactStore, model: Path, waits: list[float], code: str
+) -> None:
+    translated = pytest.importorskip("s3fs.errors").translate_boto_error
+    answer = ClientError({"Error": {"Code": code, "Message": "busy"}}, "PutObject")
+    assert translated(answer).errno == errno.EIO
+    make_unsteady(store, translated(answer), translated(answer))
+    store.put(model, PLACE)
+    assert waits == [1, 2]
+
+
 def test_a_long_outage_is_told_after_some_minutes(store: ArtifactStore, model: Path, waits: list[float]) -> None:
     make_unsteady(store, *(ConnectionRefusedError("down") for _ in range(20)))
     with pytest.raises(ArtifactStoreError, match=r"was not stored at .*: ConnectionRefusedError: down"):
@@ -196,6 +208,7 @@ def test_a_long_outage_is_told_after_some_minutes(store: ArtifactStore, model: P
         (FileNotFoundError("NoSuchBucket"), "NoSuchBucket. Look at .*credentials"),
         (NoCredentialsError(), "NoCredentialsError: .*credentials"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device. Look at this machine's disk"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error. Look at this machine's disk"),
         (ImportError("no module s3fs"), "Add the package to the TFX environment"),
     ],
     ids=lambda value: type(value).__name__,
