@@ -23,6 +23,12 @@ ADOPT = (
     "run `bert-service retention adopt` (in a checkout `scripts/bert retention adopt`)."
 )
 """What to do about places that do not belong together."""
+_ADOPT_STORE = (
+    "Correct [bert_service] artifact_store first, or else ledger: each installation has a folder of its own in a "
+    "bucket. Where the store is this installation's, as after a restore or a move, run `bert-service retention adopt` (in a "
+    "checkout `scripts/bert retention adopt`). Of a store that another installation uses, it takes that one's "
+    "artifacts: its nodes are refused from then on."
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Place:
     """For people, without passwords: ``the ledger at ...``."""
     id: str | None
     """Its id; None: it has none yet."""
+    advice: str = ADOPT
+    """What to do where it does not belong to another place."""
 
 
 class MarkedStore(Protocol):
@@ -50,7 +58,8 @@ class MarkedStore(Protocol):
 def place_of_store(store: MarkedStore) -> Place:
     """Return an artifact store with its id, if it has one."""
     found = store.read_text(MARKER)
-    return Place(f"[bert_service] artifact_store ({store.address})", (found and found.strip()) or None)
+    name = f"[bert_service] artifact_store ({store.address})"
+    return Place(name, (found and found.strip()) or None, _ADOPT_STORE)
 
 
 def usable_store(store: MarkedStore) -> Place:
@@ -93,7 +102,7 @@ def require_same(places: Iterable[Place]) -> None:
         if place.id != known[0].id:
             raise EnvironmentMismatchError(
                 f"{known[0].name} has environment id {known[0].id}, and {place.name} has {place.id}; allowed: places "
-                f"of one environment. Nothing was changed. {ADOPT}"
+                f"of one environment. Nothing was changed. {place.advice}"
             )
 
 

@@ -143,7 +143,7 @@ class Environment:
             if place.id is not None:
                 raise EnvironmentMismatchError(
                     f"there is no ledger at [bert_service] ledger, and {place.name} has environment id {place.id}; "
-                    f"allowed: the ledger of that environment. Nothing was removed. {ADOPT}"
+                    f"allowed: the ledger of that environment. Nothing was removed. {place.advice}"
                 )
 
     def _check_store(self, events: Sequence[Event], survey: Survey, places: Sequence[Place]) -> None:

@@ -207,6 +207,8 @@ def test_a_store_of_another_environment_is_refused(machines: Machines, tmp_path:
     assert (ended.code, ended.state) == (1, "failed")
     assert "and [bert_service] artifact_store (file://" in ended.reason
     assert "allowed: places of one environment" in ended.reason
+    assert "Correct [bert_service] artifact_store first, or else ledger" in ended.reason
+    assert "its nodes are refused from then on" in ended.reason
 
 
 def test_an_address_with_something_and_without_an_environments_id_is_refused(machines: Machines) -> None:
