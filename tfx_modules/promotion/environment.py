@@ -25,8 +25,8 @@ ADOPT = (
 """What to do about places that do not belong together."""
 _ADOPT_STORE = (
     "Correct [bert_service] artifact_store first, or else ledger: each installation has a folder of its own in a "
-    "bucket. Where the store is this installation's, as after a restore or a move, run `bert-service retention adopt` (in a "
-    "checkout `scripts/bert retention adopt`). Of a store that another installation uses, it takes that one's "
+    "bucket. Where the store is this installation's, as after a restore or a move, run `bert-service retention adopt` "
+    "(in a checkout `scripts/bert retention adopt`). Of a store that another installation uses, it takes that one's "
     "artifacts: its nodes are refused from then on."
 )
 
