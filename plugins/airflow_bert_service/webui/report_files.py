@@ -2,6 +2,7 @@
 
 import errno
 import html
+import os
 import re
 import stat
 from pathlib import Path
@@ -17,6 +18,7 @@ REPORT_FILE = "report.html"
 """Name of a report's file: one HTML page with its pictures inside, without scripts."""
 _PIPELINE = re.compile(r'<meta name="pipeline" content="([^"]*)"')
 _NAME = re.compile(r"[\w.=+-]+")
+_NUMBERS = {FileNotFoundError: errno.ENOENT, PermissionError: errno.EACCES}
 _HEAD_BYTES = 2048
 """Where a page names its pipeline: at its beginning."""
 
@@ -101,10 +103,19 @@ def _stored_page(uri: str, root: Path, store: str, stored_as: str) -> bytes:
     try:
         files, place = fsspec.url_to_fs("/".join((store, *parts, REPORT_FILE)))
         return bytes(files.cat_file(place))
-    except OSError:
-        raise
+    except OSError as error:
+        if error.errno is not None and error.strerror:
+            raise
+        # The stores' libraries make errors without a number, whose text is the store's answer.
+        number = _number_of(error)
+        raise OSError(number, f"{os.strerror(number)}: {error}") from error
     except Exception as error:  # each store's library has errors of its own
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}") from error
+
+
+def _number_of(error: OSError) -> int:
+    """Return the number of an error that has none, by its kind: Python makes the same kind of it again."""
+    return next((number for kind, number in _NUMBERS.items() if isinstance(error, kind)), errno.EIO)
 
 
 def _not_shown(uri: str, allowed: str) -> ReportError:

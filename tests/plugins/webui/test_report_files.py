@@ -1,5 +1,6 @@
 """Only reports in the pipeline's folder are read."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 from airflow_bert_service.exceptions import ReportError
 from airflow_bert_service.webui.report_files import read_report, report_page, report_uri
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -197,5 +199,31 @@ def test_a_report_on_s3_is_read_with_the_credentials_of_the_environment(
         monkeypatch.setenv(f"AWS_{name}", value)
     stored: Any = {"store": f"s3://{bucket.name}/bert", "stored_as": "abc"}
     assert read_report(f"{root}/Trainer/model_run/7/report.html", root, DAG, **stored) == PAGE
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as missing:
         read_report(f"{root}/Trainer/model_run/8/report.html", root, DAG, **stored)
+    assert missing.value.strerror.startswith("No such file or directory: ")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "number"),
+    [
+        ("403", PermissionError, errno.EACCES),
+        ("AccessDenied", PermissionError, errno.EACCES),
+        ("502", OSError, errno.EIO),
+    ],
+)
+def test_what_a_store_answers_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch, code: str, kind: type[OSError], number: int
+) -> None:
+    errors: Any = pytest.importorskip("s3fs.errors")
+    answer = ClientError({"Error": {"Code": code, "Message": "these credentials may not"}}, "GetObject")
+
+    def refuse(*_: Any) -> bytes:
+        raise errors.translate_boto_error(answer)
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.cat_file", refuse)
+    uri = f"{root}/Trainer/model_run/7/report.html"
+    with pytest.raises(kind, match="these credentials may not") as told:
+        read_report(uri, root, DAG, store=f"file://{root}", stored_as="abc")
+    assert told.value.errno == number
+    assert "these credentials may not" in told.value.strerror, "the page shows it"
