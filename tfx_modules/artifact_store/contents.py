@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tfx_modules.artifact_store.exceptions import DamagedArtifactError
 from tfx_modules.exceptions import ArtifactStoreError
 
 FORMAT = 1
@@ -46,7 +47,7 @@ class Contents:
             what: whose it is, for the error.
 
         Raises:
-            ArtifactStoreError: it is no description, or names a path that is not below the artifact's.
+            DamagedArtifactError: it is no description, or names a path that is not below the artifact's.
         """
         try:
             document = json.loads(text)
@@ -56,7 +57,7 @@ class Contents:
         except (ValueError, KeyError, TypeError, AttributeError):
             good = False
         if not good:
-            raise ArtifactStoreError(
+            raise DamagedArtifactError(
                 f"the description of {what} is damaged; allowed: what the node that made the artifact has written. "
                 "Start a run with use_cache = false, which makes the artifact anew."
             )

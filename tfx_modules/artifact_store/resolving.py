@@ -5,6 +5,7 @@ import logging
 from tfx import types
 
 from tfx_modules.artifact_store.current import current_staging
+from tfx_modules.artifact_store.exceptions import DamagedArtifactError
 from tfx_modules.artifact_store.staging import STORED_AS
 
 _logger = logging.getLogger(__name__)
@@ -27,13 +28,15 @@ def is_readable(artifact: types.Artifact, what: str) -> bool:
     name = str(artifact.get_string_custom_property(STORED_AS))
     if staging is None or not (staging.store or name):
         return True
-    if not staging.is_kept(artifact.uri, name):
-        where = (
-            f"no longer in {staging.kept_in}"
-            if name
-            else f"not on this machine, and was made without {staging.kept_in}"
-        )
-        _logger.warning("%s, %s, is %s; it is left out", what, artifact.uri, where)
+    try:
+        is_kept = staging.is_kept(artifact.uri, name)
+        if is_kept:
+            staging.fetch(artifact.uri, name)
+    except DamagedArtifactError as error:
+        _logger.warning("%s, %s, is left out: %s", what, artifact.uri, error)
         return False
-    staging.fetch(artifact.uri, name)
-    return True
+    if not is_kept:
+        here = f"not on this machine, and was made without {staging.kept_in}"
+        where = f"no longer in {staging.kept_in}" if name else here
+        _logger.warning("%s, %s, is %s; it is left out", what, artifact.uri, where)
+    return is_kept

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tfx_modules.artifact_store.contents import Contents, describe
+from tfx_modules.artifact_store.exceptions import DamagedArtifactError
 from tfx_modules.artifact_store.trying import is_local, try_again
 from tfx_modules.exceptions import ArtifactStoreError
 
@@ -142,14 +143,15 @@ class ArtifactStore:
         """Copy what was stored to a path that does not exist yet, and compare the copy with the description.
 
         Raises:
-            ArtifactStoreError: it is not there, is damaged, or the store does not answer.
+            DamagedArtifactError: it is not there, incomplete or damaged.
+            ArtifactStoreError: the store does not answer.
         """
         address = f"{self.address}/{stored.key}"
         name = f"{stored.key}/{_CONTENTS}"
         with self._asking(f"{self.address}/{name} cannot be read"):
             text = try_again(f"{self.address}/{name} cannot be read", lambda: self._bytes(name))
         if text is None:
-            raise ArtifactStoreError(
+            raise DamagedArtifactError(
                 f"{address} is not there, or is incomplete: somebody has removed it. Start a run with use_cache = "
                 "false, which makes its artifact anew."
             )
@@ -161,11 +163,17 @@ class ArtifactStore:
                 (path / folder).mkdir(parents=True, exist_ok=True)
             if names := sorted(contents.files):
                 there, here = [self._file(stored, name) for name in names], [str(path / name) for name in names]
-                try_again(f"{address} was not copied", lambda: self._fs.get(there, here, batch_size=_AT_ONCE))
+                try:
+                    try_again(f"{address} was not copied", lambda: self._fs.get(there, here, batch_size=_AT_ONCE))
+                except FileNotFoundError as error:
+                    raise DamagedArtifactError(
+                        f"{address} is incomplete: somebody has removed a file ({error}). Start a run with use_cache "
+                        "= false, which makes its artifact anew."
+                    ) from error
             found = describe(path)
         if found.files != contents.files:
             wrong = sorted(name for name in contents.files if found.files.get(name) != contents.files[name])
-            raise ArtifactStoreError(
+            raise DamagedArtifactError(
                 f"{address} is damaged: {', '.join(wrong[:3]) or 'its files'} is not what the node has stored. Start "
                 "a run with use_cache = false, which makes its artifact anew."
             )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.support.s3_server import s3_server
 from tfx_modules.artifact_store.contents import Contents, describe
+from tfx_modules.artifact_store.exceptions import DamagedArtifactError
 from tfx_modules.artifact_store.store import ArtifactStore, Stored
 from tfx_modules.exceptions import ArtifactStoreError
 
@@ -93,14 +94,14 @@ def test_a_damaged_file_is_told_and_not_taken(
     if content is not None:
         file.write_bytes(content)
 
-    with pytest.raises(ArtifactStoreError, match=r"saved_model\.pb"):
+    with pytest.raises(DamagedArtifactError, match=r"saved_model\.pb"):
         store.get(stored, tmp_path / "copy")
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "\0"])
 def test_a_description_that_leads_out_of_the_artifact_is_refused(name: str) -> None:
     text = json.dumps({"format": 1, "folders": [], "files": {name: {"size": 1, "sha256": ""}}})
-    with pytest.raises(ArtifactStoreError, match="the description of s3://b/x is damaged; allowed"):
+    with pytest.raises(DamagedArtifactError, match="the description of s3://b/x is damaged; allowed"):
         Contents.from_json(text, "s3://b/x")
 
 

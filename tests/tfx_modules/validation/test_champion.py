@@ -13,6 +13,7 @@ from tfx.types import artifact_utils
 from tfx_modules.artifact_store.current import using
 from tfx_modules.artifact_store.staging import STORED_AS
 from tfx_modules.components.champion import PUSHED, STATISTICS, ChampionStatisticsStrategy
+from tfx_modules.exceptions import ArtifactStoreError
 from tfx_modules.node.connection import connection_config
 from tfx_modules.promotion import current
 from tfx_modules.promotion.events import Draft, EventKind
@@ -156,9 +157,23 @@ def test_statistics_that_cannot_be_read_any_more_are_left_out(
     assert champion("") == ([pushed], []), "the store was left, and what is here may be a part"
     assert f"is no longer in {root} on this machine; it is left out" in caplog.text
     assert champion(store) == ([pushed], [statistics])
-    shutil.rmtree(tmp_path / "store" / "StatisticsGen")
-    assert champion(store) == ([pushed], []), "somebody has removed it"
-    assert f"is no longer in {store}; it is left out" in caplog.text
+    folder = tmp_path / "store" / "StatisticsGen" / "statistics" / "1" / name
+    for file, text, told in [
+        ("files/stats", "other", "is damaged: stats is not what the node has stored"),
+        ("files/stats", "", "is incomplete: somebody has removed a file"),
+        ("contents.json", "{}", "is damaged; allowed: what the node that made the artifact has written"),
+        ("contents.json", "", f"is no longer in {store}; it is left out"),
+    ]:
+        (folder / file).unlink()
+        if text:
+            (folder / file).write_text(text, encoding="utf-8")
+        (root / ".copies" / "StatisticsGen" / "statistics" / "1.json").unlink(missing_ok=True)
+        assert champion(store) == ([pushed], []), file
+        assert told in caplog.text
+    shutil.rmtree(tmp_path / "store")
+    (tmp_path / "store").write_text("no store", encoding="utf-8")
+    with pytest.raises(ArtifactStoreError, match="cannot be read"):
+        champion(store)
 
 
 def test_statistics_of_before_there_was_a_store_are_left_out_where_they_are_not(
