@@ -18,7 +18,6 @@ REPORT_FILE = "report.html"
 """Name of a report's file: one HTML page with its pictures inside, without scripts."""
 _PIPELINE = re.compile(r'<meta name="pipeline" content="([^"]*)"')
 _NAME = re.compile(r"[\w.=+-]+")
-_NUMBERS = {FileNotFoundError: errno.ENOENT, PermissionError: errno.EACCES}
 _HEAD_BYTES = 2048
 """Where a page names its pipeline: at its beginning."""
 
@@ -115,7 +114,9 @@ def _stored_page(uri: str, root: Path, store: str, stored_as: str) -> bytes:
 
 def _number_of(error: OSError) -> int:
     """Return the number of an error that has none, by its kind: Python makes the same kind of it again."""
-    return next((number for kind, number in _NUMBERS.items() if isinstance(error, kind)), errno.EIO)
+    if isinstance(error, FileNotFoundError):
+        return errno.ENOENT
+    return errno.EACCES if isinstance(error, PermissionError) else errno.EIO
 
 
 def _not_shown(uri: str, allowed: str) -> ReportError:

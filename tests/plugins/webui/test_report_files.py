@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 from airflow_bert_service.exceptions import ReportError
 from airflow_bert_service.webui.report_files import read_report, report_page, report_uri
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -201,7 +201,7 @@ def test_a_report_on_s3_is_read_with_the_credentials_of_the_environment(
     assert read_report(f"{root}/Trainer/model_run/7/report.html", root, DAG, **stored) == PAGE
     with pytest.raises(FileNotFoundError) as missing:
         read_report(f"{root}/Trainer/model_run/8/report.html", root, DAG, **stored)
-    assert missing.value.strerror.startswith("No such file or directory: ")
+    assert str(missing.value.strerror).startswith("No such file or directory: ")
 
 
 @pytest.mark.parametrize(
@@ -226,4 +226,4 @@ def test_what_a_store_answers_is_told(
     with pytest.raises(kind, match="these credentials may not") as told:
         read_report(uri, root, DAG, store=f"file://{root}", stored_as="abc")
     assert told.value.errno == number
-    assert "these credentials may not" in told.value.strerror, "the page shows it"
+    assert "these credentials may not" in str(told.value.strerror), "the page shows it"
