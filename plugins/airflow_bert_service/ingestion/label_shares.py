@@ -3,6 +3,9 @@
 A share of all rows says little of a rare label: all of its rows may be lost, and the day has few bad rows. They may
 be lost because the source calls the label otherwise now. So the rows with an unknown label are a label's, too: of
 whichever, the one with the fewest usable rows would lose the largest share of its rows with them.
+
+That label may have no row on an ordinary day, and a typo would be all of it. So the rows with an unknown label must be
+many, too: more than ``max_bad_share`` of the rows that may be unusable, or of those that a label has on average.
 """
 
 import json
@@ -13,6 +16,8 @@ from dataclasses import dataclass
 
 LEVEL = 0.001
 """How often at most a day is refused by chance, of which only the allowed share is bad, whatever its labels."""
+TYPOS = 2
+"""So many rows with the same unknown label never refuse a day, however few rows it has."""
 _NEGLIGIBLE = 1e-9
 
 
@@ -23,6 +28,8 @@ class LabelShare:
     label: str
     bad: int
     rows: int
+    enough: float
+    """With this ``max_bad_share`` or a larger one, the label would not refuse the day."""
     like: str = ""
     """Where the label is unknown: the known one that has the other rows."""
 
@@ -46,7 +53,8 @@ def too_bad(
     """Return the labels of which a larger share is bad than is allowed, and than chance explains.
 
     Chance is that of a binomial distribution: with few rows, one bad row is a large share and says nothing. The level
-    is divided by the number of labels.
+    is divided by the number of labels. An unknown label must, besides, have more than a typo's rows: more than the
+    allowed share of the rows that may be unusable, or of those that a label has on average, whichever are fewer.
 
     Args:
         usable: How many rows can be used, by label as spans have it.
@@ -59,17 +67,21 @@ def too_bad(
     good, bad = _of_labels(usable, has_sets=has_sets), _of_labels(rejected, has_sets=has_sets)
     names = sorted({*labels, *good, *bad})
     level = LEVEL / max(1, len(names) + len(unknown))
-    shares = [LabelShare(label, bad[label], bad[label] + good[label]) for label in sorted(bad)]
+    shares = [LabelShare(one, bad[one], bad[one] + good[one], bad[one] / (bad[one] + good[one])) for one in sorted(bad)]
     if names:
         rarest = min(names, key=lambda label: good[label])
-        shares += [
-            LabelShare(label, unknown[label], unknown[label] + good[rarest], rarest) for label in sorted(unknown)
-        ]
-    return tuple(
-        one
-        for one in shares
-        if one.bad > max_bad_share * one.rows and chance_of(one.bad, one.rows, max_bad_share) < level
-    )
+        total = good.total() + bad.total() + sum(unknown.values())
+        typos = max_bad_share * min(max_bad_share, 1 / len(names))
+        for label, count in sorted(unknown.items()):
+            if count > TYPOS and _is_too_bad(count, total, typos, level):
+                rows, of_all = count + good[rarest], count / total
+                enough = min(count / rows, max(math.sqrt(of_all), of_all * len(names)))
+                shares.append(LabelShare(label, count, rows, enough, rarest))
+    return tuple(one for one in shares if _is_too_bad(one.bad, one.rows, max_bad_share, level))
+
+
+def _is_too_bad(bad: int, rows: int, share: float, level: float) -> bool:
+    return bad > share * rows and chance_of(bad, rows, share) < level
 
 
 def chance_of(bad: int, rows: int, share: float) -> float:

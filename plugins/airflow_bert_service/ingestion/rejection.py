@@ -1,6 +1,7 @@
 """Rejects a day with too many unusable rows, and keeps the list of these rows for the user."""
 
 import datetime as dt
+import math
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -14,6 +15,8 @@ from airflow_bert_service.ingestion.span_writer import QUARANTINE, WriteSummary
 
 REFUSED = "refused"
 """Name of the folder of such lists. It is not a day, so that nothing takes it for a span."""
+_SHARES = 10_000
+"""A message shows a share in so many parts of one."""
 
 
 def check_share(
@@ -85,9 +88,19 @@ def _message(
         f"{', '.join(['', *map(str, worst)])}; "
         f"allowed: {max_bad_share:g}{', of each label too' if worst else ''}, and one usable row at least. "
         f"By reason: {reasons}.{unknown}{misfiled} "
-        f"The first: {first}. All: {kept}. Nothing was published. Correct the delivery, or raise [bert_service] "
-        "max_bad_share."
+        f"The first: {first}. All: {kept}. Nothing was published. {_remedy(summary, worst)}"
     )
+
+
+def _remedy(summary: WriteSummary, worst: tuple[LabelShare, ...]) -> str:
+    ways = ["Correct the delivery"]
+    if any(one.like for one in worst):
+        ways.append("add the unknown label to [bert_service] labels if the source has it for good")
+    # Rounded up, so that the share that a user copies is enough.
+    enough = math.ceil(max(summary.bad_share, *(one.enough for one in worst), 0.0) * _SHARES) / _SHARES
+    if summary.reviews and enough < 1:
+        ways.append(f"raise [bert_service] max_bad_share to {enough:g}")
+    return f"{', or '.join(ways)}."
 
 
 def _shown(row: Rejected) -> str:

@@ -11,14 +11,15 @@ NULs inside a value therefore become spaces, and a review is one line.
 
 Two checks need the whole day, and are made here. A row with the id of an earlier row goes into quarantine. So do all
 rows of a text that has several labels, because the labels contradict each other. The checks keep neither texts nor rows
-in memory, only 16 bytes of each text and of each longer id; that is some 200 bytes of memory a row. After the last row,
-the CSV is read again to remove the rows with contradicting labels.
+in memory, only 16 bytes of each text and of each longer id, and which label the id's row has; that is some 200 bytes of
+memory a row. After the last row, the CSV is read again to remove the rows with contradicting labels.
 """
 
 import csv
 import hashlib
 import json
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -79,7 +80,11 @@ class WriteSummary:
     usable_of: Mapping[str, int]
     """Number of rows that can be used, by label as ``reviews.csv`` has it."""
     rejected_of: Mapping[str, int]
-    """Number of rows that cannot, of those whose label is known; without rows that come twice, which are not lost."""
+    """Number of rows that cannot, of those whose label is known.
+
+    Rows that come twice are left out: the label has the earlier row. A row with another label than the row that has
+    its id is lost to its label.
+    """
 
     @property
     def bad_share(self) -> float:
@@ -121,7 +126,7 @@ def write_day(folder: Path, rows: Iterable[Review | Rejected]) -> WriteSummary:
         sha256(reviews),
         quarantine.digest(),
         usable,
-        quarantine.labels,
+        quarantine.labels - writer.repeated,
     )
 
 
@@ -151,7 +156,7 @@ class _Quarantine:
     def add(self, row: Rejected) -> None:
         """Write a row into the quarantine."""
         self._counts[row.reason] += 1
-        if row.sentiment and row.reason is not Reason.DUPLICATE_ID:  # the label has the earlier row
+        if row.sentiment:
             self.labels[row.sentiment] += 1
         if len(self.first) < FIRST_BAD_ROWS:
             self.first.append(row)
@@ -197,9 +202,10 @@ class _Writer:
 
     def __init__(self, reviews: Path, scratch: Path, quarantine: _Quarantine) -> None:
         self.labels: Counter[str] = Counter()
+        self.repeated: Counter[str] = Counter()
         self._reviews, self._scratch = reviews, scratch
         self._quarantine = quarantine
-        self._ids: set[str | bytes] = set()
+        self._ids: dict[str | bytes, str] = {}
         self._texts: dict[str, set[bytes]] = {}
 
     def __enter__(self) -> "_Writer":
@@ -242,7 +248,7 @@ class _Writer:
         for sentiment in set(sentiments):
             noted = self._texts.setdefault(sentiment, set())
             noted.update([key for key, found in zip(keys, sentiments, strict=True) if found == sentiment])
-        is_new = [self._is_new(id_) for id_ in ids]
+        is_new = [self._is_new(*row) for row in zip(ids, sentiments, strict=True)]
         dates = {day: day.isoformat() for day in set(days)}
         columns = (_quotable(ids), [dates[day] for day in days], _quotable(texts), _quotable(sentiments))
         if lines := list(compress(map('","'.join, zip(*columns, strict=True)), is_new)):
@@ -253,12 +259,15 @@ class _Writer:
         self.labels.update(compress(sentiments, is_new))
         return [rejected(row, Reason.DUPLICATE_ID) for row, new in zip(reviews, is_new, strict=True) if not new]
 
-    def _is_new(self, id_: str) -> bool:
+    def _is_new(self, id_: str, sentiment: str) -> bool:
         key = id_ if len(id_) <= _SHORT else _digest(id_)
-        if key in self._ids:
-            return False
-        self._ids.add(key)
-        return True
+        earlier = self._ids.get(key)
+        if earlier is None:
+            self._ids[key] = sys.intern(sentiment)  # the same text for all rows: sets of labels are made for each
+            return True
+        if earlier == sentiment:
+            self.repeated[sentiment] += 1
+        return False
 
 
 def _take_out(contradicted: frozenset[bytes], reviews: Path, scratch: Path, quarantine: _Quarantine) -> Counter[str]:
