@@ -258,7 +258,7 @@ def node_server(home: Home, socket: Path) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def penguin(home: Home) -> Outcomes:
     guide = GUIDE.read_text(encoding="utf-8")
-    copy, make_data, compile_it, run_it = (found["text"] for found in COMMAND.finditer(guide))
+    copy, make_data, compile_it, run_it, *_rollback = (found["text"] for found in COMMAND.finditer(guide))
     home.run(copy)
     for found in FILE.finditer(guide):
         (home.folder / found["name"]).write_text(found["text"], encoding="utf-8")

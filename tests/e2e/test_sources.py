@@ -114,14 +114,14 @@ def test_ready_and_runs_are_of_the_sources_on_disk(copy: Copy, tmp_path: Path) -
     with copy.up(log) as api:
         assert ready(first) in log.read_text()
         # A run that is triggered right after an edit waits for it.
-        second = copy.edit(3)
+        second = copy.edit(5)
         done = copy.airflow("dags", "trigger", DAG, "-r", "edited", "--conf", DATA_ONLY)
         assert done.returncode == 0, done.stderr
         assert f"in version {second} of the sources. `airflow dags trigger` follows." in done.stderr
         assert [run["bundle_version"] for run in api.runs(DAG)] == [second]
         until(lambda: ready(second) in log.read_text())
         # Sources that do not compile are told of, and begin no run by a command.
-        third = copy.edit(3, code=BROKEN)
+        third = copy.edit(5, code=BROKEN)
         until(lambda: FAILED in log.read_text())
         assert f"Version {third} of the sources is not in service. It {FAILED}" in log.read_text()
         refused = copy.airflow("dags", "trigger", DAG, "-r", "refused")
