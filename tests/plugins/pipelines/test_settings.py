@@ -94,7 +94,7 @@ def test_data_of_another_pipeline_are_never_inherited(tmp_path: Path, monkeypatc
 
 def test_every_setting_is_shared_or_may_be_a_pipelines_own() -> None:
     every = {setting.name for setting in every_setting(Settings)}
-    places = {name for name in every if name.startswith(("gpu_", "container_"))} | {"require_gpu"}
+    places = {name for name in every if name.startswith(("gpu_", "container_", "artifact_"))} | {"require_gpu"}
     assert DATA.isdisjoint(RULES)
     assert every - DATA - RULES == SHARED | places
 
