@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import pytest
 from airflow_bert_service.cli.copies.copy_models import main
@@ -51,9 +51,19 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
 class Site:
     """The served folder, a bucket, and a folder that follows it elsewhere."""
 
+    CONN_ID: ClassVar = "models_s3"
+
     served: Path
     follower: Path
     bucket: Any
+
+    @classmethod
+    def below(cls, folder: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> Self:
+        """Make one, and have the command's settings name its folder."""
+        monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(folder / "state"))
+        # As the command sets it for its process, which here is that of later tests, too.
+        monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
+        return cls(folder / "state" / "models" / "bert_sentiment", folder / "elsewhere", bucket)
 
     @property
     def address(self) -> str:
@@ -61,13 +71,13 @@ class Site:
 
     @property
     def store(self) -> ModelStore:
-        return ModelStore(self.address, "models_s3")
+        return ModelStore(self.address, self.CONN_ID)
 
     def up(self, *flags: str) -> int:
-        return main(["--to", self.address, "--conn-id", "models_s3", *flags])
+        return main(["--to", self.address, "--conn-id", self.CONN_ID, *flags])
 
     def down(self, *flags: str) -> int:
-        return main(["--from", self.address, "--into", str(self.follower), "--conn-id", "models_s3", *flags])
+        return main(["--from", self.address, "--into", str(self.follower), "--conn-id", self.CONN_ID, *flags])
 
     def put(self, name: str, body: bytes) -> None:
         """Write an object as somebody else than the command."""
@@ -79,8 +89,16 @@ class Site:
 
 @pytest.fixture
 def site(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path / "state"))
-    # As the command sets it for its process, which here is that of later tests, too.
-    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
-    bucket = new_bucket(s3_address, "models", monkeypatch)
-    return Site(tmp_path / "state" / "models" / "bert_sentiment", tmp_path / "elsewhere", bucket)
+    return Site.below(tmp_path, new_bucket(s3_address, "models", monkeypatch), monkeypatch)
+
+
+def assert_interrupted_copies_are_passed_over_and_completed(site: Site) -> None:
+    """What a copy that was interrupted has left appears nowhere, and the next copy completes it."""
+    write_version(site.served, FIRST)
+    assert site.up() == 0
+    write_version(site.served, SECOND)
+    site.put(f"{SECOND}/saved_model.pb", b"half")
+    assert site.down() == 0
+    assert {path.name for path in site.follower.iterdir()} == {str(FIRST), ".copying.lock"}
+    assert (site.up(), site.down()) == (0, 0)
+    assert content(site.follower) == content(site.served)

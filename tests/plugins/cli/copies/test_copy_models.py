@@ -13,7 +13,16 @@ from airflow_bert_service.cli.copies.upload import upload
 from airflow_bert_service.exceptions import ModelCopyError
 from airflow_bert_service.files import try_lock
 
-from tests.plugins.cli.copies.copies_site import FIRST, SECOND, Site, content, site, told, write_version
+from tests.plugins.cli.copies.copies_site import (
+    FIRST,
+    SECOND,
+    Site,
+    assert_interrupted_copies_are_passed_over_and_completed,
+    content,
+    site,
+    told,
+    write_version,
+)
 from tests.plugins.s3 import s3_address
 
 __all__ = ["s3_address", "site"]
@@ -48,14 +57,7 @@ def test_a_rollback_is_followed(site: Site, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_version_whose_copy_was_interrupted_is_passed_over_and_completed(site: Site) -> None:
-    write_version(site.served, FIRST)
-    assert site.up() == 0
-    write_version(site.served, SECOND)
-    site.put(f"{SECOND}/saved_model.pb", b"half")
-    assert site.down() == 0
-    assert {path.name for path in site.follower.iterdir()} == {str(FIRST), ".copying.lock"}
-    assert (site.up(), site.down()) == (0, 0)
-    assert content(site.follower) == content(site.served)
+    assert_interrupted_copies_are_passed_over_and_completed(site)
 
 
 def test_the_graph_is_copied_after_what_it_needs_and_the_manifest_last(tmp_path: Path) -> None:

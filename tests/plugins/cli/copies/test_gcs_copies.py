@@ -2,14 +2,20 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from airflow_bert_service.cli.copies.copy_models import main
 from airflow_bert_service.cli.copies.manifest import PLACE
 from airflow_bert_service.exceptions import ModelCopyError
 
-from tests.plugins.cli.copies.copies_site import FIRST, SECOND, content, write_version
+from tests.plugins.cli.copies.copies_site import (
+    FIRST,
+    SECOND,
+    Site,
+    assert_interrupted_copies_are_passed_over_and_completed,
+    content,
+    write_version,
+)
 from tests.plugins.gcs import gcs_address, needs_provider, new_gcs_bucket
 
 __all__ = ["gcs_address"]
@@ -17,33 +23,25 @@ pytestmark = needs_provider
 FOLDER = "models/bert_sentiment"
 
 
-class GcsSite:
-    """The served folder, a bucket, and a folder that follows it elsewhere."""
+class GcsSite(Site):
+    """A site whose bucket is Google's."""
 
-    def __init__(self, folder: Path, bucket: Any) -> None:
-        self.served = folder / "state" / "models" / "bert_sentiment"
-        self.follower = folder / "elsewhere"
-        self.bucket = bucket
-        self.address = f"gs://{bucket.name}/{FOLDER}"
+    CONN_ID = "models_gcs"
 
-    def up(self) -> int:
-        return main(["--to", self.address, "--conn-id", "models_gcs"])
-
-    def down(self) -> int:
-        return main(["--from", self.address, "--into", str(self.follower), "--conn-id", "models_gcs"])
-
-    def names(self) -> set[str]:
-        return {blob.name.removeprefix(f"{FOLDER}/") for blob in self.bucket.list_blobs()}
+    @property
+    def address(self) -> str:
+        return f"gs://{self.bucket.name}/{FOLDER}"
 
     def put(self, name: str, body: bytes) -> None:
         self.bucket.blob(f"{FOLDER}/{name}").upload_from_string(body)
 
+    def names(self) -> set[str]:
+        return {blob.name.removeprefix(f"{FOLDER}/") for blob in self.bucket.list_blobs()}
+
 
 @pytest.fixture
 def site(gcs_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GcsSite:
-    monkeypatch.setenv("AIRFLOW__BERT_SERVICE__STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
-    return GcsSite(tmp_path, new_gcs_bucket(gcs_address, "models", monkeypatch))
+    return GcsSite.below(tmp_path, new_gcs_bucket(gcs_address, "models", monkeypatch), monkeypatch)
 
 
 def test_versions_go_to_the_store_and_from_there_to_a_folder_and_rollbacks_follow(site: GcsSite) -> None:
@@ -72,14 +70,7 @@ def test_a_copy_that_lacks_a_file_is_mended(site: GcsSite) -> None:
 
 
 def test_an_interrupted_copy_is_passed_over_and_completed(site: GcsSite) -> None:
-    write_version(site.served, FIRST)
-    assert site.up() == 0
-    write_version(site.served, SECOND)
-    site.put(f"{SECOND}/saved_model.pb", b"half")
-    assert site.down() == 0
-    assert {path.name for path in site.follower.iterdir()} == {str(FIRST), ".copying.lock"}
-    assert (site.up(), site.down()) == (0, 0)
-    assert content(site.follower) == content(site.served)
+    assert_interrupted_copies_are_passed_over_and_completed(site)
 
 
 def test_an_address_that_has_something_else_keeps_it(site: GcsSite) -> None:
