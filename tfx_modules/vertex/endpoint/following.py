@@ -16,6 +16,7 @@ from tfx_modules.vertex.endpoint.operations import Begun
 from tfx_modules.vertex.endpoint.options import Destination
 from tfx_modules.vertex.endpoint.service import EndpointService, Look
 from tfx_modules.vertex.endpoint.steps import Deploy, MoveTraffic, ServedVersion, Step, next_step, versions
+from tfx_modules.vertex.endpoint.uploads import address_of
 
 LOOK_SECONDS = 5.0
 """Between two looks at endpoint and ledger while Vertex AI works on something."""
@@ -177,7 +178,7 @@ class _Pass:
                 f"{self._destination.model_name} does not have version {version.number}, which was just uploaded; "
                 "somebody may have deleted it, or its alias. Look at the Model Registry, and repeat."
             )
-        address = f"{self._destination.artifacts}/{version.number}"
+        address = address_of(self._destination, version)
         _require_copy(version, address, self._stored)
         self._tell(f"uploading {version.number} from {address}")
         self._begin(service.upload(version), "")

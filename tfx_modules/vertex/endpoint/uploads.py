@@ -21,7 +21,7 @@ def alias_of(where: Destination, version: ServedVersion) -> str:
     is uploaded and deployed anew, and what is the same is uploaded once.
     """
     spec = MessageToJson(api.ModelContainerSpec.pb(container(where, version)), sort_keys=True)
-    text = "\n".join((where.model_id, _address(where, version), spec))
+    text = "\n".join((where.model_id, address_of(where, version), spec))
     return f"{version.files}-{hashlib.sha256(text.encode()).hexdigest()[:_SHOWN]}"
 
 
@@ -38,12 +38,13 @@ def model_of(where: Destination, version: ServedVersion, owner: tuple[str, str])
         version_aliases=[alias_of(where, version)],
         version_description=f"Version {version.number} of {where.pipeline}, digest {version.digest}",
         labels=dict([owner]),
-        artifact_uri=_address(where, version),
+        artifact_uri=address_of(where, version),
         container_spec=container(where, version),
     )
 
 
-def _address(where: Destination, version: ServedVersion) -> str:
+def address_of(where: Destination, version: ServedVersion) -> str:
+    """Return where the copy of a version is that is uploaded."""
     return f"{where.artifacts}/{version.number}"
 
 
