@@ -1,6 +1,5 @@
 """Describes the files of an artifact: the description is stored with them, and a copy is compared with it."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -8,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tfx_modules.artifact_store.exceptions import DamagedArtifactError
+from tfx_modules.common.files import digest_of
 from tfx_modules.exceptions import ArtifactStoreError
 
 FORMAT = 1
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def describe(path: Path) -> Contents:
         OSError: it cannot be read, or is not there.
     """
     if path.is_file():
-        return Contents({"": _digest_of(path)}, ())
+        return Contents({"": digest_of(path)}, ())
     files: dict[str, tuple[int, str]] = {}
     folders: list[str] = []
     for found in _below(path, ()):
@@ -81,7 +80,7 @@ def describe(path: Path) -> Contents:
         if found.is_dir():
             folders.append(name)
         elif found.is_file():
-            files[name] = _digest_of(found)
+            files[name] = digest_of(found)
         else:
             raise ArtifactStoreError(
                 f"{found} is neither a file nor a folder, and cannot be kept on the artifact store; allowed: files "
@@ -103,15 +102,6 @@ def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
         yield path
         if path.is_dir():
             yield from _below(path, (*above, real))
-
-
-def _digest_of(path: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
 
 
 def _is_below(name: str) -> bool:

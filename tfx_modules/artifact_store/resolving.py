@@ -6,7 +6,7 @@ from tfx import types
 
 from tfx_modules.artifact_store.current import current_staging
 from tfx_modules.artifact_store.exceptions import DamagedArtifactError
-from tfx_modules.artifact_store.staging import STORED_AS
+from tfx_modules.artifact_store.staging import stored_as
 
 _logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def is_readable(artifact: types.Artifact, what: str) -> bool:
         ArtifactStoreError: the store does not answer.
     """
     staging = current_staging()
-    name = str(artifact.get_string_custom_property(STORED_AS))
+    name = stored_as(artifact)
     if staging is None or not (staging.store or name):
         return True
     try:

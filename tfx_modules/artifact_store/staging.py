@@ -5,12 +5,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tfx_modules.artifact_store.copies import Copies
 from tfx_modules.artifact_store.store import ArtifactStore, Stored
 from tfx_modules.common.files import write_atomically
 from tfx_modules.exceptions import ArtifactStoreError
+
+if TYPE_CHECKING:
+    from tfx.types import Artifact
 
 STORED_AS = "stored_as"
 """The artifact's custom property in ML Metadata that names what was stored of it."""
@@ -211,3 +214,8 @@ class Staging(LocalStaging):
                 f"artifacts of {self.store.address}, and those in the folder of this machine. Copy it here, or start "
                 "a run with use_cache = false, which makes it anew."
             )
+
+
+def stored_as(artifact: "Artifact") -> str:
+    """Return an artifact's property :data:`STORED_AS`; empty: it was made without a store."""
+    return str(artifact.get_string_custom_property(STORED_AS)) if artifact.has_custom_property(STORED_AS) else ""

@@ -1,13 +1,16 @@
-"""Locks, atomic writes and flushes for files that several processes share."""
+"""Locks, atomic writes, flushes and digests of files that several processes share."""
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_BLOCK = 1 << 20
 
 
 @contextmanager
@@ -72,6 +75,16 @@ def read_short(file: Path, most: int) -> str:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it is longer than {most} bytes", str(file))
     return content.decode("utf-8")
+
+
+def digest_of(file: Path) -> tuple[int, str]:
+    """Return a file's size in bytes, and its SHA-256, hex: both of what was read."""
+    digest, size = hashlib.sha256(), 0
+    with file.open("rb") as opened:
+        while block := opened.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
 
 
 def make_folder(folder: Path, *, durable: bool = True) -> None:

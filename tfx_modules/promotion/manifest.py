@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfx_modules.common.files import read_short, write_atomically
+from tfx_modules.common.files import digest_of, read_short, write_atomically
 from tfx_modules.promotion.exceptions import ManifestError
 
 FORMAT = 1
@@ -22,7 +22,6 @@ DIGESTS = ".digests"
 """The folder beside the versions that has the digest of each, as the ledger has it. Servers pass over it."""
 _ADVICE = "Put the model's own files back, or roll back to another version."
 _OTHER = "roll back to another version."
-_CHUNK = 1 << 20
 _MOST_BYTES = 4096
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -54,7 +53,7 @@ class Manifest:
 def describe(folder: Path) -> Manifest:
     """Take the digests of a folder's files, the manifest itself left out."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return Manifest({name: _of_file(folder / name) for name in names if name != PLACE})
+    return Manifest({name: digest_of(folder / name) for name in names if name != PLACE})
 
 
 def write(folder: Path) -> Manifest:
@@ -204,12 +203,3 @@ def _read(path: Path) -> Manifest:
 
 def _unreadable(where: str, error: Exception, advice: str) -> ManifestError:
     return ManifestError(f"the manifest {where} cannot be read ({error!r}); {advice}")
-
-
-def _of_file(path: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()

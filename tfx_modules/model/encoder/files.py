@@ -1,9 +1,9 @@
 """Finds the pretrained encoder's files, and checks their digests. It does not load them, nor import TensorFlow."""
 
-import hashlib
 import importlib.util
 from pathlib import Path
 
+from tfx_modules.common.files import digest_of
 from tfx_modules.exceptions import EncoderError
 from tfx_modules.settings.settings import EncoderSettings
 
@@ -117,11 +117,7 @@ def is_default(settings: EncoderSettings) -> bool:
 
 def sha256(path: Path) -> str:
     """Return a file's digest, hex."""
-    with path.open("rb") as file:
-        found = hashlib.sha256()
-        for block in iter(lambda: file.read(1 << 20), b""):
-            found.update(block)
-    return found.hexdigest()
+    return digest_of(path)[1]
 
 
 def _verify(path: Path, expected: str) -> None:

@@ -20,7 +20,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.value_artifact import ValueArtifact
 
 from tfx_modules.artifact_store.current import current_staging
-from tfx_modules.artifact_store.staging import STORED_AS, LocalStaging
+from tfx_modules.artifact_store.staging import STORED_AS, LocalStaging, stored_as
 from tfx_modules.exceptions import ArtifactStoreError
 from tfx_modules.node import outcome
 from tfx_modules.node.launching.flushing import Operator
@@ -170,7 +170,7 @@ class StagedArtifact:
     @property
     def stored_as(self) -> str:
         """What it is stored as; empty: it was made without a store."""
-        return str(self.artifact.properties.get(STORED_AS, ""))
+        return _stored_as(self.artifact)
 
 
 def staged(artifacts: Mapping[str, Sequence[outcome.Artifact]]) -> Mapping[str, Sequence[NodeArtifact]]:
@@ -184,12 +184,7 @@ def staged(artifacts: Mapping[str, Sequence[outcome.Artifact]]) -> Mapping[str, 
 def keep_report(file: Path, artifacts: Mapping[str, Sequence[outcome.Artifact]]) -> None:
     """Store a report beside the output in whose folder it is; an error is logged, since nothing depends on it."""
     staging = current_staging()
-    names = [
-        str(item.properties.get(STORED_AS, ""))
-        for items in artifacts.values()
-        for item in items
-        if Path(item.uri) == file.parent
-    ]
+    names = [_stored_as(item) for items in artifacts.values() for item in items if Path(item.uri) == file.parent]
     if staging is None or not names:
         return
     try:
@@ -198,6 +193,5 @@ def keep_report(file: Path, artifacts: Mapping[str, Sequence[outcome.Artifact]])
         _logger.exception("the node has succeeded, but its report was not stored")
 
 
-def stored_as(artifact: Artifact) -> str:
-    """Return what an artifact is stored as; empty: it was made without a store."""
-    return str(artifact.get_string_custom_property(STORED_AS)) if artifact.has_custom_property(STORED_AS) else ""
+def _stored_as(artifact: outcome.Artifact) -> str:
+    return str(artifact.properties.get(STORED_AS, ""))
