@@ -145,16 +145,18 @@ class Transfer:
 
     def _changed(self, response: "httpx.Response") -> bool:
         # A server may know Range and not If-Range.
-        seen = [response.headers[name] for name in ("ETag", "Last-Modified") if name in response.headers]
+        seen = _validators(response.headers)
         return bool(seen) and self.partial.validator() not in seen
 
     def _nothing_left(self, response: "httpx.Response") -> str:
-        # A process may have been killed between the last byte and the file's new name.
+        # A process may have been killed between the last byte and the file's new name. Another version of the file may
+        # have as many bytes, too, so the answer has to name the version: nginx's does not, and the download is repeated.
         found = _NOTHING_LEFT.fullmatch(response.headers.get("Content-Range", ""))
-        if found and int(found["total"]) == self.partial.size():
+        known = self.partial.validator() in _validators(response.headers)
+        if known and found and int(found["total"]) == self.partial.size():
             return ""
         self.partial.discard()
-        return "the server has not as many bytes as were downloaded before"
+        return "the server did not say that the bytes that were downloaded before are the whole file"
 
     def _save(self, response: "httpx.Response", total: int | None) -> str:
         size = self.partial.size()
@@ -176,6 +178,10 @@ class Transfer:
             f"{self.shown} could not be downloaded: {why}. Check [bert_service] imdb_archive, or download the file "
             "yourself and set imdb_archive to its path."
         )
+
+
+def _validators(headers: Mapping[str, str]) -> list[str]:
+    return [headers[name] for name in ("ETag", "Last-Modified") if name in headers]
 
 
 def _validator(headers: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ from airflow_bert_service.feeds.download.archive import local_archive
 from airflow_bert_service.feeds.download.transfer import Partial, Transfer
 from airflow_bert_service.feeds.imdb import ImdbFeed
 from airflow_bert_service.settings.settings import PUBLIC_IMDB_SHA256, settings_from
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.loopback import serving
@@ -47,6 +47,8 @@ class Mirror:
     """Statuses of the first answers, without the file."""
     headers: dict[str, str] = field(default_factory=dict)
     """Sent instead of the true ones."""
+    names_version: bool = True
+    """Whether the answer 416 has the file's ETag and Last-Modified. That of nginx has neither."""
     before: Callable[["Mirror", int], None] = lambda *_: None
     """Called before each answer with its number, from 1 on."""
     middle: Callable[[int], None] = lambda _: None
@@ -84,7 +86,7 @@ class Mirror:
             return 200, known, self.content
         first, total = int(asked["Range"].removeprefix("bytes=").removesuffix("-")), len(self.content)
         if first >= total:
-            return 416, {**known, "Content-Range": f"bytes */{total}"}, b""
+            return 416, {**(known if self.names_version else {}), "Content-Range": f"bytes */{total}"}, b""
         return 206, {**known, "Content-Range": f"bytes {first}-{total - 1}/{total}"}, self.content[first:]
 
 
@@ -196,6 +198,7 @@ def test_a_download_resumes_after_a_short_part(mirror: Mirror, downloads: Downlo
 
 
 @settings(max_examples=60)
+@example(breaks=[len(CONTENT)], changes={1, 2}, knows=(True, False), etags=False)  # the other version has as many bytes
 @given(
     breaks=st.lists(st.integers(0, len(CONTENT)), max_size=4),
     changes=st.sets(st.integers(1, 5)),
@@ -283,6 +286,15 @@ def test_a_process_that_was_killed_after_the_last_byte(mirror: Mirror, downloads
     downloads.partial().write_bytes(CONTENT)
     assert downloads.get(mirror) == CONTENT
     assert mirror.ranges()[-1] == f"bytes={len(CONTENT)}-"
+
+
+def test_as_many_bytes_as_the_file_has_may_be_of_another_version(mirror: Mirror, downloads: Downloads) -> None:
+    mirror.breaks, mirror.knows_if_range, mirror.names_version = [1000] + [0] * 4, False, False
+    with pytest.raises(FeedError):
+        downloads.get(mirror)
+    downloads.partial().write_bytes(CONTENT[::-1])
+    assert downloads.get(mirror) == CONTENT
+    assert mirror.ranges()[-2:] == [f"bytes={len(CONTENT)}-", ""]
 
 
 def test_more_bytes_than_the_file_has_are_thrown_away(mirror: Mirror, downloads: Downloads) -> None:
