@@ -27,7 +27,8 @@ MIX = 512
 OPENVINO = "openvino"
 """This server with OpenVINO; with TensorFlow it has the precision that the graph is exported in."""
 SERVERS = (*PEERS, Precision.BFLOAT16.value, Precision.FLOAT32.value, OPENVINO)
-BATCHING = "max_batch_size { value: 32 } num_batch_threads { value: 2 }"
+BATCHING = "max_batch_size { value: 32 } num_batch_threads { value: %d }"
+"""With OpenVINO, one batch computes on all cores; in TensorFlow, an operation has one thread on two cores."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def ours(workload: Workload, kind: str, *, batching: bool) -> Iterator[tuple[str
     flags = [f"--model_config_file={workload.models / kind / models.CONFIG}", f"--engine={engine}"]
     if batching:
         parameters = workload.folder / "batching.config"
-        parameters.write_text(BATCHING)
+        parameters.write_text(BATCHING % (1 if kind == OPENVINO else 2))
         flags += ["--enable_batching", f"--batching_parameters_file={parameters}"]
     if workload.threads:
         flags.append(f"--tensorflow_intra_op_parallelism={workload.threads}")

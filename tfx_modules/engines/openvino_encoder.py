@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfx_modules.engines.openvino_library import openvino, unusable
-from tfx_modules.engines.passes import passes
+from tfx_modules.engines.openvino_library import openvino, unusable, uses_amx
+from tfx_modules.engines.passes import MOST_TOKENS, MOST_TOKENS_WITH_AMX, passes
 from tfx_modules.exceptions import EngineFileError
 
 Array = npt.NDArray[Any]
@@ -54,6 +54,7 @@ class OpenVinoEncoder:
         core = openvino().Core()
         # A file that is mapped into memory, and that someone cuts off later, would end the process.
         core.set_property({"ENABLE_MMAP": False})
+        self._most_tokens = MOST_TOKENS_WITH_AMX if precision == "bfloat16" and uses_amx() else MOST_TOKENS
         self._lock = threading.Lock()
         self._running = 0
         try:
@@ -91,7 +92,7 @@ class OpenVinoEncoder:
         if ids.ndim != 2:
             raise RuntimeError(f"the encoder needs ids [rows, tokens], and got {list(ids.shape)}")
         made = np.empty((len(ids), *([self.classes] if self.classes else [])), np.float32)
-        for each in passes(ids):
+        for each in passes(ids, self._most_tokens):
             go_on()
             given = np.ascontiguousarray(ids[each.rows, : each.tokens], np.int32)
             with self._least_waiting() as compiled:

@@ -56,7 +56,7 @@ def unusable(precision: str) -> str:
     Args:
         precision: one of ``description.PRECISIONS``.
     """
-    if precision == "int8" and _uses_amx():
+    if precision == "int8" and uses_amx():
         return (
             "int8 is not used together with AMX, for OpenVINO may then crash (openvino#37577). A model that is "
             f"trained on a processor with AMX has bfloat16, which is faster; or set {MOST_INSTRUCTIONS}={_ALL_BUT_AMX}"
@@ -86,7 +86,8 @@ def processor_flags() -> frozenset[str]:
     return frozenset(next((line.split() for line in lines if line.startswith("flags")), ()))
 
 
-def _uses_amx() -> bool:
+def uses_amx() -> bool:
+    """Tell whether OpenVINO computes with AMX in this process; before it is first used, whether it will."""
     return MOST_INSTRUCTIONS in os.environ and _may_use_amx()
 
 

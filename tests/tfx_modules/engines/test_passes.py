@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfx_modules.engines.passes import LENGTH_STEP, MOST_TOKENS, PASS_TOKENS, Array, passes, rows_of_pass
+from tfx_modules.engines.passes import (
+    LENGTH_STEP,
+    MOST_TOKENS,
+    MOST_TOKENS_WITH_AMX,
+    PASS_TOKENS,
+    Array,
+    passes,
+    rows_of_pass,
+)
 
 TOKENS = 512
 LENGTHS = st.lists(st.integers(0, TOKENS), max_size=60)
@@ -63,6 +71,7 @@ def test_a_pass_ends_before_the_first_row_that_does_not_fit(lengths: list[int]) 
         assert padding > PASS_TOKENS or rounded * (taken + 1) > MOST_TOKENS
 
 
-def test_many_empty_rows_are_no_longer_pass_than_others() -> None:
-    cut = list(passes(ids_of([2] * 1000)))
-    assert max(len(each.rows) * each.tokens for each in cut) == MOST_TOKENS
+@pytest.mark.parametrize("most", [MOST_TOKENS, MOST_TOKENS_WITH_AMX])
+def test_many_empty_rows_are_no_longer_pass_than_others(most: int) -> None:
+    cut = list(passes(ids_of([2] * 1000), most))
+    assert max(len(each.rows) * each.tokens for each in cut) == most

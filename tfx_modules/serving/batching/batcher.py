@@ -18,6 +18,7 @@ from tfx_modules.serving.specs import NO_LIMIT, Arrays, PredictCall, TimeLimit, 
 class _Task:
     """A call that waits; each is itself, and equal to no other."""
 
+    kind: Hashable
     model: ServedModel
     call: PredictCall
     rows: int
@@ -80,7 +81,8 @@ class Batcher:
     ) -> list[Arrays]:
         loop = asyncio.get_running_loop()
         tasks = [
-            _Task(model, call, rows, limit, loop.create_future()) for call, rows in zip(calls, counts, strict=True)
+            _Task(kind, model, call, rows, limit, loop.create_future())
+            for call, rows in zip(calls, counts, strict=True)
         ]
         for task in tasks:
             self._queues.add(kind, task, task.rows, loop.time())
@@ -97,7 +99,7 @@ class Batcher:
         while self._free and (batch := self._queues.next_batch(loop.time())):
             self._free -= 1
             running = loop.create_task(self._run(batch))
-            running.add_done_callback(partial(self._done, batch))
+            running.add_done_callback(partial(self._done, batch, loop.time()))
         self._set_alarm(loop)
 
     def _set_alarm(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -109,8 +111,10 @@ class Batcher:
         if pause is not None:
             self._alarm = loop.call_later(pause, self._start_what_is_ready)
 
-    def _done(self, batch: Sequence[_Task], running: "asyncio.Task[None]") -> None:
+    def _done(self, batch: Sequence[_Task], began: float, running: "asyncio.Task[None]") -> None:
         self._free += 1
+        now = asyncio.get_running_loop().time()
+        self._queues.answered(batch[0].kind, len(batch), sum(task.rows for task in batch), began=began, now=now)
         error = None if running.cancelled() else running.exception()
         for task in batch:  # those that have no answer: this server has a defect, or stops
             if error is not None:

@@ -10,6 +10,14 @@ from tfx_modules.serving.flags.batching_flags import BatchingParameters
 
 T = TypeVar("T")
 
+# Clients that were answered together ask again at about the same time, one after the other as their answers are read.
+# A batch that began with the first of them would leave the others to the one after it, and batches would be small and
+# large by turns. So long after such a batch its clients' next requests are waited for at most, in shares of the time
+# that the batch took and in seconds, and so long after the last of them that came.
+RETURN_SHARE = 0.25
+MOST_RETURN_SECONDS = 0.01
+RETURN_GAP_SECONDS = 0.001
+
 
 @dataclass(frozen=True)
 class Waiting(Generic[T]):
@@ -24,6 +32,21 @@ class Waiting(Generic[T]):
     who: T
     rows: int
     since: float
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A batch of several calls, whose clients may ask again.
+
+    Attributes:
+        rows: how many it had.
+        at: when it was answered.
+        until: when nobody waits for them any more.
+    """
+
+    rows: int
+    at: float
+    until: float
 
 
 @dataclass
@@ -44,6 +67,7 @@ class Queues(Generic[T]):
         self._retry_policy = parameters.batch_timeout_micros / 1e6
         self._limit = parameters.max_enqueued_batches * parameters.max_batch_size
         self._queues: dict[Hashable, _Queue[T]] = {}
+        self._answered: dict[int, _Answered] = {}  # by the kind's hash: a kind would keep its model in memory
 
     def check(self, kind: Hashable, rows: int) -> None:
         """Check that so many more rows may wait.
@@ -74,7 +98,7 @@ class Queues(Generic[T]):
 
     def next_batch(self, now: float) -> list[T]:
         """Take the calls that are to be computed together now; empty when none are."""
-        ready = [kind for kind, queue in self._queues.items() if self._is_ready(queue, now)]
+        ready = [kind for kind in self._queues if self._is_ready(kind, now)]
         if not ready:
             return []
         kind = min(ready, key=lambda kind: self._queues[kind].waiting[0].since)
@@ -86,15 +110,40 @@ class Queues(Generic[T]):
                 break
             batch.append(entry)
         self._take(kind, batch)
+        self._answered.pop(hash(kind), None)
         return [entry.who for entry in batch]
+
+    def answered(self, kind: Hashable, calls: int, rows: int, *, began: float, now: float) -> None:
+        """Note that a batch has been answered, so that its clients' next calls are waited for.
+
+        Args:
+            kind: of the calls.
+            calls: how many it had; a call by itself is not waited for.
+            rows: how many it had.
+            began: when its computation began.
+            now: when it ended.
+        """
+        self._answered = {other: batch for other, batch in self._answered.items() if batch.until > now}
+        if calls > 1:
+            until = now + min((now - began) * RETURN_SHARE, MOST_RETURN_SECONDS)
+            self._answered[hash(kind)] = _Answered(rows, now, until)
 
     def pause(self, now: float) -> float | None:
         """Return the seconds until there may be a next batch; None when the queues are empty."""
-        ends = [queue.waiting[0].since + self._retry_policy for queue in self._queues.values()]
+        ends = [self._end(kind) for kind in self._queues]
         return max(0.0, min(ends) - now) if ends else None
 
-    def _is_ready(self, queue: _Queue[T], now: float) -> bool:
-        return queue.rows >= self._most or now >= queue.waiting[0].since + self._retry_policy
+    def _is_ready(self, kind: Hashable, now: float) -> bool:
+        return self._queues[kind].rows >= self._most or now >= self._end(kind)
+
+    def _end(self, kind: Hashable) -> float:
+        """Return until when a batch of these calls waits for more, unless it is full before."""
+        queue = self._queues[kind]
+        end = queue.waiting[0].since + self._retry_policy
+        last = self._answered.get(hash(kind))
+        if last is None or queue.rows >= last.rows:
+            return end
+        return max(end, min(last.until, max(last.at, queue.waiting[-1].since) + RETURN_GAP_SECONDS))
 
     def _take(self, kind: Hashable, entries: list[Waiting[T]]) -> None:
         queue = self._queues[kind]

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from tfx_modules.serving.models.engines import tensorflow_runs
 from tfx_modules.serving.models.engines.signature_run import SignatureRun
+from tfx_modules.serving.specs import NO_LIMIT
 
 v1: Any = tf.compat.v1
 OPTIONS = v1.RunOptions(timeout_in_ms=60_000)
@@ -120,3 +122,12 @@ def test_threads_run_it_at_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(200))) == [2.0 * number for number in range(200)]
+
+
+def test_a_short_run_is_computed_in_the_thread_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensorflow_runs, "_POOLS", tensorflow_runs.ThreadPools(0))  # there are no others
+    runs = tensorflow_runs.TensorFlowRuns(SESSION, {"s": SIGNATURE})
+    given = [np.array([[1.0, 2.0]], np.float32), np.array([b"7"], object)]
+    assert runs.run_part("s", given, NO_LIMIT, of="s", is_short=True)[SUM] == 3.0
+    with pytest.raises(ValueError, match="empty"):
+        runs.run_part("s", given, NO_LIMIT, of="s")

@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import tensorflow as tf
@@ -45,6 +45,8 @@ class ThreadPools:
 
 
 _POOLS = ThreadPools(POOLS)
+_THIS_THREAD = -1
+"""The number by which ``RunOptions`` mean the thread that asks."""
 
 
 class TensorFlowRuns:
@@ -68,8 +70,18 @@ class TensorFlowRuns:
         """Compute a signature; see ``engine.Runs``."""
         return self.run_part(signature, given, limit, of=signature)
 
-    def run_part(self, part: str, given: Sequence[Array], limit: TimeLimit, *, of: str) -> Sequence[Array | bytes]:
+    def run_part(
+        self, part: str, given: Sequence[Array], limit: TimeLimit, *, of: str, is_short: bool = False
+    ) -> Sequence[Array | bytes]:
         """Compute a signature that is a part of another one, which errors name.
+
+        Args:
+            part: its name.
+            given: the inputs, in the order of their names.
+            limit: when to end.
+            of: the name of the other one.
+            is_short: it takes a few milliseconds at most. It is then computed in this thread, which saves the time to
+                wake others; once begun, it is not ended by the limit.
 
         Raises:
             RequestError: as ``run``.
@@ -77,7 +89,7 @@ class TensorFlowRuns:
         seconds = left(limit, of)
         milliseconds = 0 if seconds is None else math.ceil(seconds * 1000)
         try:
-            with _POOLS.least_busy() as pool:
+            with nullcontext(_THIS_THREAD) if is_short else _POOLS.least_busy() as pool:
                 options = _v1.RunOptions(timeout_in_ms=milliseconds, inter_op_thread_pool=pool)
                 return self._runs[part](given, options)
         except tf.errors.DeadlineExceededError as error:
