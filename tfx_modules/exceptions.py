@@ -24,6 +24,7 @@
     │   ├── VertexRefusalError   a repeat is refused, too: credentials, rights, or what was asked for
     │   ├── CopyMissingError     a version's copy is not in Cloud Storage, or not complete yet
     │   └── EndpointBusyError    an endpoint takes no change now: another one is made, or was made meanwhile
+    ├── SearchError          all trials of a search of hyperparameters have failed, or several in a row
     ├── GateError            data or model stopped the run; the message says why, with numbers
     ├── EngineFileError      what a version carries for an engine beside TensorFlow is damaged or of another version
     └── ServingError         the model server cannot start, load or answer
@@ -112,6 +113,10 @@ class CopyMissingError(VertexError):
 
 class EndpointBusyError(VertexError):
     """An endpoint takes no change now: another one is made, or was made since it was read."""
+
+
+class SearchError(PipelineError):
+    """A search of hyperparameters has found none: its trials have failed."""
 
 
 class GateError(PipelineError):

@@ -22,6 +22,22 @@ _logger = logging.getLogger(__name__)
 _CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
 
 
+@contextmanager
+def working_folder(context: Any) -> Iterator[str]:
+    """Give a folder that a retried node finds as the killed try before has left it, if what runs the node keeps one.
+
+    Args:
+        context: the executor's.
+    """
+    given = context and context.stateful_working_dir
+    if given:
+        yield given
+        return
+    _logger.warning("what runs this node gives it no working folder: were it killed, a retry would begin anew")
+    with TemporaryDirectory() as made:
+        yield made
+
+
 class Executor(executor.GenericExecutor):  # type: ignore[misc]
     """Adds holdout and working folder to ``custom_config``: TFX has no other way to pass them to ``run_fn``.
 
@@ -35,20 +51,10 @@ class Executor(executor.GenericExecutor):  # type: ignore[misc]
         exec_properties: dict[str, Any],
     ) -> None:
         """Train, as TFX's executor does."""
-        with self._working_folder() as folder:
+        with working_folder(self._context) as folder:
             given = json.loads(exec_properties[_CUSTOM_CONFIG])
             custom_config = json.dumps({**given, HOLDOUT: exec_properties[HOLDOUT], WORKING_DIR: folder})
             super().Do(input_dict, output_dict, {**exec_properties, _CUSTOM_CONFIG: custom_config})
-
-    @contextmanager
-    def _working_folder(self) -> Iterator[str]:
-        given = self._context and self._context.stateful_working_dir
-        if given:
-            yield given
-            return
-        _logger.warning("what runs this node gives it no working folder: were it killed, a retry would begin anew")
-        with TemporaryDirectory() as made:
-            yield made
 
 
 class TrainerSpec(standard_component_specs.TrainerSpec):  # type: ignore[misc]

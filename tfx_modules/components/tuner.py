@@ -11,6 +11,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
+from tfx_modules.components.trainer import WORKING_DIR, working_folder
 from tfx_modules.exceptions import SettingsError
 
 TUNE = "tune"
@@ -47,7 +48,8 @@ class Executor(executor.Executor):  # type: ignore[misc]
                 f"parameter {TUNE} is {wanted!r}; allowed: {', '.join(CHOICES)}. Correct the run's parameters."
             )
         if wanted == "yes":
-            super().Do(input_dict, output_dict, _with_curves(exec_properties, output_dict))
+            with working_folder(self._context) as folder:
+                super().Do(input_dict, output_dict, _with_folders(exec_properties, output_dict, folder))
             output_dict[_BEST][0].set_int_custom_property(TUNED, 1)
             return
         best = _read(input_dict[PREVIOUS][0]) if input_dict.get(PREVIOUS) else {"space": [], "values": {}}
@@ -55,11 +57,13 @@ class Executor(executor.Executor):  # type: ignore[misc]
         _write(output_dict, _RESULTS, "tuner_results.json", [])
 
 
-def _with_curves(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Artifact]]) -> dict[str, Any]:
-    """Add the folder of the trials' curves to ``custom_config``: TFX has no other way to tell ``tuner_fn`` of it."""
+def _with_folders(
+    exec_properties: dict[str, Any], output_dict: dict[str, list[types.Artifact]], working: str
+) -> dict[str, Any]:
+    """Add the folders to ``custom_config``: TFX has no other way to tell ``tuner_fn`` of them."""
     given = json.loads(exec_properties[_CUSTOM_CONFIG])
-    folder = f"{artifact_utils.get_single_uri(output_dict[_RESULTS])}/{CURVES}"
-    return {**exec_properties, _CUSTOM_CONFIG: json.dumps({**given, CURVES_DIR: folder})}
+    curves = f"{artifact_utils.get_single_uri(output_dict[_RESULTS])}/{CURVES}"
+    return {**exec_properties, _CUSTOM_CONFIG: json.dumps({**given, CURVES_DIR: curves, WORKING_DIR: working})}
 
 
 def _read(artifact: types.Artifact) -> Any:

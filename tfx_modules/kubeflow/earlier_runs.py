@@ -3,12 +3,13 @@
 On Airflow, Resolvers ask ML Metadata. Kubeflow Pipelines has no Resolvers, and no query for a container. So the ledger
 says which version is in service, and what belongs to it is in folders beside the served one::
 
-    models/bert_sentiment/2026110501/     the model in service
+    models/bert_sentiment/2026110501/      the model in service
     models/bert_sentiment.kept/
-    ├── hyperparameters/                  those that a search has found last
-    └── statistics/2026110501/            of the data that the version was trained on
+    ├── hyperparameters/0c5d1e90a7b3f264/  those that a search has found last, for an encoder and a task
+    └── statistics/2026110501/             of the data that the version was trained on
 """
 
+import hashlib
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -33,11 +34,13 @@ from tfx_modules.promotion.current import current_ledger
 from tfx_modules.promotion.repository import ModelRepository
 from tfx_modules.settings.task import TaskSettings, from_parameter, to_parameter
 
+SEARCHED_FOR = "searched_for"
 MODEL, STATISTICS, HYPERPARAMETERS = "model", "statistics", "hyperparameters"
 PUSHED = standard_component_specs.PUSHED_MODEL_KEY
 _DESTINATION = standard_component_specs.PUSH_DESTINATION_KEY
 _SPLIT_NAMES = "split_names"
 _IS_PUSHED = "pushed"
+_DIGITS = 16
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -49,10 +52,9 @@ class Kept:
         self._folder = repository.served.with_name(f"{repository.served.name}.kept")
         self._repository = repository
 
-    @property
-    def hyperparameters(self) -> Path:
-        """Those that a search has found last; the folder may be missing."""
-        return self._folder / HYPERPARAMETERS
+    def hyperparameters(self, searched_for: str) -> Path:
+        """Those that a search has found last for an encoder and a task; the folder may be missing."""
+        return self._folder / HYPERPARAMETERS / hashlib.sha256(searched_for.encode()).hexdigest()[:_DIGITS]
 
     def statistics(self, version: int) -> Path:
         """The statistics that belong to a version; the folder may be missing."""
@@ -112,7 +114,8 @@ class EarlierRunsExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
         _fill(made[STATISTICS], statistics, Path(made[STATISTICS].uri))
         if statistics and statistics.is_dir():
             made[STATISTICS].split_names = (statistics / _SPLIT_NAMES).read_text(encoding="utf-8")
-        _fill(made[HYPERPARAMETERS], kept.hyperparameters, Path(made[HYPERPARAMETERS].uri))
+        found = kept.hyperparameters(exec_properties[SEARCHED_FOR])
+        _fill(made[HYPERPARAMETERS], found, Path(made[HYPERPARAMETERS].uri))
 
     @staticmethod
     def _model(repository: ModelRepository, live: int | None, task: TaskSettings) -> Path | None:
@@ -136,9 +139,10 @@ def _fill(artifact: types.Artifact, source: Path | None, place: Path) -> None:
 
 
 class EarlierRunsSpec(types.ComponentSpec):  # type: ignore[misc]
-    """Where models are served, and the task; what was found."""
+    """Where models are served, the task, and what a search must have been for; what was found."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
+        SEARCHED_FOR: ExecutionParameter(type=str),
         _DESTINATION: ExecutionParameter(type=pusher_pb2.PushDestination),
         TASK: ExecutionParameter(type=str, optional=True),
     }
@@ -156,16 +160,18 @@ class EarlierRuns(base_component.BaseComponent):  # type: ignore[misc]
     Args:
         push_destination: TFX's PushDestination; ``filesystem.base_directory`` is the folder that servers watch.
         task: The labels of the reviews.
+        searched_for: What the hyperparameters must be good for.
     """
 
     SPEC_CLASS = EarlierRunsSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(EarlierRunsExecutor)
 
-    def __init__(self, *, push_destination: RuntimeParameter, task: TaskSettings) -> None:
+    def __init__(self, *, push_destination: RuntimeParameter, task: TaskSettings, searched_for: str) -> None:
         super().__init__(
             spec=EarlierRunsSpec(
                 push_destination=push_destination,
                 task=to_parameter(task),
+                searched_for=searched_for,
                 model=types.Channel(type=standard_artifacts.Model),
                 statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
                 hyperparameters=types.Channel(type=standard_artifacts.HyperParameters),
@@ -191,7 +197,7 @@ class KeepExecutor(base_executor.BaseExecutor):  # type: ignore[misc]
             kept.keep(Path(statistics.uri), place, {_SPLIT_NAMES: statistics.split_names})
         found = artifact_utils.get_single_instance(input_dict[HYPERPARAMETERS])
         if found.get_int_custom_property(TUNED):
-            kept.keep(Path(found.uri), kept.hyperparameters, {})
+            kept.keep(Path(found.uri), kept.hyperparameters(exec_properties[SEARCHED_FOR]), {})
         kept.forget_removed_versions()
 
 
@@ -199,6 +205,7 @@ class KeepSpec(types.ComponentSpec):  # type: ignore[misc]
     """Where models are served, and what a run has made."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
+        SEARCHED_FOR: ExecutionParameter(type=str),
         _DESTINATION: ExecutionParameter(type=pusher_pb2.PushDestination),
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {
@@ -222,9 +229,11 @@ class KeepForLaterRuns(base_component.BaseComponent):  # type: ignore[misc]
         pushed_model: types.BaseChannel,
         statistics: types.BaseChannel,
         hyperparameters: types.BaseChannel,
+        searched_for: str,
     ) -> None:
         super().__init__(
             spec=KeepSpec(
+                searched_for=searched_for,
                 push_destination=push_destination,
                 pushed_model=pushed_model,
                 statistics=statistics,

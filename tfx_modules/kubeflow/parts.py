@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from tfx.dsl.components.base.base_node import BaseNode
 
+from tfx_modules.components.earlier_runs.searched_for import searched_for
 from tfx_modules.exceptions import UnsupportedPipelineError
 from tfx_modules.kubeflow import earlier_runs
 from tfx_modules.kubeflow.gates import DataGate, InfraValidator
 from tfx_modules.pipeline import parts, runtime_parameters
 from tfx_modules.settings.gate import ApprovalRule
-from tfx_modules.settings.settings import PipelineSettings, Platform
+from tfx_modules.settings.settings import EncoderSettings, PipelineSettings, Platform
 from tfx_modules.settings.task import TaskSettings
 
 
@@ -34,8 +35,12 @@ def check_can_run(settings: PipelineSettings) -> None:
         )
 
 
-def _earlier_runs(task: TaskSettings) -> parts.EarlierRuns:
-    node = earlier_runs.EarlierRuns(push_destination=runtime_parameters.push_destination(), task=task)
+def _earlier_runs(task: TaskSettings, encoder: EncoderSettings) -> parts.EarlierRuns:
+    node = earlier_runs.EarlierRuns(
+        push_destination=runtime_parameters.push_destination(),
+        task=task,
+        searched_for=searched_for(encoder.to_config(), task),
+    )
     return parts.EarlierRuns(
         statistics=node.outputs[earlier_runs.STATISTICS],
         hyperparameters=node.outputs[earlier_runs.HYPERPARAMETERS],
@@ -51,6 +56,7 @@ def _keeping(results: parts.Results) -> Sequence[BaseNode]:
             pushed_model=results.pushed_model,
             statistics=results.statistics,
             hyperparameters=results.hyperparameters,
+            searched_for=results.searched_for,
         )
     ]
 

@@ -12,9 +12,10 @@ from tfx.dsl.components.base.base_node import BaseNode
 
 from tfx_modules.components import champion
 from tfx_modules.components.earlier_runs.latest_tuned import LatestTunedStrategy
+from tfx_modules.components.earlier_runs.searched_for import searched_for
 from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.infra_validator import InfraValidator
-from tfx_modules.settings.settings import Platform
+from tfx_modules.settings.settings import EncoderSettings, Platform
 from tfx_modules.settings.task import KEY as TASK
 from tfx_modules.settings.task import TaskSettings, to_parameter
 
@@ -42,6 +43,8 @@ class Results:
     statistics: types.BaseChannel
     hyperparameters: types.BaseChannel
     pushed_model: types.BaseChannel
+    searched_for: str
+    """What the hyperparameters are good for."""
 
 
 def _nothing_more(_: Results) -> Sequence[BaseNode]:
@@ -52,7 +55,7 @@ def _nothing_more(_: Results) -> Sequence[BaseNode]:
 class Parts:
     """Makes the parts that differ."""
 
-    earlier_runs: Callable[[TaskSettings], EarlierRuns]
+    earlier_runs: Callable[[TaskSettings, EncoderSettings], EarlierRuns]
     """Finds what earlier runs have left."""
     infra_validators: Mapping[Platform, type[BaseNode]]
     """The component of each ``serving_check.platform``."""
@@ -62,13 +65,14 @@ class Parts:
     """Returns what keeps a run's results for later runs, where the metadata store is not asked for them."""
 
 
-def resolved_earlier_runs(task: TaskSettings) -> EarlierRuns:
+def resolved_earlier_runs(task: TaskSettings, encoder: EncoderSettings) -> EarlierRuns:
     """Find what earlier runs have left by the ledger and ML Metadata."""
     statistics = tfx.dsl.Resolver(strategy_class=champion.ChampionStatisticsStrategy, **champion.channels()).with_id(
         "ChampionStatistics"
     )
     latest_tuned = tfx.dsl.Resolver(
         strategy_class=LatestTunedStrategy,
+        config={"wanted": searched_for(encoder.to_config(), task)},
         **{_PREVIOUS: tfx.dsl.Channel(type=tfx.types.standard_artifacts.HyperParameters)},
     ).with_id("LatestTuned")
     baseline = tfx.dsl.Resolver(

@@ -9,6 +9,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import example_gen_pb2, infra_validator_pb2
 
 from tfx_modules.components.approval import Approval
+from tfx_modules.components.earlier_runs.searched_for import searched_for
 from tfx_modules.components.example_gen import CsvExampleGen
 from tfx_modules.components.example_validator import ExampleValidator
 from tfx_modules.components.pusher import Pusher
@@ -42,7 +43,7 @@ def create_pipeline(settings: PipelineSettings, parts: Parts = ON_AIRFLOW) -> tf
     Returns:
         A pipeline without root, metadata connection or dates, which the node command adds.
     """
-    earlier = parts.earlier_runs(settings.task)
+    earlier = parts.earlier_runs(settings.task, settings.encoder)
     data = _data_components(settings, earlier)
     model = _model_components(settings, data, earlier, parts)
     return tfx.dsl.Pipeline(
@@ -139,6 +140,7 @@ def _model_components(settings: PipelineSettings, data: _Data, earlier: EarlierR
         statistics=data.statistics.outputs["statistics"],
         hyperparameters=tuner.outputs["best_hyperparameters"],
         pushed_model=pushers[-1].outputs["pushed_model"],
+        searched_for=searched_for(settings.encoder.to_config(), settings.task),
     )
     return [*gates, tuner, trainer, evaluator, infra_validator, *pushers, *parts.keeping(results)]
 

@@ -1,7 +1,6 @@
 """What this project's components do differently from TFX's own."""
 
 import json
-import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from tfx_modules.artifact_store.current import using
-from tfx_modules.artifact_store.staging import STORED_AS
 from tfx_modules.components import example_gen, schema_gen, tuner
-from tfx_modules.components.earlier_runs.latest_tuned import LatestTunedStrategy
 from tfx_modules.data.text_statistics import Measurer
 from tfx_modules.exceptions import SettingsError
 from tfx_modules.model.encoder.files import vocab_path
@@ -196,41 +192,3 @@ def test_without_a_search_and_previous_values_none_are_given(tmp_path: Path) -> 
 def test_other_choices_are_refused(tmp_path: Path, choice: str) -> None:
     with pytest.raises(SettingsError, match=rf"parameter tune is '{choice}'; allowed: no, yes\. Correct the run"):
         run_tuner(tmp_path, choice, [])
-
-
-def test_the_newest_values_that_a_search_found_are_picked(tmp_path: Path) -> None:
-    candidates = [
-        hyperparameters(tmp_path, 2, tuned=True),
-        hyperparameters(tmp_path, 10, tuned=True),
-        hyperparameters(tmp_path, 9, tuned=True),
-        hyperparameters(tmp_path, 11),
-    ]
-    found = LatestTunedStrategy().resolve_artifacts(None, {"previous": candidates})
-    assert found == {"previous": [candidates[1]]}
-
-
-def test_nothing_is_picked_where_no_search_was_made(tmp_path: Path) -> None:
-    strategy = LatestTunedStrategy()
-    assert strategy.resolve_artifacts(None, {"previous": [hyperparameters(tmp_path, 1)]}) == {"previous": []}
-    assert strategy.resolve_artifacts(None, {"previous": []}) == {"previous": []}
-
-
-@pytest.mark.parametrize("has_store", [True, False])
-def test_a_result_of_a_search_that_cannot_be_read_any_more_is_passed_over(
-    tmp_path: Path, has_store: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    kept, gone = hyperparameters(tmp_path, 1, tuned=True), hyperparameters(tmp_path, 2, tuned=True)
-    with using(f"file://{tmp_path}/store", tmp_path, 0) as staging:
-        for artifact in (kept, gone):
-            Path(artifact.uri).mkdir()
-            staging.reserve([artifact.uri])
-            artifact.set_string_custom_property(STORED_AS, staging.keep(artifact.uri))
-    shutil.rmtree(tmp_path / "store" / "best-2")
-    (tmp_path / ".copies" / "best-2.json").unlink()
-
-    with using(f"file://{tmp_path}/store" if has_store else "", tmp_path, 0):
-        found = LatestTunedStrategy().resolve_artifacts(None, {"previous": [kept, gone]})
-        none = LatestTunedStrategy().resolve_artifacts(None, {"previous": [gone]})
-
-    assert (found, none) == ({"previous": [kept]}, {"previous": []})
-    assert f"the result of a search, {gone.uri}, is no longer in" in caplog.text

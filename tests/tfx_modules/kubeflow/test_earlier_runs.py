@@ -10,6 +10,8 @@ from tfx_modules.kubeflow.earlier_runs import EarlierRunsExecutor, KeepExecutor,
 from tfx_modules.promotion import current
 from tfx_modules.promotion.repository import ModelRepository
 
+SEARCHED_FOR = '{"encoder": "some", "task": ["binary", "bad", "good"]}'
+
 
 @pytest.fixture
 def served(tmp_path: Path) -> Path:
@@ -28,7 +30,7 @@ def artifact(kind: type[Artifact], uri: Path) -> Artifact:
     return made
 
 
-def keep(served: Path, run: Path, version: int | None, *, tuned: bool) -> None:
+def keep(served: Path, run: Path, version: int | None, *, tuned: bool, searched_for: str = SEARCHED_FOR) -> None:
     """Run the executor with what a run has made."""
     pushed = artifact(standard_artifacts.PushedModel, run / "pushed")
     pushed.set_int_custom_property("pushed", int(version is not None))
@@ -40,7 +42,7 @@ def keep(served: Path, run: Path, version: int | None, *, tuned: bool) -> None:
     found = artifact(standard_artifacts.HyperParameters, folder(run / "found", "best.txt", f"found by {run.name}"))
     found.set_int_custom_property("tuned", int(tuned))
     inputs = {"pushed_model": [pushed], "statistics": [statistics], "hyperparameters": [found]}
-    KeepExecutor().Do(inputs, {}, {"push_destination": _destination(served)})
+    KeepExecutor().Do(inputs, {}, {"push_destination": _destination(served), "searched_for": searched_for})
 
 
 def _destination(served: Path) -> str:
@@ -56,7 +58,21 @@ def test_the_statistics_of_a_promoted_version_and_a_search_s_hyperparameters_are
     kept = Kept(ModelRepository(served))
     assert (kept.statistics(2026110501) / "days.json").read_text() == "days of first"
     assert (kept.statistics(2026110501) / "split_names").read_text() == '["train", "eval"]'
-    assert (kept.hyperparameters / "best.txt").read_text() == "found by first"
+    assert (kept.hyperparameters(SEARCHED_FOR) / "best.txt").read_text() == "found by first"
+
+
+def test_a_run_gets_the_hyperparameters_that_were_found_for_its_encoder_and_task(tmp_path: Path, served: Path) -> None:
+    for name in ("one", "other"):
+        keep(served, tmp_path / name, None, tuned=True, searched_for=name)
+    (tmp_path / "ledger").mkdir()
+    for name in ("one", "other", "a third"):
+        outputs = {"model": [artifact(standard_artifacts.Model, tmp_path / name / "model")]}
+        outputs["statistics"] = [artifact(standard_artifacts.ExampleStatistics, tmp_path / name / "days")]
+        outputs["hyperparameters"] = [artifact(standard_artifacts.HyperParameters, tmp_path / name / "best")]
+        with current.using(f"sqlite:///{tmp_path}/ledger/ledger.db", "bert_sentiment"):
+            EarlierRunsExecutor().Do({}, outputs, {"push_destination": _destination(served), "searched_for": name})
+        found = {file.name: file.read_text() for file in (tmp_path / name / "best").iterdir()}
+        assert found == ({"absent": "There was none.\n"} if name == "a third" else {"best.txt": f"found by {name}"})
 
 
 def test_a_task_that_runs_again_replaces_what_it_has_kept(tmp_path: Path, served: Path) -> None:
@@ -89,7 +105,7 @@ def test_where_nothing_is_in_service_each_output_stands_for_none(tmp_path: Path,
     outputs = {name: [artifact(kind, tmp_path / "run" / name)] for name, kind in kinds.items()}
     (tmp_path / "ledger").mkdir()
     with current.using(f"sqlite:///{tmp_path}/ledger/ledger.db", "bert_sentiment"):
-        EarlierRunsExecutor().Do({}, outputs, {"push_destination": _destination(served)})
+        EarlierRunsExecutor().Do({}, outputs, {"push_destination": _destination(served), "searched_for": SEARCHED_FOR})
     for name, (made,) in outputs.items():
         assert made.get_int_custom_property("absent") == 1
         # The launcher of Kubeflow Pipelines uploads a folder that has a file.

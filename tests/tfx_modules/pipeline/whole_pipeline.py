@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,6 +64,7 @@ TUNING = TuningSettings(
     warmup_fractions=(0.05, 0.15),
 )
 """What a search chooses from: none of the values is the one that a training has without a search."""
+EXPORT = ExportSettings(precision=Precision.FLOAT32, tflite=True)
 Labelled = Sequence[tuple[str, str]]
 """Texts and their labels."""
 
@@ -100,6 +102,8 @@ class WholePipeline:
     folder: Path
     encoder: Callable[[Path], EncoderSettings] = small_encoder
     """Makes the encoder, given a folder of its own."""
+    export: ExportSettings = EXPORT
+    """What the Trainer exports beside the SavedModel."""
 
     @property
     def models(self) -> Path:
@@ -115,6 +119,7 @@ class WholePipeline:
         *,
         tune: str = "no",
         up_to: str = NODES[-1],
+        steps: int = 0,
         **gate: Any,
     ) -> dict[str, Outcome]:
         """Run the nodes on a window of days, up to one or the first that is blocked; return their outcomes."""
@@ -125,13 +130,13 @@ class WholePipeline:
         promotion = {"dag_id": "bert_sentiment", "run_id": run_id, "actor": "a test", "older": "no"}
         parameters: dict[str, dict[str, str]] = {
             "CsvExampleGen": {
-                "input_base": str(self._spans(run_id, days)),
+                "input_base": str(self._spans(days)),
                 "range_config": json.dumps(window),
                 "span_versions": json.dumps(dict.fromkeys(days, 1)),
                 "holdout": holdout,
             },
             "Tuner": {"tune": tune},
-            "Trainer": {"train_args": json.dumps({"splits": ["train"], "num_steps": 0}), "holdout": holdout},
+            "Trainer": {"train_args": json.dumps({"splits": ["train"], "num_steps": steps}), "holdout": holdout},
             "Pusher": {
                 "promotion": json.dumps({**promotion, "data_date": max(days), "first_day": min(days)}),
                 "push_destination": json.dumps({"filesystem": {"base_directory": str(self.models)}}),
@@ -146,6 +151,10 @@ class WholePipeline:
             if outcome.state is NodeState.BLOCKED:
                 break
         return outcomes
+
+    def run_alone(self, task: TaskSettings, node: str, run_id: str) -> Outcome:
+        """Run a node that has no parameters and follows no other."""
+        return run_node(self._request(self._compile(task, GateSettings()), node, run_id, {}))
 
     def _request(self, pipeline: Path, node: str, run_id: str, parameters: Mapping[str, Any]) -> NodeRequest:
         return NodeRequest(
@@ -172,7 +181,7 @@ class WholePipeline:
                 batch_size=16, epochs=24, learning_rate=1e-2, length_buckets=(), jit_compile=False
             ),
             tuning=TUNING,
-            export=ExportSettings(precision=Precision.FLOAT32, tflite=True),
+            export=self.export,
             validation=ValidationSettings(minimum_class_rows=5),
             gate=gate,
         )
@@ -180,8 +189,11 @@ class WholePipeline:
         path.write_text(to_json(with_code_versions(ir, Sources())), encoding="utf-8")
         return path
 
-    def _spans(self, run_id: str, days: Mapping[str, Labelled]) -> Path:
-        spans = self.folder / "spans" / run_id
+    def _spans(self, days: Mapping[str, Labelled]) -> Path:
+        """Write spans where the same days were written before, so that the cache knows them."""
+        spans = self.folder / "spans" / hashlib.sha256(json.dumps(days).encode()).hexdigest()[:8]
+        if spans.exists():
+            return spans
         for day, rows in days.items():
             (spans / day / "v1").mkdir(parents=True)
             with (spans / day / "v1" / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
@@ -193,10 +205,13 @@ class WholePipeline:
         return spans
 
     def _holdout(self, rows: Labelled) -> str:
-        path = self.folder / f"own-v{len(list(self.folder.glob('own-v*')))}.csv"
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([("review", "sentiment"), *rows])
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        file = io.StringIO(newline="")
+        csv.writer(file, lineterminator="\n").writerows([("review", "sentiment"), *rows])
+        content = file.getvalue().encode()
+        written = sorted(self.folder.glob("own-v*.csv"))
+        path = next((one for one in written if one.read_bytes() == content), self.folder / f"own-v{len(written)}.csv")
+        path.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
         return json.dumps({"name": path.stem, "path": str(path), "sha256": digest})
 
 

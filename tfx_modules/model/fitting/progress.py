@@ -24,6 +24,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
         *,
         done: int = 0,
         steps: int | None = None,
+        of: str = "training",
         interval: float = INTERVAL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ):
@@ -33,12 +34,13 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
             batch_size: examples in a step.
             done: steps that an earlier try has done.
             steps: of the whole training; None: those of Keras' ``fit``.
+            of: what ends with the last step, in words.
             interval: seconds between two lines.
             clock: tells the seconds.
         """
         super().__init__()
         self._batch_size, self._interval, self._clock = batch_size, interval, clock
-        self._steps = steps
+        self._steps, self._of = steps, of
         self._begun = self._told = 0.0
         self._step = self._told_step = done  # of the whole training
         self._is_first = True
@@ -77,12 +79,13 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no 
             return
         steps = self._steps or self.params["steps"] * self.params["epochs"]
         _logger.info(
-            "step %d of %d: %.1f examples/s, loss %.4f, %s of training left",
+            "step %d of %d: %.1f examples/s, loss %.4f, %s of %s left",
             self._step,
             steps,
             (self._step - self._told_step) * self._batch_size / (now - self._told),
             (logs or {}).get("loss", float("nan")),
             duration((steps - self._step) * self._spent / self._counted),
+            self._of,
         )
         self._told, self._told_step = now, self._step
 
