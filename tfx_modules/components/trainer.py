@@ -1,10 +1,6 @@
 """Trainer that passes the run's holdout, and a folder for checkpoints, on to ``run_fn``."""
 
 import json
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from tfx import types
@@ -14,28 +10,10 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import trainer_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
+from tfx_modules.common.working_folder import WORKING_DIR, working_folder
+
 HOLDOUT = "holdout"
-WORKING_DIR = "working_dir"
-"""Key of ``custom_config``: a folder that a retried node finds as the killed try before has left it."""
-
-_logger = logging.getLogger(__name__)
 _CUSTOM_CONFIG = standard_component_specs.CUSTOM_CONFIG_KEY
-
-
-@contextmanager
-def working_folder(context: Any) -> Iterator[str]:
-    """Give a folder that a retried node finds as the killed try before has left it, if what runs the node keeps one.
-
-    Args:
-        context: the executor's.
-    """
-    given = context and context.stateful_working_dir
-    if given:
-        yield given
-        return
-    _logger.warning("what runs this node gives it no working folder: were it killed, a retry would begin anew")
-    with TemporaryDirectory() as made:
-        yield made
 
 
 class Executor(executor.GenericExecutor):  # type: ignore[misc]

@@ -11,7 +11,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, json_utils
 
-from tfx_modules.components.trainer import WORKING_DIR, working_folder
+from tfx_modules.common.working_folder import WORKING_DIR, working_folder
 from tfx_modules.exceptions import SettingsError
 
 TUNE = "tune"

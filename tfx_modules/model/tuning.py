@@ -10,6 +10,7 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.v1.components import TunerFnResult
 
+from tfx_modules.common.working_folder import WORKING_DIR
 from tfx_modules.model import batches, bert_classifier, training
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.fitting import device
@@ -20,7 +21,6 @@ from tfx_modules.settings.settings import EncoderSettings, TrainingSettings, Tun
 from tfx_modules.settings.task import TaskSettings, from_config
 
 _CURVES_DIR = "curves_dir"
-_WORKING_DIR = "working_dir"
 
 
 class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
@@ -78,9 +78,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     # The whole search runs in the precision that training will have.
     device.strategy(settings.precision)
     curves = fn_args.custom_config[_CURVES_DIR]
-    plan = Plan(
-        tuning.trials, settings.seed, Path(fn_args.custom_config[_WORKING_DIR]), Path(curves), _made_by(fn_args)
-    )
+    plan = Plan(tuning.trials, settings.seed, Path(fn_args.custom_config[WORKING_DIR]), Path(curves), _made_by(fn_args))
     fit = {
         "x": batches.training_batches(examples, shape, settings.weights_of_examples(task)),
         "steps_per_epoch": tuning.steps_per_trial,
@@ -99,6 +97,6 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
 def _made_by(fn_args: FnArgs) -> str:
     """Write down what a search is of; it does not go on with another one."""
-    config = {key: value for key, value in fn_args.custom_config.items() if key not in (_CURVES_DIR, _WORKING_DIR)}
+    config = {key: value for key, value in fn_args.custom_config.items() if key not in (_CURVES_DIR, WORKING_DIR)}
     data = [sorted(fn_args.train_files), sorted(fn_args.eval_files), fn_args.transform_graph_path]
     return json.dumps([config, data], sort_keys=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as proto
-from tfx.types import standard_artifacts
+from tfx.types import Artifact, standard_artifacts
 
 from tfx_modules.artifact_store.current import using
 from tfx_modules.artifact_store.staging import STORED_AS
@@ -22,8 +22,7 @@ ENCODER = EncoderSettings(source="/some/folder", weights_sha256="a" * 64)
 TICKETS = TaskSettings(kind=TaskKind.MULTICLASS, labels=("billing", "fault", "שונות"))
 WANTED = searched_for(ENCODER.to_config(), BINARY_SENTIMENT)
 
-Hyperparameters = standard_artifacts.HyperParameters
-Record = Callable[..., Hyperparameters]
+Record = Callable[..., Artifact]
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +39,8 @@ def record(store: MetadataStore, tmp_path: Path) -> Record:
 
     def make(
         encoder: EncoderSettings = ENCODER, task: TaskSettings = BINARY_SENTIMENT, *, tuned: bool = True
-    ) -> Hyperparameters:
-        artifact = Hyperparameters()
+    ) -> Artifact:
+        artifact = standard_artifacts.HyperParameters()
         artifact.type_id = store.put_artifact_type(artifact.artifact_type, can_add_fields=True)
         if tuned:
             artifact.set_int_custom_property("tuned", 1)
@@ -58,7 +57,7 @@ def record(store: MetadataStore, tmp_path: Path) -> Record:
     return make
 
 
-def chosen(store: MetadataStore, *candidates: Hyperparameters, wanted: str = WANTED) -> Any:
+def chosen(store: MetadataStore, *candidates: Artifact, wanted: str = WANTED) -> Any:
     found = LatestTunedStrategy(wanted).resolve_artifacts(store, {"previous": list(candidates)})
     assert found is not None
     return found["previous"]

@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 RATES = (0.001, 0.01, 0.1)
-Told = list[tuple[str, float | None]]
+Told = list[tuple[float, float | None]]
 
 
 class Killed(BaseException):
