@@ -46,7 +46,11 @@ def compile_pipeline(settings: Path) -> "pipeline_pb2.Pipeline":
         UnsupportedPipelineError: the runner cannot run it.
         CodeVersionError: what code a node runs cannot be found out.
     """
-    config = checked_settings(settings)
+    return compile_settings(checked_settings(settings))
+
+
+def compile_settings(config: PipelineSettings) -> "pipeline_pb2.Pipeline":
+    """Compile the pipeline of settings whose encoder was checked; raises as ``compile_pipeline``, but for those."""
     # Imported here: it takes many seconds, and somebody who edits the settings should hear of a mistake before.
     from tfx.dsl.compiler.compiler import Compiler
 

@@ -22,7 +22,7 @@ from tfx_modules.model import ends
 from tfx_modules.pipeline import runtime_parameters
 from tfx_modules.pipeline.parts import ON_AIRFLOW, EarlierRuns, Parts, Results
 from tfx_modules.settings.gate import ApprovalRule
-from tfx_modules.settings.settings import PipelineSettings, ServingCheckSettings
+from tfx_modules.settings.settings import PipelineSettings, ServingCheckSettings, SplitSettings
 from tfx_modules.settings.task import to_config
 
 SPAN_PATTERN = "{YYYY}-{MM}-{DD}/v{VERSION}/reviews.csv"
@@ -72,7 +72,7 @@ def _data_components(settings: PipelineSettings, earlier: EarlierRuns) -> _Data:
     examples = CsvExampleGen(
         input_base=runtime_parameters.input_base(),
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="days", pattern=SPAN_PATTERN)]),
-        output_config=_two_to_one(),
+        output_config=_dealt(settings.split),
         range_config=runtime_parameters.range_config(),
         span_versions=runtime_parameters.span_versions(),
         holdout=runtime_parameters.holdout(),
@@ -101,9 +101,10 @@ def _data_components(settings: PipelineSettings, earlier: EarlierRuns) -> _Data:
     return _Data(examples, statistics, schema, validator, transform)
 
 
-def _two_to_one() -> example_gen_pb2.Output:
+def _dealt(settings: SplitSettings) -> example_gen_pb2.Output:
     split = example_gen_pb2.SplitConfig.Split
-    splits = [split(name="train", hash_buckets=2), split(name="eval", hash_buckets=1)]
+    # The eval split is the last bucket: only so is that of a multiple of the buckets a part of it.
+    splits = [split(name="train", hash_buckets=settings.eval_one_in - 1), split(name="eval", hash_buckets=1)]
     return example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits))
 
 

@@ -73,6 +73,16 @@ class EncoderSettings(SettingsGroup):
         return {name: options.get(name, value) for name, value in asdict(self).items() if name not in left_out}
 
 
+@dataclass(frozen=True)
+class SplitSettings(SettingsGroup):
+    """How ExampleGen deals a window's reviews into the splits ``train`` and ``eval``: by a hash of each."""
+
+    eval_one_in: Annotated[int, AtLeast(2)] = 3
+    """One review in so many is in the eval split: the epoch is chosen by it, and candidates are compared on it. All
+    others are trained on. Go from a value to a multiple of it (3 to 6): the eval split is then a part of what it was,
+    and the model in service was trained on none of it."""
+
+
 class TrainingPrecision(StrEnum):
     """What a training computes in; weights, optimizer and loss are float32 in any case."""
 
@@ -310,6 +320,7 @@ class PipelineSettings(SettingsGroup):
     (``docs/how-to/rename-the-pipeline.md``). The Airflow side has the same rule."""
     task: TaskSettings = BINARY_SENTIMENT
     encoder: EncoderSettings = EncoderSettings()
+    split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningSettings = TuningSettings()
     export: ExportSettings = ExportSettings()

@@ -16,7 +16,7 @@ from tfx_modules.components.example_gen import HoldoutFilter
 from tfx_modules.data import holdout
 from tfx_modules.data.holdout import Holdout
 from tfx_modules.exceptions import HoldoutError
-from tfx_modules.settings.settings import ValidationSettings
+from tfx_modules.settings.settings import SplitSettings, ValidationSettings
 
 DAYS = ("2026-11-04", "2026-11-05")
 
@@ -176,3 +176,21 @@ def test_a_row_that_two_windows_share_is_in_the_same_split_of_both(tmp_path: Pat
         (examples,) = nodes.run(window, ValidationSettings(), f"run-{number}", ["CsvExampleGen"]).outputs["examples"]
         splits.append(ids(Path(examples.uri), "eval") & shared)
     assert splits[0] == splits[1] != set()
+
+
+def test_a_smaller_eval_split_is_a_part_of_the_greater_one(tmp_path: Path) -> None:
+    """So that the champion was trained on none of it, when the setting goes from a value to a multiple."""
+    window = {day: sample_day(day) for day in DAYS}
+    greater, smaller = (
+        dealt(DataNodes(tmp_path / str(one_in), split=SplitSettings(eval_one_in=one_in)), window) for one_in in (3, 6)
+    )
+    assert greater["train"] | greater["eval"] == smaller["train"] | smaller["eval"]
+    assert greater["train"] < smaller["train"]
+    assert set() != smaller["eval"] < greater["eval"]
+
+
+def dealt(nodes: DataNodes, window: dict[str, list[Row]]) -> dict[str, set[str]]:
+    """Run ExampleGen; return the ids of the rows of each split."""
+    nodes.folder.mkdir()
+    (examples,) = nodes.run(window, ValidationSettings(), "run", ["CsvExampleGen"]).outputs["examples"]
+    return {split: ids(Path(examples.uri), split) for split in ("train", "eval")}

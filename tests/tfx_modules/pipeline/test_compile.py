@@ -185,6 +185,7 @@ def runtime_parameters(value: Any) -> list[str]:
         ({"export": {"precision": "float32"}}, {"Trainer"}),
         ({"training": {"epochs": 7}}, {"Trainer"}),
         ({"tuning": {"trials": 5}}, {"Tuner"}),
+        ({"split": {"eval_one_in": 6}}, {"CsvExampleGen"}),
         ({"encoder": {"head_tokens": 64}}, {"Transform", "Trainer", "Tuner"}),
         ({"encoder": {"lower_case": False}}, {"CsvExampleGen", "Transform", "Trainer", "Tuner"}),
     ],

@@ -105,6 +105,7 @@ def test_unknown_and_wrongly_typed_settings(load: Load, text: str, message: str)
     [
         ("[encoder]\nmax_tokens = 1", r"encoder\.max_tokens is 1; allowed: 2 to 512"),
         ("[encoder]\nmax_tokens = 513", r"encoder\.max_tokens is 513; allowed: 2 to 512"),
+        ("[split]\neval_one_in = 1", r"split\.eval_one_in is 1; allowed: 2 or more"),
         ("[training]\nbatch_size = 0", r"training\.batch_size is 0; allowed: 1 or more"),
         ("[training]\nepochs = 0", r"training\.epochs is 0; allowed: 1 or more"),
         ("[training]\nlength_buckets = [64, 32]", r"length_buckets is \[64, 32\]; allowed: rising lengths of 2 to 128"),

@@ -5,7 +5,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tfx_modules.pipeline.pipeline import create_pipeline
 from tfx_modules.pipeline.sources import Sources
 from tfx_modules.promotion.events import Draft, EventKind
 from tfx_modules.promotion.ledger import open_ledger
-from tfx_modules.settings.settings import PipelineSettings, ValidationSettings
+from tfx_modules.settings.settings import PipelineSettings, SplitSettings, ValidationSettings
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample_reviews.csv"
 NODES = ("CsvExampleGen", "StatisticsGen", "SchemaGen", "ChampionStatistics", "ExampleValidator")
@@ -45,6 +45,7 @@ class DataNodes:
 
     folder: Path
     holdout: str = "{}"
+    split: SplitSettings = field(default_factory=SplitSettings)
 
     @property
     def metadata(self) -> str:
@@ -91,7 +92,7 @@ class DataNodes:
 
     def _compile(self, settings: ValidationSettings) -> Path:
         path = self.folder / "pipeline.json"
-        ir = Compiler().compile(create_pipeline(PipelineSettings(validation=settings)))
+        ir = Compiler().compile(create_pipeline(PipelineSettings(split=self.split, validation=settings)))
         path.write_text(to_json(with_code_versions(ir, Sources())), encoding="utf-8")
         return path
 
