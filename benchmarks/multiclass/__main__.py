@@ -11,50 +11,30 @@ examples a batch and WordPieces as the settings have; in bfloat16, as the Traine
 """
 
 import argparse
-import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import tensorflow as tf
-
 from benchmarks import imdb_accuracy
-from benchmarks.multiclass import texts
+from benchmarks.multiclass import other_side, texts
 from benchmarks.multiclass.measures import measure
 from benchmarks.multiclass.reviews import LABELS, read_reviews
-from tfx_modules.data import features
-from tfx_modules.model.encoder.files import resolve
 from tfx_modules.model.fitting import device
+from tfx_modules.pipeline.compile import checked_settings
 from tfx_modules.settings.settings import PipelineSettings, load_settings
 
 SETTINGS = Path(__file__).with_name("settings.toml")
-SPLITS = ("train", "eval")
-
-
-def write_split(root: Path, split: str) -> None:
-    """Write what ExampleGen has put into a split, for the other side."""
-    (folder,) = root.glob(f"artifacts/CsvExampleGen/examples/*/Split-{split}")
-    records = tf.data.TFRecordDataset([str(file) for file in sorted(folder.iterdir())], compression_type="GZIP")
-
-    def rows() -> Iterator[tuple[str, int]]:
-        for record in records.as_numpy_iterator():
-            found = tf.train.Example.FromString(record).features.feature
-            yield found[features.REVIEW].bytes_list.value[0].decode(), found[features.LABEL].int64_list.value[0]
-
-    texts.write(root / f"{split}.csv", rows())
 
 
 def ours(flags: argparse.Namespace, root: Path) -> None:
     """Train and ask the pipeline's model; print what it answers."""
     reviews = read_reviews(flags.archive, "train", flags.reviews)
     imdb_accuracy.write_span(iter(reviews), root)
-    model = imdb_accuracy.run_pipeline(root, flags.settings, steps=0)
-    for split in SPLITS:
-        write_split(root, split)
+    trained = imdb_accuracy.run_pipeline(root, checked_settings(flags.settings))
+    other_side.write_splits(root)
     asked = texts.read(root / "test.csv")
-    for served in imdb_accuracy.engines(model):
+    for served in imdb_accuracy.engines(trained.model):
         start = time.perf_counter()
         found = [LABELS.index(label) for label in imdb_accuracy.answers(served, asked.texts)]
         seconds = time.perf_counter() - start
@@ -64,13 +44,12 @@ def ours(flags: argparse.Namespace, root: Path) -> None:
 def theirs(flags: argparse.Namespace, root: Path, settings: PipelineSettings) -> None:
     """Have the other side train and answer; it prints its own figures."""
     training, encoder = settings.training, settings.encoder
-    command = [str(flags.peers), "-m", "benchmarks.multiclass.fine_tune", str(resolve(encoder.source)), str(root)]
-    command += ["--epochs", str(training.epochs), "--batch-size", str(training.batch_size)]
-    command += ["--max-tokens", str(encoder.max_tokens), "--seed", str(training.seed)]
-    command += ["--learning-rates", *map(str, flags.learning_rates or [training.learning_rate])]
+    options = ["--epochs", str(training.epochs), "--batch-size", str(training.batch_size)]
+    options += ["--max-tokens", str(encoder.max_tokens), "--seed", str(training.seed)]
+    options += ["--learning-rates", *map(str, flags.learning_rates or [training.learning_rate])]
     if device.bfloat16_speedup() < device.MIN_SPEEDUP:
-        command.append("--float32")
-    subprocess.run(command, check=True)
+        options.append("--float32")
+    other_side.fine_tune(flags.peers, encoder, root, options)
 
 
 def run(flags: argparse.Namespace, root: Path) -> None:
@@ -81,7 +60,7 @@ def run(flags: argparse.Namespace, root: Path) -> None:
     label, count = Counter(label for _, label in test).most_common(1)[0]
     print(f"{len(test)} texts to test on; always {label!r} is right for {count / len(test):.4f}")
     if flags.skip_ours:
-        missing = [split for split in SPLITS if not (root / f"{split}.csv").exists()]
+        missing = [split for split in other_side.SPLITS if not (root / f"{split}.csv").exists()]
         if missing:
             raise SystemExit(f"{root} has no {', '.join(missing)}.csv of an earlier call; leave --skip-ours out.")
     else:
