@@ -1,4 +1,4 @@
-"""Write the sample feed: made-up film reviews, about 140 a day for 24 days, the same bytes every time.
+"""Write the sample feed: made-up film reviews, about 220 a day for 24 days, the same bytes every time.
 
 Run it from anywhere: ``python data/make_sample_feed.py`` rewrites ``sample_reviews.csv`` beside it, and the feed's
 holdout, 400 reviews that are not in it, in ``holdout/``. The sentences are in ``phrases/``; README.md tells how a
@@ -52,7 +52,7 @@ def rows(seed: int = SEED) -> Iterator[tuple[str, str, str, str]]:
 
 def holdout_rows() -> Iterator[tuple[str, str]]:
     """Make the holdout's rows, a positive and a negative one by turns. They are the same whatever the feed is."""
-    writer = Writer(read_phrases(HERE / "phrases"), Draw(HOLDOUT_SEED), HOLDOUT_SHARES, HOLDOUT_SIZES)
+    writer = Writer(read_phrases(HERE / "phrases"), Draw(HOLDOUT_SEED), HOLDOUT_SHARES, HOLDOUT_SHARES, HOLDOUT_SIZES)
     seen: set[str] = set()
     for number in range(HOLDOUT_SIZE):
         sentiment = SENTIMENTS[number % 2]

@@ -71,7 +71,7 @@ def test_it_is_utf_8_with_unix_line_ends() -> None:
 
 
 def test_every_row_is_whole(rows: list[dict[str, str]]) -> None:
-    assert len(rows) >= 3200
+    assert len(rows) >= 5100
     for row in rows:
         assert list(row) == ["id", "date", "review", "sentiment"]
         assert row["sentiment"] in ("negative", "positive")
@@ -83,10 +83,10 @@ def test_ids_count_from_one_and_no_text_comes_twice(rows: list[dict[str, str]]) 
     assert len({row["review"].casefold() for row in rows}) == len(rows)
 
 
-def test_it_covers_24_days_of_about_140_reviews_in_order(rows: list[dict[str, str]]) -> None:
+def test_it_covers_24_days_of_about_220_reviews_in_order(rows: list[dict[str, str]]) -> None:
     a_day = Counter(row["date"] for row in rows)
     assert list(a_day) == [(dt.date(2026, 10, 16) + dt.timedelta(days=n)).isoformat() for n in range(24)]
-    assert all(130 <= count <= 150 for count in a_day.values())
+    assert all(210 <= count <= 230 for count in a_day.values())
 
 
 def test_the_classes_are_balanced_on_every_day(rows: list[dict[str, str]]) -> None:
@@ -99,7 +99,7 @@ def test_lengths_have_a_long_tail(rows: list[dict[str, str]]) -> None:
     words = [len(row["review"].split()) for row in rows]
     assert min(words) >= 2
     assert 150 <= max(words) <= 300
-    assert 25 <= statistics.median(words) <= 40
+    assert 18 <= statistics.median(words) <= 40
     assert statistics.median(words) < statistics.mean(words)
 
 
@@ -160,6 +160,15 @@ def test_no_opinion_is_of_both_classes() -> None:
         ("pain", "mockjoy"),
         ("joyful", "dreary"),
         ("fun", "dry"),
+        ("flaw", "merit"),
+        ("like", "dislike"),
+        ("gooddeed", "baddeed"),
+        ("nit", "faint"),
+        ("nicething", "nastything"),
+        ("killjoys", "dullpeople"),
+        ("morefresh", "moretired"),
+        ("bringgood", "bringbad"),
+        ("wrongpain", "wrongpart"),
     ],
 )
 def test_no_part_of_a_sentence_is_of_both_classes(ones: str, others: str) -> None:
@@ -218,8 +227,11 @@ def test_no_text_of_the_holdout_is_in_the_feed_or_twice_in_the_holdout(
     assert len(written(holdout)) == len(holdout)
 
 
-def test_the_holdout_is_like_the_feed(holdout: list[dict[str, str]], rows: list[dict[str, str]]) -> None:
-    words = [[len(row["review"].split()) for row in found] for found in (holdout, rows)]
+def test_the_holdout_is_like_the_longer_reviews_of_the_feed(
+    holdout: list[dict[str, str]], rows: list[dict[str, str]]
+) -> None:
+    lengths = [[len(row["review"].split()) for row in found] for found in (holdout, rows)]
+    words = [[length for length in found if length >= 15] for found in lengths]
     assert statistics.median(words[0]) == pytest.approx(statistics.median(words[1]), rel=0.15)
     questions = [statistics.mean("?" in row["review"] for row in found) for found in (holdout, rows)]
     assert questions[0] == pytest.approx(questions[1], abs=0.05)

@@ -15,7 +15,7 @@ from airflow_bert_service.feeds.made_up.phrases import Phrases
 from airflow_bert_service.feeds.made_up.writer import Writer, normalised, unseen
 
 SENTIMENTS = ("positive", "negative")
-FEWEST_A_DAY, MOST_A_DAY = 134, 147
+FEWEST_A_DAY, MOST_A_DAY = 214, 227
 """Least number of reviews a day, and the number that is too many."""
 YEAR = 364
 """Days after which seasons come back: whole weeks, and half of it is whole days."""
@@ -37,7 +37,7 @@ def reviews_of(day: dt.date, phrases: Phrases, *, without: Collection[str]) -> I
         without: Texts, :func:`normalised`, that no review may have.
 
     Yields:
-        Text and sentiment (``positive``, ``negative``) of 134 to 146 reviews; no text comes twice on a day.
+        Text and sentiment (``positive``, ``negative``) of 214 to 226 reviews; no text comes twice on a day.
     """
     draw = Draw(f"{_SEED} {day}")
     writer = Writer(in_season(phrases, day), draw)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from airflow_bert_service.exceptions import PhraseError
 
-POOL_SHARES = {"plain": 0.56, "idiom": 0.1, "turned": 0.13, "contrast": 0.07, "negation": 0.08, "irony": 0.06}
-"""The pools of opinions, and how often the feed draws from each."""
+POOL_SHARES = {"plain": 0.65, "idiom": 0.1, "turned": 0.13, "contrast": 0.04, "negation": 0.04, "irony": 0.04}
+"""The pools of opinions, and how often the feed draws from each for a review of several sentences."""
+LONE_SHARES = {"plain": 0.25, "idiom": 0.05, "turned": 0.1, "contrast": 0.15, "negation": 0.2, "irony": 0.25}
+"""The same for a review that is one opinion alone: what its label is about is that sentence."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from airflow_bert_service.feeds.made_up.draw import Draw
-from airflow_bert_service.feeds.made_up.phrases import POOL_SHARES, Phrases, Verdict
+from airflow_bert_service.feeds.made_up.phrases import LONE_SHARES, POOL_SHARES, Phrases, Verdict
 
 HOLDOUT_SIZES = (0.1, 0.38, 0.76, 0.96)
 """Shares of the reviews of the holdout: up to the first, an opinion alone; up to the second, one among up to two other
 sentences; up to the third, two among up to two; up to the fourth, two among up to five; the others are longer."""
-FEED_SIZES = (0.25, 0.52, 0.8, 0.965)
+FEED_SIZES = (0.45, 0.62, 0.87, 0.975)
 """The same for the feed, which has more short reviews: a model learns what a sentence means from one that is alone."""
 
 _LEAD_SHARE = 0.25
@@ -64,32 +64,43 @@ class Writer:
         phrases: Phrases,
         draw: Draw,
         shares: Mapping[str, float] = POOL_SHARES,
+        lone_shares: Mapping[str, float] = LONE_SHARES,
         sizes: Sequence[float] = FEED_SIZES,
     ) -> None:
-        """Set what is drawn from; ``shares``: how often each pool of opinions is; ``sizes``: how long reviews are."""
+        """Set what is drawn from.
+
+        Args:
+            phrases: Words and sentences.
+            draw: What draws.
+            shares: How often each pool of opinions is.
+            lone_shares: The same for reviews that are one opinion alone.
+            sizes: How long reviews are.
+        """
         self._phrases = phrases
         self._draw = draw
         self._shares = shares
+        self._lone_shares = lone_shares
         self._sizes = sizes
 
     def review(self, sentiment: str) -> str:
         """Write one review of a class."""
         scene = Scene(self._phrases.words, self._draw)
         plots, asides, verdicts = self._shape()
-        opinions = [self._led(pair.member(sentiment)) for pair in self._opinions(verdicts)]
+        shares = self._shares if plots + asides + verdicts > 1 else self._lone_shares
+        opinions = [self._led(pair.member(sentiment)) for pair in self._opinions(verdicts, shares)]
         neutral = self._neutral("plot", plots) + self._neutral("aside", asides)
         frames = self._mix(neutral, opinions) if verdicts > 2 else self._frame(neutral, opinions)
         return self._join([capitals(scene.fill(frame)) for frame in frames])
 
-    def _opinions(self, count: int) -> list[Verdict]:
+    def _opinions(self, count: int, shares: Mapping[str, float]) -> list[Verdict]:
         found: dict[Verdict, None] = {}
         while len(found) < count:
-            found[self._draw.one(self._phrases.verdicts[self._pool()])] = None
+            found[self._draw.one(self._phrases.verdicts[self._pool(shares)])] = None
         return list(found)
 
-    def _pool(self) -> str:
+    def _pool(self, shares: Mapping[str, float]) -> str:
         left = self._draw.share()
-        for pool, share in self._shares.items():
+        for pool, share in shares.items():
             left -= share
             if left < 0:
                 return pool
