@@ -14,10 +14,13 @@ import tensorflow as tf
 
 from tfx_modules.model.encoder.last_layer import compute_first_token_alone
 from tfx_modules.model.fitting import device
+from tfx_modules.model.fused.layer import fuse_layers
+from tfx_modules.model.fused.optimizer import FusedAdamW
 from tfx_modules.settings.settings import TrainingSettings
 from tfx_modules.settings.task import BINARY_SENTIMENT, TaskSettings
 
 _UNDECAYED = ("bias", "gamma", "beta")
+_CLIP_NORM = 1.0  # of each variable's gradient
 
 
 @dataclass(frozen=True)
@@ -55,37 +58,39 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
 
 
 class SentimentClassifier(keras.Model):  # type: ignore[misc]
-    """A functional model of which XLA compiles the passes through the encoder, and nothing else.
+    """A functional model of which XLA compiles the passes through the encoder, or parts of them, and nothing else.
 
     XLA takes time for each operation that it compiles, once per length bucket. AdamW is a third of a training step's
-    operations, and steps are as fast without XLA for it: it stays outside (20 s less per bucket on a CPU), as on
-    several GPUs, where the gradients are summed between the two.
+    operations, and steps are as fast without XLA for it: it stays outside, as on several GPUs, where the gradients are
+    summed between the two.
 
-    On one CPU, where a step takes a second, Keras calls the steps one by one instead of compiling its loop around them:
-    only so can :meth:`prepare` have all programs compiled beforehand, a core each.
+    On one CPU, XLA compiles what is between the products of the encoder's layers (``fused``), and oneDNN computes the
+    products. Keras calls the steps one by one there instead of compiling its loop around them: only so can
+    :meth:`prepare` have all programs compiled beforehand, a core each.
     """
 
     def compile(self, *, jit_compile: bool, label_shape: Sequence[int] = (), **settings: Any) -> None:
         """Set what Keras' ``compile`` sets.
 
         Args:
-            jit_compile: whether XLA compiles the passes through the encoder.
+            jit_compile: whether XLA may compile the passes through the encoder, or on one CPU parts of them.
             label_shape: of one example's label.
             settings: what else Keras' takes.
         """
         self._label_shape = tuple(label_shape)
-        one_by_one = not tf.distribute.has_strategy() and not tf.config.list_logical_devices("GPU")
-        self._forward = tf.function(self._scores, reduce_retracing=True, jit_compile=jit_compile)
-        self._backward = tf.function(self._gradients, reduce_retracing=True, jit_compile=jit_compile)
+        one_by_one = device.is_one_cpu()
+        whole = jit_compile and not one_by_one
+        self._forward = tf.function(self._scores, reduce_retracing=True, jit_compile=whole)
+        self._backward = tf.function(self._gradients, reduce_retracing=True, jit_compile=whole)
         self._update = tf.function(self._apply) if one_by_one else self._apply
         self._one_by_one, self._has_xla = one_by_one, jit_compile  # Keras has a _jit_compile of its own
         super().compile(jit_compile=False, run_eagerly=one_by_one, **settings)
 
     def prepare(self, batch_size: int, lengths: Sequence[int]) -> None:
-        """Trace the passes, and compile the XLA programs of all batch shapes in parallel.
+        """Trace the passes, and compile XLA's programs for all batch shapes in parallel.
 
-        Otherwise each is compiled at its first batch. Without XLA, one program is for all lengths. It learns nothing.
-        With several devices or a GPU, it does nothing.
+        Otherwise each is compiled at its first batch. It learns nothing. With several devices or a GPU, it does
+        nothing.
 
         Args:
             batch_size: rows of a batch.
@@ -93,11 +98,11 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
         """
         if not self._one_by_one:
             return
+        ids = tf.TensorSpec([batch_size, None], tf.int32)
+        labels = tf.TensorSpec([batch_size, *self._label_shape], tf.float32)
+        self._forward.get_concrete_function(ids)
+        self._backward.get_concrete_function(ids, labels, None)
         if not self._has_xla:
-            ids = tf.TensorSpec([batch_size, None], tf.int32)
-            labels = tf.TensorSpec([batch_size, *self._label_shape], tf.float32)
-            self._forward.get_concrete_function(ids)
-            self._backward.get_concrete_function(ids, labels, None)
             return
         kept = [variable.numpy() for variable in self.non_trainable_variables]
         jobs = [(program, length) for program in (self._backward_once, self._forward) for length in reversed(lengths)]
@@ -141,7 +146,7 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
             loss = self.compute_loss(ids, labels, logits, weights, training=True)
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
-        if self._one_by_one and not self._has_xla:
+        if self._one_by_one:
             # Those of the embeddings are rows, one for each token: the update would be traced for each length.
             gradients = [_summed(gradient) for gradient in gradients]
         return logits, loss, gradients
@@ -225,21 +230,29 @@ def compile_classifier(
         task: the pipeline's; of a multilabel one, the loss weighs the labels by ``training.class_weights``.
     """
     schedule = WarmupCosine(values.learning_rate, int(steps * values.warmup_fraction), max(1, steps))
-    optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=settings.weight_decay, clipnorm=1.0)
+    optimizer = _adamw(schedule, settings.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=list(_UNDECAYED))
     # Left to the first step, the optimizer's variables are made while it is traced, which takes ten times as long.
     optimizer.build(model.trainable_variables)
     loss, accuracy = _judged_by(task, settings)
+    if settings.jit_compile and device.is_one_cpu():
+        fuse_layers(next(layer for layer in model.layers if isinstance(layer, keras_hub.models.Backbone)))
     model.compile(
         optimizer=optimizer,
         loss=loss,
         weighted_metrics=[accuracy],
-        jit_compile=settings.jit_compile and device.compiles_with_xla(),
+        jit_compile=settings.jit_compile,
         label_shape=(task.outputs,) if task.has_sets else (),
     )
     # In float16, Keras has put the optimizer into another one, which has variables of its own.
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+
+
+def _adamw(schedule: WarmupCosine, decay: float) -> keras.optimizers.Optimizer:
+    if device.is_one_cpu():
+        return FusedAdamW(schedule, decay=decay, clip_norm=_CLIP_NORM)
+    return keras.optimizers.AdamW(learning_rate=schedule, weight_decay=decay, clipnorm=_CLIP_NORM)
 
 
 def _judged_by(task: TaskSettings, settings: TrainingSettings) -> tuple[Any, keras.metrics.Metric]:

@@ -117,8 +117,8 @@ class TrainingSettings(SettingsGroup):
     """Batches are made of texts of like length, padded to one of these or to ``max_tokens``: short reviews do not pay
     for long ones, and XLA compiles one program per bucket."""
     jit_compile: bool = True
-    """Whether XLA compiles the passes through the encoder. It never compiles those in bfloat16 on a CPU, which are
-    faster without it."""
+    """Whether XLA compiles the passes through the encoder on GPUs, and on a CPU what is between the products of its
+    layers. Without, Keras' own operations compute them, several times as many."""
     precision: TrainingPrecision = TrainingPrecision.AUTO
     """What the passes through the encoder are computed in."""
     freeze_embeddings: bool = False

@@ -14,15 +14,17 @@ def compute_first_token_alone(backbone: keras_hub.models.Backbone) -> None:
     a head on the first token. Call it before the encoder is called.
     """
     last = backbone.transformer_layers[-1]
-    if isinstance(last, _OfFirstToken):
+    if isinstance(last, FirstTokenLayer):
         return
     if type(last) is not TransformerEncoder or last.normalize_first:
         raise TypeError(f"the encoder's last layer is a {type(last).__name__}; allowed: BERT's TransformerEncoder")
     # The backbone is a graph of layers that are there already: one with the same weights cannot be put in its place.
-    last.__class__ = _OfFirstToken
+    last.__class__ = FirstTokenLayer
 
 
-class _OfFirstToken(TransformerEncoder):  # type: ignore[misc]
+class FirstTokenLayer(TransformerEncoder):  # type: ignore[misc]
+    """A layer of BERT that computes each text's first token alone."""
+
     def call(self, inputs: tf.Tensor, padding_mask: tf.Tensor, *, training: bool | None = None) -> tf.Tensor:
         """Compute the layer, from [batch, tokens, width] and the mask [batch, tokens], to [batch, 1, width]."""
         first = inputs[:, :1]

@@ -44,9 +44,9 @@ def description() -> str:
     return f"{where}, {policy.name.replace('_', ' ')}"
 
 
-def compiles_with_xla() -> bool:
-    """Tell whether XLA may compile what Keras' policy computes in: on CPUs it has no kernels for bfloat16."""
-    return bool(keras.mixed_precision.dtype_policy().compute_dtype != "bfloat16")
+def is_one_cpu() -> bool:
+    """Tell whether a training runs on the CPU, as one device."""
+    return not tf.distribute.has_strategy() and not tf.config.list_logical_devices("GPU")
 
 
 def _policy(precision: TrainingPrecision, *, on_gpu: bool) -> str:

@@ -38,7 +38,7 @@ def test_the_setting_chooses_or_else_the_speed(
     monkeypatch.setattr(device, "bfloat16_speedup", lambda: speedup)
     device.strategy(precision)
     assert device.description() == described
-    assert device.compiles_with_xla() == ("bfloat16" not in described)
+    assert device.is_one_cpu()
 
 
 def test_the_speed_of_this_processor_is_measured() -> None:
