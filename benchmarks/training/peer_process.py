@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -47,7 +47,7 @@ class Trained:
         self._optimizer = torch.optim.AdamW(self._model.parameters(), RATE, weight_decay=WEIGHT_DECAY, fused=True)
         self._forward = torch.compile(self._model, dynamic=None) if compiled else self._model
 
-    def train(self, batches: Iterator[Batch]) -> None:
+    def train(self, batches: Iterable[Batch]) -> None:
         """Learn from batches."""
         for ids, labels in batches:
             with torch.autocast("cpu", torch.bfloat16, enabled=self._type is torch.bfloat16):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +88,7 @@ def sample(file: Path, made: Sequence[Ids], count: int) -> Workload:
     by_size = sorted(made, key=lambda ids: ids.size)
     stride = len(by_size) / count
     chosen = [by_size[math.floor((number + 0.5) * stride)] for number in range(count)]
-    arrays = {f"ids{number}": ids for number, ids in enumerate(chosen)}
+    arrays: dict[str, Any] = {f"ids{number}": ids for number, ids in enumerate(chosen)}
     arrays |= {f"labels{number}": np.arange(len(ids), dtype=np.float32) % 2 for number, ids in enumerate(chosen)}
     np.savez(file, **arrays)
     return Workload(

@@ -16,7 +16,8 @@ seeds = st.tuples(*[st.integers(0, 2**32 - 1)] * 2)
 
 
 def kept(seed: tuple[int, int], rate: float) -> npt.NDArray[np.bool_]:
-    return np.asarray(of_ones(tf.constant(seed, tf.uint32), rate)) != 0
+    found: npt.NDArray[np.bool_] = np.asarray(of_ones(tf.constant(seed, tf.uint32), rate)) != 0
+    return found
 
 
 @given(seeds, st.sampled_from([0.1, 0.5]))
