@@ -37,7 +37,7 @@ from tfx_modules.settings.settings import TrainingSettings
 NOW, BEFORE = "this checkout", "before"
 KINDS = ("float32", "bfloat16", "float32-compiled", "bfloat16-compiled")
 WARM_UP_STEPS = 2
-SAMPLE = 10
+SAMPLE = 5
 LAYERS, WIDTH, INNER = 6, 384, 1536
 HEAD = "workload | side | examples/s | processor ms/example | GFLOP/s | of the peak | times as fast is this checkout"
 
