@@ -90,7 +90,7 @@ class Trained:
     fit: Fit
 
 
-def run_pipeline(root: Path, config: PipelineSettings, *, steps: int = 0, run_id: str = nodes.FIRST_RUN) -> Trained:
+def run_pipeline(root: Path, config: PipelineSettings, *, steps: int = 0, run_id: str = nodes.RUN) -> Trained:
     """Run the pipeline's nodes up to the Trainer.
 
     Args:
@@ -106,7 +106,7 @@ def run_pipeline(root: Path, config: PipelineSettings, *, steps: int = 0, run_id
     parameters = nodes.parameters_for(root, [DAY], steps=steps)
     for node in NODES:
         start = time.perf_counter()
-        outcome = nodes.run(root, node, parameters, run_id)
+        outcome = nodes.run(root, node, parameters, run_id, use_cache=run_id != nodes.RUN)
         seconds = time.perf_counter() - start
         print(f"{node}: {outcome.state.value}, {seconds:.0f} s", flush=True)
         if outcome.exit_code:
@@ -187,7 +187,7 @@ def train_seeds(root: Path, config: PipelineSettings, flags: argparse.Namespace,
         of_seed = replace(config, training=replace(config.training, seed=seed))
         if number:
             of_seed = replace(of_seed, export=replace(config.export, engines=()))
-        run_id = f"seed-{seed}" if number else nodes.FIRST_RUN
+        run_id = f"seed-{seed}" if number else nodes.RUN
         trained = run_pipeline(root, of_seed, steps=flags.steps, run_id=run_id)
         fit = trained.fit
         print(

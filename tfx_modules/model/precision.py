@@ -97,5 +97,13 @@ def _timed(score: Score, texts: tf.Tensor) -> float:
 
 def _accuracy(score: Score, holdout: ReviewSet) -> float:
     texts = [text.encode() for text in holdout.texts]
-    batches = [score(tf.constant(texts[start : start + BATCH])).numpy() for start in range(0, len(texts), BATCH)]
-    return share_right(np.concatenate(batches), holdout.labels, threshold=holdout.task.threshold)
+    # Texts of like length share a batch: it goes through the encoder in fewer passes, with less padding.
+    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+    found = np.concatenate([score(tf.constant([texts[n] for n in rows])).numpy() for rows in _batches(order)])
+    made = np.empty_like(found)
+    made[order] = found
+    return share_right(made, holdout.labels, threshold=holdout.task.threshold)
+
+
+def _batches(order: list[int]) -> list[list[int]]:
+    return [order[start : start + BATCH] for start in range(0, len(order), BATCH)]

@@ -92,6 +92,10 @@ def _data_components(settings: PipelineSettings, earlier: EarlierRuns) -> _Data:
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn=_PREPROCESSING_FN,
+        # StatisticsGen describes the same examples, nothing reads the statistics of token ids, and no function here
+        # analyses the data, so there is nothing to keep for later runs.
+        disable_statistics=True,
+        disable_analyzer_cache=True,
         # Only of a multilabel task has a label another form in the graph.
         custom_config={
             "encoder": settings.encoder.to_config(),
