@@ -95,7 +95,8 @@ def run_node(root: Path, node: str, run_id: str, steps: int) -> None:
     from tfx_modules.node import run as node_run
 
     marks[1:] = [_seconds_of_processor()] * len(PARTS)
-    storing = node_run.storing
+    names = vars(node_run)
+    storing = names["storing"]
 
     def measuring(operators: Any, staging: Any) -> dict[Any, Any]:
         def measured(make: Any, **arguments: Any) -> Any:
@@ -114,7 +115,7 @@ def run_node(root: Path, node: str, run_id: str, steps: int) -> None:
 
         return {kind: functools.partial(measured, make) for kind, make in storing(operators, staging).items()}
 
-    node_run.storing = measuring
+    names["storing"] = measuring
     parameters = parameters_for(root, window(), steps=steps, run_id=run_id, holdout=_holdout())
     outcome = run(root, node, parameters, run_id)
     marks[4] = _seconds_of_processor()

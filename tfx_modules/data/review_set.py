@@ -35,20 +35,6 @@ def answers(
     return np.argmax(scores, axis=1) if one_of_many else (scores >= threshold).astype(np.int64)
 
 
-def share_right(
-    scores: npt.NDArray[np.floating[Any]], labels: npt.NDArray[Any], *, threshold: float = THRESHOLD
-) -> float:
-    """Return the share of texts that a model has right: of a multilabel task, with all their labels.
-
-    Args:
-        scores: as in :func:`answers`.
-        labels: as a :class:`ReviewSet` has them.
-        threshold: as in :func:`answers`.
-    """
-    right = answers(scores, sets=labels.ndim == 2, threshold=threshold) == labels
-    return float(np.mean(right.all(axis=1) if labels.ndim == 2 else right))
-
-
 @dataclass(frozen=True, eq=False)
 class ReviewSet:
     """A named set of labelled reviews in memory. Not for training: a window of days can have millions."""

@@ -13,16 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from tfx_modules.data.review_set import ReviewSet, share_right
-from tfx_modules.model.measuring.rows import loses_too_much
+from tfx_modules.model.measuring.rows import Ids, Measured, logits_of, loses_too_much, padded, share_right
 from tfx_modules.settings.settings import ExportSettings, Precision
 
-Score = Callable[[tf.Tensor], tf.Tensor]
-"""From texts, string [batch], to the probabilities of positive, float32 [batch], or of all classes [batch, classes]."""
+Compute = Callable[[Ids], tf.Tensor]
+"""From ids int32 [rows, tokens], 0 is padding, to logits float32 [rows], or [rows, classes]."""
 
 MIN_SPEEDUP = 1.2
 """Less is not worth an export that other processors are slower with."""
-BATCH = 32
 _TIMED_TEXTS = 8
 _TIMED_RUNS = 5
 
@@ -40,13 +38,15 @@ class PrecisionChoice:
     """On the holdout, of the precisions whose accuracy was measured."""
 
 
-def choose(make: Callable[[Precision], Score], settings: ExportSettings, holdout: ReviewSet | None) -> PrecisionChoice:
+def choose(
+    make: Callable[[Precision], Compute], settings: ExportSettings, holdout: Callable[[], Measured] | None
+) -> PrecisionChoice:
     """Choose by the settings; for ``auto``, by this machine and the holdout.
 
     Args:
-        make: gives the model in a precision.
+        make: gives the model's encoder in a precision. What comes before and after it is the same in each.
         settings: what is set for the export.
-        holdout: reviews that the model was not trained on; None where the run has none.
+        holdout: returns reviews that the model was not trained on; None where the run has none.
 
     Returns:
         bfloat16 where it is faster here and loses no more accuracy on the holdout than the settings allow; else
@@ -59,21 +59,24 @@ def choose(make: Callable[[Precision], Score], settings: ExportSettings, holdout
     return chosen
 
 
-def _tried(make: Callable[[Precision], Score], settings: ExportSettings, holdout: ReviewSet | None) -> PrecisionChoice:
+def _tried(
+    make: Callable[[Precision], Compute], settings: ExportSettings, holdout: Callable[[], Measured] | None
+) -> PrecisionChoice:
     if tf.config.list_logical_devices("GPU"):
         reason = "this machine has a GPU, so that the speed of a CPU cannot be measured here"
         return PrecisionChoice(Precision.FLOAT32, reason)
     if holdout is None:
         return PrecisionChoice(Precision.FLOAT32, "the run has no holdout to compare precisions on")
+    measured = holdout()
     exact, quick = make(Precision.FLOAT32), make(Precision.BFLOAT16)
-    speedup = _seconds(exact, holdout) / _seconds(quick, holdout)
+    speedup = _seconds(exact, measured) / _seconds(quick, measured)
     if speedup < MIN_SPEEDUP:
         reason = f"bfloat16 is {speedup:.1f} times as fast here; {MIN_SPEEDUP} would be worth it"
         return PrecisionChoice(Precision.FLOAT32, reason)
-    right, nearly = _accuracy(exact, holdout), _accuracy(quick, holdout)
+    right, nearly = _accuracy(exact, measured), _accuracy(quick, measured)
     accuracies = {Precision.FLOAT32: right, Precision.BFLOAT16: nearly}
     comparison = (
-        f"bfloat16 is {speedup:.1f} times as fast here, {holdout.task.measure} on {holdout.name} {nearly:.4f}, "
+        f"bfloat16 is {speedup:.1f} times as fast here, {measured.task.measure} on {measured.name} {nearly:.4f}, "
         f"float32 {right:.4f}"
     )
     if loses_too_much(right, nearly, settings.max_accuracy_loss):
@@ -82,28 +85,18 @@ def _tried(make: Callable[[Precision], Score], settings: ExportSettings, holdout
     return PrecisionChoice(Precision.BFLOAT16, comparison, accuracies)
 
 
-def _seconds(score: Score, holdout: ReviewSet) -> float:
+def _seconds(compute: Compute, measured: Measured) -> float:
     """Return the median time for some texts, after one run that compiles."""
-    texts = tf.constant([text.encode() for text in holdout.texts[:_TIMED_TEXTS]])
-    score(texts)
-    return statistics.median(_timed(score, texts) for _ in range(_TIMED_RUNS))
+    ids = padded(measured.ids[:_TIMED_TEXTS])
+    _timed(compute, ids)
+    return statistics.median(_timed(compute, ids) for _ in range(_TIMED_RUNS))
 
 
-def _timed(score: Score, texts: tf.Tensor) -> float:
+def _timed(compute: Compute, ids: Ids) -> float:
     began = time.perf_counter()
-    score(texts).numpy()
+    np.asarray(compute(ids))
     return time.perf_counter() - began
 
 
-def _accuracy(score: Score, holdout: ReviewSet) -> float:
-    texts = [text.encode() for text in holdout.texts]
-    # Texts of like length share a batch: it goes through the encoder in fewer passes, with less padding.
-    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
-    found = np.concatenate([score(tf.constant([texts[n] for n in rows])).numpy() for rows in _batches(order)])
-    made = np.empty_like(found)
-    made[order] = found
-    return share_right(made, holdout.labels, threshold=holdout.task.threshold)
-
-
-def _batches(order: list[int]) -> list[list[int]]:
-    return [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+def _accuracy(compute: Compute, measured: Measured) -> float:
+    return share_right(logits_of(lambda ids: np.asarray(compute(ids)), measured), measured)

@@ -22,6 +22,7 @@ from tfx_modules.model import batches, bert_classifier, export, precision
 from tfx_modules.model.encoder.backbone import load_backbone
 from tfx_modules.model.ends import Ends
 from tfx_modules.model.fitting import device, loop
+from tfx_modules.model.inference_graph import BertGraph
 from tfx_modules.model.measuring.rows import Measured, of_reviews, of_split
 from tfx_modules.model.record import training_record
 from tfx_modules.model.record.training_record import EngineChoice, Fit, LiteMeasures, TrainingRecord
@@ -68,7 +69,8 @@ def run_fn(fn_args: FnArgs) -> None:
         fit = _fit(classifier, fn_args, values, training, shape, transform, task)
     named = holdout.parse(fn_args.custom_config["holdout"])
     reviews = None if named is None else holdout.read(named, task)
-    chosen = _precision(classifier, transform, settings, reviews, task)
+    exporting = _Exporting(classifier, transform, task, fn_args, settings, reviews)
+    chosen = exporting.chosen_precision()
     export.save(
         classifier,
         transform,
@@ -78,7 +80,6 @@ def run_fn(fn_args: FnArgs) -> None:
         precision=chosen.precision,
         task=task,
     )
-    exporting = _Exporting(classifier, transform, task, fn_args, settings, reviews)
     engines, tflite = [_of_tensorflow(chosen, reviews)], None
     if Engine.OPENVINO in settings.engines:
         engines.append(exporting.for_openvino())
@@ -115,6 +116,19 @@ class _Exporting:
     fn_args: FnArgs
     settings: ExportSettings
     reviews: ReviewSet | None
+
+    def chosen_precision(self) -> precision.PrecisionChoice:
+        """Choose what the SavedModel computes in."""
+
+        def in_precision(kind: Precision) -> precision.Compute:
+            # As the SavedModel has it, in a graph, but for the texts' way to ids, whose graph takes longer to prepare.
+            graph = BertGraph(self.classifier, tf.as_dtype(kind.value))
+            computed: precision.Compute = tf.function(
+                graph.logits, input_signature=[tf.TensorSpec([None, None], tf.int32)]
+            )
+            return computed
+
+        return precision.choose(in_precision, self.settings, (lambda: self._measured) if self.reviews else None)
 
     def for_openvino(self) -> EngineChoice:
         from tfx_modules.model.openvino import variants  # OpenVINO and NNCF take seconds to import
@@ -156,20 +170,6 @@ class _Exporting:
         if self.reviews is None:
             return of_split("the eval split", batches.read_examples(self.fn_args.eval_files, self.transform), self.task)
         return of_reviews(self.reviews, self._ends)
-
-
-def _precision(
-    classifier: keras.Model,
-    transform: tft.TFTransformOutput,
-    settings: ExportSettings,
-    reviews: ReviewSet | None,
-    task: TaskSettings,
-) -> precision.PrecisionChoice:
-    def score_in(kind: Precision) -> precision.Score:
-        servable = export.ServableSentiment(classifier, transform, kind, task)
-        return lambda texts: servable.serve_texts(texts)[export.probabilities_of(task)]
-
-    return precision.choose(score_in, settings, reviews)
 
 
 def _hyperparameters(tuned: dict[str, Any] | None, training: TrainingSettings) -> bert_classifier.Hyperparameters:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from tensorflow_model_analysis.metrics.metric_types import StandardMetricInputs
 
-from tfx_modules.data.review_set import ReviewSet, answers, review_set, share_right
+from tfx_modules.data.review_set import ReviewSet, answers, review_set
 from tfx_modules.evaluation import floors
 from tfx_modules.evaluation.eval_config import eval_config
 from tfx_modules.evaluation.exact_match import ExactMatchOfLabels
@@ -50,7 +50,6 @@ def test_a_good_model_breaks_no_floor_and_has_right_what_has_all_labels_right() 
     assert broken(found, values) == []
     made = scores(found, values)
     assert (made.accuracy, made.measure) == (0.95, "exact match")
-    assert share_right(values, found.labels) == made.accuracy
     assert answers(values, sets=True).shape == (80, 3)
 
 
@@ -63,7 +62,6 @@ def test_a_text_has_a_label_from_the_task_s_threshold_on_and_each_model_answers_
     ours = Scores(found.name, found.labels, values, lower.threshold)
     theirs = Scores(found.name, found.labels, values, TICKETS.threshold)
     assert (ours.accuracy, theirs.accuracy) == (1.0, 0.25), "one of four texts has no label"
-    assert share_right(values, found.labels, threshold=lower.threshold) == 1.0
     assert list(floors.broken_floors(floors.measure(found, ours), GateSettings())) == []
     assert compare(ours, theirs).difference(0.05) is Difference.BETTER
     billing, fault, order = compare_labels(ours, theirs, lower.classes)

@@ -2,41 +2,46 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfx_modules.data.review_set import ReviewSet, review_set
 from tfx_modules.model import precision
+from tfx_modules.model.measuring.rows import Ids, Measured
 from tfx_modules.settings.settings import ExportSettings, Precision
 
 AUTO = ExportSettings()
 TEXTS = 1000
+Holdout = Callable[[], Measured]
 
 
 @pytest.fixture(scope="module")
-def holdout() -> ReviewSet:
-    return review_set("some-v1", [(f"review {n}", n % 2 == 0) for n in range(TEXTS)], "0" * 64)
+def holdout() -> Holdout:
+    """Rows of many lengths, each of its number."""
+    numbers = np.arange(TEXTS, dtype=np.int32)
+    ids = tuple(np.full(1 + n % 7, n, np.int32) for n in numbers)
+    return lambda: Measured("some-v1", ids, (numbers % 2 == 0).astype(np.int64))
 
 
 class Models:
-    """Models that are slow and wrong by so much; they say what the texts' numbers ask for."""
+    """Models that are slow and wrong by so much; they say what the rows' numbers ask for."""
 
     def __init__(self, *, seconds: dict[Precision, float], wrong: dict[Precision, int]) -> None:
         self._seconds, self._wrong = seconds, wrong
         self.made: list[Precision] = []
 
-    def make(self, kind: Precision) -> precision.Score:
+    def make(self, kind: Precision) -> precision.Compute:
         self.made.append(kind)
 
-        def score(texts: tf.Tensor) -> tf.Tensor:
+        def compute(ids: Ids) -> tf.Tensor:
             time.sleep(self._seconds[kind])
-            numbers = np.array([int(text.split()[1]) for text in texts.numpy()])
+            numbers = ids[:, 0]
             right = numbers % 2 == 0
-            return tf.constant(np.where(numbers < self._wrong[kind], ~right, right), tf.float32)
+            return tf.constant(np.where(np.where(numbers < self._wrong[kind], ~right, right), 2.0, -2.0), tf.float32)
 
-        return score
+        return compute
 
 
 def models(quick_seconds: float = 0.001, quick_wrong: int = 0, exact_wrong: int = 0) -> Models:
@@ -46,7 +51,7 @@ def models(quick_seconds: float = 0.001, quick_wrong: int = 0, exact_wrong: int 
     )
 
 
-def test_what_is_faster_and_as_right_is_taken(holdout: ReviewSet, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_faster_and_as_right_is_taken(holdout: Holdout, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         made = precision.choose(models().make, AUTO, holdout)
     assert made.precision is Precision.BFLOAT16
@@ -56,20 +61,20 @@ def test_what_is_faster_and_as_right_is_taken(holdout: ReviewSet, caplog: pytest
 
 
 @pytest.mark.parametrize(("wrong", "taken"), [(3, Precision.BFLOAT16), (4, Precision.FLOAT32)])
-def test_three_tenths_of_a_point_may_be_lost_and_no_more(holdout: ReviewSet, wrong: int, taken: Precision) -> None:
+def test_three_tenths_of_a_point_may_be_lost_and_no_more(holdout: Holdout, wrong: int, taken: Precision) -> None:
     assert precision.choose(models(quick_wrong=wrong).make, AUTO, holdout).precision is taken
 
 
-def test_what_is_more_right_than_float32_loses_nothing(holdout: ReviewSet) -> None:
+def test_what_is_more_right_than_float32_loses_nothing(holdout: Holdout) -> None:
     assert precision.choose(models(exact_wrong=50).make, AUTO, holdout).precision is Precision.BFLOAT16
 
 
-def test_the_loss_that_is_borne_is_a_setting(holdout: ReviewSet) -> None:
+def test_the_loss_that_is_borne_is_a_setting(holdout: Holdout) -> None:
     settings = ExportSettings(max_accuracy_loss=0.02)
     assert precision.choose(models(quick_wrong=20).make, settings, holdout).precision is Precision.BFLOAT16
 
 
-def test_what_is_not_faster_is_not_taken(holdout: ReviewSet, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_not_faster_is_not_taken(holdout: Holdout, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert precision.choose(models(quick_seconds=0.02).make, AUTO, holdout).precision is Precision.FLOAT32
     assert "float32: bfloat16 is 0." in caplog.text
@@ -85,7 +90,7 @@ def test_without_a_holdout_nothing_is_tried(caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.mark.parametrize("kind", [Precision.FLOAT32, Precision.BFLOAT16])
-def test_a_precision_that_is_asked_for_is_taken_untried(holdout: ReviewSet, kind: Precision) -> None:
+def test_a_precision_that_is_asked_for_is_taken_untried(holdout: Holdout, kind: Precision) -> None:
     untouched = models(quick_seconds=0.02, quick_wrong=500)
     assert precision.choose(untouched.make, ExportSettings(precision=kind), holdout).precision is kind
     assert not untouched.made

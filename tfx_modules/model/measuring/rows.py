@@ -1,6 +1,6 @@
 """Rows that the exported forms of a model are compared on, and the share that one of them has right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +67,7 @@ def logits_of(compute: Callable[[Ids], Logits], measured: Measured, batch: int =
     """
     order = sorted(range(len(measured.ids)), key=lambda n: len(measured.ids[n]))
     parts = [
-        compute(_padded([measured.ids[n] for n in order[start : start + batch]]))
+        compute(padded([measured.ids[n] for n in order[start : start + batch]]))
         for start in range(0, len(order), batch)
     ]
     found = np.concatenate(parts)
@@ -88,7 +88,8 @@ def loses_too_much(exact: float, accuracy: float, most: float) -> bool:
     return exact - accuracy > most + _EPSILON
 
 
-def _padded(rows: list[Ids]) -> Ids:
+def padded(rows: Sequence[Ids]) -> Ids:
+    """Return rows of ids as int32 [rows, tokens], each padded with 0 to the longest one's length."""
     made = np.zeros((len(rows), max(map(len, rows))), np.int32)
     for place, ids in zip(made, rows, strict=True):
         place[: len(ids)] = ids
