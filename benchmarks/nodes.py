@@ -64,9 +64,7 @@ def parameters_for(
     }
 
 
-def run(
-    root: Path, node: str, parameters: Mapping[str, str], run_id: str = RUN, *, use_cache: bool = False
-) -> Outcome:
+def run(root: Path, node: str, parameters: Mapping[str, str], run_id: str = RUN, *, use_cache: bool = False) -> Outcome:
     """Run a node; its outcome may be a failure.
 
     Args:

@@ -150,7 +150,7 @@ class Transfer:
 
     def _nothing_left(self, response: "httpx.Response") -> str:
         # A process may have been killed between the last byte and the file's new name. Another version of the file may
-        # have as many bytes, too, so the answer has to name the version: nginx's does not, and the download is repeated.
+        # have as many bytes, too, so the answer has to name the version. That of nginx does not: it begins anew.
         found = _NOTHING_LEFT.fullmatch(response.headers.get("Content-Range", ""))
         known = self.partial.validator() in _validators(response.headers)
         if known and found and int(found["total"]) == self.partial.size():
