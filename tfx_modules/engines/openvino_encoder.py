@@ -24,6 +24,11 @@ def _go_on() -> None:
     """The check of callers without a time limit."""
 
 
+def most_tokens(precision: str) -> int:
+    """Return how many tokens a pass in this precision has at most in this process."""
+    return MOST_TOKENS_WITH_AMX if precision == "bfloat16" and uses_amx() else MOST_TOKENS
+
+
 class OpenVinoEncoder:
     """An encoder in memory. Safe to call from several threads at once; OpenVINO releases the GIL while it computes.
 
@@ -54,7 +59,7 @@ class OpenVinoEncoder:
         core = openvino().Core()
         # A file that is mapped into memory, and that someone cuts off later, would end the process.
         core.set_property({"ENABLE_MMAP": False})
-        self._most_tokens = MOST_TOKENS_WITH_AMX if precision == "bfloat16" and uses_amx() else MOST_TOKENS
+        self._most_tokens = most_tokens(precision)
         self._lock = threading.Lock()
         self._running = 0
         try:

@@ -15,9 +15,9 @@ import tensorflow as tf
 from openvino import opset13 as op
 
 from tests.tfx_modules.conftest import TOKENS, small_classifier
-from tfx_modules.engines import openvino_library
+from tfx_modules.engines import openvino_encoder, openvino_library
 from tfx_modules.engines.description import PRECISIONS
-from tfx_modules.engines.openvino_encoder import Array, OpenVinoEncoder
+from tfx_modules.engines.openvino_encoder import Array, OpenVinoEncoder, most_tokens
 from tfx_modules.exceptions import EngineFileError
 from tfx_modules.model.inference_graph import BertGraph
 from tfx_modules.model.openvino import graph
@@ -51,6 +51,16 @@ def encoder(file: Path) -> OpenVinoEncoder:
 def test_logits_are_tensorflow_s(encoder: OpenVinoEncoder, classifier: keras.Model) -> None:
     exact = BertGraph(classifier, tf.float32).logits(tf.constant(MIXED)).numpy()
     np.testing.assert_allclose(encoder.logits(MIXED), exact, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("precision", "has_amx", "most"), [("bfloat16", True, 2048), ("bfloat16", False, 512), ("int8", True, 512)]
+)
+def test_passes_are_larger_in_bfloat16_with_amx_alone(
+    precision: str, has_amx: bool, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino_encoder, "uses_amx", lambda: has_amx)
+    assert most_tokens(precision) == most
 
 
 def test_a_logit_for_each_class(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class _Task:
 
 
 class Batcher:
-    """Batches calls of one signature of one version while all threads are busy.
+    """Batches calls of one signature of one version while all threads are busy, or clients are just coming back.
 
     A call whose rows cannot be counted (``merging.rows_of``) is computed by itself, in its turn. Where the model fails
     on a batch, each of its calls is computed by itself: no client gets an error for another one's call.

@@ -16,6 +16,7 @@ from tfx_modules.engines.description import Description
 from tfx_modules.engines.openvino_encoder import OpenVinoEncoder
 from tfx_modules.engines.openvino_library import unusable
 from tfx_modules.model.ends import Ends
+from tfx_modules.model.measuring import rows
 from tfx_modules.model.measuring.rows import Measured, of_reviews, of_split
 from tfx_modules.model.openvino import variants
 from tfx_modules.settings.task import BINARY_SENTIMENT
@@ -114,6 +115,16 @@ def test_reviews_are_measured_by_their_own_tokens(ends: Ends) -> None:
     assert [len(ids) for ids in found.ids] == [6, 2]
     expected = ends.token_ids(tf.constant(["A fine film."])).numpy()[0]
     assert list(found.ids[0]) == [number for number in expected if number]
+
+
+def test_of_many_reviews_those_of_each_label_are_measured(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_MEASURED", 20)
+    many = review_set("sorted", [(f"Film {number}.", int(number >= 30)) for number in range(60)], "0" * 64)
+    found = of_reviews(many, ends)
+    assert len(found.ids) == len(found.labels) == 20
+    assert set(found.labels.tolist()) == {0, 1}
+    again = of_reviews(many, ends)
+    assert all(np.array_equal(one, other) for one, other in zip(found.ids, again.ids, strict=True))
 
 
 def test_without_a_holdout_the_eval_split_is_measured() -> None:

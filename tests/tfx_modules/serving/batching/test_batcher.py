@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfx_modules.serving.batching import queues
 from tfx_modules.serving.batching.batcher import Batcher
 from tfx_modules.serving.exceptions import InvalidRequestError, OverloadedError, RequestError, SignatureNotFoundError
 from tfx_modules.serving.flags.batching_flags import BatchingParameters
@@ -138,6 +139,27 @@ def test_a_batch_waits_for_more_only_as_long_as_it_may(served_model: ServedModel
         await batcher.compute(served_model, review(b"good"))
 
     assert run(one_after_the_other, batch_timeout_micros=400_000) == [3, 1]
+
+
+def test_clients_that_were_answered_together_are_computed_together_again(
+    served_model: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More time than a busy machine needs to bring them back.
+    for name, value in (("RETURN_SHARE", 1e6), ("MOST_RETURN_SECONDS", 20.0), ("RETURN_GAP_SECONDS", 10.0)):
+        monkeypatch.setattr(queues, name, value)
+
+    async def ask_twice(batcher: Batcher) -> None:
+        busy = asyncio.create_task(batcher.compute(served_model, BUSY))
+        await asyncio.sleep(0)
+
+        async def client(number: int) -> None:
+            await batcher.compute(served_model, review(b"good"))
+            await asyncio.sleep(0.05 * number)
+            await batcher.compute(served_model, review(b"bad"))
+
+        await asyncio.gather(busy, *map(client, range(3)))
+
+    assert run(ask_twice) == [1, 3, 3]
 
 
 def test_a_server_that_stops_leaves_nobody_waiting(served_model: ServedModel) -> None:
