@@ -209,8 +209,8 @@ def _fit(
     per_epoch = math.ceil(steps / epochs)  # of the same length, so that no epoch goes far beyond what was asked for
     bert_classifier.compile_classifier(classifier, values, training, steps, task)
     _logger.info("training on %d examples, for %d steps of %d examples each", found, steps, training.batch_size)
-    classifier.prepare(shape.batch_size, shape.lengths)
     began = time.monotonic()
+    classifier.prepare(shape.batch_size, shape.lengths)
     fitted = loop.fit(
         classifier,
         batches.training_batches(examples, shape, training.weights_of_examples(task)),

@@ -29,11 +29,14 @@ class SentimentHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
     def __init__(
         self, encoder: EncoderSettings, training: TrainingSettings, tuning: TuningSettings, task: TaskSettings
     ) -> None:
+        """Take what is set, and Keras' policy of this moment for all trials."""
         super().__init__(name="sentiment", tunable=True)
         self._encoder, self._training, self._tuning, self._task = encoder, training, tuning, task
+        self._policy = keras.mixed_precision.dtype_policy()
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Make the compiled model of one trial; all trials begin with the same random numbers."""
+        keras.mixed_precision.set_dtype_policy(self._policy)  # KerasTuner clears Keras' state before each trial
         keras.utils.set_random_seed(self._training.seed)
         values = bert_classifier.Hyperparameters(
             learning_rate=hp.Choice("learning_rate", list(self._tuning.learning_rates)),

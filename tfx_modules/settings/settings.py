@@ -88,7 +88,7 @@ class TrainingPrecision(StrEnum):
 
     AUTO = "auto"
     """On GPUs mixed float16. On a processor that multiplies matrices at least twice as fast in bfloat16 (AMX), mixed
-    bfloat16, without XLA. Else float32."""
+    bfloat16. Else float32."""
     FLOAT32 = "float32"
     """All in float32."""
     BFLOAT16 = "bfloat16"

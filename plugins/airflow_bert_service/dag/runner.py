@@ -18,7 +18,7 @@ from airflow_bert_service.settings.settings import Settings
 
 _OURS = "tfx_modules.components"
 NODE_DOCS = {
-    f"{_OURS}.example_gen.CsvExampleGen": "Reads the reviews of the run's days and splits them, train : eval = 2 : 1.",
+    f"{_OURS}.example_gen.CsvExampleGen": "Reads the reviews of the run's days and splits them into train and eval.",
     f"{_OURS}.statistics_gen.StatisticsGen": "Computes statistics of every feature, for each split.",
     f"{_OURS}.schema_gen.SchemaGen": "Infers the schema: which features there are, and which values they take.",
     f"{_OURS}.example_validator.ExampleValidator": "Compares the reviews' statistics with the schema, the day before "

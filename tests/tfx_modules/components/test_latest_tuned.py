@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -38,13 +39,17 @@ def record(store: MetadataStore, tmp_path: Path) -> Record:
     kind = store.put_execution_type(proto.ExecutionType(name="Tuner"), can_add_fields=True)
 
     def make(
-        encoder: EncoderSettings = ENCODER, task: TaskSettings = BINARY_SENTIMENT, *, tuned: bool = True
+        encoder: EncoderSettings = ENCODER,
+        task: TaskSettings = BINARY_SENTIMENT,
+        *,
+        tuned: bool = True,
+        others: Mapping[str, Any] = MappingProxyType({}),
     ) -> Artifact:
         artifact = standard_artifacts.HyperParameters()
         artifact.type_id = store.put_artifact_type(artifact.artifact_type, can_add_fields=True)
         if tuned:
             artifact.set_int_custom_property("tuned", 1)
-        config = {"encoder": encoder.to_config(), "training": {}, **to_config(task)}
+        config = {"encoder": encoder.to_config(), "training": {}, **to_config(task), **others}
         text = proto.Value(string_value=json.dumps(config))
         searched = proto.Execution(type_id=kind, custom_properties={"custom_config": text})
         taken_from_the_cache = proto.Execution(type_id=kind)
@@ -105,6 +110,15 @@ def test_a_search_holds_where_only_the_place_of_the_encoder_or_the_order_of_labe
     turned = TaskSettings(kind=TaskKind.MULTICLASS, labels=TICKETS.labels[::-1])
     found = record(moved, turned)
     assert chosen(store, found, wanted=searched_for(ENCODER.to_config(), TICKETS)) == [found]
+
+
+@pytest.mark.parametrize("others", [{"task": {"kind": "of a later release"}}, {"encoder": None}, {"task": 7}])
+def test_a_search_whose_configuration_cannot_be_read_is_passed_over(
+    store: MetadataStore, record: Record, others: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    older, newer = record(), record(others=others)
+    assert chosen(store, older, newer) == [older]
+    assert f"what the search of {newer.uri} was for cannot be read" in caplog.text
 
 
 @pytest.mark.parametrize("has_store", [True, False])

@@ -18,6 +18,7 @@ from tfx.types import standard_component_specs
 from tfx_modules.artifact_store.resolving import is_readable
 from tfx_modules.components.earlier_runs.searched_for import searched_for
 from tfx_modules.components.tuner import TUNED
+from tfx_modules.exceptions import SettingsError
 from tfx_modules.settings.task import from_config
 
 _logger = logging.getLogger(__name__)
@@ -51,7 +52,13 @@ class LatestTunedStrategy(resolver.ResolverStrategy):  # type: ignore[misc]
     def _fitting(self, store: MetadataStore, found: list[types.Artifact]) -> Iterator[types.Artifact]:
         """Yield those that were found for the same encoder and task, the newest first."""
         for artifact in sorted(found, key=lambda artifact: int(artifact.id), reverse=True):
-            made_for = _made_for(store, int(artifact.id))
+            try:
+                made_for = _made_for(store, int(artifact.id))
+            except (SettingsError, KeyError, ValueError, TypeError, AttributeError) as error:  # of another release
+                _logger.warning(
+                    "what the search of %s was for cannot be read (%r); it is left out", artifact.uri, error
+                )
+                continue
             if made_for == self._wanted:
                 yield artifact
             else:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tfx_modules.settings.settings import TrainingPrecision
 
 MIN_SPEEDUP = 2.0
-"""How many times as fast the products have to be. The rest of a step becomes no faster, and is not compiled by XLA."""
+"""How many times as fast the products have to be. The rest of a step becomes no faster."""
 _ROWS, _WIDTH, _INNER = 2048, 384, 1536
 _RUNS = 5
 _POLICIES = {TrainingPrecision.FLOAT32: "float32", TrainingPrecision.BFLOAT16: "mixed_bfloat16"}

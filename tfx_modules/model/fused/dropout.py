@@ -31,8 +31,10 @@ def dropped(values: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
     if not rate:
         return values
     numbers = tf.cast(tf.reshape(tf.range(tf.size(values)), tf.shape(values)), tf.uint32)
-    keys = _mixed(seed + tf.constant(_KEYS, tf.uint32))
-    bits = _mixed(_mixed(numbers + keys[0]) + keys[1])
+    of_layer, of_step = tf.unstack(_mixed(seed + tf.constant(_KEYS, tf.uint32)))
+    # The step's key is the same in all layers: without the layer's in it, two of them would drop alike in parts.
+    key = _mixed(tf.bitwise.bitwise_xor(of_layer, of_step))
+    bits = _mixed(_mixed(numbers + of_layer) + key)
     is_kept = bits >= tf.constant(round(rate * 2**32), tf.uint32)
     return tf.where(is_kept, values / (1.0 - rate), tf.zeros_like(values))
 

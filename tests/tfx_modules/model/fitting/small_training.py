@@ -38,7 +38,7 @@ def classifier(dropout: float = 0.3) -> keras.Model:
     backbone = keras_hub.models.BertBackbone(vocabulary_size=WORDS, dropout=dropout, **sizes)
     made = bert_classifier.build_classifier(backbone, dropout)
     values = bert_classifier.Hyperparameters(1e-2, dropout, 0.2)
-    bert_classifier.compile_classifier(made, values, TrainingSettings(jit_compile=False), PER_EPOCH * EPOCHS)
+    bert_classifier.compile_classifier(made, values, TrainingSettings(), PER_EPOCH * EPOCHS)
     return made
 
 

@@ -46,6 +46,23 @@ def test_what_is_dropped_says_nothing_of_its_neighbours(seed: tuple[int, int]) -
         assert np.corrcoef(left.ravel(), right.ravel())[0, 1] == pytest.approx(0.0, abs=5 / made.size**0.5)
 
 
+def of_layer(key: int) -> int:
+    """Return the seed of a layer that is mixed to this key."""
+    bits = key
+    for shift, factor in ((16, 0x846CA68B), (15, 0x7FEB352D)):
+        bits ^= bits >> shift
+        if shift == 15:
+            bits ^= bits >> 30
+        bits = bits * pow(factor, -1, 2**32) % 2**32
+    bits ^= bits >> 16
+    return (bits - 0x9E3779B9) % 2**32
+
+
+def test_two_layers_whose_numbers_overlap_drop_other_values() -> None:
+    first, second = kept((of_layer(1000), 3), 0.5).ravel(), kept((of_layer(1100), 3), 0.5).ravel()
+    assert np.corrcoef(first[100:], second[:-100])[0, 1] == pytest.approx(0.0, abs=5 / first.size**0.5)
+
+
 def test_a_layer_has_another_seed_at_each_step() -> None:
     layer = keras.layers.Dropout(0.1, seed=2**31 + 5)
     assert [seed_of(layer).numpy().tolist() for _ in range(2)] == [[2**31 + 5, 0], [2**31 + 5, 1]]
