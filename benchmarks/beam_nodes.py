@@ -26,6 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.spans import span_file
 from tfx_modules.node.server.preload import preload
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample_reviews.csv"
@@ -53,8 +54,6 @@ class Measured:
 
 def write_spans(root: Path, rows: int, days: int) -> int:
     """Write the rows as the spans of a window; return the bytes written."""
-    from benchmarks.nodes import span_file
-
     draw = random.Random(SEED)  # noqa: S311 - no secret
     sentences, size = sample_sentences(), 0
     for offset, day in enumerate(days_of(days)):

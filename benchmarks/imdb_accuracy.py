@@ -33,6 +33,7 @@ from tfx.utils import path_utils
 from benchmarks import nodes
 from benchmarks.multiclass import other_side
 from benchmarks.multiclass.texts import write as write_texts
+from benchmarks.spans import span_file
 from tfx_modules.model.record import training_record
 from tfx_modules.model.record.training_record import Fit
 from tfx_modules.pipeline.compile import checked_settings, compile_settings, to_json
@@ -68,7 +69,7 @@ def read_reviews(path: Path) -> Iterator[tuple[str, str]]:
 
 def write_span(reviews: Iterator[tuple[str, str]], root: Path) -> int:
     """Write the reviews as the span of a day; return how many there are."""
-    target = nodes.span_file(root, DAY)
+    target = span_file(root, DAY)
     target.parent.mkdir(parents=True)
     number = 0
     with target.open("w", encoding="utf-8", newline="") as file:

@@ -22,7 +22,6 @@ import collections
 import csv
 import datetime as dt
 import functools
-import hashlib
 import json
 import os
 import re
@@ -34,6 +33,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.spans import span_file
 
 DATA = Path(__file__).parents[1] / "data"
 LAST_DAY = dt.date(2026, 11, 5)
@@ -79,7 +80,7 @@ def write_spans(root: Path) -> None:
     with (DATA / "sample_reviews.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     for day in window():
-        file = root / "spans" / day.isoformat() / "v1" / "reviews.csv"
+        file = span_file(root, day)
         file.parent.mkdir(parents=True)
         with file.open("w", encoding="utf-8", newline="") as output:
             writer = csv.DictWriter(output, rows[0])
@@ -131,8 +132,11 @@ def _seconds_of_processor() -> float:
 
 
 def _holdout() -> dict[str, str]:
+    from tfx_modules.common.files import digest_of  # not before the imports have been measured
+
     file = DATA / "holdout" / "sample-v1.csv"
-    return {"name": file.stem, "path": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    _, digest = digest_of(file)
+    return {"name": file.stem, "path": str(file), "sha256": digest}
 
 
 def measure(root: Path, node: str, run_id: str, steps: int, *, fresh: bool, flags: Sequence[str] = ()) -> Measured:

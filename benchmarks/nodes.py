@@ -20,11 +20,6 @@ RUN = "benchmark"
 _EPOCH = dt.date(1970, 1, 1)
 
 
-def span_file(root: Path, day: dt.date) -> Path:
-    """Return the file of a day's reviews."""
-    return root / "spans" / day.isoformat() / "v1" / "reviews.csv"
-
-
 def parameters_for(
     root: Path,
     days: Sequence[dt.date],

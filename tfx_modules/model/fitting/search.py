@@ -58,20 +58,23 @@ class Search(keras_tuner.RandomSearch):  # type: ignore[misc]  # keras_tuner has
         self._plan, self._clock = plan, clock
         self._begun, self._spent, self._counted = clock(), 0.0, 0
         if not _is_of(plan):
-            self._open(hypermodel, overwrite=True)
-            _begin(plan)
+            self._begin_anew(hypermodel)
             return
         try:
             self._open(hypermodel, overwrite=False)
         # KerasTuner raises whatever its files make its code raise.
         except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
             _logger.warning("what is left of a search in %s cannot be read (%r); it begins anew", plan.folder, error)
-            self._open(hypermodel, overwrite=True)
-            _begin(plan)
+            self._begin_anew(hypermodel)
             return
         done = len(self.oracle.end_order)
         _logger.info("going on with the search of a try that was ended: %d of %d trials are done", done, plan.trials)
         _copy(plan.folder / _CURVES, plan.curves)
+
+    def _begin_anew(self, hypermodel: keras_tuner.HyperModel) -> None:
+        self._open(hypermodel, overwrite=True)
+        shutil.rmtree(self._plan.folder / _CURVES, ignore_errors=True)
+        write_atomically(self._plan.folder / _MADE_BY, self._plan.made_by)
 
     def _open(self, hypermodel: keras_tuner.HyperModel, *, overwrite: bool) -> None:
         super().__init__(
@@ -152,11 +155,6 @@ def _is_of(plan: Plan) -> bool:
         return True
     _logger.warning("%s is of another search; this one begins anew", file)
     return False
-
-
-def _begin(plan: Plan) -> None:
-    shutil.rmtree(plan.folder / _CURVES, ignore_errors=True)
-    write_atomically(plan.folder / _MADE_BY, plan.made_by)
 
 
 def _copy(source: Path, place: Path) -> None:
