@@ -159,9 +159,12 @@ class SentimentClassifier(keras.Model):  # type: ignore[misc]
     ) -> dict[str, Any]:
         # Keras divides a loss by the number of replicas, for gradients to be summed; its mean is of the whole loss.
         whole = loss * tf.distribute.get_strategy().num_replicas_in_sync
+        # It also divides by all rows of a batch, of which those of weight 0 are padding.
+        rows = tf.cast(tf.shape(ids)[0], tf.float32)
+        examples = rows if weights is None else tf.math.count_nonzero(weights, dtype=tf.float32)
         for metric in self.metrics:
             if metric.name == "loss":
-                metric.update_state(whole, sample_weight=tf.shape(ids)[0])
+                metric.update_state(tf.math.divide_no_nan(whole * rows, examples), sample_weight=examples)
         return dict(self.compute_metrics(ids, labels, logits, weights))
 
 

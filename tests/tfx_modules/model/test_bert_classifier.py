@@ -101,6 +101,21 @@ def test_steps_compiled_by_xla_are_those_of_keras(prepared: bool) -> None:
         np.testing.assert_allclose(mine, theirs, atol=1e-3)
 
 
+def test_rows_of_padding_do_not_lower_the_loss_of_an_evaluation() -> None:
+    classifier = small_classifier(dropout=0.0, encoder_dropout=0.0)
+    compile_classifier(classifier, Hyperparameters(1e-3, 0.0, 0.0), TrainingSettings(), 10)
+    ids, labels = np.array([[101, 2023, 102], [101, 6659, 102]], "int32"), np.array([1.0, 0.0], "float32")
+    more = np.zeros([3, 3], "int32")
+
+    whole = classifier.evaluate(ids, labels, verbose=0)[0]
+    padded = classifier.evaluate(
+        np.concatenate([ids, more]), np.pad(labels, (0, 3)), sample_weight=np.pad(np.ones(2), (0, 3)), verbose=0
+    )[0]
+
+    assert whole > 0.1
+    assert padded == pytest.approx(whole, abs=1e-5)
+
+
 def logits_and_gradients(classifier: keras.Model) -> tuple[tf.Tensor, list[tf.Tensor]]:
     with tf.GradientTape() as tape:
         logits = classifier(np.array([[101, 2023, 3185, 2001, 2307, 102], [101, 6659, 102, 0, 0, 0]]), training=True)
