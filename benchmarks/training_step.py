@@ -109,7 +109,8 @@ def mixes_of(folder: Path, flags: argparse.Namespace) -> tuple[Workload, dict[st
     """Write this checkout's batches of reviews and PyTorch's; return them and the reviews' mean length."""
     texts = workloads.tokenise(models.read_reviews(flags.reviews), flags.tokens)
     settings = TrainingSettings()
-    shape = BatchShape(flags.batch_size, flags.tokens, settings.length_buckets, settings.seed)
+    buckets = tuple(flags.length_buckets or settings.length_buckets)
+    shape = BatchShape(flags.batch_size, flags.tokens, buckets, settings.seed)
     mine = workloads.sample(folder / "ours.npz", workloads.ours(texts, shape), SAMPLE)
     theirs = {
         mix: workloads.sample(folder / f"{mix}.npz", make(texts, flags.batch_size, settings.seed), SAMPLE)
@@ -163,6 +164,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch (default: %(default)s)")
     parser.add_argument("--reviews", type=Path, help="CSV, gzipped, with the column review")
     parser.add_argument("--tokens", type=int, default=256, help="at most in a review (default: %(default)s)")
+    parser.add_argument(
+        "--length-buckets", type=int, nargs="+", help="the Trainer's, for the reviews (default: the settings')"
+    )
     parser.add_argument("--lengths", type=int, nargs="+", default=[64, 128], help="tokens (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=32, help="examples of a step (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=10, help="steps for each figure (default: %(default)s)")
