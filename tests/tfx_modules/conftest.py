@@ -44,15 +44,15 @@ def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderS
 
 
 def small_classifier(
-    dropout: float, encoder_dropout: float = 0.1, outputs: int = 1
+    dropout: float, encoder_dropout: float = 0.1, outputs: int = 1, heads: int = 2
 ) -> bert_classifier.SentimentClassifier:
-    """Make a classifier of one layer, with the same random weights each time."""
+    """Make a classifier of one layer with heads of 8 values, with the same random weights each time."""
     keras.utils.set_random_seed(5)
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=30522,
         num_layers=1,
-        num_heads=2,
-        hidden_dim=16,
+        num_heads=heads,
+        hidden_dim=8 * heads,
         intermediate_dim=16,
         max_sequence_length=TOKENS,
         dropout=encoder_dropout,

@@ -54,7 +54,10 @@ class BertWeights:
         bias = self[f"{name}/bias"].reshape(-1)
         return self[f"{name}/kernel"].reshape(-1, bias.size), bias
 
-    def together(self, names: Sequence[str]) -> tuple[Array, Array]:
-        """Return one matrix and one bias for several layers with the same input."""
+    def together(self, names: Sequence[str], columns: slice) -> tuple[Array, Array]:
+        """Return one matrix and one bias for some outputs, the same of each, of several layers with the same input."""
         kernels, biases = zip(*(self.matrix(name) for name in names), strict=True)
-        return np.concatenate(kernels, axis=1), np.concatenate(biases)
+        return (
+            np.concatenate([kernel[:, columns] for kernel in kernels], axis=1),
+            np.concatenate([bias[columns] for bias in biases]),
+        )

@@ -2,8 +2,9 @@
 
 Keras' own graph is made for training: its weights are variables, so TensorFlow packs them for the processor's matrix
 units anew at each call, and attention uses einsums. This graph computes the same from constants, which are packed once.
-TensorFlow fuses its operations: product, bias and GELU or sum; product, scale and mask; layer norm. It uses core
-operations only, so every TensorFlow Serving runs it. A test compares it with Keras' graph.
+TensorFlow fuses its operations: product, bias and GELU or sum; product, scale and mask; layer norm. In float32, each
+layer is computed in two halves, one for each of two threads. It uses core operations only, so every TensorFlow
+Serving runs it. A test compares it with Keras' graph.
 """
 
 import keras
@@ -108,39 +109,76 @@ class BertGraph:
             [rows * tokens, width], or [rows, width] of the first tokens.
         """
         attention = f"{name}/self_attention_layer"
-        if of_starts:
-            start = tf.reshape(hidden, [rows, tokens, self._weights.width])[:, 0]
-            key, value = self._of_heads(hidden, rows, tokens, [f"{attention}/{part}" for part in ("key", "value")])
-            (query,) = self._of_heads(start, rows, 1, [f"{attention}/query"])
-            hidden = start
-        else:
-            parts = [f"{attention}/{part}" for part in ("query", "key", "value")]
-            query, key, value = self._of_heads(hidden, rows, tokens, parts)
-        attended = self._dense(self._mixed(query, key, value, mask), f"{attention}/attention_output")
-        hidden = self._norm(hidden + attended, f"{attention}_norm")
-        inner = self._dense(hidden, f"{name}/feedforward_intermediate_dense")
-        inner = tf.nn.gelu(inner, approximate=not self._weights.is_gelu_exact)
-        outer = self._dense(inner, f"{name}/feedforward_output_dense")
-        return self._norm(hidden + outer, f"{name}/feedforward_layer_norm")
-
-    def _of_heads(
-        self, hidden: tf.Tensor, rows: tf.Tensor, tokens: tf.Tensor | int, names: list[str]
-    ) -> list[tf.Tensor]:
-        """Compute what attention needs of tokens by one product: for each name [rows, heads, tokens, size]."""
+        asking = tf.reshape(hidden, [rows, tokens, self._weights.width])[:, 0] if of_starts else hidden
         size = self._weights.width // self._weights.heads
-        kernel, bias = self._weights.together(names)
-        joined = _affine(hidden, self._constant(kernel), self._constant(bias))
-        parts = tf.reshape(joined, [rows, tokens, len(names), self._weights.heads, size])
-        split: list[tf.Tensor] = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]))
-        return split
+        columns = [slice(heads.start * size, heads.stop * size) for heads in self._parts(self._weights.heads)]
+        mixed = [self._mixed(hidden, asking, mask, rows, attention, half) for half in columns]
+        hidden = self._norm(self._sum(asking, mixed, columns, f"{attention}/attention_output"), f"{attention}_norm")
+        columns = self._parts(self._weights[f"{name}/feedforward_intermediate_dense/bias"].size)
+        inner = [self._inner(hidden, f"{name}/feedforward_intermediate_dense", half) for half in columns]
+        outer = self._sum(hidden, inner, columns, f"{name}/feedforward_output_dense")
+        return self._norm(outer, f"{name}/feedforward_layer_norm")
 
-    def _mixed(self, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Mix the values for each token that asks: [rows * tokens that ask, width]."""
+    def _parts(self, count: int) -> list[slice]:
+        """Return two halves of heads, or of the inner values of a feed-forward part, for two threads.
+
+        The threads wait for each other only for the two sums of a layer. That costs less than to cut each operation in
+        two, for which threads wait after each. In bfloat16, where products are quick, it costs more than it gains.
+        """
+        if self._dtype != tf.float32 or count == 1:
+            return [slice(0, count)]
+        return [slice(0, count // 2), slice(count // 2, count)]
+
+    def _mixed(
+        self, hidden: tf.Tensor, asking: tf.Tensor, mask: tf.Tensor, rows: tf.Tensor, attention: str, columns: slice
+    ) -> tf.Tensor:
+        """Mix the values of some heads, for each token that asks.
+
+        Args:
+            hidden: [rows * tokens, width].
+            asking: [rows * tokens that ask, width].
+            mask: [rows, 1, 1, tokens], added to the likeness of tokens.
+            rows: their number.
+            attention: the layer's name.
+            columns: of the heads, among those of all.
+
+        Returns:
+            [rows * tokens that ask, columns]
+        """
+        query, key, value = (f"{attention}/{part}" for part in ("query", "key", "value"))
+        if asking is hidden:
+            query, key, value = self._of_heads(hidden, rows, [query, key, value], columns)
+        else:
+            key, value = self._of_heads(hidden, rows, [key, value], columns)
+            (query,) = self._of_heads(asking, rows, [query], columns)
         # Scaled here and not in the weights: product, scale and mask are one operation then.
         scale = tf.constant((self._weights.width // self._weights.heads) ** -0.5, self._dtype)
         likeness = tf.matmul(query, key, transpose_b=True) * scale + mask
         mixed = tf.transpose(tf.matmul(tf.nn.softmax(likeness), value), [0, 2, 1, 3])
-        return tf.reshape(mixed, [-1, self._weights.width])
+        return tf.reshape(mixed, [-1, columns.stop - columns.start])
+
+    def _of_heads(self, hidden: tf.Tensor, rows: tf.Tensor, names: list[str], columns: slice) -> list[tf.Tensor]:
+        """Compute what some heads need of tokens by one product: for each name [rows, heads, tokens, size]."""
+        size = self._weights.width // self._weights.heads
+        kernel, bias = self._weights.together(names, columns)
+        joined = _affine(hidden, self._constant(kernel), self._constant(bias))
+        parts = tf.reshape(joined, [rows, -1, len(names), (columns.stop - columns.start) // size, size])
+        split: list[tf.Tensor] = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]))
+        return split
+
+    def _inner(self, hidden: tf.Tensor, name: str, columns: slice) -> tf.Tensor:
+        kernel, bias = self._weights.together([name], columns)
+        inner = _affine(hidden, self._constant(kernel), self._constant(bias))
+        return tf.nn.gelu(inner, approximate=not self._weights.is_gelu_exact)
+
+    def _sum(self, values: tf.Tensor, parts: list[tf.Tensor], columns: list[slice], name: str) -> tf.Tensor:
+        """Add a dense layer's output to values; the layer's input is given in parts, which are these columns of it."""
+        kernel, bias = self._weights.matrix(name)
+        (first, *others), (rows, *other_rows) = parts, columns
+        total = values + _affine(first, self._constant(kernel[rows]), self._constant(bias))
+        for part, rows in zip(others, other_rows, strict=True):
+            total += tf.matmul(part, self._constant(kernel[rows]))
+        return total
 
     def _dense(self, values: tf.Tensor, name: str) -> tf.Tensor:
         return _affine(values, *(self._constant(part) for part in self._weights.matrix(name)))

@@ -49,6 +49,44 @@ def test_it_computes_a_logit_of_each_class(dtype: tf.DType) -> None:
     assert BertGraph(four, dtype).logits(ids()).shape == (0, 4)
 
 
+@pytest.mark.parametrize("heads", [1, 3])
+def test_heads_that_make_no_halves_of_one_size_are_all_computed(dtype: tf.DType, heads: int) -> None:
+    classifier = small_classifier(dropout=0.5, heads=heads)
+    found = BertGraph(classifier, dtype).logits(ids(3, 17, 32))
+    np.testing.assert_allclose(found, classifier(ids(3, 17, 32), training=False)[:, 0], atol=CLOSE[dtype])
+
+
+def test_in_float32_a_layer_is_two_halves_that_two_threads_can_compute_at_once(
+    graph: BertGraph, dtype: tf.DType
+) -> None:
+    """Of two products with the same input, neither waits for the other."""
+    traced = tf.function(graph.logits).get_concrete_function(tf.TensorSpec([None, TOKENS], tf.int32))
+    library = traced.graph.as_graph_def().library.function
+    (one_pass,) = (function for function in library if any(node.op == "Softmax" for node in function.node_def))
+    inputs = {node.name: [name.lstrip("^").split(":")[0] for name in node.input] for node in one_pass.node_def}
+    products: dict[str, list[str]] = {}
+    for node in one_pass.node_def:
+        if node.op == "MatMul":
+            products.setdefault(node.input[0], []).append(node.name)
+    halves = [names for names in products.values() if len(names) > 1]
+    # keys and values of all tokens, the query of the first token, and the inner values of the feed-forward part
+    assert [len(names) for names in halves] == ([2, 2, 2] if dtype == tf.float32 else [])
+    for first, second in halves:
+        assert first not in _before(second, inputs)
+        assert second not in _before(first, inputs)
+
+
+def _before(node: str, inputs: dict[str, list[str]]) -> set[str]:
+    """Return the nodes that this one waits for."""
+    found: set[str] = set()
+    left = [node]
+    while left:
+        new = set(inputs.get(left.pop(), ())) - found
+        found |= new
+        left.extend(new)
+    return found
+
+
 def test_rows_keep_their_order_whatever_their_lengths(graph: BertGraph, dtype: tf.DType) -> None:
     rows = ids(2, 32, 5, 32, 9)
     alone = [graph.logits(rows[n : n + 1]).numpy()[0] for n in range(5)]
