@@ -65,6 +65,8 @@ TUNING = TuningSettings(
 )
 """What a search chooses from: none of the values is the one that a training has without a search."""
 EXPORT = ExportSettings(precision=Precision.FLOAT32, tflite=True)
+PLAIN = ExportSettings(precision=Precision.FLOAT32, engines=())
+"""A SavedModel and nothing beside it, for a run whose exports nobody looks at."""
 Labelled = Sequence[tuple[str, str]]
 """Texts and their labels."""
 
