@@ -172,6 +172,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10, help="steps for each figure (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default: %(default)s)")
     flags = parser.parse_args()
+    if flags.length_buckets and not flags.reviews:
+        parser.error("--length-buckets are those of reviews; give --reviews, too")
+    if any(not 0 < length < flags.tokens for length in flags.length_buckets or ()):
+        parser.error(f"--length-buckets: got {flags.length_buckets}; allowed: lengths between 0 and {flags.tokens}")
     if not (flags.before or flags.peers):
         parser.error("nothing to compare with; give --peers or --before")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:

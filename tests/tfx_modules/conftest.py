@@ -44,13 +44,13 @@ def transform(tmp_path_factory: pytest.TempPathFactory, encoder_config: EncoderS
 
 
 def small_classifier(
-    dropout: float, encoder_dropout: float = 0.1, outputs: int = 1, heads: int = 2
+    dropout: float, encoder_dropout: float = 0.1, outputs: int = 1, heads: int = 2, layers: int = 1
 ) -> bert_classifier.SentimentClassifier:
-    """Make a classifier of one layer with heads of 8 values, with the same random weights each time."""
+    """Make a classifier with heads of 8 values, with the same random weights each time."""
     keras.utils.set_random_seed(5)
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=30522,
-        num_layers=1,
+        num_layers=layers,
         num_heads=heads,
         hidden_dim=8 * heads,
         intermediate_dim=16,

@@ -125,7 +125,13 @@ class _Compiled:
     def __init__(self, core: Any, model: Any, computed_in: str, *, threads: int, streams: int) -> None:
         # Without the hint, OpenVINO would compute in bfloat16 or float16 what the model has in float32 on processors
         # that can, and so answer otherwise than where its accuracy was measured.
-        options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": computed_in}
+        options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": streams,
+            "INFERENCE_PRECISION_HINT": computed_in,
+            # A thread that is bound to a core waits for whatever else computes there, be another core idle or not.
+            "ENABLE_CPU_PINNING": False,
+        }
         self._compiled = core.compile_model(model, _DEVICE, options)
         self._streams = streams
         self._lock = threading.Lock()

@@ -174,11 +174,14 @@ class BertGraph:
     def _sum(self, values: tf.Tensor, parts: list[tf.Tensor], columns: list[slice], name: str) -> tf.Tensor:
         """Add a dense layer's output to values; the layer's input is given in parts, which are these columns of it."""
         kernel, bias = self._weights.matrix(name)
-        (first, *others), (rows, *other_rows) = parts, columns
-        total = values + _affine(first, self._constant(kernel[rows]), self._constant(bias))
-        for part, rows in zip(others, other_rows, strict=True):
-            total += tf.matmul(part, self._constant(kernel[rows]))
-        return total
+        # Each product has a bias, for TensorFlow keeps matrices packed for products with a bias alone.
+        biases = [self._constant(bias), *[tf.zeros_like(bias, self._dtype)] * (len(parts) - 1)]
+        outputs = [
+            _affine(part, self._constant(kernel[rows]), each)
+            for part, rows, each in zip(parts, columns, biases, strict=True)
+        ]
+        # Of three and more summands none is fused with a product, which would then wait for the other one.
+        return tf.add_n([values, *outputs]) if len(outputs) > 1 else values + outputs[0]
 
     def _dense(self, values: tf.Tensor, name: str) -> tf.Tensor:
         return _affine(values, *(self._constant(part) for part in self._weights.matrix(name)))

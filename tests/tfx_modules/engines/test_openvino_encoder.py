@@ -1,10 +1,12 @@
 """An encoder in OpenVINO: logits of rows of all lengths, from several threads, and reasons where it cannot be used."""
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -51,6 +53,20 @@ def encoder(file: Path) -> OpenVinoEncoder:
 def test_logits_are_tensorflow_s(encoder: OpenVinoEncoder, classifier: keras.Model) -> None:
     exact = BertGraph(classifier, tf.float32).logits(tf.constant(MIXED)).numpy()
     np.testing.assert_allclose(encoder.logits(MIXED), exact, atol=1e-5)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="a thread has one core to compute on")
+def test_its_threads_may_compute_on_all_cores(encoder: OpenVinoEncoder) -> None:
+    """Threads that are bound to a core wait for what else computes there."""
+    encoder.logits(MIXED)
+    assert set(cores_of_threads()) == {frozenset(os.sched_getaffinity(0))}
+
+
+def cores_of_threads() -> Iterator[frozenset[int]]:
+    """Yield the cores that each thread of this process may compute on."""
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has ended since
+            yield frozenset(os.sched_getaffinity(int(task.name)))
 
 
 @pytest.mark.parametrize(

@@ -101,19 +101,17 @@ def test_steps_compiled_by_xla_are_those_of_keras(prepared: bool) -> None:
         np.testing.assert_allclose(mine, theirs, atol=1e-3)
 
 
-def test_rows_of_padding_do_not_lower_the_loss_of_an_evaluation() -> None:
+def test_the_loss_of_an_evaluation_is_the_mean_of_its_examples_whatever_rows_of_padding_a_batch_has() -> None:
     classifier = small_classifier(dropout=0.0, encoder_dropout=0.0)
     compile_classifier(classifier, Hyperparameters(1e-3, 0.0, 0.0), TrainingSettings(), 10)
-    ids, labels = np.array([[101, 2023, 102], [101, 6659, 102]], "int32"), np.array([1.0, 0.0], "float32")
-    more = np.zeros([3, 3], "int32")
+    ids = np.array([[101, 2023, 102], [101, 6659, 102], [101, 2307, 102], [0, 0, 0]], "int32")
+    labels, weights = np.array([1.0, 0.0, 1.0, 0.0], "float32"), np.array([1.0, 1.0, 1.0, 0.0], "float32")
 
-    whole = classifier.evaluate(ids, labels, verbose=0)[0]
-    padded = classifier.evaluate(
-        np.concatenate([ids, more]), np.pad(labels, (0, 3)), sample_weight=np.pad(np.ones(2), (0, 3)), verbose=0
-    )[0]
+    alone = [classifier.evaluate(ids[n : n + 1], labels[n : n + 1], verbose=0)[0] for n in range(3)]
+    found = classifier.evaluate(ids, labels, sample_weight=weights, batch_size=2, verbose=0)[0]
 
-    assert whole > 0.1
-    assert padded == pytest.approx(whole, abs=1e-5)
+    assert np.ptp(alone) > 0.01, "a mean of the batches' means would be another one"
+    assert found == pytest.approx(np.mean(alone), abs=1e-5)
 
 
 def logits_and_gradients(classifier: keras.Model) -> tuple[tf.Tensor, list[tf.Tensor]]:

@@ -56,22 +56,23 @@ def test_heads_that_make_no_halves_of_one_size_are_all_computed(dtype: tf.DType,
     np.testing.assert_allclose(found, classifier(ids(3, 17, 32), training=False)[:, 0], atol=CLOSE[dtype])
 
 
-def test_in_float32_a_layer_is_two_halves_that_two_threads_can_compute_at_once(
-    graph: BertGraph, dtype: tf.DType
-) -> None:
-    """Of two products with the same input, neither waits for the other."""
+def test_in_float32_a_layer_is_two_halves_that_two_threads_can_compute_at_once(dtype: tf.DType) -> None:
+    """Of two products with the same input, or for the same sum, neither waits for the other."""
+    graph = BertGraph(small_classifier(dropout=0.5, layers=2), dtype)
     traced = tf.function(graph.logits).get_concrete_function(tf.TensorSpec([None, TOKENS], tf.int32))
     library = traced.graph.as_graph_def().library.function
     (one_pass,) = (function for function in library if any(node.op == "Softmax" for node in function.node_def))
     inputs = {node.name: [name.lstrip("^").split(":")[0] for name in node.input] for node in one_pass.node_def}
-    products: dict[str, list[str]] = {}
+    of_one_input: dict[str, list[str]] = {}
     for node in one_pass.node_def:
         if node.op == "MatMul":
-            products.setdefault(node.input[0], []).append(node.name)
-    halves = [names for names in products.values() if len(names) > 1]
-    # keys and values of all tokens, the query of the first token, and the inner values of the feed-forward part
-    assert [len(names) for names in halves] == ([2, 2, 2] if dtype == tf.float32 else [])
-    for first, second in halves:
+            of_one_input.setdefault(node.input[0], []).append(node.name)
+    halves = [names for names in of_one_input.values() if len(names) > 1]
+    sums = [inputs[node.name][1:] for node in one_pass.node_def if node.op == "AddN"]
+    # In the first layer what attention needs and the inner values; in the last one the query is of other tokens.
+    assert [len(names) for names in halves] == ([2] * 5 if dtype == tf.float32 else [])
+    assert [len(names) for names in sums] == ([2] * 4 if dtype == tf.float32 else [])
+    for first, second in halves + sums:
         assert first not in _before(second, inputs)
         assert second not in _before(first, inputs)
 
