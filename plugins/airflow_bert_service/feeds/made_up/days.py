@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from airflow_bert_service.feeds.made_up.draw import Draw
-from airflow_bert_service.feeds.made_up.phrases import Phrases
+from airflow_bert_service.feeds.made_up.phrases import Phrases, Verdict
 from airflow_bert_service.feeds.made_up.writer import Writer, normalised, unseen
 
 SENTIMENTS = ("positive", "negative")
-FEWEST_A_DAY, MOST_A_DAY = 214, 227
+FEWEST_A_DAY, MOST_A_DAY = 244, 257
 """Least number of reviews a day, and the number that is too many."""
 YEAR = 364
 """Days after which seasons come back: whole weeks, and half of it is whole days."""
@@ -24,6 +24,10 @@ LEAST_POSITIVE, MOST_POSITIVE = 45, 55
 
 _SEED = "sample feed"
 _SEASONS = 3
+_ROUND = 14
+"""Days after which an opinion without a slot may come again: those of a window."""
+_WRITTEN_OUT = ("contrast", "negation", "irony")
+"""The pools in which most opinions have no slot, so that each of them is one text only."""
 
 T = TypeVar("T")
 
@@ -37,7 +41,7 @@ def reviews_of(day: dt.date, phrases: Phrases, *, without: Collection[str]) -> I
         without: Texts, :func:`normalised`, that no review may have.
 
     Yields:
-        Text and sentiment (``positive``, ``negative``) of 214 to 226 reviews; no text comes twice on a day.
+        Text and sentiment (``positive``, ``negative``) of 244 to 256 reviews; no text comes twice on a day.
     """
     draw = Draw(f"{_SEED} {day}")
     writer = Writer(in_season(phrases, day), draw)
@@ -59,14 +63,25 @@ def positive_of(size: int, day: dt.date) -> int:
 def in_season(phrases: Phrases, day: dt.date) -> Phrases:
     """Return the phrases with those twice that are in season, so that they are drawn twice as often.
 
-    A third of every list is in season; where it begins moves through the list once a year.
+    A third of every list is in season; where it begins moves through the list once a year. An opinion without a slot is
+    one text, so each of those of contrast, negation and irony has its turn on one day of fourteen.
     """
     return replace(
         phrases,
         words={slot: _seasoned(entries, day) for slot, entries in phrases.words.items()},
         fillers={kind: _seasoned(lines, day) for kind, lines in phrases.fillers.items()},
-        verdicts={pool: _seasoned(pairs, day) for pool, pairs in phrases.verdicts.items()},
+        verdicts={
+            pool: _in_turn(pairs, day) if pool in _WRITTEN_OUT else _seasoned(pairs, day)
+            for pool, pairs in phrases.verdicts.items()
+        },
     )
+
+
+def _in_turn(pairs: Sequence[Verdict], day: dt.date) -> list[Verdict]:
+    """Return the pairs with slots in season, and every 14th of those without, as often as all of them together."""
+    alone = [pair for pair in pairs if "{" not in pair.positive + pair.negative]
+    frames = [pair for pair in pairs if "{" in pair.positive + pair.negative]
+    return [*_seasoned(frames, day), *alone[day.toordinal() % _ROUND :: _ROUND] * _ROUND]
 
 
 def _seasoned(entries: Sequence[T], day: dt.date) -> list[T]:
