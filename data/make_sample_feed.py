@@ -1,4 +1,4 @@
-"""Write the sample feed: made-up film reviews, about 250 a day for 24 days, the same bytes every time.
+"""Write the sample feed: made-up film reviews, about 380 a day for 24 days, the same bytes every time.
 
 Run it from anywhere: ``python data/make_sample_feed.py`` rewrites ``sample_reviews.csv`` beside it, and the feed's
 holdout, 400 reviews that are not in it, in ``holdout/``. The sentences are in ``phrases/``; README.md tells how a

@@ -71,7 +71,7 @@ def test_it_is_utf_8_with_unix_line_ends() -> None:
 
 
 def test_every_row_is_whole(rows: list[dict[str, str]]) -> None:
-    assert len(rows) >= 5850
+    assert len(rows) >= 8950
     for row in rows:
         assert list(row) == ["id", "date", "review", "sentiment"]
         assert row["sentiment"] in ("negative", "positive")
@@ -83,10 +83,10 @@ def test_ids_count_from_one_and_no_text_comes_twice(rows: list[dict[str, str]]) 
     assert len({row["review"].casefold() for row in rows}) == len(rows)
 
 
-def test_it_covers_24_days_of_about_250_reviews_in_order(rows: list[dict[str, str]]) -> None:
+def test_it_covers_24_days_of_about_380_reviews_in_order(rows: list[dict[str, str]]) -> None:
     a_day = Counter(row["date"] for row in rows)
     assert list(a_day) == [(dt.date(2026, 10, 16) + dt.timedelta(days=n)).isoformat() for n in range(24)]
-    assert all(240 <= count <= 260 for count in a_day.values())
+    assert all(370 <= count <= 390 for count in a_day.values())
 
 
 def test_the_classes_are_balanced_on_every_day(rows: list[dict[str, str]]) -> None:

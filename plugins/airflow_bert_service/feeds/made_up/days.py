@@ -15,7 +15,7 @@ from airflow_bert_service.feeds.made_up.phrases import Phrases, Verdict
 from airflow_bert_service.feeds.made_up.writer import Writer, normalised, unseen
 
 SENTIMENTS = ("positive", "negative")
-FEWEST_A_DAY, MOST_A_DAY = 244, 257
+FEWEST_A_DAY, MOST_A_DAY = 374, 387
 """Least number of reviews a day, and the number that is too many."""
 YEAR = 364
 """Days after which seasons come back: whole weeks, and half of it is whole days."""
@@ -41,7 +41,7 @@ def reviews_of(day: dt.date, phrases: Phrases, *, without: Collection[str]) -> I
         without: Texts, :func:`normalised`, that no review may have.
 
     Yields:
-        Text and sentiment (``positive``, ``negative``) of 244 to 256 reviews; no text comes twice on a day.
+        Text and sentiment (``positive``, ``negative``) of 374 to 386 reviews; no text comes twice on a day.
     """
     draw = Draw(f"{_SEED} {day}")
     writer = Writer(in_season(phrases, day), draw)
