@@ -36,7 +36,9 @@ class Models:
         self.made.append(kind)
 
         def compute(ids: Ids) -> tf.Tensor:
-            time.sleep(self._seconds[kind])
+            began = time.process_time()
+            while time.process_time() - began < self._seconds[kind]:
+                pass
             numbers = ids[:, 0]
             right = numbers % 2 == 0
             return tf.constant(np.where(np.where(numbers < self._wrong[kind], ~right, right), 2.0, -2.0), tf.float32)
