@@ -156,7 +156,7 @@ class Precision(StrEnum):
     """What the exported model computes in."""
 
     AUTO = "auto"
-    """bfloat16 where the machine that trains is faster with it and the holdout's accuracy stays; else float32."""
+    """bfloat16 where it takes less processor time on the training machine and is as accurate; else float32."""
     FLOAT32 = "float32"
     """Exact, and the same everywhere."""
     BFLOAT16 = "bfloat16"
