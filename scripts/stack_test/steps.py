@@ -27,9 +27,9 @@ from scripts.stack_test.watching import (
 )
 
 DATES = ("2026-11-03", "2026-11-04", "2026-11-05", "2026-11-06", "2026-11-07")
-STEPS = 80
+STEPS = 220
 """Batches that a run trains on: enough for the gate on the sample feed, and for a kill in the middle."""
-LONG_STEPS = 160
+LONG_STEPS = 300
 LOAD_SECONDS = 180.0
 BUILT = {"airflow": "api-server", "worker": "worker-cpu", "serving": MODEL_SERVER}
 

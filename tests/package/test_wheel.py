@@ -180,7 +180,7 @@ def test_the_demos_dag_runs_and_its_model_is_served(ready: Stock, tmp_path: Path
     with running(served, "node-server", log=tmp_path / "nodes.log"):
         wait_for(node_socket.exists)
         assert served.run("bert-service", "doctor").stdout.endswith("Nothing is wrong.\n")
-        served.run("airflow", "dags", "test", NAME, DAY, "--conf", '{"train_steps": 48}')
+        served.run("airflow", "dags", "test", NAME, DAY, "--conf", '{"train_steps": 120}')
 
     told = ready.run("bert-service", "models", "history").stdout
     (live,) = json.loads(ready.run("bert-service", "models", "live", "--json").stdout) or [None]
