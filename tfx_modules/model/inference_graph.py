@@ -115,7 +115,8 @@ class BertGraph:
         mixed = [self._mixed(hidden, asking, mask, rows, attention, half) for half in columns]
         hidden = self._norm(self._sum(asking, mixed, columns, f"{attention}/attention_output"), f"{attention}_norm")
         columns = self._parts(self._weights[f"{name}/feedforward_intermediate_dense/bias"].size)
-        inner = [self._inner(hidden, f"{name}/feedforward_intermediate_dense", half) for half in columns]
+        inner = [self._some(hidden, [f"{name}/feedforward_intermediate_dense"], half) for half in columns]
+        inner = [tf.nn.gelu(half, approximate=not self._weights.is_gelu_exact) for half in inner]
         outer = self._sum(hidden, inner, columns, f"{name}/feedforward_output_dense")
         return self._norm(outer, f"{name}/feedforward_layer_norm")
 
@@ -160,16 +161,14 @@ class BertGraph:
     def _of_heads(self, hidden: tf.Tensor, rows: tf.Tensor, names: list[str], columns: slice) -> list[tf.Tensor]:
         """Compute what some heads need of tokens by one product: for each name [rows, heads, tokens, size]."""
         size = self._weights.width // self._weights.heads
-        kernel, bias = self._weights.together(names, columns)
-        joined = _affine(hidden, self._constant(kernel), self._constant(bias))
+        joined = self._some(hidden, names, columns)
         parts = tf.reshape(joined, [rows, -1, len(names), (columns.stop - columns.start) // size, size])
         split: list[tf.Tensor] = tf.unstack(tf.transpose(parts, [2, 0, 3, 1, 4]))
         return split
 
-    def _inner(self, hidden: tf.Tensor, name: str, columns: slice) -> tf.Tensor:
-        kernel, bias = self._weights.together([name], columns)
-        inner = _affine(hidden, self._constant(kernel), self._constant(bias))
-        return tf.nn.gelu(inner, approximate=not self._weights.is_gelu_exact)
+    def _some(self, values: tf.Tensor, names: list[str], columns: slice) -> tf.Tensor:
+        """Compute some outputs, the same of each, of several dense layers by one product."""
+        return _affine(values, *(self._constant(part) for part in self._weights.together(names, columns)))
 
     def _sum(self, values: tf.Tensor, parts: list[tf.Tensor], columns: list[slice], name: str) -> tf.Tensor:
         """Add a dense layer's output to values; the layer's input is given in parts, which are these columns of it."""

@@ -70,18 +70,12 @@ def _tried(
     measured = holdout()
     exact, quick = make(Precision.FLOAT32), make(Precision.BFLOAT16)
     speedup = _seconds(exact, measured) / _seconds(quick, measured)
+    times = f"float32 takes {speedup:.1f} times the processor time of bfloat16 here"
     if speedup < MIN_SPEEDUP:
-        reason = (
-            f"float32 takes {speedup:.1f} times the processor time of bfloat16 here; {MIN_SPEEDUP} would be worth it"
-        )
-        return PrecisionChoice(Precision.FLOAT32, reason)
+        return PrecisionChoice(Precision.FLOAT32, f"{times}; {MIN_SPEEDUP} would be worth it")
     right, nearly = _accuracy(exact, measured), _accuracy(quick, measured)
     accuracies = {Precision.FLOAT32: right, Precision.BFLOAT16: nearly}
-    comparison = (
-        f"float32 takes {speedup:.1f} times the processor time of bfloat16 here, "
-        f"{measured.task.measure} of bfloat16 on {measured.name} {nearly:.4f}, "
-        f"float32 {right:.4f}"
-    )
+    comparison = f"{times}, {measured.task.measure} of bfloat16 on {measured.name} {nearly:.4f}, float32 {right:.4f}"
     if loses_too_much(right, nearly, settings.max_accuracy_loss):
         reason = f"{comparison}; it may lose {settings.max_accuracy_loss}"
         return PrecisionChoice(Precision.FLOAT32, reason, accuracies)
